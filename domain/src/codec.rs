@@ -1,0 +1,3 @@
+//! The formats in which feed messages are written.
+
+pub mod json;

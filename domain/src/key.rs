@@ -1,0 +1,65 @@
+//! The keys of an event: what can change by itself, and whose last version is remembered.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{IncidentId, MarketKey};
+
+/// One part of an event's public state. Text form: `fixture`, `status`, `market:412:total=5.5`, `incident:17`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Key {
+    /// Who plays whom and when.
+    Fixture,
+    /// The state of play.
+    Status,
+    /// One market.
+    Market(MarketKey),
+    /// One incident.
+    Incident(IncidentId),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixture => f.write_str("fixture"),
+            Self::Status => f.write_str("status"),
+            Self::Market(key) => write!(f, "market:{key}"),
+            Self::Incident(id) => write!(f, "incident:{id}"),
+        }
+    }
+}
+
+/// A text that names no key of an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a key of an event: `fixture`, `status`, `market:<id>[:<specifiers>]` or `incident:<id>`")]
+pub struct KeyError(String);
+
+impl FromStr for Key {
+    type Err = KeyError;
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let wrong = || KeyError(text.to_owned());
+        match text.split_once(':') {
+            None if text == "fixture" => Ok(Self::Fixture),
+            None if text == "status" => Ok(Self::Status),
+            Some(("market", key)) => Ok(Self::Market(key.parse().map_err(|_| wrong())?)),
+            Some(("incident", id)) => Ok(Self::Incident(IncidentId::new(id).map_err(|_| wrong())?)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = KeyError;
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        text.parse()
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.to_string()
+    }
+}

@@ -1,0 +1,33 @@
+//! What a message of a live betting feed means: pure types and rules, without I/O, clock or randomness.
+//!
+//! A [`FeedMessage`] comes in, [`EventState::apply`] decides what it changes, an [`Update`] goes out.
+//! Time is an argument everywhere; nothing here can fail for a reason that is not in its input.
+
+pub mod codec;
+pub mod event;
+pub mod fixture;
+pub mod id;
+pub mod incident;
+pub mod intake;
+pub mod key;
+pub mod limit;
+pub mod market;
+pub mod message;
+pub mod sport;
+pub mod status;
+pub mod time;
+pub mod topic;
+pub mod update;
+
+pub use event::{Applied, EventState, Refusal};
+pub use fixture::{Competitor, Fixture, Tournament};
+pub use id::{EventId, IncidentId, MessageId, Name, Source, Urn};
+pub use incident::{Incident, IncidentAction, IncidentKind, Side};
+pub use intake::{Effect, HeldMessage, Intake};
+pub use key::Key;
+pub use market::{Market, MarketKey, MarketStatus, Odds, Outcome, OutcomeResult};
+pub use message::{Body, Content, EventMessage, FeedMessage, MessageType, Position};
+pub use sport::{Rules, Sport};
+pub use status::{Clock, EventStatus, MatchStatus, PeriodScore, Score, Status};
+pub use time::Timestamp;
+pub use update::{Cause, Change, Update, Value};

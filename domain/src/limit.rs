@@ -1,0 +1,22 @@
+//! How large the parts of one event may grow; what is larger is refused, never cut.
+
+/// Markets of one event, tombstones included.
+pub const MARKETS_MAX: usize = 2_000;
+/// Outcomes of one market.
+pub const OUTCOMES_MAX: usize = 500;
+/// Incidents of one event, tombstones included.
+pub const INCIDENTS_MAX: usize = 5_000;
+/// Period scores in one status.
+pub const PERIODS_MAX: usize = 20;
+/// Settlements, cancels and their rollbacks kept for one market.
+pub const DECISIONS_MAX: usize = 100;
+/// Bytes of an identifier.
+pub const ID_BYTES_MAX: usize = 96;
+/// Bytes of a name or another short text that a provider sends.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// Message ids remembered per producer and event, to tell a duplicate from a stale message.
+pub const RECENT_MAX: usize = 16;
+/// Bet stops of one producer that overtook their sequence, per event.
+pub const BARRIERS_MAX: usize = 32;
+/// Providers and producers that speak of one event.
+pub const SOURCES_MAX: usize = 16;

@@ -1,0 +1,149 @@
+//! Ice hockey: three periods of twenty minutes, overtime, a shoot-out that counts as one goal.
+
+use super::{Illegal, MarketDescription, Rules};
+use crate::{IncidentKind, MatchStatus, Score, Status};
+
+pub(super) static RULES: Rules = Rules {
+    name: "hockey",
+    phases: &[
+        MatchStatus::NotStarted,
+        MatchStatus::Period1,
+        MatchStatus::Break1,
+        MatchStatus::Period2,
+        MatchStatus::Break2,
+        MatchStatus::Period3,
+        MatchStatus::AwaitingOvertime,
+        MatchStatus::Overtime,
+        MatchStatus::AwaitingPenalties,
+        MatchStatus::Penalties,
+        MatchStatus::Ended,
+        MatchStatus::EndedAfterOvertime,
+        MatchStatus::EndedAfterPenalties,
+    ],
+    seconds,
+    incidents: &[
+        IncidentKind::PeriodStart,
+        IncidentKind::PeriodEnd,
+        IncidentKind::GameEnd,
+        IncidentKind::Goal,
+        IncidentKind::ShotOnGoal,
+        IncidentKind::MissedShot,
+        IncidentKind::BlockedShot,
+        IncidentKind::FaceOff,
+        IncidentKind::Hit,
+        IncidentKind::Giveaway,
+        IncidentKind::Takeaway,
+        IncidentKind::Penalty,
+        IncidentKind::DelayedPenalty,
+        IncidentKind::Stoppage,
+        IncidentKind::ShootoutGoal,
+        IncidentKind::ShootoutMiss,
+    ],
+    markets: &[
+        MarketDescription { id: 1, name: "1x2", groups: &["regular_time"] },
+        MarketDescription { id: 18, name: "Total", groups: &["regular_time", "total"] },
+        MarketDescription { id: 406, name: "Winner (incl. overtime and penalties)", groups: &["whole_game"] },
+        MarketDescription { id: 412, name: "Total (incl. overtime and penalties)", groups: &["whole_game", "total"] },
+    ],
+    check,
+};
+
+/// A period lasts twenty minutes. In play-offs so does each overtime, and there may be several: their clocks
+/// begin again, so no overtime clock exceeds one of them.
+fn seconds(part: MatchStatus) -> Option<u32> {
+    match part {
+        MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime => Some(1_200),
+        _ => None,
+    }
+}
+
+/// Period scores add up to the score: the shoot-out as one goal to its winner once the game has ended, as none
+/// while it is on. A game decided late has a winner.
+fn check(status: &Status) -> Result<(), Illegal> {
+    let decided_late =
+        matches!(status.match_status, MatchStatus::EndedAfterOvertime | MatchStatus::EndedAfterPenalties);
+    if decided_late && status.score.home == status.score.away {
+        return Err(Illegal::new(
+            "/score",
+            format!("a game that is `{}` has a winner, not {}", status.match_status, status.score),
+        ));
+    }
+    if status.period_scores.is_empty() {
+        return Ok(());
+    }
+    let mut sum = Score::default();
+    for period in &status.period_scores {
+        if period.period == MatchStatus::Penalties {
+            if status.match_status == MatchStatus::EndedAfterPenalties {
+                sum.home = sum.home.saturating_add(u32::from(period.home > period.away));
+                sum.away = sum.away.saturating_add(u32::from(period.away > period.home));
+            }
+        } else {
+            sum.home = sum.home.saturating_add(period.home);
+            sum.away = sum.away.saturating_add(period.away);
+        }
+    }
+    if sum == status.score {
+        Ok(())
+    } else {
+        Err(Illegal::new("/period_scores", format!("the periods add up to {sum}, the score is {}", status.score)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EventStatus, PeriodScore};
+
+    fn status(match_status: MatchStatus, home: u32, away: u32) -> Status {
+        Status {
+            status: EventStatus::Live,
+            match_status,
+            score: Score { home, away },
+            period_scores: Vec::new(),
+            clock: None,
+            penalty_box: None,
+            correction: false,
+        }
+    }
+
+    #[test]
+    fn a_score_goes_down_only_by_a_correction() {
+        let before = status(MatchStatus::Period2, 2, 1);
+        let mut after = status(MatchStatus::Period2, 1, 1);
+        assert_eq!(RULES.check_status(Some(&before), &after).expect_err("down").pointer, "/score");
+        after.correction = true;
+        assert_eq!(RULES.check_status(Some(&before), &after), Ok(()));
+    }
+
+    #[test]
+    fn a_game_does_not_go_back_to_an_earlier_period() {
+        let before = status(MatchStatus::Period2, 0, 0);
+        let after = status(MatchStatus::Period1, 0, 0);
+        assert_eq!(RULES.check_status(Some(&before), &after).expect_err("back").pointer, "/match_status");
+    }
+
+    #[test]
+    fn a_shoot_out_counts_as_one_goal_once_the_game_has_ended() {
+        let regular = |period| PeriodScore { period, home: 1, away: 1 };
+        let mut shoot_out = status(MatchStatus::Penalties, 3, 3);
+        shoot_out.period_scores = vec![
+            regular(MatchStatus::Period1),
+            regular(MatchStatus::Period2),
+            regular(MatchStatus::Period3),
+            PeriodScore { period: MatchStatus::Penalties, home: 2, away: 1 },
+        ];
+        assert_eq!(RULES.check_status(None, &shoot_out), Ok(()));
+        let mut ended = Status { match_status: MatchStatus::EndedAfterPenalties, ..shoot_out };
+        assert!(RULES.check_status(None, &ended).is_err(), "3:3 is no final score");
+        ended.score.home = 4;
+        assert_eq!(RULES.check_status(None, &ended), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_stays_within_its_period() {
+        let mut late = status(MatchStatus::Period1, 0, 0);
+        late.clock = Some(crate::Clock { elapsed_seconds: 1_201, stopped: true });
+        assert_eq!(RULES.check_status(None, &late).expect_err("too late").pointer, "/clock/elapsed_seconds");
+    }
+}
