@@ -1,0 +1,37 @@
+# The front door. `make` alone lists what there is.
+
+# Where rustup puts cargo; a shell that was open before rustup ran does not look there.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+MATCHDAY := target/release/matchday
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo up down test lint
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing on this machine; says what and why before it does
+	@harness/services/install-debian.sh
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run make again." >&2; exit 1; }
+
+build: setup ## build everything in release mode
+	cargo build --release --workspace --bins
+
+demo: build ## play games through the whole pipeline, verify every store and socket, take all down
+	$(MATCHDAY) demo
+
+up: build ## start everything and leave it running, every address printed
+	$(MATCHDAY) up
+
+# Without a build: what runs can be ended while the code does not compile.
+down: ## end what `make up` started; nothing stays
+	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) down; else echo "No stack is up: nothing was built yet."; fi
+
+test: build ## all tests, on a real stack
+	cargo test --release --workspace
+
+lint: setup ## format, clippy, shell scripts; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi

@@ -1,0 +1,196 @@
+//! The command line of `matchday`.
+
+use crate::init::{self, InitConfig};
+use crate::stack::{self, Address, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use domain::Sport;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The name of the stack that `matchday up` starts and `matchday down` ends.
+const UP: &str = "up";
+
+#[derive(Debug, Parser)]
+#[command(name = "matchday", version, about = "Live sports-betting data on one machine")]
+struct Cli {
+    /// The folder of all stacks [default: .matchday in the project]
+    #[arg(long, global = true, env = "MATCHDAY_STACKS", value_name = "FOLDER")]
+    stacks: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
+    Up(Up),
+    /// End what `up` started, and whatever a crash left behind; nothing stays
+    Down,
+    /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
+    Init(Init),
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Added to every documented port, so that two stacks can live on one machine
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    port_offset: u16,
+    /// Start Kafka, the database and Redis alone, for services that you run yourself
+    #[arg(long)]
+    infrastructure: bool,
+    /// Stay, and end the stack when this command ends
+    #[arg(long)]
+    foreground: bool,
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// Kafka's bootstrap servers
+    #[arg(long, env = "MATCHDAY_KAFKA")]
+    kafka: String,
+    /// The database, `mysql://user:password@host:port/database`
+    #[arg(long, env = "MATCHDAY_MYSQL", hide_env_values = true)]
+    mysql: String,
+    /// Partitions of every topic of a sport
+    #[arg(long, env = "MATCHDAY_PARTITIONS", default_value_t = InitConfig::PARTITIONS, value_name = "N")]
+    partitions: i32,
+    /// How much a partition keeps before the oldest is deleted
+    #[arg(long, env = "MATCHDAY_RETENTION_BYTES", default_value_t = InitConfig::RETENTION_BYTES, value_name = "BYTES")]
+    retention_bytes: i64,
+}
+
+/// Runs the command that the arguments ask for. What goes wrong is said on standard error.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(until_interrupted(execute(cli))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Drops the command's work where a signal asks for an end, and with it every stack that it owns.
+async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
+    tokio::select! {
+        done = work => return done,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    bail!("interrupted: what was started has been ended")
+}
+
+async fn execute(cli: Cli) -> Result<()> {
+    let stacks =
+        |project: &Project| cli.stacks.clone().map_or_else(|| Ok(project.stacks()), std::path::absolute);
+    match cli.command {
+        Command::Up(args) => {
+            let project = Project::find()?;
+            let stacks = stacks(&project).context("finding the folder of all stacks")?;
+            up(project, stacks, args).await
+        }
+        Command::Down => {
+            let stacks = stacks(&Project::find()?).context("finding the folder of all stacks")?;
+            down(stacks).await
+        }
+        Command::Init(args) => {
+            let Init { kafka, mysql, partitions, retention_bytes } = args;
+            init::init(&InitConfig { kafka, mysql, partitions, retention_bytes }).await
+        }
+    }
+}
+
+async fn up(project: Project, stacks: PathBuf, args: Up) -> Result<()> {
+    let start = Instant::now();
+    if !args.foreground && is_up_already(&stacks).await? {
+        return Ok(());
+    }
+    say("Starting a stack");
+    let config = StackConfig {
+        project,
+        stacks,
+        name: UP.to_owned(),
+        lifetime: if args.foreground { Lifetime::Attached } else { Lifetime::Detached },
+        ports: Ports::Documented { offset: args.port_offset },
+        say,
+    };
+    let stack = if args.infrastructure {
+        Stack::infrastructure(config).await?
+    } else {
+        Stack::up(config, pipeline(&Sport::ALL)).await?
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let end = if args.foreground { "Ctrl-C ends it" } else { "`matchday down` (or `make down`) ends it" };
+    say(&format!("Up after {seconds:.1} s; {end}.\n"));
+    show(&stack.addresses(), stack.folder());
+    if args.foreground {
+        std::future::pending::<()>().await;
+    }
+    stack.leave_running()
+}
+
+/// Whether nothing is left to do; what is broken is cleared away.
+async fn is_up_already(stacks: &Path) -> Result<bool> {
+    let Some(record) = Stack::find(stacks, UP) else { return Ok(false) };
+    if record.is_up() {
+        say("The stack is already up.\n");
+        show(&record.addresses, &stacks.join(UP));
+        return Ok(true);
+    }
+    if !record.is_complete && record.owner.is_alive() {
+        bail!("process {} is just starting the stack", record.owner.pid);
+    }
+    let dead: Vec<&str> = record
+        .processes
+        .iter()
+        .filter(|process| !process.id.is_alive())
+        .map(|process| process.name.as_str())
+        .collect();
+    say(&format!("An earlier stack is broken (not running: {}); ending the rest of it", dead.join(", ")));
+    down(stacks.to_owned()).await?;
+    Ok(false)
+}
+
+async fn down(stacks: PathBuf) -> Result<()> {
+    let start = Instant::now();
+    let ended =
+        tokio::task::spawn_blocking(move || stack::down(&stacks, UP)).await.context("ending the stack")??;
+    match ended {
+        None => say("No stack is up."),
+        Some(ended) => {
+            for name in &ended.killed {
+                say(&format!("  {name} did not end within its grace time and was killed"));
+            }
+            let processes = ended.processes + ended.killed.len();
+            say(&format!("Ended {processes} processes in {:.1} s.", start.elapsed().as_secs_f64()));
+        }
+    }
+    Ok(())
+}
+
+fn show(addresses: &[Address], folder: &Path) {
+    for Address { what, url } in addresses {
+        say(&format!("  {what:<18} {url}"));
+    }
+    say(&format!("  {:<18} {}/*.log", "logs", folder.display()));
+}
+
+#[expect(clippy::print_stdout, reason = "the front end of a command line")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "the front end of a command line")]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("matchday: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,58 @@
+//! Makes what the services need before they start: topics and tables. Doing it again changes nothing.
+
+use crate::stack::own_binary;
+use anyhow::{Context, Result, bail};
+use std::process::Stdio;
+
+/// Where to make topics and tables, and how large.
+#[derive(Clone, Debug)]
+pub struct InitConfig {
+    /// Kafka's bootstrap servers.
+    pub kafka: String,
+    /// The database: `mysql://user:password@host:port/database`.
+    pub mysql: String,
+    /// Partitions of every topic of a sport.
+    pub partitions: i32,
+    /// How much a partition keeps before the oldest is deleted, in bytes.
+    pub retention_bytes: i64,
+}
+
+impl InitConfig {
+    /// Enough for every sport at once on one machine.
+    pub const PARTITIONS: i32 = 4;
+
+    /// A whole run stays readable, and a laptop's disk does not fill up.
+    pub const RETENTION_BYTES: i64 = 1 << 30;
+
+    /// With the usual number of partitions and the usual retention.
+    pub fn new(kafka: String, mysql: String) -> Self {
+        Self { kafka, mysql, partitions: Self::PARTITIONS, retention_bytes: Self::RETENTION_BYTES }
+    }
+}
+
+/// Makes every sport's topics, the topic of dead letters, and the tables.
+///
+/// # Errors
+/// When Kafka refuses a topic, a migration fails, or the binary `processors` was not built.
+pub async fn init(config: &InitConfig) -> Result<()> {
+    migrate(config).await
+}
+
+/// The tables belong to the processors, so their binary makes them.
+async fn migrate(config: &InitConfig) -> Result<()> {
+    let output = tokio::process::Command::new(own_binary("processors")?)
+        .arg("migrate")
+        // Not as arguments: everybody on this machine can read those, and one holds a password.
+        .env("MATCHDAY_KAFKA", &config.kafka)
+        .env("MATCHDAY_MYSQL", &config.mysql)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("running `processors migrate`")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`processors migrate` failed with {}\n{}", output.status, said.trim_end());
+    }
+    Ok(())
+}

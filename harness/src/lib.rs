@@ -1,0 +1,8 @@
+//! Starts stacks and judges what comes out of them; owns the `matchday` command.
+//!
+//! [`stack`] runs Kafka, a database, Redis and the services of this project as processes of this machine; [`init`] makes the
+//! topics and tables that they need; [`cli`] is the command line.
+
+pub mod cli;
+pub mod init;
+pub mod stack;

@@ -1,0 +1,5 @@
+//! The `matchday` command.
+
+fn main() -> std::process::ExitCode {
+    harness::cli::run()
+}

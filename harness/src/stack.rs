@@ -1,0 +1,314 @@
+//! A stack: Kafka, a database, Redis and our services as processes of this machine, started, disturbed and ended.
+//!
+//! [`Stack::infrastructure`], [`Stack::init`] and [`Stack::start_services`] are its three steps, [`Stack::up`] is all of them.
+//! Everything that a stack writes lies in `.matchday/<name>`, and every process of it carries that folder's name in its
+//! environment, so that whatever happens to the process that started it, the next `matchday down` finds all of it.
+
+mod address;
+mod control;
+mod database;
+mod end;
+mod folder;
+mod kafka;
+mod ports;
+mod probe;
+mod process;
+mod process_id;
+mod program;
+mod project;
+mod redis;
+mod service;
+
+pub use self::database::DATABASE;
+pub use self::end::{Ended, down};
+pub use self::folder::{Address, Record, RecordedProcess};
+pub use self::kafka::KAFKA;
+pub use self::ports::Ports;
+pub use self::process::{Lifetime, Process};
+pub use self::process_id::ProcessId;
+pub use self::program::own as own_binary;
+pub use self::project::Project;
+pub use self::redis::REDIS;
+pub use self::service::{DISTRIBUTION, INGESTION, Listener, Scheme, ServiceSpec, pipeline, processors_name};
+
+use self::folder::Folder;
+use self::ports::PortPicker;
+use self::probe::Probe;
+use self::process::Program;
+use crate::init::{self, InitConfig};
+use anyhow::{Context, Result, bail};
+use futures_util::future::try_join_all;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long anything may take until it is ready. A slow machine needs seconds.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Says one line to a person about what is going on.
+pub type Say = fn(&str);
+
+/// What a stack is to be.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// The project whose services it runs.
+    pub project: Project,
+    /// The folder of all stacks, usually [`Project::stacks`].
+    pub stacks: PathBuf,
+    /// The name of this one. An attached stack adds the number of its process, so that many can run at once.
+    pub name: String,
+    /// Whether it ends with this process.
+    pub lifetime: Lifetime,
+    /// Where it listens.
+    pub ports: Ports,
+    /// Hears what is being started and how long it took.
+    pub say: Say,
+}
+
+/// A running stack. Dropped, it ends and leaves nothing, unless [`Stack::leave_running`] took it over.
+#[derive(Debug)]
+pub struct Stack {
+    config: StackConfig,
+    folder: Folder,
+    store_ports: StorePorts,
+    password: String,
+    state: Mutex<State>,
+    /// Whether somebody has already decided how it ends.
+    is_released: bool,
+}
+
+#[derive(Debug)]
+struct StorePorts {
+    kafka: u16,
+    kafka_controller: u16,
+    database: u16,
+    redis: u16,
+}
+
+#[derive(Debug)]
+struct State {
+    ports: PortPicker,
+    /// In the order in which they were started.
+    processes: Vec<Arc<Process>>,
+    /// The services among them, each with the ports of its listeners.
+    services: Vec<(ServiceSpec, Vec<u16>)>,
+    record: Record,
+}
+
+impl Stack {
+    /// Starts a whole stack: the stores, topics and tables, the services.
+    ///
+    /// # Errors
+    /// When a part of it does not become ready: with its reasons and the end of its log. Nothing is left then.
+    pub async fn up(config: StackConfig, services: Vec<ServiceSpec>) -> Result<Self> {
+        let stack = Self::infrastructure(config).await?;
+        stack.init().await?;
+        stack.start_services(services).await?;
+        Ok(stack)
+    }
+
+    /// Starts Kafka, the database and Redis, all empty, and waits until each does its work.
+    ///
+    /// # Errors
+    /// As [`Stack::up`], and when a stack of this name is there already.
+    pub async fn infrastructure(config: StackConfig) -> Result<Self> {
+        let stack =
+            tokio::task::spawn_blocking(move || Self::claim(config)).await.context("claiming a folder")??;
+        tokio::try_join!(stack.start_kafka(), stack.start_database(), stack.start_redis())?;
+        Ok(stack)
+    }
+
+    /// Takes a folder and ports for a new stack.
+    fn claim(config: StackConfig) -> Result<Self> {
+        let name = match config.lifetime {
+            Lifetime::Attached => format!("{}-{}", config.name, std::process::id()),
+            Lifetime::Detached => config.name.clone(),
+        };
+        let mut ports = PortPicker::new(config.ports);
+        let store_ports = StorePorts {
+            kafka: ports.pick(Some(9092))?,
+            kafka_controller: ports.pick(None)?,
+            database: ports.pick(Some(3307))?,
+            redis: ports.pick(Some(6379))?,
+        };
+        let lock = folder::lock(&config.stacks)?;
+        end::sweep(&config.stacks)?;
+        let folder = Folder::of(&config.stacks, &name);
+        let record = Record::new(config.lifetime);
+        if let Some(other) = folder.read() {
+            bail!("a stack in {} was started by process {}", folder.path().display(), other.owner.pid);
+        }
+        folder.create(&record)?;
+        drop(lock);
+        Ok(Self {
+            config,
+            folder,
+            store_ports,
+            password: database::new_password(),
+            state: Mutex::new(State { ports, processes: Vec::new(), services: Vec::new(), record }),
+            is_released: false,
+        })
+    }
+
+    async fn start_kafka(&self) -> Result<()> {
+        let start = Instant::now();
+        let ports = &self.store_ports;
+        let (project, say) = (&self.config.project, self.config.say);
+        let program = kafka::prepare(project, &self.folder, ports.kafka, ports.kafka_controller, say).await?;
+        let process = self.launch(KAFKA, program, Probe::Kafka { bootstrap: self.kafka() }, None)?;
+        self.wait_ready(&process, start).await
+    }
+
+    async fn start_database(&self) -> Result<()> {
+        let start = Instant::now();
+        let program = database::prepare(&self.folder, self.store_ports.database, &self.password).await?;
+        let process = self.launch(DATABASE, program, Probe::Database { url: self.mysql_url() }, None)?;
+        self.wait_ready(&process, start).await
+    }
+
+    async fn start_redis(&self) -> Result<()> {
+        let start = Instant::now();
+        let program = redis::prepare(&self.folder, self.store_ports.redis)?;
+        let process = self.launch(REDIS, program, Probe::Redis { url: self.redis_url() }, None)?;
+        self.wait_ready(&process, start).await
+    }
+
+    /// Makes topics and tables. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When a store refuses, or the binary `processors` was not built.
+    pub async fn init(&self) -> Result<()> {
+        let start = Instant::now();
+        init::init(&InitConfig::new(self.kafka(), self.mysql_url())).await?;
+        self.say(&format!("  {:<18} made in {:.1} s", "topics and tables", start.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// Starts services, all at once, and waits until each says that it is ready.
+    ///
+    /// # Errors
+    /// When one ends or does not become ready: with the reasons that it gives and the end of its log.
+    pub async fn start_services(&self, services: Vec<ServiceSpec>) -> Result<()> {
+        let start = Instant::now();
+        let started: Vec<_> =
+            services.into_iter().map(|spec| self.launch_service(spec)).collect::<Result<_>>()?;
+        try_join_all(started.iter().map(|process| self.wait_ready(process, start))).await?;
+        Ok(())
+    }
+
+    fn launch_service(&self, spec: ServiceSpec) -> Result<Arc<Process>> {
+        let ports: Vec<u16> = {
+            let state = &mut *self.state();
+            let pick = |listener: &Listener| state.ports.pick(Some(listener.port));
+            spec.listeners.iter().map(pick).collect::<Result<_>>()?
+        };
+        let mut args = spec.args.clone();
+        for (listener, port) in spec.listeners.iter().zip(&ports) {
+            args.extend([listener.flag.to_owned(), format!("127.0.0.1:{port}")]);
+        }
+        let first = ports.first().with_context(|| format!("{} listens nowhere", spec.name))?;
+        let probe = Probe::Service { url: Scheme::Http.url(*first) };
+        let mut env = vec![
+            ("MATCHDAY_KAFKA".to_owned(), self.kafka()),
+            ("MATCHDAY_MYSQL".to_owned(), self.mysql_url()),
+            ("MATCHDAY_REDIS".to_owned(), self.redis_url()),
+        ];
+        env.extend(spec.env.iter().cloned());
+        let path = program::own(spec.binary)?;
+        let program = Program { path, args: args.into_iter().map(Into::into).collect(), env };
+        let name = spec.name.clone();
+        self.launch(&name, program, probe, Some((spec, ports)))
+    }
+
+    /// Starts a process and records it, so that it can be found before anything else may fail.
+    fn launch(
+        &self,
+        name: &str,
+        program: Program,
+        probe: Probe,
+        service: Option<(ServiceSpec, Vec<u16>)>,
+    ) -> Result<Arc<Process>> {
+        let mut state = self.state();
+        let process = Process::spawn(name, program, probe, &self.folder, self.config.lifetime)?;
+        let process = Arc::new(process);
+        state.processes.push(Arc::clone(&process));
+        state.services.extend(service);
+        self.write_record(&mut state)?;
+        Ok(process)
+    }
+
+    async fn wait_ready(&self, process: &Process, since: Instant) -> Result<()> {
+        process.ready(READY_DEADLINE).await?;
+        self.say(&format!("  {:<18} ready after {:.1} s", process.name(), since.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    fn write_record(&self, state: &mut State) -> Result<()> {
+        let is_service = |name: &str| state.services.iter().any(|(spec, _)| spec.name == name);
+        let recorded = |process: &Arc<Process>| RecordedProcess {
+            name: process.name().to_owned(),
+            id: process.id(),
+            is_service: is_service(process.name()),
+        };
+        state.record.processes = state.processes.iter().map(recorded).collect();
+        state.record.addresses = self.list_addresses(state);
+        self.folder.write(&state.record)
+    }
+
+    /// The folder in which everything lies that this stack wrote, with one `<process>.log` for each process.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What another process reads of the stack `name` among `stacks`, if there is one.
+    pub fn find(stacks: &Path, name: &str) -> Option<Record> {
+        Folder::of(stacks, name).read()
+    }
+
+    /// Leaves a detached stack to itself: from now on only [`down`] ends it.
+    ///
+    /// # Errors
+    /// When it is attached, or its record cannot be written; the stack ends then.
+    pub fn leave_running(mut self) -> Result<()> {
+        if self.config.lifetime == Lifetime::Attached {
+            bail!("an attached stack cannot outlive its process");
+        }
+        {
+            let mut state = self.state();
+            state.record.is_complete = true;
+            self.write_record(&mut state)?;
+        }
+        self.is_released = true;
+        Ok(())
+    }
+
+    /// Ends it: services in order, the last one started first, each within its grace time, then the stores; and removes its
+    /// folder. Says which had to be killed.
+    ///
+    /// # Errors
+    /// When something is left.
+    pub async fn down(mut self) -> Result<Ended> {
+        self.is_released = true;
+        let (stacks, folder) = (self.config.stacks.clone(), self.folder.clone());
+        tokio::task::spawn_blocking(move || end::end_one(&stacks, &folder)).await.context("ending a stack")?
+    }
+
+    fn say(&self, line: &str) {
+        (self.config.say)(line);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if self.is_released {
+            return;
+        }
+        if let Err(error) = end::end_one(&self.config.stacks, &self.folder) {
+            tracing::error!(error = format!("{error:#}"), "a stack could not be ended");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Disturbs a running stack: its processes are reached by name, ended, started again and joined by others.
+
+use super::process::Process;
+use super::service::{ServiceSpec, processors_name};
+use super::{READY_DEADLINE, Stack};
+use anyhow::{Context, Result};
+use domain::Sport;
+use std::sync::Arc;
+
+impl Stack {
+    /// A process of this stack by its name: to look at it, kill it, pause it.
+    ///
+    /// # Errors
+    /// When there is none of this name: with the names there are.
+    pub fn process(&self, name: &str) -> Result<Arc<Process>> {
+        let processes = self.processes();
+        let names = || processes.iter().map(|process| process.name()).collect::<Vec<_>>().join(", ");
+        let found = processes.iter().find(|process| process.name() == name);
+        found.cloned().with_context(|| format!("there is no process {name} in this stack, only {}", names()))
+    }
+
+    /// Every process, in the order in which they were started.
+    pub fn processes(&self) -> Vec<Arc<Process>> {
+        self.state().processes.clone()
+    }
+
+    /// Starts a process that has ended again, on the same ports and with the same data, without waiting for it.
+    ///
+    /// # Errors
+    /// When it still runs, or cannot be started.
+    pub fn start(&self, name: &str) -> Result<Arc<Process>> {
+        let process = self.process(name)?;
+        let mut state = self.state();
+        process.start_again()?;
+        self.write_record(&mut state)?;
+        Ok(process)
+    }
+
+    /// Ends a process in order if it runs, starts it again as [`Stack::start`] does, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it had to be killed, or does not become ready.
+    pub async fn restart(&self, name: &str) -> Result<()> {
+        let process = self.process(name)?;
+        if process.is_running() {
+            process.stop().await?;
+        }
+        self.start(name)?.ready(READY_DEADLINE).await
+    }
+
+    /// Starts one more process of a sport's processors, on a port of its own, and waits until it is ready; it shares the
+    /// partitions with the others. Its name is returned: `processors-hockey-2`.
+    ///
+    /// # Errors
+    /// When the sport has no processors in this stack, or the new one does not become ready.
+    pub async fn add_processors(&self, sport: Sport) -> Result<String> {
+        let first = processors_name(sport);
+        let spec = {
+            let state = self.state();
+            let with_name = |spec: &ServiceSpec, name: &str| spec.name == name;
+            let known = |name: &str| state.services.iter().find(|(spec, _)| with_name(spec, name));
+            let (spec, _) = known(&first).with_context(|| format!("there are no processors of {sport}"))?;
+            let name = (2..).map(|number| format!("{first}-{number}")).find(|name| known(name).is_none());
+            ServiceSpec { name: name.context("every number is taken")?, ..spec.clone() }
+        };
+        let name = spec.name.clone();
+        self.start_services(vec![spec]).await?;
+        Ok(name)
+    }
+}

@@ -1,0 +1,126 @@
+//! Ends stacks: one's own, a detached one, and what a crash left behind.
+
+use super::folder::{self, Folder, Record};
+use super::process::GRACE;
+use super::process_id::{ProcessId, marked};
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What ending a stack came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// How many processes were ended.
+    pub processes: usize,
+    /// The services that did not end within their grace time and were killed.
+    pub killed: Vec<String>,
+}
+
+/// Ends the stack `name` among `stacks`, and every stack there that its owner left behind; nothing is left of them on disk.
+/// `None` when there was nothing to end. Blocks.
+///
+/// # Errors
+/// When a process does not end even when killed, or a folder cannot be removed.
+pub fn down(stacks: &Path, name: &str) -> Result<Option<Ended>> {
+    if !stacks.exists() {
+        return Ok(None);
+    }
+    let _lock = folder::lock(stacks)?;
+    let folder = Folder::of(stacks, name);
+    let ended = if folder.path().exists() { Some(end(&folder)?) } else { None };
+    sweep(stacks)?;
+    remove_if_empty(stacks);
+    Ok(ended)
+}
+
+/// Ends one stack and leaves the others alone. Blocks.
+pub(super) fn end_one(stacks: &Path, folder: &Folder) -> Result<Ended> {
+    let _lock = folder::lock(stacks)?;
+    let ended = end(folder)?;
+    remove_if_empty(stacks);
+    Ok(ended)
+}
+
+/// Removes the folder of all stacks unless another stack still lives in it. The caller holds the lock.
+fn remove_if_empty(stacks: &Path) {
+    let _ = fs::remove_dir(stacks);
+}
+
+/// Ends what no living process needs any more. The caller holds the lock.
+pub(super) fn sweep(stacks: &Path) -> Result<()> {
+    let entries = fs::read_dir(stacks).with_context(|| format!("reading {}", stacks.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("reading {}", stacks.display()))?;
+        let folder = Folder::of(stacks, &entry.file_name().to_string_lossy());
+        // Without a record it is half made or half removed: whoever does either holds the lock.
+        if entry.path().is_dir() && folder.read().is_none_or(|record| record.is_leftover()) {
+            end(&folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends every process of a stack and removes its folder. Blocks.
+///
+/// Services are asked, the last one started first, and have their grace time. Stores are killed: their data goes with them.
+fn end(folder: &Folder) -> Result<Ended> {
+    let mut ended = Ended::default();
+    let living = marked(folder.path());
+    let services = folder.read().map(|record: Record| record.processes).unwrap_or_default();
+    for service in services.into_iter().rev().filter(|process| process.is_service) {
+        // The mark is asked as well as the record: after a restart of the machine numbers and times begin anew.
+        if !living.contains(&service.id) {
+            continue;
+        }
+        service.id.signal(Signal::SIGTERM);
+        service.id.signal(Signal::SIGCONT);
+        if service.id.wait_gone(GRACE) {
+            ended.processes += 1;
+        } else {
+            ended.killed.push(service.name);
+        }
+    }
+    ended.processes += kill_all(folder.path())?;
+    remove(folder.path())?;
+    Ok(ended)
+}
+
+/// Kills until nothing carries the mark of the stack any more: what is killed may just have started another.
+fn kill_all(folder: &Path) -> Result<usize> {
+    const DEADLINE: Duration = Duration::from_secs(10);
+    let mut killed = 0;
+    let start = Instant::now();
+    loop {
+        let living: Vec<ProcessId> = marked(folder);
+        if living.is_empty() {
+            return Ok(killed);
+        }
+        if start.elapsed() > DEADLINE {
+            let pids: Vec<i32> = living.iter().map(|process| process.pid).collect();
+            bail!("these processes of {} do not end when killed: {pids:?}", folder.display());
+        }
+        for process in living {
+            process.signal(Signal::SIGKILL);
+            if process.wait_gone(DEADLINE) {
+                killed += 1;
+            }
+        }
+    }
+}
+
+/// Removes a folder whose last writer may have died a moment ago.
+fn remove(folder: &Path) -> Result<()> {
+    const DEADLINE: Duration = Duration::from_secs(5);
+    let start = Instant::now();
+    loop {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(_) if start.elapsed() < DEADLINE => thread::sleep(Duration::from_millis(20)),
+            other => return other.with_context(|| format!("removing {}", folder.display())),
+        }
+    }
+}

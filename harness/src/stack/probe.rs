@@ -1,0 +1,89 @@
+//! Asks a process whether it really works: a port that is open proves little.
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, Producer};
+use sqlx::{Connection, MySqlConnection};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One question, and where to ask it.
+#[derive(Clone, Debug)]
+pub(super) enum Probe {
+    /// The broker is among the brokers of its own metadata, so it takes part.
+    Kafka { bootstrap: String },
+    /// A user of the database gets an answer to `SELECT 1`.
+    Database { url: String },
+    /// `PING` is answered.
+    Redis { url: String },
+    /// `/readyz` says 200; what it says otherwise is the reason.
+    Service { url: String },
+}
+
+impl Probe {
+    /// Asks once.
+    ///
+    /// # Errors
+    /// The reason why it is not ready, for a person.
+    pub async fn ask(&self) -> Result<(), String> {
+        let answer = async {
+            match self {
+                Self::Kafka { bootstrap } => ask_kafka(bootstrap.clone()).await,
+                Self::Database { url } => ask_database(url).await.map_err(|error| error.to_string()),
+                Self::Redis { url } => ask_redis(url).await.map_err(|error| error.to_string()),
+                Self::Service { url } => ask_service(url).await,
+            }
+        };
+        tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+    }
+}
+
+async fn ask_kafka(bootstrap: String) -> Result<(), String> {
+    // A refused connection is known at once; the client library would try again and again until its time is over.
+    tokio::net::TcpStream::connect(&bootstrap).await.map_err(|error| error.to_string())?;
+    tokio::task::spawn_blocking(move || {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &bootstrap)
+            .create()
+            .map_err(|error| error.to_string())?;
+        let metadata =
+            producer.client().fetch_metadata(None, PATIENCE / 2).map_err(|error| error.to_string())?;
+        if metadata.brokers().is_empty() {
+            return Err("the broker does not take part yet".to_owned());
+        }
+        Ok(())
+    })
+    .await
+    .map_err(|error| error.to_string())?
+}
+
+async fn ask_database(url: &str) -> sqlx::Result<()> {
+    let mut connection = MySqlConnection::connect(url).await?;
+    sqlx::query("SELECT 1").execute(&mut connection).await?;
+    connection.close().await
+}
+
+async fn ask_redis(url: &str) -> redis::RedisResult<()> {
+    let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+    redis::cmd("PING").query_async(&mut connection).await
+}
+
+async fn ask_service(url: &str) -> Result<(), String> {
+    // A proxy of the environment has no business between two processes of one machine.
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without TLS needs nothing that may be missing")
+    });
+    let answer = CLIENT.get(format!("{url}/readyz")).send().await;
+    let response = answer.map_err(|error| error.without_url().to_string())?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let reasons = response.text().await.unwrap_or_default();
+    Err(format!("{status} {}", reasons.trim()))
+}
