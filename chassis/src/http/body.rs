@@ -1,0 +1,130 @@
+//! Reading a request's body with a limit on its size and a deadline for its end.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+/// Memory set aside before the first byte, whatever length the client announces.
+const FIRST_RESERVATION_BYTES: usize = 64 << 10;
+
+/// Why a body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It is, or says that it is, larger than allowed.
+    #[error("the body is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// It had not ended when the deadline passed.
+    #[error("the body had not arrived after {} ms", deadline.as_millis())]
+    TooSlow {
+        /// How long the client had.
+        deadline: Duration,
+    },
+    /// The connection broke, or its framing is wrong.
+    #[error("the body could not be read: {0}")]
+    Broken(#[source] axum::Error),
+}
+
+/// Reads a whole body of at most `max_bytes` that must have ended `deadline` from now. A body that came in one
+/// piece is not copied.
+///
+/// # Errors
+/// See [`BodyError`]; what was read so far is dropped.
+pub async fn read_body(body: Body, max_bytes: usize, deadline: Duration) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(BodyError::TooLarge { max_bytes });
+    }
+    tokio::time::timeout(deadline, collect(body, max_bytes))
+        .await
+        .unwrap_or(Err(BodyError::TooSlow { deadline }))
+}
+
+async fn collect(mut body: Body, max_bytes: usize) -> Result<Bytes, BodyError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(max_bytes);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+            continue; // trailers
+        };
+        if first.len() + all.len() + data.len() > max_bytes {
+            return Err(BodyError::TooLarge { max_bytes });
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if !first.is_empty() {
+            all.reserve(announced.min(FIRST_RESERVATION_BYTES).max(first.len() + data.len()));
+            all.extend_from_slice(&first);
+            first.clear();
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    /// A body whose length is not announced and that never ends when `endless`.
+    struct Pieces {
+        rest: std::vec::IntoIter<&'static str>,
+        endless: bool,
+    }
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.rest.next() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes()))))),
+                None if self.endless => Poll::Pending,
+                None => Poll::Ready(None),
+            }
+        }
+    }
+
+    fn pieces(pieces: &[&'static str], endless: bool) -> Body {
+        Body::new(Pieces { rest: pieces.to_vec().into_iter(), endless })
+    }
+
+    #[tokio::test]
+    async fn joins_the_pieces() {
+        let body = pieces(&["one ", "two ", "three"], false);
+        assert_eq!(read_body(body, 13, SOON).await.unwrap(), "one two three");
+        assert_eq!(read_body(Body::empty(), 0, SOON).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn one_byte_too_many_is_too_large_whether_announced_or_not() {
+        for body in [Body::from("0123456789"), pieces(&["01234", "56789"], false)] {
+            let error = read_body(body, 9, SOON).await.unwrap_err();
+            assert!(matches!(error, BodyError::TooLarge { max_bytes: 9 }), "{error}");
+        }
+        assert_eq!(read_body(Body::from("0123456789"), 10, SOON).await.unwrap().len(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_is_too_slow() {
+        let error = read_body(pieces(&["half"], true), 100, SOON).await.unwrap_err();
+        assert!(matches!(error, BodyError::TooSlow { .. }), "{error}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Kafka as this project uses it: batches everywhere, every limit set, nothing reset or dropped in silence.
+
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+
+mod assignment;
+mod batch;
+mod consumer;
+mod metadata;
+mod producer;
+mod reader;
+pub mod topics;
+
+pub use assignment::{Assignments, Start};
+pub use batch::{Batch, Header, Message};
+pub use consumer::{ConsumeError, Consumer, ConsumerSettings, OutOfRange, PollLimits};
+pub use metadata::{TopicOffset, Watermarks};
+pub use producer::{Position, Producer, ProducerSettings, Record, SendError};
+pub use rdkafka::error::KafkaError as Error;
+pub use reader::{PartitionReader, ReadEvent, ReaderSettings};
+
+/// The largest message any topic carries, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 8 << 20;
+
+/// How long a question about topics, offsets or the cluster may wait for its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What every client is configured with. A broker that went away is tried again within a second; librdkafka's
+/// own ten would be most of an outage.
+fn client_config(brokers: &str, client_id: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", client_id)
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("retry.backoff.ms", "50")
+        .set("socket.keepalive.enable", "true")
+        .set("socket.nagle.disable", "true")
+        .set("log.connection.close", "false");
+    config
+}
+
+/// The context of clients that only ask: logs and counts what librdkafka has to say.
+#[derive(Debug)]
+struct PlainContext;
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        forward_log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        forward_error(&error, reason);
+    }
+}
+
+/// librdkafka's log lines, in ours. Its errors reach [`forward_error`] as well, so none is louder than a warning.
+fn forward_log(level: RDKafkaLogLevel, facility: &str, text: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{text}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{text}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{text}"),
+    }
+}
+
+/// A client's own errors: counted by code, and left to librdkafka to retry.
+fn forward_error(error: &KafkaError, reason: &str) {
+    let code = error.rdkafka_error_code().map_or_else(|| "none".to_owned(), |code| format!("{code:?}"));
+    tracing::debug!(target: "librdkafka", code, reason, "client error");
+    metrics::counter!("matchday_kafka_errors_total", "code" => code).increment(1);
+}

@@ -1,0 +1,412 @@
+//! A member of a consumer group that is polled from one thread and starts where its owner says.
+//!
+//! Kafka's own committed offsets are for lag tools only: the owner's database knows what was done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::assignment::{Assignments, Change, Start};
+use super::batch::{Batch, Filling};
+use super::metadata::{self, Watermarks};
+use super::{ANSWER_WITHIN, client_config};
+
+mod group;
+
+use group::GroupContext;
+
+/// How long [`Consumer::close`] waits for the group to take the partitions back.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// How a member of a consumer group behaves.
+#[derive(Clone, Debug)]
+pub struct ConsumerSettings {
+    /// Bootstrap servers, separated by commas.
+    pub brokers: String,
+    /// The name under which brokers know this client.
+    pub client_id: String,
+    /// The group that shares the topic's partitions.
+    pub group: String,
+    /// The one topic that is read.
+    pub topic: String,
+    /// Silence after which the group takes a member for dead. 6 seconds.
+    pub session_timeout: Duration,
+    /// How often a member says that it lives. 2 seconds.
+    pub heartbeat: Duration,
+    /// The longest time between two polls; a member that takes longer loses its partitions. 30 seconds.
+    pub max_poll_interval: Duration,
+    /// Bytes fetched ahead of the polls. 32 MiB.
+    pub prefetch_bytes: usize,
+}
+
+impl ConsumerSettings {
+    /// The values that each field's description names.
+    pub fn new(
+        brokers: impl Into<String>,
+        client_id: impl Into<String>,
+        group: impl Into<String>,
+        topic: impl Into<String>,
+    ) -> Self {
+        Self {
+            brokers: brokers.into(),
+            client_id: client_id.into(),
+            group: group.into(),
+            topic: topic.into(),
+            session_timeout: Duration::from_secs(6),
+            heartbeat: Duration::from_secs(2),
+            max_poll_interval: Duration::from_secs(30),
+            prefetch_bytes: 32 << 20,
+        }
+    }
+}
+
+/// How much one poll may take, and how long it may wait for the first message.
+#[derive(Clone, Copy, Debug)]
+pub struct PollLimits {
+    /// Messages at most.
+    pub messages: usize,
+    /// Bytes of keys and payloads after which no further message is taken.
+    pub bytes: usize,
+    /// How long to wait while there is no message at all.
+    pub wait: Duration,
+}
+
+/// A partition that cannot be read from where it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// The partition.
+    pub partition: i32,
+    /// The offset that was to be read next.
+    pub wanted: i64,
+    /// What the partition has.
+    pub watermarks: Watermarks,
+}
+
+/// Why polling cannot go on as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    /// Records that were to be read are not there: deleted by retention, or this is another cluster's topic.
+    /// These partitions stand still until the consumer rejoins; the others go on. Empty when Kafka would not say
+    /// which partitions they are.
+    #[error("offsets are outside their partitions: {}", describe(.0))]
+    OffsetOutOfRange(Vec<OutOfRange>),
+    /// The owner could not say where to start; the partitions stand still until the consumer rejoins.
+    #[error("partitions were assigned but cannot be started")]
+    NotStarted(#[source] anyhow::Error),
+    /// This client cannot work again; a new one may.
+    #[error("the kafka client failed for good")]
+    Fatal(#[source] KafkaError),
+    /// Kafka refused a call.
+    #[error("kafka refused")]
+    Kafka(#[from] KafkaError),
+}
+
+fn describe(partitions: &[OutOfRange]) -> String {
+    let one = |found: &OutOfRange| {
+        let OutOfRange { partition, wanted, watermarks: Watermarks { low, high } } = found;
+        format!("partition {partition} has {low} to {high}, wanted {wanted}")
+    };
+    partitions.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// A member of a consumer group. Not for sharing: polls, hooks and commits happen on the thread that owns it.
+pub struct Consumer {
+    inner: BaseConsumer<GroupContext>,
+    topic: Arc<str>,
+    assigned: Vec<i32>,
+    /// The offset to read next, per partition, where it is known.
+    next: BTreeMap<i32, i64>,
+    /// Partitions that were reported as out of range already.
+    out_of_range: BTreeSet<i32>,
+    /// Found while messages were in hand; answered by the next poll.
+    deferred: Option<ConsumeError>,
+    last_batch: (usize, usize),
+}
+
+impl Consumer {
+    /// Joins the group in the background; this succeeds while Kafka is away.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn new(settings: &ConsumerSettings) -> KafkaResult<Self> {
+        let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
+        config
+            .set("group.id", &settings.group)
+            // The classic protocol lets a member say itself where it starts, and its timeouts are the client's.
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", settings.session_timeout.as_millis().to_string())
+            .set("heartbeat.interval.ms", settings.heartbeat.as_millis().to_string())
+            .set("max.poll.interval.ms", settings.max_poll_interval.as_millis().to_string());
+        let inner = BaseConsumer::from_config_and_context(&config, GroupContext::default())?;
+        inner.subscribe(&[&settings.topic])?;
+        Ok(Self {
+            inner,
+            topic: settings.topic.as_str().into(),
+            assigned: Vec::new(),
+            next: BTreeMap::new(),
+            out_of_range: BTreeSet::new(),
+            deferred: None,
+            last_batch: (0, 0),
+        })
+    }
+
+    /// Takes what is there, within `limits`: one message when they come one by one, many when there is a
+    /// backlog. Empty when nothing came in time. Changes of the assignment are handled here, through `owner`.
+    ///
+    /// # Errors
+    /// See [`ConsumeError`]; messages already in hand are answered first and the error by the next call. What
+    /// passes by itself, a broker that is away for one, is logged and counted, not an error.
+    pub fn poll_batch(
+        &mut self,
+        limits: PollLimits,
+        owner: &mut impl Assignments,
+    ) -> Result<Batch, ConsumeError> {
+        if let Some(error) = self.deferred.take() {
+            return Err(error);
+        }
+        let deadline = Instant::now() + limits.wait;
+        let mut filling = Filling::like(self.last_batch.0, self.last_batch.1);
+        loop {
+            self.handle_changes(owner)?;
+            let now = Instant::now();
+            let wait =
+                if filling.is_empty() { deadline.saturating_duration_since(now) } else { Duration::ZERO };
+            match self.inner.poll(wait) {
+                Some(Ok(message)) => filling.push(&self.topic, &message),
+                Some(Err(error)) => self.deferred = self.judge(error),
+                None if self.inner.context().has_changes() && filling.is_empty() => continue,
+                None if !filling.is_empty() || Instant::now() >= deadline => break,
+                None => continue,
+            }
+            let full = filling.len() >= limits.messages || filling.size_bytes() >= limits.bytes;
+            if full || self.deferred.is_some() || self.inner.context().has_changes() && !filling.is_empty() {
+                break;
+            }
+        }
+        self.finish(filling)
+    }
+
+    fn finish(&mut self, filling: Filling) -> Result<Batch, ConsumeError> {
+        if filling.is_empty() {
+            return self.deferred.take().map_or_else(|| Ok(Batch::default()), Err);
+        }
+        let batch = filling.finish();
+        self.last_batch = (batch.len(), batch.size_bytes());
+        for message in batch.iter() {
+            self.next.insert(message.partition(), message.offset() + 1);
+        }
+        metrics::counter!("matchday_kafka_consumed_total").increment(batch.len() as u64);
+        metrics::histogram!("matchday_kafka_batch_messages").record(batch.len() as f64);
+        Ok(batch)
+    }
+
+    /// Leaves the group and joins it again, so that every partition is asked for anew.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the subscription.
+    pub fn rejoin(&mut self) -> Result<(), ConsumeError> {
+        tracing::info!(topic = %self.topic, "rejoining the group");
+        self.inner.unsubscribe();
+        self.inner.subscribe(&[&self.topic])?;
+        Ok(())
+    }
+
+    /// The partitions that are ours now.
+    pub fn assigned(&self) -> &[i32] {
+        &self.assigned
+    }
+
+    /// Stops taking messages, while [`Self::poll_batch`] goes on keeping us in the group: for an owner that
+    /// cannot go on for a while. A new assignment is not paused.
+    ///
+    /// # Errors
+    /// When librdkafka refuses.
+    pub fn pause(&self) -> Result<(), ConsumeError> {
+        Ok(self.inner.pause(&self.inner.assignment()?)?)
+    }
+
+    /// Takes messages again after [`Self::pause`], with none left out.
+    ///
+    /// # Errors
+    /// When librdkafka refuses.
+    pub fn resume(&self) -> Result<(), ConsumeError> {
+        Ok(self.inner.resume(&self.inner.assignment()?)?)
+    }
+
+    /// Tells Kafka, for lag tools, which offset comes next in each partition. Does not wait; a commit that fails
+    /// is logged.
+    ///
+    /// # Errors
+    /// When librdkafka does not take the request.
+    pub fn commit(&self, next_offsets: &[(i32, i64)]) -> Result<(), ConsumeError> {
+        let mut list = TopicPartitionList::with_capacity(next_offsets.len());
+        for &(partition, offset) in next_offsets {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+        }
+        Ok(self.inner.commit(&list, CommitMode::Async)?)
+    }
+
+    /// The offsets between which a partition has records, asked from its leader.
+    ///
+    /// # Errors
+    /// When it does not answer within 5 seconds.
+    pub fn watermarks(&self, partition: i32) -> KafkaResult<Watermarks> {
+        metadata::watermarks(self.inner.client(), &self.topic, partition, ANSWER_WITHIN)
+    }
+
+    /// How many partitions the topic has.
+    ///
+    /// # Errors
+    /// When no broker answers within 5 seconds, or the topic or a leader is missing.
+    pub fn partition_count(&self) -> KafkaResult<i32> {
+        let counts = metadata::partition_counts(self.inner.client(), &[&self.topic], ANSWER_WITHIN)?;
+        Ok(counts.into_values().next().unwrap_or_default())
+    }
+
+    /// The cluster's id; none while no broker answers within 5 seconds.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.inner.client().fetch_cluster_id(ANSWER_WITHIN)
+    }
+
+    /// Gives the partitions back, through `owner`, and leaves the group. Call it with no batch in hand.
+    pub fn close(mut self, owner: &mut impl Assignments) {
+        self.inner.unsubscribe();
+        let deadline = Instant::now() + CLOSE_WITHIN;
+        while !self.assigned.is_empty() && Instant::now() < deadline {
+            // Messages that arrive now were not handled and will be read by whoever comes next.
+            drop(self.inner.poll(Duration::from_millis(20)));
+            if let Err(error) = self.handle_changes(owner) {
+                tracing::warn!(%error, "while leaving the group");
+            }
+        }
+        if !self.assigned.is_empty() {
+            owner.revoked(&self.assigned);
+        }
+    }
+
+    fn handle_changes(&mut self, owner: &mut impl Assignments) -> Result<(), ConsumeError> {
+        while let Some(change) = self.inner.context().next_change() {
+            tracing::info!(topic = %self.topic, ?change, "assignment");
+            self.assigned.clear();
+            self.next.clear();
+            self.out_of_range.clear();
+            match change {
+                Change::Assigned(partitions) => {
+                    let starts = owner.assigned(&partitions);
+                    // The group waits for this call, also where there is nothing to read.
+                    self.assign(starts.as_deref().unwrap_or_default())?;
+                    self.assigned = partitions;
+                    starts.map_err(ConsumeError::NotStarted)?;
+                }
+                Change::Revoked(partitions) => {
+                    owner.revoked(&partitions);
+                    self.inner.unassign()?;
+                }
+                Change::Lost(partitions) => {
+                    tracing::warn!(topic = %self.topic, ?partitions, "partitions lost");
+                    owner.lost(&partitions);
+                    self.inner.unassign()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, starts: &[(i32, Start)]) -> Result<(), ConsumeError> {
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for &(partition, start) in starts {
+            list.add_partition_offset(&self.topic, partition, start.into())?;
+            if let Start::At(offset) = start {
+                self.next.insert(partition, offset);
+            }
+        }
+        Ok(self.inner.assign(&list)?)
+    }
+
+    /// Turns a poll's error into ours, or into a log line where it passes by itself.
+    fn judge(&mut self, error: KafkaError) -> Option<ConsumeError> {
+        match Trouble::of(&error) {
+            Trouble::Passing => None,
+            Trouble::Fatal => Some(ConsumeError::Fatal(error)),
+            Trouble::OutOfRange => self.find_out_of_range(),
+        }
+    }
+
+    /// librdkafka says that some offset is out of range, but not which: compares all of them with the brokers'.
+    fn find_out_of_range(&mut self) -> Option<ConsumeError> {
+        let mut found = Vec::new();
+        for (&partition, &wanted) in &self.next {
+            let Ok(watermarks) = self.watermarks(partition) else { continue };
+            if !watermarks.admit(wanted) && !self.out_of_range.contains(&partition) {
+                found.push(OutOfRange { partition, wanted, watermarks });
+            }
+        }
+        let known_already = found.is_empty() && !self.out_of_range.is_empty();
+        self.out_of_range.extend(found.iter().map(|found| found.partition));
+        (!known_already).then_some(ConsumeError::OffsetOutOfRange(found))
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // The base consumer's own drop goes on polling until the group let go.
+        self.inner.context().close();
+    }
+}
+
+/// What an error that came with a poll means for the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// librdkafka deals with it.
+    Passing,
+    /// An offset is outside its partition.
+    OutOfRange,
+    /// The client is of no use any more.
+    Fatal,
+}
+
+impl Trouble {
+    /// Judges and logs an error.
+    pub(super) fn of(error: &KafkaError) -> Self {
+        if let KafkaError::MessageConsumptionFatal(_) = error {
+            tracing::error!(%error, "consumer failed for good");
+            return Self::Fatal;
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Self::OutOfRange,
+            Some(RDKafkaErrorCode::PollExceeded) => {
+                metrics::counter!("matchday_kafka_max_poll_exceeded_total").increment(1);
+                tracing::error!("not polled within the poll interval: the group takes the partitions away");
+                Self::Passing
+            }
+            _ => {
+                tracing::warn!(%error, "consumer");
+                Self::Passing
+            }
+        }
+    }
+}
+
+/// What every reading client is configured with, member of a group or not.
+pub(super) fn fetch_config(brokers: &str, client_id: &str, prefetch_bytes: usize) -> ClientConfig {
+    let mut config = client_config(brokers, client_id);
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("allow.auto.create.topics", "false")
+        .set("enable.partition.eof", "false")
+        .set("fetch.wait.max.ms", "100")
+        // The default of one second is a stall whenever the local queue was full for a moment.
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.error.backoff.ms", "50")
+        .set("queued.max.messages.kbytes", (prefetch_bytes >> 10).to_string())
+        .set("topic.metadata.refresh.interval.ms", "30000");
+    config
+}
