@@ -1,7 +1,6 @@
 //! Serving HTTP so that no client can hold what it does not use: deadlines for head and body, limits on
 //! connections and sizes, an end that lets requests in hand finish.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -77,7 +76,7 @@ pub async fn serve(
     router: Router,
     limits: Limits,
     shutdown: Shutdown,
-) -> io::Result<()> {
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
     let open = metrics::gauge!("matchday_http_connections", "port" => address.port().to_string());
@@ -166,7 +165,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-    async fn start(router: Router) -> (SocketAddr, Shutdown, JoinHandle<io::Result<()>>) {
+    async fn start(router: Router) -> (SocketAddr, Shutdown, JoinHandle<anyhow::Result<()>>) {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::default();

@@ -39,15 +39,14 @@ impl Tasks {
     }
 
     /// Runs a task that must have ended before the process may. Its error, or its panic, stops the process.
-    pub fn spawn<F, E>(&self, name: impl Into<String>, task: F)
+    pub fn spawn<F>(&self, name: impl Into<String>, task: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<anyhow::Error> + Send,
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let entry = Entry::new(&self.shared, name.into());
         tokio::spawn(async move {
             let outcome = task.await;
-            entry.end(outcome.map_err(Into::into));
+            entry.end(outcome);
         });
     }
 
@@ -149,7 +148,7 @@ mod tests {
         let tasks = Tasks::new(Shutdown::default());
         let (release, wait) = std::sync::mpsc::channel::<()>();
         tasks.spawn_thread("thread", move || Ok(wait.recv()?)).unwrap();
-        tasks.spawn("task", async { anyhow::Ok(()) });
+        tasks.spawn("task", async { Ok(()) });
         while tasks.running() != ["thread"] {
             tokio::task::yield_now().await;
         }
