@@ -58,6 +58,8 @@ pub enum Effect {
         source: Source,
         /// Its place.
         position: Position,
+        /// Its offset in the feed.
+        feed_offset: i64,
     },
     /// A message was not applied, and will not be.
     Refused {
@@ -198,7 +200,8 @@ impl Intake {
             }
             let next = Position { sequence: position.sequence.saturating_add(1), ..position };
             if let Some(held) = self.held.remove(&(source.clone(), next)) {
-                effects.push(Effect::Released { source: source.clone(), position: next });
+                let feed_offset = held.arrival.feed_offset;
+                effects.push(Effect::Released { source: source.clone(), position: next, feed_offset });
                 turn = Some((next, held.arrival));
             }
         }
@@ -214,7 +217,8 @@ impl Intake {
             .collect();
         for waiting in passed {
             if let Some(held) = self.held.remove(&(source.clone(), waiting)) {
-                effects.push(Effect::Released { source: source.clone(), position: waiting });
+                let feed_offset = held.arrival.feed_offset;
+                effects.push(Effect::Released { source: source.clone(), position: waiting, feed_offset });
                 let refusal = Refusal::Stale { applied: position };
                 effects.push(Effect::Refused { arrival: held.arrival, refusal });
             }

@@ -1,0 +1,127 @@
+//! What a processor is told at its start.
+
+use std::net::SocketAddr;
+
+use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
+use clap::{Args, Parser, Subcommand};
+use domain::Sport;
+use domain::intake::HoldLimits;
+
+/// Turns one sport's feed into state, update log, images and updates.
+#[derive(Parser, Debug)]
+#[command(name = "processors", version, args_conflicts_with_subcommands = true)]
+pub struct Config {
+    /// What to do instead of processing.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to process.
+    #[command(flatten)]
+    pub process: Option<ProcessConfig>,
+}
+
+/// Things done once.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Bring the database schema up to date
+    Migrate {
+        /// Which database.
+        #[command(flatten)]
+        mysql: MysqlArgs,
+        /// How loud.
+        #[command(flatten)]
+        process: ProcessArgs,
+    },
+    /// Write all images of a sport to Redis anew, from the database
+    Warm {
+        /// Which sport
+        #[arg(long, env = "MATCHDAY_SPORT")]
+        sport: Sport,
+        /// From which database.
+        #[command(flatten)]
+        mysql: MysqlArgs,
+        /// To which Redis.
+        #[command(flatten)]
+        redis: RedisArgs,
+        /// How loud.
+        #[command(flatten)]
+        process: ProcessArgs,
+    },
+}
+
+/// How to process.
+#[derive(Args, Debug)]
+pub struct ProcessConfig {
+    /// The sport to process
+    #[arg(long, env = "MATCHDAY_SPORT")]
+    pub sport: Sport,
+
+    /// Where `/livez`, `/readyz`, `/health` and `/metrics` answer
+    #[arg(long, env = "MATCHDAY_LISTEN", default_value = "127.0.0.1:4104")]
+    pub listen: SocketAddr,
+
+    /// Where Kafka is.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// Where the database is.
+    #[command(flatten)]
+    pub mysql: MysqlArgs,
+
+    /// Where Redis is.
+    #[command(flatten)]
+    pub redis: RedisArgs,
+
+    /// The consumer group; `matchday-<sport>` where none is given
+    #[arg(long, env = "MATCHDAY_GROUP")]
+    pub group: Option<String>,
+
+    /// Feed messages per transaction, at most
+    #[arg(long, env = "MATCHDAY_BATCH_MESSAGES", default_value_t = 1_000)]
+    pub batch_messages: usize,
+
+    /// Bytes of feed messages per transaction, at most
+    #[arg(long, env = "MATCHDAY_BATCH_BYTES", default_value_t = 4 << 20)]
+    pub batch_bytes: usize,
+
+    /// Events kept in memory; others are read again when a message comes
+    #[arg(long, env = "MATCHDAY_EVENTS_IN_MEMORY", default_value_t = 10_000)]
+    pub events_in_memory: usize,
+
+    /// Milliseconds for which an early message waits before what is missing is a gap
+    #[arg(long, env = "MATCHDAY_HOLD_MS", default_value_t = 3_000)]
+    pub hold_ms: u32,
+
+    /// Early messages that may wait, per event
+    #[arg(long, env = "MATCHDAY_HELD_MAX", default_value_t = 1_000)]
+    pub held_max: usize,
+
+    /// Committed batches that may wait to be published
+    #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = 8)]
+    pub publish_queue: usize,
+
+    /// Connections to the database
+    #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 4)]
+    pub mysql_connections: u32,
+
+    /// The admin port.
+    #[command(flatten)]
+    pub http: chassis::http::Limits,
+
+    /// The process itself.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+impl ProcessConfig {
+    /// The consumer group.
+    #[must_use]
+    pub fn group(&self) -> String {
+        self.group.clone().unwrap_or_else(|| format!("matchday-{}", self.sport))
+    }
+
+    /// How long and how many early messages wait.
+    #[must_use]
+    pub fn hold_limits(&self) -> HoldLimits {
+        HoldLimits { wait_micros: i64::from(self.hold_ms) * 1_000, held_max: self.held_max }
+    }
+}

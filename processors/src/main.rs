@@ -1,0 +1,21 @@
+//! `processors`: turns one sport's feed into state, update log, images and updates.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod batch;
+mod config;
+mod events;
+mod metrics;
+mod processor;
+mod publish;
+mod run;
+mod store;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run::run(config::Config::parse())
+}

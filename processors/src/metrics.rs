@@ -1,0 +1,82 @@
+//! What a processor counts and measures.
+
+use domain::Timestamp;
+use metrics::{counter, gauge, histogram};
+
+use crate::batch::Tally;
+
+/// Describes every metric once.
+pub fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("matchday_processor_messages_total", "feed messages by what became of them");
+    describe_counter!("matchday_processor_gaps_total", "gaps declared");
+    describe_counter!("matchday_processor_batches_total", "transactions by how they ended");
+    describe_counter!(
+        "matchday_processor_fence_lost_total",
+        "transactions that found their partition taken over"
+    );
+    describe_counter!("matchday_processor_images_rewritten_total", "Redis images written as a whole");
+    describe_gauge!("matchday_processor_redis_up", "1 while Redis takes images");
+    describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
+    describe_gauge!("matchday_processor_partitions_owned", "feed partitions owned");
+    describe_gauge!("matchday_processor_lag", "feed messages not yet processed, of the owned partitions");
+    describe_histogram!("matchday_processor_batch_messages", "feed messages per transaction");
+    describe_histogram!("matchday_processor_commit_seconds", "duration of the transaction");
+    describe_histogram!(
+        "matchday_processor_generated_to_commit_seconds",
+        "from a message's generated_at to its commit, of every applied message"
+    );
+}
+
+/// A batch was committed at `now`.
+pub fn committed(records: usize, tally: Tally, generated_at: &[Timestamp], now: Timestamp, seconds: f64) {
+    for (outcome, count) in [
+        ("applied", tally.applied),
+        ("duplicate", tally.duplicate),
+        ("stale", tally.stale),
+        ("held", tally.held),
+        ("dead_letter", tally.dead_letters),
+        ("producer", tally.producer),
+    ] {
+        counter!("matchday_processor_messages_total", "outcome" => outcome).increment(count);
+    }
+    counter!("matchday_processor_gaps_total").increment(tally.gaps);
+    counter!("matchday_processor_batches_total", "outcome" => "committed").increment(1);
+    #[expect(clippy::cast_precision_loss, reason = "a batch is far smaller than 2^52 messages")]
+    histogram!("matchday_processor_batch_messages").record(records as f64);
+    histogram!("matchday_processor_commit_seconds").record(seconds);
+    let latency = histogram!("matchday_processor_generated_to_commit_seconds");
+    for generated_at in generated_at {
+        #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 microseconds")]
+        latency.record(now.micros_since(*generated_at) as f64 / 1e6);
+    }
+}
+
+/// A transaction did not come about.
+pub fn batch_failed(outcome: &'static str) {
+    counter!("matchday_processor_batches_total", "outcome" => outcome).increment(1);
+}
+
+/// A transaction found its partition taken over.
+pub fn fence_lost() {
+    counter!("matchday_processor_fence_lost_total").increment(1);
+}
+
+/// Images were written as a whole because what Redis held did not fit.
+pub fn images_rewritten(count: usize) {
+    counter!("matchday_processor_images_rewritten_total").increment(count as u64);
+}
+
+/// Whether Redis takes images.
+pub fn redis_up(up: bool) {
+    gauge!("matchday_processor_redis_up").set(f64::from(u8::from(up)));
+}
+
+/// What this process holds.
+pub fn holds(events: usize, partitions: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    {
+        gauge!("matchday_processor_events_in_memory").set(events as f64);
+        gauge!("matchday_processor_partitions_owned").set(partitions as f64);
+    }
+}

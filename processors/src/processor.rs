@@ -1,0 +1,395 @@
+//! The processor: owns feed partitions, turns their records into committed batches, hands those to the publisher.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use chassis::kafka::{Assignments, Batch, ConsumeError, Start};
+use chassis::lifecycle::Shutdown;
+use chassis::readiness::Latch;
+use domain::intake::HoldLimits;
+use domain::{EventId, Sport, Timestamp};
+use sqlx::MySqlPool;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
+use crate::events::Events;
+use crate::metrics;
+use crate::publish::Job;
+use crate::store::commit::{CommitError, commit};
+use crate::store::load::{self, LoadError};
+use crate::store::offsets;
+
+/// How long revoked partitions may take to be published.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// Between attempts while the database is away.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// What a processor works with.
+pub struct Parts {
+    /// Its sport.
+    pub sport: Sport,
+    /// The Kafka cluster it reads from.
+    pub cluster_id: String,
+    /// The database.
+    pub pool: MySqlPool,
+    /// How long and how many early messages wait.
+    pub limits: HoldLimits,
+    /// Events kept in memory.
+    pub events_in_memory: usize,
+    /// The publisher's queue.
+    pub jobs: mpsc::Sender<Job>,
+    /// Says whether the database takes batches.
+    pub mysql: Latch,
+    /// Says whether partitions are owned as they should be.
+    pub partitions: Latch,
+    /// Ends the wait for a database that is away.
+    pub shutdown: Shutdown,
+    /// Where the database is talked to; the processor itself lives on a thread of its own.
+    pub runtime: Handle,
+}
+
+/// One sport's processor.
+pub struct Processor {
+    parts: Parts,
+    owned: BTreeMap<i32, OwnedPartition>,
+    events: Events,
+}
+
+/// What is to be done after a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Go on.
+    Continue,
+    /// A partition was lost to another process: join the group again.
+    Rejoin,
+    /// The process is stopping and the batch was not committed.
+    Stop,
+}
+
+impl Processor {
+    /// A processor that owns no partition yet.
+    pub fn new(parts: Parts) -> Self {
+        let events = Events::new(parts.events_in_memory);
+        Self { parts, owned: BTreeMap::new(), events }
+    }
+
+    /// The feed offset that is next, per owned partition.
+    pub fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.owned.iter().map(|(&partition, owned)| (partition, owned.next_offset))
+    }
+
+    /// Commits a batch, or what of it the database takes; what it refuses becomes a dead letter.
+    pub fn process(&mut self, batch: &Batch) -> Next {
+        let records: Vec<FeedRecord> = batch
+            .iter()
+            .map(|message| {
+                FeedRecord::new(message.partition(), message.offset(), message.key(), message.payload())
+            })
+            .collect();
+        self.commit_halving(&records)
+    }
+
+    /// Declares the gaps whose deadline has passed.
+    pub fn expire(&mut self) -> Next {
+        let overdue = self.events.overdue(now());
+        if overdue.is_empty() {
+            return Next::Continue;
+        }
+        let mut working: HashMap<EventId, WorkingEvent> =
+            overdue.into_iter().filter_map(|id| self.events.take(&id).map(|event| (id, event))).collect();
+        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
+        planner.expire();
+        let plan = planner.finish();
+        match self.commit_plan(plan, working, 0) {
+            Outcome::Done => Next::Continue,
+            Outcome::Rejoin => Next::Rejoin,
+            Outcome::Stop => Next::Stop,
+            Outcome::Refused(error) => {
+                // No message is to blame; the events were dropped from memory and are read again with their next one.
+                tracing::error!(%error, "gaps cannot be declared");
+                Next::Continue
+            }
+        }
+    }
+
+    /// A statement that fails for good is found by halving: the half that commits is done, the other is halved.
+    fn commit_halving(&mut self, records: &[FeedRecord]) -> Next {
+        let mut stack = vec![records];
+        while let Some(records) = stack.pop() {
+            match self.commit_records(records, None) {
+                Outcome::Done => {}
+                Outcome::Rejoin => return Next::Rejoin,
+                Outcome::Stop => return Next::Stop,
+                Outcome::Refused(error) if records.len() == 1 => {
+                    tracing::warn!(partition = records[0].partition, offset = records[0].offset, %error, "dead letter");
+                    let reason = format!("the database refuses it: {error}");
+                    match self.commit_records(records, Some(reason)) {
+                        Outcome::Done => {}
+                        Outcome::Rejoin => return Next::Rejoin,
+                        Outcome::Stop => return Next::Stop,
+                        Outcome::Refused(error) => {
+                            // Not even the dead letter can be written: going on would lose the message.
+                            self.parts.mysql.not_ready(format!("a dead letter cannot be written: {error}"));
+                            self.pause();
+                            stack.push(records);
+                            if self.parts.shutdown.has_begun() {
+                                return Next::Stop;
+                            }
+                        }
+                    }
+                }
+                Outcome::Refused(error) => {
+                    tracing::warn!(records = records.len(), %error, "batch refused, halving it");
+                    metrics::batch_failed("halved");
+                    let (first, second) = records.split_at(records.len() / 2);
+                    stack.push(second);
+                    stack.push(first);
+                }
+            }
+        }
+        Next::Continue
+    }
+
+    fn commit_records(&mut self, records: &[FeedRecord], give_up: Option<String>) -> Outcome {
+        let mut working = match self.gather(records) {
+            Ok(working) => working,
+            Err(outcome) => return outcome,
+        };
+        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
+        for record in records {
+            match &give_up {
+                None => planner.take(record),
+                Some(reason) => planner.give_up(record, reason.clone()),
+            }
+        }
+        let plan = planner.finish();
+        self.commit_plan(plan, working, records.len())
+    }
+
+    fn commit_plan(
+        &mut self,
+        plan: Option<Plan>,
+        working: HashMap<EventId, WorkingEvent>,
+        records: usize,
+    ) -> Outcome {
+        let Some(plan) = plan else {
+            self.events.put_back(working);
+            return Outcome::Done;
+        };
+        let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
+        let started = Instant::now();
+        loop {
+            match runtime.block_on(commit(pool, &plan.writes)) {
+                Ok(()) => break,
+                Err(CommitError::Refused(error)) => return Outcome::Refused(error),
+                Err(error @ CommitError::Fenced { partition, .. }) => {
+                    tracing::error!(%error, "fenced: another process has taken the partition");
+                    metrics::fence_lost();
+                    self.give_up_partitions(&[partition]);
+                    return Outcome::Rejoin;
+                }
+                Err(error @ CommitError::Away(_)) => {
+                    metrics::batch_failed("away");
+                    mysql.not_ready(error.to_string());
+                    if shutdown.has_begun() {
+                        return Outcome::Stop;
+                    }
+                    self.pause();
+                }
+            }
+        }
+        self.parts.mysql.ready();
+        metrics::committed(records, plan.tally, &plan.generated_at, now(), started.elapsed().as_secs_f64());
+        self.owned.extend(plan.partitions);
+        self.events.put_back(working);
+        metrics::holds(self.events.len(), self.owned.len());
+        match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {
+            Ok(()) => Outcome::Done,
+            // The publisher has failed and the process is ending; the outbox keeps what was committed.
+            Err(_) => Outcome::Stop,
+        }
+    }
+
+    /// Every event of the records, from memory or from the database. Events stored under another sport are left out.
+    fn gather(&mut self, records: &[FeedRecord]) -> Result<HashMap<EventId, WorkingEvent>, Outcome> {
+        let mut working: HashMap<EventId, WorkingEvent> = HashMap::new();
+        let mut absent: HashMap<EventId, i32> = HashMap::new();
+        for record in records {
+            let Some(id) = record.event_id() else { continue };
+            if working.contains_key(id)
+                || absent.contains_key(id)
+                || !self.owned.contains_key(&record.partition)
+            {
+                continue;
+            }
+            match self.events.take(id) {
+                Some(event) => drop(working.insert(id.clone(), event)),
+                None => drop(absent.insert(id.clone(), record.partition)),
+            }
+        }
+        if !absent.is_empty() {
+            let mut ids: Vec<EventId> = absent.keys().cloned().collect();
+            ids.sort_unstable();
+            let today = day(now());
+            for (id, event) in self.load(&ids)? {
+                let partition = absent.get(&id).copied().unwrap_or_default();
+                let first_seen_day = event.first_seen_day.unwrap_or_else(|| today.clone());
+                working.insert(id, WorkingEvent { intake: event.intake, partition, first_seen_day });
+            }
+        }
+        Ok(working)
+    }
+
+    fn load(&self, ids: &[EventId]) -> Result<HashMap<EventId, load::LoadedEvent>, Outcome> {
+        let Parts { runtime, pool, sport, mysql, shutdown, .. } = &self.parts;
+        loop {
+            match runtime.block_on(load::events(pool, *sport, ids)) {
+                Ok(loaded) => return Ok(loaded),
+                // Waits for an operator: going on would mean to forget what the event was.
+                Err(error @ LoadError::Damaged(_)) => {
+                    tracing::error!(%error, "events cannot be read");
+                    mysql.not_ready(error.to_string());
+                }
+                Err(LoadError::Database(error)) => mysql.not_ready(format!("events cannot be read: {error}")),
+            }
+            if shutdown.has_begun() {
+                return Err(Outcome::Stop);
+            }
+            self.pause();
+        }
+    }
+
+    fn pause(&self) {
+        self.parts.runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_EVERY) => {}
+                () = self.parts.shutdown.begun() => {}
+            }
+        });
+    }
+
+    /// The feed cannot be read from where the database says: unready until it can, and nothing is skipped.
+    pub fn stand_still(&self, error: &ConsumeError) {
+        let mut reason = error.to_string();
+        if let Some(source) = std::error::Error::source(error) {
+            reason = format!("{reason}: {source:#}");
+        }
+        self.parts.partitions.not_ready(reason);
+    }
+
+    fn release(&mut self, partitions: &[i32]) {
+        self.give_up_partitions(partitions);
+        // A publisher that has stopped publishes nothing more anyway.
+        let _ = self.parts.jobs.blocking_send(Job::Release(partitions.to_vec()));
+    }
+
+    fn give_up_partitions(&mut self, partitions: &[i32]) {
+        self.owned.retain(|partition, _| !partitions.contains(partition));
+        self.events.forget(|partition| partitions.contains(&partition));
+        self.parts
+            .partitions
+            .not_ready(format!("{} partitions owned, others were given up", self.owned.len()));
+        metrics::holds(self.events.len(), self.owned.len());
+    }
+
+    async fn take(&self, partition: i32) -> anyhow::Result<offsets::OffsetRow> {
+        let Parts { pool, sport, cluster_id, .. } = &self.parts;
+        let row = offsets::take(pool, *sport, partition, cluster_id).await.context("the database failed")?;
+        anyhow::ensure!(
+            row.kafka_cluster_id == *cluster_id,
+            "the offsets of partition {partition} belong to the Kafka cluster {}, this is {cluster_id}: \
+             a database goes with one cluster",
+            row.kafka_cluster_id
+        );
+        Ok(row)
+    }
+
+    async fn take_all(&self, partitions: &[i32]) -> anyhow::Result<Taken> {
+        let Parts { pool, sport, .. } = &self.parts;
+        let mut rows = Vec::with_capacity(partitions.len());
+        for &partition in partitions {
+            rows.push((partition, self.take(partition).await?));
+        }
+        let waiting = load::waiting_events(pool, *sport, partitions).await?;
+        let mut events = HashMap::with_capacity(waiting.len());
+        for (&partition, ids) in &waiting {
+            for (id, event) in load::events(pool, *sport, ids).await? {
+                let first_seen_day = event.first_seen_day.unwrap_or_else(|| day(now()));
+                events.insert(id, WorkingEvent { intake: event.intake, partition, first_seen_day });
+            }
+        }
+        Ok(Taken { rows, events })
+    }
+}
+
+/// What the database knows of partitions just taken.
+struct Taken {
+    rows: Vec<(i32, offsets::OffsetRow)>,
+    /// Events for which messages wait: their deadlines go on running.
+    events: HashMap<EventId, WorkingEvent>,
+}
+
+impl Assignments for Processor {
+    fn assigned(&mut self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Start)>> {
+        let taken = self.parts.runtime.block_on(self.take_all(partitions)).inspect_err(|error| {
+            self.parts.partitions.not_ready(format!("{error:#}"));
+        })?;
+        let mut starts = Vec::with_capacity(taken.rows.len());
+        for (partition, row) in &taken.rows {
+            let offsets::OffsetRow { generation, next_offset, next_number, .. } = *row;
+            let untouched = next_offset == 0 && next_number == 1;
+            starts.push((*partition, if untouched { Start::Beginning } else { Start::At(next_offset) }));
+            tracing::info!(partition, generation, next_offset, "partition taken");
+            self.owned.insert(*partition, OwnedPartition { generation, next_offset, next_number });
+        }
+        self.events.put_back(taken.events);
+        self.parts
+            .jobs
+            .blocking_send(Job::Adopt(taken.rows))
+            .map_err(|_| anyhow::anyhow!("the publisher has stopped"))?;
+        self.parts.partitions.ready();
+        metrics::holds(self.events.len(), self.owned.len());
+        Ok(starts)
+    }
+
+    fn revoked(&mut self, partitions: &[i32]) {
+        tracing::info!(?partitions, "partitions given back");
+        let (done, flushed) = oneshot::channel();
+        let flush = async {
+            self.parts.jobs.send(Job::Flush(done)).await.ok()?;
+            tokio::time::timeout(FLUSH_MAX, flushed).await.ok()?.ok()
+        };
+        if self.parts.runtime.block_on(flush).is_none() {
+            tracing::warn!(?partitions, "not all is published yet; the next owner publishes what is left");
+        }
+        self.release(partitions);
+    }
+
+    fn lost(&mut self, partitions: &[i32]) {
+        tracing::error!(?partitions, "partitions lost: this process was silent for too long");
+        self.release(partitions);
+    }
+}
+
+enum Outcome {
+    Done,
+    Rejoin,
+    Stop,
+    Refused(sqlx::Error),
+}
+
+/// The UTC day of a point in time, `YYYY-MM-DD`.
+fn day(at: Timestamp) -> String {
+    let date =
+        jiff::Timestamp::from_microsecond(at.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+    date.to_string()
+}
+
+/// The clock: the only place where a processor looks at it.
+fn now() -> Timestamp {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,330 @@
+//! After COMMIT: Redis, then the updates topic, then `published`. What is not acknowledged is done again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chassis::kafka::{Producer, Record};
+use chassis::readiness::Latch;
+use domain::{EventId, Sport, topic};
+use sqlx::MySqlPool;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics;
+use crate::store::load::{self, ImageFilter};
+use crate::store::offsets::{self, OffsetRow};
+use crate::store::outbox;
+use crate::store::rows::{DeadLetterRow, Writes};
+
+pub mod images;
+
+use images::{Images, Replace};
+
+/// What the publisher is asked to do, in order.
+#[derive(Debug)]
+pub enum Job {
+    /// Partitions were taken: publish what their former owner may have left.
+    Adopt(Vec<(i32, OffsetRow)>),
+    /// A batch was committed.
+    Committed(Box<Writes>),
+    /// Say when everything before has been published.
+    Flush(oneshot::Sender<()>),
+    /// Partitions were given up.
+    Release(Vec<i32>),
+}
+
+/// How far a partition's outbox has come.
+#[derive(Debug, Clone, Copy)]
+struct Outbox {
+    generation: i64,
+    /// The highest number that the updates topic has acknowledged.
+    sent: i64,
+    /// The highest number noted in the database as published.
+    published: i64,
+}
+
+/// Publishes one sport's updates and dead letters.
+pub struct Publisher {
+    sport: Sport,
+    updates_topic: Arc<str>,
+    dead_letters_topic: Arc<str>,
+    pool: MySqlPool,
+    producer: Producer,
+    images: Images,
+    outboxes: BTreeMap<i32, Outbox>,
+    /// Whether every image of the owned partitions is in Redis.
+    warm: bool,
+    looked_at_redis: Option<Instant>,
+    kafka: Latch,
+}
+
+/// How often Redis is asked whether it is still the one that was filled.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Rows of the outbox read at once.
+const OUTBOX_PAGE: u32 = 500;
+/// Images read and written at once.
+const IMAGES_PAGE: u32 = 200;
+/// Between attempts at something that is away.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+impl Publisher {
+    /// A publisher that owns no partition yet.
+    pub fn new(sport: Sport, pool: MySqlPool, producer: Producer, images: Images, kafka: Latch) -> Self {
+        Self {
+            sport,
+            updates_topic: Arc::from(topic::updates(sport)),
+            dead_letters_topic: Arc::from(topic::DEAD_LETTERS),
+            pool,
+            producer,
+            images,
+            outboxes: BTreeMap::new(),
+            warm: false,
+            looked_at_redis: None,
+            kafka,
+        }
+    }
+
+    /// Works until the queue closes and is empty.
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> anyhow::Result<()> {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let job = tokio::select! {
+                biased;
+                job = jobs.recv() => job,
+                _ = look.tick() => {
+                    self.look_after_redis().await;
+                    self.note_published().await;
+                    continue;
+                }
+            };
+            match job {
+                None => break,
+                Some(Job::Adopt(rows)) => self.adopt(&rows).await,
+                Some(Job::Committed(writes)) => self.publish(&writes).await,
+                Some(Job::Release(partitions)) => {
+                    self.outboxes.retain(|partition, _| !partitions.contains(partition))
+                }
+                Some(Job::Flush(done)) => {
+                    self.note_published().await;
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(());
+                }
+            }
+        }
+        self.note_published().await;
+        Ok(())
+    }
+
+    async fn publish(&mut self, writes: &Writes) {
+        if self.looked_at_redis.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.look_after_redis().await;
+        }
+        if self.warm {
+            self.write_images(writes).await;
+        }
+        let records = writes
+            .updates
+            .iter()
+            .map(|update| {
+                self.update_record(update.partition, update.event_id.as_str(), update.payload.clone())
+            })
+            .chain(writes.dead_letters.iter().map(|letter| self.dead_letter_record(letter)))
+            .collect();
+        self.send(records).await;
+        for advance in &writes.advances {
+            if let Some(outbox) = self.outboxes.get_mut(&advance.partition) {
+                outbox.sent = outbox.sent.max(advance.number_after - 1);
+            }
+        }
+        self.note_published().await;
+    }
+
+    async fn write_images(&mut self, writes: &Writes) {
+        let misfits = match self.images.write(&writes.events).await {
+            Ok(misfits) => misfits,
+            Err(error) => return self.redis_failed(&error),
+        };
+        if misfits.is_empty() {
+            return;
+        }
+        metrics::images_rewritten(misfits.len());
+        let ids: Vec<EventId> = misfits.iter().map(|&index| writes.events[index].event_id.clone()).collect();
+        for ids in ids.chunks(IMAGES_PAGE as usize) {
+            match load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await {
+                Ok(images) => {
+                    if let Err(error) = self.images.replace(&images, Replace::Older).await {
+                        return self.redis_failed(&error);
+                    }
+                }
+                Err(error) => {
+                    // The images stay behind until the next look finds them cold.
+                    tracing::warn!(%error, "cannot read images for redis");
+                    self.warm = false;
+                }
+            }
+        }
+    }
+
+    fn redis_failed(&mut self, error: &redis::RedisError) {
+        if self.warm {
+            tracing::warn!(%error, "redis is away; updates go on without it");
+        }
+        metrics::redis_up(false);
+        self.warm = false;
+        self.looked_at_redis = Some(Instant::now());
+    }
+
+    /// Asks Redis whether it still is the one that was filled, and fills it where it is not.
+    async fn look_after_redis(&mut self) {
+        self.looked_at_redis = Some(Instant::now());
+        let partitions: Vec<i32> = self.outboxes.keys().copied().collect();
+        for partition in partitions {
+            match self.images.is_warm(partition).await {
+                Ok(true) if self.warm => {}
+                // What was not written while Redis was away is missing although the mark is there.
+                Ok(_) => {
+                    if let Err(error) = self.warm_up(partition).await {
+                        tracing::warn!(partition, error = format!("{error:#}"), "cannot fill redis");
+                        metrics::redis_up(false);
+                        self.warm = false;
+                        return;
+                    }
+                }
+                Err(error) => return self.redis_failed(&error),
+            }
+        }
+        metrics::redis_up(true);
+        self.warm = true;
+    }
+
+    async fn warm_up(&mut self, partition: i32) -> anyhow::Result<()> {
+        let written =
+            warm_partition(&self.pool, self.sport, &mut self.images, partition, Replace::Older).await?;
+        self.images.mark_warm(partition).await?;
+        tracing::info!(partition, images = written, "redis filled");
+        Ok(())
+    }
+
+    async fn adopt(&mut self, rows: &[(i32, OffsetRow)]) {
+        for &(partition, ref row) in rows {
+            while let Err(error) = self.publish_left(partition, row).await {
+                tracing::warn!(partition, %error, "cannot read the outbox");
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+            let outbox =
+                Outbox { generation: row.generation, sent: row.next_number - 1, published: row.published };
+            self.outboxes.insert(partition, outbox);
+        }
+        // The former owner may have died between COMMIT and Redis.
+        self.warm = false;
+        self.look_after_redis().await;
+        self.note_published().await;
+    }
+
+    /// Publishes a partition's outbox above `published`, byte for byte as its former owner may have done.
+    async fn publish_left(&self, partition: i32, row: &OffsetRow) -> Result<(), sqlx::Error> {
+        let mut sent = row.published;
+        let letters = outbox::dead_letters(&self.pool, self.sport, partition, sent).await?;
+        self.send(letters.iter().map(|letter| self.dead_letter_record(letter)).collect()).await;
+        while sent + 1 < row.next_number {
+            let page = outbox::updates(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
+            let Some(last) = page.last().map(|update| update.number) else { return Ok(()) };
+            tracing::info!(partition, updates = page.len(), "publishing what was left in the outbox");
+            let records =
+                page.into_iter().map(|u| self.update_record(partition, &u.event_id, u.payload)).collect();
+            self.send(records).await;
+            sent = last;
+        }
+        Ok(())
+    }
+
+    /// Sends until everything is acknowledged: what is committed must be published, however long Kafka is away.
+    async fn send(&self, mut records: Vec<Record>) {
+        while !records.is_empty() {
+            let answers = self.producer.send_all(records.clone()).await;
+            let mut failure = None;
+            let mut unsent = Vec::new();
+            for (record, answer) in records.into_iter().zip(answers) {
+                // Order within a partition: from the first failure on, everything is sent again.
+                if let Err(error) = answer {
+                    failure.get_or_insert(error);
+                }
+                if failure.is_some() {
+                    unsent.push(record);
+                }
+            }
+            records = unsent;
+            match failure {
+                None => self.kafka.ready(),
+                Some(error) => {
+                    self.kafka.not_ready(format!("updates cannot be published: {error}"));
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+            }
+        }
+    }
+
+    async fn note_published(&mut self) {
+        if !self.warm {
+            return;
+        }
+        for (&partition, outbox) in &mut self.outboxes {
+            if outbox.sent <= outbox.published {
+                continue;
+            }
+            match offsets::published(&self.pool, self.sport, partition, outbox.generation, outbox.sent).await
+            {
+                Ok(()) => outbox.published = outbox.sent,
+                Err(error) => return tracing::warn!(partition, %error, "cannot note what is published"),
+            }
+        }
+    }
+
+    fn update_record(&self, partition: i32, event_id: &str, payload: Vec<u8>) -> Record {
+        Record {
+            topic: Arc::clone(&self.updates_topic),
+            partition: Some(partition),
+            key: Some(Bytes::copy_from_slice(event_id.as_bytes())),
+            payload: Bytes::from(payload),
+            headers: Vec::new(),
+        }
+    }
+
+    fn dead_letter_record(&self, letter: &DeadLetterRow) -> Record {
+        let position = format!("{}/{}/{}", topic::feed(self.sport), letter.partition, letter.feed_offset);
+        Record {
+            topic: Arc::clone(&self.dead_letters_topic),
+            partition: None,
+            key: letter.key.clone().map(Bytes::from),
+            payload: Bytes::from(letter.payload.clone()),
+            headers: vec![
+                ("source", Bytes::from_static(b"processor")),
+                ("reason", Bytes::from(letter.reason.clone())),
+                ("pointer", Bytes::from(letter.pointer.clone())),
+                ("position", Bytes::from(position)),
+                ("refused_at", Bytes::from(letter.refused_at.to_string())),
+            ],
+        }
+    }
+}
+
+/// Writes all images of one feed partition, a page at a time. Returns how many.
+pub async fn warm_partition(
+    pool: &MySqlPool,
+    sport: Sport,
+    images: &mut Images,
+    partition: i32,
+    replace: Replace,
+) -> anyhow::Result<usize> {
+    let mut after = String::new();
+    let mut written = 0;
+    loop {
+        let filter = ImageFilter::Partition { partition, after: &after, limit: IMAGES_PAGE };
+        let page = load::images(pool, sport, filter).await?;
+        let Some(last) = page.last() else { return Ok(written) };
+        after.clone_from(&last.event_id);
+        images.replace(&page, replace).await?;
+        written += page.len();
+    }
+}

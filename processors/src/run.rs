@@ -1,0 +1,251 @@
+//! A processor's life: what is connected to what, and what happens in which order at start and end.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use chassis::kafka::{ConsumeError, Consumer, ConsumerSettings, PollLimits, Producer, ProducerSettings};
+use chassis::lifecycle::{Process, Shutdown};
+use chassis::readiness::Latch;
+use domain::{Sport, topic};
+use sqlx::MySqlPool;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::config::{Command, Config, ProcessConfig};
+use crate::metrics;
+use crate::processor::{Next, Parts, Processor};
+use crate::publish::images::{Images, Replace};
+use crate::publish::{Publisher, warm_partition};
+use crate::store::{self, migrate};
+
+/// How long a poll waits for the first message; also how late a deadline may be noticed.
+const POLL_WAIT: Duration = Duration::from_millis(100);
+/// Between attempts at something that is away.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// How often Kafka is told, for lag tools, how far the feed is processed, and the lag is measured.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How often the brokers are asked whether they have the topics.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs what the command line asks for.
+pub fn run(config: Config) -> ExitCode {
+    match (config.command, config.process) {
+        (Some(Command::Migrate { mysql, process }), _) => {
+            chassis::lifecycle::run("processors migrate", &process, |_| async move {
+                let pool = store::connect(&mysql.url, 1).await?;
+                migrate::migrate(&pool).await?;
+                tracing::info!("the database schema is up to date");
+                Ok(())
+            })
+        }
+        (Some(Command::Warm { sport, mysql, redis, process }), _) => {
+            chassis::lifecycle::run("processors warm", &process, |_| async move {
+                warm(sport, &mysql.url, &redis.url).await
+            })
+        }
+        (None, Some(config)) => {
+            let process = config.process.clone();
+            chassis::lifecycle::run("processors", &process, |process| start(config, process))
+        }
+        (None, None) => {
+            use clap::CommandFactory;
+            Config::command()
+                .error(clap::error::ErrorKind::MissingRequiredArgument, "--sport is missing")
+                .exit()
+        }
+    }
+}
+
+async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
+    metrics::describe();
+    let listener = chassis::http::bind(config.listen).await?;
+    tracing::info!(sport = %config.sport, address = %config.listen, "admin");
+    process.tasks.spawn(
+        "admin",
+        chassis::http::serve(listener, process.admin(), config.http, process.shutdown.clone()),
+    );
+
+    let mysql = process.readiness.latch("mysql", "connecting");
+    let kafka = process.readiness.latch("kafka", "connecting");
+    let partitions = process.readiness.latch("partitions", "none taken yet");
+    let publishing = process.readiness.latch("publishing", "starting");
+    let pool = store::connect(&config.mysql.url, config.mysql_connections).await?;
+    let shutdown = process.shutdown.clone();
+    let wiring = wire(config, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
+    process.tasks.spawn("wiring", async move {
+        tokio::select! {
+            wired = wiring => wired,
+            // Nothing has been read yet, so there is nothing to drain.
+            () = shutdown.begun() => Ok(()),
+        }
+    });
+    Ok(())
+}
+
+struct Latches {
+    mysql: Latch,
+    kafka: Latch,
+    partitions: Latch,
+    publishing: Latch,
+}
+
+/// Waits for the database and Kafka, then spawns the publisher and the feed's thread.
+async fn wire(
+    config: ProcessConfig,
+    process: Process,
+    pool: MySqlPool,
+    latches: Latches,
+) -> anyhow::Result<()> {
+    let Latches { mysql, kafka, partitions, publishing } = latches;
+    let store_id = wait_for_schema(&pool, &mysql).await;
+    mysql.ready();
+
+    let sport = config.sport;
+    let brokers = config.kafka.brokers.as_str();
+    let producer = Producer::new(ProducerSettings::new(brokers, format!("matchday-processor-{sport}")))?;
+    let topics = vec![topic::feed(sport), topic::updates(sport), topic::DEAD_LETTERS.to_owned()];
+    let watching = producer.clone();
+    let shutdown = process.shutdown.clone();
+    process.tasks.spawn("kafka watch", async move {
+        watching.watch(kafka, topics, WATCH_EVERY, shutdown).await;
+        Ok(())
+    });
+
+    let (jobs, queue) = mpsc::channel(config.publish_queue);
+    let images = Images::new(&config.redis.url, store_id, sport)?;
+    let publisher = Publisher::new(sport, pool.clone(), producer, images, publishing);
+    process.tasks.spawn("publisher", publisher.run(queue));
+
+    let settings = ConsumerSettings::new(
+        brokers,
+        format!("matchday-processor-{sport}"),
+        config.group(),
+        topic::feed(sport),
+    );
+    let limits = PollLimits { messages: config.batch_messages, bytes: config.batch_bytes, wait: POLL_WAIT };
+    let shutdown = process.shutdown.clone();
+    let runtime = Handle::current();
+    let work = move || {
+        let consumer = Consumer::new(&settings)?;
+        let Some(cluster_id) = wait_for_cluster(&consumer, &shutdown, &runtime) else { return Ok(()) };
+        let processor = Processor::new(Parts {
+            sport,
+            cluster_id,
+            pool,
+            limits: config.hold_limits(),
+            events_in_memory: config.events_in_memory,
+            jobs,
+            mysql,
+            partitions,
+            shutdown: shutdown.clone(),
+            runtime: runtime.clone(),
+        });
+        read_feed(consumer, processor, limits, &shutdown, &runtime)
+    };
+    process.tasks.spawn_thread("feed", work).context("no thread for the feed")
+}
+
+/// The feed's thread: poll, process, and once a second tell how far it has come.
+fn read_feed(
+    mut consumer: Consumer,
+    mut processor: Processor,
+    limits: PollLimits,
+    shutdown: &Shutdown,
+    runtime: &Handle,
+) -> anyhow::Result<()> {
+    let mut reported = std::time::Instant::now();
+    while !shutdown.has_begun() {
+        let next = match consumer.poll_batch(limits, &mut processor) {
+            Ok(batch) if batch.is_empty() => processor.expire(),
+            Ok(batch) => match processor.process(&batch) {
+                Next::Continue => processor.expire(),
+                other => other,
+            },
+            Err(error @ (ConsumeError::OffsetOutOfRange(_) | ConsumeError::NotStarted(_))) => {
+                processor.stand_still(&error);
+                pause(shutdown, runtime);
+                Next::Rejoin
+            }
+            Err(error) => return Err(error).context("the feed cannot be read"),
+        };
+        match next {
+            Next::Continue => {}
+            Next::Rejoin => consumer.rejoin()?,
+            Next::Stop => break,
+        }
+        if reported.elapsed() >= REPORT_EVERY {
+            reported = std::time::Instant::now();
+            report(&consumer, &processor);
+        }
+    }
+    report(&consumer, &processor);
+    consumer.close(&mut processor);
+    Ok(())
+}
+
+fn report(consumer: &Consumer, processor: &Processor) {
+    let next_offsets: Vec<(i32, i64)> = processor.next_offsets().collect();
+    if next_offsets.is_empty() {
+        return;
+    }
+    if let Err(error) = consumer.commit(&next_offsets) {
+        tracing::debug!(%error, "offsets not committed to kafka");
+    }
+}
+
+async fn wait_for_schema(pool: &MySqlPool, mysql: &Latch) -> String {
+    loop {
+        match migrate::is_current(pool).await {
+            Ok(true) => match migrate::store_id(pool).await {
+                Ok(store_id) => return store_id,
+                Err(error) => mysql.not_ready(format!("the store id cannot be read: {error}")),
+            },
+            Ok(false) => {
+                mysql.not_ready("the schema is not up to date: run `matchday init` or `processors migrate`")
+            }
+            Err(error) => mysql.not_ready(format!("the database does not answer: {error}")),
+        }
+        tokio::time::sleep(RETRY_EVERY).await;
+    }
+}
+
+fn wait_for_cluster(consumer: &Consumer, shutdown: &Shutdown, runtime: &Handle) -> Option<String> {
+    while !shutdown.has_begun() {
+        if let Some(id) = consumer.cluster_id() {
+            return Some(id);
+        }
+        pause(shutdown, runtime);
+    }
+    None
+}
+
+fn pause(shutdown: &Shutdown, runtime: &Handle) {
+    runtime.block_on(async {
+        tokio::select! {
+            () = tokio::time::sleep(RETRY_EVERY) => {}
+            () = shutdown.begun() => {}
+        }
+    });
+}
+
+/// Writes all images of a sport to Redis anew.
+async fn warm(sport: Sport, mysql: &str, redis: &str) -> anyhow::Result<()> {
+    let pool = store::connect(mysql, 1).await?;
+    let mut images = Images::new(redis, migrate::store_id(&pool).await?, sport)?;
+    let partitions: Vec<i32> = sqlx::query_scalar(
+        "SELECT DISTINCT kafka_partition FROM events WHERE sport = ? ORDER BY kafka_partition",
+    )
+    .bind(sport.as_str())
+    .fetch_all(&pool)
+    .await?;
+    let mut written = BTreeMap::new();
+    for partition in partitions {
+        let count = warm_partition(&pool, sport, &mut images, partition, Replace::Any).await?;
+        images.mark_warm(partition).await?;
+        written.insert(partition, count);
+    }
+    tracing::info!(%sport, images = written.values().sum::<usize>(), "redis filled");
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What a batch writes: plain rows, made from applied effects, sorted by primary key.
+
+use domain::{EventId, EventState, Key, Sport, Status};
+use serde::Serialize;
+
+/// One event after a batch, with the parts of it that the batch touched.
+#[derive(Debug)]
+pub struct EventRows {
+    /// The event.
+    pub event_id: EventId,
+    /// The feed partition it lives in.
+    pub partition: i32,
+    /// The UTC day on which it was first seen, `YYYY-MM-DD`.
+    pub first_seen_day: String,
+    /// Its version before the batch.
+    pub version_before: u64,
+    /// Its version after the batch.
+    pub version: u64,
+    /// The state of play.
+    pub status: Option<Status>,
+    /// Names of both competitors.
+    pub names: Option<(String, String)>,
+    /// When it is to begin.
+    pub scheduled_start: Option<i64>,
+    /// JSON of [`domain::event::Head`].
+    pub state: String,
+    /// The fixture, where the batch changed it: since which version, and its JSON.
+    pub fixture_value: Option<(u64, String)>,
+    /// The state of play, where the batch changed it: since which version, and its JSON.
+    pub status_value: Option<(u64, String)>,
+    /// Markets whose stored form the batch changed.
+    pub markets: Vec<MarketRow>,
+    /// Incidents that the batch changed.
+    pub incidents: Vec<IncidentRow>,
+}
+
+/// One market as stored.
+#[derive(Debug)]
+pub struct MarketRow {
+    /// Text form of its key.
+    pub key: String,
+    /// When its public value last changed.
+    pub version: u64,
+    /// The public status; `None` where the market went away.
+    pub status: Option<&'static str>,
+    /// JSON of the public value; `None` where the market went away.
+    pub value: Option<String>,
+    /// JSON of its book.
+    pub book: String,
+}
+
+/// One incident as stored.
+#[derive(Debug)]
+pub struct IncidentRow {
+    /// Its id.
+    pub id: String,
+    /// When it last changed.
+    pub version: u64,
+    /// JSON of it; `None` where it was deleted.
+    pub value: Option<String>,
+}
+
+impl EventRows {
+    /// The rows of an event whose state has gone on from `version_before`.
+    #[must_use]
+    pub fn of(state: &mut EventState, partition: i32, first_seen_day: &str, version_before: u64) -> Self {
+        let touched = state.take_touched();
+        let head = state.head();
+        let fixture = head.fixture.as_ref();
+        let status = head.status.as_ref();
+        let mut rows = Self {
+            event_id: state.event_id().clone(),
+            partition,
+            first_seen_day: first_seen_day.to_owned(),
+            version_before,
+            version: state.version(),
+            status: status.map(|status| status.value.clone()),
+            names: fixture.map(|f| (f.value.home.name.to_string(), f.value.away.name.to_string())),
+            scheduled_start: fixture.map(|f| f.value.scheduled_start.0),
+            state: json(head),
+            fixture_value: fixture
+                .filter(|f| f.version > version_before)
+                .map(|f| (f.version, json(&f.value))),
+            status_value: status.filter(|s| s.version > version_before).map(|s| (s.version, json(&s.value))),
+            markets: Vec::new(),
+            incidents: Vec::new(),
+        };
+        // Touched keys are in order, so the rows are sorted by key, but for how their texts compare.
+        for key in touched {
+            match key {
+                Key::Market(key) => {
+                    if let Some((book, public)) = state.market(&key) {
+                        rows.markets.push(MarketRow {
+                            key: key.to_string(),
+                            version: public.version,
+                            status: public.value.as_ref().map(|market| market.status.as_str()),
+                            value: public.value.as_ref().map(json),
+                            book: json(book),
+                        });
+                    }
+                }
+                Key::Incident(id) => {
+                    if let Some(incident) = state.incident(&id) {
+                        rows.incidents.push(IncidentRow {
+                            id: id.to_string(),
+                            version: incident.version,
+                            value: incident.value.as_ref().map(json),
+                        });
+                    }
+                }
+                Key::Fixture | Key::Status => {}
+            }
+        }
+        rows.markets.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        rows.incidents.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        rows
+    }
+}
+
+/// One row of the update log.
+#[derive(Debug)]
+pub struct UpdateRow {
+    /// The feed partition.
+    pub partition: i32,
+    /// The outbox number.
+    pub number: i64,
+    /// The day on which the event was first seen.
+    pub first_seen_day: String,
+    /// The event.
+    pub event_id: EventId,
+    /// The version it reached.
+    pub version: u64,
+    /// JSON of [`domain::Update`], exactly as published.
+    pub payload: Vec<u8>,
+}
+
+/// One message that waits.
+#[derive(Debug)]
+pub struct HeldRow {
+    /// The feed partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub feed_offset: i64,
+    /// The event it belongs to.
+    pub event_id: EventId,
+    /// When the wait is over, in microseconds since the epoch.
+    pub deadline: i64,
+    /// Its bytes.
+    pub payload: std::sync::Arc<[u8]>,
+}
+
+/// One message that was refused.
+#[derive(Debug, Clone)]
+pub struct DeadLetterRow {
+    /// The feed partition.
+    pub partition: i32,
+    /// The outbox number.
+    pub number: i64,
+    /// Its offset in the feed.
+    pub feed_offset: i64,
+    /// Its key there.
+    pub key: Option<Vec<u8>>,
+    /// Why it was refused.
+    pub reason: String,
+    /// JSON pointer to what is wrong; may be empty.
+    pub pointer: String,
+    /// When, in microseconds since the epoch.
+    pub refused_at: i64,
+    /// Its original bytes.
+    pub payload: Vec<u8>,
+}
+
+/// How far a batch takes one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advance {
+    /// The feed partition.
+    pub partition: i32,
+    /// The generation under which this process owns it.
+    pub generation: i64,
+    /// The offset that must be next in the database.
+    pub offset_before: i64,
+    /// The offset that is next after the batch.
+    pub offset_after: i64,
+    /// The outbox number that is next after the batch.
+    pub number_after: i64,
+}
+
+/// Everything one transaction writes.
+#[derive(Debug)]
+pub struct Writes {
+    /// The sport all of it belongs to.
+    pub sport: Sport,
+    /// The fences and new offsets, sorted by partition.
+    pub advances: Vec<Advance>,
+    /// Events, sorted by id.
+    pub events: Vec<EventRows>,
+    /// The update log's new rows.
+    pub updates: Vec<UpdateRow>,
+    /// Messages that now wait.
+    pub held: Vec<HeldRow>,
+    /// Messages that no longer wait: partition and feed offset.
+    pub released: Vec<(i32, i64)>,
+    /// Messages refused.
+    pub dead_letters: Vec<DeadLetterRow>,
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("the domain's types have string keys only")
+}
