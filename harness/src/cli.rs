@@ -57,8 +57,9 @@ struct Init {
     /// Partitions of every topic of a sport
     #[arg(long, env = "MATCHDAY_PARTITIONS", default_value_t = InitConfig::PARTITIONS, value_name = "N")]
     partitions: i32,
-    /// How much a partition keeps before the oldest is deleted
-    #[arg(long, env = "MATCHDAY_RETENTION_BYTES", default_value_t = InitConfig::RETENTION_BYTES, value_name = "BYTES")]
+    /// How much a partition of them keeps before the oldest is deleted; -1 for no limit
+    #[arg(long, env = "MATCHDAY_RETENTION_BYTES", default_value_t = InitConfig::RETENTION_BYTES,
+        value_name = "BYTES", allow_negative_numbers = true)]
     retention_bytes: i64,
 }
 
@@ -104,7 +105,9 @@ async fn execute(cli: Cli) -> Result<()> {
         }
         Command::Init(args) => {
             let Init { kafka, mysql, partitions, retention_bytes } = args;
-            init::init(&InitConfig { kafka, mysql, partitions, retention_bytes }).await
+            init::init(&InitConfig { kafka, mysql, partitions, retention_bytes }).await?;
+            say("Topics and tables are there.");
+            Ok(())
         }
     }
 }

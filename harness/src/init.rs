@@ -2,6 +2,9 @@
 
 use crate::stack::own_binary;
 use anyhow::{Context, Result, bail};
+use chassis::kafka::MAX_MESSAGE_BYTES;
+use chassis::kafka::topics::{self, TopicSpec};
+use domain::{Sport, topic};
 use std::process::Stdio;
 
 /// Where to make topics and tables, and how large.
@@ -13,7 +16,7 @@ pub struct InitConfig {
     pub mysql: String,
     /// Partitions of every topic of a sport.
     pub partitions: i32,
-    /// How much a partition keeps before the oldest is deleted, in bytes.
+    /// How much a partition of them keeps before the oldest is deleted, in bytes; -1 for no limit.
     pub retention_bytes: i64,
 }
 
@@ -35,7 +38,27 @@ impl InitConfig {
 /// # Errors
 /// When Kafka refuses a topic, a migration fails, or the binary `processors` was not built.
 pub async fn init(config: &InitConfig) -> Result<()> {
+    topics::ensure(&config.kafka, &wanted_topics(config)).await.context("making topics")?;
     migrate(config).await
+}
+
+/// A sport's two topics have the same number of partitions, for an update goes to the partition of its feed message. Dead
+/// letters are few, and none is ever deleted.
+fn wanted_topics(config: &InitConfig) -> Vec<TopicSpec> {
+    let spec = |name: String, partitions, retention_bytes| TopicSpec {
+        name,
+        partitions,
+        retention_bytes,
+        retention_ms: -1,
+        max_message_bytes: MAX_MESSAGE_BYTES,
+    };
+    let mut topics = vec![spec(topic::DEAD_LETTERS.to_owned(), 1, -1)];
+    for sport in Sport::ALL {
+        for name in [topic::feed(sport), topic::updates(sport)] {
+            topics.push(spec(name, config.partitions, config.retention_bytes));
+        }
+    }
+    topics
 }
 
 /// The tables belong to the processors, so their binary makes them.

@@ -71,12 +71,11 @@ async fn ask_redis(url: &str) -> redis::RedisResult<()> {
 }
 
 async fn ask_service(url: &str) -> Result<(), String> {
-    // A proxy of the environment has no business between two processes of one machine.
+    // A proxy of the environment has no business between two processes of one machine; and an idle connection must not
+    // outlive the runtime in which it was opened.
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-        reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client without TLS needs nothing that may be missing")
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
+        client.expect("a client without TLS needs nothing that may be missing")
     });
     let answer = CLIENT.get(format!("{url}/readyz")).send().await;
     let response = answer.map_err(|error| error.without_url().to_string())?;

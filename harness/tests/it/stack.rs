@@ -1,0 +1,177 @@
+//! A stack starts, can be disturbed, and leaves nothing behind, however it ends.
+
+use crate::support::{eventually, processes_of};
+use chassis::kafka::topics::{self, TopicError, TopicSpec};
+use harness::stack::{DATABASE, KAFKA, Lifetime, Ports, Project, REDIS, Stack, StackConfig};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::{Connection, MySqlConnection};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a stack may take to come or go on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn config(stacks: &Path) -> StackConfig {
+    StackConfig {
+        project: Project::find().unwrap(),
+        stacks: stacks.to_owned(),
+        name: "test".to_owned(),
+        lifetime: Lifetime::Attached,
+        ports: Ports::Free,
+        say: |_| {},
+    }
+}
+
+/// A folder for stacks that no other test looks at. It does not exist yet: the first stack makes it, the last removes it.
+fn stacks_in(folder: &TempDir) -> std::path::PathBuf {
+    folder.path().join("stacks")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_keep_their_data_and_ports_over_a_crash_and_go_without_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = stacks_in(&folder);
+    let stack = Stack::infrastructure(config(&stacks)).await.unwrap();
+
+    // Each store takes something in.
+    let kept = |partitions| TopicSpec {
+        name: "kept".to_owned(),
+        partitions,
+        retention_bytes: -1,
+        retention_ms: -1,
+        max_message_bytes: 1 << 20,
+    };
+    topics::ensure(&stack.kafka(), &[kept(3)]).await.unwrap();
+    let mut database = MySqlConnection::connect(&stack.mysql_url()).await.unwrap();
+    sqlx::query("CREATE TABLE kept (id INT PRIMARY KEY)").execute(&mut database).await.unwrap();
+    sqlx::query("INSERT INTO kept VALUES (7)").execute(&mut database).await.unwrap();
+    let redis = redis::Client::open(stack.redis_url()).unwrap();
+    let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("SET").arg("lost").arg(7).exec_async(&mut connection).await.unwrap();
+
+    // A test may have a database of its own, of that name's beginning.
+    sqlx::query("CREATE DATABASE matchday_of_a_test").execute(&mut database).await.unwrap();
+    assert!(sqlx::query("CREATE DATABASE other").execute(&mut database).await.is_err());
+
+    for name in [KAFKA, DATABASE, REDIS] {
+        let process = stack.process(name).unwrap();
+        let before = process.id();
+        process.kill().unwrap();
+        assert!(!process.is_running(), "{name}");
+        assert_eq!(process.cpu_micros(), None, "{name}");
+        stack.restart(name).await.unwrap();
+        assert!(process.is_running(), "{name}");
+        assert_ne!(process.id(), before, "{name}");
+    }
+
+    // Were it made anew it would have as many partitions as are wanted.
+    let error = topics::ensure(&stack.kafka(), &[kept(9)]).await.unwrap_err();
+    assert!(matches!(error, TopicError::TooFewPartitions { found: 3, .. }), "{error}");
+    let mut database = MySqlConnection::connect(&stack.mysql_url()).await.unwrap();
+    let id: i32 = sqlx::query_scalar("SELECT id FROM kept").fetch_one(&mut database).await.unwrap();
+    assert_eq!(id, 7);
+    let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
+    let lost: Option<i32> = redis::cmd("GET").arg("lost").query_async(&mut connection).await.unwrap();
+    assert_eq!(lost, None);
+    assert!(stack.process(KAFKA).unwrap().cpu_micros().unwrap() > 0);
+
+    let process = stack.process(REDIS).unwrap();
+    process.pause();
+    assert!(process.ready(Duration::ZERO).await.is_err());
+    process.resume();
+    process.ready(DEADLINE).await.unwrap();
+
+    let error = stack.process("zookeeper").unwrap_err();
+    assert!(error.to_string().contains("kafka"), "{error}");
+
+    // One that is paused ends as well.
+    process.pause();
+    assert_eq!(processes_of(folder.path()).len(), 3);
+    let ended = stack.down().await.unwrap();
+    assert_eq!((ended.processes, ended.killed), (3, Vec::new()));
+    assert_eq!(processes_of(folder.path()), Vec::<String>::new());
+    assert!(!stacks.exists());
+}
+
+fn matchday(stacks: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matchday"));
+    command.args(args).arg("--stacks").arg(stacks).stdin(Stdio::null());
+    command
+}
+
+fn run(stacks: &Path, args: &[&str]) -> (bool, String) {
+    let Output { status, stdout, stderr } = matchday(stacks, args).output().unwrap();
+    (status.success(), [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat())
+}
+
+/// Starts a stack that belongs to the command.
+fn foreground(stacks: &Path) -> Child {
+    matchday(stacks, &["up", "--infrastructure", "--foreground"]).stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_stays_until_down_and_both_can_be_said_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = stacks_in(&folder);
+    let up = ["up", "--infrastructure", "--port-offset", "20000"];
+
+    // An `up` that was killed in the middle leaves processes behind, and is in nobody's way.
+    let mut killed = matchday(&stacks, &up).stdout(Stdio::null()).spawn().unwrap();
+    eventually("a first process", DEADLINE, || !processes_of(&stacks.join("up")).is_empty()).await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+
+    let (is_ok, first) = run(&stacks, &up);
+    assert!(is_ok, "{first}");
+    let addresses = |text: &str| {
+        text.lines().filter(|line| line.contains("127.0.0.1")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&first).len(), 3, "{first}");
+    assert_eq!(processes_of(folder.path()).len(), 3);
+
+    let (is_ok, second) = run(&stacks, &up);
+    assert!(is_ok && second.contains("already up"), "{second}");
+    assert_eq!(addresses(&second), addresses(&first));
+
+    let (is_ok, text) = run(&stacks, &["down"]);
+    assert!(is_ok && text.contains("Ended 3 processes"), "{text}");
+    assert_eq!(processes_of(folder.path()), Vec::<String>::new());
+    assert!(!stacks.exists());
+    assert!(run(&stacks, &["down"]).0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_the_owner_ends_its_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = stacks_in(&folder);
+    let is_complete =
+        || processes_of(folder.path()).iter().filter(|line| line.contains("kafka.Kafka")).count() > 0;
+    let nothing_runs = || processes_of(folder.path()).is_empty();
+
+    // The owner can do nothing about this one; the kernel does.
+    let mut owner = foreground(&stacks);
+    eventually("Kafka runs", DEADLINE, is_complete).await;
+    send(&owner, Signal::SIGKILL);
+    owner.wait().unwrap();
+    eventually("all processes end with their owner", DEADLINE, nothing_runs).await;
+
+    // What it left on disk goes with the next command.
+    assert!(stacks.exists());
+    assert!(run(&stacks, &["down"]).0);
+    assert!(!stacks.exists());
+
+    let mut owner = foreground(&stacks);
+    eventually("Kafka runs", DEADLINE, is_complete).await;
+    send(&owner, Signal::SIGINT);
+    let status = owner.wait().unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(nothing_runs());
+    assert!(!stacks.exists());
+}

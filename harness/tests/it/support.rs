@@ -1,0 +1,29 @@
+//! What the tests of this binary have in common.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Asks until the answer is yes; panics with `what` when it is still no after `deadline`.
+pub async fn eventually(what: &str, deadline: Duration, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The command lines of all living processes that name a path below `folder` in their arguments or their environment.
+pub fn processes_of(folder: &Path) -> Vec<String> {
+    let needle = folder.to_str().expect("temporary folders have plain names");
+    let entries = fs::read_dir("/proc").expect("Linux has /proc");
+    let text = |path: String| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ");
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| *pid != std::process::id())
+        .filter(|pid| {
+            ["cmdline", "environ"].iter().any(|file| text(format!("/proc/{pid}/{file}")).contains(needle))
+        })
+        .map(|pid| format!("{pid} {}", text(format!("/proc/{pid}/cmdline"))))
+        .collect()
+}
