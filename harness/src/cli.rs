@@ -173,8 +173,7 @@ async fn down(stacks: PathBuf) -> Result<()> {
             for name in &ended.killed {
                 say(&format!("  {name} did not end within its grace time and was killed"));
             }
-            let processes = ended.processes + ended.killed.len();
-            say(&format!("Ended {processes} processes in {:.1} s.", start.elapsed().as_secs_f64()));
+            say(&format!("Ended {} processes in {:.1} s.", ended.processes, start.elapsed().as_secs_f64()));
         }
     }
     Ok(())

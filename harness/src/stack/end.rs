@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// What ending a stack came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// How many processes were ended.
+    /// How many processes were ended, in whichever way.
     pub processes: usize,
     /// The services that did not end within their grace time and were killed.
     pub killed: Vec<String>,

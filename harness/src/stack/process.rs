@@ -191,14 +191,16 @@ impl Process {
     }
 }
 
-/// The last lines of a log, headed by where the rest is.
+/// The last lines of a log, headed by its name.
 pub(super) fn log_end(log: &Path) -> String {
     const LINES: usize = 15;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
-    let mut shown = format!("the end of {}:", log.display());
+    // Not its whole path: a stack that failed to start takes its folder with it.
+    let name = log.file_name().unwrap_or_default().display();
+    let mut shown = format!("the end of {name}:");
     for line in last {
         shown.push_str("\n    ");
         shown.push_str(line);

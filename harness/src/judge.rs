@@ -1,0 +1,299 @@
+//! The verdict: what must be, held against what each store and each client ended with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::observe::mysql::Log;
+use crate::observe::{Picture, Pictures};
+
+/// What one event must have come to, as whoever sent it decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// How many messages were sent of it: each is one version.
+    pub messages: u64,
+    /// `status` of the state of play.
+    pub status: String,
+    /// `match_status` of the state of play.
+    pub match_status: String,
+    /// The final score: home, away.
+    pub score: (u32, u32),
+    /// Each period's score: name, home, away.
+    pub periods: Vec<(String, u32, u32)>,
+    /// Every market, by its key's text form; `None` where markets are not judged.
+    pub markets: Option<BTreeMap<String, ExpectedMarket>>,
+}
+
+/// What one market must have come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExpectedMarket {
+    /// Its status.
+    pub status: String,
+    /// Per outcome: the last odds in thousandths, and how it ended (`won`, `lost`), where it was settled.
+    pub outcomes: BTreeMap<String, (Option<u32>, Option<String>)>,
+}
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    /// Where it was seen: `mysql`, `redis`, `rest`, `socket 1`.
+    pub place: String,
+    /// The event.
+    pub event_id: String,
+    /// What was compared: `version`, `score`, `market 406 status`.
+    pub what: String,
+    /// What must be.
+    pub expected: String,
+    /// What is.
+    pub found: String,
+}
+
+impl fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, event_id, what, expected, found } = self;
+        write!(f, "{place}: {event_id}: {what} is {found}, must be {expected}")
+    }
+}
+
+/// Counts what was compared, keeps what did not agree.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Values held against each other, per place.
+    pub compared: BTreeMap<String, u64>,
+    /// Those that did not agree.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+impl Verdict {
+    /// Whether all agreed. Where nothing was compared nothing is proven.
+    #[must_use]
+    pub fn is_pass(&self) -> bool {
+        self.discrepancies.is_empty() && !self.compared.is_empty() && self.compared.values().all(|&count| count > 0)
+    }
+
+    /// Holds one place's events against what must be, and says that the place was looked at.
+    pub fn judge_place(&mut self, place: &str, expected: &BTreeMap<String, Expected>, found: &Pictures) {
+        self.compared.entry(place.to_owned()).or_default();
+        for (event_id, expected) in expected {
+            let mut at = At { verdict: self, place, event_id };
+            match found.get(event_id) {
+                None => at.compare("event", "there".to_owned(), "missing".to_owned()),
+                Some(picture) => at.judge(expected, picture),
+            }
+        }
+        for event_id in found.keys().filter(|id| !expected.contains_key(*id)) {
+            At { verdict: self, place, event_id }.compare("event", "absent".to_owned(), "there".to_owned());
+        }
+    }
+
+    /// Holds every value of two places against each other, those that no ledger speaks of included.
+    pub fn judge_equal(&mut self, place: &str, found: &Pictures, reference: &Pictures) {
+        for (event_id, reference) in reference {
+            let Some(picture) = found.get(event_id) else { continue };
+            let keys: BTreeSet<&String> = reference.values.keys().chain(picture.values.keys()).collect();
+            let mut at = At { verdict: self, place, event_id };
+            for key in keys {
+                at.compare(key, text(reference.values.get(key)), text(picture.values.get(key)));
+            }
+        }
+    }
+
+    /// Every update once: as many versions as messages, without a hole, each led to by a message of its own.
+    pub fn judge_logs(&mut self, expected: &BTreeMap<String, Expected>, logs: &BTreeMap<String, Log>) {
+        let place = "update log";
+        self.compared.entry(place.to_owned()).or_default();
+        for (event_id, expected) in expected {
+            let mut at = At { verdict: self, place, event_id };
+            let empty = Log::default();
+            let log = logs.get(event_id).unwrap_or(&empty);
+            at.compare("number of updates", expected.messages.to_string(), log.versions.len().to_string());
+            let hole = (1..).zip(&log.versions).find(|(due, version)| due != *version);
+            at.compare("first version out of order", "none".to_owned(), hole.map_or("none".to_owned(), |(due, _)| due.to_string()));
+            let distinct: BTreeSet<&String> = log.message_ids.iter().collect();
+            at.compare("number of distinct messages", expected.messages.to_string(), distinct.len().to_string());
+        }
+    }
+
+    /// Notes a statement that must hold, such as that a client's frames joined without a break.
+    pub fn judge_none(&mut self, place: &str, what: &str, found: &[String]) {
+        let summary = match found {
+            [] => "none".to_owned(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        };
+        At { verdict: self, place, event_id: "all events" }.compare(what, "none".to_owned(), summary);
+    }
+}
+
+/// Where a comparison takes place.
+struct At<'a> {
+    verdict: &'a mut Verdict,
+    place: &'a str,
+    event_id: &'a str,
+}
+
+impl At<'_> {
+    fn judge(&mut self, expected: &Expected, picture: &Picture) {
+        self.compare("version", expected.messages.to_string(), picture.version.to_string());
+        let status = picture.status();
+        let part = |name: &str| text(status.and_then(|status| status.pointer(name)));
+        self.compare("status", quoted(&expected.status), part("/status"));
+        self.compare("match status", quoted(&expected.match_status), part("/match_status"));
+        let (home, away) = expected.score;
+        self.compare("score", format!("{home}:{away}"), format!("{}:{}", part("/score/home"), part("/score/away")));
+        let periods = expected.periods.iter().map(|(name, home, away)| format!("{name} {home}:{away}"));
+        self.compare("periods", periods.collect::<Vec<_>>().join(", "), periods_of(status));
+        if let Some(expected) = &expected.markets {
+            self.judge_markets(expected, picture);
+        }
+    }
+
+    fn judge_markets(&mut self, expected: &BTreeMap<String, ExpectedMarket>, picture: &Picture) {
+        let found: BTreeMap<&str, &Value> = picture.markets().collect();
+        for key in found.keys().filter(|key| !expected.contains_key(**key)) {
+            self.compare(&format!("market {key}"), "absent".to_owned(), "there".to_owned());
+        }
+        for (key, expected) in expected {
+            let Some(market) = found.get(key.as_str()) else {
+                self.compare(&format!("market {key}"), "there".to_owned(), "missing".to_owned());
+                continue;
+            };
+            self.compare(&format!("market {key} status"), quoted(&expected.status), text(market.get("status")));
+            for (id, (odds, result)) in &expected.outcomes {
+                let outcomes = market.get("outcomes").and_then(Value::as_array);
+                let outcome = outcomes.and_then(|all| all.iter().find(|outcome| outcome["id"] == id.as_str()));
+                let what = format!("market {key} outcome {id}");
+                let found_odds = text(outcome.and_then(|outcome| outcome.get("odds")));
+                self.compare(&format!("{what} odds"), odds.map_or_else(none, |odds| odds.to_string()), found_odds);
+                let found_result = text(outcome.and_then(|outcome| outcome.pointer("/result/result")));
+                self.compare(&format!("{what} result"), result.as_deref().map_or_else(none, quoted), found_result);
+            }
+        }
+    }
+
+    fn compare(&mut self, what: &str, expected: String, found: String) {
+        *self.verdict.compared.entry(self.place.to_owned()).or_default() += 1;
+        if expected != found {
+            self.verdict.discrepancies.push(Discrepancy {
+                place: self.place.to_owned(),
+                event_id: self.event_id.to_owned(),
+                what: what.to_owned(),
+                expected,
+                found,
+            });
+        }
+    }
+}
+
+fn periods_of(status: Option<&Value>) -> String {
+    let periods = status.and_then(|status| status.get("period_scores")).and_then(Value::as_array);
+    let period = |period: &Value| {
+        format!("{} {}:{}", period["period"].as_str().unwrap_or("?"), text(period.get("home")), text(period.get("away")))
+    };
+    periods.into_iter().flatten().map(period).collect::<Vec<_>>().join(", ")
+}
+
+fn text(value: Option<&Value>) -> String {
+    value.map_or_else(none, Value::to_string)
+}
+
+fn quoted(text: impl AsRef<str>) -> String {
+    format!("\"{}\"", text.as_ref())
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn expected() -> BTreeMap<String, Expected> {
+        let outcomes = BTreeMap::from([("4".to_owned(), (Some(1_850), Some("won".to_owned())))]);
+        let market = ExpectedMarket { status: "settled".to_owned(), outcomes };
+        let expected = Expected {
+            messages: 7,
+            status: "closed".to_owned(),
+            match_status: "ended".to_owned(),
+            score: (2, 1),
+            periods: vec![("period_1".to_owned(), 2, 1)],
+            markets: Some(BTreeMap::from([("406".to_owned(), market)])),
+        };
+        BTreeMap::from([("md:match:1".to_owned(), expected)])
+    }
+
+    fn found() -> Pictures {
+        let mut picture = Picture { version: 7, ..Picture::default() };
+        picture.set(
+            "status",
+            json!({"status": "closed", "match_status": "ended", "score": {"home": 2, "away": 1},
+                "period_scores": [{"period": "period_1", "home": 2, "away": 1}]}),
+        );
+        picture.set(
+            "market:406",
+            json!({"id": 406, "status": "settled", "outcomes": [{"id": "4", "odds": 1850, "result": {"result": "won"}}]}),
+        );
+        BTreeMap::from([("md:match:1".to_owned(), picture)])
+    }
+
+    #[test]
+    fn what_agrees_passes() {
+        let mut verdict = Verdict::default();
+        verdict.judge_place("mysql", &expected(), &found());
+        assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
+    }
+
+    #[test]
+    fn nothing_compared_is_no_pass() {
+        assert!(!Verdict::default().is_pass());
+        let mut verdict = Verdict::default();
+        verdict.judge_place("mysql", &BTreeMap::new(), &Pictures::new());
+        assert!(!verdict.is_pass());
+    }
+
+    #[test]
+    fn one_wrong_value_is_named_with_its_place() {
+        for (pointer, wrong, what) in [
+            ("/score/home", json!(3), "score"),
+            ("/status", json!("live"), "status"),
+            ("/period_scores/0/away", json!(2), "periods"),
+        ] {
+            let mut found = found();
+            let status = found.get_mut("md:match:1").and_then(|picture| picture.values.get_mut("status"));
+            *status.and_then(|status| status.pointer_mut(pointer)).expect("it is there") = wrong;
+            let mut verdict = Verdict::default();
+            verdict.judge_place("redis", &expected(), &found);
+            assert!(!verdict.is_pass());
+            assert_eq!((verdict.discrepancies[0].place.as_str(), verdict.discrepancies[0].what.as_str()), ("redis", what));
+        }
+    }
+
+    #[test]
+    fn a_missing_event_and_one_that_nobody_sent_are_both_named() {
+        let mut verdict = Verdict::default();
+        verdict.judge_place("rest", &expected(), &Pictures::new());
+        assert_eq!(verdict.discrepancies[0].found, "missing");
+        let mut verdict = Verdict::default();
+        verdict.judge_place("rest", &BTreeMap::new(), &found());
+        assert_eq!(verdict.discrepancies[0].found, "there");
+    }
+
+    #[test]
+    fn a_log_with_a_hole_or_a_message_twice_is_seen() {
+        let ids = |n: u64| (1..=n).map(|n| format!("m{n}")).collect::<Vec<_>>();
+        let log = Log { versions: (1..=7).collect(), message_ids: ids(7) };
+        let judge = |log: Log| {
+            let mut verdict = Verdict::default();
+            verdict.judge_logs(&expected(), &BTreeMap::from([("md:match:1".to_owned(), log)]));
+            verdict.is_pass()
+        };
+        assert!(judge(log.clone()));
+        assert!(!judge(Log { versions: vec![1, 2, 3, 5, 6, 7, 8], ..log.clone() }));
+        let mut twice = log;
+        twice.message_ids[3] = "m1".to_owned();
+        assert!(!judge(twice));
+    }
+}

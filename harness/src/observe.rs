@@ -1,0 +1,80 @@
+//! What each store and each client ends with: the same picture of an event, read in four ways.
+//!
+//! Nothing here uses the types of `domain`: what is judged does not help to judge.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub mod mysql;
+pub mod redis;
+pub mod rest;
+pub mod socket;
+
+/// One event as somebody sees it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Picture {
+    /// Its version.
+    pub version: u64,
+    /// The JSON value of every key that has one: `fixture`, `status`, `market:<key>`, `incident:<id>`.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// All events, by id.
+pub type Pictures = BTreeMap<String, Picture>;
+
+impl Picture {
+    /// Sets a key's value; null takes it away.
+    pub fn set(&mut self, key: impl Into<String>, value: Value) {
+        let key = key.into();
+        if value.is_null() {
+            self.values.remove(&key);
+        } else {
+            self.values.insert(key, value);
+        }
+    }
+
+    /// The state of play, where there is one.
+    #[must_use]
+    pub fn status(&self) -> Option<&Value> {
+        self.values.get("status")
+    }
+
+    /// The markets, by their key's text form.
+    pub fn markets(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix("market:")?, value)))
+    }
+
+    /// A picture from the document that REST and the socket's `image` share.
+    ///
+    /// # Errors
+    /// When it is not such a document.
+    pub fn from_document(version: u64, document: &Value) -> anyhow::Result<Self> {
+        let mut picture = Self { version, values: BTreeMap::new() };
+        for key in ["fixture", "status"] {
+            picture.set(key, document.get(key).cloned().unwrap_or_default());
+        }
+        for market in list(document, "markets")? {
+            picture.set(format!("market:{}", market_key(market)?), market.clone());
+        }
+        for incident in list(document, "incidents")? {
+            let id = incident.get("incident_id").and_then(Value::as_str);
+            let id = id.ok_or_else(|| anyhow::anyhow!("an incident has no `incident_id`: {incident}"))?;
+            picture.set(format!("incident:{id}"), incident.clone());
+        }
+        Ok(picture)
+    }
+}
+
+fn list<'a>(document: &'a Value, name: &str) -> anyhow::Result<&'a Vec<Value>> {
+    document.get(name).and_then(Value::as_array).ok_or_else(|| anyhow::anyhow!("`{name}` is no list in {document}"))
+}
+
+fn market_key(market: &Value) -> anyhow::Result<String> {
+    let id = market.get("id").and_then(Value::as_u64);
+    let id = id.ok_or_else(|| anyhow::anyhow!("a market has no `id`: {market}"))?;
+    Ok(match market.get("specifiers").and_then(Value::as_str) {
+        None => id.to_string(),
+        Some(specifiers) => format!("{id}:{specifiers}"),
+    })
+}

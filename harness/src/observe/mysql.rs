@@ -1,0 +1,121 @@
+//! What MySQL ends with: the events, and the update log that led there.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde_json::Value;
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::{MySqlPool, Row};
+
+use super::{Picture, Pictures};
+
+/// The update log of one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The versions it has, in order.
+    pub versions: Vec<u64>,
+    /// The ids of the messages that led to them, in order of versions.
+    pub message_ids: Vec<String>,
+}
+
+/// Reads MySQL or MariaDB.
+#[derive(Debug, Clone)]
+pub struct Mysql {
+    pool: MySqlPool,
+}
+
+impl Mysql {
+    /// Connects at the first question.
+    ///
+    /// # Errors
+    /// When the address is not valid.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        Ok(Self { pool: MySqlPoolOptions::new().max_connections(2).connect_lazy(url)? })
+    }
+
+    /// The pool, for a test that changes things by hand.
+    #[must_use]
+    pub fn pool(&self) -> &MySqlPool {
+        &self.pool
+    }
+
+    /// Every event's version.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn versions(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let rows = sqlx::query("SELECT event_id, version FROM events").fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
+    }
+
+    /// The store's id, which prefixes the keys in Redis.
+    ///
+    /// # Errors
+    /// When the database fails or was never migrated.
+    pub async fn store_id(&self) -> anyhow::Result<String> {
+        sqlx::query_scalar("SELECT store_id FROM store").fetch_one(&self.pool).await.context("reading the store id")
+    }
+
+    /// Every event.
+    ///
+    /// # Errors
+    /// When the database fails, or a row contradicts itself.
+    pub async fn pictures(&self) -> anyhow::Result<Pictures> {
+        let mut pictures = Pictures::new();
+        let events = "SELECT event_id, version, status, match_status, home_score, away_score, state FROM events";
+        for row in sqlx::query(events).fetch_all(&self.pool).await? {
+            let state: Value = serde_json::from_str(row.try_get("state")?)?;
+            let mut picture = Picture { version: unsigned(row.try_get("version")?)?, values: BTreeMap::new() };
+            for key in ["fixture", "status"] {
+                picture.set(key, state.pointer(&format!("/{key}/value")).cloned().unwrap_or_default());
+            }
+            let event_id: String = row.try_get("event_id")?;
+            if let Some(status) = picture.values.get_mut("status") {
+                put_columns_over(status, &row)?;
+            }
+            pictures.insert(event_id, picture);
+        }
+        for (table, column, prefix) in [("markets", "market_key", "market"), ("incidents", "incident_id", "incident")] {
+            let sql = format!("SELECT event_id, CONCAT('{prefix}:', {column}), value FROM {table} WHERE value IS NOT NULL");
+            for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await? {
+                let event_id: String = row.try_get(0)?;
+                let value: Value = serde_json::from_str(row.try_get(2)?)?;
+                let picture = pictures.get_mut(&event_id);
+                let picture = picture.with_context(|| format!("{table} has a row of {event_id}, events has none"))?;
+                picture.set(row.try_get::<String, _>(1)?, value);
+            }
+        }
+        Ok(pictures)
+    }
+
+    /// Every event's update log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logs(&self) -> anyhow::Result<BTreeMap<String, Log>> {
+        let sql = "SELECT event_id, version, payload FROM updates ORDER BY event_id, version";
+        let mut logs: BTreeMap<String, Log> = BTreeMap::new();
+        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
+            let log = logs.entry(row.try_get(0)?).or_default();
+            log.versions.push(unsigned(row.try_get(1)?)?);
+            let payload: Value = serde_json::from_slice(row.try_get(2)?)?;
+            if let Some(id) = payload.pointer("/cause/message_id").and_then(Value::as_str) {
+                log.message_ids.push(id.to_owned());
+            }
+        }
+        Ok(logs)
+    }
+}
+
+/// The columns that people read count as much as the JSON beside them: what they say is what is judged.
+fn put_columns_over(status: &mut Value, row: &sqlx::mysql::MySqlRow) -> anyhow::Result<()> {
+    status["status"] = Value::from(row.try_get::<Option<String>, _>("status")?);
+    status["match_status"] = Value::from(row.try_get::<Option<String>, _>("match_status")?);
+    status["score"]["home"] = Value::from(row.try_get::<Option<i32>, _>("home_score")?);
+    status["score"]["away"] = Value::from(row.try_get::<Option<i32>, _>("away_score")?);
+    Ok(())
+}
+
+fn unsigned(version: i64) -> anyhow::Result<u64> {
+    u64::try_from(version).context("a version is negative")
+}
