@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EventId, IncidentId, MessageId, Source};
-use crate::market::{Market, MarketKey};
-use crate::message::{Body, Content, EventMessage, FeedMessage, Groups, Offer, Position, Snapshot, StopStatus};
+use crate::id::{EventId, IncidentId, Source};
+use crate::limit::SOURCES_MAX;
+use crate::market::{Market, MarketKey, Suspension};
+use crate::message::{Body, Content, EventMessage, FeedMessage, Position, StopStatus};
 use crate::update::{Cause, Change, Update, Value};
-use crate::{Fixture, Incident, IncidentAction, Key, Sport, Status, Timestamp};
+use crate::{Fixture, Incident, Key, Sport, Status, Timestamp};
 
 use book::{Book, Shut};
 pub use feed::Feed;
-use feed::Place;
+use step::Step;
 
 pub mod book;
 mod check;
 pub mod feed;
+mod step;
 
 /// One event as its processor knows it: the public value of every key, and what is needed to go on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct EventState {
     head: Head,
     markets: BTreeMap<MarketKey, MarketEntry>,
     incidents: BTreeMap<IncidentId, Versioned<Option<Incident>>>,
+    /// Outcomes in all offers of all markets.
+    outcomes: usize,
     /// Keys whose stored form changed since the last [`EventState::take_touched`].
     touched: BTreeSet<Key>,
 }
@@ -64,7 +68,6 @@ struct MarketEntry {
 
 /// What applying a message led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "the small variant is the rare one")]
 pub enum Applied {
     /// The event has a new version.
     Updated(Update),
@@ -116,6 +119,7 @@ impl EventState {
             head: Head::default(),
             markets: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            outcomes: 0,
             touched: BTreeSet::new(),
         }
     }
@@ -129,9 +133,12 @@ impl EventState {
         books: impl IntoIterator<Item = (MarketKey, Versioned<Book>)>,
         incidents: impl IntoIterator<Item = (IncidentId, Versioned<Option<Incident>>)>,
     ) -> Self {
-        let mut state = Self { head, incidents: incidents.into_iter().collect(), ..Self::new(event_id, sport) };
+        let mut state =
+            Self { head, incidents: incidents.into_iter().collect(), ..Self::new(event_id, sport) };
         for (key, Versioned { version, value: book }) in books {
-            let value = book.value(&key, state.shut(&book.owner, key.id));
+            let value =
+                book.value(&key, book.owner().and_then(|owner| state.head.shut(sport, owner, key.id)));
+            state.outcomes += book.outcomes();
             state.markets.insert(key, MarketEntry { book, public: Versioned { version, value } });
         }
         state
@@ -175,15 +182,19 @@ impl EventState {
 
     /// Every key ever set, with the version at which it last changed and its value; `None` where it went away.
     pub fn entries(&self) -> impl Iterator<Item = (Key, u64, Option<Value>)> + '_ {
-        let fixture = self.head.fixture.iter().map(|f| (Key::Fixture, f.version, Some(Value::Fixture(f.value.clone()))));
-        let status = self.head.status.iter().map(|s| (Key::Status, s.version, Some(Value::Status(s.value.clone()))));
+        let fixture = self
+            .head
+            .fixture
+            .iter()
+            .map(|f| (Key::Fixture, f.version, Some(Value::Fixture(f.value.clone()))));
+        let status =
+            self.head.status.iter().map(|s| (Key::Status, s.version, Some(Value::Status(s.value.clone()))));
         let markets = self.markets.iter().map(|(key, entry)| {
             (Key::Market(key.clone()), entry.public.version, entry.public.value.clone().map(Value::Market))
         });
-        let incidents = self
-            .incidents
-            .iter()
-            .map(|(id, entry)| (Key::Incident(id.clone()), entry.version, entry.value.clone().map(Value::Incident)));
+        let incidents = self.incidents.iter().map(|(id, entry)| {
+            (Key::Incident(id.clone()), entry.version, entry.value.clone().map(Value::Incident))
+        });
         fixture.chain(status).chain(markets).chain(incidents)
     }
 
@@ -194,65 +205,80 @@ impl EventState {
 
     /// Applies the next message of its source, or says why not.
     pub fn apply(&mut self, message: &FeedMessage, at: Timestamp) -> Result<Applied, Refusal> {
-        self.apply_next(message, at, false)
-    }
+        let (event, position) = self.turn(message)?;
+        let source = &message.source;
+        let renews = self.feed(source).is_some_and(|feed| feed.renews(position));
+        check::body(self, source, &event.body, renews)?;
 
-    /// As [`EventState::apply`]; while messages after this one are `still_missing`, a declared gap stays.
-    pub(crate) fn apply_next(
-        &mut self,
-        message: &FeedMessage,
-        at: Timestamp,
-        still_missing: bool,
-    ) -> Result<Applied, Refusal> {
-        let (event, position) = self.address(message)?;
-        let feed = match self.feed(&message.source) {
-            Some(feed) => feed.clone(),
-            None => Feed::new(message.source.clone()),
-        };
-        match feed.place(position, &message.message_id) {
-            Place::Next => {}
-            Place::Early { expected } => return Err(Refusal::Early { expected }),
-            Place::Duplicate => return Err(Refusal::Duplicate),
-            Place::Stale => return Err(Refusal::Stale { applied: feed.applied }),
-        }
-        check::body(self, &message.source, &event.body, feed.renews(position))?;
-
-        let was_shut = feed.gap || feed.barriers() > 0;
+        let feed = self.head.feed_entry(source);
         let reached = feed.has_barrier_at(position);
-        let feed = self.feed_entry(&message.source);
-        feed.advance(position, &message.message_id);
-        feed.gap &= still_missing;
-        let version = self.head.version.saturating_add(1);
-        let mut changes = self.change(&message.source, &event.body, version);
-        if was_shut {
-            self.refresh_source(&message.source, version, &mut changes);
+        let freed = feed.advance(position, &message.message_id);
+        let mut step = Step::new(self, source);
+        step.change(&event.body);
+        if freed {
+            step.refresh_all();
         }
+        let changes = step.finish();
         if reached && changes.is_empty() {
             return Ok(Applied::Reached);
         }
         Ok(Applied::Updated(self.publish(Cause::message(message), at, changes)))
     }
 
+    /// The event part of a message and its position, where it is the message's turn; otherwise why it is not.
+    pub(crate) fn turn<'m>(&self, message: &'m FeedMessage) -> Result<(&'m EventMessage, Position), Refusal> {
+        let Content::Event(event) = &message.content else {
+            return Err(Refusal::invalid("/type", "a producer's message concerns no event"));
+        };
+        if event.event_id != self.event_id || event.sport != self.sport {
+            let detail =
+                format!("{} {} is not {} {}", event.sport, event.event_id, self.sport, self.event_id);
+            return Err(Refusal::invalid("/event_id", detail));
+        }
+        let position =
+            event.position.ok_or_else(|| Refusal::invalid("/sequence", "the message has no sequence"))?;
+        match self.feed(&message.source) {
+            Some(feed) => feed.turn(position, &message.message_id)?,
+            None if self.head.feeds.len() >= SOURCES_MAX => {
+                let detail = format!("{SOURCES_MAX} producers speak of this event already");
+                return Err(Refusal::invalid("/producer", detail));
+            }
+            None => Feed::new(message.source.clone()).turn(position, &message.message_id)?,
+        }
+        Ok((event, position))
+    }
+
+    /// Takes note that `source` has a message at `position` that is not applied yet: no gap ends before it is.
+    pub(crate) fn hear(&mut self, source: &Source, position: Position) {
+        self.head.feed_entry(source).hear(position);
+    }
+
     /// A bet stop that came before its turn shuts its markets at once, until the turn comes. `None` where it is
     /// no such message, or has done so before.
     pub(crate) fn overtake(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
-        let (event, position) = self.address(message).ok()?;
-        let Body::BetStop(stop) = &event.body else { return None };
-        let feed = self.feed_entry(&message.source);
-        if feed.has_barrier_at(position) || feed.barriers() >= crate::limit::BARRIERS_MAX {
+        let Content::Event(EventMessage { body: Body::BetStop(stop), position: Some(position), .. }) =
+            &message.content
+        else {
+            return None;
+        };
+        let feed = self.head.feed_entry(&message.source);
+        if feed.has_barrier_at(*position) {
             return None;
         }
-        feed.raise_barrier(position, stop.clone());
+        if !feed.raise_barrier(*position, stop) {
+            // It cannot be remembered, so everything of its source is shut until all is there.
+            return self.declare_gap(&message.source, at);
+        }
         Some(self.publish_refreshed(&message.source, Cause::message(message), at))
     }
 
     /// Messages of `source` are missing: its open markets are suspended until they come. `None` where that was
     /// said before.
     pub fn declare_gap(&mut self, source: &Source, at: Timestamp) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= crate::limit::SOURCES_MAX {
+        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
             return None;
         }
-        let feed = self.feed_entry(source);
+        let feed = self.head.feed_entry(source);
         if feed.gap {
             return None;
         }
@@ -267,52 +293,16 @@ impl EventState {
         self.head.feeds.iter().find(|feed| feed.source == *source)
     }
 
-    /// Where a message stands, without looking at what it says.
-    pub(crate) fn place(&self, source: &Source, position: Position, id: &MessageId) -> Place {
-        match self.feed(source) {
-            Some(feed) => feed.place(position, id),
-            None => Feed::new(source.clone()).place(position, id),
-        }
-    }
-
-    /// The event part of a message and its position, where both concern this event.
-    pub(crate) fn address<'m>(&self, message: &'m FeedMessage) -> Result<(&'m EventMessage, Position), Refusal> {
-        let Content::Event(event) = &message.content else {
-            return Err(Refusal::invalid("/type", "a producer's message concerns no event"));
-        };
-        if event.event_id != self.event_id || event.sport != self.sport {
-            return Err(Refusal::invalid(
-                "/event_id",
-                format!("{} {} is not {} {}", event.sport, event.event_id, self.sport, self.event_id),
-            ));
-        }
-        let position = event.position.ok_or_else(|| Refusal::invalid("/sequence", "the message has no sequence"))?;
-        Ok((event, position))
-    }
-
-    fn feed_entry(&mut self, source: &Source) -> &mut Feed {
-        let index = match self.head.feeds.iter().position(|feed| feed.source == *source) {
-            Some(index) => index,
-            None => {
-                self.head.feeds.push(Feed::new(source.clone()));
-                self.head.feeds.len() - 1
-            }
-        };
-        &mut self.head.feeds[index]
-    }
-
-    fn shut(&self, owner: &Source, market_id: u32) -> Option<Shut> {
-        use crate::market::Suspension::{BetStop, Gap};
-        let feed = self.feed(owner)?;
-        if let Some(stop) = feed.barrier_for(self.sport.rules(), market_id) {
-            return Some(Shut { status: stop.market_status, reason: BetStop });
-        }
-        feed.gap.then_some(Shut { status: StopStatus::Suspended, reason: Gap })
+    fn publish_refreshed(&mut self, source: &Source, cause: Cause, at: Timestamp) -> Update {
+        let mut step = Step::new(self, source);
+        step.refresh_all();
+        let changes = step.finish();
+        self.publish(cause, at, changes)
     }
 
     fn publish(&mut self, cause: Cause, applied_at: Timestamp, changes: Vec<Change>) -> Update {
         let previous_version = self.head.version;
-        self.head.version = previous_version.saturating_add(1);
+        self.head.version = self.next_version();
         Update {
             event_id: self.event_id.clone(),
             sport: self.sport,
@@ -324,184 +314,26 @@ impl EventState {
         }
     }
 
-    fn publish_refreshed(&mut self, source: &Source, cause: Cause, at: Timestamp) -> Update {
-        let mut changes = Vec::new();
-        self.refresh_source(source, self.head.version.saturating_add(1), &mut changes);
-        self.publish(cause, at, changes)
+    fn next_version(&self) -> u64 {
+        self.head.version.saturating_add(1)
     }
+}
 
-    /// Makes of a checked body what it says; returns the keys whose public value is another now.
-    fn change(&mut self, source: &Source, body: &Body, version: u64) -> Vec<Change> {
-        let mut changes = Vec::new();
-        match body {
-            Body::Fixture(fixture) => self.set_fixture(fixture.clone(), version, &mut changes),
-            Body::FixtureChange(change) => {
-                let known = self.head.fixture.as_ref().map(|fixture| fixture.value.clone());
-                if let (Some(fixture), Some(scheduled_start)) = (known, change.scheduled_start) {
-                    self.set_fixture(Fixture { scheduled_start, ..fixture }, version, &mut changes);
-                }
-            }
-            Body::EventStatus(status) => self.set_status(status.clone(), version, &mut changes),
-            Body::Incident(incident) => self.set_incident(incident, version, &mut changes),
-            Body::OddsChange(odds) => {
-                for offer in &odds.markets {
-                    self.edit(source, &offer.key, version, &mut changes, |book| book.offer(source, offer));
-                }
-            }
-            Body::BetStop(stop) => self.stop(source, &stop.groups, stop.market_status, version, &mut changes),
-            Body::Settlement(settlement) => {
-                for market in &settlement.markets {
-                    self.edit(source, &market.key, version, &mut changes, |book| {
-                        book.settle(settlement.certainty, market);
-                    });
-                }
-            }
-            Body::SettlementRollback(rollback) => {
-                for key in &rollback.markets {
-                    self.edit(source, key, version, &mut changes, Book::roll_back_settlement);
-                }
-            }
-            Body::Cancel(cancel) => {
-                for market in &cancel.markets {
-                    self.edit(source, &market.key, version, &mut changes, |book| {
-                        book.cancel(cancel.window, market.void_reason.clone());
-                    });
-                }
-            }
-            Body::CancelRollback(rollback) => {
-                for key in &rollback.markets {
-                    self.edit(source, key, version, &mut changes, |book| book.roll_back_cancel(rollback.window));
-                }
-            }
-            Body::Snapshot(snapshot) => self.restate(source, snapshot, version, &mut changes),
-        }
-        changes
-    }
-
-    fn set_fixture(&mut self, fixture: Fixture, version: u64, changes: &mut Vec<Change>) {
-        if self.head.fixture.as_ref().is_none_or(|known| known.value != fixture) {
-            changes.push(Change { key: Key::Fixture, value: Some(Value::Fixture(fixture.clone())) });
-            self.head.fixture = Some(Versioned { version, value: fixture });
-        }
-    }
-
-    fn set_status(&mut self, status: Status, version: u64, changes: &mut Vec<Change>) {
-        if self.head.status.as_ref().is_none_or(|known| known.value != status) {
-            changes.push(Change { key: Key::Status, value: Some(Value::Status(status.clone())) });
-            self.head.status = Some(Versioned { version, value: status });
-        }
-    }
-
-    fn set_incident(&mut self, incident: &Incident, version: u64, changes: &mut Vec<Change>) {
-        let id = &incident.incident_id;
-        let value = (incident.action != IncidentAction::Deleted).then(|| incident.clone());
-        if self.incidents.get(id).is_some_and(|known| known.value == value) {
-            return;
-        }
-        let key = Key::Incident(id.clone());
-        self.touched.insert(key.clone());
-        changes.push(Change { key, value: value.clone().map(Value::Incident) });
-        self.incidents.insert(id.clone(), Versioned { version, value });
-    }
-
-    fn stop(
-        &mut self,
-        source: &Source,
-        groups: &Groups,
-        status: StopStatus,
-        version: u64,
-        changes: &mut Vec<Change>,
-    ) {
-        let rules = self.sport.rules();
-        let mut stopped = Vec::new();
-        for (key, entry) in &mut self.markets {
-            if entry.book.owner == *source && feed::concerns(groups, rules, key.id) && entry.book.stop(status) {
-                stopped.push(key.clone());
-            }
-        }
-        for key in stopped {
-            self.touched.insert(Key::Market(key.clone()));
-            self.refresh(&key, version, changes);
-        }
-    }
-
-    fn restate(&mut self, source: &Source, snapshot: &Snapshot, version: u64, changes: &mut Vec<Change>) {
-        if let Some(fixture) = &snapshot.fixture {
-            self.set_fixture(fixture.clone(), version, changes);
-        }
-        if let Some(status) = &snapshot.status {
-            self.set_status(status.clone(), version, changes);
-        }
-        let listed: BTreeMap<&MarketKey, &Offer> = snapshot.markets.iter().map(|offer| (&offer.key, offer)).collect();
-        let unlisted: Vec<MarketKey> = self
-            .markets
-            .iter()
-            .filter(|(key, entry)| entry.book.owner == *source && !listed.contains_key(key))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in unlisted {
-            self.edit(source, &key, version, changes, Book::withdraw);
-        }
-        for (key, offer) in listed {
-            self.edit(source, key, version, changes, |book| book.restate(source, offer));
-        }
-        if let Some(incidents) = &snapshot.incidents {
-            self.restate_incidents(incidents, version, changes);
-        }
-    }
-
-    fn restate_incidents(&mut self, incidents: &[Incident], version: u64, changes: &mut Vec<Change>) {
-        let listed: BTreeSet<&IncidentId> = crate::message::incident_ids(incidents).collect();
-        let unlisted: Vec<Incident> = self
-            .incidents
-            .iter()
-            .filter(|(id, _)| !listed.contains(id))
-            .filter_map(|(_, known)| known.value.clone())
-            .collect();
-        for incident in unlisted {
-            self.set_incident(&Incident { action: IncidentAction::Deleted, ..incident }, version, changes);
-        }
-        for incident in incidents {
-            self.set_incident(incident, version, changes);
-        }
-    }
-
-    fn edit(
-        &mut self,
-        source: &Source,
-        key: &MarketKey,
-        version: u64,
-        changes: &mut Vec<Change>,
-        edit: impl FnOnce(&mut Book),
-    ) {
-        let entry = self.markets.entry(key.clone()).or_insert_with(|| MarketEntry {
-            book: Book::new(source.clone()),
-            public: Versioned { version, value: None },
+impl Head {
+    fn feed_entry(&mut self, source: &Source) -> &mut Feed {
+        let index = self.feeds.iter().position(|feed| feed.source == *source).unwrap_or_else(|| {
+            self.feeds.push(Feed::new(source.clone()));
+            self.feeds.len() - 1
         });
-        edit(&mut entry.book);
-        self.touched.insert(Key::Market(key.clone()));
-        self.refresh(key, version, changes);
+        &mut self.feeds[index]
     }
 
-    fn refresh_source(&mut self, source: &Source, version: u64, changes: &mut Vec<Change>) {
-        let keys: Vec<MarketKey> =
-            self.markets.iter().filter(|(_, entry)| entry.book.owner == *source).map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            self.refresh(&key, version, changes);
+    /// What keeps the markets of this id shut that `owner` offers.
+    fn shut(&self, sport: Sport, owner: &Source, market_id: u32) -> Option<Shut> {
+        let feed = self.feeds.iter().find(|feed| feed.source == *owner)?;
+        if let Some(stop) = feed.barrier_for(sport.rules(), market_id) {
+            return Some(Shut { status: stop.market_status, reason: Suspension::BetStop });
         }
-    }
-
-    /// Derives a market's public value anew; where it is another than before, that is a change.
-    fn refresh(&mut self, key: &MarketKey, version: u64, changes: &mut Vec<Change>) {
-        let Some(entry) = self.markets.get(key) else { return };
-        let value = entry.book.value(key, self.shut(&entry.book.owner, key.id));
-        let Some(entry) = self.markets.get_mut(key) else { return };
-        if entry.public.value == value {
-            return;
-        }
-        entry.public = Versioned { version, value: value.clone() };
-        let key = Key::Market(key.clone());
-        self.touched.insert(key.clone());
-        changes.push(Change { key, value: value.map(Value::Market) });
+        feed.gap.then_some(Shut { status: StopStatus::Suspended, reason: Suspension::Gap })
     }
 }

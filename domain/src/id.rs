@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::{ID_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::text;
 
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +39,7 @@ pub enum IdError {
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -57,12 +57,7 @@ macro_rules! checked_text {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = IdError;
-            fn try_from(text: String) -> Result<Self, IdError> {
-                Self::new(text)
-            }
-        }
+        text::on_the_wire!($name, as_str);
 
         impl std::str::FromStr for $name {
             type Err = IdError;
@@ -99,27 +94,27 @@ checked_text!(
 checked_text!(
     /// A short lower-case name: of a provider (`nhl`) or of one of its producers (`live`).
     Name,
-    |text| check(text, 32, "a-z, 0-9, `_` and `-`", |c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+    |found| check(found, 32, "a-z, 0-9, `_` and `-`", |c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
 );
 checked_text!(
     /// The idempotency key of a message, chosen by its provider.
     MessageId,
-    |text| check(text, ID_BYTES_MAX, "visible ASCII characters", |c| c.is_ascii_graphic())
+    |found| check(found, ID_BYTES_MAX, "visible ASCII characters", |c| c.is_ascii_graphic())
 );
 checked_text!(
     /// A provider's id of an incident, unique within its event.
     IncidentId,
-    |text| check(text, 64, "A-Z, a-z, 0-9, `_`, `-`, `.` and `:`", |c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
+    |found| check(found, 64, "A-Z, a-z, 0-9, `_`, `-`, `.` and `:`", |c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
 );
 checked_text!(
     /// A provider's id of an outcome: a number, a URN, or `pre:outcometext:…`.
     OutcomeId,
-    |text| check(text, ID_BYTES_MAX, "visible ASCII characters", |c| c.is_ascii_graphic())
+    |found| check(found, ID_BYTES_MAX, "visible ASCII characters", |c| c.is_ascii_graphic())
 );
 checked_text!(
     /// A text for people: a competitor's, player's or tournament's name, a reason.
     Text,
-    |text| check(text, TEXT_BYTES_MAX, "all but control characters", |c| !c.is_control())
+    |found| check(found, TEXT_BYTES_MAX, "all but control characters", |c| !c.is_control())
 );
 
 /// The URN of one match.
@@ -167,7 +162,8 @@ mod tests {
     fn a_urn_has_three_parts() {
         assert!(Urn::new("nhl:game:2024030121").is_ok());
         assert!(Urn::new("md:match:a:b").is_ok());
-        for wrong in ["", "42", "nhl:42", "nhl::42", ":game:42", "nhl:game:", "nhl:game:4 2", "nhl:game:4/2"] {
+        for wrong in ["", "42", "nhl:42", "nhl::42", ":game:42", "nhl:game:", "nhl:game:4 2", "nhl:game:4/2"]
+        {
             assert!(Urn::new(wrong).is_err(), "{wrong}");
         }
     }

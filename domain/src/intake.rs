@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::feed::Place;
 use crate::id::Source;
 use crate::message::{FeedMessage, Position};
 use crate::{Applied, EventState, Refusal, Timestamp, Update};
 
 /// One event with the messages that wait for their turn.
+///
+/// Every call may change how far a source has come, so [`crate::event::Head`] is to be stored after each, updates or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intake {
     state: EventState,
-    held: BTreeMap<(Source, Position), HeldMessage>,
+    /// What waits, of each source of which something does.
+    waiting: BTreeMap<Source, BTreeMap<Position, HeldMessage>>,
 }
 
 /// A message as it came from the feed.
@@ -46,7 +48,6 @@ pub struct HoldLimits {
 
 /// One consequence of an arrival or of time passing, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "the large variants are the frequent ones")]
 pub enum Effect {
     /// The event has a new version.
     Updated(Update),
@@ -74,11 +75,9 @@ impl Intake {
     /// An event with the messages held for it when it was stored.
     #[must_use]
     pub fn new(state: EventState, held: impl IntoIterator<Item = HeldMessage>) -> Self {
-        let mut intake = Self { state, held: BTreeMap::new() };
+        let mut intake = Self { state, waiting: BTreeMap::new() };
         for message in held {
-            if let Ok((_, position)) = intake.state.address(&message.arrival.message) {
-                intake.held.insert((message.arrival.message.source.clone(), position), message);
-            }
+            intake.wait(message);
         }
         intake
     }
@@ -97,151 +96,128 @@ impl Intake {
     /// How many messages wait.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.waiting.values().map(BTreeMap::len).sum()
     }
 
     /// When [`Intake::expire`] will next have something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let waiting = self.held.iter().filter(|((source, _), _)| !self.has_gap(source));
-        waiting.map(|(_, held)| held.deadline).min()
+        let in_time = self.waiting.iter().filter(|(source, _)| !self.has_gap(source));
+        in_time.flat_map(|(_, held)| held.values()).map(|held| held.deadline).min()
     }
 
     /// Takes one message from the feed.
     pub fn accept(&mut self, arrival: Arrival, now: Timestamp, limits: HoldLimits) -> Vec<Effect> {
-        let message = &arrival.message;
-        let position = match self.state.address(message) {
-            Ok((_, position)) => position,
-            Err(refusal) => return vec![Effect::Refused { arrival, refusal }],
-        };
-        let source = message.source.clone();
-        match self.state.place(&source, position, &message.message_id) {
-            Place::Next => {
-                let mut effects = Vec::with_capacity(1);
-                self.take_turn(source, position, arrival, now, &mut effects);
-                effects
-            }
-            Place::Early { expected } => self.hold((source, position), expected, arrival, now, limits),
-            Place::Duplicate => vec![Effect::Refused { arrival, refusal: Refusal::Duplicate }],
-            Place::Stale => {
-                let applied = self.state.feed(&source).map_or(position, |feed| feed.applied);
-                vec![Effect::Refused { arrival, refusal: Refusal::Stale { applied } }]
-            }
+        let mut effects = Vec::with_capacity(1);
+        match self.state.turn(&arrival.message) {
+            Ok((_, position)) => self.take_turn(position, arrival, now, &mut effects),
+            Err(Refusal::Early { expected }) => self.hold(expected, arrival, now, limits, &mut effects),
+            Err(refusal) => effects.push(Effect::Refused { arrival, refusal }),
         }
+        effects
     }
 
     /// Declares the gaps whose deadline has passed.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Effect> {
-        let mut overdue: Vec<Source> = self
-            .held
-            .iter()
-            .filter(|(_, held)| held.deadline <= now)
-            .map(|((source, _), _)| source.clone())
-            .collect();
-        overdue.dedup();
-        overdue.iter().filter_map(|source| self.state.declare_gap(source, now)).map(Effect::Updated).collect()
+        let Self { state, waiting } = self;
+        let overdue = waiting.iter().filter(|(_, held)| held.values().any(|held| held.deadline <= now));
+        overdue.filter_map(|(source, _)| state.declare_gap(source, now)).map(Effect::Updated).collect()
     }
 
     fn hold(
         &mut self,
-        key: (Source, Position),
         expected: Position,
         arrival: Arrival,
         now: Timestamp,
         limits: HoldLimits,
-    ) -> Vec<Effect> {
-        if let Some(other) = self.held.get(&key) {
-            let other_id = &other.arrival.message.message_id;
-            let refusal = if *other_id == arrival.message.message_id {
-                Refusal::Duplicate
-            } else {
-                Refusal::invalid("/sequence", format!("message {other_id} waits at {} already", key.1))
-            };
-            return vec![Effect::Refused { arrival, refusal }];
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(position) = arrival.message.position() else { return };
+        let source = arrival.message.source.clone();
+        if let Some(refusal) = self.taken(&source, position, &arrival.message) {
+            effects.push(Effect::Refused { arrival, refusal });
+            return;
         }
-        let mut effects = Vec::with_capacity(2);
-        if let Some(update) = self.state.overtake(&arrival.message, now) {
-            effects.push(Effect::Updated(update));
+        self.state.hear(&source, position);
+        effects.extend(self.state.overtake(&arrival.message, now).map(Effect::Updated));
+        let held = self.held();
+        if held >= limits.held_max {
+            let refusal =
+                Refusal::invalid("/sequence", format!("{held} messages wait for {expected} already"));
+            effects.push(Effect::Refused { arrival, refusal });
+            effects.extend(self.state.declare_gap(&source, now).map(Effect::Updated));
+            return;
         }
-        if self.held.len() >= limits.held_max {
-            let detail = format!("{} messages wait for {expected} already", self.held.len());
-            effects.push(Effect::Refused { arrival, refusal: Refusal::invalid("/sequence", detail) });
-            effects.extend(self.state.declare_gap(&key.0, now).map(Effect::Updated));
-            return effects;
+        let message = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
+        effects.push(Effect::Held(message.clone()));
+        self.wait(message);
+    }
+
+    fn wait(&mut self, message: HeldMessage) {
+        if let Some(position) = message.arrival.message.position() {
+            self.waiting.entry(message.arrival.message.source.clone()).or_default().insert(position, message);
         }
-        let held = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
-        effects.push(Effect::Held(held.clone()));
-        self.held.insert(key, held);
-        effects
+    }
+
+    /// Why a message cannot wait at its position: another does, or this very one.
+    fn taken(&self, source: &Source, position: Position, message: &FeedMessage) -> Option<Refusal> {
+        let other = &self.waiting.get(source)?.get(&position)?.arrival.message.message_id;
+        Some(if *other == message.message_id {
+            Refusal::Duplicate
+        } else {
+            Refusal::invalid("/sequence", format!("message {other} waits at {position} already"))
+        })
     }
 
     /// Applies a message whose turn it is, then those that have waited for it.
-    fn take_turn(
-        &mut self,
-        source: Source,
-        position: Position,
-        arrival: Arrival,
-        now: Timestamp,
-        effects: &mut Vec<Effect>,
-    ) {
-        // The same place may hold another message: this one came first to its turn.
-        self.drop_passed(&source, position, effects);
+    fn take_turn(&mut self, position: Position, arrival: Arrival, now: Timestamp, effects: &mut Vec<Effect>) {
+        let source = arrival.message.source.clone();
         let mut turn = Some((position, arrival));
         while let Some((position, arrival)) = turn.take() {
-            let still_missing = self.is_missing_after(&source, position);
-            match self.state.apply_next(&arrival.message, now, still_missing) {
+            match self.state.apply(&arrival.message, now) {
                 Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
                 Ok(Applied::Reached) => {}
                 Err(refusal) => {
+                    self.state.hear(&source, position);
                     effects.push(Effect::Refused { arrival, refusal });
                     effects.extend(self.state.declare_gap(&source, now).map(Effect::Updated));
                     return;
                 }
             }
-            let next = Position { sequence: position.sequence.saturating_add(1), ..position };
-            if let Some(held) = self.held.remove(&(source.clone(), next)) {
-                let feed_offset = held.arrival.feed_offset;
-                effects.push(Effect::Released { source: source.clone(), position: next, feed_offset });
-                turn = Some((next, held.arrival));
-            }
+            turn = self.release(&source, position, effects);
         }
     }
 
-    /// Messages at or before a position whose turn has come have missed theirs.
-    fn drop_passed(&mut self, source: &Source, position: Position, effects: &mut Vec<Effect>) {
-        let passed: Vec<Position> = self
-            .held
-            .keys()
-            .filter(|(holder, waiting)| holder == source && *waiting <= position)
-            .map(|(_, waiting)| *waiting)
-            .collect();
-        for waiting in passed {
-            if let Some(held) = self.held.remove(&(source.clone(), waiting)) {
-                let feed_offset = held.arrival.feed_offset;
-                effects.push(Effect::Released { source: source.clone(), position: waiting, feed_offset });
-                let refusal = Refusal::Stale { applied: position };
-                effects.push(Effect::Refused { arrival: held.arrival, refusal });
+    /// Takes the message that waits for `applied`, and gives up those whose turn has passed with it: a new epoch leaves
+    /// messages of the old one behind.
+    fn release(
+        &mut self,
+        source: &Source,
+        applied: Position,
+        effects: &mut Vec<Effect>,
+    ) -> Option<(Position, Arrival)> {
+        let waiting = self.waiting.get_mut(source)?;
+        let mut turn = None;
+        while let Some(first) = waiting.first_entry().filter(|first| *first.key() <= applied.next()) {
+            let (position, HeldMessage { arrival, .. }) = first.remove_entry();
+            effects.push(Effect::Released {
+                source: source.clone(),
+                position,
+                feed_offset: arrival.feed_offset,
+            });
+            if position > applied {
+                turn = Some((position, arrival));
+            } else {
+                effects.push(Effect::Refused { arrival, refusal: Refusal::Stale { applied } });
             }
         }
-    }
-
-    /// Whether a message still waits behind a hole once `position` and what follows it directly are applied.
-    fn is_missing_after(&self, source: &Source, position: Position) -> bool {
-        let mut next = position.sequence;
-        for (holder, waiting) in self.held.keys() {
-            if holder != source || *waiting <= position {
-                continue;
-            }
-            next = next.saturating_add(1);
-            if waiting.epoch != position.epoch || waiting.sequence != next {
-                return true;
-            }
+        if waiting.is_empty() {
+            self.waiting.remove(source);
         }
-        false
+        turn
     }
 
     fn has_gap(&self, source: &Source) -> bool {
         self.state.feed(source).is_some_and(|feed| feed.gap)
     }
 }
-

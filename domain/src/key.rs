@@ -3,13 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{IncidentId, MarketKey};
+use crate::{IncidentId, MarketKey, text};
 
 /// One part of an event's public state. Text form: `fixture`, `status`, `market:412:total=5.5`, `incident:17`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// Who plays whom and when.
     Fixture,
@@ -34,7 +31,9 @@ impl fmt::Display for Key {
 
 /// A text that names no key of an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a key of an event: `fixture`, `status`, `market:<id>[:<specifiers>]` or `incident:<id>`")]
+#[error(
+    "`{0}` is not a key of an event: `fixture`, `status`, `market:<id>[:<specifiers>]` or `incident:<id>`"
+)]
 pub struct KeyError(String);
 
 impl FromStr for Key {
@@ -51,15 +50,19 @@ impl FromStr for Key {
     }
 }
 
-impl TryFrom<String> for Key {
-    type Error = KeyError;
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        text.parse()
-    }
-}
+text::on_the_wire!(Key);
 
-impl From<Key> for String {
-    fn from(key: Key) -> Self {
-        key.to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_from_its_text() {
+        for text in ["fixture", "status", "market:406", "market:412:total=5.5", "incident:17:a"] {
+            assert_eq!(text.parse::<Key>().expect("a key").to_string(), text);
+        }
+        for wrong in ["", "fixture:", "status:1", "market", "market:", "market:x", "incident:", "odds:1"] {
+            assert!(wrong.parse::<Key>().is_err(), "{wrong}");
+        }
     }
 }

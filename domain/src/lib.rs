@@ -15,6 +15,7 @@ pub mod market;
 pub mod message;
 pub mod sport;
 pub mod status;
+mod text;
 pub mod time;
 pub mod topic;
 pub mod update;

@@ -4,6 +4,8 @@
 pub const MARKETS_MAX: usize = 2_000;
 /// Outcomes of one market.
 pub const OUTCOMES_MAX: usize = 500;
+/// Outcomes of all markets of one event together: what one update may have to carry at once.
+pub const EVENT_OUTCOMES_MAX: usize = 10_000;
 /// Incidents of one event, tombstones included.
 pub const INCIDENTS_MAX: usize = 5_000;
 /// Period scores in one status.
@@ -18,5 +20,7 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub const RECENT_MAX: usize = 16;
 /// Bet stops of one producer that overtook their sequence, per event.
 pub const BARRIERS_MAX: usize = 32;
+/// Groups that one bet stop names.
+pub const GROUPS_MAX: usize = 64;
 /// Providers and producers that speak of one event.
 pub const SOURCES_MAX: usize = 16;

@@ -1,12 +1,15 @@
-//! Markets: identity, odds, outcomes and results, as clients see them.
+//! Markets: odds, outcomes and results, as clients see them.
 
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::id::{Name, OutcomeId, Text};
+
+pub use key::{MarketKey, MarketKeyError, Specifiers, SpecifiersError};
+
+mod key;
 
 /// Decimal odds in thousandths: 1850 is 1.85. Never a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,7 +24,11 @@ pub struct OddsError(u32);
 impl Odds {
     /// Checks `thousandths` and takes them.
     pub fn from_thousandths(thousandths: u32) -> Result<Self, OddsError> {
-        if (1_000..=1_000_000_000).contains(&thousandths) { Ok(Self(thousandths)) } else { Err(OddsError(thousandths)) }
+        if (1_000..=1_000_000_000).contains(&thousandths) {
+            Ok(Self(thousandths))
+        } else {
+            Err(OddsError(thousandths))
+        }
     }
 
     /// The odds in thousandths.
@@ -71,129 +78,6 @@ impl TryFrom<u32> for Millionths {
     type Error = ShareError;
     fn try_from(millionths: u32) -> Result<Self, ShareError> {
         Self::new(millionths)
-    }
-}
-
-/// What a market is about beyond its id: `key=value` pairs sorted by key, joined by `|`; may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Specifiers(Option<Arc<str>>);
-
-/// Why a text is not a list of specifiers.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SpecifiersError {
-    /// A part that is not `key=value`.
-    #[error("`{0}` is not of the form `key=value`")]
-    Pair(String),
-    /// A key that stands there twice.
-    #[error("`{0}` is given twice")]
-    Twice(String),
-    /// Too long.
-    #[error("must have at most {max} bytes, has {actual}", max = Specifiers::BYTES_MAX)]
-    Length {
-        /// The length found, in bytes.
-        actual: usize,
-    },
-}
-
-impl Specifiers {
-    /// The largest length, in bytes.
-    pub const BYTES_MAX: usize = 160;
-
-    /// Takes pairs in any order and sorts them by key.
-    pub fn parse(text: &str) -> Result<Self, SpecifiersError> {
-        if text.is_empty() {
-            return Ok(Self(None));
-        }
-        if text.len() > Self::BYTES_MAX {
-            return Err(SpecifiersError::Length { actual: text.len() });
-        }
-        let mut pairs = text.split('|').map(parse_pair).collect::<Result<Vec<_>, _>>()?;
-        if pairs.is_sorted_by(|a, b| a.0 < b.0) {
-            return Ok(Self(Some(Arc::from(text))));
-        }
-        pairs.sort_unstable();
-        if let Some(twice) = pairs.windows(2).find(|two| two[0].0 == two[1].0) {
-            return Err(SpecifiersError::Twice(twice[0].0.to_owned()));
-        }
-        let sorted: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        Ok(Self(Some(Arc::from(sorted.join("|")))))
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The sorted text; empty where there are none.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or_default()
-    }
-}
-
-fn parse_pair(part: &str) -> Result<(&str, &str), SpecifiersError> {
-    let allowed = |c: char| c.is_ascii_graphic() && !"=|".contains(c);
-    match part.split_once('=') {
-        Some((key, value))
-            if !key.is_empty() && !value.is_empty() && key.chars().all(allowed) && value.chars().all(allowed) =>
-        {
-            Ok((key, value))
-        }
-        _ => Err(SpecifiersError::Pair(part.to_owned())),
-    }
-}
-
-impl TryFrom<String> for Specifiers {
-    type Error = SpecifiersError;
-    fn try_from(text: String) -> Result<Self, SpecifiersError> {
-        Self::parse(&text)
-    }
-}
-
-/// A market's identity within its event: market id and sorted specifiers. Text form: `406`, `412:total=5.5`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MarketKey {
-    /// The market id, as the Unified Odds Feed numbers them.
-    pub id: u32,
-    /// What distinguishes markets of the same id.
-    #[serde(default, skip_serializing_if = "Specifiers::is_empty")]
-    pub specifiers: Specifiers,
-}
-
-impl MarketKey {
-    /// A market without specifiers.
-    #[must_use]
-    pub fn plain(id: u32) -> Self {
-        Self { id, specifiers: Specifiers::default() }
-    }
-}
-
-impl fmt::Display for MarketKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.specifiers.is_empty() {
-            write!(f, "{}", self.id)
-        } else {
-            write!(f, "{}:{}", self.id, self.specifiers.as_str())
-        }
-    }
-}
-
-/// A text that is not a market key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a market key such as `406` or `412:total=5.5`")]
-pub struct MarketKeyError(pub String);
-
-impl FromStr for MarketKey {
-    type Err = MarketKeyError;
-    fn from_str(text: &str) -> Result<Self, MarketKeyError> {
-        let (id, specifiers) = text.split_once(':').unwrap_or((text, ""));
-        let wrong = || MarketKeyError(text.to_owned());
-        Ok(Self {
-            id: id.parse().map_err(|_| wrong())?,
-            specifiers: Specifiers::parse(specifiers).map_err(|_| wrong())?,
-        })
     }
 }
 
@@ -305,6 +189,7 @@ fn is_active(active: &bool) -> bool {
 
 /// A market as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "MarketFields")]
 pub struct Market {
     /// Which market of its event it is.
     #[serde(flatten)]
@@ -314,39 +199,67 @@ pub struct Market {
     /// Whether bets may be placed.
     pub status: MarketStatus,
     /// Why it is suspended, where its producer's odds do not say so themselves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
     /// Its outcomes, in the provider's order.
     pub outcomes: Vec<Outcome>,
     /// Why it is void, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub void_reason: Option<Text>,
+    /// Times within which bets are void although the market is not, in the order in which they were cancelled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub void_windows: Vec<VoidWindow>,
+}
+
+/// A span of time whose bets on a market are void; open where an end is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoidWindow {
+    /// Bets placed from here on, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// Bets placed until here, exclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void_reason: Option<Text>,
+}
+
+/// How a [`Market`] is read: reading a flattened key would buffer it, and markets are what most updates consist of.
+#[derive(Deserialize)]
+struct MarketFields {
+    id: u32,
+    #[serde(default)]
+    specifiers: Specifiers,
+    producer: Name,
+    status: MarketStatus,
+    suspension: Option<Suspension>,
+    outcomes: Vec<Outcome>,
+    void_reason: Option<Text>,
+    #[serde(default)]
+    void_windows: Vec<VoidWindow>,
+}
+
+impl From<MarketFields> for Market {
+    fn from(fields: MarketFields) -> Self {
+        let MarketFields {
+            id,
+            specifiers,
+            producer,
+            status,
+            suspension,
+            outcomes,
+            void_reason,
+            void_windows,
+        } = fields;
+        let key = MarketKey { id, specifiers };
+        Self { key, producer, status, suspension, outcomes, void_reason, void_windows }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn specifiers_are_sorted_by_key() {
-        let specifiers = Specifiers::parse("setnr=3|gamenr=2").expect("two pairs");
-        assert_eq!(specifiers.as_str(), "gamenr=2|setnr=3");
-        assert_eq!(specifiers, Specifiers::parse("gamenr=2|setnr=3").expect("the same pairs"));
-    }
-
-    #[test]
-    fn a_key_given_twice_is_refused() {
-        assert_eq!(Specifiers::parse("a=1|a=2"), Err(SpecifiersError::Twice("a".to_owned())));
-        assert_eq!(Specifiers::parse("a=1|b"), Err(SpecifiersError::Pair("b".to_owned())));
-    }
-
-    #[test]
-    fn a_market_key_reads_back_from_its_text() {
-        for text in ["406", "412:total=5.5", "202:gamenr=2|setnr=3"] {
-            assert_eq!(text.parse::<MarketKey>().expect("a key").to_string(), text);
-        }
-        assert!("total=5.5".parse::<MarketKey>().is_err());
-    }
 
     #[test]
     fn odds_are_thousandths() {

@@ -52,7 +52,10 @@ pub struct SportError {
 impl FromStr for Sport {
     type Err = SportError;
     fn from_str(text: &str) -> Result<Self, SportError> {
-        Self::ALL.into_iter().find(|sport| sport.as_str() == text).ok_or_else(|| SportError { found: text.to_owned() })
+        Self::ALL
+            .into_iter()
+            .find(|sport| sport.as_str() == text)
+            .ok_or_else(|| SportError { found: text.to_owned() })
     }
 }
 

@@ -1,15 +1,16 @@
 //! What a processor publishes: one applied message, its version, and the new value of every key it changed.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{EventId, MessageId, Source};
+use crate::id::{EventId, MessageId, Name, Source};
 use crate::message::{FeedMessage, MessageType, Position};
-use crate::{Content, Fixture, Incident, Key, Market, Sport, Status, Timestamp};
+use crate::{Fixture, Incident, Key, Market, Sport, Status, Timestamp, text};
 
 /// One step of an event from `previous_version` to `version`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,7 @@ pub struct Update {
 
 /// Why there is an update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "CauseFields")]
 pub struct Cause {
     /// The message's type, or what else happened.
     #[serde(rename = "type")]
@@ -40,35 +42,61 @@ pub struct Cause {
     #[serde(flatten)]
     pub source: Source,
     /// The message's id; absent where no message led to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<MessageId>,
     /// The message's place, or of a gap the first place that is missing.
     #[serde(flatten)]
     pub position: Option<Position>,
     /// See [`FeedMessage::occurred_at`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
     /// See [`FeedMessage::generated_at`]; absent where no message led to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub generated_at: Option<Timestamp>,
     /// See [`FeedMessage::received_at`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Timestamp>,
+}
+
+/// How a [`Cause`] is read: reading flattened parts would buffer all of it.
+#[derive(Deserialize)]
+struct CauseFields {
+    #[serde(rename = "type")]
+    kind: CauseKind,
+    provider: Name,
+    producer: Name,
+    message_id: Option<MessageId>,
+    epoch: Option<u64>,
+    sequence: Option<u64>,
+    occurred_at: Option<Timestamp>,
+    generated_at: Option<Timestamp>,
+    received_at: Option<Timestamp>,
+}
+
+impl From<CauseFields> for Cause {
+    fn from(fields: CauseFields) -> Self {
+        let position = fields.epoch.zip(fields.sequence);
+        Self {
+            kind: fields.kind,
+            source: Source { provider: fields.provider, producer: fields.producer },
+            message_id: fields.message_id,
+            position: position.map(|(epoch, sequence)| Position { epoch, sequence }),
+            occurred_at: fields.occurred_at,
+            generated_at: fields.generated_at,
+            received_at: fields.received_at,
+        }
+    }
 }
 
 impl Cause {
     /// A message led to it.
     #[must_use]
     pub fn message(message: &FeedMessage) -> Self {
-        let position = match &message.content {
-            Content::Event(event) => event.position,
-            Content::Producer(_) => None,
-        };
         Self {
             kind: CauseKind::Message(message.message_type()),
             source: message.source.clone(),
             message_id: Some(message.message_id.clone()),
-            position,
+            position: message.position(),
             occurred_at: message.occurred_at,
             generated_at: Some(message.generated_at),
             received_at: message.received_at,
@@ -126,22 +154,17 @@ impl fmt::Display for CauseKind {
     }
 }
 
-impl Serialize for CauseKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for CauseKind {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "gap" => Ok(Self::Gap),
+            _ => MessageType::deserialize(text.into_deserializer()).map(Self::Message),
+        }
     }
 }
 
-impl<'de> Deserialize<'de> for CauseKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "gap" {
-            return Ok(Self::Gap);
-        }
-        let kind: Result<_, ValueError> = MessageType::deserialize(text.as_str().into_deserializer());
-        kind.map(Self::Message).map_err(serde::de::Error::custom)
-    }
-}
+text::on_the_wire!(CauseKind);
 
 /// One key and its value after an update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -175,7 +198,8 @@ impl<'de> Deserialize<'de> for Change {
             value: Option<&'a RawValue>,
         }
         let Fields { key, value } = Fields::deserialize(deserializer)?;
-        let value = value.map(|raw| read_value(&key, raw.get())).transpose().map_err(serde::de::Error::custom)?;
+        let value =
+            value.map(|raw| read_value(&key, raw.get())).transpose().map_err(serde::de::Error::custom)?;
         Ok(Self { key, value })
     }
 }

@@ -112,7 +112,8 @@ fn write<B: Serialize>(message: &FeedMessage, event: Option<&EventMessage>, body
         received_at: message.received_at,
         body,
     };
-    serde_json::to_writer(out, &envelope).expect("a message has string keys only, and a vector takes every byte");
+    serde_json::to_writer(out, &envelope)
+        .expect("a message has string keys only, and a vector takes every byte");
 }
 
 /// Reads one message. Unknown fields are ignored: a later minor version may have added them.
@@ -188,8 +189,13 @@ fn read_body<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, DecodeError
 /// Reads the fast way; only where that fails, once more in a way that knows where it is.
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str) -> Result<T, DecodeError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_syntax() || error.is_eof() {
-            return DecodeError::Syntax { detail: without_place(&error), line: error.line(), column: error.column() };
+        // A body has been found to be JSON with the envelope around it; what it still stumbles over is a value.
+        if at.is_empty() && (error.is_syntax() || error.is_eof()) {
+            return DecodeError::Syntax {
+                detail: without_place(&error),
+                line: error.line(),
+                column: error.column(),
+            };
         }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -266,12 +272,38 @@ mod tests {
         let text = ODDS.replace("ODDS", "1850");
         assert_eq!(error(&text.replace("1.0", "2.0")).0, "/schema");
         assert_eq!(error(&text.replace("odds_change", "odds_guess")).0, "/type");
-        assert!(decode(text.replace("1.0", "1.7").replace(r#""epoch""#, r#""new":[{}],"epoch""#).as_bytes()).is_ok());
+        assert!(
+            decode(text.replace("1.0", "1.7").replace(r#""epoch""#, r#""new":[{}],"epoch""#).as_bytes())
+                .is_ok()
+        );
     }
 
     #[test]
     fn broken_json_is_told_with_line_and_column() {
         assert_eq!(error("{\n  \"schema\": nope}").0, "2:14");
+    }
+
+    #[test]
+    fn a_value_that_only_its_body_cannot_read_is_pointed_at() {
+        let text = ODDS.replace("ODDS", "1850");
+        assert_eq!(error(&text.replace("1850", "1e999")).0, "/body/markets/0/outcomes/0/odds");
+        assert_eq!(
+            error(&text.replace(r#""id":"4""#, r#""id":"\ud800""#)).0,
+            "/body/markets/0/outcomes/0/id"
+        );
+    }
+
+    #[test]
+    fn an_error_beside_a_flattened_part_points_at_its_own_field() {
+        let text = ODDS.replace("ODDS", "1850").replace("odds_change", "settlement");
+        let text = text
+            .replace(r#""status":"active""#, r#""status":1"#)
+            .replace(r#""body":{"#, r#""body":{"certainty":"confirmed","#);
+        assert_eq!(
+            error(&text.replace(r#""odds":1850"#, r#""result":"drawn""#)).0,
+            "/body/markets/0/outcomes/0/result"
+        );
+        assert_eq!(error(&text).0, "/body/markets/0/outcomes/0/result");
     }
 
     #[test]

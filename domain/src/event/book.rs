@@ -1,36 +1,46 @@
 //! What is known of one market, and the public value derived from it.
 //!
-//! Settlements and cancels are only ever added, rollbacks too: the value is derived from the whole list, so a
-//! rollback restores exactly what was there before.
+//! Each source has its own offer, and takes back only what it decided itself, so sources that speak of the same
+//! market may be heard in any order. Settlements and cancels are only ever added, rollbacks too: the value is derived
+//! from the whole list, so a rollback restores exactly what was there before.
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Source, Text};
-use crate::market::{Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension};
+use crate::id::{OutcomeId, Source, Text};
+use crate::market::{Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension, VoidWindow};
 use crate::message::{Certainty, Offer, SettledMarket, SettledOutcome, StopStatus, Window};
 
 /// A market as its sources left it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Book {
-    /// Who offered it last.
-    pub owner: Source,
-    /// Its status as offered, or as a bet stop left it.
+    /// What each source offers; who offered last stands last.
+    offers: Vec<StandingOffer>,
+    /// Settlements, cancels and rollbacks in the order in which they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    decisions: Vec<Decision>,
+}
+
+/// A source's offer as its last odds, and bet stops since, left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct StandingOffer {
+    source: Source,
     status: MarketStatus,
     /// Whether that status is a bet stop's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
     outcomes: Vec<Outcome>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    decisions: Vec<Decision>,
-    /// Whether its source's last snapshot left it out.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    withdrawn: bool,
 }
 
-/// One settlement, cancel or rollback, in the order in which they came.
+/// Something decided about the market, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Decision {
+    source: Source,
+    verdict: Verdict,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Decision {
+enum Verdict {
     Settlement { certainty: Certainty, void_reason: Option<Text>, outcomes: Vec<SettledOutcome> },
     SettlementRollback,
     Cancel { window: Window, void_reason: Option<Text> },
@@ -44,114 +54,142 @@ pub(crate) struct Shut {
     pub(crate) reason: Suspension,
 }
 
-impl Book {
-    /// A market nobody has offered yet.
-    pub(crate) fn new(owner: Source) -> Self {
-        Self {
-            owner,
-            status: MarketStatus::Inactive,
-            stopped: false,
-            outcomes: Vec::new(),
-            decisions: Vec::new(),
-            withdrawn: false,
-        }
-    }
+/// The decisions that stand after all rollbacks.
+#[derive(Default)]
+struct Standing<'a> {
+    /// Of several settlements the surest, of equally sure ones the last.
+    settlement: Option<(&'a Source, &'a Option<Text>, &'a [SettledOutcome])>,
+    /// The last cancel of the market as a whole.
+    cancel: Option<(&'a Source, &'a Option<Text>)>,
+    /// Cancels of some of its time.
+    windows: Vec<(&'a Source, VoidWindow)>,
+}
 
+impl Book {
     pub(crate) fn decisions(&self) -> usize {
         self.decisions.len()
     }
 
+    /// Outcomes in all offers.
+    pub(crate) fn outcomes(&self) -> usize {
+        self.offers.iter().map(|offer| offer.outcomes.len()).sum()
+    }
+
+    /// Outcomes in the offer of `source`.
+    pub(crate) fn outcomes_of(&self, source: &Source) -> usize {
+        self.offers.iter().find(|offer| offer.source == *source).map_or(0, |offer| offer.outcomes.len())
+    }
+
+    /// Whose offer clients see, where there is one: who offered last and has not handed over.
+    pub(crate) fn owner(&self) -> Option<&Source> {
+        self.current().map(|offer| &offer.source)
+    }
+
+    /// Whether `source` offers it, or has decided something about it.
+    pub(crate) fn concerns(&self, source: &Source) -> bool {
+        self.offers.iter().any(|offer| offer.source == *source)
+            || self.decisions.iter().any(|decision| decision.source == *source)
+    }
+
     pub(crate) fn offer(&mut self, source: &Source, offer: &Offer) {
-        if self.owner != *source {
-            self.owner = source.clone();
-        }
-        self.status = offer.status;
-        self.stopped = false;
-        self.withdrawn = false;
+        let standing = self.offer_entry(source);
+        standing.status = offer.status;
+        standing.stopped = false;
         if !offer.outcomes.is_empty() {
-            self.outcomes.clone_from(&offer.outcomes);
+            standing.outcomes.clone_from(&offer.outcomes);
         }
     }
 
-    /// Replaces everything by what a snapshot says, its results included.
+    /// Replaces all that this source said by what its snapshot says, results included.
     pub(crate) fn restate(&mut self, source: &Source, offer: &Offer) {
-        self.decisions.clear();
+        self.withdraw(source);
         self.offer(source, offer);
-        let results: Vec<SettledOutcome> = offer
-            .outcomes
-            .iter()
-            .filter_map(|outcome| Some(SettledOutcome { id: outcome.id.clone(), result: outcome.result? }))
-            .collect();
-        for outcome in &mut self.outcomes {
-            outcome.result = None;
+        if offer.status != MarketStatus::Settled {
+            return;
         }
-        if offer.status == MarketStatus::Settled {
-            self.status = MarketStatus::Inactive;
-            let certainty = Certainty::Confirmed;
-            self.decisions.push(Decision::Settlement { certainty, void_reason: None, outcomes: results });
+        let standing = self.offer_entry(source);
+        standing.status = MarketStatus::Inactive;
+        let mut outcomes = Vec::with_capacity(standing.outcomes.len());
+        for outcome in &mut standing.outcomes {
+            if let Some(result) = outcome.result.take() {
+                outcomes.push(SettledOutcome { id: outcome.id.clone(), result });
+            }
+        }
+        self.decide(
+            source,
+            Verdict::Settlement { certainty: Certainty::Confirmed, void_reason: None, outcomes },
+        );
+    }
+
+    /// A snapshot of this source left it out.
+    pub(crate) fn withdraw(&mut self, source: &Source) {
+        self.offers.retain(|offer| offer.source != *source);
+        self.decisions.retain(|decision| decision.source != *source);
+    }
+
+    /// Whether `source` offers it as active: only then can a bet stop change it.
+    pub(crate) fn is_active(&self, source: &Source) -> bool {
+        self.offers.iter().any(|offer| offer.source == *source && offer.status == MarketStatus::Active)
+    }
+
+    /// A bet stop of `source` that means this market.
+    pub(crate) fn stop(&mut self, source: &Source, status: StopStatus) {
+        let own = self.offers.iter_mut().find(|offer| offer.source == *source);
+        if let Some(offer) = own.filter(|offer| offer.status == MarketStatus::Active) {
+            offer.status = status.market_status();
+            offer.stopped = true;
         }
     }
 
-    /// A snapshot left it out.
-    pub(crate) fn withdraw(&mut self) {
-        self.withdrawn = true;
-        self.decisions.clear();
+    pub(crate) fn settle(&mut self, source: &Source, certainty: Certainty, market: &SettledMarket) {
+        let SettledMarket { void_reason, outcomes, .. } = market.clone();
+        self.decide(source, Verdict::Settlement { certainty, void_reason, outcomes });
     }
 
-    /// A bet stop: only an active market changes. Says whether it did.
-    pub(crate) fn stop(&mut self, status: StopStatus) -> bool {
-        if self.status != MarketStatus::Active {
-            return false;
-        }
-        self.status = status.market_status();
-        self.stopped = true;
-        true
+    pub(crate) fn roll_back_settlement(&mut self, source: &Source) {
+        self.decide(source, Verdict::SettlementRollback);
     }
 
-    pub(crate) fn settle(&mut self, certainty: Certainty, settled: &SettledMarket) {
-        let SettledMarket { void_reason, outcomes, .. } = settled.clone();
-        self.decisions.push(Decision::Settlement { certainty, void_reason, outcomes });
+    pub(crate) fn cancel(&mut self, source: &Source, window: Window, void_reason: Option<Text>) {
+        self.decide(source, Verdict::Cancel { window, void_reason });
     }
 
-    pub(crate) fn roll_back_settlement(&mut self) {
-        self.decisions.push(Decision::SettlementRollback);
+    pub(crate) fn roll_back_cancel(&mut self, source: &Source, window: Window) {
+        self.decide(source, Verdict::CancelRollback { window });
     }
 
-    pub(crate) fn cancel(&mut self, window: Window, void_reason: Option<Text>) {
-        self.decisions.push(Decision::Cancel { window, void_reason });
-    }
-
-    pub(crate) fn roll_back_cancel(&mut self, window: Window) {
-        self.decisions.push(Decision::CancelRollback { window });
-    }
-
-    /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, and what keeps the
-    /// market shut outweighs an active offer. `None` where the market is gone.
+    /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, and what keeps its owner's
+    /// markets `shut` outweighs an active offer. `None` where nobody offers it and nothing stands decided.
     pub(crate) fn value(&self, key: &MarketKey, shut: Option<Shut>) -> Option<Market> {
-        if self.withdrawn {
-            return None;
-        }
+        let offer = self.current();
+        let Standing { settlement, cancel, windows } = self.standing();
+        let speaker = offer
+            .map(|offer| &offer.source)
+            .or(cancel.map(|(source, _)| source))
+            .or(settlement.map(|(source, ..)| source))
+            .or(windows.last().map(|(source, _)| *source))?;
         let mut market = Market {
             key: key.clone(),
-            producer: self.owner.producer.clone(),
-            status: self.status,
-            suspension: self.stopped.then_some(Suspension::BetStop),
-            outcomes: self.outcomes.clone(),
+            producer: speaker.producer.clone(),
+            status: offer.map_or(MarketStatus::Inactive, |offer| offer.status),
+            suspension: offer.filter(|offer| offer.stopped).map(|_| Suspension::BetStop),
+            outcomes: offer.map(|offer| offer.outcomes.clone()).unwrap_or_default(),
             void_reason: None,
+            void_windows: windows.into_iter().map(|(_, window)| window).collect(),
         };
-        let (settlement, cancel) = self.standing();
-        if let Some((void_reason, results)) = settlement {
+        if let (Some(shut), MarketStatus::Active) = (shut, market.status) {
+            market.status = shut.status.market_status();
+            market.suspension = Some(shut.reason);
+        }
+        if let Some((_, void_reason, results)) = settlement {
             market.status = MarketStatus::Settled;
             market.suspension = None;
             market.void_reason.clone_from(void_reason);
             for SettledOutcome { id, result } in results {
                 set_result(&mut market.outcomes, id, *result);
             }
-        } else if let (Some(shut), MarketStatus::Active) = (shut, self.status) {
-            market.status = shut.status.market_status();
-            market.suspension = Some(shut.reason);
         }
-        if let Some(void_reason) = cancel {
+        if let Some((_, void_reason)) = cancel {
             market.status = MarketStatus::Cancelled;
             market.suspension = None;
             market.void_reason.clone_from(void_reason);
@@ -159,39 +197,80 @@ impl Book {
         Some(market)
     }
 
-    /// The settlement and the cancel that stand after all rollbacks. Of several settlements the surest stands,
-    /// of equally sure ones the last.
-    #[expect(clippy::type_complexity, reason = "the two parts of one answer, used once")]
-    fn standing(&self) -> (Option<(&Option<Text>, &[SettledOutcome])>, Option<&Option<Text>>) {
-        let mut settlements = Vec::new();
-        let mut cancels = Vec::new();
-        for decision in &self.decisions {
-            match decision {
-                Decision::Settlement { certainty, void_reason, outcomes } => {
-                    settlements.push((*certainty, void_reason, outcomes.as_slice()));
+    fn current(&self) -> Option<&StandingOffer> {
+        let still_offered = |offer: &&StandingOffer| offer.status != MarketStatus::HandedOver;
+        self.offers.iter().rfind(still_offered).or(self.offers.last())
+    }
+
+    /// The offer of a source who speaks of it now; at first inactive.
+    fn offer_entry(&mut self, source: &Source) -> &mut StandingOffer {
+        match self.offers.iter().position(|offer| offer.source == *source) {
+            Some(known) => self.offers[known..].rotate_left(1),
+            None => self.offers.push(StandingOffer {
+                source: source.clone(),
+                status: MarketStatus::Inactive,
+                stopped: false,
+                outcomes: Vec::new(),
+            }),
+        }
+        self.offers.last_mut().expect("one has just been put there")
+    }
+
+    fn decide(&mut self, source: &Source, verdict: Verdict) {
+        self.decisions.push(Decision { source: source.clone(), verdict });
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        if self.decisions.is_empty() {
+            return Standing::default();
+        }
+        let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
+        let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
+        for Decision { source, verdict } in &self.decisions {
+            match verdict {
+                Verdict::Settlement { certainty, void_reason, outcomes } => {
+                    settlements.push((source, *certainty, void_reason, outcomes));
                 }
-                Decision::SettlementRollback => {
-                    settlements.pop();
+                Verdict::SettlementRollback => {
+                    if let Some(last) = settlements.iter().rposition(|(settler, ..)| *settler == source) {
+                        settlements.remove(last);
+                    }
                 }
-                Decision::Cancel { window, void_reason } => cancels.push((*window, void_reason)),
-                Decision::CancelRollback { window } => {
-                    if let Some(last) = cancels.iter().rposition(|(cancelled, _)| cancelled == window) {
+                Verdict::Cancel { window, void_reason } => cancels.push((source, *window, void_reason)),
+                Verdict::CancelRollback { window } => {
+                    let same = |cancel: &(&Source, Window, _)| cancel.0 == source && cancel.1 == *window;
+                    if let Some(last) = cancels.iter().rposition(same) {
                         cancels.remove(last);
                     }
                 }
             }
         }
-        let settlement = settlements.into_iter().max_by_key(|(certainty, ..)| *certainty);
-        let cancel = cancels.into_iter().rfind(|(window, _)| window.is_whole());
-        (settlement.map(|(_, void_reason, outcomes)| (void_reason, outcomes)), cancel.map(|(_, reason)| reason))
+        let windows =
+            cancels.iter().filter(|(_, window, _)| !window.is_whole()).map(|(source, window, reason)| {
+                let Window { start_time, end_time } = *window;
+                (*source, VoidWindow { start_time, end_time, void_reason: (*reason).clone() })
+            });
+        let settlement = settlements.into_iter().max_by_key(|(_, certainty, ..)| *certainty);
+        let whole = cancels.iter().rfind(|(_, window, _)| window.is_whole());
+        Standing {
+            settlement: settlement.map(|(source, _, void_reason, outcomes)| (source, void_reason, outcomes)),
+            cancel: whole.map(|(source, _, void_reason)| (*source, *void_reason)),
+            windows: windows.collect(),
+        }
     }
 }
 
-fn set_result(outcomes: &mut Vec<Outcome>, id: &crate::id::OutcomeId, result: OutcomeResult) {
+fn set_result(outcomes: &mut Vec<Outcome>, id: &OutcomeId, result: OutcomeResult) {
     match outcomes.iter_mut().find(|outcome| outcome.id == *id) {
         Some(outcome) => outcome.result = Some(result),
         None => {
-            outcomes.push(Outcome { id: id.clone(), odds: None, probability: None, active: true, result: Some(result) });
+            outcomes.push(Outcome {
+                id: id.clone(),
+                odds: None,
+                probability: None,
+                active: true,
+                result: Some(result),
+            });
         }
     }
 }

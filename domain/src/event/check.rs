@@ -1,36 +1,43 @@
 //! What a message must keep to before it may change an event: all checks come first, so a refusal changes nothing.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use crate::EventState;
 use crate::event::Refusal;
 use crate::id::Source;
-use crate::limit::{DECISIONS_MAX, INCIDENTS_MAX, MARKETS_MAX, OUTCOMES_MAX, PERIODS_MAX, SOURCES_MAX};
-use crate::market::{MarketKey, MarketStatus, Outcome};
-use crate::message::{self, Body, Offer, Snapshot, Window};
+use crate::limit::{
+    DECISIONS_MAX, EVENT_OUTCOMES_MAX, GROUPS_MAX, INCIDENTS_MAX, MARKETS_MAX, OUTCOMES_MAX, PERIODS_MAX,
+};
+use crate::market::{MarketKey, MarketStatus};
+use crate::message::{Body, Groups, Offer, Settlement, Snapshot, Window};
 use crate::{Incident, Status};
 
 type Checked = Result<(), Refusal>;
 
-/// Checks a body against the event it is to change. `renews` says that it begins another epoch.
+/// Checks a body of `source` against the event it is to change. `renews` says that it begins another epoch.
 pub(super) fn body(state: &EventState, source: &Source, body: &Body, renews: bool) -> Checked {
-    if state.feed(source).is_none() && state.head.feeds.len() >= SOURCES_MAX {
-        return Err(Refusal::invalid("/producer", format!("over {SOURCES_MAX} producers speak of this event")));
-    }
     if renews && !matches!(body, Body::Snapshot(_)) {
-        let detail = format!("a new epoch begins with a snapshot, not with `{}`", body.message_type().as_str());
+        let detail =
+            format!("a new epoch begins with a snapshot, not with `{}`", body.message_type().as_str());
         return Err(Refusal::invalid("/type", detail));
     }
     match body {
-        Body::Fixture(_) | Body::FixtureChange(_) | Body::BetStop(_) => Ok(()),
+        Body::Fixture(_) | Body::FixtureChange(_) => Ok(()),
         Body::EventStatus(status) => check_status(state, status, "/body", false),
-        Body::Incident(incident) => check_incidents(state, std::slice::from_ref(incident), "/body"),
-        Body::OddsChange(odds) => check_offers(state, &odds.markets, false),
-        Body::Settlement(settlement) => {
-            for (index, market) in settlement.markets.iter().enumerate() {
-                let ids = market.outcomes.iter().map(|outcome| &outcome.id);
-                check_list(ids, market.outcomes.len(), OUTCOMES_MAX, &format!("/body/markets/{index}/outcomes"))?;
-            }
-            check_decisions(state, settlement.markets.iter().map(|market| &market.key))
+        Body::Incident(incident) => {
+            check_incident_kind(state, incident, || "/body".to_owned())?;
+            check_incident_count(state, std::slice::from_ref(incident), "/body")
         }
+        Body::OddsChange(odds) => check_offers(state, source, &odds.markets, false),
+        Body::BetStop(stop) => match &stop.groups {
+            Groups::Named(names) if names.len() > GROUPS_MAX => Err(Refusal::invalid(
+                "/body/groups/named",
+                format!("{} groups, {GROUPS_MAX} are allowed", names.len()),
+            )),
+            _ => Ok(()),
+        },
+        Body::Settlement(settlement) => check_settlement(state, settlement),
         Body::SettlementRollback(rollback) => check_decisions(state, rollback.markets.iter()),
         Body::Cancel(cancel) => {
             check_window(cancel.window)?;
@@ -40,22 +47,26 @@ pub(super) fn body(state: &EventState, source: &Source, body: &Body, renews: boo
             check_window(rollback.window)?;
             check_decisions(state, rollback.markets.iter())
         }
-        Body::Snapshot(snapshot) => check_snapshot(state, snapshot),
+        Body::Snapshot(snapshot) => check_snapshot(state, source, snapshot),
     }
 }
 
-fn check_snapshot(state: &EventState, snapshot: &Snapshot) -> Checked {
+fn check_snapshot(state: &EventState, source: &Source, snapshot: &Snapshot) -> Checked {
     if let Some(status) = &snapshot.status {
         check_status(state, status, "/body/status", true)?;
     }
     if let Some(incidents) = &snapshot.incidents {
-        check_list(message::incident_ids(incidents), incidents.len(), INCIDENTS_MAX, "/body/incidents")?;
-        check_incidents(state, incidents, "/body/incidents")?;
+        let ids = incidents.iter().map(|incident| &incident.incident_id);
+        check_list(ids, incidents.len(), INCIDENTS_MAX, || "/body/incidents".to_owned())?;
+        for (index, incident) in incidents.iter().enumerate() {
+            check_incident_kind(state, incident, || format!("/body/incidents/{index}"))?;
+        }
+        check_incident_count(state, incidents, "/body/incidents")?;
     }
-    check_offers(state, &snapshot.markets, true)
+    check_offers(state, source, &snapshot.markets, true)
 }
 
-/// A snapshot may say anything that can be true by itself: what came before it may have been wrong.
+/// A snapshot's status stands `alone`: it may say anything that can be true, what came before may have been wrong.
 fn check_status(state: &EventState, status: &Status, at: &str, alone: bool) -> Checked {
     if status.period_scores.len() > PERIODS_MAX {
         return Err(Refusal::invalid(format!("{at}/period_scores"), format!("more than {PERIODS_MAX}")));
@@ -67,57 +78,104 @@ fn check_status(state: &EventState, status: &Status, at: &str, alone: bool) -> C
     })
 }
 
-fn check_incidents(state: &EventState, incidents: &[Incident], at: &str) -> Checked {
+fn check_incident_kind(state: &EventState, incident: &Incident, at: impl FnOnce() -> String) -> Checked {
     let rules = state.sport.rules();
-    for incident in incidents {
-        if !rules.incidents.contains(&incident.kind) {
-            let detail = format!("`{:?}` does not happen in {}", incident.kind, rules.name);
-            return Err(Refusal::invalid(format!("{at}/kind"), detail));
-        }
+    if rules.incidents.contains(&incident.kind) {
+        return Ok(());
     }
-    let new = message::incident_ids(incidents).filter(|id| !state.incidents.contains_key(*id)).count();
-    if state.incidents.len() + new > INCIDENTS_MAX {
+    Err(Refusal::invalid(format!("{}/kind", at()), format!("this does not happen in {}", rules.name)))
+}
+
+fn check_incident_count(state: &EventState, incidents: &[Incident], at: &str) -> Checked {
+    let known = state.incidents.len();
+    if known + incidents.len() <= INCIDENTS_MAX {
+        return Ok(());
+    }
+    let new =
+        incidents.iter().filter(|incident| !state.incidents.contains_key(&incident.incident_id)).count();
+    if known + new > INCIDENTS_MAX {
         return Err(Refusal::invalid(at, format!("the event would have over {INCIDENTS_MAX} incidents")));
     }
     Ok(())
 }
 
-fn check_offers(state: &EventState, offers: &[Offer], results_allowed: bool) -> Checked {
+fn check_offers(state: &EventState, source: &Source, offers: &[Offer], in_snapshot: bool) -> Checked {
     check_markets(state, offers.iter().map(|offer| &offer.key))?;
     for (index, offer) in offers.iter().enumerate() {
-        let at = format!("/body/markets/{index}/outcomes");
-        check_list(offer.outcomes.iter().map(|outcome| &outcome.id), offer.outcomes.len(), OUTCOMES_MAX, &at)?;
-        let may_have_results = results_allowed && offer.status == MarketStatus::Settled;
-        if let Some(outcome) = offer.outcomes.iter().position(has_result).filter(|_| !may_have_results) {
+        let at = || format!("/body/markets/{index}/outcomes");
+        check_list(offer.outcomes.iter().map(|outcome| &outcome.id), offer.outcomes.len(), OUTCOMES_MAX, at)?;
+        let may_have_results = in_snapshot && offer.status == MarketStatus::Settled;
+        if let Some(outcome) =
+            offer.outcomes.iter().position(|o| o.result.is_some()).filter(|_| !may_have_results)
+        {
             let detail = "only a settled market of a snapshot has results; else a settlement says them";
-            return Err(Refusal::invalid(format!("{at}/{outcome}/result"), detail));
+            return Err(Refusal::invalid(format!("{}/{outcome}/result", at()), detail));
         }
     }
-    Ok(())
+    check_outcome_count(state, source, offers)
 }
 
-fn has_result(outcome: &Outcome) -> bool {
-    outcome.result.is_some()
+/// Counts exactly only where the limit is near: most messages are far from it.
+fn check_outcome_count(state: &EventState, source: &Source, offers: &[Offer]) -> Checked {
+    let offered: usize = offers.iter().map(|offer| offer.outcomes.len()).sum();
+    if state.outcomes + offered <= EVENT_OUTCOMES_MAX {
+        return Ok(());
+    }
+    let replaced: usize = offers
+        .iter()
+        .filter(|offer| !offer.outcomes.is_empty())
+        .filter_map(|offer| state.markets.get(&offer.key))
+        .map(|entry| entry.book.outcomes_of(source))
+        .sum();
+    if state.outcomes + offered - replaced <= EVENT_OUTCOMES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::invalid("/body/markets", format!("the event would have over {EVENT_OUTCOMES_MAX} outcomes")))
 }
 
-fn check_decisions<'a>(state: &EventState, keys: impl Iterator<Item = &'a MarketKey> + Clone) -> Checked {
+fn check_settlement(state: &EventState, settlement: &Settlement) -> Checked {
+    for (index, market) in settlement.markets.iter().enumerate() {
+        let ids = market.outcomes.iter().map(|outcome| &outcome.id);
+        check_list(ids, market.outcomes.len(), OUTCOMES_MAX, || format!("/body/markets/{index}/outcomes"))?;
+    }
+    check_decisions(state, settlement.markets.iter().map(|market| &market.key))
+}
+
+fn check_decisions<'a>(
+    state: &EventState,
+    keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
+) -> Checked {
     check_markets(state, keys.clone())?;
     for (index, key) in keys.enumerate() {
-        if state.market(key).is_some_and(|(book, _)| book.decisions() >= DECISIONS_MAX) {
-            let detail = format!("market {key} has {DECISIONS_MAX} settlements and cancels; it takes no more");
+        if state.markets.get(key).is_some_and(|entry| entry.book.decisions() >= DECISIONS_MAX) {
+            let detail =
+                format!("market {key} has {DECISIONS_MAX} settlements and cancels; it takes no more");
             return Err(Refusal::invalid(format!("/body/markets/{index}"), detail));
         }
     }
     Ok(())
 }
 
-fn check_markets<'a>(state: &EventState, keys: impl Iterator<Item = &'a MarketKey> + Clone) -> Checked {
-    if let Some(index) = message::first_repeated(keys.clone()) {
-        return Err(Refusal::invalid(format!("/body/markets/{index}"), "the message names this market twice"));
+fn check_markets<'a>(
+    state: &EventState,
+    keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
+) -> Checked {
+    if let Some(index) = first_repeated(keys.clone(), keys.len()) {
+        return Err(Refusal::invalid(
+            format!("/body/markets/{index}"),
+            "the message names this market twice",
+        ));
+    }
+    let known = state.markets.len();
+    if known + keys.len() <= MARKETS_MAX {
+        return Ok(());
     }
     let new = keys.filter(|key| !state.markets.contains_key(key)).count();
-    if state.markets.len() + new > MARKETS_MAX {
-        return Err(Refusal::invalid("/body/markets", format!("the event would have over {MARKETS_MAX} markets")));
+    if known + new > MARKETS_MAX {
+        return Err(Refusal::invalid(
+            "/body/markets",
+            format!("the event would have over {MARKETS_MAX} markets"),
+        ));
     }
     Ok(())
 }
@@ -131,17 +189,34 @@ fn check_window(window: Window) -> Checked {
     }
 }
 
-fn check_list<'a, T: Eq + std::hash::Hash + 'a>(
-    items: impl Iterator<Item = &'a T>,
+fn check_list<'a, T: Eq + Hash + 'a>(
+    items: impl Iterator<Item = &'a T> + Clone,
     len: usize,
     max: usize,
-    at: &str,
+    at: impl FnOnce() -> String,
 ) -> Checked {
     if len > max {
-        return Err(Refusal::invalid(at, format!("{len} entries, {max} are allowed")));
+        return Err(Refusal::invalid(at(), format!("{len} entries, {max} are allowed")));
     }
-    match message::first_repeated(items) {
-        Some(index) => Err(Refusal::invalid(format!("{at}/{index}"), "this id stands there twice")),
+    match first_repeated(items, len) {
+        Some(index) => Err(Refusal::invalid(format!("{}/{index}", at()), "this id stands there twice")),
         None => Ok(()),
     }
+}
+
+/// The place of the first item that stands there a second time.
+fn first_repeated<'a, T: Eq + Hash + 'a>(
+    items: impl Iterator<Item = &'a T> + Clone,
+    len: usize,
+) -> Option<usize> {
+    /// Up to here comparing each with each is faster than hashing.
+    const FEW: usize = 8;
+    if len <= FEW {
+        let mut rest = items.clone().enumerate();
+        return rest
+            .find(|(index, item)| items.clone().take(*index).any(|before| before == *item))
+            .map(|(i, _)| i);
+    }
+    let mut seen = HashSet::with_capacity(len);
+    items.enumerate().find(|(_, item)| !seen.insert(*item)).map(|(index, _)| index)
 }

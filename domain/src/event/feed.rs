@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Refusal;
 use crate::id::{MessageId, Source};
-use crate::limit::RECENT_MAX;
+use crate::limit::{BARRIERS_MAX, GROUPS_MAX, RECENT_MAX};
 use crate::message::{BetStop, Groups, Position};
 use crate::sport::Rules;
 
@@ -16,6 +17,8 @@ pub struct Feed {
     pub source: Source,
     /// The last position applied; epoch 0 before the first.
     pub applied: Position,
+    /// The last position known to exist: applied, held or refused. A gap lasts until it is applied.
+    pub heard: Position,
     /// Hashes of the last message ids applied, oldest first.
     recent: VecDeque<u64>,
     /// Bet stops that came before their turn; until it comes, their markets stay shut.
@@ -33,27 +36,13 @@ struct Barrier {
     stop: BetStop,
 }
 
-/// Where a message stands relative to what was applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It is the next one.
-    Next,
-    /// Its turn has not come.
-    Early {
-        /// The position whose turn it is.
-        expected: Position,
-    },
-    /// This very message has been applied.
-    Duplicate,
-    /// Its turn is over.
-    Stale,
-}
-
 impl Feed {
     pub(crate) fn new(source: Source) -> Self {
+        const NOTHING: Position = Position { epoch: 0, sequence: 0 };
         Self {
             source,
-            applied: Position { epoch: 0, sequence: 0 },
+            applied: NOTHING,
+            heard: NOTHING,
             recent: VecDeque::new(),
             barriers: Vec::new(),
             gap: false,
@@ -62,24 +51,23 @@ impl Feed {
 
     /// The position whose turn it is. Before anything was applied any epoch may begin.
     pub(crate) fn expected(&self) -> Position {
-        Position { epoch: self.applied.epoch, sequence: self.applied.sequence.saturating_add(1) }
+        self.applied.next()
     }
 
-    pub(crate) fn place(&self, position: Position, id: &MessageId) -> Place {
-        let first_of_epoch = position.epoch > self.applied.epoch && position.sequence == 1;
-        if first_of_epoch || position == self.expected() {
-            Place::Next
+    /// Whether it is the turn of a message at `position`; otherwise whether its turn has not come, or is over.
+    pub(crate) fn turn(&self, position: Position, id: &MessageId) -> Result<(), Refusal> {
+        let begins_epoch = position.epoch > self.applied.epoch && position.sequence == 1;
+        if begins_epoch || position == self.expected() {
+            Ok(())
         } else if position > self.applied {
-            Place::Early { expected: self.expected_towards(position.epoch) }
+            let same_epoch = position.epoch == self.applied.epoch;
+            let expected = if same_epoch { self.expected() } else { Position { sequence: 1, ..position } };
+            Err(Refusal::Early { expected })
         } else if self.recent.contains(&hash(id)) {
-            Place::Duplicate
+            Err(Refusal::Duplicate)
         } else {
-            Place::Stale
+            Err(Refusal::Stale { applied: self.applied })
         }
-    }
-
-    fn expected_towards(&self, epoch: u64) -> Position {
-        if epoch == self.applied.epoch { self.expected() } else { Position { epoch, sequence: 1 } }
     }
 
     /// Whether `position` begins another epoch after one that had begun.
@@ -87,46 +75,62 @@ impl Feed {
         self.applied.epoch > 0 && position.epoch > self.applied.epoch
     }
 
-    /// Takes the next position; barriers of earlier ones have had their time.
-    pub(crate) fn advance(&mut self, position: Position, id: &MessageId) {
+    /// Takes note that there is a message at `position`, whether or not it can be applied.
+    pub(crate) fn hear(&mut self, position: Position) {
+        self.heard = self.heard.max(position);
+    }
+
+    /// Takes the next position. Barriers up to it have had their time, and a gap ends with the last message heard of.
+    /// Says whether something that kept markets shut is gone.
+    pub(crate) fn advance(&mut self, position: Position, id: &MessageId) -> bool {
+        let before = (self.gap, self.barriers.len());
         self.applied = position;
+        self.hear(position);
         self.barriers.retain(|barrier| barrier.position > position);
+        self.gap &= self.heard > position;
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
         self.recent.push_back(hash(id));
-    }
-
-    pub(crate) fn barriers(&self) -> usize {
-        self.barriers.len()
+        before != (self.gap, self.barriers.len())
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {
         self.barriers.iter().any(|barrier| barrier.position == position)
     }
 
-    pub(crate) fn raise_barrier(&mut self, position: Position, stop: BetStop) {
-        self.barriers.push(Barrier { position, stop });
+    /// Remembers a bet stop ahead of its turn; `false` where it is too large or there are too many.
+    pub(crate) fn raise_barrier(&mut self, position: Position, stop: &BetStop) -> bool {
+        let too_large = matches!(&stop.groups, Groups::Named(names) if names.len() > GROUPS_MAX);
+        if too_large || self.barriers.len() >= BARRIERS_MAX {
+            return false;
+        }
+        self.barriers.push(Barrier { position, stop: stop.clone() });
+        true
     }
 
     /// The bet stop ahead that keeps a market of this id shut.
     pub(crate) fn barrier_for(&self, rules: &Rules, market_id: u32) -> Option<&BetStop> {
-        self.barriers.iter().map(|barrier| &barrier.stop).find(|stop| concerns(&stop.groups, rules, market_id))
+        self.barriers
+            .iter()
+            .map(|barrier| &barrier.stop)
+            .find(|stop| concerns(&stop.groups, rules, market_id))
     }
 }
 
-/// Whether a bet stop of these groups means markets of this id.
+/// Whether a bet stop of these groups means markets of this id; a market whose groups are not known may be meant.
 pub(crate) fn concerns(groups: &Groups, rules: &Rules, market_id: u32) -> bool {
     match groups {
         Groups::All => true,
-        Groups::Named(names) => {
-            let own = rules.market(market_id).map_or(&[][..], |market| market.groups);
-            names.iter().any(|name| name.as_str() == "all" || own.contains(&name.as_str()))
-        }
+        Groups::Named(names) => rules.market(market_id).is_none_or(|market| {
+            names.iter().any(|name| name.as_str() == "all" || market.groups.contains(&name.as_str()))
+        }),
     }
 }
 
 /// FNV-1a: stable across builds, since it is stored.
 fn hash(id: &MessageId) -> u64 {
-    id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    id.as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -43,7 +43,11 @@ pub(super) static RULES: Rules = Rules {
         MarketDescription { id: 1, name: "1x2", groups: &["regular_time"] },
         MarketDescription { id: 18, name: "Total", groups: &["regular_time", "total"] },
         MarketDescription { id: 406, name: "Winner (incl. overtime and penalties)", groups: &["whole_game"] },
-        MarketDescription { id: 412, name: "Total (incl. overtime and penalties)", groups: &["whole_game", "total"] },
+        MarketDescription {
+            id: 412,
+            name: "Total (incl. overtime and penalties)",
+            groups: &["whole_game", "total"],
+        },
     ],
     check,
 };
@@ -52,7 +56,9 @@ pub(super) static RULES: Rules = Rules {
 /// begin again, so no overtime clock exceeds one of them.
 fn seconds(part: MatchStatus) -> Option<u32> {
     match part {
-        MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime => Some(1_200),
+        MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime => {
+            Some(1_200)
+        }
         _ => None,
     }
 }
@@ -86,7 +92,10 @@ fn check(status: &Status) -> Result<(), Illegal> {
     if sum == status.score {
         Ok(())
     } else {
-        Err(Illegal::new("/period_scores", format!("the periods add up to {sum}, the score is {}", status.score)))
+        Err(Illegal::new(
+            "/period_scores",
+            format!("the periods add up to {sum}, the score is {}", status.score),
+        ))
     }
 }
 
