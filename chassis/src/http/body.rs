@@ -82,7 +82,7 @@ mod tests {
 
     /// A body whose length is not announced and that never ends when `endless`.
     struct Pieces {
-        rest: std::vec::IntoIter<&'static str>,
+        rest: std::slice::Iter<'static, &'static str>,
         endless: bool,
     }
 
@@ -102,8 +102,8 @@ mod tests {
         }
     }
 
-    fn pieces(pieces: &[&'static str], endless: bool) -> Body {
-        Body::new(Pieces { rest: pieces.to_vec().into_iter(), endless })
+    fn pieces(pieces: &'static [&'static str], endless: bool) -> Body {
+        Body::new(Pieces { rest: pieces.iter(), endless })
     }
 
     #[tokio::test]

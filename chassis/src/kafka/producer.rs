@@ -125,6 +125,8 @@ struct Shared {
     settings: ProducerSettings,
     /// Replaced after a fatal error, which is librdkafka's way to say that it can no longer promise order.
     current: RwLock<Arc<Client>>,
+    /// How many partitions topics had when the brokers were last asked.
+    known: RwLock<BTreeMap<String, i32>>,
 }
 
 type Client = ThreadedProducer<Context>;
@@ -136,7 +138,7 @@ impl Producer {
     /// When librdkafka refuses the settings.
     pub fn new(settings: ProducerSettings) -> KafkaResult<Self> {
         let current = RwLock::new(Arc::new(start(&settings)?));
-        Ok(Self { shared: Arc::new(Shared { settings, current }) })
+        Ok(Self { shared: Arc::new(Shared { settings, current, known: RwLock::default() }) })
     }
 
     /// Sends all records, in order, and waits until each is acknowledged or given up. The results stand in the
@@ -182,7 +184,16 @@ impl Producer {
     pub async fn partition_counts(&self, topics: Vec<String>) -> KafkaResult<BTreeMap<String, i32>> {
         let client = self.client();
         let ask = move || metadata::partition_counts(client.client(), &topics, ANSWER_WITHIN);
-        tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
+        let counts = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))?;
+        let mut known = self.shared.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(counts.iter().map(|(topic, count)| (topic.clone(), *count)));
+        Ok(counts)
+    }
+
+    /// How many partitions a topic had when [`Self::partition_counts`] or [`Self::watch`] last asked; none if
+    /// they never had an answer. Does not wait.
+    pub fn known_partition_count(&self, topic: &str) -> Option<i32> {
+        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied()
     }
 
     /// Keeps `latch` true to whether the brokers answer and have `topics` with their leaders, looking `every` so
