@@ -1,0 +1,351 @@
+//! A drive: a schedule goes out over HTTP, every message when it is due, and a report says how that went.
+//!
+//! Each lane is one connection with one request in flight. A channel stays on its lane, so an event's messages
+//! keep their order however much is retried; what came due meanwhile goes into the lane's next request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::{Name, Timestamp};
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
+use crate::schedule::{Schedule, Times};
+use crate::sender::{Batch, Patience, Problem, Sender};
+
+/// How many refused messages a report shows; all are counted.
+const REFUSED_SHOWN_MAX: usize = 20;
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Where to, how fast and how patiently.
+#[derive(Debug, Clone)]
+pub struct DriveOptions {
+    /// Ingestion's address, such as `http://127.0.0.1:4000`.
+    pub target: String,
+    /// How fast to go through the schedule.
+    pub speed: Speed,
+    /// Whether messages go out byte for byte, with the times they were written with.
+    pub raw: bool,
+    /// Connections per provider.
+    pub lanes: usize,
+    /// How much goes into one request.
+    pub batch: BatchLimits,
+    /// How long to try.
+    pub patience: Patience,
+}
+
+impl DriveOptions {
+    /// The usual way: at the schedule's own speed, with the times of sending.
+    #[must_use]
+    pub fn to(target: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            speed: Speed::Factor(1.0),
+            raw: false,
+            lanes: 4,
+            batch: BatchLimits { messages_max: 500, bytes_max: 1024 * 1024 },
+            patience: Patience {
+                answer_timeout: Duration::from_secs(10),
+                give_up_after: Duration::from_secs(30),
+            },
+        }
+    }
+}
+
+/// How far a drive has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Since the start.
+    pub elapsed: Duration,
+    /// Messages in all.
+    pub messages: u64,
+    /// Messages that have gone out at least once.
+    pub sent: u64,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages refused for good.
+    pub refused: u64,
+    /// Messages sent again, counted each time.
+    pub sent_again: u64,
+}
+
+/// How a drive went.
+#[derive(Debug, Clone)]
+pub struct DriveReport {
+    /// When it began, and how fast it went: what says when each message was due.
+    pub timeline: Timeline,
+    /// From the start to the last answer.
+    pub elapsed: Duration,
+    /// Messages in all.
+    pub messages: u64,
+    /// Messages that went out at least once.
+    pub sent: u64,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages refused for good.
+    pub refused: u64,
+    /// Messages sent again, counted each time.
+    pub sent_again: u64,
+    /// Requests without an answer: whether their messages were taken the first time is not known.
+    pub unanswered: u64,
+    /// Messages without a final answer when patience ended, and those that were to follow on their lanes.
+    pub undelivered: u64,
+    /// The last thing that stood in a lane's way, where one gave up.
+    pub gave_up: Option<String>,
+    /// The first refused messages by their place in the schedule.
+    pub refused_first: BTreeMap<usize, Problem>,
+    /// From due to sent for the first time, in microseconds. Empty at top speed: nothing is due then.
+    pub lateness_micros: Histogram<u64>,
+}
+
+impl DriveReport {
+    /// Whether every message was accepted.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.accepted == self.messages
+    }
+
+    /// Accepted messages a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub fn rate(&self) -> f64 {
+        self.accepted as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// A histogram of microseconds with three digits, up to an hour; what is longer counts as an hour.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are within what a histogram allows")
+}
+
+/// Sends a schedule from now on. Dropping the future ends it.
+///
+/// # Errors
+/// When no HTTP client can be made. What goes wrong on the way is in the report.
+pub async fn drive(
+    schedule: Arc<Schedule>,
+    options: &DriveOptions,
+    mut progress: impl FnMut(&Progress),
+) -> anyhow::Result<DriveReport> {
+    let lanes = share_out(&schedule, options.lanes.max(1));
+    let counters = Arc::new(Counters::default());
+    let start = Instant::now();
+    let started_at = Timestamp(jiff::Timestamp::now().as_microsecond());
+    let timeline = Timeline { started_at, speed: options.speed };
+    let mut tasks = JoinSet::new();
+    for (provider, lines) in lanes {
+        // Nothing of a proxy, cookies or redirects is wanted here, and each lane has its own connection.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .context("cannot make an HTTP client")?;
+        let lane = Lane {
+            schedule: Arc::clone(&schedule),
+            lines,
+            sender: Sender::new(client, &options.target, &provider, options.patience),
+            start,
+            timeline,
+            limits: options.batch,
+            raw: options.raw,
+            counters: Arc::clone(&counters),
+        };
+        tasks.spawn(lane.run());
+    }
+    let messages = schedule.len() as u64;
+    let mut report = DriveReport::new(timeline, messages);
+    let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
+    loop {
+        tokio::select! {
+            lane = tasks.join_next() => match lane {
+                Some(lane) => report.add(lane.context("a lane ended by panic")?),
+                None => break,
+            },
+            _ = ticks.tick() => progress(&counters.progress(start.elapsed(), messages)),
+        }
+    }
+    report.elapsed = start.elapsed();
+    progress(&counters.progress(report.elapsed, messages));
+    Ok(report)
+}
+
+/// Deals the channels of each provider out to its lanes in turn; a lane's lines are in due order.
+fn share_out(schedule: &Schedule, lanes_per_provider: usize) -> Vec<(Name, Vec<u32>)> {
+    let mut dealt: BTreeMap<&Name, usize> = BTreeMap::new();
+    let places: Vec<(&Name, usize)> = schedule
+        .channels()
+        .iter()
+        .map(|channel| {
+            let count = dealt.entry(&channel.provider).or_default();
+            *count += 1;
+            (&channel.provider, (*count - 1) % lanes_per_provider)
+        })
+        .collect();
+    let mut lanes: BTreeMap<(&Name, usize), Vec<u32>> = BTreeMap::new();
+    for index in 0..schedule.len() {
+        let line = u32::try_from(index).expect("a schedule holds at most 2^32 messages");
+        lanes.entry(places[schedule.channel(index)]).or_default().push(line);
+    }
+    lanes.into_iter().map(|((provider, _), lines)| (provider.clone(), lines)).collect()
+}
+
+/// What all lanes add to while they go, for progress only: each lane's own report is what counts.
+#[derive(Debug, Default)]
+struct Counters {
+    sent: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    sent_again: AtomicU64,
+}
+
+impl Counters {
+    fn progress(&self, elapsed: Duration, messages: u64) -> Progress {
+        Progress {
+            elapsed,
+            messages,
+            sent: self.sent.load(Ordering::Relaxed),
+            accepted: self.accepted.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            sent_again: self.sent_again.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl DriveReport {
+    fn new(timeline: Timeline, messages: u64) -> Self {
+        Self {
+            timeline,
+            elapsed: Duration::ZERO,
+            messages,
+            sent: 0,
+            accepted: 0,
+            refused: 0,
+            sent_again: 0,
+            unanswered: 0,
+            undelivered: 0,
+            gave_up: None,
+            refused_first: BTreeMap::new(),
+            lateness_micros: histogram(),
+        }
+    }
+
+    fn add(&mut self, lane: Self) {
+        self.sent += lane.sent;
+        self.accepted += lane.accepted;
+        self.refused += lane.refused;
+        self.sent_again += lane.sent_again;
+        self.unanswered += lane.unanswered;
+        self.undelivered += lane.undelivered;
+        self.gave_up = lane.gave_up.or(self.gave_up.take());
+        self.refused_first.extend(lane.refused_first);
+        while self.refused_first.len() > REFUSED_SHOWN_MAX {
+            self.refused_first.pop_last();
+        }
+        self.lateness_micros += lane.lateness_micros;
+    }
+}
+
+/// One connection and what goes over it.
+struct Lane {
+    schedule: Arc<Schedule>,
+    lines: Vec<u32>,
+    sender: Sender,
+    start: Instant,
+    timeline: Timeline,
+    limits: BatchLimits,
+    raw: bool,
+    counters: Arc<Counters>,
+}
+
+impl Lane {
+    /// Sends every line when it is due. After a batch that had to be given up nothing follows: it would only be
+    /// a gap to its receiver.
+    async fn run(self) -> DriveReport {
+        let mut report = DriveReport::new(self.timeline, self.lines.len() as u64);
+        let mut pacer = Pacer::new(self.timeline, self.limits);
+        let item = |place: usize| {
+            let line = self.lines[place] as usize;
+            Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
+        };
+        loop {
+            match pacer.turn(self.start.elapsed(), self.lines.len(), item) {
+                Turn::Wait(until) => tokio::time::sleep_until(self.start + until).await,
+                Turn::Done => return report,
+                Turn::Send(range) => {
+                    let lines = &self.lines[range];
+                    self.send(lines, &mut report).await;
+                    if report.gave_up.is_some() {
+                        report.undelivered = report.messages - report.accepted - report.refused;
+                        return report;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, lines: &[u32], report: &mut DriveReport) {
+        let batch = self.join(lines);
+        self.note_lateness(lines, &mut report.lateness_micros);
+        report.sent += lines.len() as u64;
+        self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        let delivery = self.sender.deliver(batch).await;
+        report.accepted += delivery.accepted as u64;
+        report.refused += delivery.refused.len() as u64;
+        report.sent_again += delivery.sent_again as u64;
+        report.unanswered += delivery.unanswered as u64;
+        self.counters.accepted.fetch_add(delivery.accepted as u64, Ordering::Relaxed);
+        self.counters.refused.fetch_add(delivery.refused.len() as u64, Ordering::Relaxed);
+        self.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
+        for (place, problem) in delivery.refused {
+            if report.refused_first.len() < REFUSED_SHOWN_MAX {
+                report.refused_first.insert(lines[place] as usize, problem);
+            }
+        }
+        report.gave_up = delivery.given_up.map(|(_, why)| why);
+    }
+
+    /// The lines one under the other, each with its times. At top speed nothing is due, so now is its time.
+    fn join(&self, lines: &[u32]) -> Batch {
+        let now = self.timeline.started_at.plus_micros(micros(self.start.elapsed()));
+        let mut batch = Batch::default();
+        batch.ends.reserve_exact(lines.len());
+        // A rewritten time may be a few digits longer than the one it replaces.
+        let bytes: usize = lines.iter().map(|&line| self.schedule.message(line as usize).len() + 16).sum();
+        batch.lines.reserve_exact(bytes);
+        for &line in lines {
+            let line = line as usize;
+            let times = match (self.raw, self.timeline.speed) {
+                (true, _) => Times::AsWritten,
+                (false, Speed::Max) => Times::Generated(now),
+                (false, Speed::Factor(_)) => {
+                    Times::Generated(self.timeline.due_at(self.schedule.offset_ns(line)))
+                }
+            };
+            self.schedule.write(line, times, &mut batch.lines);
+            batch.end_line();
+        }
+        batch
+    }
+
+    fn note_lateness(&self, lines: &[u32], lateness_micros: &mut Histogram<u64>) {
+        if self.timeline.speed == Speed::Max {
+            return;
+        }
+        let elapsed = self.start.elapsed();
+        for &line in lines {
+            let due = self.timeline.due_after(self.schedule.offset_ns(line as usize));
+            let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
+            lateness_micros.saturating_record(late);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

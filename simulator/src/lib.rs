@@ -1,0 +1,11 @@
+//! A provider's feed: from a recorded game, or from a world that plays its own.
+
+pub mod drive;
+pub mod pacer;
+pub mod recording;
+pub mod schedule;
+mod sender;
+
+pub use drive::{DriveOptions, DriveReport, drive};
+pub use schedule::{Schedule, ScheduleBuilder};
+pub use sender::{Patience, Problem};

@@ -1,0 +1,133 @@
+use std::io::Cursor;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn header() -> Header {
+    Header::json(Name::new("md").unwrap(), "a test", Some(7))
+}
+
+fn recording(messages: &[(u64, &[u8])]) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = Writer::new(&mut out, header()).unwrap();
+    for (offset_ns, bytes) in messages {
+        writer.write(*offset_ns, bytes).unwrap();
+    }
+    writer.finish().unwrap();
+    out.into_inner()
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Message>, RecordingError> {
+    Reader::new(bytes)?.collect()
+}
+
+fn after_header(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1
+}
+
+#[test]
+fn the_bytes_are_those_of_the_format() {
+    let bytes = recording(&[(1, b"{}"), (258, b"[]")]);
+    let (line, messages) = bytes.split_at(after_header(&bytes));
+    let header = r#"{"format":"matchday-recording","version":1,"content_type":"application/json","provider":"md","source":"a test","messages":2,"duration_ns":258,"seed":7}"#;
+    assert_eq!(std::str::from_utf8(line).unwrap().trim_end(), header);
+    assert_eq!(messages, b"\x01\0\0\0\0\0\0\0\x02\0\0\0{}\x02\x01\0\0\0\0\0\0\x02\0\0\0[]");
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(steps in prop::collection::vec((0_u64..1 << 40, prop::collection::vec(any::<u8>(), 0..64)), 0..32)) {
+        let mut offset_ns = 0;
+        let messages: Vec<Message> = steps
+            .into_iter()
+            .map(|(step, bytes)| {
+                offset_ns += step;
+                Message { offset_ns, bytes }
+            })
+            .collect();
+        let pairs: Vec<(u64, &[u8])> = messages.iter().map(|m| (m.offset_ns, m.bytes.as_slice())).collect();
+        let bytes = recording(&pairs);
+        let reader = Reader::new(bytes.as_slice()).unwrap();
+        prop_assert_eq!(reader.header().messages, Some(messages.len() as u64));
+        prop_assert_eq!(reader.header().duration_ns, Some(offset_ns));
+        prop_assert_eq!(reader.collect::<Result<Vec<_>, _>>().unwrap(), messages);
+    }
+
+    #[test]
+    fn a_recording_cut_anywhere_is_told_from_a_whole_one(cut in 0_usize..200) {
+        let bytes = recording(&[(0, b"first"), (5, b"second"), (9, b"third")]);
+        prop_assume!(cut < bytes.len());
+        prop_assert!(read(&bytes[..cut]).is_err());
+    }
+}
+
+#[test]
+fn a_cut_names_the_message_and_the_byte() {
+    let bytes = recording(&[(0, b"first"), (5, b"second")]);
+    let second = after_header(&bytes) + FRAME_BYTES + 5;
+    let error = read(&bytes[..second + FRAME_BYTES + 2]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("message 2 at byte {second} is cut off: 6 bytes were to follow, 2 do")
+    );
+    assert!(matches!(
+        read(&bytes[..second + 3]),
+        Err(RecordingError::Truncated { message: 2, found: 3, .. })
+    ));
+    assert!(matches!(read(&bytes[..second]), Err(RecordingError::Count { expected: 2, found: 1, .. })));
+}
+
+#[test]
+fn messages_after_the_last_are_an_error() {
+    let mut bytes = recording(&[(0, b"first")]);
+    bytes.extend_from_slice(&[0; FRAME_BYTES]);
+    assert!(matches!(read(&bytes), Err(RecordingError::Count { expected: 1, found: 2, .. })));
+}
+
+#[test]
+fn a_recording_whose_writer_died_is_read_as_far_as_it_goes() {
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = Writer::new(&mut out, header()).unwrap();
+    writer.write(3, b"first").unwrap();
+    drop(writer);
+    let bytes = out.into_inner();
+    let reader = Reader::new(bytes.as_slice()).unwrap();
+    assert_eq!(reader.header().messages, None);
+    assert_eq!(reader.count(), 1);
+}
+
+#[test]
+fn time_does_not_run_backwards() {
+    let mut bytes = recording(&[(5, b""), (5, b"")]);
+    let second = after_header(&bytes) + FRAME_BYTES;
+    bytes[second] = 4;
+    let error = read(&bytes).unwrap_err();
+    assert!(
+        matches!(error, RecordingError::OutOfOrder { message: 2, offset_ns: 4, previous_ns: 5, .. }),
+        "{error}"
+    );
+
+    let mut writer = Writer::new(Cursor::new(Vec::new()), header()).unwrap();
+    writer.write(5, b"").unwrap();
+    assert!(matches!(writer.write(4, b""), Err(RecordingError::OutOfOrder { message: 2, .. })));
+}
+
+#[test]
+fn a_length_out_of_bounds_is_refused_before_memory_is_taken() {
+    let mut bytes = recording(&[(5, b"x")]);
+    let length = after_header(&bytes) + 8;
+    bytes[length..length + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(read(&bytes), Err(RecordingError::TooLong { message: 1, .. })));
+}
+
+#[test]
+fn another_file_or_version_is_refused() {
+    assert!(matches!(read(b"hello\n"), Err(RecordingError::Header(_))));
+    assert!(matches!(read(b""), Err(RecordingError::Header(_))));
+    assert!(matches!(read(&vec![b' '; HEADER_BYTES_MAX + 9]), Err(RecordingError::Header(_))));
+    let other = String::from_utf8(recording(&[])).unwrap().replace("matchday-recording", "another-recording");
+    assert!(matches!(read(other.as_bytes()), Err(RecordingError::Header(_))));
+    let later = String::from_utf8(recording(&[])).unwrap().replace(r#""version":1"#, r#""version":2"#);
+    assert!(matches!(read(later.as_bytes()), Err(RecordingError::Version(2))));
+}

@@ -1,0 +1,319 @@
+//! Schedules: encoded messages and when each is due, ready to be sent without encoding anything again.
+//!
+//! All messages lie in one buffer. Of each it is known where its times stand, so sending it at another hour
+//! than it was made for means copying it and writing two numbers.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use domain::{Name, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::recording::Reader;
+
+/// Messages in the order in which they are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    channels: Vec<Channel>,
+    lines: Vec<Line>,
+    bytes: Vec<u8>,
+}
+
+/// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// Whose feed it is.
+    pub provider: Name,
+    /// The event; absent where messages name none.
+    pub event_id: Option<Box<str>>,
+}
+
+/// One message: where it lies and when it is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    offset_ns: u64,
+    start: usize,
+    length: u32,
+    channel: u32,
+    /// Its times, in the order in which they stand in it.
+    stamps: [Option<Stamp>; 2],
+}
+
+/// A time within a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    at: u32,
+    length: u32,
+    /// How long before `generated_at` it is, in microseconds.
+    lag_micros: i64,
+}
+
+/// Which times a message is sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// Its own, byte for byte.
+    AsWritten,
+    /// `generated_at` is this time, and `occurred_at` as long before it as it was. Times in the body stay.
+    Generated(Timestamp),
+}
+
+/// A message that no schedule takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// Messages are sent one a line.
+    #[error("a message holds a line feed, so it cannot be sent as newline-delimited JSON")]
+    LineFeed,
+    /// A blank line is no message to its receiver.
+    #[error("a message is blank, so it cannot be sent as newline-delimited JSON")]
+    Blank,
+    /// A message or a schedule beyond 32 bits.
+    #[error("a schedule takes 2^32 bytes a message and 2^32 messages and events at most")]
+    TooLarge,
+}
+
+/// A schedule that is being filled, in any order.
+#[derive(Debug, Default)]
+pub struct ScheduleBuilder {
+    channels: Vec<Channel>,
+    known: HashMap<Channel, u32>,
+    lines: Vec<Line>,
+    bytes: Vec<u8>,
+}
+
+/// What of a message a schedule has to know. Borrowed raw, so that its place in the message is known too.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    event_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    generated_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    occurred_at: Option<&'a RawValue>,
+}
+
+impl ScheduleBuilder {
+    /// Adds a message of `provider`'s feed. One that is no JSON object can be sent, too: its channel is then the
+    /// provider's and its times are left alone.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn push(&mut self, provider: &Name, offset_ns: u64, message: &[u8]) -> Result<(), ScheduleError> {
+        if message.contains(&b'\n') {
+            return Err(ScheduleError::LineFeed);
+        }
+        if message.trim_ascii().is_empty() {
+            return Err(ScheduleError::Blank);
+        }
+        let length = u32::try_from(message.len()).map_err(|_| ScheduleError::TooLarge)?;
+        let envelope: Option<Envelope> = serde_json::from_slice(message).ok();
+        let event_id = envelope.as_ref().and_then(|envelope| envelope.event_id);
+        let event_id = event_id.map(|raw| raw.get().trim_matches('"').into());
+        let channel = self.channel(Channel { provider: provider.clone(), event_id })?;
+        let stamps = envelope.map(|envelope| stamps(&envelope, message)).unwrap_or_default();
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(message);
+        self.lines.push(Line { offset_ns, start, length, channel, stamps });
+        u32::try_from(self.lines.len()).map(drop).map_err(|_| ScheduleError::TooLarge)
+    }
+
+    /// The schedule: by due time, messages due at the same time in the order in which they were added.
+    #[must_use]
+    pub fn build(mut self) -> Schedule {
+        self.lines.sort_by_key(|line| line.offset_ns);
+        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes }
+    }
+
+    fn channel(&mut self, channel: Channel) -> Result<u32, ScheduleError> {
+        if let Some(&index) = self.known.get(&channel) {
+            return Ok(index);
+        }
+        let index = u32::try_from(self.channels.len()).map_err(|_| ScheduleError::TooLarge)?;
+        self.channels.push(channel.clone());
+        self.known.insert(channel, index);
+        Ok(index)
+    }
+}
+
+/// The times that can be rewritten; none where `generated_at` is missing or no number.
+fn stamps(envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
+    let number = |raw: Option<&RawValue>| {
+        raw.and_then(|raw| Some((raw.get().parse::<i64>().ok()?, place(raw, message)?)))
+    };
+    let Some((generated_at, (at, length))) = number(envelope.generated_at) else { return [None; 2] };
+    let generated = Stamp { at, length, lag_micros: 0 };
+    let occurred = number(envelope.occurred_at).map(|(occurred_at, (at, length))| Stamp {
+        at,
+        length,
+        lag_micros: generated_at.saturating_sub(occurred_at),
+    });
+    match occurred {
+        Some(occurred) if occurred.at < generated.at => [Some(occurred), Some(generated)],
+        occurred => [Some(generated), occurred],
+    }
+}
+
+/// Where a borrowed part of `message` stands in it, and its length.
+fn place(raw: &RawValue, message: &[u8]) -> Option<(u32, u32)> {
+    let at = raw.get().as_ptr().addr().checked_sub(message.as_ptr().addr())?;
+    Some((u32::try_from(at).ok()?, u32::try_from(raw.get().len()).ok()?))
+}
+
+impl Schedule {
+    /// Reads recordings that are to be replayed side by side, each from its own start.
+    ///
+    /// # Errors
+    /// When one cannot be read, or holds what cannot be sent as newline-delimited JSON.
+    pub fn load(recordings: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
+        let mut builder = ScheduleBuilder::default();
+        for path in recordings {
+            let path = path.as_ref();
+            load_into(&mut builder, path).with_context(|| format!("cannot replay {}", path.display()))?;
+        }
+        Ok(builder.build())
+    }
+
+    /// How many messages there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// All channels; a message names its own by the place in this list.
+    #[must_use]
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// The channel of message `index`.
+    #[must_use]
+    pub fn channel(&self, index: usize) -> usize {
+        self.lines[index].channel as usize
+    }
+
+    /// When message `index` is due, in nanoseconds from the start.
+    #[must_use]
+    pub fn offset_ns(&self, index: usize) -> u64 {
+        self.lines[index].offset_ns
+    }
+
+    /// When the last message is due, in nanoseconds from the start.
+    #[must_use]
+    pub fn duration_ns(&self) -> u64 {
+        self.lines.last().map_or(0, |line| line.offset_ns)
+    }
+
+    /// Message `index` as it was written.
+    #[must_use]
+    pub fn message(&self, index: usize) -> &[u8] {
+        let line = &self.lines[index];
+        &self.bytes[line.start..line.start + line.length as usize]
+    }
+
+    /// Appends message `index` to `out`.
+    pub fn write(&self, index: usize, times: Times, out: &mut Vec<u8>) {
+        let message = self.message(index);
+        let mut copied = 0;
+        if let Times::Generated(generated_at) = times {
+            for stamp in self.lines[index].stamps.iter().flatten() {
+                out.extend_from_slice(&message[copied..stamp.at as usize]);
+                let time = generated_at.plus_micros(-stamp.lag_micros);
+                write!(out, "{}", time.0).expect("a vector takes every byte");
+                copied = (stamp.at + stamp.length) as usize;
+            }
+        }
+        out.extend_from_slice(&message[copied..]);
+    }
+}
+
+fn load_into(builder: &mut ScheduleBuilder, path: &Path) -> anyhow::Result<()> {
+    let file = std::fs::File::open(path)?;
+    let reader = Reader::new(std::io::BufReader::with_capacity(256 * 1024, file))?;
+    let header = reader.header().clone();
+    if header.content_type != "application/json" {
+        bail!("its messages are `{}`; only `application/json` can be replayed", header.content_type);
+    }
+    for (index, message) in reader.enumerate() {
+        let message = message?;
+        builder
+            .push(&header.provider, message.offset_ns, &message.bytes)
+            .with_context(|| format!("message {}", index + 1))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(message: &str) -> Schedule {
+        let mut builder = ScheduleBuilder::default();
+        builder.push(&Name::new("md").unwrap(), 0, message.as_bytes()).unwrap();
+        builder.build()
+    }
+
+    fn written(message: &str, times: Times) -> String {
+        let mut out = Vec::new();
+        one(message).write(0, times, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn times_of_the_envelope_are_rewritten_and_nothing_else() {
+        let message =
+            r#"{"occurred_at":40,"event_id":"md:match:1","generated_at": 100 ,"body":{"generated_at":100}}"#;
+        assert_eq!(
+            written(message, Times::Generated(Timestamp(1_000))),
+            r#"{"occurred_at":940,"event_id":"md:match:1","generated_at": 1000 ,"body":{"generated_at":100}}"#
+        );
+        assert_eq!(written(message, Times::AsWritten), message);
+    }
+
+    #[test]
+    fn a_message_without_times_or_that_is_no_json_is_sent_as_it_is() {
+        for message in
+            [r#"{"event_id":"md:match:1"}"#, r#"{"generated_at":"noon","occurred_at":1}"#, "not json"]
+        {
+            assert_eq!(written(message, Times::Generated(Timestamp(1_000))), message);
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_line_is_refused() {
+        let push = |message| ScheduleBuilder::default().push(&Name::new("md").unwrap(), 0, message);
+        assert_eq!(push(b"{\n}"), Err(ScheduleError::LineFeed));
+        assert_eq!(push(b" \r"), Err(ScheduleError::Blank));
+    }
+
+    #[test]
+    fn messages_due_together_keep_their_order() {
+        let mut builder = ScheduleBuilder::default();
+        let md = Name::new("md").unwrap();
+        for (offset_ns, message) in [(5, "a"), (0, "b"), (5, "c"), (0, "d")] {
+            builder.push(&md, offset_ns, message.as_bytes()).unwrap();
+        }
+        let schedule = builder.build();
+        let order: Vec<&[u8]> = (0..schedule.len()).map(|index| schedule.message(index)).collect();
+        assert_eq!(order, [b"b", b"d", b"a", b"c"]);
+        assert_eq!(schedule.duration_ns(), 5);
+    }
+
+    #[test]
+    fn an_event_is_one_channel_per_provider() {
+        let mut builder = ScheduleBuilder::default();
+        for provider in ["md", "nhl", "md"] {
+            builder.push(&Name::new(provider).unwrap(), 0, br#"{"event_id":"md:match:1"}"#).unwrap();
+        }
+        let schedule = builder.build();
+        assert_eq!(schedule.channels().len(), 2);
+        assert_eq!((schedule.channel(0), schedule.channel(1), schedule.channel(2)), (0, 1, 0));
+    }
+}

@@ -1,0 +1,279 @@
+//! Delivery over HTTP: a batch goes out until every message in it has a final answer, or its time is up.
+//!
+//! What passes by itself (429, 5xx, no connection, no answer) is sent again; what is wrong with a message is
+//! told and not repeated. A send without an answer is indeterminate: it is sent again, and the receiver
+//! recognises what it has had.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Name;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// How much of an answer is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The wait before the second attempt; each further one waits twice as long.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+/// The longest wait between two attempts, also where `Retry-After` asks for more.
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// How long to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How long one request may take.
+    pub answer_timeout: Duration,
+    /// How long after its first attempt a batch is given up.
+    pub give_up_after: Duration,
+}
+
+/// A provider's connection to one feed.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    client: reqwest::Client,
+    url: String,
+    patience: Patience,
+}
+
+/// Messages that go out in one request, one a line.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Batch {
+    pub(crate) lines: Vec<u8>,
+    /// Where each line ends, its line feed included.
+    pub(crate) ends: Vec<usize>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) accepted: usize,
+    /// By their place in the batch as it was first sent.
+    pub(crate) refused: Vec<(usize, Problem)>,
+    /// Messages sent more than once, counted each time.
+    pub(crate) sent_again: usize,
+    /// Requests that had no answer.
+    pub(crate) unanswered: usize,
+    /// Messages without a final answer when time was up, and the last thing that stood in the way.
+    pub(crate) given_up: Option<(usize, String)>,
+}
+
+/// Why the receiver refuses a message: what counts of an RFC 9457 problem.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Problem {
+    /// The HTTP status that goes with it.
+    pub status: u16,
+    /// What kind of problem it is.
+    #[serde(default)]
+    pub title: String,
+    /// What is wrong with this message.
+    #[serde(default)]
+    pub detail: String,
+    /// JSON pointer to what is wrong, where it is one place.
+    #[serde(default)]
+    pub pointer: Option<String>,
+}
+
+/// An answer, as far as it is read: that of a batch, or of a request as a whole.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    accepted: Option<usize>,
+    #[serde(default)]
+    problems: Vec<Indexed>,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    detail: String,
+    pointer: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Indexed {
+    index: usize,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
+/// What one attempt led to.
+#[derive(Debug)]
+enum Attempt {
+    /// Every message has its answer: these were not accepted.
+    Answered(Vec<Indexed>),
+    /// Refused as a whole, for good.
+    Refused(Problem),
+    /// It may pass.
+    Again { why: String, retry_after: Option<Duration>, unanswered: bool },
+}
+
+impl Batch {
+    /// Ends the line written last.
+    pub(crate) fn end_line(&mut self) {
+        self.lines.push(b'\n');
+        self.ends.push(self.lines.len());
+    }
+}
+
+impl Sender {
+    /// Sends to `POST {target}/feeds/{provider}`.
+    pub(crate) fn new(client: reqwest::Client, target: &str, provider: &Name, patience: Patience) -> Self {
+        let url = format!("{}/feeds/{provider}", target.trim_end_matches('/'));
+        Self { client, url, patience }
+    }
+
+    /// Sends until everything is answered or time is up.
+    pub(crate) async fn deliver(&self, batch: Batch) -> Delivery {
+        let give_up_at = Instant::now() + self.patience.give_up_after;
+        let mut delivery = Delivery::default();
+        let Batch { lines, mut ends } = batch;
+        let mut lines = Bytes::from(lines);
+        let mut places: Vec<usize> = (0..ends.len()).collect();
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            let (why, retry_after) = match self.attempt(lines.clone(), places.len()).await {
+                Attempt::Refused(problem) => {
+                    delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
+                    return delivery;
+                }
+                Attempt::Answered(problems) => {
+                    delivery.accepted += places.len() - problems.len();
+                    let again = sort_out(&problems, &places, &mut delivery);
+                    let Some(first) = again.first() else { return delivery };
+                    let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
+                    (lines, ends) = select(&lines, &ends, &again);
+                    places = again.iter().map(|&index| places[index]).collect();
+                    (why.unwrap_or_default(), None)
+                }
+                Attempt::Again { why, retry_after, unanswered } => {
+                    delivery.unanswered += usize::from(unanswered);
+                    (why, retry_after)
+                }
+            };
+            let wait = retry_after.unwrap_or(backoff).min(BACKOFF_MAX);
+            if Instant::now() + wait >= give_up_at {
+                delivery.given_up = Some((places.len(), why));
+                return delivery;
+            }
+            tracing::info!(url = self.url, messages = places.len(), why, "will send again");
+            tokio::time::sleep(wait).await;
+            backoff *= 2;
+            delivery.sent_again += places.len();
+        }
+    }
+
+    async fn attempt(&self, lines: Bytes, messages: usize) -> Attempt {
+        let request = self
+            .client
+            .post(&self.url)
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .timeout(self.patience.answer_timeout)
+            .body(lines);
+        let no_answer = |error: &reqwest::Error| Attempt::Again {
+            why: with_causes(error),
+            retry_after: None,
+            unanswered: !error.is_connect(),
+        };
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return no_answer(&error),
+        };
+        let status = response.status();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                    body.extend_from_slice(&chunk)
+                }
+                Ok(Some(_)) => {
+                    let why = format!("the answer has over {ANSWER_BYTES_MAX} bytes");
+                    return Attempt::Again { why, retry_after: None, unanswered: true };
+                }
+                Ok(None) => break,
+                Err(error) => return no_answer(&error),
+            }
+        }
+        read_answer(status, retry_after.map(Duration::from_secs), &body, messages)
+    }
+}
+
+/// What an answer means for a request of `messages` messages.
+fn read_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8], messages: usize) -> Attempt {
+    let answer: Option<Answer> = serde_json::from_slice(body).ok();
+    match answer {
+        Some(Answer { accepted: Some(accepted), problems, .. }) => {
+            let in_order = problems.windows(2).all(|two| two[0].index < two[1].index);
+            let within = problems.last().is_none_or(|last| last.index < messages);
+            if in_order && within && accepted + problems.len() == messages {
+                return Attempt::Answered(problems);
+            }
+            let why = format!("{status} speaks of other messages than the {messages} that were sent");
+            Attempt::Again { why, retry_after, unanswered: true }
+        }
+        answer if status.is_client_error() && !passes(status.as_u16()) => {
+            let (title, detail, pointer) = answer.map(|a| (a.title, a.detail, a.pointer)).unwrap_or_default();
+            Attempt::Refused(Problem { status: status.as_u16(), title, detail, pointer })
+        }
+        answer => {
+            let detail = answer.map(|answer| answer.detail).unwrap_or_default();
+            let unanswered = !passes(status.as_u16());
+            Attempt::Again { why: format!("{status} {detail}").trim().to_owned(), retry_after, unanswered }
+        }
+    }
+}
+
+/// Whether a status says that the same request may be taken later.
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
+/// Notes what is refused for good; returns the indexes of what is to be sent again.
+fn sort_out(problems: &[Indexed], places: &[usize], delivery: &mut Delivery) -> Vec<usize> {
+    let mut again = Vec::new();
+    for Indexed { index, problem } in problems {
+        if passes(problem.status) {
+            again.push(*index);
+        } else {
+            delivery.refused.push((places[*index], problem.clone()));
+        }
+    }
+    again
+}
+
+/// The lines at these indexes, and where each ends.
+fn select(lines: &[u8], ends: &[usize], indexes: &[usize]) -> (Bytes, Vec<usize>) {
+    let mut batch = Batch::default();
+    for &index in indexes {
+        let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+        batch.lines.extend_from_slice(&lines[start..ends[index]]);
+        batch.ends.push(batch.lines.len());
+    }
+    (Bytes::from(batch.lines), batch.ends)
+}
+
+/// An error and what led to it: reqwest's own text leaves out why a connection failed.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.status)?;
+        for part in
+            [Some(&self.title), Some(&self.detail)].into_iter().flatten().filter(|part| !part.is_empty())
+        {
+            write!(f, " {part}")?;
+        }
+        match &self.pointer {
+            Some(pointer) => write!(f, " (at `{pointer}`)"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Drives against a receiver that fails in every way a real one may.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::Name;
+use serde_json::{Value, json};
+use simulator::pacer::Speed;
+use simulator::{DriveOptions, DriveReport, Patience, Schedule, ScheduleBuilder, drive};
+
+/// A receiver: `answer` decides on the n-th request what it answers, from the number of its lines.
+#[derive(Clone)]
+struct Receiver {
+    requests: Arc<Mutex<Vec<Request>>>,
+    answer: Arc<dyn Fn(usize, usize) -> Option<Response> + Send + Sync>,
+}
+
+#[derive(Debug, Clone)]
+struct Request {
+    provider: String,
+    content_type: String,
+    lines: Vec<String>,
+}
+
+fn accept(lines: usize) -> Response {
+    (StatusCode::ACCEPTED, json!({ "accepted": lines }).to_string()).into_response()
+}
+
+fn problem(index: usize, status: u16) -> Value {
+    json!({"index": index, "type": "about:blank", "title": "no", "status": status, "detail": "so it is", "pointer": "/body"})
+}
+
+async fn receive(
+    State(receiver): State<Receiver>,
+    Path(provider): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let lines: Vec<String> = std::str::from_utf8(&body).unwrap().lines().map(str::to_owned).collect();
+    let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let (number, count) = {
+        let mut requests = receiver.requests.lock().unwrap();
+        requests.push(Request { provider, content_type, lines: lines.clone() });
+        (requests.len(), lines.len())
+    };
+    match (receiver.answer)(number, count) {
+        Some(answer) => answer,
+        None => std::future::pending().await,
+    }
+}
+
+impl Receiver {
+    fn new(answer: impl Fn(usize, usize) -> Option<Response> + Send + Sync + 'static) -> Self {
+        Self { requests: Arc::default(), answer: Arc::new(answer) }
+    }
+
+    async fn listen(&self, on: &str) -> String {
+        let listener = tokio::net::TcpListener::bind(on).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/feeds/{provider}", post(receive)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        format!("http://{address}")
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.requests().into_iter().flat_map(|request| request.lines).collect()
+    }
+}
+
+fn schedule(messages: usize, events: usize, every_ns: u64) -> Arc<Schedule> {
+    let mut builder = ScheduleBuilder::default();
+    for index in 0..messages {
+        let line = format!(
+            r#"{{"event_id":"md:match:{}","number":{index},"occurred_at":900,"generated_at":1000}}"#,
+            index % events
+        );
+        builder.push(&Name::new("md").unwrap(), every_ns * index as u64, line.as_bytes()).unwrap();
+    }
+    Arc::new(builder.build())
+}
+
+fn options(target: &str) -> DriveOptions {
+    let patience =
+        Patience { answer_timeout: Duration::from_millis(300), give_up_after: Duration::from_millis(1_500) };
+    DriveOptions { patience, speed: Speed::Max, ..DriveOptions::to(target) }
+}
+
+async fn run(
+    receiver: &Receiver,
+    schedule: Arc<Schedule>,
+    change: impl FnOnce(&mut DriveOptions),
+) -> DriveReport {
+    let target = receiver.listen("127.0.0.1:0").await;
+    let mut options = options(&target);
+    change(&mut options);
+    drive(schedule, &options, |_| {}).await.unwrap()
+}
+
+fn number(line: &str) -> u64 {
+    serde_json::from_str::<Value>(line).unwrap()["number"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn every_message_arrives_once_and_an_events_messages_in_order() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let report = run(&receiver, schedule(5_000, 7, 0), |options| options.batch.messages_max = 64).await;
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!((report.sent, report.sent_again, report.lateness_micros.len()), (5_000, 0, 0));
+
+    let mut per_event: HashMap<String, Vec<u64>> = HashMap::new();
+    for line in receiver.lines() {
+        let value: Value = serde_json::from_str(&line).unwrap();
+        per_event.entry(value["event_id"].to_string()).or_default().push(value["number"].as_u64().unwrap());
+    }
+    assert_eq!(per_event.values().map(Vec::len).sum::<usize>(), 5_000);
+    assert!(per_event.values().all(|numbers| numbers.is_sorted()));
+    let requests = receiver.requests();
+    assert!(requests.iter().all(|request| request.lines.len() <= 64));
+    assert!(requests.iter().all(|request| request.content_type == "application/x-ndjson"));
+    assert!(requests.iter().all(|request| request.provider == "md"));
+}
+
+#[tokio::test]
+async fn times_become_those_of_the_schedule_unless_raw() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let paced = schedule(3, 1, 20_000_000);
+    let report = run(&receiver, Arc::clone(&paced), |options| options.speed = Speed::Factor(2.0)).await;
+    assert_eq!(report.lateness_micros.len(), 3);
+    for (index, line) in receiver.lines().iter().enumerate() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let due = report.timeline.started_at.0 + 10_000 * index as i64;
+        assert_eq!(
+            (value["generated_at"].as_i64(), value["occurred_at"].as_i64()),
+            (Some(due), Some(due - 100))
+        );
+    }
+
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    run(&receiver, Arc::clone(&paced), |options| options.raw = true).await;
+    let sent: Vec<String> = receiver.lines();
+    let written: Vec<String> =
+        (0..3).map(|index| String::from_utf8(paced.message(index).to_vec()).unwrap()).collect();
+    assert_eq!(sent, written);
+}
+
+#[tokio::test]
+async fn an_overloaded_receiver_is_asked_again_after_the_time_it_names() {
+    let receiver = Receiver::new(|request, lines| {
+        Some(match request {
+            1 => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "").into_response(),
+            2 => StatusCode::TOO_MANY_REQUESTS.into_response(),
+            _ => accept(lines),
+        })
+    });
+    let report = run(&receiver, schedule(10, 1, 0), |_| {}).await;
+    assert!(report.is_complete(), "{report:?}");
+    assert!(report.elapsed >= Duration::from_secs(1), "{report:?}");
+    assert_eq!((report.sent, report.sent_again, report.unanswered), (10, 20, 0));
+}
+
+#[tokio::test]
+async fn refused_messages_are_told_once_and_passing_ones_sent_again() {
+    let receiver = Receiver::new(|request, lines| {
+        Some(match request {
+            1 => {
+                let problems = [problem(2, 422), problem(3, 503), problem(7, 503), problem(8, 400)];
+                (StatusCode::MULTI_STATUS, json!({"accepted": 6, "problems": problems}).to_string())
+                    .into_response()
+            }
+            2 => {
+                let problems = [problem(1, 409)];
+                (StatusCode::MULTI_STATUS, json!({"accepted": 1, "problems": problems}).to_string())
+                    .into_response()
+            }
+            _ => accept(lines),
+        })
+    });
+    let report = run(&receiver, schedule(10, 1, 0), |_| {}).await;
+    assert_eq!((report.accepted, report.refused, report.sent_again, report.undelivered), (7, 3, 2, 0));
+    assert!(!report.is_complete());
+    assert_eq!(report.refused_first.keys().copied().collect::<Vec<_>>(), [2, 7, 8]);
+    assert_eq!(report.refused_first[&7].status, 409);
+    assert_eq!(report.refused_first[&2].to_string(), "422 no so it is (at `/body`)");
+    let again: Vec<u64> = receiver.requests()[1].lines.iter().map(|line| number(line)).collect();
+    assert_eq!(again, [3, 7]);
+}
+
+#[tokio::test]
+async fn a_request_refused_as_a_whole_refuses_each_of_its_messages() {
+    let receiver = Receiver::new(|_, _| {
+        let body =
+            json!({"type": "about:blank", "title": "too large", "status": 413, "detail": "over 1 MiB"});
+        Some((StatusCode::PAYLOAD_TOO_LARGE, body.to_string()).into_response())
+    });
+    let report = run(&receiver, schedule(4, 1, 0), |_| {}).await;
+    assert_eq!((report.accepted, report.refused, report.sent_again), (0, 4, 0));
+    assert_eq!(report.refused_first[&3].detail, "over 1 MiB");
+}
+
+#[tokio::test]
+async fn a_send_without_an_answer_is_sent_again() {
+    let receiver = Receiver::new(|request, lines| (request > 1).then(|| accept(lines)));
+    let report = run(&receiver, schedule(4, 1, 0), |_| {}).await;
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!((report.unanswered, report.sent_again), (1, 4));
+    assert_eq!(receiver.lines().len(), 8);
+}
+
+#[tokio::test]
+async fn an_answer_about_other_messages_is_no_answer() {
+    let receiver = Receiver::new(|request, lines| Some(accept(if request == 1 { lines + 1 } else { lines })));
+    let report = run(&receiver, schedule(4, 1, 0), |_| {}).await;
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!((report.accepted, report.unanswered), (4, 1));
+}
+
+#[tokio::test]
+async fn a_receiver_that_comes_up_late_gets_everything() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let late = receiver.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        late.listen(&free.to_string()).await;
+    });
+    let report = drive(schedule(100, 5, 0), &options(&format!("http://{free}")), |_| {}).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(report.sent_again > 0);
+    assert_eq!(report.unanswered, 0, "nobody can have taken what nobody listened to");
+}
+
+#[tokio::test]
+async fn patience_ends_and_what_follows_on_the_lane_is_not_sent() {
+    let receiver = Receiver::new(|request, lines| {
+        Some(if request == 1 { accept(lines) } else { StatusCode::SERVICE_UNAVAILABLE.into_response() })
+    });
+    let report = run(&receiver, schedule(30, 1, 0), |options| options.batch.messages_max = 10).await;
+    assert_eq!((report.messages, report.sent, report.accepted, report.undelivered), (30, 20, 10, 20));
+    assert!(report.gave_up.as_deref().is_some_and(|why| why.contains("503")), "{report:?}");
+}
+
+#[tokio::test]
+async fn progress_is_told_and_ends_with_everything() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let mut told = Vec::new();
+    let options = DriveOptions { speed: Speed::Factor(1.0), ..options(&target) };
+    drive(schedule(12, 3, 100_000_000), &options, |progress| told.push(*progress)).await.unwrap();
+    assert!(told.len() >= 2, "once a second and at the end");
+    assert_eq!(told.last().map(|last| (last.sent, last.accepted)), Some((12, 12)));
+}

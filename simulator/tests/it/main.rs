@@ -1,0 +1,5 @@
+//! The simulator from outside: against a receiver over HTTP, on samples, and over many seeds.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
+mod drive;
