@@ -3,20 +3,38 @@
 use std::net::SocketAddr;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use domain::Sport;
 use domain::intake::HoldLimits;
 
-/// Turns one sport's feed into state, update log, images and updates.
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Config {
+    /// Process a sport's feed until told to stop.
+    Process(Box<ProcessConfig>),
+    /// Do something once.
+    Once(Command),
+}
+
+impl Config {
+    /// Reads the command line. What is done once is a subcommand; processing has none, so that a sport is all a
+    /// processor must be told.
+    #[must_use]
+    pub fn parse() -> Self {
+        let first = std::env::args().nth(1);
+        if first.is_some_and(|first| Command::has_subcommand(&first)) {
+            Self::Once(Once::parse().command)
+        } else {
+            Self::Process(Box::new(ProcessConfig::parse()))
+        }
+    }
+}
+
 #[derive(Parser, Debug)]
-#[command(name = "processors", version, args_conflicts_with_subcommands = true)]
-pub struct Config {
-    /// What to do instead of processing.
+#[command(name = "processors", version)]
+struct Once {
     #[command(subcommand)]
-    pub command: Option<Command>,
-    /// How to process.
-    #[command(flatten)]
-    pub process: Option<ProcessConfig>,
+    command: Command,
 }
 
 /// Things done once.
@@ -48,8 +66,11 @@ pub enum Command {
     },
 }
 
-/// How to process.
-#[derive(Args, Debug)]
+/// Turns one sport's feed into state, update log, images and updates.
+///
+/// Besides this there are `processors migrate` and `processors warm`.
+#[derive(Parser, Debug)]
+#[command(name = "processors", version)]
 pub struct ProcessConfig {
     /// The sport to process
     #[arg(long, env = "MATCHDAY_SPORT")]

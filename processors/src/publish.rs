@@ -220,6 +220,7 @@ impl Publisher {
         self.warm = false;
         self.look_after_redis().await;
         self.note_published().await;
+        self.kafka.ready();
     }
 
     /// Publishes a partition's outbox above `published`, byte for byte as its former owner may have done.

@@ -31,8 +31,12 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs what the command line asks for.
 pub fn run(config: Config) -> ExitCode {
-    match (config.command, config.process) {
-        (Some(Command::Migrate { mysql, process }), _) => {
+    match config {
+        Config::Process(config) => {
+            let process = config.process.clone();
+            chassis::lifecycle::run("processors", &process, |process| start(*config, process))
+        }
+        Config::Once(Command::Migrate { mysql, process }) => {
             chassis::lifecycle::run("processors migrate", &process, |_| async move {
                 let pool = store::connect(&mysql.url, 1).await?;
                 migrate::migrate(&pool).await?;
@@ -40,20 +44,10 @@ pub fn run(config: Config) -> ExitCode {
                 Ok(())
             })
         }
-        (Some(Command::Warm { sport, mysql, redis, process }), _) => {
+        Config::Once(Command::Warm { sport, mysql, redis, process }) => {
             chassis::lifecycle::run("processors warm", &process, |_| async move {
                 warm(sport, &mysql.url, &redis.url).await
             })
-        }
-        (None, Some(config)) => {
-            let process = config.process.clone();
-            chassis::lifecycle::run("processors", &process, |process| start(config, process))
-        }
-        (None, None) => {
-            use clap::CommandFactory;
-            Config::command()
-                .error(clap::error::ErrorKind::MissingRequiredArgument, "--sport is missing")
-                .exit()
         }
     }
 }

@@ -17,6 +17,8 @@ pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPoo
     let pool = MySqlPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(std::time::Duration::from_secs(5))
+        // A dead connection shows in the statement itself, which is then tried again.
+        .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // READ COMMITTED: upserts of several processors then take no gap locks from each other.

@@ -185,11 +185,18 @@ where
     let mut query = QueryBuilder::new(select);
     query.push(" WHERE event_id IN (");
     let mut list = query.separated(", ");
-    for id in ids {
+    for id in padded(ids) {
         list.push_bind(id.as_str());
     }
     query.push(")");
-    query.build_query_as().persistent(false).fetch_all(pool).await
+    query.build_query_as().fetch_all(pool).await
+}
+
+/// The same items in one of few lengths, the last repeated, so that few statements are ever prepared: one that is
+/// prepared for once is closed again, and on some servers the next answer then waits 40 ms for that packet.
+fn padded<T>(items: &[T]) -> impl Iterator<Item = &T> {
+    let length = [1, 4, 16, 64].into_iter().find(|&length| length >= items.len()).unwrap_or(EVENTS_MAX);
+    items.iter().chain(items.last().into_iter().cycle()).take(length.max(items.len()))
 }
 
 fn group<T>(rows: Vec<T>, id: impl Fn(&T) -> &String) -> HashMap<String, Vec<T>> {
@@ -245,8 +252,11 @@ pub async fn images(
     let mut query = QueryBuilder::new("SELECT event_id, version, state FROM events WHERE sport = ");
     query.push_bind(sport.as_str());
     filter.push(&mut query);
-    let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(&mut *transaction).await?;
+    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *transaction).await?;
     let mut images = Vec::with_capacity(rows.len());
+    if rows.is_empty() {
+        return Ok(images);
+    }
     for row in rows {
         images
             .push(head_image(&row.event_id, unsigned(row.version), &row.state).map_err(LoadError::Damaged)?);
@@ -255,17 +265,13 @@ pub async fn images(
         "SELECT event_id, CONCAT('market:', market_key) AS name, version, value FROM markets WHERE event_id IN (",
         "SELECT event_id, CONCAT('incident:', incident_id) AS name, version, value FROM incidents WHERE event_id IN (",
     ] {
-        if images.is_empty() {
-            break;
-        }
         let mut query = QueryBuilder::new(sql);
         let mut list = query.separated(", ");
-        for image in &images {
+        for image in padded(&images) {
             list.push_bind(image.event_id.clone());
         }
         query.push(")");
-        let entries: Vec<Entry> =
-            query.build_query_as().persistent(false).fetch_all(&mut *transaction).await?;
+        let entries: Vec<Entry> = query.build_query_as().fetch_all(&mut *transaction).await?;
         let mut entries = group(entries, |entry| &entry.event_id);
         for image in &mut images {
             let own = entries.remove(&image.event_id).unwrap_or_default();
@@ -300,7 +306,7 @@ impl ImageFilter<'_> {
             Self::Ids(ids) => {
                 query.push(" AND event_id IN (");
                 let mut list = query.separated(", ");
-                for id in ids {
+                for id in padded(ids) {
                     list.push_bind(id.as_str().to_owned());
                 }
                 query.push(")");
