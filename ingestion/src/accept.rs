@@ -1,0 +1,158 @@
+//! Decides whether a message is accepted, and writes what Kafka gets for it: canonical JSON with the time of
+//! receipt, under the event's key.
+
+use std::sync::Arc;
+
+use chassis::kafka::Producer;
+use chassis::problem::Problem;
+use domain::codec::json;
+use domain::{Content, FeedMessage, Name, Sport, Timestamp, topic};
+
+use crate::batch::Piece;
+use crate::outbox::Outbox;
+use crate::refusal::{self, Refusal};
+
+/// The feed topics' names, shared by all records.
+#[derive(Debug)]
+pub struct FeedTopics(Vec<(Sport, Arc<str>)>);
+
+impl FeedTopics {
+    /// Of every sport.
+    pub fn new() -> Self {
+        Self(Sport::ALL.into_iter().map(|sport| (sport, topic::feed(sport).into())).collect())
+    }
+
+    /// A sport's topic. Every sport has one.
+    fn of(&self, sport: Sport) -> &Arc<str> {
+        let found = self.0.iter().find(|(known, _)| *known == sport);
+        &found.expect("topics were made for Sport::ALL").1
+    }
+
+    /// Every topic with its number of partitions; none while Kafka has not told them.
+    pub fn partitions(&self, producer: &Producer) -> Option<Vec<(Arc<str>, i32)>> {
+        let count = |topic: &Arc<str>| Some((Arc::clone(topic), producer.known_partition_count(topic)?));
+        self.0.iter().map(|(_, topic)| count(topic)).collect()
+    }
+}
+
+/// What all messages of a request have in common.
+#[derive(Debug)]
+pub struct Receipt<'a> {
+    /// The provider in the request's path.
+    pub provider: &'a Name,
+    /// When the request's body was here.
+    pub received_at: Timestamp,
+    /// The largest message, in bytes.
+    pub max_message_bytes: usize,
+    /// Where messages go.
+    pub topics: &'a FeedTopics,
+    /// Where messages about a producer as a whole go: every partition of every sport, so that each can tell by
+    /// itself, at its own position, whether the producer is there. None while the partitions are not known.
+    pub partitions: Option<&'a [(Arc<str>, i32)]>,
+}
+
+/// Accepts a message into the outbox, or says why not.
+pub fn accept(piece: &Piece, receipt: &Receipt<'_>, outbox: &mut Outbox) -> Result<(), Box<Refusal>> {
+    if piece.bytes.len() > receipt.max_message_bytes {
+        crate::metrics::limited("message_bytes");
+        let problem = refusal::message_too_large(piece.bytes.len(), receipt.max_message_bytes);
+        return Err(Box::new(problem.into()));
+    }
+    let mut message = json::decode(&piece.bytes).map_err(|error| Box::new(refusal::decode(error).into()))?;
+    if message.source.provider != *receipt.provider {
+        let detail = format!("this is the feed of `{}`", receipt.provider);
+        return Err(about(&message, refusal::invalid("/provider", detail)));
+    }
+    message.received_at = Some(receipt.received_at);
+    match &message.content {
+        Content::Event(event) => {
+            let topic = receipt.topics.of(event.sport);
+            outbox.write(piece.index, topic, event.event_id.as_str(), |buffer| {
+                json::encode_into(&message, buffer);
+            });
+        }
+        Content::Producer(_) => {
+            let Some(partitions) = receipt.partitions else {
+                let detail = "kafka has not told its partitions yet";
+                return Err(about(&message, refusal::not_stored_because(detail)));
+            };
+            outbox.broadcast(piece.index, partitions, |buffer| json::encode_into(&message, buffer));
+        }
+    }
+    Ok(())
+}
+
+/// A refusal that names the message and its event.
+fn about(message: &FeedMessage, problem: Problem) -> Box<Refusal> {
+    let event_id = match &message.content {
+        Content::Event(event) => Some(event.event_id.clone()),
+        Content::Producer(_) => None,
+    };
+    Box::new(Refusal { problem, message_id: Some(message.message_id.clone()), event_id })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const STOP: &str = r#"{"schema":"1.0","message_id":"m1","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"received_at":6,"later":true,"body":{"groups":"all"}}"#;
+    const ALIVE: &str = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":5,"body":{"subscribed":true}}"#;
+
+    /// Accepts one message of the provider `md`, received at 1000, where every feed topic has 3 partitions.
+    fn accept_text(text: &str, know_partitions: bool) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
+        let topics = FeedTopics::new();
+        let partitions: Vec<_> = topics.0.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
+        let receipt = Receipt {
+            provider: &Name::new("md").unwrap(),
+            received_at: Timestamp(1000),
+            max_message_bytes: 400,
+            topics: &topics,
+            partitions: know_partitions.then_some(&partitions[..]),
+        };
+        let piece = Piece { index: 0, offset: 0, bytes: Bytes::from(text.to_owned()) };
+        let mut outbox = Outbox::default();
+        accept(&piece, &receipt, &mut outbox)?;
+        Ok(outbox.finish().0)
+    }
+
+    fn refused(text: &str) -> (u16, Option<String>, Option<String>) {
+        let refusal = accept_text(text, true).unwrap_err();
+        let problem = refusal.problem;
+        (problem.status.as_u16(), problem.pointer, refusal.event_id.map(|event| event.to_string()))
+    }
+
+    #[test]
+    fn an_accepted_message_is_canonical_and_stamped_with_our_clock() {
+        let records = accept_text(STOP, false).unwrap();
+        assert_eq!(records.len(), 1);
+        assert_eq!(&*records[0].topic, "sports-feed-hockey");
+        assert_eq!(records[0].key.as_deref(), Some(&b"md:match:1"[..]));
+        assert_eq!(records[0].partition, None);
+        let stored = json::decode(&records[0].payload).unwrap();
+        assert_eq!(stored.received_at, Some(Timestamp(1000)));
+        assert!(!String::from_utf8_lossy(&records[0].payload).contains("later"));
+    }
+
+    #[test]
+    fn a_sign_of_life_goes_to_every_partition_of_every_sport_without_a_key() {
+        let records = accept_text(ALIVE, true).unwrap();
+        assert_eq!(records.len(), 3 * Sport::ALL.len());
+        let partitions: Vec<_> = records.iter().take(3).map(|record| record.partition).collect();
+        assert_eq!(partitions, [Some(0), Some(1), Some(2)]);
+        assert!(records.iter().all(|record| record.key.is_none()));
+        let refusal = accept_text(ALIVE, false).unwrap_err();
+        assert_eq!(refusal.problem.status, 503);
+    }
+
+    #[test]
+    fn refusals_point_at_what_is_wrong() {
+        let event = Some("md:match:1".to_owned());
+        assert_eq!(refused(&STOP.replace(r#""md""#, r#""nhl""#)), (422, Some("/provider".to_owned()), event));
+        assert_eq!(refused(&STOP.replace("bet_stop", "bet_go")), (422, Some("/type".to_owned()), None));
+        assert_eq!(refused(&STOP.replace(r#""all""#, "7")), (422, Some("/body/groups".to_owned()), None));
+        assert_eq!(refused("{\"schema\":"), (400, None, None));
+        assert_eq!(refused(&" ".repeat(401)), (422, None, None));
+    }
+}

@@ -1,0 +1,38 @@
+//! What ingestion can be told on its command line or by its environment.
+
+use std::net::SocketAddr;
+
+use chassis::config::{KafkaArgs, ProcessArgs};
+use chassis::http;
+use clap::Parser;
+
+use crate::limit::Limits;
+
+/// Takes feed messages by HTTP and writes them to Kafka
+#[derive(Parser, Clone, Debug)]
+#[command(name = "ingestion", version)]
+pub struct Config {
+    /// Where to listen
+    #[arg(long, env = "MATCHDAY_LISTEN", default_value = "127.0.0.1:4000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// How long Kafka may take to acknowledge, in milliseconds, before the sender hears 503
+    #[arg(long, env = "MATCHDAY_DELIVERY_MS", default_value_t = 5_000, value_name = "MS")]
+    pub delivery_ms: u64,
+
+    /// Where Kafka is.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// What one request, and all of them together, may use.
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// What connections may use.
+    #[command(flatten)]
+    pub http: http::Limits,
+
+    /// What every process takes.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}

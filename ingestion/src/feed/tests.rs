@@ -1,0 +1,226 @@
+//! The endpoint against librdkafka's mock brokers: what senders hear and what lies in Kafka afterwards.
+
+use std::time::Duration;
+
+use axum::http::{Request, StatusCode};
+use chassis::kafka::{Batch, PartitionReader, ProducerSettings, ReadEvent, ReaderSettings, TopicOffset};
+use chassis::lifecycle::{Shutdown, Tasks};
+use domain::codec::json;
+use domain::{Content, Sport, topic};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use tower::ServiceExt;
+
+use super::*;
+
+const PARTITIONS: i32 = 3;
+const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
+
+struct Bench {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    router: Router,
+}
+
+impl Bench {
+    /// An endpoint with small limits, its topics, and partitions that are known already.
+    async fn new() -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        let feeds = Sport::ALL.map(topic::feed);
+        for feed in &feeds {
+            cluster.create_topic(feed, PARTITIONS, 1).unwrap();
+        }
+        cluster.create_topic(topic::DEAD_LETTERS, 1, 1).unwrap();
+        let mut settings = ProducerSettings::new(cluster.bootstrap_servers(), "test");
+        settings.delivery_timeout = Duration::from_secs(1);
+        let producer = Producer::new(settings).unwrap();
+        producer.partition_counts(feeds.to_vec()).await.unwrap();
+        let limits = Limits {
+            max_body_bytes: 4_000,
+            max_messages: 5,
+            max_message_bytes: 1_000,
+            max_requests_in_flight: 1,
+            max_bytes_in_flight: 8_000,
+            body_seconds: 1,
+        };
+        Self { cluster, router: routes(Arc::new(Feeds::new(producer, limits))) }
+    }
+
+    async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Told {
+        let request = Request::post(path).header("content-type", content_type).body(body.into()).unwrap();
+        self.call(request).await
+    }
+
+    async fn call(&self, request: Request<Body>) -> Told {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let has_retry_after = response.headers().contains_key(header::RETRY_AFTER);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        Told { status, has_retry_after, body: serde_json::from_slice(&body).unwrap() }
+    }
+
+    /// Everything that lies in a topic.
+    async fn read(&self, topic: &str) -> Vec<Batch> {
+        let settings = ReaderSettings::new(self.cluster.bootstrap_servers(), "test");
+        let reader = PartitionReader::open(settings, &[topic]).await.unwrap();
+        let from = reader.ends().iter().map(|end| TopicOffset { offset: 0, ..end.clone() }).collect();
+        let shutdown = Shutdown::default();
+        let mut events = reader.start(from, &Tasks::new(shutdown.clone()), shutdown).unwrap();
+        let mut batches = Vec::new();
+        while let Some(ReadEvent::Batch(batch)) = events.recv().await {
+            batches.push(batch);
+        }
+        batches
+    }
+}
+
+struct Told {
+    status: StatusCode,
+    has_retry_after: bool,
+    body: serde_json::Value,
+}
+
+fn stop(event: u32, sequence: u32) -> String {
+    format!(
+        r#"{{"schema":"1.0","message_id":"m{event}-{sequence}","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:{event}","epoch":1,"sequence":{sequence},"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn an_accepted_message_lies_in_kafka_before_the_answer() {
+    let bench = Bench::new().await;
+    let told = bench.post("/feeds/md", JSON, stop(1, 1)).await;
+    assert_eq!((told.status, told.body.to_string()), (StatusCode::ACCEPTED, r#"{"accepted":1}"#.to_owned()));
+    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let message = batches[0].get(0).unwrap();
+    assert_eq!(message.key(), Some(&b"md:match:1"[..]));
+    assert!(json::decode(message.payload()).unwrap().received_at.is_some());
+}
+
+#[tokio::test]
+async fn a_refused_message_is_answered_with_its_pointer_and_kept_as_it_came() {
+    let bench = Bench::new().await;
+    let bad = stop(1, 1).replace(r#""all""#, "7");
+    let told = bench.post("/feeds/md", JSON, bad.clone()).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(told.body["pointer"], "/body/groups");
+    let batches = bench.read(topic::DEAD_LETTERS).await;
+    let letter = batches[0].get(0).unwrap();
+    assert_eq!(letter.payload(), bad.as_bytes());
+    assert_eq!(letter.header("pointer"), Some(&b"/body/groups"[..]));
+    assert_eq!(letter.header("provider"), Some(&b"md"[..]));
+    assert!(letter.header("position").unwrap().ends_with(b" index=0 offset=0"));
+}
+
+#[tokio::test]
+async fn a_malformed_line_costs_its_neighbours_nothing_and_their_order_stays() {
+    let bench = Bench::new().await;
+    let body = format!("{}\nnonsense\n{}\n{}\n", stop(1, 1), stop(1, 2), stop(1, 3));
+    let told = bench.post("/feeds/md", LINES, body).await;
+    assert_eq!(told.status, StatusCode::MULTI_STATUS);
+    assert_eq!(told.body["accepted"], 3);
+    assert_eq!(told.body["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&told.body["problems"][0]["index"], &told.body["problems"][0]["status"]),
+        (&1.into(), &400.into())
+    );
+
+    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let sequences: Vec<u64> = batches
+        .iter()
+        .flat_map(Batch::iter)
+        .map(|message| match json::decode(message.payload()).unwrap().content {
+            Content::Event(event) => event.position.unwrap().sequence,
+            Content::Producer(_) => panic!("nobody sent one"),
+        })
+        .collect();
+    assert_eq!(sequences, [1, 2, 3]);
+    let letters = bench.read(topic::DEAD_LETTERS).await;
+    assert_eq!(letters[0].get(0).unwrap().payload(), b"nonsense");
+}
+
+#[tokio::test]
+async fn a_broken_array_is_one_dead_letter() {
+    let bench = Bench::new().await;
+    let body = format!("[{}, {}", stop(1, 1), stop(1, 2));
+    let told = bench.post("/feeds/md", JSON, body.clone()).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    let letters = bench.read(topic::DEAD_LETTERS).await;
+    assert_eq!(letters.iter().map(Batch::len).sum::<usize>(), 1);
+    assert_eq!(letters[0].get(0).unwrap().payload(), body.as_bytes());
+    assert!(bench.read(&topic::feed(Sport::Hockey)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_sign_of_life_reaches_every_partition() {
+    let bench = Bench::new().await;
+    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":5,"body":{"subscribed":true}}"#;
+    assert_eq!(bench.post("/feeds/md", JSON, alive).await.status, StatusCode::ACCEPTED);
+    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let mut partitions: Vec<i32> =
+        batches.iter().flat_map(Batch::iter).map(|message| message.partition()).collect();
+    partitions.sort_unstable();
+    assert_eq!(partitions, (0..PARTITIONS).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn while_kafka_is_away_the_answer_is_503_in_bounded_time_and_202_once_it_is_back() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.post("/feeds/md", JSON, stop(1, 1)).await.status, StatusCode::ACCEPTED);
+    bench.cluster.broker_down(1).unwrap();
+    for body in [stop(1, 2), "nonsense".to_owned()] {
+        let began = Instant::now();
+        let told = bench.post("/feeds/md", JSON, body).await;
+        assert_eq!((told.status, told.has_retry_after), (StatusCode::SERVICE_UNAVAILABLE, true));
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    }
+    bench.cluster.broker_up(1).unwrap();
+    let began = Instant::now();
+    while bench.post("/feeds/md", JSON, stop(1, 2)).await.status != StatusCode::ACCEPTED {
+        assert!(began.elapsed() < Duration::from_secs(10), "does not resume");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_feed_request_is_told_so() {
+    let bench = Bench::new().await;
+    let huge = "x".repeat(4_001);
+    let many = "1\n".repeat(6);
+    for (path, content_type, body, status) in [
+        ("/feeds/NHL", JSON, "{}", 404),
+        ("/feeds/md/more", JSON, "{}", 404),
+        ("/elsewhere", JSON, "{}", 404),
+        ("/feeds/md", "text/plain", "{}", 415),
+        ("/feeds/md", "", "{}", 415),
+        ("/feeds/md", JSON, "", 400),
+        ("/feeds/md", JSON, "[]", 400),
+        ("/feeds/md", JSON, &huge, 413),
+        ("/feeds/md", LINES, &many, 413),
+    ] {
+        let told = bench.post(path, content_type, body.to_owned()).await;
+        assert_eq!(told.status.as_u16(), status, "{path} {content_type} {}", told.body);
+        assert_eq!(told.body["status"], status, "not a problem document: {}", told.body);
+    }
+    let get = Request::get("/feeds/md").body(Body::empty()).unwrap();
+    assert_eq!(bench.call(get).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let encoded = Request::post("/feeds/md").header("content-type", JSON).header("content-encoding", "br");
+    assert_eq!(
+        bench.call(encoded.body(Body::empty()).unwrap()).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_turned_away_and_a_slow_body_is_cut() {
+    let bench = Bench::new().await;
+    let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let slow = bench.post("/feeds/md", JSON, never);
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        bench.post("/feeds/md", JSON, stop(1, 1)).await
+    };
+    let (slow, other) = tokio::join!(slow, other);
+    assert_eq!(slow.status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!((other.status, other.has_retry_after), (StatusCode::SERVICE_UNAVAILABLE, true));
+    assert_eq!(bench.post("/feeds/md", JSON, stop(1, 1)).await.status, StatusCode::ACCEPTED);
+}

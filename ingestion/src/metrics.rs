@@ -1,0 +1,106 @@
+//! The numbers that ingestion shows, each in one place.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use metrics::{counter, gauge, histogram};
+
+/// Providers that get a label of their own; whoever may post could invent names without end.
+const PROVIDERS_MAX: usize = 32;
+
+/// The label of all others.
+const OTHER_PROVIDER: &str = "other";
+
+/// How the messages of one request fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Acknowledged by Kafka.
+    pub accepted: u64,
+    /// Refused and kept as dead letters.
+    pub refused: u64,
+    /// Neither: the sender has to try again.
+    pub failed: u64,
+}
+
+/// Counts what became of one request's messages.
+pub fn messages(provider: &str, counts: Counts) {
+    let provider = bounded(provider);
+    for (outcome, count) in
+        [("accepted", counts.accepted), ("refused", counts.refused), ("failed", counts.failed)]
+    {
+        if count > 0 {
+            counter!("matchday_ingestion_messages_total", "outcome" => outcome, "provider" => provider.clone())
+                .increment(count);
+        }
+    }
+}
+
+/// Counts a request by its answer's status and notes how long it took.
+pub fn request(status: StatusCode, took: Duration) {
+    counter!("matchday_ingestion_requests_total", "status" => status.as_str().to_owned()).increment(1);
+    histogram!("matchday_ingestion_request_seconds").record(took);
+}
+
+/// Counts something that was turned away because of a limit.
+pub fn limited(limit: &'static str) {
+    counter!("matchday_ingestion_limited_total", "limit" => limit).increment(1);
+}
+
+/// An amount on a gauge, taken off again when dropped.
+#[derive(Debug)]
+pub struct Held {
+    name: &'static str,
+    amount: f64,
+}
+
+impl Held {
+    fn new(name: &'static str, amount: f64) -> Self {
+        gauge!(name).increment(amount);
+        Self { name, amount }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        gauge!(self.name).decrement(self.amount);
+    }
+}
+
+/// Requests that are being worked on.
+pub fn requests_in_flight(count: usize) -> Held {
+    Held::new("matchday_ingestion_requests_in_flight", count as f64)
+}
+
+/// Bytes set aside for bodies that are being worked on.
+pub fn bytes_in_flight(bytes: usize) -> Held {
+    Held::new("matchday_ingestion_bytes_in_flight", bytes as f64)
+}
+
+/// The provider's name while there are few of them.
+fn bounded(provider: &str) -> String {
+    static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !seen.contains(provider) {
+        if seen.len() >= PROVIDERS_MAX {
+            return OTHER_PROVIDER.to_owned();
+        }
+        seen.insert(provider.to_owned());
+    }
+    provider.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invented_providers_share_a_label() {
+        for number in 0..PROVIDERS_MAX {
+            bounded(&format!("p{number}"));
+        }
+        assert_eq!(bounded("p0"), "p0");
+        assert_eq!(bounded("one-too-many"), OTHER_PROVIDER);
+    }
+}
