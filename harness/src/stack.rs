@@ -18,6 +18,7 @@ mod program;
 mod project;
 mod redis;
 mod service;
+mod trust;
 
 pub use self::database::DATABASE;
 pub use self::end::{Ended, down};

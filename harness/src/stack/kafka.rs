@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use super::process::Program;
 use super::program;
+use super::trust;
 use super::{Project, Say};
 use anyhow::{Context, Result};
 use std::env;
@@ -23,7 +24,8 @@ pub(super) async fn prepare(
     controller_port: u16,
     say: Say,
 ) -> Result<Program> {
-    let jars = jars(project, say).await?;
+    let java = java()?;
+    let jars = jars(project, &java, say).await?;
     let home = folder.data(KAFKA)?;
     let properties = home.join("server.properties");
     let log4j = home.join("log4j2.properties");
@@ -37,7 +39,6 @@ pub(super) async fn prepare(
     fs::write(&properties, text).with_context(|| format!("writing {}", properties.display()))?;
     fs::write(&log4j, LOG4J).with_context(|| format!("writing {}", log4j.display()))?;
 
-    let java = java()?;
     let options = |heap: &str| {
         vec![
             format!("-Xmx{heap}"),
@@ -78,7 +79,7 @@ fn new_cluster_id() -> String {
 }
 
 /// The folder with Kafka's jars, fetched when they are missing or were fetched for another pom.
-async fn jars(project: &Project, say: Say) -> Result<PathBuf> {
+async fn jars(project: &Project, java: &Path, say: Say) -> Result<PathBuf> {
     let home = project.services().join("kafka");
     let target = home.join("target");
     let jars = target.join("libs");
@@ -89,7 +90,6 @@ async fn jars(project: &Project, say: Say) -> Result<PathBuf> {
     if is_fetched() {
         return Ok(jars);
     }
-    let maven = program::required(&["mvn"])?;
     say("  kafka              fetching Apache Kafka from Maven Central, this once (54 MB)");
     fs::create_dir_all(&target).with_context(|| format!("making {}", target.display()))?;
     let lock = lock(&target).await?;
@@ -98,15 +98,28 @@ async fn jars(project: &Project, say: Say) -> Result<PathBuf> {
         if jars.exists() {
             fs::remove_dir_all(&jars).with_context(|| format!("removing {}", jars.display()))?;
         }
-        let args = ["--batch-mode", "--no-transfer-progress", "--quiet", "package"].map(Into::into).to_vec();
-        let fetch = Program { path: maven, args, env: Vec::new() };
-        program::run(fetch, &target.join("maven.log"), &home)
-            .await
-            .context("Apache Kafka could not be fetched from Maven Central")?;
+        fetch(java, &home, &target).await.context("Apache Kafka could not be fetched from Maven Central")?;
         fs::write(&fetched_for, &wanted).with_context(|| format!("writing {}", fetched_for.display()))?;
     }
     drop(lock);
     Ok(jars)
+}
+
+async fn fetch(java: &Path, home: &Path, target: &Path) -> Result<()> {
+    let path = program::required(&["mvn"])?;
+    let mut options = env::var("MAVEN_OPTS").unwrap_or_default();
+    if !options.contains("javax.net.ssl.trustStore")
+        && let Some(store) = trust::store(java, target).await?
+    {
+        options.push_str(&format!(" -Djavax.net.ssl.trustStore={}", store.display()));
+    }
+    let args = ["--batch-mode", "--no-transfer-progress", "--quiet", "-Dstyle.color=never", "package"];
+    let args = args.map(Into::into).to_vec();
+    let env = vec![("MAVEN_OPTS".to_owned(), options)];
+    let log = target.join("maven.log");
+    // What an earlier try said would only confuse.
+    fs::write(&log, "").with_context(|| format!("writing {}", log.display()))?;
+    program::run(Program { path, args, env }, &log, home).await
 }
 
 /// Waits for a lock without holding a thread of the runtime.

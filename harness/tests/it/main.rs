@@ -2,6 +2,7 @@
 
 // In a module for tests helpers may unwrap as tests do.
 #[cfg(test)]
+mod architecture;
 mod stack;
 #[cfg(test)]
 mod support;
