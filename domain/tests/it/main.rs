@@ -1,0 +1,11 @@
+//! What the whole of `domain` promises: its bytes, its order, its inverses.
+//!
+//! A property test that fails prints the smallest feed it found and writes its seed to `proptest-regressions/`, which
+//! is read first on the next run. To try more feeds: `PROPTEST_CASES=10000 cargo test --release -p domain`; to try
+//! the same ones again: `PROPTEST_RNG_SEED=<number>` beside it.
+
+mod any;
+mod build;
+mod codec_properties;
+mod golden;
+mod golden_updates;
