@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up down test lint
+.PHONY: help setup build demo up down test lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,3 +35,6 @@ lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
+
+doc: setup ## the documentation of all crates; warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps

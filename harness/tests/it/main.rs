@@ -3,6 +3,7 @@
 // In a module for tests helpers may unwrap as tests do.
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod support;
