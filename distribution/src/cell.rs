@@ -1,0 +1,347 @@
+//! One event in memory: its image, who follows it, and the urgent updates not yet sent to all of them.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use domain::{EventId, Sport};
+use tokio::time::Instant;
+
+use crate::frame::Frame;
+use crate::image::{Image, RawUpdate, Step};
+use crate::lock::lock;
+use crate::outbox::{Follower, News, Subscriber};
+
+/// Updates kept while an image is loaded; if more come, the image is loaded once more.
+const WAITING_MAX: usize = 1_000;
+/// Encoded frames kept for sessions that are in step.
+const ENCODED_MAX: usize = 4;
+
+/// One event, shared by the reader of updates and all sessions.
+#[derive(Debug)]
+pub struct Cell {
+    event_id: EventId,
+    sport: Sport,
+    /// Urgent updates a follower may be behind by.
+    urgent_max: usize,
+    /// Whether subscriptions to its whole sport follow it.
+    listed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    image: Image,
+    /// Updates that came while the image is being loaded; `None` while it is whole.
+    waiting: Option<Vec<RawUpdate>>,
+    followers: Vec<Arc<Follower>>,
+    /// Oldest first; those that every follower has been sent are forgotten.
+    urgent: VecDeque<Arc<RawUpdate>>,
+    /// The version of the last urgent update forgotten before every follower had been sent it.
+    urgent_lost: u64,
+    /// The frames encoded last.
+    encoded: VecDeque<Frame>,
+    touched_at: Instant,
+    /// Whether the event has left the hub: nobody would tell it of updates.
+    evicted: bool,
+}
+
+/// What an update led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The event has a new version.
+    Applied,
+    /// It came before.
+    Duplicate,
+    /// It waits for the image that is being loaded.
+    Waiting,
+    /// It waits; the caller must load an image of this version at least and hand it to [`Cell::load`].
+    Reload {
+        /// The version the image must have.
+        at_least: u64,
+    },
+}
+
+impl Taken {
+    /// Its name as a label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Waiting => "waiting",
+            Self::Reload { .. } => "hole",
+        }
+    }
+}
+
+/// How much of an event is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Up to the last urgent update.
+    Urgent,
+    /// Everything.
+    All,
+}
+
+/// A follower is behind by more urgent updates than are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflow;
+
+/// The subscription came too late: the event has left the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evicted;
+
+impl Cell {
+    /// An event with what is known of it.
+    #[must_use]
+    pub fn new(image: Image, urgent_max: usize, now: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            event_id: image.event_id().clone(),
+            sport: image.sport(),
+            urgent_max,
+            listed: AtomicBool::new(false),
+            state: Mutex::new(State {
+                image,
+                waiting: None,
+                followers: Vec::new(),
+                urgent: VecDeque::new(),
+                urgent_lost: 0,
+                encoded: VecDeque::with_capacity(ENCODED_MAX),
+                touched_at: now,
+                evicted: false,
+            }),
+        })
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+
+    /// Its sport.
+    #[must_use]
+    pub fn sport(&self) -> Sport {
+        self.sport
+    }
+
+    /// Looks at the image; nothing else happens to the event meanwhile.
+    pub fn with_image<T>(&self, look: impl FnOnce(&Image) -> T) -> T {
+        look(&lock(&self.state).image)
+    }
+
+    /// Takes an update from the topic; gives it back where the event has left the hub.
+    pub fn take(&self, update: RawUpdate, now: Instant) -> Result<Taken, RawUpdate> {
+        let mut state = lock(&self.state);
+        if state.evicted {
+            return Err(update);
+        }
+        state.touched_at = now;
+        if let Some(waiting) = &mut state.waiting {
+            if waiting.len() < WAITING_MAX {
+                waiting.push(update);
+            }
+            return Ok(Taken::Waiting);
+        }
+        Ok(state.apply(update, self.urgent_max))
+    }
+
+    /// Takes the image that was asked for, then the updates that waited for it. Says whether another is needed.
+    pub fn load(&self, image: Image) -> Taken {
+        let mut state = lock(&self.state);
+        if image.version() > state.image.version() {
+            state.image = image;
+            state.encoded.clear();
+        }
+        let mut taken = Taken::Applied;
+        for update in state.waiting.take().unwrap_or_default() {
+            match &mut state.waiting {
+                Some(waiting) => waiting.push(update),
+                None => {
+                    if let reload @ Taken::Reload { .. } = state.apply(update, self.urgent_max) {
+                        taken = reload;
+                    }
+                }
+            }
+        }
+        state.tell(News::Dirty);
+        taken
+    }
+
+    /// Lets a subscription follow the event, from nothing or from the version it resumes at.
+    pub fn follow(self: &Arc<Self>, subscriber: &Arc<Subscriber>) -> Result<(), Evicted> {
+        let mut state = lock(&self.state);
+        if state.evicted {
+            return Err(Evicted);
+        }
+        state.add(Follower::new(Arc::clone(subscriber), Arc::clone(self)));
+        Ok(())
+    }
+
+    /// Whether subscriptions to its whole sport follow it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Acquire)
+    }
+
+    /// Puts the event among its sport's: the sport's `subscribers` follow it, those that had named it once only.
+    pub fn list(self: &Arc<Self>, subscribers: &[Arc<Subscriber>]) {
+        let mut state = lock(&self.state);
+        self.listed.store(true, Ordering::Release);
+        let known: HashSet<_> =
+            state.followers.iter().map(|follower| Arc::as_ptr(follower.subscriber())).collect();
+        for subscriber in subscribers.iter().filter(|subscriber| !known.contains(&Arc::as_ptr(subscriber))) {
+            state.add(Follower::new(Arc::clone(subscriber), Arc::clone(self)));
+        }
+    }
+
+    /// Appends the frames that bring a follower up to date within `scope`, each going on from the one before:
+    /// one for every urgent update, one for the rest.
+    pub fn write_frames(
+        &self,
+        follower: &Follower,
+        scope: Scope,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), Overflow> {
+        let mut state = lock(&self.state);
+        let version = state.image.version();
+        let mut sent = follower.sent();
+        if version == 0 {
+            return Ok(()); // The image is still being loaded; when it is there, that is news.
+        }
+        if !follower.is_started() {
+            if scope == Scope::All {
+                // A client that has versions of which nothing is known here has them from elsewhere.
+                let from = if sent > version { 0 } else { sent };
+                if from != version {
+                    out.push(state.frame(from, version, |image| {
+                        if from == 0 { Frame::image(image) } else { Frame::delta(image, from) }
+                    }));
+                }
+                follower.advance(version);
+            }
+            return Ok(());
+        }
+        if sent < state.urgent_lost {
+            return Err(Overflow);
+        }
+        let first = state.urgent.partition_point(|update| update.version <= sent);
+        for index in first..state.urgent.len() {
+            let update = Arc::clone(&state.urgent[index]);
+            out.push(state.frame(sent, update.version, |image| Frame::urgent(image, sent, &update)));
+            sent = update.version;
+        }
+        if scope == Scope::All && sent < version {
+            out.push(state.frame(sent, version, |image| Frame::delta(image, sent)));
+            sent = version;
+        }
+        follower.advance(sent);
+        Ok(())
+    }
+
+    /// Forgets followers whose subscription has ended.
+    pub fn forget_closed(&self) {
+        lock(&self.state).followers.retain(|follower| !follower.subscriber().is_closed());
+    }
+
+    /// When the event was last heard of, and whether it is over; `None` while it must stay in memory, because a
+    /// client asked for it by name or an image is being loaded.
+    #[must_use]
+    pub fn idle(&self) -> Option<(Instant, bool)> {
+        let state = lock(&self.state);
+        let over = state.image.status().is_some_and(domain::EventStatus::is_final);
+        (!state.is_kept()).then_some((state.touched_at, over))
+    }
+
+    /// Marks the event as gone from the hub, unless it must stay; says whether it is gone.
+    #[must_use]
+    pub fn evict(&self) -> bool {
+        let mut state = lock(&self.state);
+        if !state.is_kept() {
+            state.evicted = true;
+            state.followers.clear();
+        }
+        state.evicted
+    }
+}
+
+impl State {
+    fn is_kept(&self) -> bool {
+        let mut subscribers = self.followers.iter().map(|follower| follower.subscriber());
+        self.waiting.is_some() || subscribers.any(|subscriber| subscriber.pins() && !subscriber.is_closed())
+    }
+
+    fn apply(&mut self, update: RawUpdate, urgent_max: usize) -> Taken {
+        match self.image.apply(&update) {
+            Step::Duplicate => Taken::Duplicate,
+            Step::Hole => {
+                let at_least = update.previous_version;
+                self.waiting = Some(vec![update]);
+                Taken::Reload { at_least }
+            }
+            Step::Applied => {
+                self.encoded.clear();
+                if update.origin.cause.is_urgent() {
+                    self.keep_urgent(update, urgent_max);
+                    self.tell(News::Urgent);
+                } else {
+                    self.tell(News::Dirty);
+                }
+                Taken::Applied
+            }
+        }
+    }
+
+    /// Keeps an urgent update as long as a follower has not been sent it.
+    fn keep_urgent(&mut self, update: RawUpdate, urgent_max: usize) {
+        let sent_to_all = self
+            .followers
+            .iter()
+            .filter(|follower| follower.is_started() && !follower.subscriber().is_closed())
+            .map(|follower| follower.sent())
+            .min();
+        let Some(sent_to_all) = sent_to_all else {
+            self.urgent.clear();
+            return;
+        };
+        while self.urgent.front().is_some_and(|kept| kept.version <= sent_to_all) {
+            self.urgent.pop_front();
+        }
+        self.urgent.push_back(Arc::new(update));
+        if self.urgent.len() > urgent_max
+            && let Some(lost) = self.urgent.pop_front()
+        {
+            self.urgent_lost = lost.version;
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        self.followers.retain(|follower| {
+            let open = !follower.subscriber().is_closed();
+            if open {
+                // Before its first frame everything is one piece of news, which waits in the outbox already.
+                follower.announce(if follower.is_started() { news } else { News::Dirty });
+            }
+            open
+        });
+    }
+
+    fn add(&mut self, follower: Arc<Follower>) {
+        follower.announce(News::Dirty);
+        self.followers.push(follower);
+    }
+
+    /// A frame that was encoded for another session, or a new one.
+    fn frame(&mut self, from: u64, to: u64, encode: impl FnOnce(&Image) -> Frame) -> Frame {
+        if let Some(frame) = self.encoded.iter().find(|frame| frame.from == from && frame.to == to) {
+            return frame.clone();
+        }
+        let frame = encode(&self.image);
+        if self.encoded.len() >= ENCODED_MAX {
+            self.encoded.pop_front();
+        }
+        self.encoded.push_back(frame.clone());
+        frame
+    }
+}

@@ -1,0 +1,75 @@
+//! What distribution is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
+use clap::Parser;
+
+use crate::hub::HubLimits;
+use crate::socket::SocketLimits;
+
+/// Serves events by REST and WebSocket.
+#[derive(Parser, Debug)]
+#[command(name = "distribution", version)]
+pub struct Config {
+    /// Where REST and `/livez`, `/readyz`, `/health`, `/metrics` answer
+    #[arg(long, env = "MATCHDAY_REST_LISTEN", default_value = "127.0.0.1:4002")]
+    pub rest_listen: SocketAddr,
+
+    /// Where WebSocket clients connect
+    #[arg(long, env = "MATCHDAY_SOCKET_LISTEN", default_value = "127.0.0.1:4003")]
+    pub socket_listen: SocketAddr,
+
+    /// Where updates are read.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// Where images are loaded when Redis does not have them.
+    #[command(flatten)]
+    pub mysql: MysqlArgs,
+
+    /// Connections to MySQL at most
+    #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 16)]
+    pub mysql_connections: u32,
+
+    /// Where images are looked up first.
+    #[command(flatten)]
+    pub redis: RedisArgs,
+
+    /// Events in memory; beyond that the longest untouched make room
+    #[arg(long, env = "MATCHDAY_EVENTS_MAX", default_value_t = 20_000)]
+    pub events_max: usize,
+
+    /// Seconds for which an event that is over stays in memory after its last update
+    #[arg(long, env = "MATCHDAY_KEEP_FINAL_SECONDS", default_value_t = 600)]
+    pub keep_final_seconds: u64,
+
+    /// Bet stops, settlements and the like of one event that a client may be behind by
+    #[arg(long, env = "MATCHDAY_URGENT_MAX", default_value_t = 256)]
+    pub urgent_max: usize,
+
+    /// What clients of the socket are granted.
+    #[command(flatten)]
+    pub socket: SocketLimits,
+
+    /// What HTTP clients are granted, on each port.
+    #[command(flatten)]
+    pub http: chassis::http::Limits,
+
+    /// Log and grace time.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+impl Config {
+    /// How much the hub keeps.
+    #[must_use]
+    pub fn hub_limits(&self) -> HubLimits {
+        HubLimits {
+            events_max: self.events_max,
+            keep_final: Duration::from_secs(self.keep_final_seconds),
+            urgent_max: self.urgent_max,
+        }
+    }
+}

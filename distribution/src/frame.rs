@@ -1,0 +1,194 @@
+//! Event frames: what a subscription is told of an event, from one version to a later one.
+//!
+//! Everything but the subscription's id is the same for all clients, so it is encoded once per step of an event and
+//! shared; a session puts its own opening in front.
+
+use bytes::Bytes;
+use domain::{Key, Timestamp};
+
+use crate::image::{Image, Origin, RawJson, RawUpdate, write_json};
+
+/// The kind of an event frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// The whole event; whatever the client knew of it is replaced.
+    Image,
+    /// What changed since the last frame.
+    Delta,
+}
+
+impl FrameKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// One frame, but for its opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Image or delta.
+    pub kind: FrameKind,
+    /// The version it goes on from; 0 of an image.
+    pub from: u64,
+    /// The version it reaches.
+    pub to: u64,
+    /// When the provider made the message that led to `to`, where that is known.
+    pub generated_at: Option<Timestamp>,
+    /// JSON from the event id on, the closing brace included.
+    pub body: Bytes,
+}
+
+/// `{"type":…,"id":…,` of both kinds of frame: what differs between subscriptions.
+#[derive(Debug, Clone)]
+pub struct Openings {
+    image: Vec<u8>,
+    delta: Vec<u8>,
+}
+
+impl Openings {
+    /// The openings of the frames of a subscription.
+    #[must_use]
+    pub fn new(subscription_id: &str) -> Self {
+        let opening = |kind: FrameKind| {
+            let mut out = format!("{{\"type\":\"{}\",\"id\":", kind.as_str()).into_bytes();
+            write_json(&mut out, &subscription_id);
+            out.push(b',');
+            out
+        };
+        Self { image: opening(FrameKind::Image), delta: opening(FrameKind::Delta) }
+    }
+
+    /// The opening that goes before a body of this kind.
+    #[must_use]
+    pub fn of(&self, kind: FrameKind) -> &[u8] {
+        match kind {
+            FrameKind::Image => &self.image,
+            FrameKind::Delta => &self.delta,
+        }
+    }
+}
+
+impl Frame {
+    /// The whole event as it is now, tombstones left out.
+    #[must_use]
+    pub fn image(image: &Image) -> Self {
+        let present = image.entries().filter(|(_, entry)| entry.value.is_some());
+        let changes = present.map(|(key, entry)| (key, &entry.value));
+        Self::encode(FrameKind::Image, image, (0, image.version()), image.origin(), changes)
+    }
+
+    /// Everything that changed after version `from`.
+    #[must_use]
+    pub fn delta(image: &Image, from: u64) -> Self {
+        let to = image.version();
+        Self::encode(FrameKind::Delta, image, (from, to), image.origin(), image.changed(from, to))
+    }
+
+    /// Everything that changed after version `from` up to an update that must be seen by itself. A key that has
+    /// changed again since comes with a later frame, but what the update itself said is all there.
+    #[must_use]
+    pub fn urgent(image: &Image, from: u64, update: &RawUpdate) -> Self {
+        let superseded = update.changes.iter().filter(|(key, _)| image.version_of(key) > update.version);
+        let changes = image.changed(from, update.version).chain(superseded.map(|(key, value)| (key, value)));
+        Self::encode(FrameKind::Delta, image, (from, update.version), Some(update.origin), changes)
+    }
+
+    fn encode<'a>(
+        kind: FrameKind,
+        image: &Image,
+        (from, to): (u64, u64),
+        origin: Option<Origin>,
+        changes: impl Iterator<Item = (&'a Key, &'a RawJson)>,
+    ) -> Self {
+        let mut body = b"\"event_id\":".to_vec();
+        write_json(&mut body, image.event_id());
+        body.extend_from_slice(b",\"sport\":");
+        write_json(&mut body, &image.sport());
+        body.extend_from_slice(format!(",\"from\":{from},\"to\":{to}").as_bytes());
+        if let Some(origin) = origin {
+            body.extend_from_slice(b",\"cause\":");
+            write_json(&mut body, &origin.cause);
+            if let Some(generated_at) = origin.generated_at {
+                body.extend_from_slice(format!(",\"generated_at\":{}", generated_at.0).as_bytes());
+            }
+            body.extend_from_slice(format!(",\"applied_at\":{}", origin.applied_at.0).as_bytes());
+        }
+        body.extend_from_slice(b",\"changes\":[");
+        for (index, (key, value)) in changes.enumerate() {
+            body.extend_from_slice(if index > 0 { b",{\"key\":" } else { b"{\"key\":" });
+            write_json(&mut body, key);
+            body.extend_from_slice(b",\"value\":");
+            body.extend_from_slice(value.as_deref().unwrap_or("null").as_bytes());
+            body.push(b'}');
+        }
+        body.extend_from_slice(b"]}");
+        Self {
+            kind,
+            from,
+            to,
+            generated_at: origin.and_then(|origin| origin.generated_at),
+            body: body.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Sport;
+    use domain::update::CauseKind;
+
+    use super::*;
+
+    fn update(version: u64, key: &str, value: Option<&str>) -> RawUpdate {
+        RawUpdate {
+            event_id: "md:match:1".parse().expect("a URN"),
+            sport: Sport::Hockey,
+            version,
+            previous_version: version - 1,
+            origin: Origin { cause: CauseKind::Gap, generated_at: None, applied_at: Timestamp(7) },
+            changes: vec![(key.parse().expect("a key"), value.map(Into::into))],
+        }
+    }
+
+    fn text(frame: &Frame) -> String {
+        let mut text = Openings::new("a\"b").of(frame.kind).to_vec();
+        text.extend_from_slice(&frame.body);
+        String::from_utf8(text).expect("text")
+    }
+
+    #[test]
+    fn frames_read_as_documented() {
+        let mut image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
+        image.apply(&update(1, "status", Some(r#"{"status":"live"}"#)));
+        image.apply(&update(2, "incident:9", None));
+        assert_eq!(
+            text(&Frame::image(&image)),
+            r#"{"type":"image","id":"a\"b","event_id":"md:match:1","sport":"hockey","from":0,"to":2,"cause":"gap","applied_at":7,"changes":[{"key":"status","value":{"status":"live"}}]}"#
+        );
+        assert_eq!(
+            text(&Frame::delta(&image, 1)),
+            r#"{"type":"delta","id":"a\"b","event_id":"md:match:1","sport":"hockey","from":1,"to":2,"cause":"gap","applied_at":7,"changes":[{"key":"incident:9","value":null}]}"#
+        );
+    }
+
+    #[test]
+    fn an_urgent_frame_says_what_its_update_said_even_where_that_is_history() {
+        let mut image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
+        let stop = update(2, "market:406", Some("\"suspended\""));
+        for update in
+            [update(1, "status", Some("1")), stop.clone(), update(3, "market:406", Some("\"active\""))]
+        {
+            image.apply(&update);
+        }
+        let frame = Frame::urgent(&image, 0, &stop);
+        assert_eq!((frame.from, frame.to), (0, 2));
+        let body = String::from_utf8(frame.body.to_vec()).expect("text");
+        assert!(
+            body.ends_with(r#"[{"key":"status","value":1},{"key":"market:406","value":"suspended"}]}"#),
+            "{body}"
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! All events in memory, and which subscriptions follow a whole sport.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use domain::{EventId, Sport};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::Instant;
+
+use crate::cell::{Cell, Taken};
+use crate::image::{Image, RawUpdate};
+use crate::lock::lock;
+use crate::metrics;
+use crate::outbox::Subscriber;
+use crate::store::{Store, Unavailable};
+
+/// Images loaded at once when the hub is filled.
+const LOADS_MAX: usize = 16;
+/// Between attempts to load an image that is needed.
+const RETRY_PAUSE: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_secs(5);
+
+/// How much the hub keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct HubLimits {
+    /// Events in memory; beyond that the longest untouched that nobody asked for by name make room.
+    pub events_max: usize,
+    /// How long an event that is over stays in memory after its last update.
+    pub keep_final: Duration,
+    /// Urgent updates of one event that a client may be behind by.
+    pub urgent_max: usize,
+}
+
+/// The events, kept up to date by the reader of the updates topics and followed by sessions.
+pub struct Hub {
+    store: Store,
+    limits: HubLimits,
+    cells: RwLock<HashMap<EventId, Arc<Cell>>>,
+    /// Subscriptions to all events of a sport. Locked before `cells`, so that a subscription and a new event
+    /// cannot miss one another.
+    sports: Mutex<HashMap<Sport, Vec<Arc<Subscriber>>>>,
+}
+
+/// Why a subscription cannot follow an event.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FollowError {
+    /// The event is not stored anywhere, or is of another sport.
+    #[error("nothing is known of this event")]
+    Unknown,
+    /// It cannot be loaded at the moment.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Hub {
+    /// A hub without events.
+    #[must_use]
+    pub fn new(store: Store, limits: HubLimits) -> Arc<Self> {
+        Arc::new(Self { store, limits, cells: RwLock::default(), sports: Mutex::default() })
+    }
+
+    /// Where its images come from.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// An event, where it is in memory.
+    #[must_use]
+    pub fn get(&self, event_id: &EventId) -> Option<Arc<Cell>> {
+        self.read().get(event_id).cloned()
+    }
+
+    /// Every event in memory, in no order.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Arc<Cell>> {
+        self.read().values().cloned().collect()
+    }
+
+    /// Takes one record of an updates topic.
+    pub fn apply(self: &Arc<Self>, payload: &[u8]) {
+        let mut update = match RawUpdate::parse(payload) {
+            Ok(update) => update,
+            Err(error) => {
+                // The event's next update finds a hole where this one was, and its image is loaded again.
+                metrics::updates("unreadable");
+                tracing::error!(%error, "an update cannot be read");
+                return;
+            }
+        };
+        loop {
+            let cell = self.listed(&update.event_id, update.sport);
+            match cell.take(update, Instant::now()) {
+                Ok(taken) => {
+                    metrics::updates(taken.name());
+                    return self.reload_after(&cell, taken);
+                }
+                // It left the hub between the two steps; the next round brings it back.
+                Err(returned) => update = returned,
+            }
+        }
+    }
+
+    /// Loads every event that is not over, and every event in memory anew.
+    pub async fn fill(self: &Arc<Self>) -> Result<usize, Unavailable> {
+        self.store.id().await?;
+        let mut ids = self.store.open_events().await?;
+        ids.extend(self.read().keys().cloned());
+        ids.sort_unstable();
+        ids.dedup();
+        let loads = stream::iter(ids).map(async |id| self.store.load(&id).await);
+        let mut images = std::pin::pin!(loads.buffer_unordered(LOADS_MAX));
+        let mut filled = 0;
+        while let Some(image) = images.try_next().await? {
+            let Some(image) = image else { continue };
+            let cell = self.listed(image.event_id(), image.sport());
+            let taken = cell.load(Arc::unwrap_or_clone(image));
+            self.reload_after(&cell, taken);
+            filled += 1;
+        }
+        Ok(filled)
+    }
+
+    /// Lets a subscription follow every event of a sport, those to come included. Returns the events that it wants
+    /// to resume and that are not in memory.
+    pub fn follow_sport(&self, subscriber: &Arc<Subscriber>, sport: Sport) -> Vec<EventId> {
+        let mut sports = lock(&self.sports);
+        sports.entry(sport).or_default().push(Arc::clone(subscriber));
+        let cells: Vec<_> =
+            self.read().values().filter(|cell| cell.sport() == sport && cell.is_listed()).cloned().collect();
+        drop(sports);
+        for cell in cells {
+            // One that leaves at this moment comes back with its next update, and finds the subscription then.
+            let _ = cell.follow(subscriber);
+        }
+        subscriber.not_resumed()
+    }
+
+    /// Lets a subscription follow one event, where that is in memory.
+    pub fn follow(&self, subscriber: &Arc<Subscriber>, event_id: &EventId) -> bool {
+        self.get(event_id).is_some_and(|cell| cell.follow(subscriber).is_ok())
+    }
+
+    /// Lets a subscription follow one event of `sport`, or of any, that must perhaps be loaded first.
+    pub async fn load_and_follow(
+        self: &Arc<Self>,
+        subscriber: &Arc<Subscriber>,
+        event_id: &EventId,
+        sport: Option<Sport>,
+    ) -> Result<(), FollowError> {
+        loop {
+            let cell = match self.get(event_id) {
+                Some(cell) => cell,
+                None => {
+                    let image = self.store.load(event_id).await?.ok_or(FollowError::Unknown)?;
+                    self.hold(Arc::unwrap_or_clone(image))
+                }
+            };
+            if sport.is_some_and(|sport| sport != cell.sport()) {
+                return Err(FollowError::Unknown);
+            }
+            if cell.follow(subscriber).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Forgets ended subscriptions and events that need not be in memory. To be called now and then.
+    pub fn sweep(&self, now: Instant) {
+        for subscribers in lock(&self.sports).values_mut() {
+            subscribers.retain(|subscriber| !subscriber.is_closed());
+        }
+        let mut idle = Vec::new();
+        for cell in self.cells() {
+            cell.forget_closed();
+            idle.extend(cell.idle().map(|(since, over)| (since, over, cell)));
+        }
+        idle.sort_unstable_by_key(|(since, ..)| *since);
+        let mut cells = self.write();
+        let surplus = cells.len().saturating_sub(self.limits.events_max);
+        for (index, (since, over, cell)) in idle.into_iter().enumerate() {
+            let expired = over && now.duration_since(since) >= self.limits.keep_final;
+            if (expired || index < surplus) && cell.evict() {
+                cells.remove(cell.event_id());
+            }
+        }
+        metrics::events(cells.len());
+    }
+
+    /// The event, in memory and among its sport's, so that those who follow the sport follow it.
+    fn listed(&self, event_id: &EventId, sport: Sport) -> Arc<Cell> {
+        if let Some(cell) = self.get(event_id)
+            && cell.is_listed()
+        {
+            return cell;
+        }
+        let mut sports = lock(&self.sports);
+        let cell = self.hold(Image::empty(event_id.clone(), sport));
+        let subscribers = sports.entry(sport).or_default();
+        subscribers.retain(|subscriber| !subscriber.is_closed());
+        cell.list(subscribers);
+        cell
+    }
+
+    /// The event in memory: as it is there, or from this image.
+    fn hold(&self, image: Image) -> Arc<Cell> {
+        match self.write().entry(image.event_id().clone()) {
+            Entry::Occupied(entry) => Arc::clone(entry.get()),
+            Entry::Vacant(entry) => {
+                Arc::clone(entry.insert(Cell::new(image, self.limits.urgent_max, Instant::now())))
+            }
+        }
+    }
+
+    /// Loads an image in the background where an update found a hole before it.
+    fn reload_after(self: &Arc<Self>, cell: &Arc<Cell>, taken: Taken) {
+        if let Taken::Reload { at_least } = taken {
+            let (hub, cell) = (Arc::clone(self), Arc::clone(cell));
+            tokio::spawn(async move { hub.reload(&cell, at_least).await });
+        }
+    }
+
+    /// Loads an image until it is new enough for the updates that wait.
+    async fn reload(&self, cell: &Cell, mut at_least: u64) {
+        let mut pause = RETRY_PAUSE.start;
+        loop {
+            match self.store.load_at_least(cell.event_id(), at_least).await {
+                Ok(Some(image)) => match cell.load(Arc::unwrap_or_clone(image)) {
+                    Taken::Reload { at_least: more } => at_least = more,
+                    Taken::Applied | Taken::Duplicate | Taken::Waiting => return,
+                },
+                Ok(None) => {
+                    tracing::warn!(event_id = %cell.event_id(), at_least, "an update is ahead of the store")
+                }
+                Err(error) => tracing::warn!(event_id = %cell.event_id(), %error, "image not loaded"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE.end);
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<EventId, Arc<Cell>>> {
+        // The map is whole whenever a holder could panic.
+        self.cells.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<EventId, Arc<Cell>>> {
+        self.cells.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,32 @@
+//! `distribution`: serves events by REST and WebSocket, from the updates topics, Redis and MySQL.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cell;
+mod clock;
+mod config;
+mod frame;
+mod hub;
+mod image;
+mod live;
+mod lock;
+mod metrics;
+mod outbox;
+mod protocol;
+mod rest;
+mod run;
+mod session;
+mod socket;
+mod store;
+mod updates;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let config = config::Config::parse();
+    let args = config.process.clone();
+    chassis::lifecycle::run("distribution", &args, |process| run::start(config, process))
+}

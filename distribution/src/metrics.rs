@@ -1,0 +1,108 @@
+//! What distribution counts and measures.
+
+use domain::Timestamp;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+/// Describes every metric once.
+pub fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        "matchday_distribution_updates_total",
+        "updates read from the topics by what became of them"
+    );
+    describe_counter!("matchday_distribution_cache_lookups_total", "images looked up in Redis by outcome");
+    describe_counter!("matchday_distribution_frames_total", "messages written to sockets");
+    describe_counter!("matchday_distribution_frames_bytes_total", "bytes of messages written to sockets");
+    describe_counter!("matchday_distribution_writes_total", "batches of messages written to sockets");
+    describe_counter!(
+        "matchday_distribution_conflated_total",
+        "updates that reached a client merged with a later one"
+    );
+    describe_counter!("matchday_distribution_closed_total", "sessions ended by reason");
+    describe_counter!("matchday_distribution_refused_total", "sessions and messages refused by reason");
+    describe_gauge!("matchday_distribution_sessions", "sessions open");
+    describe_gauge!("matchday_distribution_subscriptions", "subscriptions open");
+    describe_gauge!("matchday_distribution_events", "events in memory");
+    describe_histogram!(
+        "matchday_distribution_generated_to_socket_seconds",
+        "from a message's generated_at to the end of the write that told a client"
+    );
+}
+
+/// An update was read, and this became of it.
+pub fn updates(outcome: &'static str) {
+    counter!("matchday_distribution_updates_total", "outcome" => outcome).increment(1);
+}
+
+/// An image was looked up in Redis.
+pub fn cache_lookup(outcome: &'static str) {
+    counter!("matchday_distribution_cache_lookups_total", "outcome" => outcome).increment(1);
+}
+
+/// How many events are in memory.
+pub fn events(count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!("matchday_distribution_events").set(count as f64);
+}
+
+/// A session has ended.
+pub fn closed(reason: &'static str) {
+    counter!("matchday_distribution_closed_total", "reason" => reason).increment(1);
+}
+
+/// A session or a message was refused.
+pub fn refused(reason: &'static str) {
+    counter!("matchday_distribution_refused_total", "reason" => reason).increment(1);
+}
+
+/// The figures of all sockets, looked up once.
+#[derive(Clone)]
+pub struct SocketMetrics {
+    frames: Counter,
+    bytes: Counter,
+    writes: Counter,
+    conflated: Counter,
+    latency: Histogram,
+    /// Sessions open.
+    pub sessions: Gauge,
+    /// Subscriptions open.
+    pub subscriptions: Gauge,
+}
+
+impl SocketMetrics {
+    /// Looks them up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            frames: counter!("matchday_distribution_frames_total"),
+            bytes: counter!("matchday_distribution_frames_bytes_total"),
+            writes: counter!("matchday_distribution_writes_total"),
+            conflated: counter!("matchday_distribution_conflated_total"),
+            latency: histogram!("matchday_distribution_generated_to_socket_seconds"),
+            sessions: gauge!("matchday_distribution_sessions"),
+            subscriptions: gauge!("matchday_distribution_subscriptions"),
+        }
+    }
+
+    /// A batch of messages was written: so many, so many bytes, so many updates merged away.
+    pub fn written(&self, frames: u64, bytes: usize, conflated: u64) {
+        self.writes.increment(1);
+        self.frames.increment(frames);
+        self.bytes.increment(bytes as u64);
+        self.conflated.increment(conflated);
+    }
+
+    /// These messages' contents were on their way to the client at `now`.
+    pub fn reached(&self, generated_at: &[Timestamp], now: Timestamp) {
+        for generated_at in generated_at {
+            #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 microseconds")]
+            self.latency.record(now.micros_since(*generated_at) as f64 / 1e6);
+        }
+    }
+}
+
+impl Default for SocketMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

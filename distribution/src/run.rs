@@ -1,0 +1,56 @@
+//! Puts the parts together: ports first, so that whoever watches sees the process come up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chassis::lifecycle::{Process, Shutdown};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::socket::SocketServer;
+use crate::store::Store;
+use crate::store::cache::Cache;
+use crate::store::database::Database;
+use crate::updates::CaughtUp;
+use crate::{metrics, rest, updates};
+
+/// How often the hub forgets what it need not keep.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Binds both ports and spawns everything that runs.
+pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
+    metrics::describe();
+    let rest_listener = chassis::http::bind(config.rest_listen).await?;
+    let socket_listener = chassis::http::bind(config.socket_listen).await?;
+
+    let cache = Cache::new(&config.redis.url)?;
+    let database = Database::new(&config.mysql.url, config.mysql_connections)?;
+    let hub = Hub::new(Store::new(cache, database), config.hub_limits());
+    let caught_up = CaughtUp::default();
+    let sockets =
+        SocketServer::new(Arc::clone(&hub), caught_up.clone(), config.socket, process.shutdown.clone());
+
+    let rest = rest::routes(Arc::clone(&hub)).merge(process.admin());
+    let serve =
+        |listener, router| chassis::http::serve(listener, router, config.http, process.shutdown.clone());
+    process.tasks.spawn("rest", serve(rest_listener, rest));
+    process.tasks.spawn("socket", serve(socket_listener, Arc::clone(&sockets).routes()));
+    process.tasks.spawn("sessions", async move {
+        sockets.ended().await;
+        anyhow::Ok(())
+    });
+    process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
+    process.tasks.spawn("updates", updates::follow(hub, config.kafka.brokers, process.clone(), caught_up));
+    Ok(())
+}
+
+async fn sweep(hub: Arc<Hub>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => hub.sweep(Instant::now()),
+            () = shutdown.begun() => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+use std::collections::BTreeMap;
+
+use domain::Sport;
+use domain::update::CauseKind;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::cell::{Cell, Taken};
+use crate::image::{Image, Origin, RawJson, RawUpdate};
+
+const KEYS: [&str; 5] = ["fixture", "status", "market:406", "market:412:total=5.5", "incident:9"];
+const LATER: Duration = Duration::from_secs(1);
+
+/// An event that produces updates, and the truth about it.
+struct Event {
+    cell: Arc<Cell>,
+    version: u64,
+    urgent: Vec<u64>,
+}
+
+impl Event {
+    fn new(number: usize) -> Self {
+        let event_id = format!("md:match:{number}").parse().expect("a URN");
+        let cell = Cell::new(Image::empty(event_id, Sport::Hockey), 1_000, Instant::now());
+        Self { cell, version: 0, urgent: Vec::new() }
+    }
+
+    fn next(&mut self, urgent: bool, changes: Vec<(usize, RawJson)>) -> RawUpdate {
+        self.version += 1;
+        if urgent {
+            self.urgent.push(self.version);
+        }
+        RawUpdate {
+            event_id: self.cell.event_id().clone(),
+            sport: Sport::Hockey,
+            version: self.version,
+            previous_version: self.version - 1,
+            origin: Origin {
+                cause: if urgent {
+                    CauseKind::Gap
+                } else {
+                    CauseKind::Message(domain::MessageType::OddsChange)
+                },
+                generated_at: None,
+                applied_at: Timestamp(0),
+            },
+            changes: changes
+                .into_iter()
+                .map(|(key, value)| (KEYS[key].parse().expect("a key"), value))
+                .collect(),
+        }
+    }
+
+    fn update(&mut self, urgent: bool, changes: &[(usize, u32)]) {
+        let changes: BTreeMap<usize, RawJson> = changes
+            .iter()
+            .map(|&(key, value)| (key, (value > 0).then(|| value.to_string().into())))
+            .collect();
+        let update = self.next(urgent, changes.into_iter().collect());
+        assert_eq!(self.cell.take(update, Instant::now()), Ok(Taken::Applied));
+    }
+
+    fn truth(&self) -> BTreeMap<String, Value> {
+        self.cell.with_image(|image| {
+            let present =
+                image.entries().filter_map(|(key, entry)| Some((key.to_string(), entry.value.as_deref()?)));
+            present.map(|(key, json)| (key, serde_json::from_str(json).expect("JSON"))).collect()
+        })
+    }
+}
+
+/// A client that believes only what frames tell it.
+#[derive(Default)]
+struct Client {
+    events: BTreeMap<String, (u64, BTreeMap<String, Value>)>,
+    frames: BTreeMap<String, Vec<Seen>>,
+    /// How often it has connected.
+    connections: usize,
+}
+
+/// A frame as a client saw it.
+#[derive(Clone, Copy)]
+struct Seen {
+    from: u64,
+    to: u64,
+    connection: usize,
+}
+
+impl Client {
+    fn read(&mut self, message: &[u8]) {
+        let frame: Value = serde_json::from_slice(message).expect("a frame is JSON");
+        if frame["type"] == "heartbeat" {
+            return;
+        }
+        let event_id = frame["event_id"].as_str().expect("an event").to_owned();
+        let (version, keys) = self.events.entry(event_id.clone()).or_default();
+        if frame["type"] == "image" {
+            assert_eq!(frame["from"], 0);
+            keys.clear();
+        } else {
+            assert_eq!(frame["from"], *version, "the chain is unbroken");
+        }
+        let (from, to) = (*version, frame["to"].as_u64().expect("a version"));
+        *version = to;
+        self.frames.entry(event_id).or_default().push(Seen { from, to, connection: self.connections });
+        for change in frame["changes"].as_array().expect("changes") {
+            let key = change["key"].as_str().expect("a key").to_owned();
+            match &change["value"] {
+                Value::Null => keys.remove(&key),
+                value => keys.insert(key, value.clone()),
+            };
+        }
+    }
+
+    /// The version that each frame of an event reached.
+    fn reached(&self, event_id: &str) -> Vec<u64> {
+        self.frames[event_id].iter().map(|frame| frame.to).collect()
+    }
+
+    /// Whether a version was seen by itself, or merged into the first frame of a connection, which tells all that
+    /// happened before.
+    fn was_told(&self, event_id: &str, version: u64) -> bool {
+        let frames = &self.frames[event_id];
+        let is_first = |frame: &Seen| {
+            let mut same = frames.iter().filter(|other| other.connection == frame.connection);
+            same.next().is_some_and(|first| first.to == frame.to)
+        };
+        frames.iter().any(|frame| {
+            frame.to == version || (frame.from < version && version < frame.to && is_first(frame))
+        })
+    }
+
+    fn versions(&self) -> HashMap<EventId, u64> {
+        self.events.iter().map(|(id, (version, _))| (id.parse().expect("a URN"), *version)).collect()
+    }
+}
+
+/// A session, its client, and a clock that the test moves.
+struct Link {
+    session: Session,
+    client: Client,
+    conflate: Duration,
+    now: Instant,
+}
+
+impl Link {
+    fn open(client: Client, conflate: Duration, events: &[Event]) -> Self {
+        let mut link = Self { session: Session::new(), client, conflate, now: Instant::now() };
+        link.subscribe(events);
+        link
+    }
+
+    fn subscribe(&mut self, events: &[Event]) {
+        let resume = self.client.versions();
+        let terms =
+            Terms { id: "a".to_owned(), conflate: self.conflate, heartbeat: LATER, pins: true, resume };
+        let subscriber = self.session.open(terms, self.now);
+        for event in events {
+            event.cell.follow(&subscriber).expect("the event is there");
+        }
+    }
+
+    /// The connection breaks; the client comes back with what it has.
+    fn reconnect(&mut self, events: &[Event]) {
+        self.client.connections += 1;
+        self.session = Session::new();
+        self.subscribe(events);
+    }
+
+    /// Writes until there is nothing left to write at this moment. Returns how many batches it took.
+    fn flush(&mut self) -> usize {
+        let mut batch = Batch::default();
+        for batches in 0.. {
+            batch.reset();
+            self.session.fill(&mut batch, self.now, Timestamp(0)).expect("the session goes on");
+            if batch.is_empty() {
+                return batches;
+            }
+            for message in batch.drain() {
+                self.client.read(&message);
+            }
+        }
+        unreachable!("a session has only so much to say")
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Update { event: usize, urgent: bool, changes: Vec<(usize, u32)> },
+    Flush { link: usize, after_ms: u64 },
+    Reconnect { link: usize },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let changes = prop::collection::vec((0..KEYS.len(), 0..4_u32), 0..4);
+    prop_oneof![
+        6 => (0..2_usize, prop::bool::weighted(0.3), changes)
+            .prop_map(|(event, urgent, changes)| Act::Update { event, urgent, changes }),
+        3 => (0..2_usize, 0..200_u64).prop_map(|(link, after_ms)| Act::Flush { link, after_ms }),
+        1 => (0..2_usize).prop_map(|link| Act::Reconnect { link }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_client_ends_with_the_image_and_misses_nothing_urgent(acts in prop::collection::vec(act(), 0..80)) {
+        let mut events = [Event::new(0), Event::new(1)];
+        let mut links = [Duration::ZERO, Duration::from_millis(100)]
+            .map(|conflate| Link::open(Client::default(), conflate, &events));
+        for act in acts {
+            match act {
+                Act::Update { event, urgent, changes } => events[event].update(urgent, &changes),
+                Act::Flush { link, after_ms } => {
+                    links[link].now += Duration::from_millis(after_ms);
+                    links[link].flush();
+                }
+                Act::Reconnect { link } => links[link].reconnect(&events),
+            }
+        }
+        for link in &mut links {
+            link.now += LATER;
+            link.flush();
+            for event in &events {
+                let id = event.cell.event_id().to_string();
+                let Some((version, keys)) = link.client.events.get(&id) else {
+                    prop_assert_eq!(event.version, 0);
+                    continue;
+                };
+                prop_assert_eq!(*version, event.version);
+                prop_assert_eq!(keys, &event.truth());
+                for urgent in &event.urgent {
+                    prop_assert!(link.client.was_told(&id, *urgent), "{} of {:?}", urgent, link.client.reached(&id));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_a_slow_client_is_merged() {
+    let mut events = [Event::new(0)];
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    for value in 1..=100 {
+        events[0].update(false, &[(1, value), (2, value)]);
+    }
+    link.flush();
+    for value in 1..=100 {
+        events[0].update(false, &[(1, value)]);
+    }
+    link.flush();
+    assert_eq!(link.client.reached("md:match:0"), [100, 200]);
+}
+
+#[test]
+fn urgent_updates_go_first_and_come_one_by_one() {
+    let mut events = [Event::new(0), Event::new(1)];
+    for event in &mut events {
+        event.update(false, &[(1, 1)]);
+    }
+    let mut link = Link::open(Client::default(), Duration::from_millis(500), &events);
+    link.flush();
+    events[0].update(false, &[(1, 2)]);
+    events[1].update(false, &[(1, 2)]);
+    events[1].update(true, &[(2, 1)]);
+    events[1].update(true, &[(2, 2)]);
+    events[1].update(false, &[(2, 3)]);
+    link.flush();
+    assert_eq!(link.client.reached("md:match:1"), [1, 3, 4], "urgent updates do not wait");
+    assert_eq!(link.client.reached("md:match:0"), [1], "others wait for their time");
+    link.now += Duration::from_millis(500);
+    link.flush();
+    assert_eq!(link.client.reached("md:match:1"), [1, 3, 4, 5]);
+    assert_eq!(link.client.reached("md:match:0"), [1, 2]);
+}
+
+#[test]
+fn resuming_sends_only_what_changed_since() {
+    let mut events = [Event::new(0)];
+    events[0].update(false, &[(0, 1), (1, 1), (2, 1)]);
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    link.flush();
+    events[0].update(false, &[(2, 0)]);
+    let subscriber = Subscriber::new(
+        Arc::clone(link.session.outbox()),
+        99,
+        true,
+        HashMap::from([(events[0].cell.event_id().clone(), 1)]),
+    );
+    events[0].cell.follow(&subscriber).expect("the event is there");
+    let mut pending = Pending::default();
+    link.session.outbox().take(&mut pending);
+    let follower = pending.dirty.iter().find(|follower| follower.subscriber().number() == 99).expect("news");
+    let mut frames = Vec::new();
+    events[0].cell.write_frames(follower, Scope::All, &mut frames).expect("no overflow");
+    assert_eq!(frames.len(), 1);
+    assert_eq!((frames[0].from, frames[0].to), (1, 2));
+    assert!(frames[0].body.ends_with(br#""changes":[{"key":"market:406","value":null}]}"#));
+}
+
+#[test]
+fn a_client_from_the_future_gets_an_image() {
+    let mut events = [Event::new(0)];
+    events[0].update(false, &[(1, 1)]);
+    let mut client = Client::default();
+    client
+        .events
+        .insert("md:match:0".to_owned(), (7, BTreeMap::from([("market:1".to_owned(), Value::from(1))])));
+    let mut link = Link::open(client, Duration::ZERO, &events);
+    link.flush();
+    assert_eq!(link.client.events["md:match:0"], (1, events[0].truth()));
+}
+
+#[test]
+fn a_client_that_is_behind_by_too_many_urgent_updates_is_closed() {
+    let mut event = Event::new(0);
+    event.cell = Cell::new(Image::empty(event.cell.event_id().clone(), Sport::Hockey), 3, Instant::now());
+    event.update(false, &[(1, 1)]);
+    let mut events = [event];
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    link.flush();
+    for value in 1..=4 {
+        events[0].update(true, &[(1, value)]);
+    }
+    let closed = link.session.fill(&mut Batch::default(), link.now, Timestamp(0));
+    assert_eq!(closed, Err(Close::Slow { reason: "too many urgent updates wait" }));
+    link.reconnect(&events);
+    link.flush();
+    assert_eq!(link.client.events["md:match:0"].0, 5, "coming back it goes on");
+}
+
+#[test]
+fn a_hole_is_filled_from_an_image_and_what_waited_follows() {
+    let mut event = Event::new(0);
+    event.update(false, &[(1, 1)]);
+    let mut events = [event];
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    link.flush();
+    let mut stored = events[0].cell.with_image(Image::clone);
+    let missed = events[0].next(false, vec![(2, Some("2".into()))]);
+    let third = events[0].next(false, vec![(3, Some("3".into()))]);
+    let fourth = events[0].next(true, vec![(1, Some("4".into()))]);
+    let cell = &events[0].cell;
+    assert_eq!(cell.take(third, Instant::now()), Ok(Taken::Reload { at_least: 2 }));
+    assert_eq!(cell.take(fourth, Instant::now()), Ok(Taken::Waiting));
+    stored.apply(&missed);
+    assert_eq!(cell.load(stored), Taken::Applied);
+    link.flush();
+    assert_eq!(link.client.events["md:match:0"], (4, events[0].truth()));
+}
+
+#[test]
+fn a_heartbeat_comes_when_nothing_else_did() {
+    let mut events = [Event::new(0)];
+    events[0].update(false, &[(1, 1)]);
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    assert_eq!(link.flush(), 1);
+    assert_eq!(link.session.next_due(), Some(link.now + LATER));
+    assert_eq!(link.flush(), 0);
+    link.now += LATER;
+    assert_eq!(link.flush(), 1);
+    assert_eq!(link.session.next_due(), Some(link.now + LATER));
+}
+
+#[test]
+fn an_ended_subscription_is_forgotten() {
+    let mut events = [Event::new(0)];
+    events[0].update(false, &[(1, 1)]);
+    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
+    assert_eq!(events[0].cell.idle(), None, "a named event stays");
+    assert!(link.session.close("a"));
+    assert_eq!(link.flush(), 0);
+    assert!(events[0].cell.idle().is_some());
+    assert!(events[0].cell.evict());
+    let late = events[0].next(false, Vec::new());
+    assert!(events[0].cell.take(late, Instant::now()).is_err());
+}

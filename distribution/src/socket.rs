@@ -1,0 +1,159 @@
+//! The WebSocket port: who may come in, and that everybody is told when the process stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chassis::lifecycle::Shutdown;
+use chassis::problem::Problem;
+use clap::Args;
+use tokio::sync::Semaphore;
+
+use crate::hub::Hub;
+use crate::metrics::{self, SocketMetrics};
+use crate::rest;
+use crate::session::BATCH_BYTES_MAX;
+use crate::updates::CaughtUp;
+
+mod commands;
+mod connection;
+
+/// Bytes read from a socket at once: clients say little.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// What clients of the socket are granted.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// Sessions open at once
+    #[arg(long, env = "MATCHDAY_SOCKET_SESSIONS", default_value_t = 10_000)]
+    pub socket_sessions: u32,
+
+    /// Subscriptions of one session
+    #[arg(long, env = "MATCHDAY_SOCKET_SUBSCRIPTIONS", default_value_t = 16)]
+    pub socket_subscriptions: usize,
+
+    /// Events that one subscription may name or resume
+    #[arg(long, env = "MATCHDAY_SOCKET_EVENTS", default_value_t = 1_000)]
+    pub socket_events: usize,
+
+    /// Bytes of one message of a client
+    #[arg(long, env = "MATCHDAY_SOCKET_MESSAGE_BYTES", default_value_t = 64 << 10)]
+    pub socket_message_bytes: usize,
+
+    /// Messages a client may send per second, and at once
+    #[arg(long, env = "MATCHDAY_SOCKET_MESSAGES_PER_SECOND", default_value_t = 20)]
+    pub socket_messages_per_second: u32,
+
+    /// Bytes that one session may buffer; a single frame must fit
+    #[arg(long, env = "MATCHDAY_SOCKET_BUFFER_BYTES", default_value_t = 16 << 20)]
+    pub socket_buffer_bytes: usize,
+
+    /// Seconds in which a client must take 64 KiB, or one frame that is larger
+    #[arg(long, env = "MATCHDAY_SOCKET_WRITE_SECONDS", default_value_t = 10)]
+    pub socket_write_seconds: u64,
+
+    /// Seconds without a sign of life, pongs included, after which a session is closed
+    #[arg(long, env = "MATCHDAY_SOCKET_IDLE_SECONDS", default_value_t = 60)]
+    pub socket_idle_seconds: u64,
+}
+
+impl SocketLimits {
+    fn write_time(&self) -> Duration {
+        Duration::from_secs(self.socket_write_seconds)
+    }
+
+    fn idle_time(&self) -> Duration {
+        Duration::from_secs(self.socket_idle_seconds)
+    }
+}
+
+/// What all sessions share.
+pub struct SocketServer {
+    hub: Arc<Hub>,
+    caught_up: CaughtUp,
+    limits: SocketLimits,
+    shutdown: Shutdown,
+    metrics: SocketMetrics,
+    /// One permit per session that may still come; all are back when no session is left.
+    places: Arc<Semaphore>,
+    sessions_begun: AtomicU64,
+}
+
+impl SocketServer {
+    /// A server without sessions.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, caught_up: CaughtUp, limits: SocketLimits, shutdown: Shutdown) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(limits.socket_sessions as usize));
+        let metrics = SocketMetrics::new();
+        Arc::new(Self {
+            hub,
+            caught_up,
+            limits,
+            shutdown,
+            metrics,
+            places,
+            sessions_begun: AtomicU64::new(0),
+        })
+    }
+
+    /// The routes of the port.
+    pub fn routes(self: Arc<Self>) -> Router {
+        rest::with_fallbacks(Router::new().route("/v1/socket", get(upgrade)).with_state(self))
+    }
+
+    /// Waits until the process is to stop and every session has been told and has ended.
+    pub async fn ended(&self) {
+        self.shutdown.begun().await;
+        // Nobody closes the semaphore, so the permits come.
+        let _ = self.places.acquire_many(self.limits.socket_sessions).await;
+    }
+
+    /// A number that differs between sessions.
+    fn number(&self) -> u64 {
+        self.sessions_begun.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+async fn upgrade(
+    State(server): State<Arc<SocketServer>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => {
+            let detail = format!("{}: speak WebSocket here", rejection.body_text());
+            return Problem::new(rejection.status(), "/problems/not-a-websocket", "Not a WebSocket", detail)
+                .into_response();
+        }
+    };
+    if !server.caught_up.get() || server.shutdown.has_begun() {
+        metrics::refused("not_ready");
+        return away("/problems/not-ready", "Not ready", "updates are not caught up with").into_response();
+    }
+    let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else {
+        metrics::refused("sessions");
+        return away("/problems/too-many-sessions", "Too many sessions", "every place is taken")
+            .into_response();
+    };
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(BATCH_BYTES_MAX)
+        .max_write_buffer_size(server.limits.socket_buffer_bytes)
+        .max_message_size(server.limits.socket_message_bytes)
+        .max_frame_size(server.limits.socket_message_bytes)
+        .on_upgrade(async move |socket| {
+            connection::run(socket, server).await;
+            drop(place);
+        })
+}
+
+fn away(kind: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail).retry_after(Duration::from_secs(1))
+}

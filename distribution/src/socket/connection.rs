@@ -1,0 +1,247 @@
+//! One session's life: hears the client, writes what the session has to say, ends with a reason.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Error;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use domain::EventId;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
+
+use super::SocketServer;
+use crate::clock;
+use crate::hub::FollowError;
+use crate::metrics;
+use crate::protocol::{Close, ErrorCode, ServerMessage};
+use crate::session::{Batch, Session};
+
+/// How long the close frame may take to be written and answered.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+/// Reconnections after a restart are spread over this many steps of [`RECONNECT_STEP_MS`].
+const RECONNECT_STEPS: u64 = 40;
+/// See [`RECONNECT_STEPS`].
+const RECONNECT_STEP_MS: u64 = 50;
+
+/// One client.
+pub(super) struct Connection {
+    pub(super) server: Arc<SocketServer>,
+    pub(super) store_id: Arc<str>,
+    pub(super) session: Session,
+    /// Answers that go before any event frame.
+    pub(super) replies: VecDeque<Vec<u8>>,
+    /// Events that subscriptions wait for.
+    pub(super) loads: FuturesUnordered<BoxFuture<'static, Loaded>>,
+    socket: WebSocket,
+    heard_at: Instant,
+    ping_at: Instant,
+    budget: Budget,
+}
+
+/// An event that a subscription waited for, and what became of it.
+pub(super) struct Loaded {
+    pub(super) subscription: u32,
+    pub(super) event_id: EventId,
+    pub(super) outcome: Result<(), FollowError>,
+}
+
+/// How many messages the client may send: a bucket that fills with time.
+struct Budget {
+    per_second: f64,
+    left: f64,
+    filled_at: Instant,
+}
+
+/// Serves one client until it leaves or has to.
+pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
+    let number = server.number();
+    // Known since the hub is filled, and that it is was asked at the door.
+    let Ok(store_id) = server.hub.store().id().await else { return };
+    let now = Instant::now();
+    let metrics = server.metrics.clone();
+    metrics.sessions.increment(1);
+    let mut connection = Connection {
+        store_id,
+        session: Session::new(),
+        replies: VecDeque::new(),
+        loads: FuturesUnordered::new(),
+        socket,
+        heard_at: now,
+        ping_at: now + server.limits.idle_time() / 3,
+        budget: Budget::new(server.limits.socket_messages_per_second, now),
+        server,
+    };
+    let Err(close) = connection.serve().await;
+    #[expect(clippy::cast_precision_loss, reason = "a session has few subscriptions")]
+    metrics.subscriptions.decrement(connection.session.subscriptions() as f64);
+    metrics.sessions.decrement(1);
+    metrics::closed(close.reason());
+    tracing::debug!(session = number, reason = close.reason(), "session ends");
+    connection.end(close, number).await;
+}
+
+impl Connection {
+    async fn serve(&mut self) -> Result<Infallible, Close> {
+        let mut batch = Batch::default();
+        loop {
+            let now = Instant::now();
+            if now >= self.heard_at + self.server.limits.idle_time() {
+                return Err(Close::Idle);
+            }
+            batch.reset();
+            for reply in self.replies.drain(..) {
+                batch.push(&[&reply]);
+            }
+            self.session.fill(&mut batch, now, clock::now())?;
+            if batch.is_empty() && now < self.ping_at {
+                self.wait().await?;
+                continue;
+            }
+            self.write(&mut batch, now).await?;
+            if self.server.shutdown.has_begun() {
+                return Err(Close::Restart);
+            }
+            if let Some(heard) = self.socket.recv().now_or_never() {
+                self.hear(heard)?;
+            }
+        }
+    }
+
+    /// Waits for whatever comes first: the client, news, an event that was loaded, time, the end.
+    async fn wait(&mut self) -> Result<(), Close> {
+        let idle_at = self.heard_at + self.server.limits.idle_time();
+        let due = [Some(self.ping_at), Some(idle_at), self.session.next_due()].into_iter().flatten().min();
+        tokio::select! {
+            heard = self.socket.recv() => self.hear(heard)?,
+            () = self.session.outbox().filled() => {}
+            Some(loaded) = self.loads.next() => self.loaded(loaded),
+            () = sleep_until(due.unwrap_or(idle_at)) => {}
+            () = self.server.shutdown.begun() => return Err(Close::Restart),
+        }
+        Ok(())
+    }
+
+    /// Writes a batch with as few system calls as the kernel allows.
+    async fn write(&mut self, batch: &mut Batch, now: Instant) -> Result<(), Close> {
+        let ping = now >= self.ping_at;
+        if ping {
+            self.ping_at = now + self.server.limits.idle_time() / 3;
+        }
+        let bytes = batch.bytes();
+        let mut frames = 0;
+        let socket = &mut self.socket;
+        let written = timeout(self.server.limits.write_time(), async {
+            if ping {
+                socket.feed(Message::Ping(bytes::Bytes::new())).await?;
+            }
+            for message in batch.drain() {
+                let text = Utf8Bytes::try_from(message).map_err(Error::new)?;
+                socket.feed(Message::Text(text)).await?;
+                frames += 1;
+            }
+            socket.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => {
+                self.server.metrics.written(frames, bytes, batch.conflated);
+                self.server.metrics.reached(&batch.generated_at, clock::now());
+                Ok(())
+            }
+            Ok(Err(error)) => Err(close_for(error)),
+            Err(_) => Err(Close::Slow { reason: "the client does not read" }),
+        }
+    }
+
+    fn hear(&mut self, heard: Option<Result<Message, Error>>) -> Result<(), Close> {
+        let message = heard.ok_or(Close::Gone)?.map_err(close_for)?;
+        self.heard_at = Instant::now();
+        if !self.budget.spend(self.heard_at) {
+            return Err(Close::TooMany);
+        }
+        match message {
+            Message::Text(text) => self.obey(text.as_str()),
+            Message::Binary(_) => {
+                self.refuse(ErrorCode::Malformed, None, "binary frames mean nothing here");
+                Err(Close::Protocol)
+            }
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(Close::Gone),
+        }
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        let (Err(error), Some(id)) = (loaded.outcome, self.session.id(loaded.subscription)) else { return };
+        let code = match error {
+            FollowError::Unknown => ErrorCode::UnknownEvent,
+            FollowError::Unavailable(_) => ErrorCode::Unavailable,
+        };
+        let (id, event_id, detail) = (Some(id), Some(&loaded.event_id), error.to_string());
+        self.replies.push_back(ServerMessage::Error { code, id, event_id, detail }.encode());
+    }
+
+    /// Says why, then waits a moment for the client to have read it.
+    async fn end(mut self, close: Close, number: u64) {
+        let reconnect_after_ms = (number % RECONNECT_STEPS + 1) * RECONNECT_STEP_MS;
+        let parting = async {
+            for reply in self.replies.drain(..) {
+                if let Ok(text) = String::from_utf8(reply) {
+                    self.socket.feed(Message::Text(text.into())).await?;
+                }
+            }
+            if close != Close::Gone {
+                let reason = close.hint(reconnect_after_ms).into();
+                self.socket.send(Message::Close(Some(CloseFrame { code: close.code(), reason }))).await?;
+            }
+            while let Some(Ok(_)) = self.socket.recv().await {}
+            Ok::<(), Error>(())
+        };
+        // A client that is gone or does not read cannot be told.
+        let _ = timeout(CLOSE_MAX, parting).await;
+    }
+}
+
+impl Budget {
+    fn new(per_second: u32, now: Instant) -> Self {
+        let per_second = f64::from(per_second);
+        Self { per_second, left: per_second, filled_at: now }
+    }
+
+    fn spend(&mut self, now: Instant) -> bool {
+        let gained = now.duration_since(self.filled_at).as_secs_f64() * self.per_second;
+        self.left = (self.left + gained).min(self.per_second) - 1.0;
+        self.filled_at = now;
+        self.left >= 0.0
+    }
+}
+
+fn close_for(error: Error) -> Close {
+    let inner = error.into_inner();
+    match inner.downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => Close::TooBig,
+        Some(tungstenite::Error::WriteBufferFull(_)) => Close::Slow { reason: "a frame exceeds the buffer" },
+        Some(tungstenite::Error::Utf8(_)) => Close::Protocol,
+        _ => Close::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_allows_a_burst_and_then_the_rate() {
+        let start = Instant::now();
+        let mut budget = Budget::new(2, start);
+        assert!(budget.spend(start) && budget.spend(start));
+        assert!(!budget.spend(start));
+        let mut budget = Budget::new(2, start);
+        for step in 0..10 {
+            assert!(budget.spend(start + Duration::from_millis(500 * step)), "{step}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Images from outside this process: Redis first, MySQL behind it, one loader per event.
+//!
+//! Redis can only make this faster. A dead one is left alone for a while, a flushed one misses, one that lags or
+//! holds what cannot be read counts as a miss: MySQL, which was written first, then answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::EventId;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::image::Image;
+use crate::lock::lock;
+use crate::metrics;
+
+pub mod cache;
+pub mod database;
+
+use cache::{Cache, Lookup};
+use database::{Database, EventPage, EventRow};
+
+/// How long an image may take to load. A caller that waited this long tells its client to come again.
+const LOAD_MAX: Duration = Duration::from_secs(5);
+/// Images loaded at once; others wait for their turn.
+const LOADS_MAX: usize = 32;
+
+/// Where images are loaded from. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cache: Cache,
+    database: Database,
+    /// Which store this is; read from the database once.
+    id: OnceCell<Arc<str>>,
+    loading: Mutex<HashMap<EventId, Loading>>,
+    turns: Semaphore,
+}
+
+type Loaded = Result<Option<Arc<Image>>, Unavailable>;
+type Loading = Shared<BoxFuture<'static, Loaded>>;
+
+/// The database does not answer, or what it says cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the event cannot be loaded: {0}")]
+pub struct Unavailable(Arc<str>);
+
+impl Unavailable {
+    fn new(reason: impl std::fmt::Display) -> Self {
+        Self(reason.to_string().into())
+    }
+}
+
+impl From<anyhow::Error> for Unavailable {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(format_args!("{error:#}"))
+    }
+}
+
+impl Store {
+    /// A store that connects when it is first asked.
+    #[must_use]
+    pub fn new(cache: Cache, database: Database) -> Self {
+        let (id, loading, turns) = (OnceCell::new(), Mutex::default(), Semaphore::new(LOADS_MAX));
+        Self { inner: Arc::new(Inner { cache, database, id, loading, turns }) }
+    }
+
+    /// Which store this is: 32 hexadecimal digits that a fresh database chooses.
+    pub async fn id(&self) -> Result<Arc<str>, Unavailable> {
+        let id =
+            self.inner.id.get_or_try_init(|| async { self.inner.database.store_id().await.map(Arc::from) });
+        Ok(Arc::clone(id.await?))
+    }
+
+    /// The event as it is stored; `None` where it is not. Callers that ask while it is being loaded share the answer.
+    pub async fn load(&self, event_id: &EventId) -> Loaded {
+        let loading =
+            lock(&self.inner.loading).entry(event_id.clone()).or_insert_with(|| self.begin(event_id)).clone();
+        loading.await
+    }
+
+    /// As [`Store::load`], at a version that is known to have been reached; `None` where the event has not.
+    pub async fn load_at_least(&self, event_id: &EventId, version: u64) -> Loaded {
+        let is_new =
+            |image: &Option<Arc<Image>>| image.as_ref().is_some_and(|image| image.version() >= version);
+        let loaded = self.load(event_id).await?;
+        if version == 0 || is_new(&loaded) {
+            return Ok(loaded);
+        }
+        // Redis is behind, or the answer was shared with somebody who asked too early.
+        metrics::cache_lookup("behind");
+        let loaded = bounded(self.inner.database.load(event_id)).await?.map(Arc::new);
+        Ok(loaded.filter(|image| image.version() >= version))
+    }
+
+    /// The ids of the events that are not over.
+    pub async fn open_events(&self) -> Result<Vec<EventId>, Unavailable> {
+        Ok(self.inner.database.open_events().await?)
+    }
+
+    /// One page of all events, in the order of their ids.
+    pub async fn page(&self, page: &EventPage) -> Result<Vec<EventRow>, Unavailable> {
+        bounded(self.inner.database.page(page)).await
+    }
+
+    /// Loads on a task of its own: a caller that stops waiting must not stop it for others.
+    fn begin(&self, event_id: &EventId) -> Loading {
+        let (store, event_id) = (self.clone(), event_id.clone());
+        let task = tokio::spawn(async move {
+            let loaded = store.load_now(&event_id).await;
+            lock(&store.inner.loading).remove(&event_id);
+            loaded
+        });
+        task.map(|ended| ended.unwrap_or_else(|error| Err(Unavailable::new(error)))).boxed().shared()
+    }
+
+    async fn load_now(&self, event_id: &EventId) -> Loaded {
+        let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
+        let store_id = self.id().await?;
+        let lookup = self.inner.cache.load(&store_id, event_id).await;
+        metrics::cache_lookup(lookup.name());
+        if let Lookup::Hit(image) = lookup {
+            return Ok(Some(Arc::new(image)));
+        }
+        Ok(bounded(self.inner.database.load(event_id)).await?.map(Arc::new))
+    }
+}
+
+async fn bounded<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Unavailable> {
+    match tokio::time::timeout(LOAD_MAX, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Unavailable::new("the database does not answer in time")),
+    }
+}

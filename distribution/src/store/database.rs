@@ -1,0 +1,198 @@
+//! MySQL: the truth, read as the processors write it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::{EventId, EventStatus, Key, Sport};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{Connection, FromRow, MySqlConnection, MySqlPool};
+
+use crate::image::{Entry, Image};
+
+/// The database of one store.
+pub struct Database {
+    pool: MySqlPool,
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// Only events whose id comes after this one; empty for all.
+    pub after: String,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// What a list says of an event.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct EventRow {
+    /// The event.
+    pub event_id: String,
+    /// Its sport.
+    pub sport: String,
+    /// Its version.
+    pub version: i64,
+    /// How it stands.
+    pub status: Option<String>,
+    /// Which part of the game is on.
+    pub match_status: Option<String>,
+    /// The first competitor's score.
+    pub home_score: Option<i32>,
+    /// The second competitor's score.
+    pub away_score: Option<i32>,
+    /// The first competitor's name.
+    pub home_name: Option<String>,
+    /// The second competitor's name.
+    pub away_name: Option<String>,
+    /// When it is to begin, in microseconds since the Unix epoch.
+    pub scheduled_start: Option<i64>,
+}
+
+/// The part of an event's stored state that clients see.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    fixture: Option<HeadEntry<'a>>,
+    #[serde(borrow)]
+    status: Option<HeadEntry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct HeadEntry<'a> {
+    version: u64,
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+#[derive(FromRow)]
+struct KeyRow {
+    name: String,
+    version: i64,
+    value: Option<String>,
+}
+
+impl Database {
+    /// A database at `mysql://…` that is connected to when it is first asked.
+    pub fn new(url: &str, connections_max: u32) -> anyhow::Result<Self> {
+        let options: MySqlConnectOptions = url.parse().context("the MySQL address is not valid")?;
+        let pool = MySqlPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(Duration::from_secs(3))
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// The id that the first migration chose.
+    pub async fn store_id(&self) -> anyhow::Result<String> {
+        sqlx::query_scalar("SELECT store_id FROM store").fetch_one(&self.pool).await.context("no store id")
+    }
+
+    /// The ids of all events of which more may be played, in order.
+    pub async fn open_events(&self) -> anyhow::Result<Vec<EventId>> {
+        let rows: Vec<(String, Option<String>)> =
+            sqlx::query_as("SELECT event_id, status FROM events ORDER BY event_id")
+                .fetch_all(&self.pool)
+                .await?;
+        let open = rows.into_iter().filter(|(_, status)| !status.as_deref().is_some_and(is_final));
+        open.map(|(id, _)| id.parse().with_context(|| format!("event {id}"))).collect()
+    }
+
+    /// One page of all events, in the order of their ids.
+    pub async fn page(&self, page: &EventPage) -> anyhow::Result<Vec<EventRow>> {
+        let rows = sqlx::query_as(
+            "SELECT event_id, sport, version, status, match_status, home_score, away_score, home_name, away_name, \
+             scheduled_start FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?",
+        );
+        Ok(rows.bind(&page.after).bind(page.limit).fetch_all(&self.pool).await?)
+    }
+
+    /// An event with all its keys; `None` where it is not stored.
+    pub async fn load(&self, event_id: &EventId) -> anyhow::Result<Option<Image>> {
+        let mut connection = self.pool.acquire().await?;
+        // One snapshot of all three tables, so that the keys belong to the version.
+        sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *connection).await?;
+        let mut snapshot =
+            connection.begin_with("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        let image = read(&mut snapshot, event_id).await.with_context(|| format!("event {event_id}"))?;
+        snapshot.rollback().await?;
+        Ok(image)
+    }
+}
+
+async fn read(connection: &mut MySqlConnection, event_id: &EventId) -> anyhow::Result<Option<Image>> {
+    let row: Option<(String, i64, String)> =
+        sqlx::query_as("SELECT sport, version, state FROM events WHERE event_id = ?")
+            .bind(event_id.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some((sport, version, state)) = row else { return Ok(None) };
+    let sport: Sport = sport.parse()?;
+    let mut entries = read_head(&state).context("state")?;
+    for sql in [
+        "SELECT CONCAT('market:', market_key) AS name, version, value FROM markets WHERE event_id = ?",
+        "SELECT CONCAT('incident:', incident_id) AS name, version, value FROM incidents WHERE event_id = ?",
+    ] {
+        let rows: Vec<KeyRow> =
+            sqlx::query_as(sql).bind(event_id.as_str()).fetch_all(&mut *connection).await?;
+        for row in rows {
+            let entry = Entry { version: u64::try_from(row.version)?, value: row.value.map(Into::into) };
+            entries.push((row.name.parse()?, entry));
+        }
+    }
+    Ok(Some(Image::stored(event_id.clone(), sport, u64::try_from(version)?, entries)))
+}
+
+fn read_head(state: &str) -> anyhow::Result<Vec<(Key, Entry)>> {
+    let head: Head<'_> = serde_json::from_str(state)?;
+    let keys = [(Key::Fixture, head.fixture), (Key::Status, head.status)];
+    let present = keys.into_iter().filter_map(|(key, entry)| Some((key, entry?)));
+    Ok(present
+        .map(|(key, entry)| (key, Entry { version: entry.version, value: Some(entry.value.get().into()) }))
+        .collect())
+}
+
+/// Whether a stored status means that nothing more is going to be played; one that is not known may mean anything.
+fn is_final(status: &str) -> bool {
+    let parsed: Result<EventStatus, _> = serde_json::from_value(serde_json::Value::from(status));
+    parsed.is_ok_and(EventStatus::is_final)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::event::{Head as StoredHead, Versioned};
+    use domain::{Competitor, Fixture, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn the_stored_head_is_read_without_its_values_being_decoded() {
+        let side = |id: &str| Competitor {
+            id: id.parse().expect("a URN"),
+            name: "A team".parse().expect("a text"),
+            abbreviation: None,
+        };
+        let fixture = Fixture {
+            scheduled_start: Timestamp(5),
+            tournament: None,
+            home: side("md:competitor:1"),
+            away: side("md:competitor:2"),
+        };
+        let value = serde_json::to_string(&fixture).expect("JSON");
+        let head = StoredHead {
+            version: 9,
+            fixture: Some(Versioned { version: 3, value: fixture }),
+            ..StoredHead::default()
+        };
+        let entries = read_head(&serde_json::to_string(&head).expect("JSON")).expect("a head");
+        assert_eq!(entries, [(Key::Fixture, Entry { version: 3, value: Some(value.into()) })]);
+    }
+
+    #[test]
+    fn a_final_status_is_known_by_its_name_on_the_wire() {
+        assert!(is_final(EventStatus::Closed.as_str()));
+        assert!(!is_final(EventStatus::Live.as_str()));
+        assert!(!is_final("something new"));
+    }
+}
