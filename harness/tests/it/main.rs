@@ -1,9 +1,6 @@
 //! Tests that start real processes: Kafka, a database, Redis and our services.
+#![expect(clippy::unwrap_used, reason = "what helps a test may panic as a test does")]
 
-// In a module for tests helpers may unwrap as tests do.
-#[cfg(test)]
 mod architecture;
-#[cfg(test)]
 mod stack;
-#[cfg(test)]
 mod support;
