@@ -1,6 +1,7 @@
 //! A provider's feed: from a recorded game, or from a world that plays its own.
 
 pub mod drive;
+pub mod import;
 pub mod pacer;
 pub mod recording;
 pub mod schedule;

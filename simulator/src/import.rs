@@ -1,0 +1,58 @@
+//! Importers: recordings made of recorded games that other people publish, one file per format.
+//!
+//! An importer takes the score from what happened, never from fields that state a result: those are left to
+//! tests, as an answer that does not come from here.
+
+use std::collections::BTreeMap;
+use std::io::{Seek, Write};
+
+use domain::FeedMessage;
+use domain::codec::json;
+
+use crate::recording::{Header, RecordingError, Writer};
+
+pub mod nhl;
+
+/// A game as the messages of a feed.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// What the recording says of itself.
+    pub header: Header,
+    /// The messages, each with its offset from the recording's start in nanoseconds, in order.
+    pub messages: Vec<(u64, FeedMessage)>,
+    /// Kinds of plays that have no counterpart in our feed, and how many of each were left out.
+    pub left_out: BTreeMap<String, u64>,
+}
+
+/// Why a file cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {detail}")]
+pub struct ImportError {
+    /// Where in the file, such as `plays[3].timeInPeriod`; `.` is the file as a whole.
+    pub path: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl ImportError {
+    pub(crate) fn new(path: impl Into<String>, detail: impl ToString) -> Self {
+        Self { path: path.into(), detail: detail.to_string() }
+    }
+}
+
+impl Imported {
+    /// Writes the recording.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn write(&self, out: impl Write + Seek) -> Result<Header, RecordingError> {
+        let mut writer = Writer::new(out, self.header.clone())?;
+        let mut bytes = Vec::with_capacity(1024);
+        for (offset_ns, message) in &self.messages {
+            bytes.clear();
+            json::encode_into(message, &mut bytes);
+            writer.write(*offset_ns, &bytes)?;
+        }
+        writer.finish()
+    }
+}

@@ -1,0 +1,347 @@
+//! The NHL's play-by-play becomes a recording of native messages: provider `nhl`, producer `live`.
+//!
+//! Every play is an incident; what changes the score or the period is a status as well. There are no markets:
+//! the file has no odds. What a play is called here is in `nhl/terms.rs`, when it happened in
+//! `nhl/wall_clock.rs`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::id::Text;
+use domain::message::SCHEMA;
+use domain::{
+    Body, Clock, Competitor, Content, EventId, EventMessage, EventStatus, FeedMessage, Fixture, Incident,
+    IncidentAction, IncidentId, IncidentKind, MatchStatus, MessageId, Name, PeriodScore, Position, Score,
+    Side, Source, Sport, Status, Timestamp, Tournament, Urn,
+};
+
+use super::{ImportError, Imported};
+use crate::recording::Header;
+use file::{Game, Period, PeriodType, Play, Team};
+use terms::{after, kind, phase};
+use wall_clock::{MARGIN_SECONDS, WallClock};
+
+mod file;
+mod terms;
+mod wall_clock;
+
+/// Imports one game, given the JSON of `/v1/gamecenter/{id}/play-by-play`.
+///
+/// # Errors
+/// When it is no such file, contradicts itself, or the game has not ended.
+pub fn import(json: &[u8]) -> Result<Imported, ImportError> {
+    let game = file::read(json)?;
+    let mut plays: Vec<(usize, &Play)> = game.plays.iter().enumerate().collect();
+    plays.sort_by_key(|(_, play)| play.sort_order);
+    check(&plays)?;
+    let mut narrator = Narrator::new(&game)?;
+    narrator.open()?;
+    for (place, &(index, play)) in plays.iter().enumerate() {
+        let later = plays[place..]
+            .iter()
+            .map(|(_, later)| later.period_descriptor)
+            .find(|p| *p > play.period_descriptor);
+        narrator.tell(index, play, later)?;
+    }
+    narrator.close()?;
+    let header =
+        Header::json(narrator.source.provider, format!("NHL api-web play-by-play, game {}", game.id), None);
+    Ok(Imported { header, messages: narrator.messages, left_out: narrator.left_out })
+}
+
+fn check(plays: &[(usize, &Play)]) -> Result<(), ImportError> {
+    if plays.len() > domain::limit::INCIDENTS_MAX {
+        return Err(ImportError::new("plays", format!("more than {}", domain::limit::INCIDENTS_MAX)));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, play) in plays {
+        let period = play.period_descriptor;
+        if !seen.insert(play.event_id) {
+            let detail = format!("another play has the id {}, too", play.event_id);
+            return Err(ImportError::new(format!("plays[{index}].eventId"), detail));
+        }
+        if (period.period_type == PeriodType::Regular) != (1..=3).contains(&period.number) {
+            let detail = format!("period {} is not {:?}", period.number, period.period_type);
+            return Err(ImportError::new(format!("plays[{index}].periodDescriptor"), detail));
+        }
+    }
+    match plays.iter().any(|(_, play)| play.kind == "game-end") {
+        true => Ok(()),
+        false => Err(ImportError::new("plays", "there is no `game-end`: the game has not ended")),
+    }
+}
+
+/// Tells a game play by play.
+struct Narrator<'a> {
+    game: &'a Game,
+    source: Source,
+    event_id: EventId,
+    start: Timestamp,
+    players: HashMap<u64, (Text, u64)>,
+    wall_clock: WallClock,
+    phase: MatchStatus,
+    clock: Option<Clock>,
+    score: Score,
+    period_scores: Vec<PeriodScore>,
+    /// Microseconds from the recording's start to the message told last.
+    told_micros: i64,
+    messages: Vec<(u64, FeedMessage)>,
+    left_out: BTreeMap<String, u64>,
+}
+
+impl<'a> Narrator<'a> {
+    fn new(game: &'a Game) -> Result<Self, ImportError> {
+        let mut players = HashMap::new();
+        for (index, spot) in game.roster_spots.iter().enumerate() {
+            let name = format!("{} {}", spot.first_name.default, spot.last_name.default);
+            players.insert(spot.player_id, (text(&name, || format!("rosterSpots[{index}]"))?, spot.team_id));
+        }
+        let start =
+            game.start_seconds.checked_sub(MARGIN_SECONDS.into()).and_then(|s| s.checked_mul(1_000_000));
+        let provider = Name::new("nhl").expect("`nhl` is a name");
+        let producer = Name::new("live").expect("`live` is a name");
+        Ok(Self {
+            game,
+            source: Source { provider, producer },
+            event_id: urn("game", game.id),
+            start: Timestamp(start.ok_or_else(|| ImportError::new("startTimeUTC", "out of range"))?),
+            players,
+            wall_clock: WallClock::new(game),
+            phase: MatchStatus::NotStarted,
+            clock: None,
+            score: Score::default(),
+            period_scores: Vec::new(),
+            told_micros: 0,
+            messages: Vec::with_capacity(game.plays.len() + 32),
+            left_out: BTreeMap::new(),
+        })
+    }
+
+    fn open(&mut self) -> Result<(), ImportError> {
+        let fixture = fixture(self.game)?;
+        self.say(Body::Fixture(fixture));
+        self.say_status(EventStatus::NotStarted);
+        Ok(())
+    }
+
+    /// One play; `later` is the next period with plays, where there is one.
+    fn tell(&mut self, index: usize, play: &Play, later: Option<Period>) -> Result<(), ImportError> {
+        let Some(kind) = kind(play) else {
+            *self.left_out.entry(play.kind.clone()).or_default() += 1;
+            return Ok(());
+        };
+        self.told_micros =
+            self.told_micros.max(1_000_000 * i64::from(MARGIN_SECONDS + self.wall_clock.seconds(play)));
+        let period = phase(play.period_descriptor);
+        self.enter(period);
+        self.clock = clock(self.phase, play.seconds, kind != IncidentKind::PeriodStart);
+        let side = self.side(index, play)?;
+        let counted = match (kind, side) {
+            (IncidentKind::Goal | IncidentKind::ShootoutGoal, Some(side)) => self.count(period, kind, side),
+            (IncidentKind::Goal | IncidentKind::ShootoutGoal, None) => {
+                return Err(ImportError::new(
+                    format!("plays[{index}].details.eventOwnerTeamId"),
+                    "a goal is one team's",
+                ));
+            }
+            _ => false,
+        };
+        let incident = Incident {
+            incident_id: IncidentId::new(play.event_id.to_string()).expect("a number is an incident id"),
+            action: IncidentAction::New,
+            kind,
+            match_status: period,
+            elapsed_seconds: (period != MatchStatus::Penalties).then_some(play.seconds),
+            side,
+            player: self.player(play),
+            detail: detail(index, play)?,
+            score: counted.then_some(self.score),
+        };
+        self.say(Body::Incident(incident));
+        if kind == IncidentKind::PeriodEnd {
+            self.phase = after(period, later).unwrap_or(self.phase);
+            self.clock = clock(self.phase, play.seconds, true);
+        }
+        let changes_status = matches!(
+            kind,
+            IncidentKind::PeriodStart
+                | IncidentKind::PeriodEnd
+                | IncidentKind::Goal
+                | IncidentKind::ShootoutGoal
+                | IncidentKind::ShootoutMiss
+        );
+        if changes_status {
+            self.say_status(EventStatus::Live);
+        }
+        Ok(())
+    }
+
+    /// The end: a shoot-out now counts as one goal of its winner.
+    fn close(&mut self) -> Result<(), ImportError> {
+        self.clock = None;
+        self.phase = match self.period_scores.last().copied() {
+            Some(PeriodScore { period: MatchStatus::Penalties, home, away }) => {
+                match home.cmp(&away) {
+                    std::cmp::Ordering::Greater => self.score.home += 1,
+                    std::cmp::Ordering::Less => self.score.away += 1,
+                    std::cmp::Ordering::Equal => {
+                        return Err(ImportError::new("plays", format!("the shoot-out ends {home}:{away}")));
+                    }
+                }
+                MatchStatus::EndedAfterPenalties
+            }
+            // Before shoot-outs were brought in, a game could end tied after overtime.
+            Some(PeriodScore { period: MatchStatus::Overtime, .. }) if self.score.home != self.score.away => {
+                MatchStatus::EndedAfterOvertime
+            }
+            _ => MatchStatus::Ended,
+        };
+        self.say_status(EventStatus::Ended);
+        self.told_micros += 1_000_000 * i64::from(MARGIN_SECONDS);
+        self.say_status(EventStatus::Closed);
+        Ok(())
+    }
+
+    /// A period begins, at the latest with its first play. A play entered late does not bring its period back.
+    fn enter(&mut self, period: MatchStatus) {
+        // Parts of a game are declared in the order in which it goes through them.
+        self.phase = self.phase.max(period);
+        if !self.period_scores.iter().any(|score| score.period == period) {
+            self.period_scores.push(PeriodScore { period, home: 0, away: 0 });
+        }
+    }
+
+    /// Adds a goal; says whether it changed the score that counts.
+    fn count(&mut self, period: MatchStatus, kind: IncidentKind, side: Side) -> bool {
+        let counts = kind == IncidentKind::Goal;
+        for score in self.period_scores.iter_mut().filter(|score| score.period == period) {
+            match side {
+                Side::Home => score.home += 1,
+                Side::Away => score.away += 1,
+            }
+        }
+        match side {
+            Side::Home => self.score.home += u32::from(counts),
+            Side::Away => self.score.away += u32::from(counts),
+        }
+        counts
+    }
+
+    /// Whose play it is. Of a blocked shot the owner is the shooting team in some seasons and the blocking one in
+    /// others: there the shooter decides.
+    fn side(&self, index: usize, play: &Play) -> Result<Option<Side>, ImportError> {
+        let shooter = play.details.shooting_player_id.filter(|_| play.kind == "blocked-shot");
+        let shooters_team = shooter.and_then(|id| self.players.get(&id)).map(|(_, team)| *team);
+        let Some(team) = shooters_team.or(play.details.event_owner_team_id) else { return Ok(None) };
+        match team {
+            team if team == self.game.home_team.id => Ok(Some(Side::Home)),
+            team if team == self.game.away_team.id => Ok(Some(Side::Away)),
+            other => {
+                let path = format!("plays[{index}].details.eventOwnerTeamId");
+                Err(ImportError::new(path, format!("team {other} does not play")))
+            }
+        }
+    }
+
+    fn player(&self, play: &Play) -> Option<Text> {
+        let details = &play.details;
+        let id = details
+            .scoring_player_id
+            .or(details.shooting_player_id)
+            .or(details.hitting_player_id)
+            .or(details.winning_player_id)
+            .or(details.committed_by_player_id)
+            .or(details.player_id)?;
+        self.players.get(&id).map(|(name, _)| name.clone())
+    }
+
+    fn say_status(&mut self, status: EventStatus) {
+        self.say(Body::EventStatus(Status {
+            status,
+            match_status: self.phase,
+            score: self.score,
+            period_scores: self.period_scores.clone(),
+            clock: self.clock,
+            // The file does not say when a penalty ends.
+            penalty_box: None,
+            correction: false,
+        }));
+    }
+
+    fn say(&mut self, body: Body) {
+        let sequence = self.messages.len() as u64 + 1;
+        let at = self.start.plus_micros(self.told_micros);
+        let message = FeedMessage {
+            schema: SCHEMA,
+            message_id: MessageId::new(format!("nhl:{}:{sequence}", self.game.id))
+                .expect("numbers and colons"),
+            source: self.source.clone(),
+            request_id: None,
+            occurred_at: matches!(body, Body::Incident(_) | Body::EventStatus(_)).then_some(at),
+            generated_at: at,
+            received_at: None,
+            content: Content::Event(EventMessage {
+                sport: Sport::Hockey,
+                event_id: self.event_id.clone(),
+                position: Some(Position { epoch: 1, sequence }),
+                body,
+            }),
+        };
+        self.messages.push((self.told_micros.unsigned_abs() * 1_000, message));
+    }
+}
+
+/// The clock, in the parts of the game in which it runs.
+fn clock(phase: MatchStatus, elapsed_seconds: u32, stopped: bool) -> Option<Clock> {
+    let runs = matches!(
+        phase,
+        MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
+    );
+    runs.then_some(Clock { elapsed_seconds, stopped })
+}
+
+fn fixture(game: &Game) -> Result<Fixture, ImportError> {
+    let season = game.season / 10_000;
+    let part = match game.game_type {
+        1 => " pre-season",
+        2 => " regular season",
+        file::PLAY_OFFS => " play-offs",
+        _ => "",
+    };
+    let name = format!("NHL {season}/{:02}{part}", (season + 1) % 100);
+    Ok(Fixture {
+        scheduled_start: Timestamp(game.start_seconds.saturating_mul(1_000_000)),
+        tournament: Some(Tournament {
+            id: urn("tournament", format_args!("{}-{}", game.season, game.game_type)),
+            name: Text::new(name).expect("a season's name is short"),
+        }),
+        home: competitor(&game.home_team, "homeTeam")?,
+        away: competitor(&game.away_team, "awayTeam")?,
+    })
+}
+
+fn competitor(team: &Team, path: &str) -> Result<Competitor, ImportError> {
+    let place = team.place_name.as_ref().map(|place| place.default.as_str()).unwrap_or_default();
+    let name = format!("{place} {}", team.common_name.default);
+    Ok(Competitor {
+        id: urn("team", team.id),
+        name: text(name.trim(), || format!("{path}.commonName.default"))?,
+        abbreviation: Some(text(&team.abbrev, || format!("{path}.abbrev"))?),
+    })
+}
+
+fn detail(index: usize, play: &Play) -> Result<Option<Text>, ImportError> {
+    let (field, said) = match (&play.details.reason, &play.details.desc_key) {
+        (Some(reason), _) => ("reason", reason),
+        (None, Some(offence)) => ("descKey", offence),
+        (None, None) => return Ok(None),
+    };
+    text(said, || format!("plays[{index}].details.{field}")).map(Some)
+}
+
+fn urn(kind: &str, id: impl std::fmt::Display) -> Urn {
+    Urn::new(format!("nhl:{kind}:{id}")).expect("numbers and hyphens belong in a URN")
+}
+
+fn text(text: &str, path: impl FnOnce() -> String) -> Result<Text, ImportError> {
+    Text::new(text).map_err(|error| ImportError::new(path(), error))
+}
