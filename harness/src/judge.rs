@@ -19,8 +19,8 @@ pub struct Expected {
     pub match_status: String,
     /// The final score: home, away.
     pub score: (u32, u32),
-    /// Each period's score: name, home, away.
-    pub periods: Vec<(String, u32, u32)>,
+    /// Each period's score: name, home, away; `None` where periods are not judged.
+    pub periods: Option<Vec<(String, u32, u32)>>,
     /// Every market, by its key's text form; `None` where markets are not judged.
     pub markets: Option<BTreeMap<String, ExpectedMarket>>,
 }
@@ -69,7 +69,9 @@ impl Verdict {
     /// Whether all agreed. Where nothing was compared nothing is proven.
     #[must_use]
     pub fn is_pass(&self) -> bool {
-        self.discrepancies.is_empty() && !self.compared.is_empty() && self.compared.values().all(|&count| count > 0)
+        self.discrepancies.is_empty()
+            && !self.compared.is_empty()
+            && self.compared.values().all(|&count| count > 0)
     }
 
     /// Holds one place's events against what must be, and says that the place was looked at.
@@ -109,9 +111,17 @@ impl Verdict {
             let log = logs.get(event_id).unwrap_or(&empty);
             at.compare("number of updates", expected.messages.to_string(), log.versions.len().to_string());
             let hole = (1..).zip(&log.versions).find(|(due, version)| due != *version);
-            at.compare("first version out of order", "none".to_owned(), hole.map_or("none".to_owned(), |(due, _)| due.to_string()));
+            at.compare(
+                "first version out of order",
+                "none".to_owned(),
+                hole.map_or("none".to_owned(), |(due, _)| due.to_string()),
+            );
             let distinct: BTreeSet<&String> = log.message_ids.iter().collect();
-            at.compare("number of distinct messages", expected.messages.to_string(), distinct.len().to_string());
+            at.compare(
+                "number of distinct messages",
+                expected.messages.to_string(),
+                distinct.len().to_string(),
+            );
         }
     }
 
@@ -140,9 +150,15 @@ impl At<'_> {
         self.compare("status", quoted(&expected.status), part("/status"));
         self.compare("match status", quoted(&expected.match_status), part("/match_status"));
         let (home, away) = expected.score;
-        self.compare("score", format!("{home}:{away}"), format!("{}:{}", part("/score/home"), part("/score/away")));
-        let periods = expected.periods.iter().map(|(name, home, away)| format!("{name} {home}:{away}"));
-        self.compare("periods", periods.collect::<Vec<_>>().join(", "), periods_of(status));
+        self.compare(
+            "score",
+            format!("{home}:{away}"),
+            format!("{}:{}", part("/score/home"), part("/score/away")),
+        );
+        if let Some(periods) = &expected.periods {
+            let periods = periods.iter().map(|(name, home, away)| format!("{name} {home}:{away}"));
+            self.compare("periods", periods.collect::<Vec<_>>().join(", "), periods_of(status));
+        }
         if let Some(expected) = &expected.markets {
             self.judge_markets(expected, picture);
         }
@@ -158,15 +174,28 @@ impl At<'_> {
                 self.compare(&format!("market {key}"), "there".to_owned(), "missing".to_owned());
                 continue;
             };
-            self.compare(&format!("market {key} status"), quoted(&expected.status), text(market.get("status")));
+            self.compare(
+                &format!("market {key} status"),
+                quoted(&expected.status),
+                text(market.get("status")),
+            );
             for (id, (odds, result)) in &expected.outcomes {
                 let outcomes = market.get("outcomes").and_then(Value::as_array);
-                let outcome = outcomes.and_then(|all| all.iter().find(|outcome| outcome["id"] == id.as_str()));
+                let outcome =
+                    outcomes.and_then(|all| all.iter().find(|outcome| outcome["id"] == id.as_str()));
                 let what = format!("market {key} outcome {id}");
                 let found_odds = text(outcome.and_then(|outcome| outcome.get("odds")));
-                self.compare(&format!("{what} odds"), odds.map_or_else(none, |odds| odds.to_string()), found_odds);
+                self.compare(
+                    &format!("{what} odds"),
+                    odds.map_or_else(none, |odds| odds.to_string()),
+                    found_odds,
+                );
                 let found_result = text(outcome.and_then(|outcome| outcome.pointer("/result/result")));
-                self.compare(&format!("{what} result"), result.as_deref().map_or_else(none, quoted), found_result);
+                self.compare(
+                    &format!("{what} result"),
+                    result.as_deref().map_or_else(none, quoted),
+                    found_result,
+                );
             }
         }
     }
@@ -188,7 +217,12 @@ impl At<'_> {
 fn periods_of(status: Option<&Value>) -> String {
     let periods = status.and_then(|status| status.get("period_scores")).and_then(Value::as_array);
     let period = |period: &Value| {
-        format!("{} {}:{}", period["period"].as_str().unwrap_or("?"), text(period.get("home")), text(period.get("away")))
+        format!(
+            "{} {}:{}",
+            period["period"].as_str().unwrap_or("?"),
+            text(period.get("home")),
+            text(period.get("away"))
+        )
     };
     periods.into_iter().flatten().map(period).collect::<Vec<_>>().join(", ")
 }
@@ -219,7 +253,7 @@ mod tests {
             status: "closed".to_owned(),
             match_status: "ended".to_owned(),
             score: (2, 1),
-            periods: vec![("period_1".to_owned(), 2, 1)],
+            periods: Some(vec![("period_1".to_owned(), 2, 1)]),
             markets: Some(BTreeMap::from([("406".to_owned(), market)])),
         };
         BTreeMap::from([("md:match:1".to_owned(), expected)])
@@ -267,7 +301,10 @@ mod tests {
             let mut verdict = Verdict::default();
             verdict.judge_place("redis", &expected(), &found);
             assert!(!verdict.is_pass());
-            assert_eq!((verdict.discrepancies[0].place.as_str(), verdict.discrepancies[0].what.as_str()), ("redis", what));
+            assert_eq!(
+                (verdict.discrepancies[0].place.as_str(), verdict.discrepancies[0].what.as_str()),
+                ("redis", what)
+            );
         }
     }
 

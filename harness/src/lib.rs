@@ -5,4 +5,9 @@
 
 pub mod cli;
 pub mod init;
+pub mod judge;
+pub mod latency;
+pub mod observe;
+pub mod report;
+pub mod run;
 pub mod stack;

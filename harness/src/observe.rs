@@ -67,7 +67,10 @@ impl Picture {
 }
 
 fn list<'a>(document: &'a Value, name: &str) -> anyhow::Result<&'a Vec<Value>> {
-    document.get(name).and_then(Value::as_array).ok_or_else(|| anyhow::anyhow!("`{name}` is no list in {document}"))
+    document
+        .get(name)
+        .and_then(Value::as_array)
+        .ok_or_else(|| anyhow::anyhow!("`{name}` is no list in {document}"))
 }
 
 fn market_key(market: &Value) -> anyhow::Result<String> {

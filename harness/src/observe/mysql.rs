@@ -48,12 +48,25 @@ impl Mysql {
         rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
     }
 
+    /// Whether everything that is committed has reached Redis and Kafka.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_published(&self) -> anyhow::Result<bool> {
+        let sql = "SELECT COUNT(*) FROM feed_offsets WHERE published + 1 < next_number";
+        let behind: i64 = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
+        Ok(behind == 0)
+    }
+
     /// The store's id, which prefixes the keys in Redis.
     ///
     /// # Errors
     /// When the database fails or was never migrated.
     pub async fn store_id(&self) -> anyhow::Result<String> {
-        sqlx::query_scalar("SELECT store_id FROM store").fetch_one(&self.pool).await.context("reading the store id")
+        sqlx::query_scalar("SELECT store_id FROM store")
+            .fetch_one(&self.pool)
+            .await
+            .context("reading the store id")
     }
 
     /// Every event.
@@ -62,10 +75,12 @@ impl Mysql {
     /// When the database fails, or a row contradicts itself.
     pub async fn pictures(&self) -> anyhow::Result<Pictures> {
         let mut pictures = Pictures::new();
-        let events = "SELECT event_id, version, status, match_status, home_score, away_score, state FROM events";
+        let events =
+            "SELECT event_id, version, status, match_status, home_score, away_score, state FROM events";
         for row in sqlx::query(events).fetch_all(&self.pool).await? {
             let state: Value = serde_json::from_str(row.try_get("state")?)?;
-            let mut picture = Picture { version: unsigned(row.try_get("version")?)?, values: BTreeMap::new() };
+            let mut picture =
+                Picture { version: unsigned(row.try_get("version")?)?, values: BTreeMap::new() };
             for key in ["fixture", "status"] {
                 picture.set(key, state.pointer(&format!("/{key}/value")).cloned().unwrap_or_default());
             }
@@ -75,13 +90,18 @@ impl Mysql {
             }
             pictures.insert(event_id, picture);
         }
-        for (table, column, prefix) in [("markets", "market_key", "market"), ("incidents", "incident_id", "incident")] {
-            let sql = format!("SELECT event_id, CONCAT('{prefix}:', {column}), value FROM {table} WHERE value IS NOT NULL");
+        for (table, column, prefix) in
+            [("markets", "market_key", "market"), ("incidents", "incident_id", "incident")]
+        {
+            let sql = format!(
+                "SELECT event_id, CONCAT('{prefix}:', {column}), value FROM {table} WHERE value IS NOT NULL"
+            );
             for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await? {
                 let event_id: String = row.try_get(0)?;
                 let value: Value = serde_json::from_str(row.try_get(2)?)?;
                 let picture = pictures.get_mut(&event_id);
-                let picture = picture.with_context(|| format!("{table} has a row of {event_id}, events has none"))?;
+                let picture =
+                    picture.with_context(|| format!("{table} has a row of {event_id}, events has none"))?;
                 picture.set(row.try_get::<String, _>(1)?, value);
             }
         }

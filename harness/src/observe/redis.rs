@@ -17,7 +17,8 @@ pub async fn pictures(url: &str, store_id: &str, events: &[String]) -> anyhow::R
     let mut connection = client.get_multiplexed_async_connection().await.context("redis does not answer")?;
     let mut pictures = Pictures::new();
     for event_id in events {
-        let fields: HashMap<String, String> = connection.hgetall(format!("{store_id}:event:{event_id}")).await?;
+        let fields: HashMap<String, String> =
+            connection.hgetall(format!("{store_id}:event:{event_id}")).await?;
         if fields.is_empty() {
             continue;
         }
@@ -32,7 +33,10 @@ fn read(fields: &HashMap<String, String>) -> anyhow::Result<Picture> {
     let mut picture = Picture { version, ..Picture::default() };
     for (key, field) in fields.iter().filter(|(key, _)| *key != "version") {
         let mut field: Value = serde_json::from_str(field).with_context(|| format!("field `{key}`"))?;
-        let changed = field.get("version").and_then(Value::as_u64).with_context(|| format!("field `{key}` has no version"))?;
+        let changed = field
+            .get("version")
+            .and_then(Value::as_u64)
+            .with_context(|| format!("field `{key}` has no version"))?;
         anyhow::ensure!(changed <= version, "field `{key}` is of version {changed}, the event of {version}");
         picture.set(key, field["value"].take());
     }

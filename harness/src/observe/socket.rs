@@ -64,7 +64,8 @@ impl Client {
     pub async fn subscribe(url: &str, sport: &str, seen: Seen) -> anyhow::Result<Self> {
         let connect = tokio_tungstenite::connect_async(url);
         let (mut connection, _) = connect.await.with_context(|| format!("connecting to {url}"))?;
-        let mut request = json!({"type": "subscribe", "id": "observer", "sport": sport, "heartbeat_ms": 2_000});
+        let mut request =
+            json!({"type": "subscribe", "id": "observer", "sport": sport, "heartbeat_ms": 2_000});
         if let Some(store) = &seen.store {
             let versions: BTreeMap<&String, u64> =
                 seen.pictures.iter().map(|(id, picture)| (id, picture.version)).collect();
@@ -128,7 +129,9 @@ async fn read(
         match frame.get("type").and_then(Value::as_str) {
             Some(kind @ ("image" | "delta")) => {
                 let arrival = apply(seen, kind, &frame, at_micros).with_context(|| format!("in {frame}"))?;
-                versions.send_modify(|versions| drop(versions.insert(arrival.event_id.clone(), arrival.to)));
+                versions.send_modify(|versions| {
+                    versions.insert(arrival.event_id.clone(), arrival.to);
+                });
                 seen.arrivals.push(arrival);
             }
             Some("heartbeat" | "status" | "subscribed") => {}
@@ -146,7 +149,10 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
         seen.images += 1;
         *picture = Picture::default();
     } else if from != picture.version || to < from {
-        seen.breaks.push(format!("{event_id}: a frame goes from {from} to {to}, the client was at {}", picture.version));
+        seen.breaks.push(format!(
+            "{event_id}: a frame goes from {from} to {to}, the client was at {}",
+            picture.version
+        ));
     }
     for change in frame.get("changes").and_then(Value::as_array).context("no `changes`")? {
         let key = change.get("key").and_then(Value::as_str).context("a change has no `key`")?;

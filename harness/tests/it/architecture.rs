@@ -44,7 +44,8 @@ fn nobody_imports_what_the_architecture_does_not_allow() {
     let found: BTreeSet<&str> = dependencies.keys().map(String::as_str).collect();
     assert_eq!(found, ours, "a crate came or went: say in ALLOWED what it may import");
     for (name, allowed) in ALLOWED {
-        let imported = dependencies[name].iter().map(String::as_str).filter(|dependency| ours.contains(dependency));
+        let imported =
+            dependencies[name].iter().map(String::as_str).filter(|dependency| ours.contains(dependency));
         let forbidden: Vec<&str> = imported.filter(|dependency| !allowed.contains(dependency)).collect();
         assert!(forbidden.is_empty(), "{name} must not import {forbidden:?}");
     }

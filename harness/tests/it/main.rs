@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as a test does")]
 
 mod architecture;
+mod ingestion;
 mod stack;
 mod support;

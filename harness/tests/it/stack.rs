@@ -1,12 +1,13 @@
 //! A stack starts, can be disturbed, and leaves nothing behind, however it ends.
 
-use crate::support::{eventually, processes_of};
+use crate::support::{self, eventually, processes_of};
 use chassis::kafka::topics::{self, TopicError, TopicSpec};
-use harness::stack::{DATABASE, KAFKA, Lifetime, Ports, Project, REDIS, Stack, StackConfig};
+use domain::Sport;
+use harness::stack::{DATABASE, KAFKA, REDIS, Stack, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{Connection, MySqlConnection};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -14,19 +15,8 @@ use tempfile::TempDir;
 /// How long a stack may take to come or go on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-fn config(stacks: &Path) -> StackConfig {
-    StackConfig {
-        project: Project::find().unwrap(),
-        stacks: stacks.to_owned(),
-        name: "test".to_owned(),
-        lifetime: Lifetime::Attached,
-        ports: Ports::Free,
-        say: |_| {},
-    }
-}
-
 /// A folder for stacks that no other test looks at. It does not exist yet: the first stack makes it, the last removes it.
-fn stacks_in(folder: &TempDir) -> std::path::PathBuf {
+fn stacks_in(folder: &TempDir) -> PathBuf {
     folder.path().join("stacks")
 }
 
@@ -34,7 +24,7 @@ fn stacks_in(folder: &TempDir) -> std::path::PathBuf {
 async fn stores_keep_their_data_and_ports_over_a_crash_and_go_without_a_trace() {
     let folder = tempfile::tempdir().unwrap();
     let stacks = stacks_in(&folder);
-    let stack = Stack::infrastructure(config(&stacks)).await.unwrap();
+    let stack = Stack::infrastructure(support::config(stacks.clone(), "test")).await.unwrap();
 
     // Each store takes something in.
     let kept = |partitions| TopicSpec {
@@ -94,6 +84,39 @@ async fn stores_keep_their_data_and_ports_over_a_crash_and_go_without_a_trace() 
     assert_eq!((ended.processes, ended.killed), (3, Vec::new()));
     assert_eq!(processes_of(folder.path()), Vec::<String>::new());
     assert!(!stacks.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_stack_answers_at_every_address() {
+    let stack = support::shared_stack().await;
+    let processors = stack.processor_url(Sport::Hockey).unwrap();
+    for url in [stack.ingestion_url().unwrap(), stack.rest_url().unwrap(), processors] {
+        let response = reqwest::get(format!("{url}/readyz")).await.unwrap();
+        assert!(response.status().is_success(), "{url}");
+    }
+    tokio_tungstenite::connect_async(stack.socket_url().unwrap()).await.unwrap();
+    stack.init().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_come_back_after_a_crash_are_joined_by_others_and_end_within_their_grace_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(stacks_in(&folder), "test").await;
+    let first = processors_name(Sport::Hockey);
+    let url = stack.processor_url(Sport::Hockey).unwrap();
+
+    let second = stack.add_processors(Sport::Hockey).await.unwrap();
+    assert_ne!(second, first);
+    assert_ne!(stack.url(&second, 0).unwrap(), url);
+
+    stack.process(&first).unwrap().kill().unwrap();
+    stack.restart(&first).await.unwrap();
+    assert_eq!(stack.processor_url(Sport::Hockey).unwrap(), url);
+
+    let status = stack.process(&second).unwrap().stop().await.unwrap();
+    assert!(status.success(), "{status}");
+    assert_eq!(stack.down().await.unwrap().killed, Vec::<String>::new());
+    assert_eq!(processes_of(folder.path()), Vec::<String>::new());
 }
 
 fn matchday(stacks: &Path, args: &[&str]) -> Command {

@@ -1,8 +1,11 @@
 //! What the tests of this binary have in common.
 
+use domain::Sport;
+use harness::stack::{Lifetime, Ports, Project, Stack, StackConfig, pipeline};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// Asks until the answer is yes; panics with `what` when it is still no after `deadline`.
 pub async fn eventually(what: &str, deadline: Duration, mut is_so: impl FnMut() -> bool) {
@@ -26,4 +29,29 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
         })
         .map(|pid| format!("{pid} {}", text(format!("/proc/{pid}/cmdline"))))
         .collect()
+}
+
+/// The stack that all tests of this binary share which disturb nobody; the first one that asks starts it.
+///
+/// Nobody drops what is static: its processes end with this one, and its folder, with its logs, goes with the next stack.
+pub async fn shared_stack() -> &'static Stack {
+    static STACK: OnceCell<Stack> = OnceCell::const_new();
+    STACK.get_or_init(|| up(Project::find().unwrap().stacks(), "tests")).await
+}
+
+/// A whole stack of hockey, for a test that disturbs it.
+pub async fn up(stacks: PathBuf, name: &str) -> Stack {
+    Stack::up(config(stacks, name), pipeline(&[Sport::Hockey])).await.unwrap()
+}
+
+/// On free ports, ending with this process.
+pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
+    StackConfig {
+        project: Project::find().unwrap(),
+        stacks,
+        name: name.to_owned(),
+        lifetime: Lifetime::Attached,
+        ports: Ports::Free,
+        say: |_| {},
+    }
 }

@@ -1,0 +1,165 @@
+//! One run: a feed goes in, every store and a client are observed, a verdict and its figures come out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use simulator::drive::Progress;
+use simulator::{DriveOptions, DriveReport, Schedule, drive};
+
+use crate::judge::{Expected, Verdict};
+use crate::latency::Latencies;
+use crate::observe::mysql::Mysql;
+use crate::observe::socket::{Client, Seen};
+use crate::observe::{Pictures, redis, rest};
+use crate::stack::{Process, Stack};
+
+/// How long nothing may move before the rest is given up.
+const STANDSTILL_MAX: Duration = Duration::from_secs(30);
+/// How often it is looked whether everything has arrived.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What goes in, and what must come of it.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// The messages.
+    pub schedule: Arc<Schedule>,
+    /// What must come of each event.
+    pub expected: BTreeMap<String, Expected>,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What agreed and what did not.
+    pub verdict: Verdict,
+    /// How the sending went.
+    pub drive: DriveReport,
+    /// From the first message's due time until the last one had arrived everywhere.
+    pub took: Duration,
+    /// How long messages took, per hop.
+    pub latencies: Latencies,
+    /// CPU time of each process during the run, in microseconds.
+    pub cpu_micros: Vec<(String, u64)>,
+    /// What the client saw.
+    pub seen: Seen,
+}
+
+impl Outcome {
+    /// Whether every message was accepted and everything agreed.
+    #[must_use]
+    pub fn is_pass(&self) -> bool {
+        self.drive.is_complete() && self.verdict.is_pass()
+    }
+}
+
+/// Sends a feed into a stack and judges what comes of it. `disturb` runs beside the sending.
+///
+/// # Errors
+/// When something cannot be observed, or messages stop arriving. What is observed and wrong is in the verdict.
+pub async fn run(
+    stack: &Stack,
+    feed: &Feed,
+    options: &DriveOptions,
+    progress: impl FnMut(&Progress),
+    disturb: impl Future<Output = Result<()>>,
+) -> Result<Outcome> {
+    let client = Client::subscribe(&stack.socket_url()?, "hockey", Seen::default()).await?;
+    let before = cpu_micros(stack);
+    let started = Instant::now();
+    let sending = drive(Arc::clone(&feed.schedule), options, progress);
+    let (drive, ()) = tokio::try_join!(sending, disturb)?;
+    settle(stack, feed, Some(&client)).await?;
+    let took = started.elapsed();
+    let cpu_micros = cpu_since(stack, &before);
+    let seen = client.cut().await.context("the client on the socket")?;
+    let mut latencies = Latencies::of_arrivals(&feed.schedule, &drive.timeline, &seen.arrivals);
+    latencies.read_commits(stack).await?;
+    let verdict = judge(stack, feed, &[("socket", &seen)]).await?;
+    Ok(Outcome { verdict, drive, took, latencies, cpu_micros, seen })
+}
+
+/// Waits until every event has reached its last version in MySQL and at the client, and everything is published.
+///
+/// # Errors
+/// When nothing moves for half a minute: with how far it came.
+pub async fn settle(stack: &Stack, feed: &Feed, client: Option<&Client>) -> Result<()> {
+    let mysql = Mysql::new(&stack.mysql_url())?;
+    let total: u64 = feed.expected.values().map(|expected| expected.messages).sum();
+    let mut best = 0;
+    let mut moved = Instant::now();
+    loop {
+        // A database that is being restarted answers later.
+        let in_mysql = mysql.versions().await.unwrap_or_default();
+        let is_published = mysql.is_published().await.unwrap_or(false);
+        let at_client = client.map(|client| client.versions().borrow().clone());
+        let reached = count(feed, &in_mysql);
+        let seen = at_client.as_ref().map_or(total, |versions| count(feed, versions));
+        if reached == total && seen == total && is_published {
+            return Ok(());
+        }
+        let now = reached + seen + u64::from(is_published);
+        if now > best {
+            (best, moved) = (now, Instant::now());
+        }
+        if moved.elapsed() > STANDSTILL_MAX {
+            bail!(
+                "nothing moved for {} s: of {total} messages MySQL has {reached}, the socket {seen}; {}",
+                STANDSTILL_MAX.as_secs(),
+                if is_published { "all that is committed is published" } else { "not all is published" }
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn count(feed: &Feed, versions: &BTreeMap<String, u64>) -> u64 {
+    let reached =
+        |id: &String, expected: &Expected| versions.get(id).map_or(0, |found| expected.messages.min(*found));
+    feed.expected.iter().map(|(id, expected)| reached(id, expected)).sum()
+}
+
+/// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
+///
+/// # Errors
+/// When something cannot be observed.
+pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
+    let mysql = Mysql::new(&stack.mysql_url())?;
+    let events: Vec<String> = feed.expected.keys().cloned().collect();
+    let in_mysql = mysql.pictures().await.context("reading MySQL")?;
+    let in_redis = redis::pictures(&stack.redis_url(), &mysql.store_id().await?, &events).await?;
+    let by_rest = rest::pictures(&stack.rest_url()?, &events).await?;
+    let mut verdict = Verdict::default();
+    verdict.judge_place("mysql", &feed.expected, &in_mysql);
+    verdict.judge_logs(&feed.expected, &mysql.logs().await.context("reading the update log")?);
+    let mut judge_place = |place: &str, pictures: &Pictures| {
+        verdict.judge_place(place, &feed.expected, pictures);
+        verdict.judge_equal(place, pictures, &in_mysql);
+    };
+    judge_place("redis", &in_redis);
+    judge_place("rest", &by_rest);
+    for (place, seen) in clients {
+        judge_place(place, &seen.pictures);
+    }
+    for (place, seen) in clients {
+        verdict.judge_none(place, "break in the order of frames", &seen.breaks);
+    }
+    Ok(verdict)
+}
+
+fn cpu_micros(stack: &Stack) -> BTreeMap<i32, u64> {
+    let used = |process: &Arc<Process>| Some((process.id().pid, process.cpu_micros()?));
+    stack.processes().iter().filter_map(used).collect()
+}
+
+/// A process that was started during the run counts from its start.
+fn cpu_since(stack: &Stack, before: &BTreeMap<i32, u64>) -> Vec<(String, u64)> {
+    let used = |process: &Arc<Process>| {
+        let id = process.id();
+        let since = process.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
+        Some((process.name().to_owned(), since))
+    };
+    stack.processes().iter().filter_map(used).collect()
+}
+

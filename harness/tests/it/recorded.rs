@@ -1,0 +1,76 @@
+//! Real games, as their league recorded them, walk from push to socket.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use harness::judge::Expected;
+use harness::run::{Feed, run};
+use serde_json::Value;
+use simulator::import::nhl;
+use simulator::pacer::Speed;
+use simulator::{DriveOptions, Schedule};
+
+use crate::support::whole_stack;
+
+/// The recorded games beside the project, where they are there.
+fn corpus() -> Option<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/hockey");
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut games: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    games.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    games.sort();
+    Some(games)
+}
+
+/// What the league says came of a game. The importer reads none of these fields.
+fn official(game: &Value, messages: u64) -> (String, Expected) {
+    let score = |team: &str| u32::try_from(game[team]["score"].as_u64().expect("a score")).expect("a small score");
+    let match_status = match game["gameOutcome"]["lastPeriodType"].as_str().expect("how it ended") {
+        "REG" => "ended",
+        "OT" => "ended_after_overtime",
+        "SO" => "ended_after_penalties",
+        other => panic!("a game does not end in {other}"),
+    };
+    let expected = Expected {
+        messages,
+        status: "closed".to_owned(),
+        match_status: match_status.to_owned(),
+        score: (score("homeTeam"), score("awayTeam")),
+        periods: None,
+        markets: None,
+    };
+    (format!("nhl:game:{}", game["id"]), expected)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
+    let Some(games) = corpus() else {
+        eprintln!("skipped: there are no recorded games in ../shared/corpus/hockey");
+        return;
+    };
+    assert!(!games.is_empty(), "the corpus has no hockey game");
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recordings, mut expected) = (Vec::new(), BTreeMap::new());
+    for (index, path) in games.iter().enumerate() {
+        let json = std::fs::read(path).unwrap();
+        let imported = nhl::import(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let recording = folder.path().join(format!("{index}.rec"));
+        imported.write(std::fs::File::create(&recording).unwrap()).unwrap();
+        recordings.push(recording);
+        let game: Value = serde_json::from_slice(&json).unwrap();
+        expected.extend([official(&game, imported.messages.len() as u64)]);
+    }
+    // Known beforehand, so that this test cannot agree with itself alone.
+    assert_eq!(expected["nhl:game:2024030121"].score, (2, 6), "TBL 2, FLA 6");
+
+    let stack = whole_stack(folder.path()).await;
+    let feed = Feed { schedule: Arc::new(Schedule::load(&recordings).unwrap()), expected };
+    let options = DriveOptions { speed: Speed::Max, ..DriveOptions::to(stack.ingestion_url().unwrap()) };
+    let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();
+    assert!(outcome.is_pass(), "{}", harness::report::report(&outcome));
+    for place in ["mysql", "redis", "rest", "socket"] {
+        assert!(outcome.verdict.compared[place] > 0, "{place}");
+    }
+    stack.down().await.unwrap();
+}
