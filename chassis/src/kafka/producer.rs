@@ -34,7 +34,8 @@ pub struct ProducerSettings {
     pub client_id: String,
     /// How long a record may wait for its acknowledgement before it counts as not delivered. 10 seconds.
     pub delivery_timeout: Duration,
-    /// How long a record may wait for company. 2 milliseconds.
+    /// How long a record may wait for company. Half a millisecond: measured, it costs no more CPU per record than
+    /// two do, and every hop of the pipeline waits this long when load is low.
     pub linger: Duration,
     /// Records that may wait for their acknowledgement at once. 200,000.
     pub queue_messages: usize,
@@ -49,7 +50,7 @@ impl ProducerSettings {
             brokers: brokers.into(),
             client_id: client_id.into(),
             delivery_timeout: Duration::from_secs(10),
-            linger: Duration::from_millis(2),
+            linger: Duration::from_micros(500),
             queue_messages: 200_000,
             queue_bytes: 128 << 20,
         }
@@ -242,7 +243,7 @@ fn start(settings: &ProducerSettings) -> KafkaResult<Client> {
         .set("acks", "all")
         .set("compression.codec", "lz4")
         .set("partitioner", "murmur2_random")
-        .set("linger.ms", settings.linger.as_millis().to_string())
+        .set("linger.ms", (settings.linger.as_secs_f64() * 1e3).to_string())
         .set("delivery.timeout.ms", &delivery_timeout_ms)
         .set("request.timeout.ms", &delivery_timeout_ms)
         .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
