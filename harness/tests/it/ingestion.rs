@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 /// How long a part may take to come back on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Ingestion waits 5 seconds for Kafka, and librdkafka looks for what is overdue once a second.
-const ANSWER_WITHIN: Duration = Duration::from_secs(9);
+/// How long ingestion is told to wait for Kafka.
+const DELIVERY_MS: u64 = 1_500;
+
+/// librdkafka looks for what is overdue once a second, and the machine may be busy.
+const ANSWER_WITHIN: Duration = Duration::from_millis(DELIVERY_MS + 4_000);
 
 struct Sender {
     client: Client,
@@ -145,9 +148,10 @@ async fn start(stacks: std::path::PathBuf) -> Stack {
     let mut wanted = vec![spec(topic::DEAD_LETTERS.to_owned(), 1)];
     wanted.extend(Sport::ALL.into_iter().map(|sport| spec(topic::feed(sport), 4)));
     topics::ensure(&stack.kafka(), &wanted).await.unwrap();
-    let services = pipeline(&Sport::ALL);
-    let ingestion = services.into_iter().filter(|service| service.name == INGESTION).collect();
-    stack.start_services(ingestion).await.unwrap();
+    let mut services = pipeline(&Sport::ALL);
+    services.retain(|service| service.name == INGESTION);
+    services[0].env.push(("MATCHDAY_DELIVERY_MS".to_owned(), DELIVERY_MS.to_string()));
+    stack.start_services(services).await.unwrap();
     stack
 }
 

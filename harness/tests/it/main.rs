@@ -3,5 +3,6 @@
 
 mod architecture;
 mod ingestion;
+mod recorded;
 mod stack;
 mod support;
