@@ -53,7 +53,9 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             writeln!(out, "  gave up: {reason}")?;
         }
     }
-    if let Some(place) = outcome.verdict.compared.iter().find(|(_, count)| **count == 0).map(|(place, _)| place) {
+    if let Some(place) =
+        outcome.verdict.compared.iter().find(|(_, count)| **count == 0).map(|(place, _)| place)
+    {
         writeln!(out, "FAIL: nothing was compared in {place}; that proves nothing.")?;
     } else if outcome.verdict.compared.is_empty() {
         writeln!(out, "FAIL: nothing was compared; that proves nothing.")?;
@@ -96,13 +98,23 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     for (name, summary) in hops {
         match summary {
             Some(Summary { count, p50, p99 }) => {
-                writeln!(out, "  {name:<30} {:>9} {:>12} {:>12}", grouped(count), milliseconds(p50), milliseconds(p99))?;
+                writeln!(
+                    out,
+                    "  {name:<30} {:>9} {:>12} {:>12}",
+                    grouped(count),
+                    milliseconds(p50),
+                    milliseconds(p99)
+                )?;
             }
             None => writeln!(out, "  {name:<30} not measured")?,
         }
     }
     if outcome.latencies.early > 0 {
-        writeln!(out, "  {} arrived before they were due: a clock is wrong", grouped(outcome.latencies.early))?;
+        writeln!(
+            out,
+            "  {} arrived before they were due: a clock is wrong",
+            grouped(outcome.latencies.early)
+        )?;
     }
     writeln!(
         out,

@@ -162,4 +162,3 @@ fn cpu_since(stack: &Stack, before: &BTreeMap<i32, u64>) -> Vec<(String, u64)> {
     };
     stack.processes().iter().filter_map(used).collect()
 }
-

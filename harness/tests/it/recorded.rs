@@ -11,7 +11,7 @@ use simulator::import::nhl;
 use simulator::pacer::Speed;
 use simulator::{DriveOptions, Schedule};
 
-use crate::support::whole_stack;
+use crate::support::up;
 
 /// The recorded games beside the project, where they are there.
 fn corpus() -> Option<Vec<PathBuf>> {
@@ -25,7 +25,8 @@ fn corpus() -> Option<Vec<PathBuf>> {
 
 /// What the league says came of a game. The importer reads none of these fields.
 fn official(game: &Value, messages: u64) -> (String, Expected) {
-    let score = |team: &str| u32::try_from(game[team]["score"].as_u64().expect("a score")).expect("a small score");
+    let score =
+        |team: &str| u32::try_from(game[team]["score"].as_u64().expect("a score")).expect("a small score");
     let match_status = match game["gameOutcome"]["lastPeriodType"].as_str().expect("how it ended") {
         "REG" => "ended",
         "OT" => "ended_after_overtime",
@@ -64,7 +65,7 @@ async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
     // Known beforehand, so that this test cannot agree with itself alone.
     assert_eq!(expected["nhl:game:2024030121"].score, (2, 6), "TBL 2, FLA 6");
 
-    let stack = whole_stack(folder.path()).await;
+    let stack = up(folder.path().join("stacks"), "recorded").await;
     let feed = Feed { schedule: Arc::new(Schedule::load(&recordings).unwrap()), expected };
     let options = DriveOptions { speed: Speed::Max, ..DriveOptions::to(stack.ingestion_url().unwrap()) };
     let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();
