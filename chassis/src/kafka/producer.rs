@@ -162,9 +162,9 @@ impl Producer {
         }
         drop(records);
         in_flight.wait(self.shared.settings.delivery_timeout + REPORT_MARGIN).await;
-        let results = in_flight.take();
-        if results.iter().any(|result| matches!(result, Err(SendError::Fatal(_)))) {
-            self.replace(&client);
+        let mut results = in_flight.take();
+        if results.iter().any(Result::is_err) {
+            self.replace_if_failed(&client, &mut results);
         }
         measure(&results, began);
         results
@@ -216,6 +216,15 @@ impl Producer {
         Arc::clone(&self.shared.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// librdkafka gives each record the error that it met; that the client as a whole cannot go on is asked apart.
+    fn replace_if_failed(&self, client: &Arc<Client>, results: &mut [Result<Position, SendError>]) {
+        let Some((code, reason)) = client.client().fatal_error() else { return };
+        for error in results.iter_mut().filter_map(|result| result.as_mut().err()) {
+            *error = SendError::Fatal(format!("{code:?}: {reason}"));
+        }
+        self.replace(client);
+    }
+
     /// Puts a new producer in the place of `failed`, unless somebody did so already.
     fn replace(&self, failed: &Arc<Client>) {
         let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -262,7 +271,7 @@ fn enqueue(client: &Client, record: &Record, ticket: Box<Ticket>) -> Result<(), 
         headers: headers(record),
         delivery_opaque: ticket,
     };
-    client.send(to_send).map_err(|(error, _)| why(client, &error))
+    client.send(to_send).map_err(|(error, _)| delivery::meaning(&error))
 }
 
 fn headers(record: &Record) -> Option<OwnedHeaders> {
@@ -274,14 +283,6 @@ fn headers(record: &Record) -> Option<OwnedHeaders> {
         headers.insert(Header { key: name, value: Some(&value[..]) })
     };
     Some(record.headers.iter().fold(empty, insert))
-}
-
-/// What librdkafka's code means to a sender.
-fn why(client: &Client, error: &KafkaError) -> SendError {
-    if let Some((code, reason)) = client.client().fatal_error() {
-        return SendError::Fatal(format!("{code:?}: {reason}"));
-    }
-    delivery::meaning(error)
 }
 
 fn measure(results: &[Result<Position, SendError>], began: Instant) {

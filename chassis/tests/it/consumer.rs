@@ -156,6 +156,22 @@ async fn a_paused_consumer_stays_a_member_and_leaves_nothing_out() {
 }
 
 #[tokio::test]
+async fn a_member_that_is_silent_for_too_long_is_told_what_it_lost_and_may_come_back() {
+    let cluster = cluster(1);
+    fill(&cluster, 1, 1).await;
+    let mut owner = Owner::starting(Start::At(0));
+    let mut settings = ConsumerSettings::new(cluster.bootstrap_servers(), "test", "group", TOPIC);
+    settings.session_timeout = Duration::from_millis(4_000);
+    settings.heartbeat = Duration::from_millis(200);
+    settings.max_poll_interval = Duration::from_millis(4_000);
+    let mut consumer = Consumer::new(&settings).unwrap();
+    poll(&mut consumer, &mut owner).unwrap();
+    std::thread::sleep(Duration::from_millis(6_000));
+    poll(&mut consumer, &mut owner).unwrap();
+    assert_eq!(owner.told, ["assigned [0]", "lost [0]", "assigned [0]"]);
+}
+
+#[tokio::test]
 async fn a_member_can_be_dropped_while_the_broker_is_away() {
     let cluster = cluster(1);
     fill(&cluster, 1, 1).await;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chassis::kafka::{MAX_MESSAGE_BYTES, Producer, SendError};
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Readiness;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::{TOPIC, cluster, record, settings};
 
@@ -90,4 +91,19 @@ async fn readiness_follows_the_broker() {
     shutdown.begin();
     watch.await.unwrap();
     assert_eq!(readiness.report().checks[0].reason, "stopped");
+}
+
+#[tokio::test]
+async fn a_producer_that_failed_for_good_is_replaced() {
+    let cluster = cluster(1);
+    let producer = Producer::new(settings(&cluster)).unwrap();
+    producer.send(record(0, "before")).await.unwrap();
+    // A gap in the sequence that the broker sees means that order can no longer be promised.
+    cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+    );
+    let failed = producer.send(record(0, "during")).await;
+    assert!(matches!(failed, Err(SendError::Fatal(_))), "{failed:?}");
+    producer.send(record(0, "after")).await.unwrap();
 }
