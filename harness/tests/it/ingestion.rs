@@ -1,12 +1,12 @@
 //! Ingestion against a real Kafka that comes and goes: what was answered 202 is there, whatever happened.
 
-use crate::support::eventually;
+use crate::support::{config, eventually};
 use chassis::kafka::topics::{self, TopicSpec};
 use chassis::kafka::{Batch, MAX_MESSAGE_BYTES, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::codec::json;
 use domain::{Sport, topic};
-use harness::stack::{INGESTION, KAFKA, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use harness::stack::{INGESTION, KAFKA, Stack, pipeline};
 use reqwest::{Client, StatusCode};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -129,15 +129,7 @@ async fn answers_503(sender: &mut Sender) {
 
 /// Kafka with its topics, and ingestion alone.
 async fn start(stacks: std::path::PathBuf) -> Stack {
-    let config = StackConfig {
-        project: Project::find().unwrap(),
-        stacks,
-        name: "ingestion".to_owned(),
-        lifetime: Lifetime::Attached,
-        ports: Ports::Free,
-        say: |_| {},
-    };
-    let stack = Stack::infrastructure(config).await.unwrap();
+    let stack = Stack::infrastructure(config(stacks, "ingestion")).await.unwrap();
     let spec = |name: String, partitions| TopicSpec {
         name,
         partitions,
