@@ -201,7 +201,11 @@ impl Producer {
     /// often, until `shutdown` begins.
     pub async fn watch(&self, latch: Latch, topics: Vec<String>, every: Duration, shutdown: Shutdown) {
         loop {
-            match self.partition_counts(topics.clone()).await {
+            let counts = tokio::select! {
+                counts = self.partition_counts(topics.clone()) => counts,
+                () = shutdown.begun() => return,
+            };
+            match counts {
                 Ok(_) => latch.ready(),
                 Err(error) => latch.not_ready(format!("kafka does not answer for its topics: {error}")),
             }
