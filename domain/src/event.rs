@@ -283,7 +283,7 @@ impl EventState {
             return None;
         }
         feed.gap = true;
-        let missing = feed.expected();
+        let missing = feed.missing();
         Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
     }
 

@@ -49,19 +49,22 @@ impl Feed {
         }
     }
 
-    /// The position whose turn it is. Before anything was applied any epoch may begin.
-    pub(crate) fn expected(&self) -> Position {
-        self.applied.next()
+    /// The first position known to be missing: of a later epoch that was heard of, its snapshot.
+    pub(crate) fn missing(&self) -> Position {
+        self.expected_towards(self.heard.epoch)
+    }
+
+    /// The position whose turn it is on the way to a later one of `epoch`.
+    fn expected_towards(&self, epoch: u64) -> Position {
+        if epoch > self.applied.epoch { Position { epoch, sequence: 1 } } else { self.applied.next() }
     }
 
     /// Whether it is the turn of a message at `position`; otherwise whether its turn has not come, or is over.
     pub(crate) fn turn(&self, position: Position, id: &MessageId) -> Result<(), Refusal> {
-        let begins_epoch = position.epoch > self.applied.epoch && position.sequence == 1;
-        if begins_epoch || position == self.expected() {
+        let expected = self.expected_towards(position.epoch);
+        if position == expected {
             Ok(())
         } else if position > self.applied {
-            let same_epoch = position.epoch == self.applied.epoch;
-            let expected = if same_epoch { self.expected() } else { Position { sequence: 1, ..position } };
             Err(Refusal::Early { expected })
         } else if self.recent.contains(&hash(id)) {
             Err(Refusal::Duplicate)

@@ -7,5 +7,10 @@
 mod any;
 mod build;
 mod codec_properties;
+mod desk;
+mod feed;
 mod golden;
 mod golden_updates;
+mod market_cases;
+mod order_cases;
+mod order_properties;

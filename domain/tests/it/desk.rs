@@ -1,0 +1,189 @@
+//! A processor in small: takes messages in any order, publishes to a client and writes rows to a store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::event::book::Book;
+use domain::event::{Head, Versioned};
+use domain::intake::{Arrival, HoldLimits};
+use domain::{
+    Effect, EventState, FeedMessage, HeldMessage, Incident, IncidentId, Intake, Key, Market, MarketKey,
+    Position, Refusal, Sport, Timestamp, Update, Value,
+};
+
+use crate::feed::{Who, event_id};
+
+/// Long enough for everything.
+pub const PATIENT: HoldLimits = HoldLimits { wait_micros: i64::MAX, held_max: 10_000 };
+
+/// One event at its processor.
+pub struct Desk {
+    pub intake: Intake,
+    pub limits: HoldLimits,
+    pub updates: Vec<Update>,
+    now: i64,
+    client: BTreeMap<Key, (u64, Option<Value>)>,
+    store: Store,
+}
+
+/// The rows of one event, as JSON texts.
+#[derive(Default)]
+struct Store {
+    head: String,
+    markets: BTreeMap<String, (u64, String)>,
+    incidents: BTreeMap<String, (u64, String)>,
+    held: BTreeMap<i64, HeldMessage>,
+}
+
+impl Desk {
+    pub fn new(limits: HoldLimits) -> Self {
+        let intake = Intake::new(EventState::new(event_id(), Sport::Hockey), []);
+        let mut desk = Self {
+            intake,
+            limits,
+            updates: Vec::new(),
+            now: 0,
+            client: BTreeMap::new(),
+            store: Store::default(),
+        };
+        desk.store();
+        desk
+    }
+
+    /// A desk that has taken these messages, a millisecond each.
+    pub fn with(messages: &[FeedMessage]) -> Self {
+        let mut desk = Self::new(PATIENT);
+        for message in messages {
+            desk.take(message);
+        }
+        desk
+    }
+
+    /// Takes a message, a millisecond after the one before.
+    pub fn take(&mut self, message: &FeedMessage) -> Vec<Effect> {
+        self.now += 1_000;
+        let arrival = Arrival { message: message.clone(), payload: Arc::from([]), feed_offset: self.now };
+        let effects = self.intake.accept(arrival, Timestamp(self.now), self.limits);
+        self.record(&effects);
+        effects
+    }
+
+    /// Lets time pass, and gaps be declared.
+    pub fn wait(&mut self, micros: i64) -> Vec<Effect> {
+        self.now += micros;
+        let effects = self.intake.expire(Timestamp(self.now));
+        self.record(&effects);
+        effects
+    }
+
+    /// Stops and starts again with what the store holds.
+    pub fn restart(&mut self) {
+        self.intake = self.restored();
+    }
+
+    /// The event as the store holds it.
+    pub fn restored(&self) -> Intake {
+        let head: Head = serde_json::from_str(&self.store.head).expect("a head");
+        let books = self.store.markets.iter().map(|(key, (version, book))| {
+            let value: Book = serde_json::from_str(book).expect("a book");
+            (key.parse().expect("a market key"), Versioned { version: *version, value })
+        });
+        let incidents = self.store.incidents.iter().map(|(id, (version, incident))| {
+            let value: Option<Incident> = serde_json::from_str(incident).expect("an incident");
+            (IncidentId::new(id).expect("an id"), Versioned { version: *version, value })
+        });
+        let state = EventState::restore(event_id(), Sport::Hockey, head, books, incidents);
+        Intake::new(state, self.store.held.values().cloned())
+    }
+
+    /// Every key with its value, as it stands in the state.
+    pub fn values(&self) -> BTreeMap<Key, Value> {
+        self.intake.state().entries().filter_map(|(key, _, value)| Some((key, value?))).collect()
+    }
+
+    /// Every key with its version and value, as it stands in the state.
+    pub fn entries(&self) -> BTreeMap<Key, (u64, Option<Value>)> {
+        self.intake.state().entries().map(|(key, version, value)| (key, (version, value))).collect()
+    }
+
+    /// Every key with its version and value, as a client has put it together from the updates.
+    pub fn client(&self) -> &BTreeMap<Key, (u64, Option<Value>)> {
+        &self.client
+    }
+
+    /// The markets that clients see as the offer of `who`.
+    pub fn markets(&self, who: Who) -> Vec<Market> {
+        let producer = who.source().producer;
+        let markets = self.values().into_values().filter_map(|value| match value {
+            Value::Market(market) => Some(market),
+            _ => None,
+        });
+        markets.filter(|market| market.producer == producer).collect()
+    }
+
+    /// One market as clients see it.
+    pub fn market(&self, key: &MarketKey) -> Option<Market> {
+        self.intake.state().market(key)?.1.value.clone()
+    }
+
+    /// How far `who` has come.
+    pub fn applied(&self, who: Who) -> Option<Position> {
+        self.intake.state().feed(&who.source()).map(|feed| feed.applied)
+    }
+
+    pub fn has_gap(&self, who: Who) -> bool {
+        self.intake.state().feed(&who.source()).is_some_and(|feed| feed.gap)
+    }
+
+    fn record(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Updated(update) => {
+                    for change in &update.changes {
+                        self.client.insert(change.key.clone(), (update.version, change.value.clone()));
+                    }
+                    self.updates.push(update.clone());
+                }
+                Effect::Held(held) => {
+                    self.store.held.insert(held.arrival.feed_offset, held.clone());
+                }
+                Effect::Released { feed_offset, .. } => {
+                    self.store.held.remove(feed_offset).expect("only what was held is released");
+                }
+                Effect::Refused { .. } => {}
+            }
+        }
+        self.store();
+    }
+
+    /// Writes what was touched, and no more.
+    fn store(&mut self) {
+        let state = self.intake.state_mut();
+        for key in state.take_touched() {
+            match key {
+                Key::Market(key) => {
+                    let (book, public) = state.market(&key).expect("what was touched is there");
+                    let book = serde_json::to_string(book).expect("JSON");
+                    self.store.markets.insert(key.to_string(), (public.version, book));
+                }
+                Key::Incident(id) => {
+                    let Versioned { version, value } =
+                        state.incident(&id).expect("what was touched is there");
+                    let incident = serde_json::to_string(value).expect("JSON");
+                    self.store.incidents.insert(id.to_string(), (*version, incident));
+                }
+                Key::Fixture | Key::Status => {}
+            }
+        }
+        self.store.head = serde_json::to_string(state.head()).expect("JSON");
+    }
+}
+
+/// The refusals among effects.
+pub fn refusals(effects: &[Effect]) -> Vec<&Refusal> {
+    let refused = effects.iter().filter_map(|effect| match effect {
+        Effect::Refused { refusal, .. } => Some(refusal),
+        _ => None,
+    });
+    refused.collect()
+}
