@@ -1,8 +1,9 @@
 //! The command line of `matchday`.
 
+use crate::demo::{DemoArgs, demo};
 use crate::init::{self, InitConfig};
 use crate::stack::{self, Address, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play games through a stack of their own, compare every store and a client with what was sent, say the verdict
+    Demo(DemoArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
     /// End what `up` started, and whatever a crash left behind; nothing stays
@@ -94,6 +97,13 @@ async fn execute(cli: Cli) -> Result<()> {
     let stacks =
         |project: &Project| cli.stacks.clone().map_or_else(|| Ok(project.stacks()), std::path::absolute);
     match cli.command {
+        Command::Demo(args) => {
+            let project = Project::find()?;
+            let stacks = stacks(&project).context("finding the folder of all stacks")?;
+            let agreed = demo(project, stacks, args, say).await?;
+            ensure!(agreed, "the verdict is FAIL");
+            Ok(())
+        }
         Command::Up(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;

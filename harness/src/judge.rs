@@ -9,7 +9,7 @@ use crate::observe::mysql::Log;
 use crate::observe::{Picture, Pictures};
 
 /// What one event must have come to, as whoever sent it decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Expected {
     /// How many messages were sent of it: each is one version.
     pub messages: u64,
@@ -23,6 +23,8 @@ pub struct Expected {
     pub periods: Option<Vec<(String, u32, u32)>>,
     /// Every market, by its key's text form; `None` where markets are not judged.
     pub markets: Option<BTreeMap<String, ExpectedMarket>>,
+    /// Other keys, each with its whole value: the fixture, the incidents.
+    pub exact: BTreeMap<String, Value>,
 }
 
 /// What one market must have come to.
@@ -162,6 +164,9 @@ impl At<'_> {
         if let Some(expected) = &expected.markets {
             self.judge_markets(expected, picture);
         }
+        for (key, value) in &expected.exact {
+            self.compare(key, value.to_string(), text(picture.values.get(key)));
+        }
     }
 
     fn judge_markets(&mut self, expected: &BTreeMap<String, ExpectedMarket>, picture: &Picture) {
@@ -255,6 +260,7 @@ mod tests {
             score: (2, 1),
             periods: Some(vec![("period_1".to_owned(), 2, 1)]),
             markets: Some(BTreeMap::from([("406".to_owned(), market)])),
+            exact: BTreeMap::from([("incident:1".to_owned(), json!({"kind": "goal"}))]),
         };
         BTreeMap::from([("md:match:1".to_owned(), expected)])
     }
@@ -270,6 +276,7 @@ mod tests {
             "market:406",
             json!({"id": 406, "status": "settled", "outcomes": [{"id": "4", "odds": 1850, "result": {"result": "won"}}]}),
         );
+        picture.set("incident:1", json!({"kind": "goal"}));
         BTreeMap::from([("md:match:1".to_owned(), picture)])
     }
 

@@ -19,6 +19,9 @@ pub enum Hop {
     Socket,
 }
 
+/// An hour; what takes longer counts as an hour.
+const LATENCY_MICROS_MAX: u64 = 3_600_000_000;
+
 /// A latency's distribution, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
@@ -51,7 +54,8 @@ impl Latencies {
                 due.entry(event_id).or_default().push(timeline.due_at(schedule.offset_ns(index)).0);
             }
         }
-        let mut socket_micros = Histogram::new(3).expect("three digits are within what a histogram allows");
+        let bounds = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3);
+        let mut socket_micros = bounds.expect("these bounds are within what a histogram allows");
         let mut early = 0;
         for Arrival { event_id, from, to, at_micros } in arrivals {
             let due = due.get(event_id.as_str()).map_or(&[][..], Vec::as_slice);

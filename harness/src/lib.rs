@@ -4,6 +4,8 @@
 //! topics and tables that they need; [`cli`] is the command line.
 
 pub mod cli;
+pub mod demo;
+pub mod feed;
 pub mod init;
 pub mod judge;
 pub mod latency;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use simulator::drive::Progress;
-use simulator::{DriveOptions, DriveReport, Schedule, drive};
+use simulator::{DriveOptions, DriveReport, drive};
 
+use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
 use crate::latency::Latencies;
 use crate::observe::mysql::Mysql;
@@ -19,15 +20,6 @@ use crate::stack::{Process, Stack};
 const STANDSTILL_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked whether everything has arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// What goes in, and what must come of it.
-#[derive(Debug, Clone)]
-pub struct Feed {
-    /// The messages.
-    pub schedule: Arc<Schedule>,
-    /// What must come of each event.
-    pub expected: BTreeMap<String, Expected>,
-}
 
 /// How a run went.
 #[derive(Debug)]
@@ -86,7 +78,7 @@ pub async fn run(
 /// When nothing moves for half a minute: with how far it came.
 pub async fn settle(stack: &Stack, feed: &Feed, client: Option<&Client>) -> Result<()> {
     let mysql = Mysql::new(&stack.mysql_url())?;
-    let total: u64 = feed.expected.values().map(|expected| expected.messages).sum();
+    let total = feed.messages();
     let mut best = 0;
     let mut moved = Instant::now();
     loop {

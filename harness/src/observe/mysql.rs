@@ -48,6 +48,16 @@ impl Mysql {
         rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
     }
 
+    /// How often each feed partition has been taken, by sport and number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn generations(&self) -> anyhow::Result<BTreeMap<(String, i32), i64>> {
+        let sql = "SELECT sport, kafka_partition, generation FROM feed_offsets";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+    }
+
     /// Whether everything that is committed has reached Redis and Kafka.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
 //! Tests that start real processes: Kafka, a database, Redis and our services.
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as a test does")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test says its seed and what it skips")]
 
 mod architecture;
+mod faults;
 mod ingestion;
 mod recorded;
 mod stack;
 mod support;
+mod verdict;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use harness::feed::Feed;
 use harness::judge::Expected;
-use harness::run::{Feed, run};
+use harness::run::run;
 use serde_json::Value;
 use simulator::import::nhl;
 use simulator::pacer::Speed;
@@ -40,6 +41,7 @@ fn official(game: &Value, messages: u64) -> (String, Expected) {
         score: (score("homeTeam"), score("awayTeam")),
         periods: None,
         markets: None,
+        exact: BTreeMap::new(),
     };
     (format!("nhl:game:{}", game["id"]), expected)
 }

@@ -1,7 +1,10 @@
 //! What the tests of this binary have in common.
 
-use domain::Sport;
+use anyhow::{Result, ensure};
+use domain::{Sport, Timestamp};
+use harness::feed::Feed;
 use harness::stack::{Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use simulator::world::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -29,6 +32,27 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
         })
         .map(|pid| format!("{pid} {}", text(format!("/proc/{pid}/cmdline"))))
         .collect()
+}
+
+/// Games of one seed, with what must come of them. They begin when they are sent.
+pub fn games(seed: u64, games: u32, messages_per_game: u32, duration: Duration) -> Feed {
+    println!("seed {seed}");
+    let start = Timestamp(1_767_225_600_000_000);
+    Feed::played(&Plan { seed, games, messages_per_game, duration, start }).unwrap()
+}
+
+/// Asks until the answer is yes; says what was waited for when it is still no after `deadline`.
+pub async fn until(
+    what: &str,
+    deadline: Duration,
+    mut is_so: impl AsyncFnMut() -> Result<bool>,
+) -> Result<()> {
+    let start = Instant::now();
+    while !is_so().await? {
+        ensure!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 /// The stack that all tests of this binary share which disturb nobody; the first one that asks starts it.

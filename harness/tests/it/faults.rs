@@ -1,0 +1,147 @@
+//! What the pipeline promises while its processes are killed, stopped, emptied and cut off. Each test plays games through
+//! a stack of its own, disturbs it in mid-stream, and finds every store and client as if nothing had happened.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use domain::Sport;
+use harness::feed::Feed;
+use harness::observe::mysql::Mysql;
+use harness::observe::socket::{Client, Seen};
+use harness::report::report;
+use harness::run::{Outcome, judge, run, settle};
+use harness::stack::{REDIS, Stack, processors_name};
+use simulator::DriveOptions;
+
+use crate::support::{self, eventually, games, until};
+
+/// How long anything may take to be noticed on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+async fn play(stack: &Stack, feed: &Feed, disturb: impl Future<Output = Result<()>>) -> Outcome {
+    let options = DriveOptions::to(stack.ingestion_url().unwrap());
+    run(stack, feed, &options, |_| {}, disturb).await.unwrap()
+}
+
+/// Waits until MySQL has a share of the feed's messages: the middle of the stream.
+async fn committed(stack: &Stack, feed: &Feed, percent: u64) -> Result<()> {
+    let mysql = Mysql::new(&stack.mysql_url())?;
+    until("the stream to be under way", DEADLINE, async || {
+        Ok(mysql.versions().await?.values().sum::<u64>() * 100 >= feed.messages() * percent)
+    })
+    .await
+}
+
+fn assert_pass(outcome: &Outcome) {
+    assert!(outcome.is_pass(), "{}", report(outcome));
+    assert!(outcome.seen.breaks.is_empty(), "{:?}", outcome.seen.breaks);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_killed_in_mid_stream_loses_nothing_and_repeats_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "killed").await;
+    let feed = games(11, 6, 1_500, Duration::from_secs(12));
+    let name = processors_name(Sport::Hockey);
+    let disturb = async {
+        for percent in [20, 40, 60] {
+            committed(&stack, &feed, percent).await?;
+            stack.process(&name)?.kill()?;
+            stack.restart(&name).await?;
+        }
+        Ok(())
+    };
+    assert_pass(&play(&stack, &feed, disturb).await);
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_was_stopped_finds_its_partitions_taken_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "fenced").await;
+    let feed = games(12, 6, 2_500, Duration::from_secs(30));
+    let first = stack.process(&processors_name(Sport::Hockey)).unwrap();
+    let disturb = async {
+        committed(&stack, &feed, 15).await?;
+        let mysql = Mysql::new(&stack.mysql_url())?;
+        let before = mysql.generations().await?;
+        first.pause();
+        // Kafka gives the silent one's partitions to the second, which needs all of them to be ready.
+        stack.add_processors(Sport::Hockey).await?;
+        until("every partition to be taken over", DEADLINE, async || {
+            let now = mysql.generations().await?;
+            Ok(now
+                .iter()
+                .all(|(partition, generation)| before.get(partition).is_none_or(|old| generation > old)))
+        })
+        .await?;
+        committed(&stack, &feed, 50).await?;
+        first.resume();
+        eventually("the first one to say that it was fenced", DEADLINE, || {
+            std::fs::read_to_string(first.log())
+                .is_ok_and(|log| log.contains("fenced: another process has taken"))
+        })
+        .await;
+        Ok(())
+    };
+    assert_pass(&play(&stack, &feed, disturb).await);
+    assert!(first.is_running(), "the first one goes on as a member of its group");
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_killed_and_emptied_in_mid_stream_is_filled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "redis").await;
+    let feed = games(13, 6, 1_500, Duration::from_secs(15));
+    let disturb = async {
+        committed(&stack, &feed, 20).await?;
+        stack.process(REDIS)?.kill()?;
+        committed(&stack, &feed, 40).await.context("updates must go on without redis")?;
+        stack.restart(REDIS).await?;
+        committed(&stack, &feed, 70).await?;
+        let client = redis::Client::open(stack.redis_url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
+        Ok(())
+    };
+    assert_pass(&play(&stack, &feed, disturb).await);
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_drops_and_resumes_misses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "resume").await;
+    let feed = games(14, 6, 1_500, Duration::from_secs(12));
+    let url = stack.socket_url().unwrap();
+    let mut last = None;
+    let disturb = async {
+        let mut seen = Seen::default();
+        let mut images = 0;
+        for percent in [20, 40, 60, 80] {
+            let client = Client::subscribe(&url, "hockey", seen).await?;
+            committed(&stack, &feed, percent).await?;
+            seen = client.cut().await?;
+            if images == 0 {
+                images = seen.images;
+            }
+        }
+        ensure!(images == 6, "the first subscription begins with an image of each event, not {images}");
+        ensure!(
+            seen.images == images,
+            "a resumed subscription needs no image, {} came",
+            seen.images - images
+        );
+        last = Some(Client::subscribe(&url, "hockey", seen).await?);
+        Ok(())
+    };
+    assert_pass(&play(&stack, &feed, disturb).await);
+    let client = last.unwrap();
+    settle(&stack, &feed, Some(&client)).await.unwrap();
+    let seen = client.cut().await.unwrap();
+    let verdict = judge(&stack, &feed, &[("a client that came back", &seen)]).await.unwrap();
+    assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
+    assert!(seen.breaks.is_empty(), "{:?}", seen.breaks);
+    stack.down().await.unwrap();
+}
