@@ -61,6 +61,23 @@ fn every_golden_file_decodes_and_encodes_to_the_same_bytes() {
     assert!(updates >= 5, "updates have golden files too");
 }
 
+#[test]
+fn the_protocol_page_shows_golden_bytes() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let names =
+        fs::read_dir(folder()).expect("the golden folder").map(|entry| entry.expect("an entry").path());
+    let goldens: Vec<String> = names.map(|path| fs::read_to_string(path).expect("a golden file")).collect();
+    let examples: Vec<&str> =
+        page.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    assert!(examples.len() >= 13, "an example of every type");
+    for example in examples {
+        let body = format!("\"body\":{example}}}\n");
+        let is_golden = |golden: &String| golden.trim_end() == example || golden.ends_with(&body);
+        assert!(goldens.iter().any(is_golden), "no golden file has these bytes: {example}");
+    }
+}
+
 pub fn source() -> Source {
     Source { provider: Name::new("md").expect("a name"), producer: Name::new("live").expect("a name") }
 }
