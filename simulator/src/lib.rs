@@ -2,10 +2,12 @@
 
 pub mod drive;
 pub mod import;
+pub mod ledger;
 pub mod pacer;
 pub mod recording;
 pub mod schedule;
 mod sender;
+pub mod world;
 
 pub use drive::{DriveOptions, DriveReport, drive};
 pub use schedule::{Schedule, ScheduleBuilder};

@@ -4,3 +4,4 @@
 
 mod drive;
 mod nhl;
+mod world;

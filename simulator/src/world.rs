@@ -1,0 +1,170 @@
+//! Worlds: games that play themselves, from fixture to settlement, all of it from one seed.
+//!
+//! The same plan makes the same bytes on every machine: random numbers come from ChaCha, and what depends on
+//! them is computed with the four basic operations only, which IEEE 754 fixes to the last bit. How many messages
+//! are asked for does not change what happens in the games, only how often they are priced.
+//!
+//! A game's messages are spread evenly over the run, at one constant rate: what happens takes the next place,
+//! prices fill the others. Games take turns, so the rate of the whole is constant, too.
+
+use std::time::Duration;
+
+use domain::codec::json;
+use domain::message::SCHEMA;
+use domain::{
+    Body, Content, EventId, EventMessage, FeedMessage, MessageId, Name, Position, Source, Sport, Timestamp,
+};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::ledger::Ledger;
+use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError};
+
+mod hockey;
+mod ladder;
+mod names;
+
+/// The most games of one plan.
+pub const GAMES_MAX: u32 = 999;
+/// The most messages that may be asked for in all.
+pub const MESSAGES_MAX: u64 = 20_000_000;
+
+/// What is to be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// How many games go on at the same time.
+    pub games: u32,
+    /// Messages of each game, filled up with odds; a game in which more happens has more.
+    pub messages_per_game: u32,
+    /// How long it all takes: the games' time is compressed to it.
+    pub duration: Duration,
+    /// The wall clock at the start, from which all times in the messages count.
+    pub start: Timestamp,
+}
+
+/// What was played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// The messages and when each is due.
+    pub schedule: Schedule,
+    /// What must result.
+    pub ledger: Ledger,
+}
+
+/// Why a plan cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No game, or too many.
+    #[error("{0} games; 1 to {GAMES_MAX} can be played")]
+    Games(u32),
+    /// No time at all.
+    #[error("games take time")]
+    Duration,
+    /// Too many messages.
+    #[error("{0} messages; at most {MESSAGES_MAX} can be made")]
+    Messages(u64),
+    /// The messages do not fit.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+}
+
+/// Plays a plan.
+///
+/// # Errors
+/// When the plan is beyond what can be played.
+pub fn play(plan: &Plan) -> Result<Played, PlanError> {
+    let messages = u64::from(plan.games) * u64::from(plan.messages_per_game);
+    match plan {
+        Plan { games, .. } if !(1..=GAMES_MAX).contains(games) => return Err(PlanError::Games(*games)),
+        Plan { duration, .. } if duration.is_zero() => return Err(PlanError::Duration),
+        _ if messages > MESSAGES_MAX => return Err(PlanError::Messages(messages)),
+        _ => {}
+    }
+    let source = source();
+    let mut builder = ScheduleBuilder::default();
+    let mut events = Vec::new();
+    for game in 0..plan.games {
+        let mut voice = Voice {
+            builder: &mut builder,
+            source: source.clone(),
+            sport: Sport::Hockey,
+            event_id: event_id(plan.seed, game),
+            start: plan.start,
+            due_ns: Vec::new(),
+            line: Vec::with_capacity(1024),
+        };
+        events.push(hockey::play(plan, game, &mut voice)?);
+    }
+    let Source { provider, producer } = source;
+    let ledger = Ledger { seed: plan.seed, provider, producer, events };
+    Ok(Played { schedule: builder.build(), ledger })
+}
+
+fn source() -> Source {
+    let name = |text| Name::new(text).expect("lower-case letters are a name");
+    Source { provider: name("md"), producer: name("live") }
+}
+
+fn event_id(seed: u64, game: u32) -> EventId {
+    let number = (seed % 1_000_000_000) * 1_000 + u64::from(game) + 1;
+    EventId::new(format!("md:match:{number}")).expect("a number is an id")
+}
+
+/// One of a game's independent sources of chance.
+fn chance(seed: u64, game: u32, of: Chance) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(u64::from(game) * 2 + of as u64);
+    rng
+}
+
+/// What a game leaves to chance. Each has numbers of its own, so more prices change nothing on the ice.
+#[derive(Debug, Clone, Copy)]
+enum Chance {
+    Play,
+    Prices,
+}
+
+/// A producer that speaks of one event: counts, stamps and encodes what it says.
+struct Voice<'a> {
+    builder: &'a mut ScheduleBuilder,
+    source: Source,
+    sport: Sport,
+    event_id: EventId,
+    start: Timestamp,
+    /// When each message so far is due.
+    due_ns: Vec<u64>,
+    line: Vec<u8>,
+}
+
+impl Voice<'_> {
+    /// Says something when `due_ns` have passed since the start; of `occurred_ns` the same.
+    fn say(&mut self, body: Body, due_ns: u64, occurred_ns: Option<u64>) -> Result<(), ScheduleError> {
+        self.due_ns.push(due_ns);
+        let sequence = self.due_ns.len() as u64;
+        let message = FeedMessage {
+            schema: SCHEMA,
+            message_id: MessageId::new(format!("{}:{sequence}", self.event_id))
+                .expect("an id and a number are short"),
+            source: self.source.clone(),
+            request_id: None,
+            occurred_at: occurred_ns.map(|ns| self.at(ns)),
+            generated_at: self.at(due_ns),
+            received_at: None,
+            content: Content::Event(EventMessage {
+                sport: self.sport,
+                event_id: self.event_id.clone(),
+                position: Some(Position { epoch: 1, sequence }),
+                body,
+            }),
+        };
+        self.line.clear();
+        json::encode_into(&message, &mut self.line);
+        self.builder.push(&message.source.provider, due_ns, &self.line)
+    }
+
+    fn at(&self, ns: u64) -> Timestamp {
+        self.start.plus_micros(i64::try_from(ns / 1_000).unwrap_or(i64::MAX))
+    }
+}
