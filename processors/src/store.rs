@@ -1,7 +1,7 @@
 //! MySQL: the truth. One transaction per batch of feed messages, fenced by each partition's generation.
 
-use sqlx::MySqlPool;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{AssertSqlSafe, MySqlPool};
 
 pub mod commit;
 pub mod load;
@@ -11,22 +11,24 @@ pub mod outbox;
 pub mod rows;
 mod statement;
 
+/// Seconds after which the database ends a connection that says nothing, and with it the transaction that may be open on
+/// it: a processor that was stopped in the middle of one holds its locks no longer than this.
+const SILENCE_SECONDS_MAX: u32 = 10;
+
 /// Connects to MySQL or MariaDB. Connections read what is committed and wait at most five seconds for a lock.
 pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPool> {
     let options: MySqlConnectOptions = url.parse()?;
     let pool = MySqlPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(std::time::Duration::from_secs(5))
-        // A dead connection shows in the statement itself, which is then tried again.
-        .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // READ COMMITTED: upserts of several processors then take no gap locks from each other.
-                sqlx::raw_sql(
-                    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5",
-                )
-                .execute(connection)
-                .await?;
+                let settings = format!(
+                    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+                     SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = {SILENCE_SECONDS_MAX}"
+                );
+                sqlx::raw_sql(AssertSqlSafe(settings)).execute(connection).await?;
                 Ok(())
             })
         })

@@ -10,10 +10,10 @@ use harness::observe::mysql::Mysql;
 use harness::observe::socket::{Client, Seen};
 use harness::report::report;
 use harness::run::{Outcome, judge, run, settle};
-use harness::stack::{REDIS, Stack, processors_name};
+use harness::stack::{Process, REDIS, Stack, processors_name};
 use simulator::DriveOptions;
 
-use crate::support::{self, eventually, games, until};
+use crate::support::{self, games, until};
 
 /// How long anything may take to be noticed on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -56,37 +56,53 @@ async fn a_processor_killed_in_mid_stream_loses_nothing_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_processor_that_was_stopped_finds_its_partitions_taken_and_writes_nothing() {
+async fn a_processor_stopped_in_a_transaction_finds_its_partitions_taken_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let stack = support::up(folder.path().join("stacks"), "fenced").await;
-    let feed = games(12, 6, 2_500, Duration::from_secs(30));
+    let feed = games(12, 6, 1_500, Duration::from_secs(20));
     let first = stack.process(&processors_name(Sport::Hockey)).unwrap();
     let disturb = async {
         committed(&stack, &feed, 15).await?;
         let mysql = Mysql::new(&stack.mysql_url())?;
         let before = mysql.generations().await?;
-        first.pause();
+        pause_in_transaction(&mysql, &first).await?;
         // Kafka gives the silent one's partitions to the second, which needs all of them to be ready.
-        stack.add_processors(Sport::Hockey).await?;
+        let second = tokio::time::timeout(DEADLINE, stack.add_processors(Sport::Hockey)).await??;
         until("every partition to be taken over", DEADLINE, async || {
             let now = mysql.generations().await?;
-            Ok(now
-                .iter()
-                .all(|(partition, generation)| before.get(partition).is_none_or(|old| generation > old)))
+            Ok(before.iter().all(|(partition, generation)| now.get(partition) > Some(generation)))
         })
         .await?;
         committed(&stack, &feed, 50).await?;
         first.resume();
-        eventually("the first one to say that it was fenced", DEADLINE, || {
-            std::fs::read_to_string(first.log())
-                .is_ok_and(|log| log.contains("fenced: another process has taken"))
+        let log = || std::fs::read_to_string(first.log()).unwrap_or_default();
+        until("the first one to say that it was fenced", DEADLINE, async || {
+            Ok(log().contains("fenced: another process has taken the partition"))
         })
-        .await;
-        Ok(())
+        .await
+        .with_context(|| format!("{second} took over; the first one's log:\n{}", log()))
     };
     assert_pass(&play(&stack, &feed, disturb).await);
     assert!(first.is_running(), "the first one goes on as a member of its group");
     stack.down().await.unwrap();
+}
+
+/// Stops a processor while the first statement of its transaction waits for a lock.
+async fn pause_in_transaction(mysql: &Mysql, process: &Process) -> Result<()> {
+    let mut lock = mysql.pool().begin().await?;
+    sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await?;
+    until("a transaction to wait for the lock", DEADLINE, async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE feed_offsets SET next_offset%'",
+        )
+        .fetch_one(mysql.pool())
+        .await?;
+        Ok(waiting > 0)
+    })
+    .await?;
+    process.pause();
+    lock.rollback().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
