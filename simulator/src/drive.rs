@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use domain::{Name, Timestamp};
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
@@ -127,16 +127,20 @@ fn histogram() -> Histogram<u64> {
 /// Sends a schedule from now on. Dropping the future ends it.
 ///
 /// # Errors
-/// When no HTTP client can be made. What goes wrong on the way is in the report.
+/// When the target is no `http` address, or no HTTP client can be made. What goes wrong on the way is in the
+/// report.
 pub async fn drive(
     schedule: Arc<Schedule>,
     options: &DriveOptions,
     mut progress: impl FnMut(&Progress),
 ) -> anyhow::Result<DriveReport> {
+    let target =
+        reqwest::Url::parse(&options.target).with_context(|| format!("`{}` is no URL", options.target))?;
+    ensure!(target.scheme() == "http", "`{target}` is no address such as http://127.0.0.1:4000");
     let lanes = share_out(&schedule, options.lanes.max(1));
     let counters = Arc::new(Counters::default());
     let start = Instant::now();
-    let started_at = Timestamp(jiff::Timestamp::now().as_microsecond());
+    let started_at = now();
     let timeline = Timeline { started_at, speed: options.speed };
     let mut tasks = JoinSet::new();
     for (provider, lines) in lanes {
@@ -173,6 +177,11 @@ pub async fn drive(
     report.elapsed = start.elapsed();
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_microsecond())
 }
 
 /// Deals the channels of each provider out to its lanes in turn; a lane's lines are in due order.

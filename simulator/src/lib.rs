@@ -1,5 +1,6 @@
 //! A provider's feed: from a recorded game, or from a world that plays its own.
 
+pub mod cli;
 pub mod drive;
 pub mod import;
 pub mod ledger;

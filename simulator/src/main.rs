@@ -1,3 +1,5 @@
-//! The `simulator` command.
+//! The `simulator` command: `simulator --help` says what it can do.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    simulator::cli::run()
+}

@@ -4,7 +4,7 @@
 //! than it was made for means copying it and writing two numbers.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,7 +12,7 @@ use domain::{Name, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::recording::Reader;
+use crate::recording::{Header, Reader, RecordingError, Writer};
 
 /// Messages in the order in which they are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +173,18 @@ impl Schedule {
             load_into(&mut builder, path).with_context(|| format!("cannot replay {}", path.display()))?;
         }
         Ok(builder.build())
+    }
+
+    /// Writes it as a recording, with the times it was made with.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn record(&self, header: Header, out: impl Write + Seek) -> Result<Header, RecordingError> {
+        let mut writer = Writer::new(out, header)?;
+        for index in 0..self.len() {
+            writer.write(self.offset_ns(index), self.message(index))?;
+        }
+        writer.finish()
     }
 
     /// How many messages there are.

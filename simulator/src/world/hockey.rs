@@ -11,6 +11,7 @@ use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use course::Team;
 
+mod beat;
 mod course;
 mod feed;
 mod prices;

@@ -11,7 +11,8 @@ use domain::{Body, Fixture, Incident, MarketStatus, MatchStatus, Outcome, Outcom
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::course::{Beat, Board, Team};
+use super::beat::{Beat, Board};
+use super::course::Team;
 use super::prices::{Mood, Outlook};
 use super::script::{self, Planned, Said};
 use crate::ledger::LedgerEvent;

@@ -10,7 +10,8 @@ use domain::{MatchStatus, Score, Side};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::course::{Board, OVERTIME_SECONDS, POWER_PLAY, REGULAR_SECONDS, Team, other};
+use super::beat::{Board, other};
+use super::course::{OVERTIME_SECONDS, POWER_PLAY, REGULAR_SECONDS, Team};
 
 /// By how much penalties yet to come raise the rate of goals over that of complete sides.
 const PENALTIES_TO_COME: f64 = 1.09;

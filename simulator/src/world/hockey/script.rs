@@ -3,7 +3,7 @@
 use domain::id::{IncidentId, Text};
 use domain::{Clock, EventStatus, Incident, IncidentAction, IncidentKind, MatchStatus, Score, Side, Status};
 
-use super::course::{Beat, Board, Play, What};
+use super::beat::{Beat, Board, Play, What};
 
 /// A message that has its place in the game; odds are made when their time comes.
 pub(super) struct Planned<'b> {

@@ -1,0 +1,245 @@
+//! The command line: import a recorded game, look at a recording, replay some, or let a world play.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use clap::{Args, Parser, Subcommand};
+
+use crate::drive::{self, DriveOptions, drive};
+use crate::import::{Imported, nhl};
+use crate::pacer::Speed;
+use crate::recording::Header;
+use crate::schedule::Schedule;
+use crate::sender::Patience;
+use crate::world::{self, Plan, Played};
+
+mod info;
+mod say;
+
+/// The largest file that is imported, in bytes.
+const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Plays a provider: replays recorded games and plays its own
+#[derive(Debug, Parser)]
+#[command(name = "simulator", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Which log lines are written to stderr, in the syntax of tracing's `EnvFilter`
+    #[arg(long, env = "MATCHDAY_LOG", default_value = "warn", value_name = "FILTER", global = true)]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a recording of a game that others have recorded
+    #[command(subcommand)]
+    Import(Format),
+    /// Say what is in a recording
+    Info {
+        /// The recording
+        recording: PathBuf,
+    },
+    /// Send recordings as their provider sent them, side by side
+    Replay(Replay),
+    /// Play games from a seed and send what happens
+    Play(Play),
+}
+
+#[derive(Debug, Subcommand)]
+enum Format {
+    /// The NHL's play-by-play, as api-web.nhle.com serves it
+    Nhl {
+        /// The game, JSON of `/v1/gamecenter/{id}/play-by-play`
+        file: PathBuf,
+        /// Where to write the recording; by default the file's name with the ending `.rec`, in this directory
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// The recordings
+    #[arg(required = true, value_name = "RECORDING")]
+    recordings: Vec<PathBuf>,
+    /// How many times as fast as recorded, or `max`
+    #[arg(long, default_value = "1", value_name = "FACTOR")]
+    speed: Speed,
+    /// Send every byte as recorded, with the times of then
+    #[arg(long)]
+    raw: bool,
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+#[derive(Debug, Args)]
+struct Play {
+    /// Games played at once
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(world::GAMES_MAX)))]
+    games: u32,
+    /// Messages a second, of all games together
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// How long they are played
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// The same seed plays the same games
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Write here what was decided and must result, as JSON
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Write here what is sent, as a recording
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+#[derive(Debug, Args)]
+struct Delivery {
+    /// Ingestion's address
+    #[arg(long, env = "MATCHDAY_INGESTION", default_value = "http://127.0.0.1:4000", value_name = "URL")]
+    to: String,
+    /// Connections per provider
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    lanes: u16,
+    /// How long a batch that is not taken is sent again
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    give_up_after: u64,
+}
+
+/// Does what the command line says. Fails when a message was refused or could not be delivered.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
+        Command::Import(Format::Nhl { file, output }) => import(&file, output, nhl::import),
+        Command::Info { recording } => info::tell(&recording),
+        Command::Replay(args) => replay(&args),
+        Command::Play(args) => play(&args),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say::error(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn import<E>(
+    file: &Path,
+    output: Option<PathBuf>,
+    read: impl FnOnce(&[u8]) -> Result<Imported, E>,
+) -> anyhow::Result<bool>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let cannot = || format!("cannot import {}", file.display());
+    let bytes = std::fs::metadata(file).with_context(cannot)?.len();
+    ensure!(
+        bytes <= IMPORT_BYTES_MAX,
+        "{} has {bytes} bytes; at most {IMPORT_BYTES_MAX} are read",
+        file.display()
+    );
+    let imported = read(&std::fs::read(file).with_context(cannot)?).with_context(cannot)?;
+    let output = match output {
+        Some(output) => output,
+        None => Path::new(file.file_name().with_context(cannot)?).with_extension("rec"),
+    };
+    let header = write_file(&output, |out| Ok(imported.write(out)?))?;
+    let messages = say::count(header.messages.unwrap_or_default());
+    let duration = Duration::from_nanos(header.duration_ns.unwrap_or_default());
+    say::line(&format!("{}: {messages} messages over {}", output.display(), say::duration(duration)));
+    for (kind, count) in &imported.left_out {
+        say::line(&format!("left out: {} of `{kind}`, which has no counterpart here", say::count(*count)));
+    }
+    Ok(true)
+}
+
+fn replay(args: &Replay) -> anyhow::Result<bool> {
+    let schedule = Schedule::load(&args.recordings)?;
+    let options = DriveOptions { speed: args.speed, raw: args.raw, ..args.delivery.options() };
+    send(schedule, &options)
+}
+
+fn play(args: &Play) -> anyhow::Result<bool> {
+    let seconds = u64::from(args.seconds);
+    let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
+    let plan = Plan {
+        seed: args.seed,
+        games: args.games,
+        messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
+        duration: Duration::from_secs(seconds),
+        start: drive::now(),
+    };
+    let Played { schedule, ledger } = world::play(&plan)?;
+    if let Some(path) = &args.ledger {
+        ledger.save(path)?;
+    }
+    if let Some(path) = &args.record {
+        let source = format!("{} games of hockey played by the simulator", args.games);
+        let header = Header::json(ledger.provider.clone(), source, Some(args.seed));
+        write_file(path, |out| Ok(schedule.record(header, out)?))?;
+    }
+    send(schedule, &args.delivery.options())
+}
+
+fn send(schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
+    let mut progress = say::Progressing::default();
+    let report = runtime.block_on(drive(Arc::new(schedule), options, |step| progress.tell(step)))?;
+    progress.end();
+    say::report(&report);
+    Ok(report.is_complete())
+}
+
+fn write_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let attempt = || -> anyhow::Result<T> {
+        let mut out = BufWriter::new(File::create(path)?);
+        let written = write(&mut out)?;
+        out.flush()?;
+        Ok(written)
+    };
+    attempt().with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl Delivery {
+    fn options(&self) -> DriveOptions {
+        let options = DriveOptions::to(&self.to);
+        let give_up_after = Duration::from_secs(self.give_up_after);
+        let patience = Patience { give_up_after, ..options.patience };
+        DriveOptions { lanes: self.lanes.into(), patience, ..options }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_replay_takes_several_recordings_and_a_speed() {
+        let cli = Cli::try_parse_from(["simulator", "replay", "a.rec", "b.rec", "--speed", "max", "--raw"])
+            .unwrap();
+        let Command::Replay(replay) = cli.command else { panic!("it is a replay") };
+        assert_eq!((replay.recordings.len(), replay.speed, replay.raw), (2, Speed::Max, true));
+        assert!(Cli::try_parse_from(["simulator", "replay", "a.rec", "--speed", "fast"]).is_err());
+        assert!(Cli::try_parse_from(["simulator", "replay"]).is_err());
+    }
+}

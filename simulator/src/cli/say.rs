@@ -1,0 +1,125 @@
+//! What the command line says: results on stdout, progress and problems on stderr.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use crate::drive::{DriveReport, Progress};
+
+/// One line of the answer. Nobody may be reading it any more; that is no error of ours.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// One line about what went wrong.
+pub(super) fn error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A line on a terminal that says how far it is.
+#[derive(Debug, Default)]
+pub(super) struct Progressing {
+    is_shown: bool,
+}
+
+impl Progressing {
+    pub(super) fn tell(&mut self, progress: &Progress) {
+        let mut stderr = std::io::stderr().lock();
+        if !stderr.is_terminal() {
+            return;
+        }
+        self.is_shown = true;
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again } = *progress;
+        let seconds = elapsed.as_secs();
+        let (sent, messages, accepted) = (count(sent), count(messages), count(accepted));
+        let mut line = format!("{seconds:>4} s  {sent} of {messages} sent, {accepted} accepted");
+        for (number, what) in [(refused, "refused"), (sent_again, "sent again")] {
+            if number > 0 {
+                let _ = write!(line, ", {} {what}", count(number));
+            }
+        }
+        // Back to the line's start, and away with what was longer before.
+        let _ = write!(stderr, "\r{line}\x1b[K");
+        let _ = stderr.flush();
+    }
+
+    pub(super) fn end(&self) {
+        if self.is_shown {
+            let _ = writeln!(std::io::stderr().lock());
+        }
+    }
+}
+
+/// How a drive went.
+pub(super) fn report(report: &DriveReport) {
+    for (index, problem) in &report.refused_first {
+        error(&format!("message {}: {problem}", index + 1));
+    }
+    if let Some(why) = &report.gave_up {
+        error(&format!("gave up: {why}"));
+    }
+    line(&summary(report));
+}
+
+fn summary(report: &DriveReport) -> String {
+    let mut text = format!(
+        "{} of {} messages accepted in {:.1} s, {:.0} a second; {} refused, {} not delivered",
+        count(report.accepted),
+        count(report.messages),
+        report.elapsed.as_secs_f64(),
+        report.rate(),
+        count(report.refused),
+        count(report.undelivered),
+    );
+    if report.sent_again > 0 {
+        let (messages, requests) = (count(report.sent_again), count(report.unanswered));
+        let _ = write!(text, "\n{messages} sent again; {requests} requests without an answer");
+    }
+    let late = &report.lateness_micros;
+    if !late.is_empty() {
+        let [p50, p99, max] =
+            [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()].map(milliseconds);
+        let _ = write!(text, "\nlateness p50 {p50} ms, p99 {p99} ms, max {max} ms");
+    }
+    text
+}
+
+fn milliseconds(micros: u64) -> String {
+    format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10)
+}
+
+/// A number with a comma after every third digit.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Hours, minutes and seconds; below a minute with milliseconds.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) => format!("{}.{:03} s", seconds, duration.subsec_millis()),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, seconds) => format!("{hours} h {minutes:02} min {seconds:02} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_durations_are_readable() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        let durations = [1_500, 61_000, 9_240_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(durations, ["1.500 s", "1 min 01 s", "2 h 34 min 00 s"]);
+        assert_eq!(milliseconds(1_079), "1.07");
+    }
+}
