@@ -14,7 +14,7 @@ use crate::latency::Latencies;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Client, Seen};
 use crate::observe::{Pictures, redis, rest};
-use crate::stack::{Process, Stack};
+use crate::stack::{ProcessId, Stack};
 
 /// How long nothing may move before the rest is given up.
 const STANDSTILL_MAX: Duration = Duration::from_secs(30);
@@ -140,17 +140,25 @@ pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Res
     Ok(verdict)
 }
 
+/// The CPU time of every process of the stack so far, by process id, and that of this one.
 fn cpu_micros(stack: &Stack) -> BTreeMap<i32, u64> {
-    let used = |process: &Arc<Process>| Some((process.id().pid, process.cpu_micros()?));
-    stack.processes().iter().filter_map(used).collect()
+    cpu_users(stack).into_iter().filter_map(|(_, id)| Some((id.pid, id.cpu_micros()?))).collect()
 }
 
 /// A process that was started during the run counts from its start.
 fn cpu_since(stack: &Stack, before: &BTreeMap<i32, u64>) -> Vec<(String, u64)> {
-    let used = |process: &Arc<Process>| {
-        let id = process.id();
-        let since = process.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
-        Some((process.name().to_owned(), since))
+    let used = |(name, id): (String, ProcessId)| {
+        let since = id.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
+        Some((name, since))
     };
-    stack.processes().iter().filter_map(used).collect()
+    cpu_users(stack).into_iter().filter_map(used).collect()
+}
+
+/// In the order of a message's way, as far as the stack knows it: what was started last is met first.
+fn cpu_users(stack: &Stack) -> Vec<(String, ProcessId)> {
+    let processes = stack.processes();
+    let own = ("simulator and judge".to_owned(), ProcessId::own());
+    std::iter::once(own)
+        .chain(processes.iter().rev().map(|process| (process.name().to_owned(), process.id())))
+        .collect()
 }

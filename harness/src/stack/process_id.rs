@@ -55,7 +55,7 @@ impl ProcessId {
     }
 
     /// This process.
-    pub(super) fn own() -> Self {
+    pub fn own() -> Self {
         Self::of(std::process::id()).expect("/proc describes the process that reads it")
     }
 
