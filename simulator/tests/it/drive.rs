@@ -17,7 +17,7 @@ use simulator::{DriveOptions, DriveReport, Patience, Schedule, ScheduleBuilder, 
 
 /// A receiver: `answer` decides on the n-th request what it answers, from the number of its lines.
 #[derive(Clone)]
-struct Receiver {
+pub(crate) struct Receiver {
     requests: Arc<Mutex<Vec<Request>>>,
     answer: Arc<dyn Fn(usize, usize) -> Option<Response> + Send + Sync>,
 }
@@ -29,11 +29,11 @@ struct Request {
     lines: Vec<String>,
 }
 
-fn accept(lines: usize) -> Response {
+pub(crate) fn accept(lines: usize) -> Response {
     (StatusCode::ACCEPTED, json!({ "accepted": lines }).to_string()).into_response()
 }
 
-fn problem(index: usize, status: u16) -> Value {
+pub(crate) fn problem(index: usize, status: u16) -> Value {
     json!({"index": index, "type": "about:blank", "title": "no", "status": status, "detail": "so it is", "pointer": "/body"})
 }
 
@@ -57,11 +57,11 @@ async fn receive(
 }
 
 impl Receiver {
-    fn new(answer: impl Fn(usize, usize) -> Option<Response> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(answer: impl Fn(usize, usize) -> Option<Response> + Send + Sync + 'static) -> Self {
         Self { requests: Arc::default(), answer: Arc::new(answer) }
     }
 
-    async fn listen(&self, on: &str) -> String {
+    pub(crate) async fn listen(&self, on: &str) -> String {
         let listener = tokio::net::TcpListener::bind(on).await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/feeds/{provider}", post(receive)).with_state(self.clone());
@@ -73,7 +73,7 @@ impl Receiver {
         self.requests.lock().unwrap().clone()
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.requests().into_iter().flat_map(|request| request.lines).collect()
     }
 }

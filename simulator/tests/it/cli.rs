@@ -1,0 +1,87 @@
+//! The binary itself: what it prints, what it writes, and how it exits.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::json;
+use simulator::ledger::Ledger;
+
+use super::drive::{Receiver, accept, problem};
+
+async fn simulator(directory: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.current_dir(directory).args(args);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_played_and_recorded_can_be_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let play = ["play", "--games", "2", "--rate", "1000", "--seconds", "1", "--seed", "7", "--to", &target];
+    let played = simulator(
+        directory.path(),
+        &[&play[..], &["--ledger", "ledger.json", "--record", "game.rec"]].concat(),
+    )
+    .await;
+    assert!(played.status.success(), "{}", stderr(&played));
+    assert!(stdout(&played).starts_with("1,000 of 1,000 messages accepted in 1."), "{}", stdout(&played));
+    assert!(stdout(&played).contains("\nlateness p50 "), "{}", stdout(&played));
+    assert_eq!(Ledger::load(&directory.path().join("ledger.json")).unwrap().messages(), 1_000);
+    let sent = receiver.lines().len();
+
+    let info = simulator(directory.path(), &["info", "game.rec"]).await;
+    assert!(stdout(&info).contains("messages   1,000,"), "{}", stdout(&info));
+    assert!(stdout(&info).contains("seed       7"), "{}", stdout(&info));
+
+    let replay = ["replay", "game.rec", "--speed", "max", "--raw", "--to", &target];
+    let replayed = simulator(directory.path(), &replay).await;
+    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    assert_eq!(receiver.lines().len(), sent + 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_is_imported_and_a_refusal_is_told_and_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/nhl_shoot_out.json");
+    let imported = simulator(directory.path(), &["import", "nhl", sample]).await;
+    assert!(stdout(&imported).starts_with("nhl_shoot_out.rec: "), "{}", stdout(&imported));
+
+    let receiver = Receiver::new(|_, lines| {
+        let answer = json!({"accepted": lines - 1, "problems": [problem(0, 422)]});
+        Some((StatusCode::MULTI_STATUS, answer.to_string()).into_response())
+    });
+    let target = receiver.listen("127.0.0.1:0").await;
+    let replay = ["replay", "nhl_shoot_out.rec", "--speed", "max", "--to", &target];
+    let replayed = simulator(directory.path(), &replay).await;
+    assert_eq!(replayed.status.code(), Some(1));
+    assert_eq!(stderr(&replayed), "message 1: 422 no so it is (at `/body`)\n");
+    assert!(stdout(&replayed).contains("1 refused, 0 not delivered"), "{}", stdout(&replayed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_said_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("game.json"), "{\"id\": \"seven\"}").unwrap();
+    for (args, message) in [
+        (&["import", "nhl", "game.json"][..], "error: cannot import game.json: id: invalid type"),
+        (&["replay", "game.json"], "error: cannot replay game.json: not a recording"),
+        (&["info", "none.rec"], "error: cannot read none.rec: No such file"),
+        (&["replay", "game.json", "--speed", "0"], "error: invalid value '0'"),
+    ] {
+        let output = simulator(directory.path(), args).await;
+        assert!(!output.status.success());
+        assert!(stderr(&output).starts_with(message), "{}", stderr(&output));
+    }
+}
