@@ -64,10 +64,10 @@ fn check(plays: &[(usize, &Play)]) -> Result<(), ImportError> {
             return Err(ImportError::new(format!("plays[{index}].periodDescriptor"), detail));
         }
     }
-    match plays.iter().any(|(_, play)| play.kind == "game-end") {
-        true => Ok(()),
-        false => Err(ImportError::new("plays", "there is no `game-end`: the game has not ended")),
+    if plays.iter().all(|(_, play)| play.kind != "game-end") {
+        return Err(ImportError::new("plays", "there is no `game-end`: the game has not ended"));
     }
+    Ok(())
 }
 
 /// Tells a game play by play.

@@ -150,15 +150,16 @@ impl Game<'_> {
         if then.is_none() && !self.is_level() {
             self.beat(What::Danger);
         }
-        if let Some(next) = then.or(self.is_level().then_some(MatchStatus::AwaitingOvertime)) {
-            self.board.phase = next;
-        }
+        let next = then.or(self.is_level().then_some(MatchStatus::AwaitingOvertime));
+        self.board.phase = next.unwrap_or(phase);
         self.whistle(IncidentKind::PeriodEnd);
-        if self.board.phase == MatchStatus::AwaitingOvertime {
+        if next == Some(MatchStatus::AwaitingOvertime) {
             // One more goal will fall, so the totals are decided: the offer is another.
             self.beat(What::Calm);
         }
-        self.now_ms += BREAK_MS;
+        if next.is_some() {
+            self.now_ms += BREAK_MS;
+        }
     }
 
     /// The first goal ends it. Through a shoot-out no bets are taken.
