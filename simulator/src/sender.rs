@@ -99,7 +99,7 @@ struct Indexed {
 #[derive(Debug)]
 enum Attempt {
     /// Every message has its answer: these were not accepted.
-    Answered(Vec<Indexed>),
+    Answered { problems: Vec<Indexed>, retry_after: Option<Duration> },
     /// Refused as a whole, for good.
     Refused(Problem),
     /// It may pass.
@@ -135,14 +135,14 @@ impl Sender {
                     delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
                     return delivery;
                 }
-                Attempt::Answered(problems) => {
+                Attempt::Answered { problems, retry_after } => {
                     delivery.accepted += places.len() - problems.len();
                     let again = sort_out(&problems, &places, &mut delivery);
                     let Some(first) = again.first() else { return delivery };
                     let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
                     (lines, ends) = select(&lines, &ends, &again);
                     places = again.iter().map(|&index| places[index]).collect();
-                    (why.unwrap_or_default(), None)
+                    (why.unwrap_or_default(), retry_after)
                 }
                 Attempt::Again { why, retry_after, unanswered } => {
                     delivery.unanswered += usize::from(unanswered);
@@ -206,7 +206,7 @@ fn read_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8], m
             let in_order = problems.windows(2).all(|two| two[0].index < two[1].index);
             let within = problems.last().is_none_or(|last| last.index < messages);
             if in_order && within && accepted + problems.len() == messages {
-                return Attempt::Answered(problems);
+                return Attempt::Answered { problems, retry_after };
             }
             let why = format!("{status} speaks of other messages than the {messages} that were sent");
             Attempt::Again { why, retry_after, unanswered: true }

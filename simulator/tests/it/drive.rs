@@ -158,7 +158,11 @@ async fn times_become_those_of_the_schedule_unless_raw() {
 async fn an_overloaded_receiver_is_asked_again_after_the_time_it_names() {
     let receiver = Receiver::new(|request, lines| {
         Some(match request {
-            1 => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "").into_response(),
+            1 => {
+                let problems: Vec<Value> = (0..lines).map(|index| problem(index, 503)).collect();
+                let answer = json!({"accepted": 0, "problems": problems}).to_string();
+                (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
+            }
             2 => StatusCode::TOO_MANY_REQUESTS.into_response(),
             _ => accept(lines),
         })
