@@ -308,7 +308,7 @@ impl<'a> Planner<'a> {
         }
         let Some(working) = self.working.get(event_id) else { return };
         let (partition, first_seen_day) = (working.partition, working.first_seen_day.clone());
-        let payload = serde_json::to_vec(update).expect("the domain's types have string keys only");
+        let payload = serde_json::to_vec(update).expect("the domain's types have string keys only").into();
         let number = self.next_number(partition);
         self.updates.push(UpdateRow {
             partition,

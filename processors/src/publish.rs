@@ -15,7 +15,7 @@ use crate::metrics;
 use crate::store::load::{self, ImageFilter};
 use crate::store::offsets::{self, OffsetRow};
 use crate::store::outbox;
-use crate::store::rows::{DeadLetterRow, Writes};
+use crate::store::rows::{DeadLetterRow, EventRows, Writes};
 
 pub mod images;
 
@@ -56,9 +56,15 @@ pub struct Publisher {
     /// Whether every image of the owned partitions is in Redis.
     warm: bool,
     looked_at_redis: Option<Instant>,
+    noted_at: Instant,
     kafka: Latch,
 }
 
+/// Committed batches published together, at most.
+const TOGETHER_MAX: usize = 64;
+/// How often the database is told what is published: that is a durable write of its own, and all it saves is that a
+/// successor publishes this much again.
+const NOTE_EVERY: Duration = Duration::from_millis(100);
 /// How often Redis is asked whether it is still the one that was filled.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Rows of the outbox read at once.
@@ -81,67 +87,89 @@ impl Publisher {
             outboxes: BTreeMap::new(),
             warm: false,
             looked_at_redis: None,
+            noted_at: Instant::now(),
             kafka,
         }
     }
 
-    /// Works until the queue closes and is empty.
-    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> anyhow::Result<()> {
-        let mut look = tokio::time::interval(LOOK_EVERY);
+    /// Works until the queue closes and is empty. What waits in the queue is published together, so that it drains
+    /// the faster the fuller it is.
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Job>) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(NOTE_EVERY);
+        let mut jobs = Vec::with_capacity(TOGETHER_MAX);
         loop {
-            let job = tokio::select! {
+            let received = tokio::select! {
                 biased;
-                job = jobs.recv() => job,
-                _ = look.tick() => {
-                    self.look_after_redis().await;
+                received = queue.recv_many(&mut jobs, TOGETHER_MAX) => received,
+                _ = tick.tick() => {
+                    self.look_after_redis_now_and_then().await;
                     self.note_published().await;
                     continue;
                 }
             };
+            if received == 0 {
+                break;
+            }
+            self.work_off(&mut jobs).await;
+        }
+        self.note_published().await;
+        Ok(())
+    }
+
+    async fn work_off(&mut self, jobs: &mut Vec<Job>) {
+        let mut together = Vec::with_capacity(jobs.len());
+        for job in jobs.drain(..) {
+            if let Job::Committed(writes) = job {
+                together.push(*writes);
+                continue;
+            }
+            self.publish(std::mem::take(&mut together)).await;
             match job {
-                None => break,
-                Some(Job::Adopt(rows)) => self.adopt(&rows).await,
-                Some(Job::Committed(writes)) => self.publish(&writes).await,
-                Some(Job::Release(partitions)) => {
+                Job::Committed(_) => {}
+                Job::Adopt(rows) => self.adopt(&rows).await,
+                Job::Release(partitions) => {
                     self.outboxes.retain(|partition, _| !partitions.contains(partition))
                 }
-                Some(Job::Flush(done)) => {
+                Job::Flush(done) => {
                     self.note_published().await;
                     // Whoever asked may have stopped waiting.
                     let _ = done.send(());
                 }
             }
         }
-        self.note_published().await;
-        Ok(())
+        self.publish(together).await;
     }
 
-    async fn publish(&mut self, writes: &Writes) {
-        if self.looked_at_redis.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            self.look_after_redis().await;
+    /// Publishes batches in the order in which they were committed.
+    async fn publish(&mut self, batches: Vec<Writes>) {
+        if batches.is_empty() {
+            return;
         }
+        self.look_after_redis_now_and_then().await;
         if self.warm {
-            self.write_images(writes).await;
+            self.write_images(&batches).await;
         }
-        let records = writes
-            .updates
-            .iter()
-            .map(|update| {
-                self.update_record(update.partition, update.event_id.as_str(), update.payload.clone())
-            })
-            .chain(writes.dead_letters.iter().map(|letter| self.dead_letter_record(letter)))
-            .collect();
+        let mut records = Vec::new();
+        for Writes { updates, dead_letters, .. } in &batches {
+            records.extend(
+                updates.iter().map(|u| self.update_record(u.partition, u.event_id.as_str(), &u.payload)),
+            );
+            records.extend(dead_letters.iter().map(|letter| self.dead_letter_record(letter)));
+        }
         self.send(records).await;
-        for advance in &writes.advances {
+        for advance in batches.iter().flat_map(|writes| &writes.advances) {
             if let Some(outbox) = self.outboxes.get_mut(&advance.partition) {
                 outbox.sent = outbox.sent.max(advance.number_after - 1);
             }
         }
-        self.note_published().await;
+        if self.noted_at.elapsed() >= NOTE_EVERY {
+            self.note_published().await;
+        }
     }
 
-    async fn write_images(&mut self, writes: &Writes) {
-        let misfits = match self.images.write(&writes.events).await {
+    async fn write_images(&mut self, batches: &[Writes]) {
+        let events: Vec<&EventRows> = batches.iter().flat_map(|writes| &writes.events).collect();
+        let misfits = match self.images.write(&events).await {
             Ok(misfits) => misfits,
             Err(error) => return self.redis_failed(&error),
         };
@@ -149,7 +177,7 @@ impl Publisher {
             return;
         }
         metrics::images_rewritten(misfits.len());
-        let ids: Vec<EventId> = misfits.iter().map(|&index| writes.events[index].event_id.clone()).collect();
+        let ids: Vec<EventId> = misfits.iter().map(|&index| events[index].event_id.clone()).collect();
         for ids in ids.chunks(IMAGES_PAGE as usize) {
             match load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await {
                 Ok(images) => {
@@ -173,6 +201,12 @@ impl Publisher {
         metrics::redis_up(false);
         self.warm = false;
         self.looked_at_redis = Some(Instant::now());
+    }
+
+    async fn look_after_redis_now_and_then(&mut self) {
+        if self.looked_at_redis.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.look_after_redis().await;
+        }
     }
 
     /// Asks Redis whether it still is the one that was filled, and fills it where it is not.
@@ -232,8 +266,10 @@ impl Publisher {
             let page = outbox::updates(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
             let Some(last) = page.last().map(|update| update.number) else { return Ok(()) };
             tracing::info!(partition, updates = page.len(), "publishing what was left in the outbox");
-            let records =
-                page.into_iter().map(|u| self.update_record(partition, &u.event_id, u.payload)).collect();
+            let records = page
+                .into_iter()
+                .map(|u| self.update_record(partition, &u.event_id, &u.payload.into()))
+                .collect();
             self.send(records).await;
             sent = last;
         }
@@ -267,6 +303,7 @@ impl Publisher {
     }
 
     async fn note_published(&mut self) {
+        self.noted_at = Instant::now();
         if !self.warm {
             return;
         }
@@ -282,12 +319,12 @@ impl Publisher {
         }
     }
 
-    fn update_record(&self, partition: i32, event_id: &str, payload: Vec<u8>) -> Record {
+    fn update_record(&self, partition: i32, event_id: &str, payload: &Bytes) -> Record {
         Record {
             topic: Arc::clone(&self.updates_topic),
             partition: Some(partition),
             key: Some(Bytes::copy_from_slice(event_id.as_bytes())),
-            payload: Bytes::from(payload),
+            payload: payload.clone(),
             headers: Vec::new(),
         }
     }

@@ -68,7 +68,7 @@ impl Images {
     }
 
     /// Writes what a batch changed. Returns the indices of events whose hash is missing or too old for that.
-    pub async fn write(&mut self, events: &[EventRows]) -> RedisResult<Vec<usize>> {
+    pub async fn write(&mut self, events: &[&EventRows]) -> RedisResult<Vec<usize>> {
         let mut misfits = Vec::new();
         for (chunk, events) in events.chunks(PIPELINE_MAX).enumerate() {
             let answers = self

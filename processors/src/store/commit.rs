@@ -184,7 +184,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(&row.first_seen_day)
                     .bind(row.event_id.as_str())
                     .bind(signed(row.version))
-                    .bind(row.payload.as_slice())
+                    .bind(&*row.payload)
             },
         )
         .await?;

@@ -1,5 +1,6 @@
 //! What a batch writes: plain rows, made from applied effects, sorted by primary key.
 
+use bytes::Bytes;
 use domain::{EventId, EventState, Key, Sport, Status};
 use serde::Serialize;
 
@@ -131,7 +132,7 @@ pub struct UpdateRow {
     /// The version it reached.
     pub version: u64,
     /// JSON of [`domain::Update`], exactly as published.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// One message that waits.
