@@ -1,6 +1,7 @@
 //! The processor: owns feed partitions, turns their records into committed batches, hands those to the publisher.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
 use domain::{EventId, Sport, Timestamp};
 use sqlx::MySqlPool;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
@@ -46,8 +47,8 @@ pub struct Parts {
     pub partitions: Latch,
     /// Ends the wait for a database that is away.
     pub shutdown: Shutdown,
-    /// Where the database is talked to; the processor itself lives on a thread of its own.
-    pub runtime: Handle,
+    /// Where the database is talked to: this thread's own.
+    pub runtime: Arc<Runtime>,
 }
 
 /// One sport's processor.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use chassis::lifecycle::{Process, Shutdown};
 use chassis::readiness::Latch;
 use domain::{Sport, topic};
 use sqlx::MySqlPool;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::config::{Command, Config, ProcessConfig};
@@ -24,6 +25,8 @@ use crate::store::{self, migrate};
 const POLL_WAIT: Duration = Duration::from_millis(100);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// The feed's thread does one thing at a time; a second connection replaces one that broke without a wait.
+const FEED_CONNECTIONS: u32 = 2;
 /// How often Kafka is told, for lag tools, how far the feed is processed, and the lag is measured.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How often the brokers are asked whether they have the topics.
@@ -109,7 +112,7 @@ async fn wire(
 
     let (jobs, queue) = mpsc::channel(config.publish_queue);
     let images = Images::new(&config.redis.url, store_id, sport)?;
-    let publisher = Publisher::new(sport, pool.clone(), producer, images, publishing);
+    let publisher = Publisher::new(sport, pool, producer, images, publishing);
     process.tasks.spawn("publisher", publisher.run(queue));
 
     let settings = ConsumerSettings::new(
@@ -120,8 +123,11 @@ async fn wire(
     );
     let limits = PollLimits { messages: config.batch_messages, bytes: config.batch_bytes, wait: POLL_WAIT };
     let shutdown = process.shutdown.clone();
-    let runtime = Handle::current();
     let work = move || {
+        // A runtime of this thread alone: with the process's own, each of a transaction's round trips would wake two
+        // threads, and at a few messages per batch that is most of what a message costs.
+        let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
+        let pool = runtime.block_on(store::connect(&config.mysql.url, FEED_CONNECTIONS))?;
         let consumer = Consumer::new(&settings)?;
         let Some(cluster_id) = wait_for_cluster(&consumer, &shutdown, &runtime) else { return Ok(()) };
         let processor = Processor::new(Parts {
@@ -134,7 +140,7 @@ async fn wire(
             mysql,
             partitions,
             shutdown: shutdown.clone(),
-            runtime: runtime.clone(),
+            runtime: Arc::clone(&runtime),
         });
         read_feed(consumer, processor, limits, &shutdown, &runtime)
     };
@@ -147,7 +153,7 @@ fn read_feed(
     mut processor: Processor,
     limits: PollLimits,
     shutdown: &Shutdown,
-    runtime: &Handle,
+    runtime: &Runtime,
 ) -> anyhow::Result<()> {
     let mut reported = std::time::Instant::now();
     while !shutdown.has_begun() {
@@ -205,7 +211,7 @@ async fn wait_for_schema(pool: &MySqlPool, mysql: &Latch) -> String {
     }
 }
 
-fn wait_for_cluster(consumer: &Consumer, shutdown: &Shutdown, runtime: &Handle) -> Option<String> {
+fn wait_for_cluster(consumer: &Consumer, shutdown: &Shutdown, runtime: &Runtime) -> Option<String> {
     while !shutdown.has_begun() {
         if let Some(id) = consumer.cluster_id() {
             return Some(id);
@@ -215,7 +221,7 @@ fn wait_for_cluster(consumer: &Consumer, shutdown: &Shutdown, runtime: &Handle) 
     None
 }
 
-fn pause(shutdown: &Shutdown, runtime: &Handle) {
+fn pause(shutdown: &Shutdown, runtime: &Runtime) {
     runtime.block_on(async {
         tokio::select! {
             () = tokio::time::sleep(RETRY_EVERY) => {}
