@@ -212,13 +212,7 @@ impl Cell {
         }
         if !follower.is_started() {
             if scope == Scope::All {
-                // A client that has versions of which nothing is known here has them from elsewhere.
-                let from = if sent > version { 0 } else { sent };
-                if from != version {
-                    out.push(state.frame(from, version, |image| {
-                        if from == 0 { Frame::image(image) } else { Frame::delta(image, from) }
-                    }));
-                }
+                out.extend(state.first_frame(sent));
                 follower.advance(version);
             }
             return Ok(());
@@ -330,6 +324,15 @@ impl State {
     fn add(&mut self, follower: Arc<Follower>) {
         follower.announce(News::Dirty);
         self.followers.push(follower);
+    }
+
+    /// What a subscription begins with that has version `resumed`, 0 for nothing. A version that has not been reached
+    /// here comes from elsewhere and is worth nothing.
+    fn first_frame(&mut self, resumed: u64) -> Option<Frame> {
+        let version = self.image.version();
+        let from = if resumed > version { 0 } else { resumed };
+        let encode = |image: &Image| if from == 0 { Frame::image(image) } else { Frame::delta(image, from) };
+        (from != version).then(|| Frame { is_first: true, ..self.frame(from, version, encode) })
     }
 
     /// A frame that was encoded for another session, or a new one.

@@ -35,6 +35,9 @@ pub struct Frame {
     pub from: u64,
     /// The version it reaches.
     pub to: u64,
+    /// Whether it is the first of a subscription: then it tells of the past, and its age says nothing of how fast
+    /// news are.
+    pub is_first: bool,
     /// When the provider made the message that led to `to`, where that is known.
     pub generated_at: Option<Timestamp>,
     /// JSON from the event id on, the closing brace included.
@@ -125,13 +128,8 @@ impl Frame {
             body.push(b'}');
         }
         body.extend_from_slice(b"]}");
-        Self {
-            kind,
-            from,
-            to,
-            generated_at: origin.and_then(|origin| origin.generated_at),
-            body: body.into(),
-        }
+        let generated_at = origin.and_then(|origin| origin.generated_at);
+        Self { kind, from, to, is_first: false, generated_at, body: body.into() }
     }
 }
 

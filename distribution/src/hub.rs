@@ -105,11 +105,9 @@ impl Hub {
     /// Loads every event that is not over, and every event in memory anew.
     pub async fn fill(self: &Arc<Self>) -> Result<usize, Unavailable> {
         self.store.id().await?;
-        let mut ids = self.store.open_events().await?;
-        ids.extend(self.read().keys().cloned());
-        ids.sort_unstable();
-        ids.dedup();
-        let loads = stream::iter(ids).map(async |id| self.store.load(&id).await);
+        let mut events = self.store.open_events().await?;
+        events.extend(self.read().values().map(|cell| (cell.event_id().clone(), cell.sport())));
+        let loads = stream::iter(events).map(async |(id, sport)| self.store.load(&id, Some(sport)).await);
         let mut images = std::pin::pin!(loads.buffer_unordered(LOADS_MAX));
         let mut filled = 0;
         while let Some(image) = images.try_next().await? {
@@ -153,7 +151,7 @@ impl Hub {
             let cell = match self.get(event_id) {
                 Some(cell) => cell,
                 None => {
-                    let image = self.store.load(event_id).await?.ok_or(FollowError::Unknown)?;
+                    let image = self.store.load(event_id, sport).await?.ok_or(FollowError::Unknown)?;
                     self.hold(Arc::unwrap_or_clone(image))
                 }
             };
@@ -225,7 +223,7 @@ impl Hub {
     async fn reload(&self, cell: &Cell, mut at_least: u64) {
         let mut pause = RETRY_PAUSE.start;
         loop {
-            match self.store.load_at_least(cell.event_id(), at_least).await {
+            match self.store.load_at_least(cell.event_id(), Some(cell.sport()), at_least).await {
                 Ok(Some(image)) => match cell.load(Arc::unwrap_or_clone(image)) {
                     Taken::Reload { at_least: more } => at_least = more,
                     Taken::Applied | Taken::Duplicate | Taken::Waiting => return,

@@ -43,12 +43,17 @@ pub fn with_fallbacks(router: Router) -> Router {
 
 async fn no_such_route(uri: Uri) -> Problem {
     let detail = format!("there is nothing at {}", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "/problems/no-such-route", "No such route", detail)
+    Problem::new(StatusCode::NOT_FOUND, "urn:matchday:problem:no-such-route", "No such route", detail)
 }
 
 async fn no_such_method(uri: Uri) -> Problem {
     let detail = format!("{} takes other methods", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/no-such-method", "No such method", detail)
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "urn:matchday:problem:no-such-method",
+        "No such method",
+        detail,
+    )
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,8 +131,10 @@ async fn get_event(
 ) -> Result<Response, Problem> {
     let event_id: EventId = event_id.parse().map_err(|error| bad_event_id(&error))?;
     // A cache that lags behind what sockets have been told counts as a miss.
-    let told = hub.get(&event_id).map_or(0, |cell| cell.with_image(Image::version));
-    let image = hub.store().load_at_least(&event_id, told).await.map_err(unavailable)?;
+    let cell = hub.get(&event_id);
+    let told = cell.as_ref().map_or(0, |cell| cell.with_image(Image::version));
+    let sport = cell.map(|cell| cell.sport());
+    let image = hub.store().load_at_least(&event_id, sport, told).await.map_err(unavailable)?;
     let image = image.ok_or_else(|| no_such_event(&event_id))?;
     let store_id = hub.store().id().await.map_err(unavailable)?;
     let tag = entity_tag(&store_id, image.version());
@@ -166,22 +173,27 @@ fn names(offered: &HeaderValue, tag: &str) -> bool {
 }
 
 fn bad_query(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "/problems/bad-query", "Bad query", detail)
+    Problem::new(StatusCode::BAD_REQUEST, "urn:matchday:problem:bad-query", "Bad query", detail)
 }
 
 fn bad_event_id(error: &impl std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "/problems/bad-event-id", "Bad event id", error.to_string())
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "urn:matchday:problem:bad-event-id",
+        "Bad event id",
+        error.to_string(),
+    )
 }
 
 fn no_such_event(event_id: &EventId) -> Problem {
     let detail = format!("nothing is known of {event_id}");
-    Problem::new(StatusCode::NOT_FOUND, "/problems/no-such-event", "No such event", detail)
+    Problem::new(StatusCode::NOT_FOUND, "urn:matchday:problem:no-such-event", "No such event", detail)
 }
 
 fn unavailable(error: Unavailable) -> Problem {
     tracing::warn!(%error, "cannot answer");
     let detail = "the event store does not answer";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/store-away", "Store away", detail)
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:store-away", "Store away", detail)
         .retry_after(Duration::from_secs(1))
 }
 

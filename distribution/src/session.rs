@@ -58,7 +58,7 @@ pub struct Batch {
     buffer: BytesMut,
     messages: Vec<Bytes>,
     bytes: usize,
-    /// When the provider made what each event frame says, where that is known.
+    /// When the provider made what each frame of news says, where that is known.
     pub generated_at: Vec<Timestamp>,
     /// Updates that were merged with a later one of the same frame.
     pub conflated: u64,
@@ -107,8 +107,8 @@ impl Batch {
 
     fn push_frame(&mut self, openings: &Openings, frame: &Frame) {
         self.push(&[openings.of(frame.kind), &frame.body]);
-        self.generated_at.extend(frame.generated_at);
-        if frame.from > 0 {
+        if !frame.is_first {
+            self.generated_at.extend(frame.generated_at);
             self.conflated += frame.to - frame.from - 1;
         }
     }

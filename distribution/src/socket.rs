@@ -129,17 +129,23 @@ async fn upgrade(
         Ok(upgrade) => upgrade,
         Err(rejection) => {
             let detail = format!("{}: speak WebSocket here", rejection.body_text());
-            return Problem::new(rejection.status(), "/problems/not-a-websocket", "Not a WebSocket", detail)
-                .into_response();
+            return Problem::new(
+                rejection.status(),
+                "urn:matchday:problem:not-a-websocket",
+                "Not a WebSocket",
+                detail,
+            )
+            .into_response();
         }
     };
     if !server.caught_up.get() || server.shutdown.has_begun() {
         metrics::refused("not_ready");
-        return away("/problems/not-ready", "Not ready", "updates are not caught up with").into_response();
+        return away("urn:matchday:problem:not-ready", "Not ready", "updates are not caught up with")
+            .into_response();
     }
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else {
         metrics::refused("sessions");
-        return away("/problems/too-many-sessions", "Too many sessions", "every place is taken")
+        return away("urn:matchday:problem:too-many-sessions", "Too many sessions", "every place is taken")
             .into_response();
     };
     upgrade

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::EventId;
+use domain::{EventId, Sport};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::{OnceCell, Semaphore};
@@ -78,17 +78,20 @@ impl Store {
     }
 
     /// The event as it is stored; `None` where it is not. Callers that ask while it is being loaded share the answer.
-    pub async fn load(&self, event_id: &EventId) -> Loaded {
-        let loading =
-            lock(&self.inner.loading).entry(event_id.clone()).or_insert_with(|| self.begin(event_id)).clone();
+    /// Redis does not tell the sport: where it is not known either, MySQL is asked.
+    pub async fn load(&self, event_id: &EventId, sport: Option<Sport>) -> Loaded {
+        let loading = lock(&self.inner.loading)
+            .entry(event_id.clone())
+            .or_insert_with(|| self.begin(event_id, sport))
+            .clone();
         loading.await
     }
 
     /// As [`Store::load`], at a version that is known to have been reached; `None` where the event has not.
-    pub async fn load_at_least(&self, event_id: &EventId, version: u64) -> Loaded {
+    pub async fn load_at_least(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loaded {
         let is_new =
             |image: &Option<Arc<Image>>| image.as_ref().is_some_and(|image| image.version() >= version);
-        let loaded = self.load(event_id).await?;
+        let loaded = self.load(event_id, sport).await?;
         if version == 0 || is_new(&loaded) {
             return Ok(loaded);
         }
@@ -98,8 +101,8 @@ impl Store {
         Ok(loaded.filter(|image| image.version() >= version))
     }
 
-    /// The ids of the events that are not over.
-    pub async fn open_events(&self) -> Result<Vec<EventId>, Unavailable> {
+    /// The events that are not over, each with its sport.
+    pub async fn open_events(&self) -> Result<HashMap<EventId, Sport>, Unavailable> {
         Ok(self.inner.database.open_events().await?)
     }
 
@@ -109,23 +112,25 @@ impl Store {
     }
 
     /// Loads on a task of its own: a caller that stops waiting must not stop it for others.
-    fn begin(&self, event_id: &EventId) -> Loading {
+    fn begin(&self, event_id: &EventId, sport: Option<Sport>) -> Loading {
         let (store, event_id) = (self.clone(), event_id.clone());
         let task = tokio::spawn(async move {
-            let loaded = store.load_now(&event_id).await;
+            let loaded = store.load_now(&event_id, sport).await;
             lock(&store.inner.loading).remove(&event_id);
             loaded
         });
         task.map(|ended| ended.unwrap_or_else(|error| Err(Unavailable::new(error)))).boxed().shared()
     }
 
-    async fn load_now(&self, event_id: &EventId) -> Loaded {
+    async fn load_now(&self, event_id: &EventId, sport: Option<Sport>) -> Loaded {
         let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
         let store_id = self.id().await?;
-        let lookup = self.inner.cache.load(&store_id, event_id).await;
-        metrics::cache_lookup(lookup.name());
-        if let Lookup::Hit(image) = lookup {
-            return Ok(Some(Arc::new(image)));
+        if let Some(sport) = sport {
+            let lookup = self.inner.cache.load(&store_id, event_id, sport).await;
+            metrics::cache_lookup(lookup.name());
+            if let Lookup::Hit(image) = lookup {
+                return Ok(Some(Arc::new(image)));
+            }
         }
         Ok(bounded(self.inner.database.load(event_id)).await?.map(Arc::new))
     }

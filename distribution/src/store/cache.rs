@@ -67,7 +67,7 @@ impl Cache {
     }
 
     /// Looks an event up. `store_id` keeps a fresh database from meeting an old cache.
-    pub async fn load(&self, store_id: &str, event_id: &EventId) -> Lookup {
+    pub async fn load(&self, store_id: &str, event_id: &EventId, sport: Sport) -> Lookup {
         if lock(&self.resting_until).is_some_and(|until| Instant::now() < until) {
             return Lookup::Resting;
         }
@@ -82,7 +82,7 @@ impl Cache {
         if fields.is_empty() {
             return Lookup::Miss;
         }
-        match read(event_id, &fields) {
+        match read(event_id, sport, &fields) {
             Ok(image) => Lookup::Hit(image),
             Err(error) => {
                 tracing::warn!(%event_id, error = format!("{error:#}"), "redis holds what is no image");
@@ -98,19 +98,18 @@ impl Cache {
     }
 }
 
-fn read(event_id: &EventId, fields: &[(String, String)]) -> anyhow::Result<Image> {
+fn read(event_id: &EventId, sport: Sport, fields: &[(String, String)]) -> anyhow::Result<Image> {
     #[derive(Deserialize)]
     struct Field<'a> {
         version: u64,
         #[serde(borrow)]
         value: Option<&'a RawValue>,
     }
-    let (mut version, mut sport) = (None, None);
+    let mut version = None;
     let mut entries = Vec::with_capacity(fields.len());
     for (name, text) in fields {
         match name.as_str() {
             "version" => version = Some(text.parse::<u64>().context("version")?),
-            "sport" => sport = Some(text.parse::<Sport>().context("sport")?),
             _ => {
                 let key: Key = name.parse()?;
                 let field: Field<'_> = serde_json::from_str(text).with_context(|| name.clone())?;
@@ -120,7 +119,6 @@ fn read(event_id: &EventId, fields: &[(String, String)]) -> anyhow::Result<Image
         }
     }
     let version = version.context("the hash has no version")?;
-    let sport = sport.context("the hash has no sport")?;
     Ok(Image::stored(event_id.clone(), sport, version, entries))
 }
 
@@ -142,10 +140,9 @@ mod tests {
             ("market:406", r#"{"version":3,"value":{"id":406}}"#),
             ("version", "4"),
             ("incident:9", r#"{"version":4,"value":null}"#),
-            ("sport", "hockey"),
         ]);
-        let image = read(&event_id(), &hash).expect("an image");
-        assert_eq!((image.version(), image.sport()), (4, Sport::Hockey));
+        let image = read(&event_id(), Sport::Hockey, &hash).expect("an image");
+        assert_eq!(image.version(), 4);
         let market: Key = "market:406".parse().expect("a key");
         assert_eq!((image.version_of(&market), image.value(&market)), (3, Some(r#"{"id":406}"#)));
         assert_eq!(image.changed(3, 4).count(), 1);
@@ -154,13 +151,12 @@ mod tests {
     #[test]
     fn what_is_no_image_is_told_apart() {
         for wrong in [
-            fields(&[("version", "4")]),
-            fields(&[("sport", "hockey")]),
-            fields(&[("version", "x"), ("sport", "hockey")]),
-            fields(&[("version", "4"), ("sport", "hockey"), ("market:406", "{}")]),
-            fields(&[("version", "4"), ("sport", "hockey"), ("odds", r#"{"version":3,"value":1}"#)]),
+            fields(&[("status", r#"{"version":3,"value":1}"#)]),
+            fields(&[("version", "x")]),
+            fields(&[("version", "4"), ("market:406", "{}")]),
+            fields(&[("version", "4"), ("odds", r#"{"version":3,"value":1}"#)]),
         ] {
-            assert!(read(&event_id(), &wrong).is_err(), "{wrong:?}");
+            assert!(read(&event_id(), Sport::Hockey, &wrong).is_err(), "{wrong:?}");
         }
     }
 }
