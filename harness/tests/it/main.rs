@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test says its seed and what it skips")]
 
 mod architecture;
+mod distribution;
 mod faults;
 mod ingestion;
 mod recorded;
