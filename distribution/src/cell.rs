@@ -169,13 +169,32 @@ impl Cell {
         taken
     }
 
-    /// Lets a subscription follow the event, from nothing or from the version it resumes at.
+    /// Lets a subscription follow the event, from nothing or from the version it resumes at. One that follows it
+    /// already, because the event came among its sport's meanwhile, goes on as it did.
     pub fn follow(self: &Arc<Self>, subscriber: &Arc<Subscriber>) -> Result<(), Evicted> {
+        self.follow_unless(subscriber, |state| {
+            state.followers.iter().any(|follower| Arc::ptr_eq(follower.subscriber(), subscriber))
+        })
+    }
+
+    /// As [`Cell::follow`], for a subscription that cannot follow the event yet: its followers, of which there may be
+    /// as many as sessions, are not looked through.
+    pub fn follow_first(self: &Arc<Self>, subscriber: &Arc<Subscriber>) -> Result<(), Evicted> {
+        self.follow_unless(subscriber, |_| false)
+    }
+
+    fn follow_unless(
+        self: &Arc<Self>,
+        subscriber: &Arc<Subscriber>,
+        is_known: impl FnOnce(&State) -> bool,
+    ) -> Result<(), Evicted> {
         let mut state = lock(&self.state);
         if state.evicted {
             return Err(Evicted);
         }
-        state.add(Follower::new(Arc::clone(subscriber), Arc::clone(self)));
+        if !is_known(&state) {
+            state.add(Follower::new(Arc::clone(subscriber), Arc::clone(self)));
+        }
         Ok(())
     }
 

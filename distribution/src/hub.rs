@@ -14,6 +14,7 @@ use crate::image::{Image, RawUpdate};
 use crate::lock::lock;
 use crate::metrics;
 use crate::outbox::Subscriber;
+use crate::store::database::OpenEvent;
 use crate::store::{Store, Unavailable};
 
 /// Images loaded at once when the hub is filled.
@@ -102,12 +103,18 @@ impl Hub {
         }
     }
 
-    /// Loads every event that is not over, and every event in memory anew.
+    /// Loads every event that is not over, and every event in memory anew: each at the version MySQL has at least,
+    /// since Redis may have been away when the last update was written.
     pub async fn fill(self: &Arc<Self>) -> Result<usize, Unavailable> {
         self.store.id().await?;
-        let mut events = self.store.open_events().await?;
-        events.extend(self.read().values().map(|cell| (cell.event_id().clone(), cell.sport())));
-        let loads = stream::iter(events).map(async |(id, sport)| self.store.load(&id, Some(sport)).await);
+        let mut events: HashMap<EventId, Option<OpenEvent>> =
+            self.read().keys().map(|event_id| (event_id.clone(), None)).collect();
+        let open = self.store.open_events().await?;
+        events.extend(open.into_iter().map(|event| (event.event_id.clone(), Some(event))));
+        let loads = stream::iter(events).map(async |(event_id, open)| match open {
+            Some(open) => self.store.load_at_least(&event_id, Some(open.sport), open.version).await,
+            None => self.store.load_latest(&event_id).await,
+        });
         let mut images = std::pin::pin!(loads.buffer_unordered(LOADS_MAX));
         let mut filled = 0;
         while let Some(image) = images.try_next().await? {
@@ -130,14 +137,14 @@ impl Hub {
         drop(sports);
         for cell in cells {
             // One that leaves at this moment comes back with its next update, and finds the subscription then.
-            let _ = cell.follow(subscriber);
+            let _ = cell.follow_first(subscriber);
         }
         subscriber.not_resumed()
     }
 
     /// Lets a subscription follow one event, where that is in memory.
     pub fn follow(&self, subscriber: &Arc<Subscriber>, event_id: &EventId) -> bool {
-        self.get(event_id).is_some_and(|cell| cell.follow(subscriber).is_ok())
+        self.get(event_id).is_some_and(|cell| cell.follow_first(subscriber).is_ok())
     }
 
     /// Lets a subscription follow one event of `sport`, or of any, that must perhaps be loaded first.

@@ -20,6 +20,9 @@ const BATCH_FRAMES_MAX: usize = 64;
 /// Bytes after which a batch takes no more messages. A client must take a batch within the write timeout.
 pub const BATCH_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes taken at once for messages: a few small ones share an allocation.
+const BUFFER_BYTES: usize = 4 << 10;
+
 /// One client's subscriptions and what they have still to send.
 #[derive(Debug)]
 pub struct Session {
@@ -67,6 +70,10 @@ pub struct Batch {
 impl Batch {
     /// Appends one message.
     pub fn push(&mut self, parts: &[&[u8]]) {
+        let length = parts.iter().map(|part| part.len()).sum();
+        if self.buffer.capacity() < length {
+            self.buffer.reserve(length.max(BUFFER_BYTES));
+        }
         for part in parts {
             self.buffer.extend_from_slice(part);
         }

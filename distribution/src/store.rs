@@ -20,7 +20,7 @@ pub mod cache;
 pub mod database;
 
 use cache::{Cache, Lookup};
-use database::{Database, EventPage, EventRow};
+use database::{Database, EventPage, EventRow, OpenEvent};
 
 /// How long an image may take to load. A caller that waited this long tells its client to come again.
 const LOAD_MAX: Duration = Duration::from_secs(5);
@@ -38,7 +38,8 @@ struct Inner {
     database: Database,
     /// Which store this is; read from the database once.
     id: OnceCell<Arc<str>>,
-    loading: Mutex<HashMap<EventId, Loading>>,
+    /// By event and the version that is wanted: an answer may be shared only with who wants no newer one.
+    loading: Mutex<HashMap<(EventId, u64), Loading>>,
     turns: Semaphore,
 }
 
@@ -74,36 +75,36 @@ impl Store {
     pub async fn id(&self) -> Result<Arc<str>, Unavailable> {
         let id =
             self.inner.id.get_or_try_init(|| async { self.inner.database.store_id().await.map(Arc::from) });
-        Ok(Arc::clone(id.await?))
+        bounded(id).await.map(Arc::clone)
     }
 
     /// The event as it is stored; `None` where it is not. Callers that ask while it is being loaded share the answer.
     /// Redis does not tell the sport: where it is not known either, MySQL is asked.
     pub async fn load(&self, event_id: &EventId, sport: Option<Sport>) -> Loaded {
-        let loading = lock(&self.inner.loading)
-            .entry(event_id.clone())
-            .or_insert_with(|| self.begin(event_id, sport))
-            .clone();
-        loading.await
+        self.load_at_least(event_id, sport, 0).await
     }
 
     /// As [`Store::load`], at a version that is known to have been reached; `None` where the event has not.
     pub async fn load_at_least(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loaded {
-        let is_new =
-            |image: &Option<Arc<Image>>| image.as_ref().is_some_and(|image| image.version() >= version);
-        let loaded = self.load(event_id, sport).await?;
-        if version == 0 || is_new(&loaded) {
-            return Ok(loaded);
-        }
-        // Redis is behind, or the answer was shared with somebody who asked too early.
-        metrics::cache_lookup("behind");
-        let loaded = bounded(self.inner.database.load(event_id)).await?.map(Arc::new);
-        Ok(loaded.filter(|image| image.version() >= version))
+        let loading = lock(&self.inner.loading)
+            .entry((event_id.clone(), version))
+            .or_insert_with(|| self.begin(event_id, sport, version))
+            .clone();
+        loading.await
     }
 
-    /// The events that are not over, each with its sport.
-    pub async fn open_events(&self) -> Result<HashMap<EventId, Sport>, Unavailable> {
-        Ok(self.inner.database.open_events().await?)
+    /// The event as MySQL has it now; `None` where it does not. For who cannot tell which version is the latest.
+    pub async fn load_latest(&self, event_id: &EventId) -> Loaded {
+        let load = async {
+            let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
+            self.load_stored(event_id).await
+        };
+        bounded(load).await
+    }
+
+    /// The events that are not over.
+    pub async fn open_events(&self) -> Result<Vec<OpenEvent>, Unavailable> {
+        bounded(self.inner.database.open_events()).await
     }
 
     /// One page of all events, in the order of their ids.
@@ -112,33 +113,67 @@ impl Store {
     }
 
     /// Loads on a task of its own: a caller that stops waiting must not stop it for others.
-    fn begin(&self, event_id: &EventId, sport: Option<Sport>) -> Loading {
+    fn begin(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loading {
         let (store, event_id) = (self.clone(), event_id.clone());
         let task = tokio::spawn(async move {
-            let loaded = store.load_now(&event_id, sport).await;
-            lock(&store.inner.loading).remove(&event_id);
+            let loaded = bounded(store.load_now(&event_id, sport, version)).await;
+            lock(&store.inner.loading).remove(&(event_id, version));
             loaded
         });
         task.map(|ended| ended.unwrap_or_else(|error| Err(Unavailable::new(error)))).boxed().shared()
     }
 
-    async fn load_now(&self, event_id: &EventId, sport: Option<Sport>) -> Loaded {
+    async fn load_now(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loaded {
         let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
-        let store_id = self.id().await?;
         if let Some(sport) = sport {
-            let lookup = self.inner.cache.load(&store_id, event_id, sport).await;
+            let store_id = self.id().await?;
+            let lookup = self.inner.cache.load(&store_id, event_id, sport).await.at_least(version);
             metrics::cache_lookup(lookup.name());
             if let Lookup::Hit(image) = lookup {
                 return Ok(Some(Arc::new(image)));
             }
         }
-        Ok(bounded(self.inner.database.load(event_id)).await?.map(Arc::new))
+        Ok(self.load_stored(event_id).await?.filter(|image| image.version() >= version))
+    }
+
+    async fn load_stored(&self, event_id: &EventId) -> Loaded {
+        Ok(self.inner.database.load(event_id).await?.map(Arc::new))
     }
 }
 
-async fn bounded<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Unavailable> {
+/// One deadline for everything that an answer waits for: its turn, a connection, the query.
+async fn bounded<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, Unavailable>
+where
+    Unavailable: From<E>,
+{
     match tokio::time::timeout(LOAD_MAX, work).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(Unavailable::new("the database does not answer in time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store of which nothing answers, and every turn is taken.
+    fn stuck() -> Store {
+        let cache = Cache::new("redis://127.0.0.1:1").expect("an address");
+        let database = Database::new("mysql://nobody@127.0.0.1:1/none", 1).expect("an address");
+        let store = Store::new(cache, database);
+        store.inner.turns.try_acquire_many(u32::try_from(LOADS_MAX).expect("few")).expect("all").forget();
+        store
+    }
+
+    #[tokio::test]
+    async fn a_load_is_shared_with_those_who_want_the_same_version() {
+        let store = stuck();
+        let event_id = "md:match:1".parse().expect("a URN");
+        for version in [0, 7, 7, 8, 0] {
+            assert!(store.load_at_least(&event_id, None, version).now_or_never().is_none());
+        }
+        let mut versions: Vec<u64> = lock(&store.inner.loading).keys().map(|(_, version)| *version).collect();
+        versions.sort_unstable();
+        assert_eq!(versions, [0, 7, 8]);
     }
 }

@@ -299,6 +299,21 @@ fn resuming_sends_only_what_changed_since() {
 }
 
 #[test]
+fn an_event_is_followed_once_however_often_it_comes() {
+    let mut events = [Event::new(0)];
+    events[0].update(false, &[(1, 1)]);
+    let mut link = Link::open(Client::default(), Duration::ZERO, &[]);
+    let subscriber = Arc::clone(&link.session.subscriptions[0].subscriber);
+    events[0].cell.list(std::slice::from_ref(&subscriber));
+    events[0].cell.follow(&subscriber).expect("the event is there");
+    events[0].cell.list(std::slice::from_ref(&subscriber));
+    link.flush();
+    events[0].update(false, &[(1, 2)]);
+    link.flush();
+    assert_eq!(link.client.reached("md:match:0"), [1, 2]);
+}
+
+#[test]
 fn a_client_from_the_future_gets_an_image() {
     let mut events = [Event::new(0)];
     events[0].update(false, &[(1, 1)]);

@@ -99,6 +99,8 @@ impl Connection {
             }
             self.session.fill(&mut batch, now, clock::now())?;
             if batch.is_empty() && now < self.ping_at {
+                // Who waits holds no memory: most sessions wait most of the time.
+                batch = Batch::default();
                 self.wait().await?;
                 continue;
             }

@@ -30,6 +30,8 @@ pub struct Cache {
 pub enum Lookup {
     /// The event.
     Hit(Image),
+    /// Redis has it at a version older than the one wanted.
+    Behind,
     /// Redis does not have it.
     Miss,
     /// What Redis has is not an image.
@@ -41,11 +43,21 @@ pub enum Lookup {
 }
 
 impl Lookup {
+    /// The same, but that an event of an older version than this is not a hit.
+    #[must_use]
+    pub fn at_least(self, version: u64) -> Self {
+        match self {
+            Self::Hit(image) if image.version() < version => Self::Behind,
+            other => other,
+        }
+    }
+
     /// Its name as a label.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hit(_) => "hit",
+            Self::Behind => "behind",
             Self::Miss => "miss",
             Self::Unreadable => "unreadable",
             Self::Failed => "failed",
@@ -146,6 +158,13 @@ mod tests {
         let market: Key = "market:406".parse().expect("a key");
         assert_eq!((image.version_of(&market), image.value(&market)), (3, Some(r#"{"id":406}"#)));
         assert_eq!(image.changed(3, 4).count(), 1);
+    }
+
+    #[test]
+    fn a_hash_that_is_behind_is_not_a_hit() {
+        let hit = || Lookup::Hit(Image::stored(event_id(), Sport::Hockey, 4, []));
+        assert_eq!([0, 4, 5].map(|version| hit().at_least(version).name()), ["hit", "hit", "behind"]);
+        assert_eq!(Lookup::Miss.at_least(0).name(), "miss");
     }
 
     #[test]

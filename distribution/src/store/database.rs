@@ -1,6 +1,5 @@
 //! MySQL: the truth, read as the processors write it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,6 +18,17 @@ const OVER: [EventStatus; 4] =
 /// The database of one store.
 pub struct Database {
     pool: MySqlPool,
+}
+
+/// An event that is not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenEvent {
+    /// The event.
+    pub event_id: EventId,
+    /// Its sport.
+    pub sport: Sport,
+    /// The version it has reached.
+    pub version: u64,
 }
 
 /// Which events to list.
@@ -94,14 +104,17 @@ impl Database {
         sqlx::query_scalar("SELECT store_id FROM store").fetch_one(&self.pool).await.context("no store id")
     }
 
-    /// All events of which more may be played, each with its sport.
-    pub async fn open_events(&self) -> anyhow::Result<HashMap<EventId, Sport>> {
-        let sql = "SELECT event_id, sport FROM events WHERE status IS NULL OR status NOT IN (?, ?, ?, ?)";
+    /// All events of which more may be played.
+    pub async fn open_events(&self) -> anyhow::Result<Vec<OpenEvent>> {
+        let sql =
+            "SELECT event_id, sport, version FROM events WHERE status IS NULL OR status NOT IN (?, ?, ?, ?)";
         let rows = OVER.iter().fold(sqlx::query_as(sql), |query, status| query.bind(status.as_str()));
-        let rows: Vec<(String, String)> = rows.fetch_all(&self.pool).await?;
-        rows.into_iter()
-            .map(|(id, sport)| Ok((id.parse().with_context(|| format!("event {id}"))?, sport.parse()?)))
-            .collect()
+        let rows: Vec<(String, String, i64)> = rows.fetch_all(&self.pool).await?;
+        let read = |(id, sport, version): (String, String, i64)| {
+            let event_id = id.parse().with_context(|| format!("event {id}"))?;
+            Ok(OpenEvent { event_id, sport: sport.parse()?, version: u64::try_from(version)? })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// One page of all events, in the order of their ids.
