@@ -18,6 +18,7 @@ use crate::image::Image;
 use crate::live;
 use crate::store::Unavailable;
 use crate::store::database::{EventPage, EventRow};
+use crate::updates::CaughtUp;
 
 /// Events in one answer, where the client does not say.
 const LIMIT_DEFAULT: u32 = 100;
@@ -27,13 +28,14 @@ const LIMIT_MAX: u32 = 500;
 const TAG_STORE_DIGITS: usize = 8;
 
 /// The routes of the port, but for the admin ones.
-pub fn routes(hub: Arc<Hub>) -> Router {
+pub fn routes(hub: Arc<Hub>, caught_up: CaughtUp) -> Router {
+    let live =
+        Router::new().route("/matches/live", get(live_matches)).with_state((Arc::clone(&hub), caught_up));
     let routes = Router::new()
         .route("/v1/events", get(list_events))
         .route("/v1/events/{event_id}", get(get_event))
-        .route("/matches/live", get(live_matches))
         .with_state(hub);
-    with_fallbacks(routes)
+    with_fallbacks(routes.merge(live))
 }
 
 /// Lets a router answer a problem where it has no route or method.
@@ -151,11 +153,26 @@ async fn get_event(
     Ok((headers, document).into_response())
 }
 
-async fn live_matches(State(hub): State<Arc<Hub>>) -> Response {
+async fn live_matches(
+    State((hub, caught_up)): State<(Arc<Hub>, CaughtUp)>,
+) -> Result<impl IntoResponse, Problem> {
+    // A list that is still being put together looks like a day without matches.
+    if !caught_up.get() {
+        return Err(not_ready());
+    }
     let mut document = Vec::with_capacity(4 << 10);
     live::write_matches(&hub.cells(), &mut document);
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], document)
-        .into_response()
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], document))
+}
+
+/// What is answered until the hub is up to date.
+pub fn not_ready() -> Problem {
+    away("urn:matchday:problem:not-ready", "Not ready", "updates are not caught up with")
+}
+
+/// What is answered where coming back in a moment helps.
+pub fn away(kind: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail).retry_after(Duration::from_secs(1))
 }
 
 /// Weak, since two builds may write one version with other optional fields; the store's part keeps apart versions of
@@ -192,14 +209,32 @@ fn no_such_event(event_id: &EventId) -> Problem {
 
 fn unavailable(error: Unavailable) -> Problem {
     tracing::warn!(%error, "cannot answer");
-    let detail = "the event store does not answer";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:store-away", "Store away", detail)
-        .retry_after(Duration::from_secs(1))
+    away("urn:matchday:problem:store-away", "Store away", "the event store does not answer")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::HubLimits;
+    use crate::store::Store;
+    use crate::store::cache::Cache;
+    use crate::store::database::Database;
+
+    #[tokio::test]
+    async fn what_is_live_is_not_told_before_all_of_it_is_known() {
+        let cache = Cache::new("redis://127.0.0.1:1").expect("an address");
+        let database = Database::new("mysql://nobody@127.0.0.1:1/none", 1).expect("an address");
+        let limits = HubLimits { events_max: 1, keep_final: Duration::ZERO, urgent_max: 1 };
+        let hub = Hub::new(Store::new(cache, database), limits);
+        let caught_up = CaughtUp::default();
+        let answer =
+            async || live_matches(State((Arc::clone(&hub), caught_up.clone()))).await.into_response();
+        let early = answer().await;
+        assert_eq!(early.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(early.headers()[header::RETRY_AFTER], "1");
+        caught_up.set(true);
+        assert_eq!(answer().await.status(), StatusCode::OK);
+    }
 
     #[test]
     fn a_tag_is_found_in_a_list_and_compared_weakly() {

@@ -31,7 +31,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let sockets =
         SocketServer::new(Arc::clone(&hub), caught_up.clone(), config.socket, process.shutdown.clone());
 
-    let rest = rest::routes(Arc::clone(&hub)).merge(process.admin());
+    let rest = rest::routes(Arc::clone(&hub), caught_up.clone()).merge(process.admin());
     let serve =
         |listener, router| chassis::http::serve(listener, router, config.http, process.shutdown.clone());
     process.tasks.spawn("rest", serve(rest_listener, rest));
@@ -41,6 +41,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
+    process.tasks.spawn("kafka watch", updates::watch(config.kafka.brokers.clone(), process.clone()));
     process.tasks.spawn("updates", updates::follow(hub, config.kafka.brokers, process.clone(), caught_up));
     Ok(())
 }

@@ -8,7 +8,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chassis::lifecycle::Shutdown;
@@ -140,13 +139,16 @@ async fn upgrade(
     };
     if !server.caught_up.get() || server.shutdown.has_begun() {
         metrics::refused("not_ready");
-        return away("urn:matchday:problem:not-ready", "Not ready", "updates are not caught up with")
-            .into_response();
+        return rest::not_ready().into_response();
     }
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else {
         metrics::refused("sessions");
-        return away("urn:matchday:problem:too-many-sessions", "Too many sessions", "every place is taken")
-            .into_response();
+        return rest::away(
+            "urn:matchday:problem:too-many-sessions",
+            "Too many sessions",
+            "every place is taken",
+        )
+        .into_response();
     };
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -158,8 +160,4 @@ async fn upgrade(
             connection::run(socket, server).await;
             drop(place);
         })
-}
-
-fn away(kind: &'static str, title: &'static str, detail: &str) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail).retry_after(Duration::from_secs(1))
 }

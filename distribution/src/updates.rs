@@ -7,13 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use chassis::kafka::{PartitionReader, ReadEvent, ReaderSettings};
+use chassis::kafka::{PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings};
 use chassis::lifecycle::Process;
 use chassis::readiness::Latch;
 use domain::{Sport, topic};
 
 use crate::hub::Hub;
 
+/// The name under which brokers know this service.
+const CLIENT_ID: &str = "matchday-distribution";
+/// How often the brokers are asked whether they have the topics.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Between attempts to begin.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// Updates applied before others get the processor.
@@ -30,9 +34,24 @@ impl CaughtUp {
         self.0.load(Ordering::Acquire)
     }
 
-    fn set(&self, caught_up: bool) {
+    /// Notes whether it is.
+    pub fn set(&self, caught_up: bool) {
         self.0.store(caught_up, Ordering::Release);
     }
+}
+
+/// Keeps a readiness check true to whether Kafka has the updates topics, until the process stops: a reader that hears
+/// nothing cannot tell a quiet Kafka from one that is away.
+pub async fn watch(brokers: String, process: Process) -> anyhow::Result<()> {
+    let latch = process.readiness.latch("kafka", "connecting");
+    // It never sends: a producer is the client that can be asked for topics without reading any.
+    let asking = Producer::new(ProducerSettings::new(brokers, CLIENT_ID))?;
+    asking.watch(latch, topics().to_vec(), WATCH_EVERY, process.shutdown.clone()).await;
+    Ok(())
+}
+
+fn topics() -> [String; Sport::ALL.len()] {
+    Sport::ALL.map(topic::updates)
 }
 
 /// Keeps the hub up to date until the process stops. What fails is begun anew, from images.
@@ -68,8 +87,7 @@ async fn follow_once(
     latch: &Latch,
     caught_up: &CaughtUp,
 ) -> anyhow::Result<()> {
-    let topics = Sport::ALL.map(topic::updates);
-    let reader = PartitionReader::open(ReaderSettings::new(brokers, "matchday-distribution"), &topics)
+    let reader = PartitionReader::open(ReaderSettings::new(brokers, CLIENT_ID), &topics())
         .await
         .context("the updates topics cannot be read")?;
     let ends = reader.ends().to_vec();

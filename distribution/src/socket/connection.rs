@@ -111,6 +111,10 @@ impl Connection {
             if let Some(heard) = self.socket.recv().now_or_never() {
                 self.hear(heard)?;
             }
+            // A session with much to say must not keep what it waits for from beginning.
+            while let Some(Some(loaded)) = self.loads.next().now_or_never() {
+                self.loaded(loaded);
+            }
         }
     }
 
