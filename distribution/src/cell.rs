@@ -12,7 +12,7 @@ use crate::image::{Image, RawUpdate, Step};
 use crate::lock::lock;
 use crate::outbox::{Follower, News, Subscriber};
 
-/// Updates kept while an image is loaded; if more come, the image is loaded once more.
+/// Updates kept while an image is loaded; if more come, another is loaded that has them.
 const WAITING_MAX: usize = 1_000;
 /// Encoded frames kept for sessions that are in step.
 const ENCODED_MAX: usize = 4;
@@ -32,8 +32,11 @@ pub struct Cell {
 #[derive(Debug)]
 struct State {
     image: Image,
-    /// Updates that came while the image is being loaded; `None` while it is whole.
-    waiting: Option<Vec<RawUpdate>>,
+    /// What came while the image is being loaded; `None` while it is whole.
+    waiting: Option<Waiting>,
+    /// The version of the last image that took the place of another: what led to it was not seen here, so nobody who
+    /// is behind it can be told of urgent updates one by one.
+    replaced_at: u64,
     followers: Vec<Arc<Follower>>,
     /// Oldest first; those that every follower has been sent are forgotten.
     urgent: VecDeque<Arc<RawUpdate>>,
@@ -44,6 +47,14 @@ struct State {
     touched_at: Instant,
     /// Whether the event has left the hub: nobody would tell it of updates.
     evicted: bool,
+}
+
+/// Updates that an image which is being loaded may not have.
+#[derive(Debug, Default)]
+struct Waiting {
+    updates: Vec<RawUpdate>,
+    /// The version of the last update for which there was no room; 0 where there was room for all.
+    dropped_at: u64,
 }
 
 /// What an update led to.
@@ -104,6 +115,7 @@ impl Cell {
             state: Mutex::new(State {
                 image,
                 waiting: None,
+                replaced_at: 0,
                 followers: Vec::new(),
                 urgent: VecDeque::new(),
                 urgent_lost: 0,
@@ -139,8 +151,10 @@ impl Cell {
         }
         state.touched_at = now;
         if let Some(waiting) = &mut state.waiting {
-            if waiting.len() < WAITING_MAX {
-                waiting.push(update);
+            if waiting.updates.len() < WAITING_MAX {
+                waiting.updates.push(update);
+            } else {
+                waiting.dropped_at = update.version;
             }
             return Ok(Taken::Waiting);
         }
@@ -151,13 +165,17 @@ impl Cell {
     pub fn load(&self, image: Image) -> Taken {
         let mut state = lock(&self.state);
         if image.version() > state.image.version() {
+            state.replaced_at = image.version();
             state.image = image;
             state.encoded.clear();
+            // Something urgent may be among what was missed.
+            state.tell(News::Urgent);
         }
+        let Waiting { updates, dropped_at } = state.waiting.take().unwrap_or_default();
         let mut taken = Taken::Applied;
-        for update in state.waiting.take().unwrap_or_default() {
+        for update in updates {
             match &mut state.waiting {
-                Some(waiting) => waiting.push(update),
+                Some(waiting) => waiting.updates.push(update),
                 None => {
                     if let reload @ Taken::Reload { .. } = state.apply(update, self.urgent_max) {
                         taken = reload;
@@ -165,7 +183,10 @@ impl Cell {
                 }
             }
         }
-        state.tell(News::Dirty);
+        if dropped_at > state.image.version() {
+            state.waiting = Some(Waiting { updates: Vec::new(), dropped_at });
+            taken = Taken::Reload { at_least: dropped_at };
+        }
         taken
     }
 
@@ -216,7 +237,7 @@ impl Cell {
     }
 
     /// Appends the frames that bring a follower up to date within `scope`, each going on from the one before:
-    /// one for every urgent update, one for the rest.
+    /// one for every urgent update, one for the rest; or an image where what happened since is not known.
     pub fn write_frames(
         &self,
         follower: &Follower,
@@ -238,6 +259,11 @@ impl Cell {
         }
         if sent < state.urgent_lost {
             return Err(Overflow);
+        }
+        if sent < state.replaced_at {
+            out.extend(state.first_frame(0));
+            follower.advance(version);
+            return Ok(());
         }
         let first = state.urgent.partition_point(|update| update.version <= sent);
         for index in first..state.urgent.len() {
@@ -290,7 +316,7 @@ impl State {
             Step::Duplicate => Taken::Duplicate,
             Step::Hole => {
                 let at_least = update.previous_version;
-                self.waiting = Some(vec![update]);
+                self.waiting = Some(Waiting { updates: vec![update], dropped_at: 0 });
                 Taken::Reload { at_least }
             }
             Step::Applied => {

@@ -9,6 +9,8 @@ use super::*;
 use crate::cell::{Cell, Taken};
 use crate::image::{Image, Origin, RawJson, RawUpdate};
 
+mod holes;
+
 const KEYS: [&str; 5] = ["fixture", "status", "market:406", "market:412:total=5.5", "incident:9"];
 const LATER: Duration = Duration::from_secs(1);
 
@@ -75,6 +77,8 @@ impl Event {
 struct Client {
     events: BTreeMap<String, (u64, BTreeMap<String, Value>)>,
     frames: BTreeMap<String, Vec<Seen>>,
+    /// How often it was told a whole event.
+    images: usize,
     /// How often it has connected.
     connections: usize,
 }
@@ -98,6 +102,7 @@ impl Client {
         if frame["type"] == "image" {
             assert_eq!(frame["from"], 0);
             keys.clear();
+            self.images += 1;
         } else {
             assert_eq!(frame["from"], *version, "the chain is unbroken");
         }
@@ -342,26 +347,6 @@ fn a_client_that_is_behind_by_too_many_urgent_updates_is_closed() {
     link.reconnect(&events);
     link.flush();
     assert_eq!(link.client.events["md:match:0"].0, 5, "coming back it goes on");
-}
-
-#[test]
-fn a_hole_is_filled_from_an_image_and_what_waited_follows() {
-    let mut event = Event::new(0);
-    event.update(false, &[(1, 1)]);
-    let mut events = [event];
-    let mut link = Link::open(Client::default(), Duration::ZERO, &events);
-    link.flush();
-    let mut stored = events[0].cell.with_image(Image::clone);
-    let missed = events[0].next(false, vec![(2, Some("2".into()))]);
-    let third = events[0].next(false, vec![(3, Some("3".into()))]);
-    let fourth = events[0].next(true, vec![(1, Some("4".into()))]);
-    let cell = &events[0].cell;
-    assert_eq!(cell.take(third, Instant::now()), Ok(Taken::Reload { at_least: 2 }));
-    assert_eq!(cell.take(fourth, Instant::now()), Ok(Taken::Waiting));
-    stored.apply(&missed);
-    assert_eq!(cell.load(stored), Taken::Applied);
-    link.flush();
-    assert_eq!(link.client.events["md:match:0"], (4, events[0].truth()));
 }
 
 #[test]
