@@ -213,6 +213,8 @@ impl Stack {
             ("MATCHDAY_KAFKA".to_owned(), self.kafka()),
             ("MATCHDAY_MYSQL".to_owned(), self.mysql_url()),
             ("MATCHDAY_REDIS".to_owned(), self.redis_url()),
+            // A little less than they are given, so that one that does not manage can still say what was left.
+            ("MATCHDAY_GRACE_SECONDS".to_owned(), (process::GRACE.as_secs() - 2).to_string()),
         ];
         env.extend(spec.env.iter().cloned());
         let path = program::own(spec.binary)?;

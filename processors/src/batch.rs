@@ -32,6 +32,12 @@ impl FeedRecord {
         Self { partition, offset, key: key.map(<[u8]>::to_vec), payload: Arc::from(payload), decoded }
     }
 
+    /// Its partition, and when ingestion received it, where it says so.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<(i32, Timestamp)> {
+        Some((self.partition, self.decoded.as_ref().ok()?.received_at?))
+    }
+
     /// The event it concerns, where it is readable and concerns one.
     #[must_use]
     pub fn event_id(&self) -> Option<&EventId> {
@@ -62,6 +68,18 @@ pub struct WorkingEvent {
     pub partition: i32,
     /// The UTC day on which it was first seen, `YYYY-MM-DD`.
     pub first_seen_day: String,
+}
+
+impl WorkingEvent {
+    /// Whether a gap is to be declared: its partition's feed has been processed beyond the deadline, and what is
+    /// missing was not in it.
+    #[must_use]
+    pub fn is_overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> bool {
+        let heard_until = heard_until.get(&self.partition);
+        heard_until
+            .zip(self.intake.next_deadline())
+            .is_some_and(|(heard_until, deadline)| deadline <= *heard_until)
+    }
 }
 
 /// What became of the messages, for the metrics.
@@ -179,20 +197,17 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Declares gaps whose deadline has passed, of all events in work.
-    pub fn expire(&mut self) {
-        let due: Vec<EventId> = self
-            .working
-            .iter()
-            .filter(|(_, working)| {
-                working.intake.next_deadline().is_some_and(|deadline| deadline <= self.now)
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
+    /// Declares gaps whose deadline has passed, of all events in work; see [`WorkingEvent::is_overdue`].
+    pub fn expire(&mut self, heard_until: &BTreeMap<i32, Timestamp>) {
+        let due = |(id, working): (&EventId, &WorkingEvent)| {
+            let heard_until = *heard_until.get(&working.partition)?;
+            (working.intake.next_deadline()? <= heard_until).then(|| (id.clone(), heard_until))
+        };
+        let due: Vec<(EventId, Timestamp)> = self.working.iter().filter_map(due).collect();
+        for (id, heard_until) in due {
             if let Some(working) = self.working.get_mut(&id) {
                 note_version(&mut self.versions_before, working);
-                let effects = working.intake.expire(self.now);
+                let effects = working.intake.expire(heard_until);
                 self.record(&id, effects);
             }
         }

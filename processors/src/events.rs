@@ -1,7 +1,7 @@
 //! The events in memory. A batch takes those it works on out, and only COMMIT brings them back: what a failed
 //! transaction touched is read from the database again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::{EventId, Timestamp};
 
@@ -64,13 +64,11 @@ impl Events {
         waiting.retain(|id| kept.contains_key(id));
     }
 
-    /// The events with a gap to declare at `now`.
+    /// The events with a gap to declare, where each partition's feed has been processed up to the time given.
     #[must_use]
-    pub fn overdue(&self, now: Timestamp) -> Vec<EventId> {
-        let is_due = |id: &&EventId| {
-            let deadline = self.kept.get(*id).and_then(|kept| kept.event.intake.next_deadline());
-            deadline.is_some_and(|deadline| deadline <= now)
-        };
+    pub fn overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> Vec<EventId> {
+        let is_due =
+            |id: &&EventId| self.kept.get(*id).is_some_and(|kept| kept.event.is_overdue(heard_until));
         self.waiting.iter().filter(is_due).cloned().collect()
     }
 
@@ -78,7 +76,8 @@ impl Events {
     fn drop_unused(&mut self) {
         let mut batches: Vec<u64> = self.kept.values().map(|kept| kept.batch).collect();
         batches.sort_unstable();
-        let oldest_kept = batches[batches.len() - self.max * 3 / 4];
+        let dropped = batches.len() - self.max * 3 / 4;
+        let oldest_kept = batches.get(dropped).copied().unwrap_or(self.batch);
         let waiting = &self.waiting;
         self.kept.retain(|id, kept| kept.batch >= oldest_kept || waiting.contains(id));
     }

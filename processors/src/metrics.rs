@@ -19,7 +19,7 @@ pub fn describe() {
     describe_gauge!("matchday_processor_redis_up", "1 while Redis takes images");
     describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
     describe_gauge!("matchday_processor_partitions_owned", "feed partitions owned");
-    describe_gauge!("matchday_processor_lag", "feed messages not yet processed, of the owned partitions");
+    describe_gauge!("matchday_processor_lag", "feed messages not yet processed, by owned partition");
     describe_histogram!("matchday_processor_batch_messages", "feed messages per transaction");
     describe_histogram!("matchday_processor_commit_seconds", "duration of the transaction");
     describe_histogram!(
@@ -70,6 +70,12 @@ pub fn images_rewritten(count: usize) {
 /// Whether Redis takes images.
 pub fn redis_up(up: bool) {
     gauge!("matchday_processor_redis_up").set(f64::from(u8::from(up)));
+}
+
+/// Feed messages of a partition that are not yet processed.
+pub fn lag(partition: i32, messages: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!("matchday_processor_lag", "partition" => partition.to_string()).set(messages as f64);
 }
 
 /// What this process holds.

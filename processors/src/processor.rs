@@ -18,12 +18,14 @@ use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
 use crate::events::Events;
 use crate::metrics;
 use crate::publish::Job;
-use crate::store::commit::{CommitError, commit};
+use crate::store::commit::{Commit, CommitError};
 use crate::store::load::{self, LoadError};
-use crate::store::offsets;
+use crate::store::{offsets, within};
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How long the database may take to read events or to hand over partitions.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
@@ -56,6 +58,8 @@ pub struct Processor {
     parts: Parts,
     owned: BTreeMap<i32, OwnedPartition>,
     events: Events,
+    /// The time up to which each owned partition's feed has been processed.
+    heard_until: BTreeMap<i32, Timestamp>,
 }
 
 /// What is to be done after a batch.
@@ -74,7 +78,7 @@ impl Processor {
     /// A processor that owns no partition yet.
     pub fn new(parts: Parts) -> Self {
         let events = Events::new(parts.events_in_memory);
-        Self { parts, owned: BTreeMap::new(), events }
+        Self { parts, owned: BTreeMap::new(), events, heard_until: BTreeMap::new() }
     }
 
     /// The feed offset that is next, per owned partition.
@@ -90,19 +94,52 @@ impl Processor {
                 FeedRecord::new(message.partition(), message.offset(), message.key(), message.payload())
             })
             .collect();
-        self.commit_halving(&records)
+        if let Some(skipped) = self.first_skipped(&records) {
+            tracing::error!(
+                partition = skipped.partition,
+                offset = skipped.offset,
+                "records before this one were not seen, reading again from where the database is"
+            );
+            return Next::Rejoin;
+        }
+        let heard: Vec<(i32, Timestamp)> = records.iter().filter_map(FeedRecord::heard_at).collect();
+        let next = self.commit_halving(&records);
+        if next == Next::Continue {
+            heard.into_iter().for_each(|(partition, at)| self.caught_up(partition, at));
+        }
+        next
     }
 
-    /// Declares the gaps whose deadline has passed.
+    /// The first record of an owned partition that does not follow the one before it: feed topics have no holes.
+    fn first_skipped<'r>(&self, records: &'r [FeedRecord]) -> Option<&'r FeedRecord> {
+        let mut next: BTreeMap<i32, i64> = self.next_offsets().collect();
+        records.iter().find(|record| {
+            let Some(next) = next.get_mut(&record.partition) else { return false };
+            let skips = record.offset > *next;
+            *next = record.offset + 1;
+            skips
+        })
+    }
+
+    /// Everything that was in a partition's feed at this time has been processed.
+    pub fn caught_up(&mut self, partition: i32, at: Timestamp) {
+        // The time may be another machine's, whose clock may be ahead.
+        let at = at.min(now());
+        let heard_until = self.heard_until.entry(partition).or_insert(at);
+        *heard_until = at.max(*heard_until);
+    }
+
+    /// Declares the gaps whose deadline has passed in the feed: what is missing may lie in a backlog, so a deadline
+    /// counts against the time up to which the feed has been processed, not against the clock.
     pub fn expire(&mut self) -> Next {
-        let overdue = self.events.overdue(now());
+        let overdue = self.events.overdue(&self.heard_until);
         if overdue.is_empty() {
             return Next::Continue;
         }
         let mut working: HashMap<EventId, WorkingEvent> =
             overdue.into_iter().filter_map(|id| self.events.take(&id).map(|event| (id, event))).collect();
         let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
-        planner.expire();
+        planner.expire(&self.heard_until);
         let plan = planner.finish();
         match self.commit_plan(plan, working, 0) {
             Outcome::Done => Next::Continue,
@@ -182,8 +219,9 @@ impl Processor {
         };
         let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
         let started = Instant::now();
+        let mut commit = Commit::new(pool, &plan.writes);
         loop {
-            match runtime.block_on(commit(pool, &plan.writes)) {
+            match runtime.block_on(commit.attempt()) {
                 Ok(()) => break,
                 Err(CommitError::Refused(error)) => return Outcome::Refused(error),
                 Err(error @ CommitError::Fenced { partition, .. }) => {
@@ -247,7 +285,7 @@ impl Processor {
     fn load(&self, ids: &[EventId]) -> Result<HashMap<EventId, load::LoadedEvent>, Outcome> {
         let Parts { runtime, pool, sport, mysql, shutdown, .. } = &self.parts;
         loop {
-            match runtime.block_on(load::events(pool, *sport, ids)) {
+            match runtime.block_on(within(ANSWER_MAX, load::events(pool, *sport, ids))) {
                 Ok(loaded) => return Ok(loaded),
                 // Waits for an operator: going on would mean to forget what the event was.
                 Err(error @ LoadError::Damaged(_)) => {
@@ -283,12 +321,25 @@ impl Processor {
 
     fn release(&mut self, partitions: &[i32]) {
         self.give_up_partitions(partitions);
-        // A publisher that has stopped publishes nothing more anyway.
-        let _ = self.parts.jobs.blocking_send(Job::Release(partitions.to_vec()));
+        if let Err(error) = self.tell_publisher(Job::Release(partitions.to_vec())) {
+            // What it goes on to publish for them is a repetition, and what it notes is fenced by the generation.
+            tracing::warn!(?partitions, error = format!("{error:#}"), "the publisher was not told");
+        }
+    }
+
+    /// Within a rebalance the group waits for us, so a publisher that is held up by Kafka is not waited for long.
+    fn tell_publisher(&self, job: Job) -> anyhow::Result<()> {
+        let send = async { tokio::time::timeout(FLUSH_MAX, self.parts.jobs.send(job)).await };
+        self.parts
+            .runtime
+            .block_on(send)
+            .context("its queue is full")?
+            .map_err(|_| anyhow::anyhow!("it has stopped"))
     }
 
     fn give_up_partitions(&mut self, partitions: &[i32]) {
         self.owned.retain(|partition, _| !partitions.contains(partition));
+        self.heard_until.retain(|partition, _| !partitions.contains(partition));
         self.events.forget(|partition| partitions.contains(&partition));
         self.parts
             .partitions
@@ -296,23 +347,12 @@ impl Processor {
         metrics::holds(self.events.len(), self.owned.len());
     }
 
-    async fn take(&self, partition: i32) -> anyhow::Result<offsets::OffsetRow> {
-        let Parts { pool, sport, cluster_id, .. } = &self.parts;
-        let row = offsets::take(pool, *sport, partition, cluster_id).await.context("the database failed")?;
-        anyhow::ensure!(
-            row.kafka_cluster_id == *cluster_id,
-            "the offsets of partition {partition} belong to the Kafka cluster {}, this is {cluster_id}: \
-             a database goes with one cluster",
-            row.kafka_cluster_id
-        );
-        Ok(row)
-    }
-
     async fn take_all(&self, partitions: &[i32]) -> anyhow::Result<Taken> {
-        let Parts { pool, sport, .. } = &self.parts;
+        let Parts { pool, sport, cluster_id, .. } = &self.parts;
         let mut rows = Vec::with_capacity(partitions.len());
         for &partition in partitions {
-            rows.push((partition, self.take(partition).await?));
+            let row = offsets::take(pool, *sport, partition, cluster_id).await;
+            rows.push((partition, row.context("the partition cannot be taken")?));
         }
         let waiting = load::waiting_events(pool, *sport, partitions).await?;
         let mut events = HashMap::with_capacity(waiting.len());
@@ -335,22 +375,19 @@ struct Taken {
 
 impl Assignments for Processor {
     fn assigned(&mut self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Start)>> {
-        let taken = self.parts.runtime.block_on(self.take_all(partitions)).inspect_err(|error| {
+        let take = async { tokio::time::timeout(ANSWER_MAX, self.take_all(partitions)).await? };
+        let taken = self.parts.runtime.block_on(take).inspect_err(|error: &anyhow::Error| {
             self.parts.partitions.not_ready(format!("{error:#}"));
         })?;
         let mut starts = Vec::with_capacity(taken.rows.len());
         for (partition, row) in &taken.rows {
             let offsets::OffsetRow { generation, next_offset, next_number, .. } = *row;
-            let untouched = next_offset == 0 && next_number == 1;
-            starts.push((*partition, if untouched { Start::Beginning } else { Start::At(next_offset) }));
+            starts.push((*partition, Start::At(next_offset)));
             tracing::info!(partition, generation, next_offset, "partition taken");
             self.owned.insert(*partition, OwnedPartition { generation, next_offset, next_number });
         }
         self.events.put_back(taken.events);
-        self.parts
-            .jobs
-            .blocking_send(Job::Adopt(taken.rows))
-            .map_err(|_| anyhow::anyhow!("the publisher has stopped"))?;
+        self.tell_publisher(Job::Adopt(taken.rows)).context("the publisher cannot take partitions over")?;
         self.parts.partitions.ready();
         metrics::holds(self.events.len(), self.owned.len());
         Ok(starts)
@@ -360,10 +397,11 @@ impl Assignments for Processor {
         tracing::info!(?partitions, "partitions given back");
         let (done, flushed) = oneshot::channel();
         let flush = async {
-            self.parts.jobs.send(Job::Flush(done)).await.ok()?;
-            tokio::time::timeout(FLUSH_MAX, flushed).await.ok()?.ok()
+            self.parts.jobs.send(Job::Flush(done)).await?;
+            anyhow::Ok(flushed.await?)
         };
-        if self.parts.runtime.block_on(flush).is_none() {
+        let flush = async { tokio::time::timeout(FLUSH_MAX, flush).await? };
+        if self.parts.runtime.block_on(flush).is_err() {
             tracing::warn!(?partitions, "not all is published yet; the next owner publishes what is left");
         }
         self.release(partitions);
@@ -390,7 +428,7 @@ fn day(at: Timestamp) -> String {
 }
 
 /// The clock: the only place where a processor looks at it.
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chassis::kafka::{Producer, Record};
+use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
 use domain::{EventId, Sport, topic};
 use sqlx::MySqlPool;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics;
-use crate::store::load::{self, ImageFilter};
+use crate::store::load::{self, ImageFilter, Which};
 use crate::store::offsets::{self, OffsetRow};
 use crate::store::outbox;
 use crate::store::rows::{DeadLetterRow, EventRows, Writes};
@@ -58,10 +59,10 @@ pub struct Publisher {
     looked_at_redis: Option<Instant>,
     noted_at: Instant,
     kafka: Latch,
+    /// Ends the wait for something that is away: the outbox keeps what is not published.
+    shutdown: Shutdown,
 }
 
-/// Committed batches published together, at most.
-const TOGETHER_MAX: usize = 64;
 /// How often the database is told what is published: that is a durable write of its own, and all it saves is that a
 /// successor publishes this much again.
 const NOTE_EVERY: Duration = Duration::from_millis(100);
@@ -76,7 +77,14 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 impl Publisher {
     /// A publisher that owns no partition yet.
-    pub fn new(sport: Sport, pool: MySqlPool, producer: Producer, images: Images, kafka: Latch) -> Self {
+    pub fn new(
+        sport: Sport,
+        pool: MySqlPool,
+        producer: Producer,
+        images: Images,
+        kafka: Latch,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             sport,
             updates_topic: Arc::from(topic::updates(sport)),
@@ -89,6 +97,7 @@ impl Publisher {
             looked_at_redis: None,
             noted_at: Instant::now(),
             kafka,
+            shutdown,
         }
     }
 
@@ -96,11 +105,12 @@ impl Publisher {
     /// the faster the fuller it is.
     pub async fn run(mut self, mut queue: mpsc::Receiver<Job>) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(NOTE_EVERY);
-        let mut jobs = Vec::with_capacity(TOGETHER_MAX);
+        let together_max = queue.max_capacity();
+        let mut jobs = Vec::with_capacity(together_max);
         loop {
             let received = tokio::select! {
                 biased;
-                received = queue.recv_many(&mut jobs, TOGETHER_MAX) => received,
+                received = queue.recv_many(&mut jobs, together_max) => received,
                 _ = tick.tick() => {
                     self.look_after_redis_now_and_then().await;
                     self.note_published().await;
@@ -157,6 +167,9 @@ impl Publisher {
             records.extend(dead_letters.iter().map(|letter| self.dead_letter_record(letter)));
         }
         self.send(records).await;
+        if !self.kafka.is_ready() {
+            return;
+        }
         for advance in batches.iter().flat_map(|writes| &writes.advances) {
             if let Some(outbox) = self.outboxes.get_mut(&advance.partition) {
                 outbox.sent = outbox.sent.max(advance.number_after - 1);
@@ -176,8 +189,13 @@ impl Publisher {
         if misfits.is_empty() {
             return;
         }
-        metrics::images_rewritten(misfits.len());
         let ids: Vec<EventId> = misfits.iter().map(|&index| events[index].event_id.clone()).collect();
+        self.rewrite_images(&ids).await;
+    }
+
+    /// Writes whole images, as MySQL has them.
+    async fn rewrite_images(&mut self, ids: &[EventId]) {
+        metrics::images_rewritten(ids.len());
         for ids in ids.chunks(IMAGES_PAGE as usize) {
             match load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await {
                 Ok(images) => {
@@ -186,7 +204,7 @@ impl Publisher {
                     }
                 }
                 Err(error) => {
-                    // The images stay behind until the next look finds them cold.
+                    // The images stay behind until the next look writes them.
                     tracing::warn!(%error, "cannot read images for redis");
                     self.warm = false;
                 }
@@ -233,25 +251,48 @@ impl Publisher {
     }
 
     async fn warm_up(&mut self, partition: i32) -> anyhow::Result<()> {
+        let (pool, images) = (&self.pool, &mut self.images);
         let written =
-            warm_partition(&self.pool, self.sport, &mut self.images, partition, Replace::Older).await?;
+            warm_partition(pool, self.sport, images, partition, Which::Current, Replace::Older).await?;
+        self.write_unpublished(partition).await?;
         self.images.mark_warm(partition).await?;
         tracing::info!(partition, images = written, "redis filled");
+        Ok(())
+    }
+
+    /// Writes the images of the events whose updates may never have reached Redis, however old they are.
+    async fn write_unpublished(&mut self, partition: i32) -> anyhow::Result<()> {
+        let Some(published) = self.outboxes.get(&partition).map(|outbox| outbox.published) else {
+            return Ok(());
+        };
+        let ids = outbox::events(&self.pool, self.sport, partition, published).await?;
+        for ids in ids.chunks(IMAGES_PAGE as usize) {
+            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await?;
+            self.images.replace(&images, Replace::Older).await?;
+        }
         Ok(())
     }
 
     async fn adopt(&mut self, rows: &[(i32, OffsetRow)]) {
         for &(partition, ref row) in rows {
             while let Err(error) = self.publish_left(partition, row).await {
-                tracing::warn!(partition, %error, "cannot read the outbox");
+                tracing::warn!(partition, %error, "the outbox cannot be published");
+                if self.shutdown.has_begun() {
+                    return;
+                }
                 tokio::time::sleep(RETRY_EVERY).await;
             }
             let outbox =
                 Outbox { generation: row.generation, sent: row.next_number - 1, published: row.published };
             self.outboxes.insert(partition, outbox);
+            // The former owner may have died between COMMIT and Redis.
+            if self.warm
+                && let Err(error) = self.write_unpublished(partition).await
+            {
+                tracing::warn!(partition, error = format!("{error:#}"), "redis is behind");
+                self.warm = false;
+            }
         }
-        // The former owner may have died between COMMIT and Redis.
-        self.warm = false;
         self.look_after_redis().await;
         self.note_published().await;
         self.kafka.ready();
@@ -260,15 +301,20 @@ impl Publisher {
     /// Publishes a partition's outbox above `published`, byte for byte as its former owner may have done.
     async fn publish_left(&self, partition: i32, row: &OffsetRow) -> Result<(), sqlx::Error> {
         let mut sent = row.published;
-        let letters = outbox::dead_letters(&self.pool, self.sport, partition, sent).await?;
-        self.send(letters.iter().map(|letter| self.dead_letter_record(letter)).collect()).await;
+        loop {
+            let page = outbox::dead_letters(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
+            let Some(last) = page.last().map(|letter| letter.number) else { break };
+            self.send(page.iter().map(|letter| self.dead_letter_record(letter)).collect()).await;
+            sent = last;
+        }
+        sent = row.published;
         while sent + 1 < row.next_number {
             let page = outbox::updates(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
-            let Some(last) = page.last().map(|update| update.number) else { return Ok(()) };
+            let Some(last) = page.last().map(|update| update.number) else { break };
             tracing::info!(partition, updates = page.len(), "publishing what was left in the outbox");
             let records = page
                 .into_iter()
-                .map(|u| self.update_record(partition, &u.event_id, &u.payload.into()))
+                .map(|update| self.update_record(partition, &update.event_id, &update.payload.into()))
                 .collect();
             self.send(records).await;
             sent = last;
@@ -276,30 +322,24 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends until everything is acknowledged: what is committed must be published, however long Kafka is away.
+    /// Sends until everything is acknowledged: what is committed must be published, however long Kafka is away. Only
+    /// the end of the process ends it before.
     async fn send(&self, mut records: Vec<Record>) {
         while !records.is_empty() {
             let answers = self.producer.send_all(records.clone()).await;
-            let mut failure = None;
-            let mut unsent = Vec::new();
-            for (record, answer) in records.into_iter().zip(answers) {
-                // Order within a partition: from the first failure on, everything is sent again.
-                if let Err(error) = answer {
-                    failure.get_or_insert(error);
-                }
-                if failure.is_some() {
-                    unsent.push(record);
-                }
+            let Some(first) = answers.iter().position(Result::is_err) else { break };
+            if let Err(error) = &answers[first] {
+                self.kafka.not_ready(format!("updates cannot be published: {error}"));
             }
-            records = unsent;
-            match failure {
-                None => self.kafka.ready(),
-                Some(error) => {
-                    self.kafka.not_ready(format!("updates cannot be published: {error}"));
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
+            if self.shutdown.has_begun() {
+                tracing::warn!(records = records.len() - first, "not published; the outbox keeps them");
+                return;
             }
+            // Order within a partition: from the first failure on, everything is sent again.
+            records.drain(..first);
+            tokio::time::sleep(RETRY_EVERY).await;
         }
+        self.kafka.ready();
     }
 
     async fn note_published(&mut self) {
@@ -347,18 +387,19 @@ impl Publisher {
     }
 }
 
-/// Writes all images of one feed partition, a page at a time. Returns how many.
+/// Writes images of one feed partition, a page at a time. Returns how many.
 pub async fn warm_partition(
     pool: &MySqlPool,
     sport: Sport,
     images: &mut Images,
     partition: i32,
+    which: Which,
     replace: Replace,
 ) -> anyhow::Result<usize> {
     let mut after = String::new();
     let mut written = 0;
     loop {
-        let filter = ImageFilter::Partition { partition, after: &after, limit: IMAGES_PAGE };
+        let filter = ImageFilter::Partition { partition, which, after: &after, limit: IMAGES_PAGE };
         let page = load::images(pool, sport, filter).await?;
         let Some(last) = page.last() else { return Ok(written) };
         after.clone_from(&last.event_id);

@@ -16,9 +16,10 @@ use tokio::sync::mpsc;
 
 use crate::config::{Command, Config, ProcessConfig};
 use crate::metrics;
-use crate::processor::{Next, Parts, Processor};
+use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
+use crate::store::load::Which;
 use crate::store::{self, migrate};
 
 /// How long a poll waits for the first message; also how late a deadline may be noticed.
@@ -112,7 +113,7 @@ async fn wire(
 
     let (jobs, queue) = mpsc::channel(config.publish_queue);
     let images = Images::new(&config.redis.url, store_id, sport)?;
-    let publisher = Publisher::new(sport, pool, producer, images, publishing);
+    let publisher = Publisher::new(sport, pool, producer, images, publishing, process.shutdown.clone());
     process.tasks.spawn("publisher", publisher.run(queue));
 
     let settings = ConsumerSettings::new(
@@ -163,7 +164,12 @@ fn read_feed(
                 Next::Continue => processor.expire(),
                 other => other,
             },
-            Err(error @ (ConsumeError::OffsetOutOfRange(_) | ConsumeError::NotStarted(_))) => {
+            // These partitions stand still until an operator has decided; the others go on.
+            Err(error @ ConsumeError::OffsetOutOfRange(_)) => {
+                processor.stand_still(&error);
+                Next::Continue
+            }
+            Err(error @ ConsumeError::NotStarted(_)) => {
                 processor.stand_still(&error);
                 pause(shutdown, runtime);
                 Next::Rejoin
@@ -177,21 +183,35 @@ fn read_feed(
         }
         if reported.elapsed() >= REPORT_EVERY {
             reported = std::time::Instant::now();
-            report(&consumer, &processor);
+            report(&consumer, &mut processor);
         }
     }
-    report(&consumer, &processor);
+    report(&consumer, &mut processor);
     consumer.close(&mut processor);
     Ok(())
 }
 
-fn report(consumer: &Consumer, processor: &Processor) {
+/// Tells Kafka's lag tools and the metrics how far the feed is processed, and the processor how far it has been read.
+fn report(consumer: &Consumer, processor: &mut Processor) {
     let next_offsets: Vec<(i32, i64)> = processor.next_offsets().collect();
     if next_offsets.is_empty() {
         return;
     }
     if let Err(error) = consumer.commit(&next_offsets) {
         tracing::debug!(%error, "offsets not committed to kafka");
+    }
+    for (partition, next_offset) in next_offsets {
+        let asked_at = processor::now();
+        match consumer.watermarks(partition) {
+            Ok(watermarks) => {
+                let lag = (watermarks.high - next_offset).max(0);
+                metrics::lag(partition, lag);
+                if lag == 0 {
+                    processor.caught_up(partition, asked_at);
+                }
+            }
+            Err(error) => return tracing::debug!(partition, %error, "kafka does not tell how far it is"),
+        }
     }
 }
 
@@ -242,7 +262,9 @@ async fn warm(sport: Sport, mysql: &str, redis: &str) -> anyhow::Result<()> {
     .await?;
     let mut written = BTreeMap::new();
     for partition in partitions {
-        let count = warm_partition(&pool, sport, &mut images, partition, Replace::Any).await?;
+        let count = warm_partition(&pool, sport, &mut images, partition, Which::All, Replace::Any).await?;
+        // A processor may have written a newer one between reading and writing.
+        warm_partition(&pool, sport, &mut images, partition, Which::All, Replace::Older).await?;
         images.mark_warm(partition).await?;
         written.insert(partition, count);
     }

@@ -1,6 +1,8 @@
 //! MySQL: the truth. One transaction per batch of feed messages, fenced by each partition's generation.
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, MySqlPool};
 
 pub mod commit;
@@ -20,7 +22,7 @@ pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPoo
     let options: MySqlConnectOptions = url.parse()?;
     let pool = MySqlPoolOptions::new()
         .max_connections(connections_max)
-        .acquire_timeout(std::time::Duration::from_secs(5))
+        .acquire_timeout(Duration::from_secs(5))
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // READ COMMITTED: upserts of several processors then take no gap locks from each other.
@@ -36,16 +38,35 @@ pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPoo
     Ok(pool)
 }
 
+/// Does something with the database, or gives it up after a while.
+pub async fn within<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))
+}
+
+/// The error of a database that is silent.
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"))
+}
+
 /// What a failed statement asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The same transaction may succeed if tried again: a deadlock (1213) or a lock wait that took too long (1205).
     Retry,
-    /// The database does not answer; whether it did what was asked is unknown.
+    /// The database does not do its work at the moment, or does not answer; in that case it is not known whether it
+    /// did what was asked.
     Away,
-    /// It would fail every time: something in the batch is to blame.
-    Permanent,
+    /// It would fail every time, because of what it was to write: something in the batch is to blame.
+    Poison,
 }
+
+/// The errors that speak of the data: duplicate key, NULL where none may be, value too large for packet, range, column
+/// or character set, not JSON, a constraint or a trigger that refuses. Whatever else goes wrong is not a message's fault.
+const POISON: [u16; 17] =
+    [1048, 1062, 1118, 1153, 1264, 1265, 1292, 1300, 1364, 1366, 1406, 1452, 1644, 3140, 3141, 3819, 4025];
 
 impl Failure {
     /// Classifies an error of sqlx.
@@ -53,25 +74,28 @@ impl Failure {
     pub fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => {
-                match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|error| error.number())
-                {
+                let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
+                match number {
                     Some(1205 | 1213) => Self::Retry,
-                    // Shutting down, out of connections, read only, killed, disk full: not the batch's fault.
-                    Some(
-                        1021 | 1037 | 1040 | 1041 | 1053 | 1077 | 1114 | 1290 | 1317 | 1792 | 1836 | 1927
-                        | 3024,
-                    ) => Self::Away,
-                    _ => Self::Permanent,
+                    Some(number) if POISON.contains(&number) => Self::Poison,
+                    _ => Self::Away,
                 }
             }
-            sqlx::Error::Encode(_)
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::ColumnIndexOutOfBounds { .. }
-            | sqlx::Error::RowNotFound
-            | sqlx::Error::TypeNotFound { .. } => Self::Permanent,
+            sqlx::Error::Encode(_) => Self::Poison,
             _ => Self::Away,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_that_speaks_of_the_data_blames_a_message() {
+        assert_eq!(Failure::of(&sqlx::Error::PoolTimedOut), Failure::Away);
+        assert_eq!(Failure::of(&sqlx::Error::Encode("too long".into())), Failure::Poison);
+        // A lost grant, an unknown column, too many connections: an operator's business.
+        assert!([1142, 1054, 1203, 1040, 1030].iter().all(|number| !POISON.contains(number)));
     }
 }

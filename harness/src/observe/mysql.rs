@@ -85,8 +85,8 @@ impl Mysql {
     /// When the database fails, or a row contradicts itself.
     pub async fn pictures(&self) -> anyhow::Result<Pictures> {
         let mut pictures = Pictures::new();
-        let events =
-            "SELECT event_id, version, status, match_status, home_score, away_score, state FROM events";
+        let events = "SELECT event_id, version, status, match_status, home_score, away_score, home_name, away_name, \
+                      scheduled_start, state FROM events";
         for row in sqlx::query(events).fetch_all(&self.pool).await? {
             let state: Value = serde_json::from_str(row.try_get("state")?)?;
             let mut picture =
@@ -95,25 +95,21 @@ impl Mysql {
                 picture.set(key, state.pointer(&format!("/{key}/value")).cloned().unwrap_or_default());
             }
             let event_id: String = row.try_get("event_id")?;
-            if let Some(status) = picture.values.get_mut("status") {
-                put_columns_over(status, &row)?;
-            }
+            put_columns_over(&mut picture, &row)?;
             pictures.insert(event_id, picture);
         }
-        for (table, column, prefix) in
-            [("markets", "market_key", "market"), ("incidents", "incident_id", "incident")]
-        {
-            let sql = format!(
-                "SELECT event_id, CONCAT('{prefix}:', {column}), value FROM {table} WHERE value IS NOT NULL"
-            );
-            for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await? {
-                let event_id: String = row.try_get(0)?;
-                let value: Value = serde_json::from_str(row.try_get(2)?)?;
-                let picture = pictures.get_mut(&event_id);
-                let picture =
-                    picture.with_context(|| format!("{table} has a row of {event_id}, events has none"))?;
-                picture.set(row.try_get::<String, _>(1)?, value);
-            }
+        let markets = "SELECT event_id, CONCAT('market:', market_key), value, status FROM markets \
+                       WHERE value IS NOT NULL";
+        for row in sqlx::query(markets).fetch_all(&self.pool).await? {
+            let mut value: Value = serde_json::from_str(row.try_get(2)?)?;
+            value["status"] = Value::from(row.try_get::<Option<String>, _>(3)?);
+            put(&mut pictures, &row, value)?;
+        }
+        let incidents = "SELECT event_id, CONCAT('incident:', incident_id), value FROM incidents \
+                         WHERE value IS NOT NULL";
+        for row in sqlx::query(incidents).fetch_all(&self.pool).await? {
+            let value = serde_json::from_str(row.try_get(2)?)?;
+            put(&mut pictures, &row, value)?;
         }
         Ok(pictures)
     }
@@ -137,12 +133,27 @@ impl Mysql {
     }
 }
 
+/// Adds a row that begins with an event's id and a key.
+fn put(pictures: &mut Pictures, row: &sqlx::mysql::MySqlRow, value: Value) -> anyhow::Result<()> {
+    let (event_id, key): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let picture = pictures.get_mut(&event_id);
+    picture.with_context(|| format!("{key} is of {event_id}, which `events` does not have"))?.set(key, value);
+    Ok(())
+}
+
 /// The columns that people read count as much as the JSON beside them: what they say is what is judged.
-fn put_columns_over(status: &mut Value, row: &sqlx::mysql::MySqlRow) -> anyhow::Result<()> {
-    status["status"] = Value::from(row.try_get::<Option<String>, _>("status")?);
-    status["match_status"] = Value::from(row.try_get::<Option<String>, _>("match_status")?);
-    status["score"]["home"] = Value::from(row.try_get::<Option<i32>, _>("home_score")?);
-    status["score"]["away"] = Value::from(row.try_get::<Option<i32>, _>("away_score")?);
+fn put_columns_over(picture: &mut Picture, row: &sqlx::mysql::MySqlRow) -> anyhow::Result<()> {
+    if let Some(status) = picture.values.get_mut("status") {
+        status["status"] = Value::from(row.try_get::<Option<String>, _>("status")?);
+        status["match_status"] = Value::from(row.try_get::<Option<String>, _>("match_status")?);
+        status["score"]["home"] = Value::from(row.try_get::<Option<i32>, _>("home_score")?);
+        status["score"]["away"] = Value::from(row.try_get::<Option<i32>, _>("away_score")?);
+    }
+    if let Some(fixture) = picture.values.get_mut("fixture") {
+        fixture["home"]["name"] = Value::from(row.try_get::<Option<String>, _>("home_name")?);
+        fixture["away"]["name"] = Value::from(row.try_get::<Option<String>, _>("away_name")?);
+        fixture["scheduled_start"] = Value::from(row.try_get::<Option<i64>, _>("scheduled_start")?);
+    }
     Ok(())
 }
 

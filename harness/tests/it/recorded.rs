@@ -1,6 +1,7 @@
 //! Real games, as their league recorded them, walk from push to socket.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,14 +15,29 @@ use simulator::{DriveOptions, Schedule};
 
 use crate::support::up;
 
-/// The recorded games beside the project, where they are there.
-fn corpus() -> Option<Vec<PathBuf>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/hockey");
+/// Our own small games in the league's format, and the real ones beside the project where they are there.
+fn games() -> Vec<PathBuf> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut games = json_files(&project.join("simulator/samples")).expect("the project's samples are there");
+    match json_files(&project.join("../shared/corpus/hockey")) {
+        Some(real) => {
+            assert!(!real.is_empty(), "the corpus has no hockey game");
+            games.extend(real);
+        }
+        // Past the capture of a test's output: whoever reads the log must see what was not proven.
+        None => drop(
+            std::io::stderr().write_all(b"SKIPPED: there are no real games in ../shared/corpus/hockey\n"),
+        ),
+    }
+    games
+}
+
+fn json_files(folder: &Path) -> Option<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).ok()?;
-    let mut games: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    games.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    games.sort();
-    Some(games)
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    Some(files)
 }
 
 /// What the league says came of a game. The importer reads none of these fields.
@@ -48,11 +64,7 @@ fn official(game: &Value, messages: u64) -> (String, Expected) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
-    let Some(games) = corpus() else {
-        eprintln!("skipped: there are no recorded games in ../shared/corpus/hockey");
-        return;
-    };
-    assert!(!games.is_empty(), "the corpus has no hockey game");
+    let games = games();
     let folder = tempfile::tempdir().unwrap();
     let (mut recordings, mut expected) = (Vec::new(), BTreeMap::new());
     for (index, path) in games.iter().enumerate() {
@@ -65,7 +77,9 @@ async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
         expected.extend([official(&game, imported.messages.len() as u64)]);
     }
     // Known beforehand, so that this test cannot agree with itself alone.
-    assert_eq!(expected["nhl:game:2024030121"].score, (2, 6), "TBL 2, FLA 6");
+    if let Some(expected) = expected.get("nhl:game:2024030121") {
+        assert_eq!(expected.score, (2, 6), "TBL 2, FLA 6");
+    }
 
     let stack = up(folder.path().join("stacks"), "recorded").await;
     let feed = Feed { schedule: Arc::new(Schedule::load(&recordings).unwrap()), expected };

@@ -11,8 +11,7 @@ use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Pipeline, RedisRe
 use crate::store::load::StoredImage;
 use crate::store::rows::EventRows;
 
-/// Writes one event's hash. KEYS: the hash, the set of live events. ARGV: how, version before, version after,
-/// event id, whether it is live, then field and value in turn.
+/// Writes one event's hash. KEYS: the hash. ARGV: how, version before, version after, then field and value in turn.
 ///
 /// `delta` writes changed fields where the stored version is the one before; `whole` replaces an older hash;
 /// `force` replaces any. Returns 1 when written, 0 when the hash is as new already, -1 when it is not the one the
@@ -23,9 +22,8 @@ local stored = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
 if how ~= 'force' and stored >= after then return 0 end
 if how == 'delta' and stored ~= before then return -1 end
 if how ~= 'delta' then redis.call('DEL', KEYS[1]) end
-for field = 6, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[field], ARGV[field + 1]) end
+for field = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[field], ARGV[field + 1]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[3])
-if ARGV[5] == '1' then redis.call('SADD', KEYS[2], ARGV[4]) else redis.call('SREM', KEYS[2], ARGV[4]) end
 return 1
 ";
 
@@ -73,8 +71,7 @@ impl Images {
         for (chunk, events) in events.chunks(PIPELINE_MAX).enumerate() {
             let answers = self
                 .run(events, |call, event| {
-                    let live = event.status.as_ref().is_some_and(|status| status.status.is_live());
-                    call.begin("delta", event.version_before, event.version, event.event_id.as_str(), live);
+                    call.begin("delta", event.version_before, event.version, event.event_id.as_str());
                     for (name, value) in [("fixture", &event.fixture_value), ("status", &event.status_value)]
                     {
                         if let Some((version, value)) = value {
@@ -112,7 +109,7 @@ impl Images {
         };
         for images in images.chunks(PIPELINE_MAX) {
             self.run(images, |call, image| {
-                call.begin(how, 0, image.version, &image.event_id, image.live);
+                call.begin(how, 0, image.version, &image.event_id);
                 for (name, version, value) in &image.entries {
                     call.field(name, *version, value.as_deref());
                 }
@@ -149,12 +146,11 @@ impl Images {
     }
 
     async fn run<T>(&mut self, events: &[T], write: impl Fn(&mut Call<'_>, &T)) -> RedisResult<Vec<i64>> {
-        let (store_id, sport) = (self.store_id.clone(), self.sport);
+        let store_id = self.store_id.clone();
         let connection = self.connect().await?;
         let mut pipeline = Pipeline::with_capacity(events.len());
         for event in events {
-            let mut call =
-                Call { pipeline: &mut pipeline, script: &connection.script, store_id: &store_id, sport };
+            let mut call = Call { pipeline: &mut pipeline, script: &connection.script, store_id: &store_id };
             write(&mut call, event);
         }
         let answers = pipeline.query_async(&mut connection.redis).await;
@@ -196,22 +192,18 @@ struct Call<'a> {
     pipeline: &'a mut Pipeline,
     script: &'a str,
     store_id: &'a str,
-    sport: Sport,
 }
 
 impl Call<'_> {
-    fn begin(&mut self, how: &str, before: u64, after: u64, event_id: &str, live: bool) {
+    fn begin(&mut self, how: &str, before: u64, after: u64, event_id: &str) {
         self.pipeline
             .cmd("EVALSHA")
             .arg(self.script)
-            .arg(2)
+            .arg(1)
             .arg(format!("{}:event:{event_id}", self.store_id))
-            .arg(format!("{}:live:{}", self.store_id, self.sport))
             .arg(how)
             .arg(before)
-            .arg(after)
-            .arg(event_id)
-            .arg(u8::from(live));
+            .arg(after);
     }
 
     fn field(&mut self, name: &str, version: u64, value: Option<&str>) {

@@ -1,12 +1,15 @@
 //! The transaction: offsets with their fence first, then everything the batch changed, then COMMIT.
 
+use std::time::Duration;
+
 use sqlx::{Connection, MySqlConnection, MySqlPool};
+use tokio::time::timeout;
 
 use super::rows::{Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, UpdateRow, Writes};
 use super::statement::Insert;
-use super::{Failure, offsets};
+use super::{Failure, offsets, within};
 
-/// How a transaction ended.
+/// Why a transaction did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A partition's row no longer carries this process's generation and offset: another process owns it.
@@ -24,38 +27,81 @@ pub enum CommitError {
     /// Something in the batch makes the database refuse it, every time.
     #[error("the database refuses the batch: {0}")]
     Refused(#[source] sqlx::Error),
-    /// The database did not answer, or the transaction kept running into others'. Nothing was committed.
+    /// The database did not do it or did not answer; the next attempt finds out.
     #[error("the database is away: {0}")]
     Away(#[source] sqlx::Error),
 }
 
 /// Attempts of a transaction that meets deadlocks before the database counts as away.
 const ATTEMPTS_MAX: u32 = 10;
+/// How long the statements of one transaction may take together, and how long COMMIT may take.
+const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 
-/// Commits `writes` whole, or nothing of it.
-pub async fn commit(pool: &MySqlPool, writes: &Writes) -> Result<(), CommitError> {
-    let mut attempt = 1;
-    loop {
-        let error = match attempt_commit(pool, writes).await {
-            Ok(()) => return Ok(()),
-            Err(Attempt::Fenced(advance)) => {
-                return Err(CommitError::Fenced {
-                    partition: advance.partition,
-                    generation: advance.generation,
-                    offset: advance.offset_before,
-                });
-            }
-            Err(Attempt::Failed(error)) => error,
-            Err(Attempt::Unanswered(error)) => return settle_unanswered(pool, writes, error).await,
-        };
-        match Failure::of(&error) {
-            Failure::Retry if attempt < ATTEMPTS_MAX => {
-                tracing::debug!(attempt, %error, "transaction tried again");
-                attempt += 1;
-            }
-            Failure::Retry | Failure::Away => return Err(CommitError::Away(error)),
-            Failure::Permanent => return Err(CommitError::Refused(error)),
+/// One batch on its way into the database.
+pub struct Commit<'a> {
+    pool: &'a MySqlPool,
+    writes: &'a Writes,
+    /// Whether COMMIT was sent and not answered: then only the offsets' rows tell whether it was done.
+    unanswered: bool,
+}
+
+impl<'a> Commit<'a> {
+    /// Nothing has been sent yet.
+    #[must_use]
+    pub fn new(pool: &'a MySqlPool, writes: &'a Writes) -> Self {
+        Self { pool, writes, unanswered: false }
+    }
+
+    /// Commits the batch whole, or nothing of it. After [`CommitError::Away`] it is to be called again.
+    pub async fn attempt(&mut self) -> Result<(), CommitError> {
+        if self.unanswered && self.was_done().await? {
+            return Ok(());
         }
+        self.unanswered = false;
+        for _ in 0..ATTEMPTS_MAX {
+            let error = match attempt(self.pool, self.writes).await {
+                Ok(()) => return Ok(()),
+                Err(Attempt::Fenced(advance)) => return Err(fenced(&advance)),
+                Err(Attempt::Unanswered(error)) => {
+                    tracing::warn!(%error, "no answer to COMMIT, the offsets are read again");
+                    self.unanswered = true;
+                    return Err(CommitError::Away(error));
+                }
+                Err(Attempt::Failed(error)) => error,
+            };
+            match Failure::of(&error) {
+                Failure::Retry => tracing::debug!(%error, "transaction tried again"),
+                Failure::Away => return Err(CommitError::Away(error)),
+                Failure::Poison => return Err(CommitError::Refused(error)),
+            }
+        }
+        Err(CommitError::Away(sqlx::Error::Protocol(format!(
+            "{ATTEMPTS_MAX} attempts met other transactions"
+        ))))
+    }
+
+    /// All partitions move in one transaction, so any one of them tells.
+    async fn was_done(&self) -> Result<bool, CommitError> {
+        let Some(advance) = self.writes.advances.first() else { return Ok(true) };
+        let read = within(ATTEMPT_MAX, offsets::read(self.pool, self.writes.sport, advance.partition));
+        let row = read.await.map_err(CommitError::Away)?;
+        match row.filter(|row| row.generation == advance.generation) {
+            Some(row)
+                if (row.next_offset, row.next_number) == (advance.offset_after, advance.number_after) =>
+            {
+                Ok(true)
+            }
+            Some(row) if row.next_offset == advance.offset_before => Ok(false),
+            _ => Err(fenced(advance)),
+        }
+    }
+}
+
+fn fenced(advance: &Advance) -> CommitError {
+    CommitError::Fenced {
+        partition: advance.partition,
+        generation: advance.generation,
+        offset: advance.offset_before,
     }
 }
 
@@ -73,43 +119,36 @@ impl From<sqlx::Error> for Attempt {
     }
 }
 
-async fn attempt_commit(pool: &MySqlPool, writes: &Writes) -> Result<(), Attempt> {
+async fn attempt(pool: &MySqlPool, writes: &Writes) -> Result<(), Attempt> {
     let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
-    for advance in &writes.advances {
-        if !offsets::advance(&mut transaction, writes.sport, advance).await? {
-            transaction.rollback().await?;
-            return Err(Attempt::Fenced(*advance));
+    let statements = async {
+        let mut transaction = connection.begin().await?;
+        for advance in &writes.advances {
+            if !offsets::advance(&mut transaction, writes.sport, advance).await? {
+                transaction.rollback().await?;
+                return Err(Attempt::Fenced(*advance));
+            }
         }
-    }
-    write_rows(&mut transaction, writes).await?;
-    transaction.commit().await.map_err(|error| match Failure::of(&error) {
-        Failure::Away => Attempt::Unanswered(error),
-        Failure::Retry | Failure::Permanent => Attempt::Failed(error),
-    })
-}
-
-/// The answer to COMMIT was lost: the offsets' rows say whether it was done.
-async fn settle_unanswered(pool: &MySqlPool, writes: &Writes, error: sqlx::Error) -> Result<(), CommitError> {
-    tracing::warn!(%error, "no answer to COMMIT, reading the offsets again");
-    // All partitions move in one transaction, so any one of them tells.
-    let Some(advance) = writes.advances.first() else { return Err(CommitError::Away(error)) };
-    let row = match offsets::read(pool, writes.sport, advance.partition).await {
-        Ok(row) => row,
-        Err(error) => return Err(CommitError::Away(error)),
+        write_rows(&mut transaction, writes).await?;
+        Ok(transaction)
     };
-    let same_owner = row.as_ref().filter(|row| row.generation == advance.generation);
-    match same_owner {
-        Some(row) if row.next_offset == advance.offset_after && row.next_number == advance.number_after => {
-            Ok(())
-        }
-        Some(row) if row.next_offset == advance.offset_before => Err(CommitError::Away(error)),
-        _ => Err(CommitError::Fenced {
-            partition: advance.partition,
-            generation: advance.generation,
-            offset: advance.offset_before,
-        }),
+    let (result, is_silent) = match timeout(ATTEMPT_MAX, statements).await {
+        Ok(Ok(transaction)) => match timeout(ATTEMPT_MAX, transaction.commit()).await {
+            Ok(Ok(())) => (Ok(()), false),
+            Ok(Err(error)) if Failure::of(&error) == Failure::Away => {
+                (Err(Attempt::Unanswered(error)), false)
+            }
+            Ok(Err(error)) => (Err(Attempt::Failed(error)), false),
+            Err(_) => (Err(Attempt::Unanswered(super::no_answer())), true),
+        },
+        Ok(Err(failed)) => (Err(failed), false),
+        Err(_) => (Err(Attempt::Failed(super::no_answer())), true),
+    };
+    if is_silent {
+        // What it has yet to say would be taken for the next statement's answer.
+        connection.close_on_drop();
     }
+    result
 }
 
 async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result<(), sqlx::Error> {
@@ -188,14 +227,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
             },
         )
         .await?;
-    for (partition, feed_offset) in &writes.released {
-        sqlx::query("DELETE FROM held_messages WHERE sport = ? AND kafka_partition = ? AND feed_offset = ?")
-            .bind(sport)
-            .bind(partition)
-            .bind(feed_offset)
-            .execute(&mut *connection)
-            .await?;
-    }
+    release(connection, sport, &writes.released).await?;
     HELD.run(
         connection,
         &writes.held,
@@ -231,6 +263,31 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
         )
         .await
 }
+
+/// Deletes the messages that wait no longer, many with one statement.
+async fn release(
+    connection: &mut MySqlConnection,
+    sport: &str,
+    released: &[(i32, i64)],
+) -> Result<(), sqlx::Error> {
+    for chunk in released.chunks(RELEASED_MAX) {
+        let mut delete = sqlx::QueryBuilder::new("DELETE FROM held_messages WHERE sport = ");
+        delete.push_bind(sport).push(" AND (kafka_partition, feed_offset) IN (");
+        let mut list = delete.separated(", ");
+        // Always as many, the last one repeated, so that it is one statement to prepare.
+        let last = chunk.last().into_iter().cycle();
+        for (partition, feed_offset) in chunk.iter().chain(last).take(RELEASED_MAX) {
+            list.push("(").push_bind_unseparated(partition).push_unseparated(", ");
+            list.push_bind_unseparated(feed_offset).push_unseparated(")");
+        }
+        delete.push(")");
+        delete.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Held messages deleted with one statement.
+const RELEASED_MAX: usize = 32;
 
 /// Versions and offsets stay far below 2^63.
 fn signed(version: u64) -> i64 {

@@ -219,8 +219,6 @@ pub struct StoredImage {
     pub event_id: String,
     /// Its version.
     pub version: u64,
-    /// Whether it counts among the live ones.
-    pub live: bool,
     /// Text form of every key ever set, the version at which it last changed, and its value (`None`: it went away).
     pub entries: Vec<(String, u64, Option<String>)>,
 }
@@ -293,11 +291,23 @@ pub enum ImageFilter<'a> {
     Partition {
         /// The partition.
         partition: i32,
+        /// Which of its events.
+        which: Which,
         /// The last event of the page before; empty for the first page.
         after: &'a str,
         /// Events per page.
         limit: u32,
     },
+}
+
+/// Which events of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Every event ever stored.
+    All,
+    /// Those that are not over, and those first seen in the last two days: what clients ask for. The others are read
+    /// from MySQL by whoever asks.
+    Current,
 }
 
 impl ImageFilter<'_> {
@@ -311,8 +321,14 @@ impl ImageFilter<'_> {
                 }
                 query.push(")");
             }
-            Self::Partition { partition, after, limit } => {
+            Self::Partition { partition, which, after, limit } => {
                 query.push(" AND kafka_partition = ").push_bind(partition);
+                if which == Which::Current {
+                    query.push(
+                        " AND (status IS NULL OR status NOT IN ('ended', 'closed', 'cancelled', 'abandoned') \
+                         OR first_seen_day >= UTC_DATE() - INTERVAL 2 DAY)",
+                    );
+                }
                 query.push(" AND event_id > ").push_bind(after.to_owned());
                 query.push(" ORDER BY event_id LIMIT ").push_bind(limit);
             }
@@ -329,6 +345,5 @@ fn head_image(event_id: &str, version: u64, state: &str) -> anyhow::Result<Store
     if let Some(status) = &head.status {
         entries.push(("status".to_owned(), status.version, Some(serde_json::to_string(&status.value)?)));
     }
-    let live = head.status.is_some_and(|status| status.value.status.is_live());
-    Ok(StoredImage { event_id: event_id.to_owned(), version, live, entries })
+    Ok(StoredImage { event_id: event_id.to_owned(), version, entries })
 }

@@ -32,6 +32,27 @@ pub async fn read(pool: &MySqlPool, sport: Sport, partition: i32) -> Result<Opti
     .await
 }
 
+/// Why a partition cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The offsets are of another cluster. Nothing was changed: whoever reads that one goes on undisturbed.
+    #[error(
+        "the offsets of partition {partition} belong to the Kafka cluster {stored}, this is {found}: \
+         a database goes with one cluster"
+    )]
+    OtherCluster {
+        /// The partition.
+        partition: i32,
+        /// The cluster that the database knows.
+        stored: String,
+        /// The cluster that this process reads from.
+        found: String,
+    },
+}
+
 /// Takes a partition: its generation grows by 1, and every transaction of a former owner matches no row from here
 /// on. A partition never seen begins with offset 0 and number 1.
 pub async fn take(
@@ -39,26 +60,38 @@ pub async fn take(
     sport: Sport,
     partition: i32,
     cluster_id: &str,
-) -> Result<OffsetRow, sqlx::Error> {
+) -> Result<OffsetRow, TakeError> {
     let mut transaction = pool.begin().await?;
     sqlx::query(
-        "INSERT INTO feed_offsets \
+        "INSERT IGNORE INTO feed_offsets \
          (sport, kafka_partition, kafka_cluster_id, generation, next_offset, next_number, published) \
-         VALUES (?, ?, ?, 1, 0, 1, 0) ON DUPLICATE KEY UPDATE generation = generation + 1",
+         VALUES (?, ?, ?, 0, 0, 1, 0)",
     )
     .bind(sport.as_str())
     .bind(partition)
     .bind(cluster_id)
     .execute(&mut *transaction)
     .await?;
-    let row = sqlx::query_as(
+    let mut row: OffsetRow = sqlx::query_as(
         "SELECT kafka_cluster_id, generation, next_offset, next_number, published FROM feed_offsets \
-         WHERE sport = ? AND kafka_partition = ?",
+         WHERE sport = ? AND kafka_partition = ? FOR UPDATE",
     )
     .bind(sport.as_str())
     .bind(partition)
     .fetch_one(&mut *transaction)
     .await?;
+    if row.kafka_cluster_id != cluster_id {
+        transaction.rollback().await?;
+        let (stored, found) = (row.kafka_cluster_id, cluster_id.to_owned());
+        return Err(TakeError::OtherCluster { partition, stored, found });
+    }
+    row.generation += 1;
+    sqlx::query("UPDATE feed_offsets SET generation = ? WHERE sport = ? AND kafka_partition = ?")
+        .bind(row.generation)
+        .bind(sport.as_str())
+        .bind(partition)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(row)
 }

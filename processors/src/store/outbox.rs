@@ -1,6 +1,6 @@
 //! The outbox: what is committed and perhaps not yet published.
 
-use domain::Sport;
+use domain::{EventId, Sport};
 use sqlx::{FromRow, MySqlPool};
 
 use super::rows::DeadLetterRow;
@@ -47,20 +47,40 @@ pub async fn updates(
     .await
 }
 
-/// All dead letters of a partition with numbers above `after`, in order.
+/// The events of a partition that have updates with numbers above `after`.
+pub async fn events(
+    pool: &MySqlPool,
+    sport: Sport,
+    partition: i32,
+    after: i64,
+) -> anyhow::Result<Vec<EventId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT event_id FROM updates WHERE sport = ? AND kafka_partition = ? AND number > ?",
+    )
+    .bind(sport.as_str())
+    .bind(partition)
+    .bind(after)
+    .fetch_all(pool)
+    .await?;
+    ids.iter().map(|id| Ok(EventId::new(id)?)).collect()
+}
+
+/// Up to `limit` dead letters of a partition with numbers above `after`, in order.
 pub async fn dead_letters(
     pool: &MySqlPool,
     sport: Sport,
     partition: i32,
     after: i64,
+    limit: u32,
 ) -> Result<Vec<DeadLetterRow>, sqlx::Error> {
     let rows: Vec<LoggedDeadLetter> = sqlx::query_as(
         "SELECT number, feed_offset, record_key, reason, pointer, refused_at, payload FROM dead_letters \
-         WHERE sport = ? AND kafka_partition = ? AND number > ? ORDER BY number",
+         WHERE sport = ? AND kafka_partition = ? AND number > ? ORDER BY number LIMIT ?",
     )
     .bind(sport.as_str())
     .bind(partition)
     .bind(after)
+    .bind(limit)
     .fetch_all(pool)
     .await?;
     Ok(rows
