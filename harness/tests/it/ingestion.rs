@@ -1,9 +1,8 @@
 //! Ingestion against a real Kafka that comes and goes: what was answered 202 is there, whatever happened.
 
-use crate::support::{config, eventually};
+use crate::support::{config, eventually, read_topic};
 use chassis::kafka::topics::{self, TopicSpec};
-use chassis::kafka::{Batch, MAX_MESSAGE_BYTES, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
-use chassis::lifecycle::{Shutdown, Tasks};
+use chassis::kafka::{Batch, MAX_MESSAGE_BYTES};
 use domain::codec::json;
 use domain::{Sport, topic};
 use harness::stack::{INGESTION, KAFKA, Stack, pipeline};
@@ -96,14 +95,14 @@ async fn what_was_accepted_is_there_and_service_resumes_by_itself() {
     let (status, _) = sender.post("application/x-ndjson", format!("{alive}\noops\n{alive}\n")).await;
     assert_eq!(status, StatusCode::MULTI_STATUS);
 
-    let stored = read(&stack.kafka(), &topic::feed(Sport::Hockey)).await;
+    let stored = read_topic(&stack.kafka(), &topic::feed(Sport::Hockey)).await;
     let decoded = stored.iter().flat_map(Batch::iter).map(|message| json::decode(message.payload()).unwrap());
     let ids: Vec<String> = decoded.map(|message| message.message_id.to_string()).collect();
     let distinct: BTreeSet<String> = ids.iter().cloned().collect();
     assert!(sender.accepted.is_subset(&distinct), "lost: {:?}", sender.accepted.difference(&distinct));
     let signs_of_life = ids.iter().filter(|id| *id == "a1").count();
     assert_eq!(signs_of_life, 2 * 4, "each once in every partition");
-    let letters = read(&stack.kafka(), topic::DEAD_LETTERS).await;
+    let letters = read_topic(&stack.kafka(), topic::DEAD_LETTERS).await;
     let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].payload(), letters[0].header("source")), (&b"oops"[..], Some(&b"ingestion"[..])));
@@ -145,17 +144,4 @@ async fn start(stacks: std::path::PathBuf) -> Stack {
     services[0].env.push(("MATCHDAY_DELIVERY_MS".to_owned(), DELIVERY_MS.to_string()));
     stack.start_services(services).await.unwrap();
     stack
-}
-
-/// Everything that lies in a topic.
-async fn read(kafka: &str, topic: &str) -> Vec<Batch> {
-    let reader = PartitionReader::open(ReaderSettings::new(kafka, "test"), &[topic]).await.unwrap();
-    let from = reader.ends().iter().map(|end| TopicOffset { offset: 0, ..end.clone() }).collect();
-    let shutdown = Shutdown::default();
-    let mut events = reader.start(from, &Tasks::new(shutdown.clone()), shutdown).unwrap();
-    let mut batches = Vec::new();
-    while let Some(ReadEvent::Batch(batch)) = events.recv().await {
-        batches.push(batch);
-    }
-    batches
 }

@@ -6,6 +6,7 @@ mod architecture;
 mod distribution;
 mod faults;
 mod ingestion;
+mod processors;
 mod recorded;
 mod stack;
 mod support;

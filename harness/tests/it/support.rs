@@ -1,6 +1,8 @@
 //! What the tests of this binary have in common.
 
 use anyhow::{Result, ensure};
+use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
+use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
 use harness::stack::{Lifetime, Ports, Project, Stack, StackConfig, pipeline};
@@ -78,4 +80,17 @@ pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
         ports: Ports::Free,
         say: |_| {},
     }
+}
+
+/// Everything that lies in a topic.
+pub async fn read_topic(kafka: &str, topic: &str) -> Vec<Batch> {
+    let reader = PartitionReader::open(ReaderSettings::new(kafka, "test"), &[topic]).await.unwrap();
+    let from = reader.ends().iter().map(|end| TopicOffset { offset: 0, ..end.clone() }).collect();
+    let shutdown = Shutdown::default();
+    let mut events = reader.start(from, &Tasks::new(shutdown.clone()), shutdown).unwrap();
+    let mut batches = Vec::new();
+    while let Some(ReadEvent::Batch(batch)) = events.recv().await {
+        batches.push(batch);
+    }
+    batches
 }

@@ -1,0 +1,231 @@
+//! What a processor keeps while messages are poisonous, early or missing, and while it is killed in between.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use domain::{Sport, topic};
+use harness::observe::mysql::Mysql;
+use harness::observe::{Picture, redis, rest};
+use harness::stack::{Stack, own_binary, processors_name};
+use serde_json::{Value, json};
+
+use crate::support::{self, read_topic, until};
+
+/// How long anything may take on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The market all of these tests look at.
+const MARKET: &str = "market:406";
+
+/// A stack, and one who sends to it by hand.
+struct Desk {
+    stack: Stack,
+    mysql: Mysql,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn new(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = support::up(folder.path().join("stacks"), name).await;
+        let mysql = Mysql::new(&stack.mysql_url()).unwrap();
+        Self { stack, mysql, _folder: folder }
+    }
+
+    /// Posts messages in one request; all must be accepted.
+    async fn send(&self, messages: &[Value]) {
+        let body: String = messages.iter().map(|message| format!("{message}\n")).collect();
+        let url = format!("{}/feeds/md", self.stack.ingestion_url().unwrap());
+        let request =
+            reqwest::Client::new().post(url).header("content-type", "application/x-ndjson").body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
+    }
+
+    async fn picture(&self, event_id: &str) -> Result<Picture> {
+        Ok(self.mysql.pictures().await?.remove(event_id).unwrap_or_default())
+    }
+
+    /// Waits until the market is in this state in MySQL, then finds it so in Redis and by REST.
+    async fn expect_market(&self, event_id: &str, status: &str, suspension: Option<&str>) {
+        let is_so = |picture: &Picture| {
+            let market = picture.values.get(MARKET);
+            market.is_some_and(|market| {
+                market["status"] == status && market.get("suspension").and_then(Value::as_str) == suspension
+            })
+        };
+        let what = format!("{event_id} to have its market {status}, suspension {suspension:?}");
+        until(&what, DEADLINE, async || Ok(is_so(&self.picture(event_id).await?))).await.unwrap();
+        let events = [event_id.to_owned()];
+        let store_id = self.mysql.store_id().await.unwrap();
+        until(&format!("{what}, in Redis and by REST"), DEADLINE, async || {
+            let in_redis = redis::pictures(&self.stack.redis_url(), &store_id, &events).await?;
+            let by_rest = rest::pictures(&self.stack.rest_url()?, &events).await?;
+            Ok(in_redis.get(event_id).is_some_and(is_so) && by_rest.get(event_id).is_some_and(is_so))
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn count(&self, sql: &'static str) -> Result<i64> {
+        Ok(sqlx::query_scalar(sql).fetch_one(self.mysql.pool()).await?)
+    }
+
+    async fn kill_and_restart(&self) {
+        let name = processors_name(Sport::Hockey);
+        self.stack.process(&name).unwrap().kill().unwrap();
+        self.stack.restart(&name).await.unwrap();
+    }
+}
+
+fn message(event_id: &str, sequence: u64, message_type: &str, body: Value) -> Value {
+    json!({
+        "schema": "1.0", "message_id": format!("{event_id}/{sequence}"), "provider": "md", "producer": "live",
+        "sport": "hockey", "event_id": event_id, "epoch": 1, "sequence": sequence, "type": message_type,
+        "generated_at": 1_767_225_600_000_000_i64, "body": body
+    })
+}
+
+fn odds(event_id: &str, sequence: u64, home: u32) -> Value {
+    let outcomes = json!([{"id": "4", "odds": home}, {"id": "5", "odds": 2_000}]);
+    let body = json!({"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]});
+    message(event_id, sequence, "odds_change", body)
+}
+
+fn shot(event_id: &str, sequence: u64, incident_id: &str) -> Value {
+    let body = json!({"incident_id": incident_id, "action": "new", "kind": "shot_on_goal", "match_status": "period_1"});
+    message(event_id, sequence, "incident", body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter() {
+    let desk = Desk::new("poison").await;
+    let trigger = "CREATE TRIGGER poison BEFORE INSERT ON incidents FOR EACH ROW \
+                   BEGIN IF NEW.incident_id = 'poison' THEN SIGNAL SQLSTATE '45000' \
+                   SET MESSAGE_TEXT = 'this one is poison'; END IF; END";
+    sqlx::raw_sql(trigger).execute(desk.mysql.pool()).await.unwrap();
+
+    let events = ["md:match:1", "md:match:2", "md:match:3", "md:match:4"];
+    let poison = shot("md:match:3", 25, "poison");
+    let mut messages = Vec::new();
+    for sequence in 1..=50 {
+        for event_id in events {
+            let is_poison = event_id == "md:match:3" && sequence == 25;
+            messages.push(if is_poison { poison.clone() } else { odds(event_id, sequence, 1_500) });
+        }
+    }
+    desk.send(&messages).await;
+    until("the neighbours to be applied", DEADLINE, async || {
+        let versions = desk.mysql.versions().await?;
+        let done = |id: &&str| versions.get(*id).copied().unwrap_or_default() >= 50;
+        Ok(events.iter().filter(|id| **id != "md:match:3").all(done))
+    })
+    .await
+    .unwrap();
+    // What followed the poison waits for it, and what waits too long is a gap.
+    desk.expect_market("md:match:3", "suspended", Some("gap")).await;
+    assert_eq!(desk.picture("md:match:3").await.unwrap().version, 24 + 1, "24 messages and a gap");
+    assert_eq!(desk.count("SELECT COUNT(*) FROM held_messages").await.unwrap(), 25);
+
+    desk.kill_and_restart().await;
+    until("everything to be published", DEADLINE, async || desk.mysql.is_published().await).await.unwrap();
+    let batches = read_topic(&desk.stack.kafka(), topic::DEAD_LETTERS).await;
+    let letters: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
+    assert_eq!(letters.len(), 1, "once, over a restart too");
+    let text = |name: &str| String::from_utf8(letters[0].header(name).unwrap_or_default().to_vec()).unwrap();
+    assert!(text("reason").contains("this one is poison"), "{}", text("reason"));
+    assert_eq!(text("source"), "processor");
+    assert!(text("position").starts_with("sports-feed-hockey/"), "{}", text("position"));
+    let payload: Value = serde_json::from_slice(letters[0].payload()).unwrap();
+    assert_eq!(payload["message_id"], poison["message_id"]);
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn early_messages_and_barriers_survive_a_crash_and_a_gap_ends_when_the_missing_message_comes() {
+    let desk = Desk::new("early").await;
+    let (gap, stop) = ("md:match:1", "md:match:2");
+    desk.send(&[odds(gap, 1, 1_500), odds(gap, 3, 1_700), odds(stop, 1, 1_500)]).await;
+    let bet_stop = message(stop, 4, "bet_stop", json!({"groups": "all"}));
+    desk.send(&[bet_stop, odds(stop, 2, 1_600)]).await;
+    desk.expect_market(stop, "suspended", Some("bet_stop")).await;
+    until(
+        "both to wait",
+        DEADLINE,
+        async || Ok(desk.count("SELECT COUNT(*) FROM held_messages").await? == 2),
+    )
+    .await
+    .unwrap();
+
+    desk.kill_and_restart().await;
+    desk.expect_market(gap, "suspended", Some("gap")).await;
+    desk.send(&[odds(gap, 2, 1_600), odds(stop, 3, 1_800)]).await;
+    desk.expect_market(gap, "active", None).await;
+    // The third opens nothing below the stop; the stop's own turn then comes without a further effect.
+    until("nothing to wait", DEADLINE, async || {
+        Ok(desk.count("SELECT COUNT(*) FROM held_messages").await? == 0)
+    })
+    .await
+    .unwrap();
+    desk.expect_market(stop, "suspended", Some("bet_stop")).await;
+    desk.send(&[odds(stop, 5, 1_900)]).await;
+    desk.expect_market(stop, "active", None).await;
+
+    let pictures = desk.mysql.pictures().await.unwrap();
+    assert_eq!(pictures[gap].values[MARKET]["outcomes"][0]["odds"], 1_700, "the early one was applied last");
+    assert_eq!(pictures[gap].version, 4, "three messages and a gap");
+    assert_eq!(
+        pictures[stop].version, 6,
+        "five messages and a gap; a stop reached in order is no update of its own"
+    );
+    for (event_id, log) in desk.mysql.logs().await.unwrap() {
+        assert_eq!(log.versions, (1..=pictures[&event_id].version).collect::<Vec<_>>(), "{event_id}");
+    }
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offset_that_kafka_does_not_have_is_not_reset_and_redis_is_rebuilt_with_one_command() {
+    let desk = Desk::new("rebuilt").await;
+    let event_id = "md:match:1".to_owned();
+    desk.send(&[odds(&event_id, 1, 1_500), shot(&event_id, 2, "s1")]).await;
+    desk.expect_market(&event_id, "active", None).await;
+    let name = processors_name(Sport::Hockey);
+    let process = desk.stack.process(&name).unwrap();
+    process.stop().await.unwrap();
+
+    let mut connection = ::redis::Client::open(desk.stack.redis_url())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    ::redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+    let warm = tokio::process::Command::new(own_binary("processors").unwrap())
+        .args(["warm", "--sport", "hockey"])
+        .env("MATCHDAY_MYSQL", desk.stack.mysql_url())
+        .env("MATCHDAY_REDIS", desk.stack.redis_url())
+        .output()
+        .await
+        .unwrap();
+    assert!(warm.status.success(), "{}", String::from_utf8_lossy(&warm.stderr));
+    let store_id = desk.mysql.store_id().await.unwrap();
+    let in_redis =
+        redis::pictures(&desk.stack.redis_url(), &store_id, std::slice::from_ref(&event_id)).await.unwrap();
+    assert_eq!(in_redis, desk.mysql.pictures().await.unwrap());
+
+    let moved = "UPDATE feed_offsets SET next_offset = next_offset + 1000000";
+    sqlx::query(moved).execute(desk.mysql.pool()).await.unwrap();
+    desk.stack.start(&name).unwrap();
+    let url = desk.stack.processor_url(Sport::Hockey).unwrap();
+    until("the processor to say why it is not ready", DEADLINE, async || {
+        let Ok(answer) = reqwest::get(format!("{url}/readyz")).await else { return Ok(false) };
+        let status = answer.status();
+        let reasons = answer.text().await.context("reading /readyz")?;
+        ensure!(status != 200, "ready although its offsets are nowhere: {reasons}");
+        Ok(reasons.contains("outside their partitions") && reasons.contains("wanted 100000"))
+    })
+    .await
+    .unwrap();
+    assert_eq!(desk.count("SELECT COUNT(*) FROM feed_offsets WHERE next_offset < 1000000").await.unwrap(), 0);
+    desk.stack.down().await.unwrap();
+}
