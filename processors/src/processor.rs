@@ -60,6 +60,8 @@ pub struct Processor {
     events: Events,
     /// The time up to which each owned partition's feed has been processed.
     heard_until: BTreeMap<i32, Timestamp>,
+    /// Whether the group has said which partitions are ours, be it none.
+    is_assigned: bool,
 }
 
 /// What is to be done after a batch.
@@ -78,7 +80,7 @@ impl Processor {
     /// A processor that owns no partition yet.
     pub fn new(parts: Parts) -> Self {
         let events = Events::new(parts.events_in_memory);
-        Self { parts, owned: BTreeMap::new(), events, heard_until: BTreeMap::new() }
+        Self { parts, owned: BTreeMap::new(), events, heard_until: BTreeMap::new(), is_assigned: false }
     }
 
     /// The feed offset that is next, per owned partition.
@@ -310,6 +312,26 @@ impl Processor {
         });
     }
 
+    /// Whether the group has said which partitions are ours and Kafka has not yet been asked whether it has them from
+    /// where the database is.
+    pub fn is_unchecked(&self) -> bool {
+        self.is_assigned && !self.parts.partitions.is_ready()
+    }
+
+    /// What Kafka says of the offsets at which the database is: `outside` in words, where it does not have them.
+    pub fn offsets_checked(&self, outside: &[String]) {
+        if !self.is_assigned {
+            return;
+        }
+        match outside {
+            [] => self.parts.partitions.ready(),
+            _ => self
+                .parts
+                .partitions
+                .not_ready(format!("offsets are outside their partitions: {}", outside.join("; "))),
+        }
+    }
+
     /// The feed cannot be read from where the database says: unready until it can, and nothing is skipped.
     pub fn stand_still(&self, error: &ConsumeError) {
         let mut reason = error.to_string();
@@ -338,6 +360,7 @@ impl Processor {
     }
 
     fn give_up_partitions(&mut self, partitions: &[i32]) {
+        self.is_assigned = false;
         self.owned.retain(|partition, _| !partitions.contains(partition));
         self.heard_until.retain(|partition, _| !partitions.contains(partition));
         self.events.forget(|partition| partitions.contains(&partition));
@@ -388,7 +411,8 @@ impl Assignments for Processor {
         }
         self.events.put_back(taken.events);
         self.tell_publisher(Job::Adopt(taken.rows)).context("the publisher cannot take partitions over")?;
-        self.parts.partitions.ready();
+        self.parts.partitions.not_ready("the offsets have not been compared with Kafka's yet");
+        self.is_assigned = true;
         metrics::holds(self.events.len(), self.owned.len());
         Ok(starts)
     }

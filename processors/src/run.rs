@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use chassis::kafka::{ConsumeError, Consumer, ConsumerSettings, PollLimits, Producer, ProducerSettings};
+use chassis::kafka::{
+    ConsumeError, Consumer, ConsumerSettings, PollLimits, Producer, ProducerSettings, Watermarks,
+};
 use chassis::lifecycle::{Process, Shutdown};
 use chassis::readiness::Latch;
 use domain::{Sport, topic};
@@ -181,7 +183,7 @@ fn read_feed(
             Next::Rejoin => consumer.rejoin()?,
             Next::Stop => break,
         }
-        if reported.elapsed() >= REPORT_EVERY {
+        if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() {
             reported = std::time::Instant::now();
             report(&consumer, &mut processor);
         }
@@ -191,28 +193,32 @@ fn read_feed(
     Ok(())
 }
 
-/// Tells Kafka's lag tools and the metrics how far the feed is processed, and the processor how far it has been read.
+/// Tells Kafka's lag tools and the metrics how far the feed is processed, and the processor how far it has been read and
+/// whether Kafka has what comes next.
 fn report(consumer: &Consumer, processor: &mut Processor) {
     let next_offsets: Vec<(i32, i64)> = processor.next_offsets().collect();
-    if next_offsets.is_empty() {
-        return;
-    }
-    if let Err(error) = consumer.commit(&next_offsets) {
+    if !next_offsets.is_empty()
+        && let Err(error) = consumer.commit(&next_offsets)
+    {
         tracing::debug!(%error, "offsets not committed to kafka");
     }
+    let mut outside = Vec::new();
     for (partition, next_offset) in next_offsets {
         let asked_at = processor::now();
         match consumer.watermarks(partition) {
-            Ok(watermarks) => {
-                let lag = (watermarks.high - next_offset).max(0);
-                metrics::lag(partition, lag);
-                if lag == 0 {
+            Ok(watermarks) if watermarks.admit(next_offset) => {
+                metrics::lag(partition, watermarks.high - next_offset);
+                if watermarks.high == next_offset {
                     processor.caught_up(partition, asked_at);
                 }
+            }
+            Ok(Watermarks { low, high }) => {
+                outside.push(format!("partition {partition} has {low} to {high}, wanted {next_offset}"));
             }
             Err(error) => return tracing::debug!(partition, %error, "kafka does not tell how far it is"),
         }
     }
+    processor.offsets_checked(&outside);
 }
 
 async fn wait_for_schema(pool: &MySqlPool, mysql: &Latch) -> String {
