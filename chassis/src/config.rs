@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Args, Clone, Debug)]
 pub struct ProcessArgs {
     /// Which log lines are written to stderr, in the syntax of tracing's `EnvFilter`
-    #[arg(long, env = "MATCHDAY_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "MATCHDAY_LOG", default_value = "info,sqlx_core::pool=warn", value_name = "FILTER")]
     pub log: String,
 
     /// How long work in hand may take to finish after SIGTERM

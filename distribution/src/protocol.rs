@@ -34,15 +34,15 @@ pub struct Subscribe {
     pub events: Option<Vec<EventId>>,
     /// What the client has of them.
     pub resume: Option<Resume>,
-    /// News are merged for this long; urgent updates never wait.
+    /// News are merged for this long; urgent updates never wait. Signed, so that any number can be moved into range.
     #[serde(default)]
-    pub conflate_ms: u32,
+    pub conflate_ms: i64,
     /// A heartbeat is sent when nothing else was for this long.
     #[serde(default = "default_heartbeat_ms")]
-    pub heartbeat_ms: u32,
+    pub heartbeat_ms: i64,
 }
 
-fn default_heartbeat_ms() -> u32 {
+fn default_heartbeat_ms() -> i64 {
     5_000
 }
 

@@ -137,7 +137,8 @@ async fn get_event(
     let told = cell.as_ref().map_or(0, |cell| cell.with_image(Image::version));
     let sport = cell.map(|cell| cell.sport());
     let image = hub.store().load_at_least(&event_id, sport, told).await.map_err(unavailable)?;
-    let image = image.ok_or_else(|| no_such_event(&event_id))?;
+    // Version 0: messages wait for one that came before them, and nothing is known yet.
+    let image = image.filter(|image| image.version() > 0).ok_or_else(|| no_such_event(&event_id))?;
     let store_id = hub.store().id().await.map_err(unavailable)?;
     let tag = entity_tag(&store_id, image.version());
     if headers.get_all(header::IF_NONE_MATCH).iter().any(|offered| names(offered, &tag)) {

@@ -109,6 +109,18 @@ impl Refusal {
     }
 }
 
+/// Checks what of a message can be told without knowing its event: that it keeps to its sport's rules and to the limits,
+/// and names nothing twice. Whoever takes messages in can say so to their sender.
+pub fn check_alone(message: &FeedMessage) -> Result<(), Refusal> {
+    match &message.content {
+        Content::Producer(_) => Ok(()),
+        Content::Event(event) => {
+            let unknown = EventState::new(event.event_id.clone(), event.sport);
+            check::body(&unknown, &message.source, &event.body, false)
+        }
+    }
+}
+
 impl EventState {
     /// An event of which nothing is known.
     #[must_use]

@@ -20,7 +20,7 @@ pub mod time;
 pub mod topic;
 pub mod update;
 
-pub use event::{Applied, EventState, Refusal};
+pub use event::{Applied, EventState, Refusal, check_alone};
 pub use fixture::{Competitor, Fixture, Tournament};
 pub use id::{EventId, IncidentId, MessageId, Name, Source, Urn};
 pub use incident::{Incident, IncidentAction, IncidentKind, Side};

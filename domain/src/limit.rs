@@ -4,10 +4,13 @@
 pub const MARKETS_MAX: usize = 2_000;
 /// Outcomes of one market.
 pub const OUTCOMES_MAX: usize = 500;
-/// Outcomes of all markets of one event together: what one update may have to carry at once.
-pub const EVENT_OUTCOMES_MAX: usize = 10_000;
+/// Outcomes of all markets of one event together, in offers and in settlements: what one update may have to carry at
+/// once, and what Kafka must still take.
+pub const EVENT_OUTCOMES_MAX: usize = 20_000;
 /// Incidents of one event, tombstones included.
 pub const INCIDENTS_MAX: usize = 5_000;
+/// Points, goals or games of one side, in the whole or in a period.
+pub const SCORE_MAX: u32 = 9_999;
 /// Period scores in one status.
 pub const PERIODS_MAX: usize = 20;
 /// Settlements, cancels and their rollbacks kept for one market.

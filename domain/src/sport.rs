@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::SCORE_MAX;
 use crate::{Clock, IncidentKind, MatchStatus, Status};
 
 mod hockey;
@@ -123,6 +124,12 @@ impl Rules {
                 "/match_status",
                 format!("{} has no part `{}`", self.name, status.match_status),
             ));
+        }
+        let penalty_box = status.penalty_box.unwrap_or_default();
+        let largest =
+            [status.score.home, status.score.away, penalty_box.home, penalty_box.away].into_iter().max();
+        if largest > Some(SCORE_MAX) {
+            return Err(Illegal::new("/score", format!("no side has more than {SCORE_MAX}")));
         }
         if let (Some(clock), Some(longest)) = (status.clock, (self.seconds)(status.match_status)) {
             check_clock(clock, longest, status.match_status)?;

@@ -63,6 +63,9 @@ pub fn accept(piece: &Piece, receipt: &Receipt<'_>, outbox: &mut Outbox) -> Resu
         let detail = format!("this is the feed of `{}`", receipt.provider);
         return Err(about(&message, refusal::invalid("/provider", detail)));
     }
+    if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
+        return Err(about(&message, refusal::invalid(&pointer, detail)));
+    }
     message.received_at = Some(receipt.received_at);
     match &message.content {
         Content::Event(event) => {
@@ -133,6 +136,17 @@ mod tests {
         let stored = json::decode(&records[0].payload).unwrap();
         assert_eq!(stored.received_at, Some(Timestamp(1000)));
         assert!(!String::from_utf8_lossy(&records[0].payload).contains("later"));
+    }
+
+    #[test]
+    fn what_is_wrong_whatever_its_event_is_told_to_its_sender() {
+        let twice = STOP
+            .replace("bet_stop", "settlement_rollback")
+            .replace(r#"{"groups":"all"}"#, r#"{"markets":[{"id":1},{"id":1}]}"#);
+        assert_eq!(refused(&twice).1.as_deref(), Some("/body/markets/1"));
+        let score = r#"{"status":"live","match_status":"period_1","score":{"home":4000000000,"away":0}}"#;
+        let huge = STOP.replace("bet_stop", "event_status").replace(r#"{"groups":"all"}"#, score);
+        assert_eq!(refused(&huge).1.as_deref(), Some("/body/score"));
     }
 
     #[test]

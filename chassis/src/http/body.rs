@@ -9,6 +9,9 @@ use http_body_util::BodyExt;
 /// Memory set aside before the first byte, whatever length the client announces.
 const FIRST_RESERVATION_BYTES: usize = 64 << 10;
 
+/// How much of a body that is too large is read to its end.
+const DRAIN_BYTES_MAX: usize = 16 << 20;
+
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -35,15 +38,32 @@ pub enum BodyError {
 /// # Errors
 /// See [`BodyError`]; what was read so far is dropped.
 pub async fn read_body(body: Body, max_bytes: usize, deadline: Duration) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > max_bytes as u64 {
-        return Err(BodyError::TooLarge { max_bytes });
-    }
-    tokio::time::timeout(deadline, collect(body, max_bytes))
-        .await
-        .unwrap_or(Err(BodyError::TooSlow { deadline }))
+    let mut body = body;
+    let read = async {
+        let collected = match body.size_hint().lower() > max_bytes as u64 {
+            true => Err(BodyError::TooLarge { max_bytes }),
+            false => collect(&mut body, max_bytes).await,
+        };
+        if let Err(BodyError::TooLarge { .. }) = collected {
+            drain(&mut body).await;
+        }
+        collected
+    };
+    tokio::time::timeout(deadline, read).await.unwrap_or(Err(BodyError::TooSlow { deadline }))
 }
 
-async fn collect(mut body: Body, max_bytes: usize) -> Result<Bytes, BodyError> {
+/// Reads on and forgets: a client that is still writing would not see the answer to what it wrote.
+async fn drain(body: &mut Body) {
+    let mut drained = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        drained += frame.data_ref().map_or(0, Bytes::len);
+        if drained > DRAIN_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+async fn collect(body: &mut Body, max_bytes: usize) -> Result<Bytes, BodyError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(max_bytes);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();

@@ -34,7 +34,10 @@ impl Connection {
                 }
             }
             Ok(ClientMessage::Unsubscribe(unsubscribe)) => self.unsubscribe(&unsubscribe.id),
-            Err(error) if error.is_data() => self.refuse(ErrorCode::Invalid, None, error.to_string()),
+            Err(error) if error.is_data() => {
+                let id = subscription_named(text);
+                self.refuse(ErrorCode::Invalid, id.as_deref(), error.to_string());
+            }
             Err(error) => {
                 self.refuse(ErrorCode::Malformed, None, error.to_string());
                 return Err(Close::Protocol);
@@ -77,8 +80,8 @@ impl Connection {
             let events: HashSet<&EventId> = events.iter().collect();
             resume.retain(|event_id, _| events.contains(event_id));
         }
-        let conflate_ms = request.conflate_ms.min(CONFLATE_MS_MAX);
-        let heartbeat_ms = request.heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
+        let conflate_ms = into_range(request.conflate_ms, 0..=CONFLATE_MS_MAX);
+        let heartbeat_ms = into_range(request.heartbeat_ms, HEARTBEAT_MS);
         let (sport, events) = match &filter {
             Filter::Sport(sport) => (Some(*sport), None),
             Filter::Events(events) => (None, Some(events.as_slice())),
@@ -151,4 +154,16 @@ fn filter(request: &Subscribe) -> Result<Filter, &'static str> {
         (None, Some(_)) => Err("`events` is empty"),
         _ => Err("exactly one of `sport` and `events` is needed"),
     }
+}
+
+/// The subscription that a message names although the message as a whole is not understood.
+fn subscription_named(text: &str) -> Option<String> {
+    let message: serde_json::Value = serde_json::from_str(text).ok()?;
+    let id = message.get("id")?.as_str()?;
+    (id.len() <= SUBSCRIPTION_ID_BYTES_MAX).then(|| id.to_owned())
+}
+
+fn into_range(number: i64, range: std::ops::RangeInclusive<u32>) -> u32 {
+    let clamped = number.clamp(i64::from(*range.start()), i64::from(*range.end()));
+    u32::try_from(clamped).unwrap_or(*range.end())
 }

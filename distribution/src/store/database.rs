@@ -121,7 +121,7 @@ impl Database {
     pub async fn page(&self, page: &EventPage) -> anyhow::Result<Vec<EventRow>> {
         let rows = sqlx::query_as(
             "SELECT event_id, sport, version, status, match_status, home_score, away_score, home_name, away_name, \
-             scheduled_start FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?",
+             scheduled_start FROM events WHERE event_id > ? AND version > 0 ORDER BY event_id LIMIT ?",
         );
         Ok(rows.bind(&page.after).bind(page.limit).fetch_all(&self.pool).await?)
     }

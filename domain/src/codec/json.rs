@@ -33,6 +33,7 @@ pub enum DecodeError {
 }
 
 #[derive(Deserialize)]
+#[serde(rename = "message")]
 struct EnvelopeIn<'a> {
     schema: SchemaVersion,
     message_id: MessageId,
@@ -118,6 +119,10 @@ fn write<B: Serialize>(message: &FeedMessage, event: Option<&EventMessage>, body
 
 /// Reads one message. Unknown fields are ignored: a later minor version may have added them.
 pub fn decode(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        let detail = "a byte-order mark stands before it".to_owned();
+        return Err(DecodeError::Syntax { detail, line: 1, column: 1 });
+    }
     let envelope: EnvelopeIn = read(bytes, "")?;
     let content = match envelope.message_type {
         MessageType::Alive => Content::Producer(ProducerBody::Alive(read_body(envelope.body)?)),

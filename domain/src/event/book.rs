@@ -70,9 +70,14 @@ impl Book {
         self.decisions.len()
     }
 
-    /// Outcomes in all offers.
+    /// Outcomes in all offers and all settlements.
     pub(crate) fn outcomes(&self) -> usize {
-        self.offers.iter().map(|offer| offer.outcomes.len()).sum()
+        let offered: usize = self.offers.iter().map(|offer| offer.outcomes.len()).sum();
+        let settled = self.decisions.iter().map(|decision| match &decision.verdict {
+            Verdict::Settlement { outcomes, .. } => outcomes.len(),
+            Verdict::SettlementRollback | Verdict::Cancel { .. } | Verdict::CancelRollback { .. } => 0,
+        });
+        offered + settled.sum::<usize>()
     }
 
     /// Outcomes in the offer of `source`.

@@ -130,13 +130,21 @@ fn check_outcome_count(state: &EventState, source: &Source, offers: &[Offer]) ->
     if state.outcomes + offered - replaced <= EVENT_OUTCOMES_MAX {
         return Ok(());
     }
-    Err(Refusal::invalid("/body/markets", format!("the event would have over {EVENT_OUTCOMES_MAX} outcomes")))
+    Err(too_many_outcomes())
+}
+
+fn too_many_outcomes() -> Refusal {
+    Refusal::invalid("/body/markets", format!("the event would have over {EVENT_OUTCOMES_MAX} outcomes"))
 }
 
 fn check_settlement(state: &EventState, settlement: &Settlement) -> Checked {
     for (index, market) in settlement.markets.iter().enumerate() {
         let ids = market.outcomes.iter().map(|outcome| &outcome.id);
         check_list(ids, market.outcomes.len(), OUTCOMES_MAX, || format!("/body/markets/{index}/outcomes"))?;
+    }
+    let settled: usize = settlement.markets.iter().map(|market| market.outcomes.len()).sum();
+    if state.outcomes + settled > EVENT_OUTCOMES_MAX {
+        return Err(too_many_outcomes());
     }
     check_decisions(state, settlement.markets.iter().map(|market| &market.key))
 }

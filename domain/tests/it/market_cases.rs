@@ -206,7 +206,7 @@ fn an_event_takes_no_more_markets_outcomes_or_decisions_than_its_limits() {
     };
     let position = domain::Position { epoch: 9, sequence: 1 };
     for (count, outcomes, taken) in
-        [(2_001, 1, false), (21, 500, false), (1, 501, false), (20, 500, true), (2_000, 5, true)]
+        [(2_001, 1, false), (41, 500, false), (1, 501, false), (40, 500, true), (2_000, 10, true)]
     {
         let message = crate::feed::message(Who::Live, position, 0, crowd(count, outcomes));
         let effects = Desk::new(PATIENT).take(&message);

@@ -85,9 +85,11 @@ impl Mysql {
     /// When the database fails, or a row contradicts itself.
     pub async fn pictures(&self) -> anyhow::Result<Pictures> {
         let mut pictures = Pictures::new();
+        // All three tables as they are at one moment, while a processor may go on writing.
+        let mut snapshot = self.pool.begin().await?;
         let events = "SELECT event_id, version, status, match_status, home_score, away_score, home_name, away_name, \
                       scheduled_start, state FROM events";
-        for row in sqlx::query(events).fetch_all(&self.pool).await? {
+        for row in sqlx::query(events).fetch_all(&mut *snapshot).await? {
             let state: Value = serde_json::from_str(row.try_get("state")?)?;
             let mut picture =
                 Picture { version: unsigned(row.try_get("version")?)?, values: BTreeMap::new() };
@@ -100,14 +102,14 @@ impl Mysql {
         }
         let markets = "SELECT event_id, CONCAT('market:', market_key), value, status FROM markets \
                        WHERE value IS NOT NULL";
-        for row in sqlx::query(markets).fetch_all(&self.pool).await? {
+        for row in sqlx::query(markets).fetch_all(&mut *snapshot).await? {
             let mut value: Value = serde_json::from_str(row.try_get(2)?)?;
             value["status"] = Value::from(row.try_get::<Option<String>, _>(3)?);
             put(&mut pictures, &row, value)?;
         }
         let incidents = "SELECT event_id, CONCAT('incident:', incident_id), value FROM incidents \
                          WHERE value IS NOT NULL";
-        for row in sqlx::query(incidents).fetch_all(&self.pool).await? {
+        for row in sqlx::query(incidents).fetch_all(&mut *snapshot).await? {
             let value = serde_json::from_str(row.try_get(2)?)?;
             put(&mut pictures, &row, value)?;
         }

@@ -105,6 +105,8 @@ pub(super) fn marked(folder: &Path) -> Vec<ProcessId> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        // Whoever asks may have been started from within the stack, but is no part of it.
+        .filter(|pid| u32::try_from(*pid) != Ok(std::process::id()))
         .filter_map(|pid| Some(ProcessId { pid, started_ticks: Stat::read(pid)?.started_ticks }))
         .filter(|process| carries_mark(&process.pid) && process.is_alive())
         .collect()

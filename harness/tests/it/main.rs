@@ -1,6 +1,6 @@
 //! Tests that start real processes: Kafka, a database, Redis and our services.
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as a test does")]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test says its seed and what it skips")]
+#![expect(clippy::print_stdout, reason = "a test says its seed")]
 
 mod architecture;
 mod distribution;

@@ -89,5 +89,11 @@ async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
     for place in ["mysql", "redis", "rest", "socket"] {
         assert!(outcome.verdict.compared[place] > 0, "{place}");
     }
+    // Had Redis not been understood, REST would have been right all the same, from MySQL.
+    let metrics =
+        reqwest::get(format!("{}/metrics", stack.rest_url().unwrap())).await.unwrap().text().await.unwrap();
+    let hits = r#"matchday_distribution_cache_lookups_total{outcome="hit"} "#;
+    let hits = metrics.lines().find_map(|line| line.strip_prefix(hits)?.parse::<u64>().ok());
+    assert!(hits >= Some(feed.expected.len() as u64), "{hits:?} of the images came from Redis");
     stack.down().await.unwrap();
 }
