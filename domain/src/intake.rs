@@ -124,6 +124,15 @@ impl Intake {
         overdue.filter_map(|(source, _)| state.declare_gap(source, now)).map(Effect::Updated).collect()
     }
 
+    /// A message of this event is lost for a reason that is not in it: nobody could store what it leads to. From here on it
+    /// is missing, as if the rules had refused it. `None` where that changes nothing: its turn is over or never was, or a
+    /// gap is known already.
+    pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
+        let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
+        self.state.hear(&message.source, message.position()?);
+        self.state.declare_gap(&message.source, now)
+    }
+
     fn hold(
         &mut self,
         expected: Position,

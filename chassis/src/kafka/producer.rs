@@ -14,7 +14,9 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
-use super::{ANSWER_WITHIN, MAX_MESSAGE_BYTES, client_config, forward_error, forward_log, metadata};
+use super::{
+    ANSWER_WITHIN, MAX_MESSAGE_BYTES, Watermarks, client_config, forward_error, forward_log, metadata,
+};
 use crate::lifecycle::Shutdown;
 use crate::readiness::Latch;
 
@@ -189,6 +191,17 @@ impl Producer {
         let mut known = self.shared.known.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(counts.iter().map(|(topic, count)| (topic.clone(), *count)));
         Ok(counts)
+    }
+
+    /// The offsets between which a partition has records, asked from its leader: for who produces and wants to know how
+    /// far others have come.
+    ///
+    /// # Errors
+    /// When it does not answer within 5 seconds.
+    pub async fn watermarks(&self, topic: &str, partition: i32) -> KafkaResult<Watermarks> {
+        let (client, topic) = (self.client(), topic.to_owned());
+        let ask = move || metadata::watermarks(client.client(), &topic, partition, ANSWER_WITHIN);
+        tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
     }
 
     /// How many partitions a topic had when [`Self::partition_counts`] or [`Self::watch`] last asked; none if

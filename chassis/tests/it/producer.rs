@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use chassis::kafka::{MAX_MESSAGE_BYTES, Producer, SendError};
+use chassis::kafka::{MAX_MESSAGE_BYTES, Producer, SendError, Watermarks};
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Readiness;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::{TOPIC, cluster, record, settings};
+use super::{TOPIC, cluster, fill, record, settings};
 
 #[tokio::test]
 async fn a_batch_is_acknowledged_in_its_order() {
@@ -19,6 +19,15 @@ async fn a_batch_is_acknowledged_in_its_order() {
     for (n, position) in positions.iter().enumerate() {
         assert_eq!((position.partition, position.offset), (n as i32 % 2, n as i64 / 2));
     }
+}
+
+#[tokio::test]
+async fn a_producer_can_say_between_which_offsets_a_partition_has_records() {
+    let cluster = cluster(2);
+    fill(&cluster, 1, 3).await;
+    let producer = Producer::new(settings(&cluster)).unwrap();
+    assert_eq!(producer.watermarks(TOPIC, 0).await.unwrap(), Watermarks { low: 0, high: 3 });
+    assert_eq!(producer.watermarks(TOPIC, 1).await.unwrap(), Watermarks { low: 0, high: 0 });
 }
 
 #[tokio::test]

@@ -293,6 +293,21 @@ fn a_refused_message_can_be_sent_again_with_what_was_wrong_put_right() {
 }
 
 #[test]
+fn a_message_that_could_not_be_stored_is_missing_until_it_comes_again() {
+    let mut desk = open();
+    let lost = at(3, quote(406, 1_900));
+    let update = desk.intake.give_up(&lost, Timestamp(9_000)).expect("a gap");
+    assert_eq!(update.cause.kind, CauseKind::Gap);
+    assert_eq!(state(&desk, 406), BEHIND_GAP);
+    assert_eq!(desk.intake.give_up(&lost, Timestamp(9_000)), None, "said once");
+    desk.take(&at(2, quote(410, 1_500)));
+    assert_eq!(state(&desk, 406), BEHIND_GAP, "the message before it does not end the gap");
+    desk.take(&lost);
+    assert_eq!(state(&desk, 406), ACTIVE);
+    assert_eq!(desk.intake.give_up(&at(1, quote(406, 1_850)), Timestamp(9_000)), None, "its turn is over");
+}
+
+#[test]
 fn more_producers_than_an_event_can_have_are_refused() {
     let mut desk = open();
     let of = |index: usize| {
