@@ -36,7 +36,7 @@ pub(super) async fn prepare(folder: &Folder, port: u16, password: &str) -> Resul
     // A server refuses to run as root unless it is told that this is meant.
     let is_root = fs::metadata(&home).with_context(|| format!("looking at {}", home.display()))?.uid() == 0;
 
-    let make = make_data_folder(&server, &data, is_root);
+    let make = make_data_folder(&server, &home, &data, is_root);
     program::run(make, &folder.log("database-install"), folder.path()).await?;
 
     let init = home.join("init.sql");
@@ -71,7 +71,7 @@ fn installed() -> Result<Server> {
     })
 }
 
-fn make_data_folder(server: &Server, data: &Path, is_root: bool) -> Program {
+fn make_data_folder(server: &Server, home: &Path, data: &Path, is_root: bool) -> Program {
     let (path, mut args) = match server {
         Server::MariaDb { install, .. } => {
             let options =
@@ -81,6 +81,8 @@ fn make_data_folder(server: &Server, data: &Path, is_root: bool) -> Program {
         Server::MySql { server } => (server, vec!["--no-defaults".into(), "--initialize-insecure".into()]),
     };
     args.push(option("--datadir=", data));
+    // Two that are made at once would remove one another's temporary tables from a folder they share.
+    args.push(option("--tmpdir=", home));
     if is_root {
         args.push("--user=root".into());
     }
