@@ -125,7 +125,7 @@ impl Stack {
             Lifetime::Attached => format!("{}-{}", config.name, std::process::id()),
             Lifetime::Detached => config.name.clone(),
         };
-        let mut ports = PortPicker::new(config.ports);
+        let ports = PortPicker::new(config.ports);
         let store_ports = StorePorts {
             kafka: ports.pick(Some(9092))?,
             kafka_controller: ports.pick(None)?,

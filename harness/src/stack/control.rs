@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 use domain::Sport;
 use std::sync::Arc;
 
+/// How often a process that ends before it is ready is started.
+const STARTS_MAX: u32 = 3;
+
 impl Stack {
     /// A process of this stack by its name: to look at it, kill it, pause it.
     ///
@@ -44,6 +47,14 @@ impl Stack {
         let process = self.process(name)?;
         if process.is_running() {
             process.stop().await?;
+        }
+        // A store's port may be held by somebody else at the very moment when it comes back; then it ends at once.
+        for _ in 1..STARTS_MAX {
+            let started = self.start(name)?;
+            match started.ready(READY_DEADLINE).await {
+                Err(_) if !started.is_running() => {}
+                outcome => return outcome,
+            }
         }
         self.start(name)?.ready(READY_DEADLINE).await
     }
