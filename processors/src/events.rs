@@ -2,6 +2,7 @@
 //! transaction touched is read from the database again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
 use domain::{EventId, Timestamp};
 
@@ -13,6 +14,8 @@ pub struct Events {
     kept: HashMap<EventId, Kept>,
     /// Events for which messages wait; they are never dropped.
     waiting: HashSet<EventId>,
+    /// Events whose gap the database refused, and when to try again.
+    postponed: HashMap<EventId, Instant>,
     max: usize,
     batch: u64,
 }
@@ -28,7 +31,7 @@ impl Events {
     /// Keeps up to `max` events, besides those for which messages wait.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { kept: HashMap::new(), waiting: HashSet::new(), max, batch: 0 }
+        Self { kept: HashMap::new(), waiting: HashSet::new(), postponed: HashMap::new(), max, batch: 0 }
     }
 
     /// How many events are kept.
@@ -64,12 +67,19 @@ impl Events {
         waiting.retain(|id| kept.contains_key(id));
     }
 
-    /// The events with a gap to declare, where each partition's feed has been processed up to the time given.
-    #[must_use]
-    pub fn overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> Vec<EventId> {
-        let is_due =
-            |id: &&EventId| self.kept.get(*id).is_some_and(|kept| kept.event.is_overdue(heard_until));
-        self.waiting.iter().filter(is_due).cloned().collect()
+    /// The events with a gap to declare, where each partition's feed has been processed up to the time given, and the
+    /// partitions they live in.
+    pub fn overdue(&mut self, heard_until: &BTreeMap<i32, Timestamp>, now: Instant) -> Vec<(EventId, i32)> {
+        self.postponed.retain(|_, until| *until > now);
+        let waiting = self.waiting.iter().filter(|id| !self.postponed.contains_key(*id));
+        let kept = waiting.filter_map(|id| Some((id, &self.kept.get(id)?.event)));
+        let overdue = kept.filter(|(_, event)| event.is_overdue(heard_until));
+        overdue.map(|(id, event)| (id.clone(), event.partition)).collect()
+    }
+
+    /// Leaves an event out of [`Self::overdue`] for a while.
+    pub fn postpone(&mut self, id: EventId, until: Instant) {
+        self.postponed.insert(id, until);
     }
 
     /// Down to three quarters of the limit, so that this does not run for every batch.
@@ -80,5 +90,89 @@ impl Events {
         let oldest_kept = batches.get(dropped).copied().unwrap_or(self.batch);
         let waiting = &self.waiting;
         self.kept.retain(|id, kept| kept.batch >= oldest_kept || waiting.contains(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::codec::json;
+    use domain::intake::{Arrival, HoldLimits};
+    use domain::{EventState, Intake, Sport};
+
+    use super::*;
+
+    const FOREVER: Timestamp = Timestamp(i64::MAX);
+
+    fn id(number: usize) -> EventId {
+        EventId::new(format!("md:match:{number}")).unwrap()
+    }
+
+    fn event(number: usize, partition: i32) -> (EventId, WorkingEvent) {
+        let intake = Intake::new(EventState::new(id(number), Sport::Hockey), []);
+        (id(number), WorkingEvent { intake, partition, first_seen_day: "2026-01-01".to_owned() })
+    }
+
+    /// An event whose second message came before its first.
+    fn waiting(number: usize, partition: i32) -> (EventId, WorkingEvent) {
+        let (id, mut event) = event(number, partition);
+        let payload = format!(
+            r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
+        );
+        let message = json::decode(payload.as_bytes()).unwrap();
+        let arrival = Arrival { message, payload: payload.into_bytes().into(), feed_offset: 1 };
+        let limits = HoldLimits { wait_micros: 10, held_max: 10 };
+        event.intake.accept(arrival, Timestamp(100), limits);
+        (id, event)
+    }
+
+    #[test]
+    fn the_longest_unused_go_first_and_those_with_waiting_messages_stay() {
+        let mut events = Events::new(8);
+        events.put_back(HashMap::from([waiting(0, 0)]));
+        for number in 1..=8 {
+            events.put_back(HashMap::from([event(number, 0)]));
+        }
+        assert!(events.len() <= 8, "{}", events.len());
+        assert!(events.take(&id(1)).is_none());
+        assert!(events.take(&id(0)).is_some());
+        assert!(events.take(&id(8)).is_some());
+    }
+
+    #[test]
+    fn one_event_may_be_all_that_there_is_room_for() {
+        let mut events = Events::new(1);
+        events.put_back(HashMap::from([event(1, 0)]));
+        events.put_back(HashMap::from([event(2, 0), event(3, 0)]));
+        assert!(events.take(&id(1)).is_none());
+    }
+
+    #[test]
+    fn events_of_partitions_given_up_are_forgotten() {
+        let mut events = Events::new(8);
+        events.put_back(HashMap::from([waiting(1, 0), waiting(2, 1)]));
+        events.forget(|partition| partition == 0);
+        let heard = BTreeMap::from([(0, FOREVER), (1, FOREVER)]);
+        assert_eq!(events.overdue(&heard, Instant::now()), [(id(2), 1)]);
+    }
+
+    #[test]
+    fn a_deadline_counts_against_the_feed_of_its_own_partition() {
+        let mut events = Events::new(8);
+        events.put_back(HashMap::from([waiting(1, 0)]));
+        let now = Instant::now();
+        assert!(events.overdue(&BTreeMap::from([(1, FOREVER)]), now).is_empty());
+        assert!(events.overdue(&BTreeMap::from([(0, Timestamp(109))]), now).is_empty());
+        assert_eq!(events.overdue(&BTreeMap::from([(0, Timestamp(110))]), now), [(id(1), 0)]);
+    }
+
+    #[test]
+    fn what_is_postponed_is_overdue_again_later() {
+        let mut events = Events::new(8);
+        events.put_back(HashMap::from([waiting(1, 0)]));
+        let (now, heard) = (Instant::now(), BTreeMap::from([(0, FOREVER)]));
+        let later = now + std::time::Duration::from_secs(5);
+        events.postpone(id(1), later);
+        assert!(events.overdue(&heard, now).is_empty());
+        assert_eq!(events.overdue(&heard, later), [(id(1), 0)]);
     }
 }

@@ -29,6 +29,8 @@ const FLUSH_MAX: Duration = Duration::from_secs(5);
 const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
+/// When a gap that the database refused is declared again.
+const REFUSED_GAP_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a processor works with.
 pub struct Parts {
@@ -135,39 +137,60 @@ impl Processor {
     /// Declares the gaps whose deadline has passed in the feed: what is missing may lie in a backlog, so a deadline
     /// counts against the time up to which the feed has been processed, not against the clock.
     pub fn expire(&mut self) -> Next {
-        let overdue = self.events.overdue(&self.heard_until);
-        if overdue.is_empty() {
-            return Next::Continue;
-        }
-        let mut working: HashMap<EventId, WorkingEvent> =
-            overdue.into_iter().filter_map(|id| self.events.take(&id).map(|event| (id, event))).collect();
-        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
-        planner.expire(&self.heard_until);
-        let plan = planner.finish();
-        match self.commit_plan(plan, working, 0) {
+        let overdue = self.events.overdue(&self.heard_until, Instant::now());
+        match self.declare_gaps(&overdue) {
             Outcome::Done => Next::Continue,
             Outcome::Rejoin => Next::Rejoin,
             Outcome::Stop => Next::Stop,
-            Outcome::Refused(error) => {
-                // No message is to blame; the events were dropped from memory and are read again with their next one.
-                tracing::error!(%error, "gaps cannot be declared");
-                Next::Continue
+            Outcome::Refused(_) => self.declare_gaps_one_by_one(overdue),
+        }
+    }
+
+    /// One event's gap is refused for good, and the others' must not wait for it. It waits on, and is tried again.
+    fn declare_gaps_one_by_one(&mut self, overdue: Vec<(EventId, i32)>) -> Next {
+        for event in overdue {
+            match self.declare_gaps(std::slice::from_ref(&event)) {
+                Outcome::Done => {}
+                Outcome::Rejoin => return Next::Rejoin,
+                Outcome::Stop => return Next::Stop,
+                Outcome::Refused(error) => {
+                    tracing::error!(event_id = %event.0, %error, "a gap cannot be declared");
+                    metrics::batch_failed("gap_refused");
+                    match self.gather([(&event.0, event.1)].into_iter()) {
+                        Ok(working) => self.events.put_back(working),
+                        Err(_) => return Next::Stop,
+                    }
+                    self.events.postpone(event.0, Instant::now() + REFUSED_GAP_AGAIN);
+                }
             }
         }
+        Next::Continue
+    }
+
+    fn declare_gaps(&mut self, overdue: &[(EventId, i32)]) -> Outcome {
+        if overdue.is_empty() {
+            return Outcome::Done;
+        }
+        let mut working = match self.gather(overdue.iter().map(|(id, partition)| (id, *partition))) {
+            Ok(working) => working,
+            Err(outcome) => return outcome,
+        };
+        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
+        planner.expire(&self.heard_until);
+        let plan = planner.finish();
+        self.commit_plan(plan, working, 0)
     }
 
     /// A statement that fails for good is found by halving: the half that commits is done, the other is halved.
     fn commit_halving(&mut self, records: &[FeedRecord]) -> Next {
         let mut stack = vec![records];
         while let Some(records) = stack.pop() {
-            match self.commit_records(records, None) {
+            match self.commit_records(records, |planner, record| planner.take(record)) {
                 Outcome::Done => {}
                 Outcome::Rejoin => return Next::Rejoin,
                 Outcome::Stop => return Next::Stop,
                 Outcome::Refused(error) if records.len() == 1 => {
-                    tracing::warn!(partition = records[0].partition, offset = records[0].offset, %error, "dead letter");
-                    let reason = format!("the database refuses it: {error}");
-                    match self.commit_records(records, Some(reason)) {
+                    match self.commit_dead_letter(records, &error) {
                         Outcome::Done => {}
                         Outcome::Rejoin => return Next::Rejoin,
                         Outcome::Stop => return Next::Stop,
@@ -194,17 +217,31 @@ impl Processor {
         Next::Continue
     }
 
-    fn commit_records(&mut self, records: &[FeedRecord], give_up: Option<String>) -> Outcome {
-        let mut working = match self.gather(records) {
+    /// Keeps a record that the database refuses: with the gap that it leaves, or alone where it is the event that is refused.
+    fn commit_dead_letter(&mut self, record: &[FeedRecord], error: &sqlx::Error) -> Outcome {
+        tracing::warn!(partition = record[0].partition, offset = record[0].offset, %error, "dead letter");
+        let reason = format!("the database refuses it: {error}");
+        match self.commit_records(record, |planner, record| planner.give_up(record, reason.clone())) {
+            Outcome::Refused(_) => {
+                self.commit_records(record, |planner, record| planner.set_aside(record, reason.clone()))
+            }
+            other => other,
+        }
+    }
+
+    fn commit_records(
+        &mut self,
+        records: &[FeedRecord],
+        plan_one: impl Fn(&mut Planner<'_>, &FeedRecord),
+    ) -> Outcome {
+        let wanted = records.iter().filter_map(|record| Some((record.event_id()?, record.partition)));
+        let mut working = match self.gather(wanted) {
             Ok(working) => working,
             Err(outcome) => return outcome,
         };
         let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
         for record in records {
-            match &give_up {
-                None => planner.take(record),
-                Some(reason) => planner.give_up(record, reason.clone()),
-            }
+            plan_one(&mut planner, record);
         }
         let plan = planner.finish();
         self.commit_plan(plan, working, records.len())
@@ -227,10 +264,12 @@ impl Processor {
             match runtime.block_on(commit.attempt()) {
                 Ok(()) => break,
                 Err(CommitError::Refused(error)) => return Outcome::Refused(error),
-                Err(error @ CommitError::Fenced { partition, .. }) => {
+                Err(error @ CommitError::Fenced { .. }) => {
                     tracing::error!(%error, "fenced: another process has taken the partition");
                     metrics::fence_lost();
-                    self.give_up_partitions(&[partition]);
+                    // All are asked for anew, and nothing of them may be taken before they are.
+                    let all: Vec<i32> = self.owned.keys().copied().collect();
+                    self.give_up_partitions(&all);
                     return Outcome::Rejoin;
                 }
                 Err(error @ CommitError::Away(_)) => {
@@ -255,21 +294,21 @@ impl Processor {
         }
     }
 
-    /// Every event of the records, from memory or from the database. Events stored under another sport are left out.
-    fn gather(&mut self, records: &[FeedRecord]) -> Result<HashMap<EventId, WorkingEvent>, Outcome> {
+    /// Every wanted event of our partitions, from memory or from the database. Events stored under another sport are left
+    /// out.
+    fn gather<'e>(
+        &mut self,
+        wanted: impl Iterator<Item = (&'e EventId, i32)>,
+    ) -> Result<HashMap<EventId, WorkingEvent>, Outcome> {
         let mut working: HashMap<EventId, WorkingEvent> = HashMap::new();
         let mut absent: HashMap<EventId, i32> = HashMap::new();
-        for record in records {
-            let Some(id) = record.event_id() else { continue };
-            if working.contains_key(id)
-                || absent.contains_key(id)
-                || !self.owned.contains_key(&record.partition)
-            {
+        for (id, partition) in wanted {
+            if working.contains_key(id) || absent.contains_key(id) || !self.owned.contains_key(&partition) {
                 continue;
             }
             match self.events.take(id) {
                 Some(event) => drop(working.insert(id.clone(), event)),
-                None => drop(absent.insert(id.clone(), record.partition)),
+                None => drop(absent.insert(id.clone(), partition)),
             }
         }
         if !absent.is_empty() {

@@ -38,8 +38,10 @@ impl Processor {
     /// The feed cannot be read from where the database says: unready until it can, and nothing is skipped.
     pub fn stand_still(&self, error: &ConsumeError) {
         let mut reason = error.to_string();
-        if let Some(source) = std::error::Error::source(error) {
-            reason = format!("{reason}: {source:#}");
+        let mut cause = std::error::Error::source(error);
+        while let Some(deeper) = cause {
+            reason = format!("{reason}: {deeper}");
+            cause = deeper.source();
         }
         self.parts.partitions.not_ready(reason);
     }

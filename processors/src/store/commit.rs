@@ -91,7 +91,11 @@ impl<'a> Commit<'a> {
             {
                 Ok(true)
             }
-            Some(row) if row.next_offset == advance.offset_before => Ok(false),
+            Some(row)
+                if (row.next_offset, row.next_number) == (advance.offset_before, advance.number_before) =>
+            {
+                Ok(false)
+            }
             _ => Err(fenced(advance)),
         }
     }

@@ -20,11 +20,11 @@ pub struct OffsetRow {
     pub published: i64,
 }
 
-/// Reads a partition's row.
+/// Reads a partition's row, once a transaction that may be changing it has ended.
 pub async fn read(pool: &MySqlPool, sport: Sport, partition: i32) -> Result<Option<OffsetRow>, sqlx::Error> {
     sqlx::query_as(
         "SELECT kafka_cluster_id, generation, next_offset, next_number, published FROM feed_offsets \
-         WHERE sport = ? AND kafka_partition = ?",
+         WHERE sport = ? AND kafka_partition = ? FOR UPDATE",
     )
     .bind(sport.as_str())
     .bind(partition)
@@ -104,7 +104,7 @@ pub async fn advance(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "UPDATE feed_offsets SET next_offset = ?, next_number = ? \
-         WHERE sport = ? AND kafka_partition = ? AND generation = ? AND next_offset = ?",
+         WHERE sport = ? AND kafka_partition = ? AND generation = ? AND next_offset = ? AND next_number = ?",
     )
     .bind(advance.offset_after)
     .bind(advance.number_after)
@@ -112,6 +112,7 @@ pub async fn advance(
     .bind(advance.partition)
     .bind(advance.generation)
     .bind(advance.offset_before)
+    .bind(advance.number_before)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

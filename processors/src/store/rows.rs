@@ -182,6 +182,8 @@ pub struct Advance {
     pub offset_before: i64,
     /// The offset that is next after the batch.
     pub offset_after: i64,
+    /// The outbox number that must be next in the database: a declared gap moves nothing else.
+    pub number_before: i64,
     /// The outbox number that is next after the batch.
     pub number_after: i64,
 }

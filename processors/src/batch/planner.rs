@@ -1,0 +1,328 @@
+//! Decides in memory what a batch comes to: which events move on, which messages wait, which are refused.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use domain::codec::json::DecodeError;
+use domain::event::Head;
+use domain::intake::{Arrival, HoldLimits};
+use domain::{Content, Effect, EventId, Refusal, Sport, Timestamp, Update};
+
+use super::{FeedRecord, OwnedPartition, Plan, Tally, WorkingEvent};
+use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, Writes};
+
+/// Plans one batch.
+pub struct Planner<'a> {
+    sport: Sport,
+    now: Timestamp,
+    limits: HoldLimits,
+    working: &'a mut HashMap<EventId, WorkingEvent>,
+    before: &'a BTreeMap<i32, OwnedPartition>,
+    after: BTreeMap<i32, OwnedPartition>,
+    versions_before: HashMap<EventId, u64>,
+    updates: Vec<UpdateRow>,
+    held: Vec<HeldRow>,
+    released: Vec<(i32, i64)>,
+    dead_letters: Vec<DeadLetterRow>,
+    tally: Tally,
+    generated_at: Vec<Timestamp>,
+}
+
+impl<'a> Planner<'a> {
+    /// Begins a plan: `working` must hold every event of the batch, `before` every partition of it.
+    pub fn new(
+        sport: Sport,
+        now: Timestamp,
+        limits: HoldLimits,
+        working: &'a mut HashMap<EventId, WorkingEvent>,
+        before: &'a BTreeMap<i32, OwnedPartition>,
+    ) -> Self {
+        Self {
+            sport,
+            now,
+            limits,
+            working,
+            before,
+            after: BTreeMap::new(),
+            versions_before: HashMap::new(),
+            updates: Vec::new(),
+            held: Vec::new(),
+            released: Vec::new(),
+            dead_letters: Vec::new(),
+            tally: Tally::default(),
+            generated_at: Vec::new(),
+        }
+    }
+
+    /// Takes one record. Records of partitions that this process does not own are skipped.
+    pub fn take(&mut self, record: &FeedRecord) {
+        if !self.move_on(record) {
+            return;
+        }
+        let message = match &record.decoded {
+            Ok(message) => message,
+            Err(error) => {
+                let (reason, pointer) = match error {
+                    DecodeError::Syntax { .. } => (error.to_string(), ""),
+                    DecodeError::Schema { pointer, detail } => (detail.clone(), pointer.as_str()),
+                };
+                return self.refuse(record, reason, pointer);
+            }
+        };
+        let Content::Event(event) = &message.content else {
+            self.tally.producer += 1;
+            return;
+        };
+        // Before anything is noted of the event: its rows belong to the other sport's processor.
+        if event.sport != self.sport {
+            let reason = format!("this is the feed of {}, the message is of {}", self.sport, event.sport);
+            return self.refuse(record, reason, "/sport");
+        }
+        let Some(working) = self.working.get_mut(&event.event_id) else {
+            let reason = format!("event {} belongs to another sport than {}", event.event_id, self.sport);
+            return self.refuse(record, reason, "/event_id");
+        };
+        note_version(&mut self.versions_before, working);
+        let arrival = Arrival {
+            message: message.clone(),
+            payload: Arc::clone(&record.payload),
+            feed_offset: record.offset,
+        };
+        let effects = working.intake.accept(arrival, self.now, self.limits);
+        self.record(&event.event_id, effects);
+    }
+
+    /// Takes a record only to keep it as a dead letter, since the database has refused what it leads to. From here on it is
+    /// missing: its event has a gap at once.
+    pub fn give_up(&mut self, record: &FeedRecord, reason: String) {
+        if !self.move_on(record) {
+            return;
+        }
+        self.refuse(record, reason, "");
+        let (Ok(message), Some(id)) = (&record.decoded, record.event_id()) else { return };
+        let Some(working) = self.working.get_mut(id) else { return };
+        note_version(&mut self.versions_before, working);
+        if let Some(update) = working.intake.give_up(message, self.now) {
+            self.update(id, &update);
+        }
+    }
+
+    /// Takes a record only to keep it as a dead letter, where the database does not even take the gap.
+    pub fn set_aside(&mut self, record: &FeedRecord, reason: String) {
+        if self.move_on(record) {
+            self.refuse(record, reason, "");
+        }
+    }
+
+    /// Declares gaps whose deadline has passed, of all events in work; see [`WorkingEvent::is_overdue`].
+    pub fn expire(&mut self, heard_until: &BTreeMap<i32, Timestamp>) {
+        let due = |(id, working): (&EventId, &WorkingEvent)| {
+            let heard_until = *heard_until.get(&working.partition)?;
+            (working.intake.next_deadline()? <= heard_until).then(|| (id.clone(), heard_until))
+        };
+        let due: Vec<(EventId, Timestamp)> = self.working.iter().filter_map(due).collect();
+        for (id, heard_until) in due {
+            if let Some(working) = self.working.get_mut(&id) {
+                note_version(&mut self.versions_before, working);
+                let effects = working.intake.expire(heard_until);
+                self.record(&id, effects);
+            }
+        }
+    }
+
+    /// The plan; `None` where there is nothing to write.
+    pub fn finish(mut self) -> Option<Plan> {
+        let mut advances = Vec::with_capacity(self.after.len());
+        for (&partition, after) in &self.after {
+            let before = self.before.get(&partition)?;
+            if before == after {
+                continue;
+            }
+            advances.push(Advance {
+                partition,
+                generation: before.generation,
+                offset_before: before.next_offset,
+                offset_after: after.next_offset,
+                number_before: before.next_number,
+                number_after: after.next_number,
+            });
+        }
+        if advances.is_empty() {
+            return None;
+        }
+        let mut events: Vec<EventRows> = Vec::with_capacity(self.versions_before.len());
+        for (id, version_before) in &self.versions_before {
+            if let Some(working) = self.working.get_mut(id) {
+                let WorkingEvent { intake, partition, first_seen_day } = working;
+                // Refused as a whole: an event of which nothing is known is not stored.
+                if *intake.state().head() == Head::default() {
+                    continue;
+                }
+                events.push(EventRows::of(intake.state_mut(), *partition, first_seen_day, *version_before));
+            }
+        }
+        events.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
+        self.updates.sort_by_key(|row| (row.partition, row.number));
+        self.held.sort_by_key(|row| (row.partition, row.feed_offset));
+        self.released.sort_unstable();
+        self.dead_letters.sort_by_key(|row| (row.partition, row.number));
+        let writes = Writes {
+            sport: self.sport,
+            advances,
+            events,
+            updates: self.updates,
+            held: self.held,
+            released: self.released,
+            dead_letters: self.dead_letters,
+        };
+        Some(Plan { writes, partitions: self.after, tally: self.tally, generated_at: self.generated_at })
+    }
+
+    fn move_on(&mut self, record: &FeedRecord) -> bool {
+        let Some(partition) = partition_after(&mut self.after, self.before, record.partition) else {
+            return false;
+        };
+        if record.offset < partition.next_offset {
+            return false;
+        }
+        partition.next_offset = record.offset + 1;
+        true
+    }
+
+    fn next_number(&mut self, partition: i32) -> i64 {
+        match partition_after(&mut self.after, self.before, partition) {
+            Some(owned) => {
+                owned.next_number += 1;
+                owned.next_number - 1
+            }
+            None => unreachable!("an event lives in a partition that this process owns"),
+        }
+    }
+
+    fn record(&mut self, event_id: &EventId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Updated(update) => self.update(event_id, &update),
+                Effect::Held(held) => {
+                    self.tally.held += 1;
+                    self.held.push(HeldRow {
+                        partition: self.partition_of(event_id),
+                        feed_offset: held.arrival.feed_offset,
+                        event_id: event_id.clone(),
+                        deadline: held.deadline.0,
+                        payload: held.arrival.payload,
+                    });
+                }
+                Effect::Released { feed_offset, .. } => {
+                    let partition = self.partition_of(event_id);
+                    // Held and released within one batch: the row was never written.
+                    match self
+                        .held
+                        .iter()
+                        .position(|row| (row.partition, row.feed_offset) == (partition, feed_offset))
+                    {
+                        Some(unwritten) => drop(self.held.swap_remove(unwritten)),
+                        None => self.released.push((partition, feed_offset)),
+                    }
+                }
+                Effect::Refused { refusal: Refusal::Duplicate, .. } => self.tally.duplicate += 1,
+                Effect::Refused { refusal: Refusal::Stale { .. } | Refusal::Early { .. }, .. } => {
+                    self.tally.stale += 1
+                }
+                Effect::Refused { arrival, refusal: Refusal::Invalid { pointer, detail } } => {
+                    let partition = self.partition_of(event_id);
+                    let key = Some(event_id.as_str().as_bytes().to_vec());
+                    self.dead_letter(partition, arrival.feed_offset, key, detail, &pointer, &arrival.payload);
+                }
+            }
+        }
+    }
+
+    fn update(&mut self, event_id: &EventId, update: &Update) {
+        match update.cause.generated_at {
+            Some(generated_at) => {
+                self.tally.applied += 1;
+                self.generated_at.push(generated_at);
+            }
+            None => self.tally.gaps += 1,
+        }
+        let Some(working) = self.working.get(event_id) else { return };
+        let (partition, first_seen_day) = (working.partition, working.first_seen_day.clone());
+        let payload = serde_json::to_vec(update).expect("the domain's types have string keys only").into();
+        let number = self.next_number(partition);
+        self.updates.push(UpdateRow {
+            partition,
+            number,
+            first_seen_day,
+            event_id: event_id.clone(),
+            version: update.version,
+            payload,
+        });
+    }
+
+    fn refuse(&mut self, record: &FeedRecord, reason: String, pointer: &str) {
+        self.dead_letter(
+            record.partition,
+            record.offset,
+            record.key.clone(),
+            reason,
+            pointer,
+            &record.payload,
+        );
+    }
+
+    fn dead_letter(
+        &mut self,
+        partition: i32,
+        feed_offset: i64,
+        key: Option<Vec<u8>>,
+        reason: String,
+        pointer: &str,
+        payload: &[u8],
+    ) {
+        self.tally.dead_letters += 1;
+        let number = self.next_number(partition);
+        self.dead_letters.push(DeadLetterRow {
+            partition,
+            number,
+            feed_offset,
+            key: key.filter(|key| key.len() <= KEY_BYTES_MAX),
+            reason: cut(reason, REASON_CHARS_MAX),
+            pointer: cut(pointer.to_owned(), POINTER_CHARS_MAX),
+            refused_at: self.now.0,
+            payload: payload.to_vec(),
+        });
+    }
+
+    fn partition_of(&self, event_id: &EventId) -> i32 {
+        self.working.get(event_id).map_or(-1, |working| working.partition)
+    }
+}
+
+/// As the columns of `dead_letters`.
+const KEY_BYTES_MAX: usize = 1_024;
+pub(super) const REASON_CHARS_MAX: usize = 1_024;
+pub(super) const POINTER_CHARS_MAX: usize = 512;
+
+fn cut(text: String, chars_max: usize) -> String {
+    if text.len() <= chars_max { text } else { text.chars().take(chars_max).collect() }
+}
+
+fn note_version(versions: &mut HashMap<EventId, u64>, working: &WorkingEvent) {
+    let state = working.intake.state();
+    if !versions.contains_key(state.event_id()) {
+        versions.insert(state.event_id().clone(), state.version());
+    }
+}
+
+fn partition_after<'p>(
+    after: &'p mut BTreeMap<i32, OwnedPartition>,
+    before: &BTreeMap<i32, OwnedPartition>,
+    partition: i32,
+) -> Option<&'p mut OwnedPartition> {
+    use std::collections::btree_map::Entry;
+    match after.entry(partition) {
+        Entry::Occupied(entry) => Some(entry.into_mut()),
+        Entry::Vacant(entry) => Some(entry.insert(*before.get(&partition)?)),
+    }
+}

@@ -1,0 +1,165 @@
+//! What a plan comes to, held against rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::intake::HoldLimits;
+use domain::{EventId, EventState, Intake, Sport, Timestamp};
+use serde_json::{Value, json};
+
+use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
+use super::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
+
+const EVENT: &str = "md:match:1";
+const PARTITION: i32 = 3;
+const BEFORE: OwnedPartition = OwnedPartition { generation: 7, next_offset: 100, next_number: 40 };
+const LIMITS: HoldLimits = HoldLimits { wait_micros: 1_000_000, held_max: 10 };
+const NOW: Timestamp = Timestamp(5_000_000);
+
+fn message(sequence: u64, sport: &str, message_type: &str, body: Value) -> Vec<u8> {
+    let message = json!({
+        "schema": "1.0", "message_id": format!("m{sequence}"), "provider": "md", "producer": "live", "sport": sport,
+        "event_id": EVENT, "epoch": 1, "sequence": sequence, "type": message_type, "generated_at": 1, "body": body
+    });
+    message.to_string().into_bytes()
+}
+
+fn odds(sequence: u64) -> Vec<u8> {
+    let outcomes = json!([{"id": "4", "odds": 1_500}]);
+    message(
+        sequence,
+        "hockey",
+        "odds_change",
+        json!({"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]}),
+    )
+}
+
+fn record(offset: i64, payload: &[u8]) -> FeedRecord {
+    FeedRecord::new(PARTITION, offset, Some(EVENT.as_bytes()), payload)
+}
+
+fn unknown_event() -> HashMap<EventId, WorkingEvent> {
+    let id = EventId::new(EVENT).unwrap();
+    let intake = Intake::new(EventState::new(id.clone(), Sport::Hockey), []);
+    HashMap::from([(
+        id,
+        WorkingEvent { intake, partition: PARTITION, first_seen_day: "2026-01-01".to_owned() },
+    )])
+}
+
+/// The plan of one batch for one event.
+fn plan_with(
+    working: &mut HashMap<EventId, WorkingEvent>,
+    take: impl FnOnce(&mut Planner<'_>),
+) -> Option<Plan> {
+    let owned = BTreeMap::from([(PARTITION, BEFORE)]);
+    let mut planner = Planner::new(Sport::Hockey, NOW, LIMITS, working, &owned);
+    take(&mut planner);
+    planner.finish()
+}
+
+fn plan(records: &[FeedRecord]) -> Option<Plan> {
+    plan_with(&mut unknown_event(), |planner| records.iter().for_each(|record| planner.take(record)))
+}
+
+#[test]
+fn held_and_released_within_one_batch_writes_no_row() {
+    let records = [record(100, &odds(3)), record(101, &odds(2)), record(102, &odds(1))];
+    let plan = plan(&records).unwrap();
+    assert_eq!((plan.writes.held.len(), plan.writes.released.len()), (0, 0));
+    assert_eq!(
+        plan.writes.updates.iter().map(|row| (row.number, row.version)).collect::<Vec<_>>(),
+        [(40, 1), (41, 2), (42, 3)]
+    );
+    let advance = plan.writes.advances[0];
+    assert_eq!((advance.generation, advance.offset_before, advance.offset_after), (7, 100, 103));
+    assert_eq!((advance.number_before, advance.number_after), (40, 43));
+}
+
+#[test]
+fn what_waits_beyond_its_batch_is_a_row_and_leaves_it_when_its_turn_comes() {
+    let mut working = unknown_event();
+    let held = plan_with(&mut working, |planner| planner.take(&record(100, &odds(2)))).unwrap().writes.held;
+    assert_eq!(
+        held.iter().map(|row| (row.feed_offset, row.deadline)).collect::<Vec<_>>(),
+        [(100, 6_000_000)]
+    );
+    let plan = plan_with(&mut working, |planner| planner.take(&record(101, &odds(1)))).unwrap();
+    assert_eq!(plan.writes.released, [(PARTITION, 100)]);
+    assert_eq!(plan.writes.updates.len(), 2);
+}
+
+#[test]
+fn records_below_the_next_offset_and_of_foreign_partitions_are_skipped() {
+    let foreign = FeedRecord::new(PARTITION + 1, 100, None, &odds(1));
+    assert!(plan(&[record(98, &odds(1)), record(99, b"not even json"), foreign]).is_none());
+    let plan = plan(&[record(99, &odds(1)), record(100, &odds(1))]).unwrap();
+    assert_eq!(plan.writes.updates.len(), 1);
+}
+
+#[test]
+fn a_refused_record_keeps_its_bytes_and_says_where_it_is_wrong() {
+    let plan = plan(&[
+        record(100, b"oops"),
+        record(101, &message(1, "hockey", "odds_change", json!({"markets": 5}))),
+    ]);
+    let writes = plan.unwrap().writes;
+    let letters = writes.dead_letters;
+    assert_eq!(
+        (letters[0].payload.as_slice(), letters[0].feed_offset, letters[0].number),
+        (&b"oops"[..], 100, 40)
+    );
+    assert_eq!((letters[1].pointer.as_str(), letters[1].number), ("/body/markets", 41));
+    assert_eq!(letters[1].key.as_deref(), Some(EVENT.as_bytes()));
+    assert!(writes.events.is_empty(), "of what cannot be read nothing is known");
+}
+
+#[test]
+fn a_message_of_another_sport_leaves_no_trace_of_its_event() {
+    // `football` may not be known to this build: then it cannot be read, which is refused as well.
+    let plan = plan(&[record(100, &message(1, "football", "bet_stop", json!({"groups": "all"})))]).unwrap();
+    assert_eq!(plan.writes.dead_letters.len(), 1);
+    assert_eq!(plan.writes.dead_letters[0].pointer, "/sport");
+    assert!(plan.writes.events.is_empty());
+}
+
+#[test]
+fn a_record_given_up_is_a_dead_letter_and_a_gap_for_its_event() {
+    let mut working = unknown_event();
+    plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+    let give_up = |planner: &mut Planner<'_>| planner.give_up(&record(101, &odds(2)), "poison".to_owned());
+    let writes = plan_with(&mut working, give_up).unwrap().writes;
+    assert_eq!((writes.dead_letters.len(), writes.updates.len()), (1, 1));
+    assert_eq!(writes.events[0].markets[0].status, Some("suspended"));
+    let update: Value = serde_json::from_slice(&writes.updates[0].payload).unwrap();
+    assert_eq!(update["cause"]["type"], "gap");
+
+    let set_aside =
+        |planner: &mut Planner<'_>| planner.set_aside(&record(101, &odds(2)), "poison".to_owned());
+    let writes = plan_with(&mut working, set_aside).unwrap().writes;
+    assert_eq!((writes.dead_letters.len(), writes.updates.len(), writes.events.len()), (1, 0, 0));
+}
+
+#[test]
+fn reasons_and_keys_are_cut_to_their_columns() {
+    let mut working = unknown_event();
+    let long = FeedRecord::new(PARTITION, 100, Some(&[b'k'; 2_000]), b"oops");
+    let plan = plan_with(&mut working, |planner| planner.set_aside(&long, "\u{e9}".repeat(2_000))).unwrap();
+    let letter = &plan.writes.dead_letters[0];
+    assert_eq!(letter.key, None, "half a key is another key");
+    assert_eq!(letter.reason.chars().count(), REASON_CHARS_MAX);
+    assert!(letter.pointer.chars().count() <= POINTER_CHARS_MAX);
+}
+
+#[test]
+fn a_gap_moves_the_outbox_and_not_the_feed() {
+    let mut working = unknown_event();
+    plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+    plan_with(&mut working, |planner| planner.take(&record(101, &odds(3)))).unwrap();
+    let heard = |micros| BTreeMap::from([(PARTITION, Timestamp(micros))]);
+    assert!(plan_with(&mut working, |planner| planner.expire(&heard(5_999_999))).is_none());
+    let plan = plan_with(&mut working, |planner| planner.expire(&heard(6_000_000))).unwrap();
+    let advance = plan.writes.advances[0];
+    assert_eq!((advance.offset_before, advance.offset_after), (100, 100));
+    assert_eq!((advance.number_before, advance.number_after), (40, 41));
+    assert_eq!(plan.tally.gaps, 1);
+}
