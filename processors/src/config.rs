@@ -1,6 +1,7 @@
 //! What a processor is told at its start.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
@@ -97,16 +98,16 @@ pub struct ProcessConfig {
     pub group: Option<String>,
 
     /// Feed messages per transaction, at most
-    #[arg(long, env = "MATCHDAY_BATCH_MESSAGES", default_value_t = 1_000)]
-    pub batch_messages: usize,
+    #[arg(long, env = "MATCHDAY_BATCH_MESSAGES", default_value_t = at_least_one(1_000))]
+    pub batch_messages: NonZeroUsize,
 
     /// Bytes of feed messages per transaction, at most
-    #[arg(long, env = "MATCHDAY_BATCH_BYTES", default_value_t = 4 << 20)]
-    pub batch_bytes: usize,
+    #[arg(long, env = "MATCHDAY_BATCH_BYTES", default_value_t = at_least_one(4 << 20))]
+    pub batch_bytes: NonZeroUsize,
 
     /// Events kept in memory; others are read again when a message comes
-    #[arg(long, env = "MATCHDAY_EVENTS_IN_MEMORY", default_value_t = 10_000)]
-    pub events_in_memory: usize,
+    #[arg(long, env = "MATCHDAY_EVENTS_IN_MEMORY", default_value_t = at_least_one(10_000))]
+    pub events_in_memory: NonZeroUsize,
 
     /// Milliseconds for which an early message waits before what is missing is a gap
     #[arg(long, env = "MATCHDAY_HOLD_MS", default_value_t = 3_000)]
@@ -117,11 +118,11 @@ pub struct ProcessConfig {
     pub held_max: usize,
 
     /// Committed batches that may wait to be published
-    #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = 8)]
-    pub publish_queue: usize,
+    #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = at_least_one(8))]
+    pub publish_queue: NonZeroUsize,
 
     /// Connections to the database
-    #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 4)]
+    #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub mysql_connections: u32,
 
     /// The admin port.
@@ -131,6 +132,11 @@ pub struct ProcessConfig {
     /// The process itself.
     #[command(flatten)]
     pub process: ProcessArgs,
+}
+
+/// Of what there must be some; zero would be a processor that never moves.
+const fn at_least_one(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).expect("defaults are not zero")
 }
 
 impl ProcessConfig {

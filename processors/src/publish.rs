@@ -1,14 +1,12 @@
 //! After COMMIT: Redis, then the updates topic, then `published`. What is not acknowledged is done again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use chassis::kafka::{Producer, Record};
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
-use domain::{EventId, Sport, topic};
+use domain::{EventId, Sport};
 use sqlx::MySqlPool;
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,11 +14,13 @@ use crate::metrics;
 use crate::store::load::{self, ImageFilter, Which};
 use crate::store::offsets::{self, OffsetRow};
 use crate::store::outbox;
-use crate::store::rows::{DeadLetterRow, EventRows, Writes};
+use crate::store::rows::{EventRows, Writes};
 
 pub mod images;
+mod records;
 
 use images::{Images, Replace};
+use records::Records;
 
 /// What the publisher is asked to do, in order.
 #[derive(Debug)]
@@ -48,15 +48,14 @@ struct Outbox {
 /// Publishes one sport's updates and dead letters.
 pub struct Publisher {
     sport: Sport,
-    updates_topic: Arc<str>,
-    dead_letters_topic: Arc<str>,
+    records: Records,
     pool: MySqlPool,
     producer: Producer,
     images: Images,
     outboxes: BTreeMap<i32, Outbox>,
     /// Whether every image of the owned partitions is in Redis.
     warm: bool,
-    looked_at_redis: Option<Instant>,
+    look_at_redis: Instant,
     noted_at: Instant,
     kafka: Latch,
     /// Ends the wait for something that is away: the outbox keeps what is not published.
@@ -68,6 +67,8 @@ pub struct Publisher {
 const NOTE_EVERY: Duration = Duration::from_millis(100);
 /// How often Redis is asked whether it is still the one that was filled.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a Redis that was silent is left alone, at most.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(20);
 /// Rows of the outbox read at once.
 const OUTBOX_PAGE: u32 = 500;
 /// Images read and written at once.
@@ -87,14 +88,13 @@ impl Publisher {
     ) -> Self {
         Self {
             sport,
-            updates_topic: Arc::from(topic::updates(sport)),
-            dead_letters_topic: Arc::from(topic::DEAD_LETTERS),
+            records: Records::of(sport),
             pool,
             producer,
             images,
             outboxes: BTreeMap::new(),
             warm: false,
-            looked_at_redis: None,
+            look_at_redis: Instant::now(),
             noted_at: Instant::now(),
             kafka,
             shutdown,
@@ -162,9 +162,9 @@ impl Publisher {
         let mut records = Vec::new();
         for Writes { updates, dead_letters, .. } in &batches {
             records.extend(
-                updates.iter().map(|u| self.update_record(u.partition, u.event_id.as_str(), &u.payload)),
+                updates.iter().map(|u| self.records.update(u.partition, u.event_id.as_str(), &u.payload)),
             );
-            records.extend(dead_letters.iter().map(|letter| self.dead_letter_record(letter)));
+            records.extend(dead_letters.iter().map(|letter| self.records.dead_letter(letter)));
         }
         self.send(records).await;
         if !self.kafka.is_ready() {
@@ -218,18 +218,22 @@ impl Publisher {
         }
         metrics::redis_up(false);
         self.warm = false;
-        self.looked_at_redis = Some(Instant::now());
     }
 
     async fn look_after_redis_now_and_then(&mut self) {
-        if self.looked_at_redis.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            self.look_after_redis().await;
+        let began = Instant::now();
+        if began < self.look_at_redis {
+            return;
         }
+        self.look_after_redis().await;
+        // One that is silent, not dead, costs as long as it may take to answer: no more than a tenth of the time.
+        let pause =
+            if self.warm { LOOK_EVERY } else { (began.elapsed() * 10).clamp(LOOK_EVERY, LOOK_AGAIN_MAX) };
+        self.look_at_redis = Instant::now() + pause;
     }
 
     /// Asks Redis whether it still is the one that was filled, and fills it where it is not.
     async fn look_after_redis(&mut self) {
-        self.looked_at_redis = Some(Instant::now());
         let partitions: Vec<i32> = self.outboxes.keys().copied().collect();
         for partition in partitions {
             match self.images.is_warm(partition).await {
@@ -304,7 +308,7 @@ impl Publisher {
         loop {
             let page = outbox::dead_letters(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
             let Some(last) = page.last().map(|letter| letter.number) else { break };
-            self.send(page.iter().map(|letter| self.dead_letter_record(letter)).collect()).await;
+            self.send(page.iter().map(|letter| self.records.dead_letter(letter)).collect()).await;
             sent = last;
         }
         sent = row.published;
@@ -314,7 +318,7 @@ impl Publisher {
             tracing::info!(partition, updates = page.len(), "publishing what was left in the outbox");
             let records = page
                 .into_iter()
-                .map(|update| self.update_record(partition, &update.event_id, &update.payload.into()))
+                .map(|update| self.records.update(partition, &update.event_id, &update.payload.into()))
                 .collect();
             self.send(records).await;
             sent = last;
@@ -356,33 +360,6 @@ impl Publisher {
                 Ok(()) => outbox.published = outbox.sent,
                 Err(error) => return tracing::warn!(partition, %error, "cannot note what is published"),
             }
-        }
-    }
-
-    fn update_record(&self, partition: i32, event_id: &str, payload: &Bytes) -> Record {
-        Record {
-            topic: Arc::clone(&self.updates_topic),
-            partition: Some(partition),
-            key: Some(Bytes::copy_from_slice(event_id.as_bytes())),
-            payload: payload.clone(),
-            headers: Vec::new(),
-        }
-    }
-
-    fn dead_letter_record(&self, letter: &DeadLetterRow) -> Record {
-        let position = format!("{}/{}/{}", topic::feed(self.sport), letter.partition, letter.feed_offset);
-        Record {
-            topic: Arc::clone(&self.dead_letters_topic),
-            partition: None,
-            key: letter.key.clone().map(Bytes::from),
-            payload: Bytes::from(letter.payload.clone()),
-            headers: vec![
-                ("source", Bytes::from_static(b"processor")),
-                ("reason", Bytes::from(letter.reason.clone())),
-                ("pointer", Bytes::from(letter.pointer.clone())),
-                ("position", Bytes::from(position)),
-                ("refused_at", Bytes::from(letter.refused_at.to_string())),
-            ],
         }
     }
 }

@@ -113,7 +113,7 @@ async fn wire(
         Ok(())
     });
 
-    let (jobs, queue) = mpsc::channel(config.publish_queue);
+    let (jobs, queue) = mpsc::channel(config.publish_queue.get());
     let images = Images::new(&config.redis.url, store_id, sport)?;
     let publisher = Publisher::new(sport, pool, producer, images, publishing, process.shutdown.clone());
     process.tasks.spawn("publisher", publisher.run(queue));
@@ -124,7 +124,11 @@ async fn wire(
         config.group(),
         topic::feed(sport),
     );
-    let limits = PollLimits { messages: config.batch_messages, bytes: config.batch_bytes, wait: POLL_WAIT };
+    let limits = PollLimits {
+        messages: config.batch_messages.get(),
+        bytes: config.batch_bytes.get(),
+        wait: POLL_WAIT,
+    };
     let shutdown = process.shutdown.clone();
     let work = move || {
         // A runtime of this thread alone: with the process's own, each of a transaction's round trips would wake two
@@ -138,7 +142,7 @@ async fn wire(
             cluster_id,
             pool,
             limits: config.hold_limits(),
-            events_in_memory: config.events_in_memory,
+            events_in_memory: config.events_in_memory.get(),
             jobs,
             mysql,
             partitions,

@@ -1,0 +1,61 @@
+//! What is written to Kafka: an update's record and a dead letter's. Made from what the database holds alone, so that
+//! publishing again writes the same bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chassis::kafka::Record;
+use domain::codec::json;
+use domain::{Sport, topic};
+
+use crate::store::rows::DeadLetterRow;
+
+/// Makes the records of one sport.
+pub(super) struct Records {
+    feed_topic: String,
+    updates_topic: Arc<str>,
+    dead_letters_topic: Arc<str>,
+}
+
+impl Records {
+    pub(super) fn of(sport: Sport) -> Self {
+        Self {
+            feed_topic: topic::feed(sport),
+            updates_topic: Arc::from(topic::updates(sport)),
+            dead_letters_topic: Arc::from(topic::DEAD_LETTERS),
+        }
+    }
+
+    /// Goes to the partition of the same number as its feed message.
+    pub(super) fn update(&self, partition: i32, event_id: &str, payload: &Bytes) -> Record {
+        Record {
+            topic: Arc::clone(&self.updates_topic),
+            partition: Some(partition),
+            key: Some(Bytes::copy_from_slice(event_id.as_bytes())),
+            payload: payload.clone(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(super) fn dead_letter(&self, letter: &DeadLetterRow) -> Record {
+        let position = format!("{}/{}/{}", self.feed_topic, letter.partition, letter.feed_offset);
+        let mut headers = vec![
+            ("source", Bytes::from_static(b"processor")),
+            ("reason", Bytes::from(letter.reason.clone())),
+            ("pointer", Bytes::from(letter.pointer.clone())),
+            ("position", Bytes::from(position)),
+            ("refused_at", Bytes::from(letter.refused_at.to_string())),
+        ];
+        // What cannot be read does not say who sent it.
+        if let Ok(message) = json::decode(&letter.payload) {
+            headers.push(("provider", Bytes::from(message.source.provider.to_string())));
+        }
+        Record {
+            topic: Arc::clone(&self.dead_letters_topic),
+            partition: None,
+            key: letter.key.clone().map(Bytes::from),
+            payload: Bytes::from(letter.payload.clone()),
+            headers,
+        }
+    }
+}
