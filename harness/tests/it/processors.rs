@@ -1,12 +1,14 @@
 //! What a processor keeps while messages are poisonous, early or missing, and while it is killed in between.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::{Sport, topic};
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, redis, rest};
-use harness::stack::{Stack, own_binary, processors_name};
+use harness::stack::{DATABASE, KAFKA, Stack, own_binary, processors_name};
 use serde_json::{Value, json};
 
 use crate::support::{self, read_topic, until};
@@ -71,6 +73,29 @@ impl Desk {
         Ok(sqlx::query_scalar(sql).fetch_one(self.mysql.pool()).await?)
     }
 
+    /// What the processor answers to whether it is ready, with its reasons; nothing while it does not answer.
+    async fn readiness(&self) -> Option<(u16, String)> {
+        let url = self.stack.processor_url(Sport::Hockey).unwrap();
+        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Waits until the processor is not ready for this reason.
+    async fn expect_reason(&self, reason: &str) {
+        let (what, mut said) = (format!("the processor to say `{reason}`"), None);
+        let expected = until(&what, DEADLINE, async || {
+            said = self.readiness().await;
+            Ok(said.as_ref().is_some_and(|(status, reasons)| *status == 503 && reasons.contains(reason)))
+        });
+        expected.await.unwrap_or_else(|error| panic!("{error}; it says {said:?}"));
+    }
+
+    async fn everything_is_published(&self) {
+        until("everything to be published", DEADLINE, async || self.mysql.is_published().await)
+            .await
+            .unwrap();
+    }
+
     async fn kill_and_restart(&self) {
         let name = processors_name(Sport::Hockey);
         self.stack.process(&name).unwrap().kill().unwrap();
@@ -122,19 +147,20 @@ async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter
     })
     .await
     .unwrap();
-    // What followed the poison waits for it, and what waits too long is a gap.
+    // A dead letter is a gap at once, and what followed waits for it.
     desk.expect_market("md:match:3", "suspended", Some("gap")).await;
     assert_eq!(desk.picture("md:match:3").await.unwrap().version, 24 + 1, "24 messages and a gap");
     assert_eq!(desk.count("SELECT COUNT(*) FROM held_messages").await.unwrap(), 25);
 
+    desk.everything_is_published().await;
     desk.kill_and_restart().await;
-    until("everything to be published", DEADLINE, async || desk.mysql.is_published().await).await.unwrap();
+    desk.everything_is_published().await;
     let batches = read_topic(&desk.stack.kafka(), topic::DEAD_LETTERS).await;
     let letters: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
     assert_eq!(letters.len(), 1, "once, over a restart too");
     let text = |name: &str| String::from_utf8(letters[0].header(name).unwrap_or_default().to_vec()).unwrap();
     assert!(text("reason").contains("this one is poison"), "{}", text("reason"));
-    assert_eq!(text("source"), "processor");
+    assert_eq!((text("source").as_str(), text("provider").as_str()), ("processor", "md"));
     assert!(text("position").starts_with("sports-feed-hockey/"), "{}", text("position"));
     let payload: Value = serde_json::from_slice(letters[0].payload()).unwrap();
     assert_eq!(payload["message_id"], poison["message_id"]);
@@ -216,16 +242,156 @@ async fn an_offset_that_kafka_does_not_have_is_not_reset_and_redis_is_rebuilt_wi
     let moved = "UPDATE feed_offsets SET next_offset = next_offset + 1000000";
     sqlx::query(moved).execute(desk.mysql.pool()).await.unwrap();
     desk.stack.start(&name).unwrap();
-    let url = desk.stack.processor_url(Sport::Hockey).unwrap();
     until("the processor to say why it is not ready", DEADLINE, async || {
-        let Ok(answer) = reqwest::get(format!("{url}/readyz")).await else { return Ok(false) };
-        let status = answer.status();
-        let reasons = answer.text().await.context("reading /readyz")?;
+        let Some((status, reasons)) = desk.readiness().await else { return Ok(false) };
         ensure!(status != 200, "ready although its offsets are nowhere: {reasons}");
         Ok(reasons.contains("outside their partitions") && reasons.contains("wanted 100000"))
     })
     .await
     .unwrap();
     assert_eq!(desk.count("SELECT COUNT(*) FROM feed_offsets WHERE next_offset < 1000000").await.unwrap(), 0);
+
+    // Of another cluster: nobody's fence is touched, and once an operator has put it right it goes on by itself.
+    process.stop().await.unwrap();
+    let pool = desk.mysql.pool();
+    let cluster: String =
+        sqlx::query_scalar("SELECT MAX(kafka_cluster_id) FROM feed_offsets").fetch_one(pool).await.unwrap();
+    let other = "UPDATE feed_offsets SET next_offset = next_offset - 1000000, kafka_cluster_id = 'another'";
+    sqlx::query(other).execute(pool).await.unwrap();
+    let before = desk.mysql.generations().await.unwrap();
+    desk.stack.start(&name).unwrap();
+    desk.expect_reason("belong to the Kafka cluster another").await;
+    assert_eq!(desk.mysql.generations().await.unwrap(), before);
+    let back = sqlx::query("UPDATE feed_offsets SET kafka_cluster_id = ?").bind(cluster);
+    back.execute(pool).await.unwrap();
+    desk.send(&[odds(&event_id, 3, 1_700)]).await;
+    until("the processor to go on", DEADLINE, async || Ok(desk.picture(&event_id).await?.version == 3))
+        .await
+        .unwrap();
     desk.stack.down().await.unwrap();
+}
+
+/// Puts a record into the feed topic as ingestion would, but unchecked.
+async fn produce(desk: &Desk, event_id: &str, payload: &[u8]) {
+    let producer = Producer::new(ProducerSettings::new(desk.stack.kafka(), "test")).unwrap();
+    let record = Record {
+        topic: topic::feed(Sport::Hockey).into(),
+        partition: None,
+        key: Some(event_id.as_bytes().to_vec().into()),
+        payload: payload.to_vec().into(),
+        headers: Vec::new(),
+    };
+    producer.send(record).await.unwrap();
+}
+
+fn score(event_id: &str, sequence: u64, home: u32) -> Value {
+    let body = json!({"status": "live", "match_status": "period_1", "score": {"home": home, "away": 0}});
+    message(event_id, sequence, "event_status", body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_event_alone() {
+    let desk = Desk::new("refused").await;
+    let (wrong, other) = ("md:match:1", "md:match:2");
+    desk.send(&[odds(wrong, 1, 1_500), odds(other, 1, 1_500), score(wrong, 2, 2)]).await;
+    let impossible = score(wrong, 3, 1).to_string();
+    produce(&desk, wrong, impossible.as_bytes()).await;
+    produce(&desk, other, b"{\"schema\": oops").await;
+    produce(&desk, other, br#"{"schema":"1.0","message_id":"m","odds":1.5}"#).await;
+    desk.send(&[odds(wrong, 4, 1_600), odds(other, 2, 1_600)]).await;
+    desk.expect_market(wrong, "suspended", Some("gap")).await;
+    until("the other event to go on", DEADLINE, async || Ok(desk.picture(other).await?.version == 2))
+        .await
+        .unwrap();
+    desk.expect_market(other, "active", None).await;
+    let home = &desk.picture(wrong).await.unwrap().values["status"]["score"]["home"];
+    assert_eq!(*home, json!(2), "a score does not go down without a correction");
+
+    desk.everything_is_published().await;
+    let batches = read_topic(&desk.stack.kafka(), topic::DEAD_LETTERS).await;
+    let letters: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
+    let header = |index: usize, name: &str| {
+        String::from_utf8(letters[index].header(name).unwrap_or_default().to_vec()).unwrap()
+    };
+    let of = |payload: &str| letters.iter().position(|letter| letter.payload() == payload.as_bytes());
+    assert_eq!(letters.len(), 3);
+    let impossible = of(&impossible).expect("its original bytes");
+    assert!(header(impossible, "pointer").starts_with("/body/score"), "{}", header(impossible, "pointer"));
+    let unreadable = of("{\"schema\": oops").expect("its original bytes");
+    assert_eq!(
+        (header(unreadable, "pointer"), header(unreadable, "provider")),
+        (String::new(), String::new())
+    );
+    for index in 0..letters.len() {
+        let position = header(index, "position");
+        assert!(position.starts_with("sports-feed-hockey/"), "{position}");
+        assert!(!header(index, "reason").is_empty() && !header(index, "refused_at").is_empty());
+    }
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
+    let desk = Desk::new("outbox").await;
+    let name = processors_name(Sport::Hockey);
+    let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
+    let event_id = "md:match:1";
+    desk.send(&[odds(event_id, 1, 1_500)]).await;
+    desk.everything_is_published().await;
+
+    // The transaction waits for a lock while Kafka falls silent: it is committed then, and cannot be published.
+    let mut lock = desk.mysql.pool().begin().await.unwrap();
+    sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
+    desk.send(&[odds(event_id, 2, 1_600), odds(event_id, 3, 1_700)]).await;
+    until("a transaction to wait for the lock", DEADLINE, async || {
+        let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                       WHERE info LIKE 'UPDATE feed_offsets SET next_offset%'";
+        Ok(desk.count(waiting).await? > 0)
+    })
+    .await
+    .unwrap();
+    kafka.pause();
+    lock.rollback().await.unwrap();
+    until("the commit", DEADLINE, async || Ok(desk.picture(event_id).await?.version >= 2)).await.unwrap();
+    assert!(!desk.mysql.is_published().await.unwrap());
+    processor.kill().unwrap();
+    kafka.resume();
+    desk.stack.restart(&name).await.unwrap();
+    desk.everything_is_published().await;
+    is_in_the_updates_topic(&desk, event_id, 3).await;
+
+    // The database goes and comes back: accepted meanwhile, applied afterwards.
+    desk.stack.process(DATABASE).unwrap().kill().unwrap();
+    desk.send(&(4..=40).map(|sequence| odds(event_id, sequence, 1_800)).collect::<Vec<_>>()).await;
+    desk.expect_reason(r#""mysql","ready":false"#).await;
+    desk.stack.restart(DATABASE).await.unwrap();
+    until("everything to be applied", DEADLINE, async || Ok(desk.picture(event_id).await?.version == 40))
+        .await
+        .unwrap();
+    desk.everything_is_published().await;
+    is_in_the_updates_topic(&desk, event_id, 40).await;
+    until("the processor to be ready", DEADLINE, async || {
+        Ok(desk.readiness().await.is_some_and(|(status, _)| status == 200))
+    })
+    .await
+    .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+/// Every version up to `last`, and every copy of it the same bytes as in the log.
+async fn is_in_the_updates_topic(desk: &Desk, event_id: &str, last: i64) {
+    let batches = read_topic(&desk.stack.kafka(), &topic::updates(Sport::Hockey)).await;
+    let mut published: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
+    for record in batches.iter().flat_map(|batch| batch.iter()) {
+        let update: Value = serde_json::from_slice(record.payload()).unwrap();
+        assert_eq!((&update["event_id"], record.key()), (&json!(event_id), Some(event_id.as_bytes())));
+        published.entry(update["version"].as_i64().unwrap()).or_default().push(record.payload().to_vec());
+    }
+    assert_eq!(published.keys().copied().collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+    let logged: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT version, payload FROM updates").fetch_all(desk.mysql.pool()).await.unwrap();
+    assert_eq!(logged.len(), published.len());
+    for (version, payload) in logged {
+        assert!(published[&version].iter().all(|copy| *copy == payload), "version {version}");
+    }
 }
