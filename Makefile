@@ -28,8 +28,9 @@ up: build ## start everything and leave it running, every address printed
 down: ## end what `make up` started; nothing stays
 	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) down; else echo "No stack is up: nothing was built yet."; fi
 
+# One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 test: build ## all tests, on a real stack
-	cargo test --release --workspace
+	cargo test --release --workspace -- --test-threads=1
 
 lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check
