@@ -31,20 +31,56 @@ pub enum Side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentKind {
-    /// A period begins.
+    /// A period, half, quarter or set begins.
     PeriodStart,
-    /// A period ends.
+    /// A period, half, quarter or set ends.
     PeriodEnd,
     /// The game ends.
     GameEnd,
+    /// Play stops.
+    Stoppage,
+    /// The officials look at a recording: VAR, instant replay, a challenge.
+    VideoReview,
+    /// A player is replaced.
+    Substitution,
+    /// A player is hurt.
+    Injury,
+    /// A team takes its time-out.
+    Timeout,
     /// A goal that counts.
     Goal,
+    /// A goal that the side against which it counts has scored itself; `side` is the one that it counts for.
+    OwnGoal,
     /// An attempt on goal that was saved.
     ShotOnGoal,
     /// An attempt that missed the goal.
     MissedShot,
     /// An attempt that was blocked.
     BlockedShot,
+    /// A shoot-out attempt that scored.
+    ShootoutGoal,
+    /// A shoot-out attempt that did not score.
+    ShootoutMiss,
+    /// An offence that play is stopped for.
+    Foul,
+    /// A penalty kick is given.
+    PenaltyKick,
+    /// A yellow card.
+    YellowCard,
+    /// A second yellow card, which sends off.
+    YellowRedCard,
+    /// A red card.
+    RedCard,
+    /// A corner kick.
+    CornerKick,
+    /// A free kick.
+    FreeKick,
+    /// A goal kick.
+    GoalKick,
+    /// A throw-in.
+    ThrowIn,
+    /// Offside.
+    Offside,
     /// A face-off.
     FaceOff,
     /// A body check.
@@ -57,12 +93,44 @@ pub enum IncidentKind {
     Penalty,
     /// A penalty is signalled.
     DelayedPenalty,
-    /// Play stops.
-    Stoppage,
-    /// A shoot-out attempt that scored.
-    ShootoutGoal,
-    /// A shoot-out attempt that did not score.
-    ShootoutMiss,
+    /// A jump ball.
+    JumpBall,
+    /// A basket worth two points.
+    TwoPointsMade,
+    /// A miss that would have been worth two points.
+    TwoPointsMissed,
+    /// A basket worth three points.
+    ThreePointsMade,
+    /// A miss that would have been worth three points.
+    ThreePointsMissed,
+    /// A free throw that scored.
+    FreeThrowMade,
+    /// A free throw that missed.
+    FreeThrowMissed,
+    /// The ball won after a miss.
+    Rebound,
+    /// The ball lost.
+    Turnover,
+    /// The ball won from an opponent who had it.
+    Steal,
+    /// An attempt that a defender blocked; `side` is the defender's.
+    Block,
+    /// An offence without contact: goaltending, delay of game.
+    Violation,
+    /// A player or coach is sent off.
+    Ejection,
+    /// A point won in play.
+    Point,
+    /// A service that the other side does not reach.
+    Ace,
+    /// Two service faults in a row; `side` is the one that wins the point.
+    DoubleFault,
+    /// A game won.
+    GameWon,
+    /// A set won.
+    SetWon,
+    /// A player gives up.
+    Retirement,
 }
 
 /// One thing that happened.

@@ -6,26 +6,38 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::SCORE_MAX;
-use crate::{Clock, IncidentKind, MatchStatus, Status};
+use crate::{Clock, IncidentKind, MatchStatus, PeriodScore, Score, Status};
 
+mod basketball;
+mod football;
 mod hockey;
+mod tennis;
 
 /// A sport with a processor of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sport {
+    /// Association football.
+    Football,
+    /// Basketball.
+    Basketball,
+    /// Tennis.
+    Tennis,
     /// Ice hockey.
     Hockey,
 }
 
 impl Sport {
     /// Every sport.
-    pub const ALL: [Self; 1] = [Self::Hockey];
+    pub const ALL: [Self; 4] = [Self::Football, Self::Basketball, Self::Tennis, Self::Hockey];
 
     /// The sport's rules: the one place where code asks which sport it is.
     #[must_use]
     pub fn rules(self) -> &'static Rules {
         match self {
+            Self::Football => &football::RULES,
+            Self::Basketball => &basketball::RULES,
+            Self::Tennis => &tennis::RULES,
             Self::Hockey => &hockey::RULES,
         }
     }
@@ -64,6 +76,8 @@ impl FromStr for Sport {
 pub struct Rules {
     /// The name on the wire.
     pub name: &'static str,
+    /// The id that the Unified Odds Feed gives it.
+    pub id: u32,
     /// The parts of a game, in the order in which it may go through them; parts may be left out.
     pub phases: &'static [MatchStatus],
     /// How long a part may last by the game clock, in seconds; `None` where the clock does not run in it.
@@ -72,6 +86,10 @@ pub struct Rules {
     pub incidents: &'static [IncidentKind],
     /// The markets offered on it.
     pub markets: &'static [MarketDescription],
+    /// Whether a status tells who is in the penalty box.
+    pub has_penalty_box: bool,
+    /// Whether a status tells the points of a running game, who serves, and a tie-break.
+    pub has_game_score: bool,
     /// What is to be said of a status beyond what all sports have in common.
     pub check: fn(&Status) -> Result<(), Illegal>,
 }
@@ -125,10 +143,10 @@ impl Rules {
                 format!("{} has no part `{}`", self.name, status.match_status),
             ));
         }
-        let penalty_box = status.penalty_box.unwrap_or_default();
-        let largest =
-            [status.score.home, status.score.away, penalty_box.home, penalty_box.away].into_iter().max();
-        if largest > Some(SCORE_MAX) {
+        self.check_fields(status)?;
+        let scores = [Some(status.score), status.penalty_box, status.game_score];
+        let too_large = |score: &Score| score.home > SCORE_MAX || score.away > SCORE_MAX;
+        if scores.iter().flatten().any(too_large) {
             return Err(Illegal::new("/score", format!("no side has more than {SCORE_MAX}")));
         }
         if let (Some(clock), Some(longest)) = (status.clock, (self.seconds)(status.match_status)) {
@@ -147,12 +165,37 @@ impl Rules {
         (self.check)(status)
     }
 
+    /// Whether the status tells only what the sport has.
+    fn check_fields(&self, status: &Status) -> Result<(), Illegal> {
+        let fields = [
+            ("/penalty_box", self.has_penalty_box, status.penalty_box.is_some()),
+            ("/game_score", self.has_game_score, status.game_score.is_some()),
+            ("/server", self.has_game_score, status.server.is_some()),
+            ("/tie_break", self.has_game_score, status.tie_break),
+        ];
+        match fields.into_iter().find(|(_, exists, is_told)| *is_told && !exists) {
+            Some((pointer, ..)) => Err(Illegal::new(pointer, format!("{} has none", self.name))),
+            None => Ok(()),
+        }
+    }
+
     fn check_step(&self, previous: &Status, next: &Status) -> Result<(), Illegal> {
         if next.score.home < previous.score.home || next.score.away < previous.score.away {
             return Err(Illegal::new(
                 "/score",
                 format!("the score goes down from {} to {} without `correction`", previous.score, next.score),
             ));
+        }
+        for before in &previous.period_scores {
+            let after = next.period_scores.iter().find(|after| after.period == before.period);
+            if let Some(after) = after
+                && (after.home < before.home || after.away < before.away)
+            {
+                return Err(Illegal::new(
+                    "/period_scores",
+                    format!("the score of `{}` goes down without `correction`", before.period),
+                ));
+            }
         }
         let place = |status: &Status| self.phases.iter().position(|&phase| phase == status.match_status);
         if let (Some(before), Some(after)) = (place(previous), place(next))
@@ -183,6 +226,32 @@ impl Rules {
 /// Parts that a game can be in whatever its sport and wherever it stood before.
 fn is_anywhere(status: MatchStatus) -> bool {
     matches!(status, MatchStatus::Interrupted | MatchStatus::Abandoned)
+}
+
+/// Whether the periods add up to the score, where they are told. `worth` says what a period adds to it.
+fn check_sum(status: &Status, worth: impl Fn(&PeriodScore) -> Score) -> Result<(), Illegal> {
+    if status.period_scores.is_empty() {
+        return Ok(());
+    }
+    let sum = status.period_scores.iter().map(worth).fold(Score::default(), |sum, worth| Score {
+        home: sum.home.saturating_add(worth.home),
+        away: sum.away.saturating_add(worth.away),
+    });
+    if sum == status.score {
+        return Ok(());
+    }
+    let detail = format!("the periods add up to {sum}, the score is {}", status.score);
+    Err(Illegal::new("/period_scores", detail))
+}
+
+/// What a side has won where the higher count wins: one for the winner, nothing for a tie.
+fn one_for_the_winner(period: &PeriodScore) -> Score {
+    Score { home: u32::from(period.home > period.away), away: u32::from(period.away > period.home) }
+}
+
+/// What counts as it stands.
+fn as_counted(period: &PeriodScore) -> Score {
+    Score { home: period.home, away: period.away }
 }
 
 fn check_clock(clock: Clock, longest_seconds: u32, part: MatchStatus) -> Result<(), Illegal> {

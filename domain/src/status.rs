@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Side;
+
 /// How an event stands as a whole. Codes follow the Unified Odds Feed's event status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,25 +69,74 @@ impl EventStatus {
 pub enum MatchStatus {
     /// 0
     NotStarted,
+    /// 6: the first half.
+    #[serde(rename = "half_1")]
+    Half1,
+    /// 31: between the halves.
+    HalfTime,
+    /// 7: the second half.
+    #[serde(rename = "half_2")]
+    Half2,
+    /// 13: the first quarter.
+    #[serde(rename = "quarter_1")]
+    Quarter1,
+    /// 14: the second quarter.
+    #[serde(rename = "quarter_2")]
+    Quarter2,
+    /// 15: the third quarter.
+    #[serde(rename = "quarter_3")]
+    Quarter3,
+    /// 16: the fourth quarter.
+    #[serde(rename = "quarter_4")]
+    Quarter4,
+    /// 8: the first set.
+    #[serde(rename = "set_1")]
+    Set1,
+    /// 9: the second set.
+    #[serde(rename = "set_2")]
+    Set2,
+    /// 10: the third set.
+    #[serde(rename = "set_3")]
+    Set3,
+    /// 11: the fourth set.
+    #[serde(rename = "set_4")]
+    Set4,
+    /// 12: the fifth set.
+    #[serde(rename = "set_5")]
+    Set5,
     /// 1: the first period.
     #[serde(rename = "period_1")]
     Period1,
-    /// 301: the break after the first period.
-    #[serde(rename = "break_1")]
-    Break1,
     /// 2: the second period.
     #[serde(rename = "period_2")]
     Period2,
-    /// 302: the break after the second period.
-    #[serde(rename = "break_2")]
-    Break2,
     /// 3: the third period.
     #[serde(rename = "period_3")]
     Period3,
-    /// 32: regular time is over, overtime has not begun.
+    /// 301: the break after the first period, quarter or set.
+    #[serde(rename = "break_1")]
+    Break1,
+    /// 302: the break after the second.
+    #[serde(rename = "break_2")]
+    Break2,
+    /// 303: the break after the third.
+    #[serde(rename = "break_3")]
+    Break3,
+    /// 304: the break after the fourth.
+    #[serde(rename = "break_4")]
+    Break4,
+    /// 32: regular time is over, overtime (in football: extra time) has not begun.
     AwaitingOvertime,
     /// 40: overtime, all its periods.
     Overtime,
+    /// 41: the first half of extra time.
+    #[serde(rename = "extra_time_1")]
+    ExtraTime1,
+    /// 33: between the halves of extra time.
+    ExtraTimeBreak,
+    /// 42: the second half of extra time.
+    #[serde(rename = "extra_time_2")]
+    ExtraTime2,
     /// 34: overtime is over, the shoot-out has not begun.
     AwaitingPenalties,
     /// 50: the shoot-out.
@@ -96,10 +147,18 @@ pub enum MatchStatus {
     Abandoned,
     /// 100: ended in regular time.
     Ended,
-    /// 110: ended in overtime.
+    /// 110: ended in overtime or extra time.
     EndedAfterOvertime,
     /// 120: ended by the shoot-out.
     EndedAfterPenalties,
+    /// The competitor named first gave up; the other one has won.
+    HomeRetired,
+    /// The competitor named second gave up.
+    AwayRetired,
+    /// The competitor named first did not appear; the other one has won without play.
+    HomeWalkover,
+    /// The competitor named second did not appear.
+    AwayWalkover,
 }
 
 impl MatchStatus {
@@ -108,13 +167,30 @@ impl MatchStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotStarted => "not_started",
+            Self::Half1 => "half_1",
+            Self::HalfTime => "half_time",
+            Self::Half2 => "half_2",
+            Self::Quarter1 => "quarter_1",
+            Self::Quarter2 => "quarter_2",
+            Self::Quarter3 => "quarter_3",
+            Self::Quarter4 => "quarter_4",
+            Self::Set1 => "set_1",
+            Self::Set2 => "set_2",
+            Self::Set3 => "set_3",
+            Self::Set4 => "set_4",
+            Self::Set5 => "set_5",
             Self::Period1 => "period_1",
-            Self::Break1 => "break_1",
             Self::Period2 => "period_2",
-            Self::Break2 => "break_2",
             Self::Period3 => "period_3",
+            Self::Break1 => "break_1",
+            Self::Break2 => "break_2",
+            Self::Break3 => "break_3",
+            Self::Break4 => "break_4",
             Self::AwaitingOvertime => "awaiting_overtime",
             Self::Overtime => "overtime",
+            Self::ExtraTime1 => "extra_time_1",
+            Self::ExtraTimeBreak => "extra_time_break",
+            Self::ExtraTime2 => "extra_time_2",
             Self::AwaitingPenalties => "awaiting_penalties",
             Self::Penalties => "penalties",
             Self::Interrupted => "interrupted",
@@ -122,6 +198,10 @@ impl MatchStatus {
             Self::Ended => "ended",
             Self::EndedAfterOvertime => "ended_after_overtime",
             Self::EndedAfterPenalties => "ended_after_penalties",
+            Self::HomeRetired => "home_retired",
+            Self::AwayRetired => "away_retired",
+            Self::HomeWalkover => "home_walkover",
+            Self::AwayWalkover => "away_walkover",
         }
     }
 }
@@ -183,10 +263,38 @@ pub struct Status {
     /// The game clock, where the game has one and it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Clock>,
-    /// Players in the penalty box, of each side.
+    /// Players in the penalty box, of each side (hockey).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty_box: Option<Score>,
+    /// The running game's points (tennis): 0, 15, 30, 40 and 50 for advantage; in a tie-break they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub game_score: Option<Score>,
+    /// Who serves (tennis).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Side>,
+    /// Whether a tie-break is played (tennis).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tie_break: bool,
     /// Says that this takes back something said before: only then may a score go down or a period return.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub correction: bool,
+}
+
+impl Status {
+    /// A state of play of which nothing more is known.
+    #[must_use]
+    pub fn new(status: EventStatus, match_status: MatchStatus, score: Score) -> Self {
+        Self {
+            status,
+            match_status,
+            score,
+            period_scores: Vec::new(),
+            clock: None,
+            penalty_box: None,
+            game_score: None,
+            server: None,
+            tie_break: false,
+            correction: false,
+        }
+    }
 }

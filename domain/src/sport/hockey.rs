@@ -1,10 +1,11 @@
 //! Ice hockey: three periods of twenty minutes, overtime, a shoot-out that counts as one goal.
 
-use super::{Illegal, MarketDescription, Rules};
+use super::{Illegal, MarketDescription, Rules, as_counted, check_sum, one_for_the_winner};
 use crate::{IncidentKind, MatchStatus, Score, Status};
 
 pub(super) static RULES: Rules = Rules {
     name: "hockey",
+    id: 4,
     phases: &[
         MatchStatus::NotStarted,
         MatchStatus::Period1,
@@ -49,6 +50,8 @@ pub(super) static RULES: Rules = Rules {
             groups: &["whole_game", "total"],
         },
     ],
+    has_penalty_box: true,
+    has_game_score: false,
     check,
 };
 
@@ -74,29 +77,12 @@ fn check(status: &Status) -> Result<(), Illegal> {
             format!("a game that is `{}` has a winner, not {}", status.match_status, status.score),
         ));
     }
-    if status.period_scores.is_empty() {
-        return Ok(());
-    }
-    let mut sum = Score::default();
-    for period in &status.period_scores {
-        if period.period == MatchStatus::Penalties {
-            if status.match_status == MatchStatus::EndedAfterPenalties {
-                sum.home = sum.home.saturating_add(u32::from(period.home > period.away));
-                sum.away = sum.away.saturating_add(u32::from(period.away > period.home));
-            }
-        } else {
-            sum.home = sum.home.saturating_add(period.home);
-            sum.away = sum.away.saturating_add(period.away);
-        }
-    }
-    if sum == status.score {
-        Ok(())
-    } else {
-        Err(Illegal::new(
-            "/period_scores",
-            format!("the periods add up to {sum}, the score is {}", status.score),
-        ))
-    }
+    let is_over = status.match_status == MatchStatus::EndedAfterPenalties;
+    check_sum(status, |period| match period.period {
+        MatchStatus::Penalties if is_over => one_for_the_winner(period),
+        MatchStatus::Penalties => Score::default(),
+        _ => as_counted(period),
+    })
 }
 
 #[cfg(test)]
@@ -105,15 +91,7 @@ mod tests {
     use crate::{EventStatus, PeriodScore};
 
     fn status(match_status: MatchStatus, home: u32, away: u32) -> Status {
-        Status {
-            status: EventStatus::Live,
-            match_status,
-            score: Score { home, away },
-            period_scores: Vec::new(),
-            clock: None,
-            penalty_box: None,
-            correction: false,
-        }
+        Status::new(EventStatus::Live, match_status, Score { home, away })
     }
 
     #[test]

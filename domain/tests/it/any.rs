@@ -39,8 +39,9 @@ pub fn message() -> impl Strategy<Value = FeedMessage> {
 }
 
 fn content() -> impl Strategy<Value = Content> {
-    let of_event = (urn(), position(), body()).prop_map(|(event_id, position, body)| {
-        Content::Event(EventMessage { sport: Sport::Hockey, event_id, position: Some(position), body })
+    let sport = select(Sport::ALL.to_vec());
+    let of_event = (sport, urn(), position(), body()).prop_map(|(sport, event_id, position, body)| {
+        Content::Event(EventMessage { sport, event_id, position: Some(position), body })
     });
     let alive = any::<bool>().prop_map(|subscribed| ProducerBody::Alive(Alive { subscribed }));
     let complete =
@@ -118,22 +119,30 @@ fn status() -> impl Strategy<Value = Status> {
     });
     let clock = (any::<u32>(), any::<bool>())
         .prop_map(|(elapsed_seconds, stopped)| Clock { elapsed_seconds, stopped });
-    (select(statuses), match_status(), score(), vec(period, 0..6), of(clock), of(score()), any::<bool>())
-        .prop_map(|(status, match_status, score, period_scores, clock, penalty_box, correction)| Status {
-            status,
-            match_status,
-            score,
-            period_scores,
-            clock,
-            penalty_box,
-            correction,
-        })
+    let stands = (select(statuses), match_status(), score(), vec(period, 0..6), of(clock), any::<bool>());
+    let side = of(select(vec![Side::Home, Side::Away]));
+    (stands, of(score()), of(score()), side, any::<bool>()).prop_map(
+        |(stands, penalty_box, game_score, server, tie_break)| {
+            let (status, match_status, score, period_scores, clock, correction) = stands;
+            Status {
+                status,
+                match_status,
+                score,
+                period_scores,
+                clock,
+                penalty_box,
+                game_score,
+                server,
+                tie_break,
+                correction,
+            }
+        },
+    )
 }
 
 fn match_status() -> impl Strategy<Value = MatchStatus> {
-    select(Sport::Hockey.rules().phases)
-        .boxed()
-        .prop_union(select(vec![MatchStatus::Interrupted, MatchStatus::Abandoned]).boxed())
+    let phases = Sport::ALL.into_iter().flat_map(|sport| sport.rules().phases).copied().collect::<Vec<_>>();
+    select(phases).boxed().prop_union(select(vec![MatchStatus::Interrupted, MatchStatus::Abandoned]).boxed())
 }
 
 fn score() -> impl Strategy<Value = Score> {
@@ -142,7 +151,9 @@ fn score() -> impl Strategy<Value = Score> {
 
 fn incident() -> impl Strategy<Value = Incident> {
     let action = select(vec![IncidentAction::New, IncidentAction::Amended, IncidentAction::Deleted]);
-    let kind = select::<IncidentKind>(Sport::Hockey.rules().incidents);
+    let kind = select::<IncidentKind>(
+        Sport::ALL.into_iter().flat_map(|sport| sport.rules().incidents).copied().collect::<Vec<_>>(),
+    );
     let id = "[A-Za-z0-9_.:-]{1,64}".prop_map(|id| IncidentId::new(id).expect("an id"));
     let side = of(select(vec![Side::Home, Side::Away]));
     (id, action, kind, match_status(), of(any::<u32>()), side, of(text()), of(text()), of(score())).prop_map(

@@ -53,13 +53,5 @@ pub fn period(period: MatchStatus, home: u32, away: u32) -> PeriodScore {
 }
 
 pub fn status(status: EventStatus, match_status: MatchStatus, home: u32, away: u32) -> Status {
-    Status {
-        status,
-        match_status,
-        score: Score { home, away },
-        period_scores: Vec::new(),
-        clock: None,
-        penalty_box: None,
-        correction: false,
-    }
+    Status::new(status, match_status, Score { home, away })
 }

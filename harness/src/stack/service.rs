@@ -59,7 +59,8 @@ impl Scheme {
 }
 
 /// Every sport's processors and the port that the documentation gives them.
-const PROCESSOR_PORTS: [(Sport, u16); Sport::ALL.len()] = [(Sport::Hockey, 4104)];
+const PROCESSOR_PORTS: [(Sport, u16); Sport::ALL.len()] =
+    [(Sport::Football, 4101), (Sport::Basketball, 4102), (Sport::Tennis, 4103), (Sport::Hockey, 4104)];
 
 /// The services of one pipeline for these sports, downstream first: what is pushed into the first that is ready finds all
 /// others, and stopping in reverse order stops the source first.

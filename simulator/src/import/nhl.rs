@@ -255,15 +255,11 @@ impl<'a> Narrator<'a> {
     }
 
     fn say_status(&mut self, status: EventStatus) {
+        // The file does not say when a penalty ends.
         self.say(Body::EventStatus(Status {
-            status,
-            match_status: self.phase,
-            score: self.score,
             period_scores: self.period_scores.clone(),
             clock: self.clock,
-            // The file does not say when a penalty ends.
-            penalty_box: None,
-            correction: false,
+            ..Status::new(status, self.phase, self.score)
         }));
     }
 

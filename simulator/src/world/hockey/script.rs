@@ -108,12 +108,9 @@ pub(super) fn status(board: &Board, status: EventStatus) -> Status {
     );
     let in_box = |side| u32::try_from(board.in_box(side)).expect("a penalty box is small");
     Status {
-        status,
-        match_status: board.phase,
-        score: board.score,
         period_scores: board.periods.clone(),
         clock: has_clock.then_some(Clock { elapsed_seconds: board.seconds, stopped: !board.running }),
         penalty_box: Some(Score { home: in_box(Side::Home), away: in_box(Side::Away) }),
-        correction: false,
+        ..Status::new(status, board.phase, board.score)
     }
 }
