@@ -6,10 +6,17 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up down test lint doc
+.PHONY: help doctor setup build demo up down test test-mysql lint doc
 
 help: ## list what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Before the first build the script alone can answer: what it would install.
+doctor: ## say what this machine lacks, and how to install it
+	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) doctor; else \
+		echo "matchday is not built yet. What building it and a stack need:"; \
+		command -v cargo >/dev/null && echo "ok	rust" || echo "missing	rust	https://rustup.rs"; \
+		harness/services/install-debian.sh --check; fi
 
 setup: ## install what is missing on this machine; says what and why before it does
 	@harness/services/install-debian.sh
@@ -31,6 +38,11 @@ down: ## end what `make up` started; nothing stays
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 test: build ## all tests, on a real stack
 	cargo test --release --workspace -- --test-threads=1
+
+# On the MySQL that is installed, else on the one that Maven Central has.
+test-mysql: build ## the tests that need a stack, on MySQL 8
+	@harness/services/install-debian.sh --mysql
+	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check

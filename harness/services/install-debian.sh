@@ -1,20 +1,38 @@
 #!/bin/sh
 # Installs what the native stack and the build need on Debian and Ubuntu, and only what is missing.
 # Run by `make setup`; silent when nothing is missing. Starts no system service and changes none.
+#
+#   --check   installs nothing; a line for everything that is needed, `ok` or `missing`, package and purpose between
+#             tabs, and an exit code of 1 where something is missing. `matchday doctor` reads this.
+#   --mysql   also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+is_check=''
+is_mysql=''
+for argument in "$@"; do
+    case $argument in
+        --check) is_check=yes ;;
+        --mysql) is_mysql=yes ;;
+        *)
+            echo "$0 knows --check and --mysql, not $argument" >&2
+            exit 2
+            ;;
+    esac
+done
 missing=''
 reasons=''
 
 # need <package> <why> <test...>: the package is wanted where the test fails.
 need() {
-    package=$1 why=$2
+    package=$1 why=$2 state=ok
     shift 2
     if ! "$@" >/dev/null 2>&1; then
+        state=missing
         missing="$missing $package"
         reasons="$reasons$(printf '\n  %-26s %s' "$package" "$why")"
     fi
+    [ -z "$is_check" ] || printf '%s\t%s\t%s\n' "$state" "$(package_name "$package")" "$why"
 }
 
 have() {
@@ -52,17 +70,32 @@ has_certificates() {
     [ -s /etc/ssl/certs/ca-certificates.crt ]
 }
 
-# The oldest Java runtime from 17 on that this release of Debian or Ubuntu has.
-java_package() {
-    for version in 17 21 25; do
-        if apt-cache show "openjdk-$version-jre-headless" >/dev/null 2>&1; then
-            echo "openjdk-$version-jre-headless"
-            return
-        fi
+# The server of Maven Central was linked with libaio before Debian 13 and Ubuntu 24.04 renamed it; the harness bridges that.
+has_shared() {
+    for library in "$@"; do
+        if ldconfig -p | grep -q "^[[:space:]]*$library "; then return 0; fi
     done
-    echo default-jre-headless
+    return 1
 }
 
+# The first of these packages that this release of Debian or Ubuntu has.
+first_package() {
+    for name in "$@"; do
+        if apt-cache show "$name" >/dev/null 2>&1; then break; fi
+    done
+    echo "$name"
+}
+
+# What a package is called here: the oldest Java runtime from 17 on, and a library that was renamed.
+package_name() {
+    case $1 in
+        java) first_package openjdk-17-jre-headless openjdk-21-jre-headless openjdk-25-jre-headless default-jre-headless ;;
+        libaio) first_package libaio1 libaio1t64 ;;
+        *) echo "$1" ;;
+    esac
+}
+
+need git 'keeps the source' have git
 need g++ 'compiles librdkafka, the Kafka client' have c++ cc
 need cmake 'builds librdkafka' have cmake
 need make 'builds librdkafka' have make
@@ -71,13 +104,21 @@ need libcurl4-openssl-dev 'headers that the build of librdkafka asks for' has_li
 need zlib1g-dev 'compression in librdkafka' has_library zlib.h zlib1g-dev
 need ca-certificates 'downloads from crates.io and Maven Central' has_certificates
 need maven 'fetches Apache Kafka from Maven Central' have mvn
-need java 'runs Apache Kafka' has_java
+need java 'runs Apache Kafka (Java 17 or later)' has_java
 need mariadb-server-core 'the database, as a program without its service' has_database
 need mariadb-client-core 'prepares a new database' has_database
 need redis-tools 'the cache, as a program without its service' has_redis
 need procps 'ps, to look at the processes of a stack' have ps
 need util-linux 'setpriv and setsid: ends the processes of a stack with it' have setpriv setsid
+if [ -n "$is_mysql" ]; then
+    need tar 'unpacks the MySQL 8 of Maven Central' have tar
+    need libaio 'is loaded by that MySQL' has_shared libaio.so.1 libaio.so.1t64
+    need libnuma1 'is loaded by that MySQL' has_shared libnuma.so.1
+fi
 
+if [ -n "$is_check" ]; then
+    if [ -n "$missing" ]; then exit 1; else exit 0; fi
+fi
 [ -n "$missing" ] || exit 0
 
 echo "Missing on this machine:$reasons"
@@ -109,7 +150,8 @@ echo "Installing them with apt-get${as_root:+ through sudo}..."
 # A password is asked for here, while a person still sees the question.
 [ -z "$as_root" ] || sudo -v
 quietly $as_root apt-get -q update
-packages=$(echo "$missing" | sed "s/ java\b/ $(java_package)/")
+packages=''
+for package in $missing; do packages="$packages $(package_name "$package")"; done
 # shellcheck disable=SC2086 # a list of names, split on purpose
 quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $packages
 rm -f "$log"

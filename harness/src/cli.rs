@@ -1,8 +1,9 @@
 //! The command line of `matchday`.
 
 use crate::demo::{DemoArgs, demo};
+use crate::doctor;
 use crate::init::{self, InitConfig};
-use crate::stack::{self, Address, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use crate::stack::{self, Address, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
@@ -20,6 +21,16 @@ struct Cli {
     /// The folder of all stacks [default: .matchday in the project]
     #[arg(long, global = true, env = "MATCHDAY_STACKS", value_name = "FOLDER")]
     stacks: Option<PathBuf>,
+    /// The database server of a stack: installed (whichever is), mariadb, mysql (fetched from Maven Central where none is
+    /// installed), or the folder of one
+    #[arg(
+        long,
+        global = true,
+        env = "MATCHDAY_DATABASE",
+        default_value = "installed",
+        value_name = "SERVER"
+    )]
+    database: DatabaseChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,6 +43,8 @@ enum Command {
     Up(Up),
     /// End what `up` started, and whatever a crash left behind; nothing stays
     Down,
+    /// Say what this machine lacks for a stack, and how to install it
+    Doctor,
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
     Init(Init),
 }
@@ -100,18 +113,26 @@ async fn execute(cli: Cli) -> Result<()> {
         Command::Demo(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
-            let agreed = demo(project, stacks, args, say).await?;
+            let agreed = demo(project, stacks, cli.database, args, say).await?;
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
         Command::Up(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
-            up(project, stacks, args).await
+            up(project, stacks, cli.database, args).await
         }
         Command::Down => {
             let stacks = stacks(&Project::find()?).context("finding the folder of all stacks")?;
             down(stacks).await
+        }
+        Command::Doctor => {
+            let project = Project::find()?;
+            let stacks = stacks(&project).context("finding the folder of all stacks")?;
+            let checks = doctor::examine(&project, &stacks, &cli.database);
+            say(&doctor::report(&checks));
+            ensure!(doctor::is_healthy(&checks), "this machine lacks something");
+            Ok(())
         }
         Command::Init(args) => {
             let Init { kafka, mysql, partitions, retention_bytes } = args;
@@ -122,7 +143,7 @@ async fn execute(cli: Cli) -> Result<()> {
     }
 }
 
-async fn up(project: Project, stacks: PathBuf, args: Up) -> Result<()> {
+async fn up(project: Project, stacks: PathBuf, database: DatabaseChoice, args: Up) -> Result<()> {
     let start = Instant::now();
     if !args.foreground && is_up_already(&stacks).await? {
         return Ok(());
@@ -134,6 +155,7 @@ async fn up(project: Project, stacks: PathBuf, args: Up) -> Result<()> {
         name: UP.to_owned(),
         lifetime: if args.foreground { Lifetime::Attached } else { Lifetime::Detached },
         ports: Ports::Documented { offset: args.port_offset },
+        database,
         say,
     };
     let stack = if args.infrastructure {
@@ -162,13 +184,8 @@ async fn is_up_already(stacks: &Path) -> Result<bool> {
     if !record.is_complete && record.owner.is_alive() {
         bail!("process {} is just starting the stack", record.owner.pid);
     }
-    let dead: Vec<&str> = record
-        .processes
-        .iter()
-        .filter(|process| !process.id.is_alive())
-        .map(|process| process.name.as_str())
-        .collect();
-    say(&format!("An earlier stack is broken (not running: {}); ending the rest of it", dead.join(", ")));
+    let dead = record.dead().join(", ");
+    say(&format!("An earlier stack is broken (not running: {dead}); ending the rest of it"));
     down(stacks.to_owned()).await?;
     Ok(false)
 }

@@ -14,7 +14,7 @@ use simulator::world::Plan;
 use crate::feed::Feed;
 use crate::report::report;
 use crate::run::run;
-use crate::stack::{Lifetime, Ports, Project, Say, Stack, StackConfig, pipeline};
+use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, pipeline};
 
 /// How much is played.
 #[derive(Debug, Clone, Args)]
@@ -37,7 +37,13 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// When there is no verdict: something did not start, could not be observed, or messages stopped arriving.
-pub async fn demo(project: Project, stacks: PathBuf, args: DemoArgs, say: Say) -> Result<bool> {
+pub async fn demo(
+    project: Project,
+    stacks: PathBuf,
+    database: DatabaseChoice,
+    args: DemoArgs,
+    say: Say,
+) -> Result<bool> {
     let DemoArgs { games, rate, seconds, seed } = args;
     ensure!(games > 0, "--games must be at least 1");
     let started = Instant::now();
@@ -48,6 +54,7 @@ pub async fn demo(project: Project, stacks: PathBuf, args: DemoArgs, say: Say) -
         name: "demo".to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
+        database,
         say,
     };
     let stack = Stack::up(config, pipeline(&Sport::ALL)).await?;

@@ -1,10 +1,11 @@
 //! Starts stacks and judges what comes out of them; owns the `matchday` command.
 //!
 //! [`stack`] runs Kafka, a database, Redis and the services of this project as processes of this machine; [`init`] makes the
-//! topics and tables that they need; [`cli`] is the command line.
+//! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`cli`] is the command line.
 
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod feed;
 pub mod init;
 pub mod judge;

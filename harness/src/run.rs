@@ -36,6 +36,8 @@ pub struct Outcome {
     pub cpu_micros: Vec<(String, u64)>,
     /// What the client saw.
     pub seen: Seen,
+    /// The database server that ran: `MySQL 8.0.15`.
+    pub database: String,
 }
 
 impl Outcome {
@@ -69,7 +71,8 @@ pub async fn run(
     let mut latencies = Latencies::of_arrivals(&feed.schedule, &drive.timeline, &seen.arrivals);
     latencies.read_commits(stack).await?;
     let verdict = judge(stack, feed, &[("socket", &seen)]).await?;
-    Ok(Outcome { verdict, drive, took, latencies, cpu_micros, seen })
+    let database = stack.database().to_owned();
+    Ok(Outcome { verdict, drive, took, latencies, cpu_micros, seen, database })
 }
 
 /// Waits until every event has reached its last version in MySQL and at the client, and everything is published.

@@ -10,6 +10,7 @@ mod database;
 mod end;
 mod folder;
 mod kafka;
+mod maven;
 mod ports;
 mod probe;
 mod process;
@@ -20,11 +21,15 @@ mod redis;
 mod service;
 mod trust;
 
-pub use self::database::DATABASE;
-pub use self::end::{Ended, down};
+pub use self::database::{DATABASE, DatabaseChoice};
+pub(crate) use self::database::{MYSQL_8, Server};
+pub use self::end::{Condition, Ended, down, survey};
 pub use self::folder::{Address, Record, RecordedProcess};
+pub(crate) use self::kafka::JARS;
 pub use self::kafka::KAFKA;
+pub(crate) use self::maven::Download;
 pub use self::ports::Ports;
+pub(crate) use self::ports::is_free;
 pub use self::process::{Lifetime, Process};
 pub use self::process_id::ProcessId;
 pub use self::program::own as own_binary;
@@ -40,11 +45,16 @@ use crate::init::{self, InitConfig};
 use anyhow::{Context, Result, bail};
 use futures_util::future::try_join_all;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long anything may take until it is ready. A slow machine needs seconds.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The ports that the documentation gives the stores.
+pub(crate) const KAFKA_PORT: u16 = 9092;
+pub(crate) const DATABASE_PORT: u16 = 3307;
+pub(crate) const REDIS_PORT: u16 = 6379;
 
 /// Says one line to a person about what is going on.
 pub type Say = fn(&str);
@@ -62,6 +72,8 @@ pub struct StackConfig {
     pub lifetime: Lifetime,
     /// Where it listens.
     pub ports: Ports,
+    /// Its database server.
+    pub database: DatabaseChoice,
     /// Hears what is being started and how long it took.
     pub say: Say,
 }
@@ -73,6 +85,8 @@ pub struct Stack {
     folder: Folder,
     store_ports: StorePorts,
     password: String,
+    /// Known once it runs.
+    database: OnceLock<String>,
     state: Mutex<State>,
     /// Whether somebody has already decided how it ends.
     is_released: bool,
@@ -125,12 +139,12 @@ impl Stack {
             Lifetime::Attached => format!("{}-{}", config.name, std::process::id()),
             Lifetime::Detached => config.name.clone(),
         };
-        let ports = PortPicker::new(config.ports);
+        let ports = PortPicker::new(config.ports, config.say);
         let store_ports = StorePorts {
-            kafka: ports.pick(Some(9092))?,
-            kafka_controller: ports.pick(None)?,
-            database: ports.pick(Some(3307))?,
-            redis: ports.pick(Some(6379))?,
+            kafka: ports.pick(KAFKA, Some(KAFKA_PORT))?,
+            kafka_controller: ports.pick("kafka's controller", None)?,
+            database: ports.pick(DATABASE, Some(DATABASE_PORT))?,
+            redis: ports.pick(REDIS, Some(REDIS_PORT))?,
         };
         let lock = folder::lock(&config.stacks)?;
         end::sweep(&config.stacks)?;
@@ -146,6 +160,7 @@ impl Stack {
             folder,
             store_ports,
             password: database::new_password(),
+            database: OnceLock::new(),
             state: Mutex::new(State { ports, processes: Vec::new(), services: Vec::new(), record }),
             is_released: false,
         })
@@ -162,9 +177,13 @@ impl Stack {
 
     async fn start_database(&self) -> Result<()> {
         let start = Instant::now();
-        let program = database::prepare(&self.folder, self.store_ports.database, &self.password).await?;
+        let (StackConfig { project, database, say, .. }, port) = (&self.config, self.store_ports.database);
+        let program = database::prepare(database, project, &self.folder, port, &self.password, *say).await?;
         let process = self.launch(DATABASE, program, Probe::Database { url: self.mysql_url() }, None)?;
-        self.wait_ready(&process, start).await
+        process.ready(READY_DEADLINE).await?;
+        let version = database::version(&self.mysql_url()).await?;
+        self.say_ready(self.database.get_or_init(|| version), start);
+        Ok(())
     }
 
     async fn start_redis(&self) -> Result<()> {
@@ -200,7 +219,7 @@ impl Stack {
     fn launch_service(&self, spec: ServiceSpec) -> Result<Arc<Process>> {
         let ports: Vec<u16> = {
             let state = &mut *self.state();
-            let pick = |listener: &Listener| state.ports.pick(Some(listener.port));
+            let pick = |listener: &Listener| state.ports.pick(&spec.name, Some(listener.port));
             spec.listeners.iter().map(pick).collect::<Result<_>>()?
         };
         let mut args = spec.args.clone();
@@ -242,8 +261,12 @@ impl Stack {
 
     async fn wait_ready(&self, process: &Process, since: Instant) -> Result<()> {
         process.ready(READY_DEADLINE).await?;
-        self.say(&format!("  {:<18} ready after {:.1} s", process.name(), since.elapsed().as_secs_f64()));
+        self.say_ready(process.name(), since);
         Ok(())
+    }
+
+    fn say_ready(&self, what: &str, since: Instant) {
+        self.say(&format!("  {what:<18} ready after {:.1} s", since.elapsed().as_secs_f64()));
     }
 
     fn write_record(&self, state: &mut State) -> Result<()> {
@@ -261,6 +284,11 @@ impl Stack {
     /// The folder in which everything lies that this stack wrote, with one `<process>.log` for each process.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The database server that runs, as it names itself: `MariaDB 10.11.6`, `MySQL 8.0.15`.
+    pub fn database(&self) -> &str {
+        self.database.get().map_or("no database", String::as_str)
     }
 
     /// What another process reads of the stack `name` among `stacks`, if there is one.

@@ -1,7 +1,7 @@
 //! Ends stacks: one's own, a detached one, and what a crash left behind.
 
 use super::folder::{self, Folder, Record};
-use super::process::GRACE;
+use super::process::{GRACE, Lifetime};
 use super::process_id::{ProcessId, marked};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
@@ -18,6 +18,53 @@ pub struct Ended {
     pub processes: usize,
     /// The services that did not end within their grace time and were killed.
     pub killed: Vec<String>,
+}
+
+/// How a stack is, for somebody who finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// All of it runs until somebody ends it.
+    Up,
+    /// It ends with the process that started it, or is just being started by it.
+    Owned {
+        /// That process.
+        pid: i32,
+    },
+    /// It should run until somebody ends it, and these processes of it do not.
+    Broken {
+        /// Their names.
+        dead: Vec<String>,
+    },
+    /// Nobody needs it any more: the next command that starts or ends a stack removes it.
+    LeftOver,
+}
+
+/// Every stack among `stacks`, by name.
+pub fn survey(stacks: &Path) -> Vec<(String, Condition)> {
+    let Ok(entries) = fs::read_dir(stacks) else { return Vec::new() };
+    let mut found: Vec<(String, Condition)> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .map(|name| (name.clone(), condition(Folder::of(stacks, &name).read())))
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found
+}
+
+fn condition(record: Option<Record>) -> Condition {
+    match record {
+        Some(record) if !record.is_leftover() => {
+            if record.is_up() && record.lifetime == Lifetime::Detached {
+                Condition::Up
+            } else if record.owner.is_alive() {
+                Condition::Owned { pid: record.owner.pid }
+            } else {
+                Condition::Broken { dead: record.dead() }
+            }
+        }
+        _ => Condition::LeftOver,
+    }
 }
 
 /// Ends the stack `name` among `stacks`, and every stack there that its owner left behind; nothing is left of them on disk.

@@ -1,13 +1,12 @@
-//! Apache Kafka: its jars from Maven Central, its folder, its command line.
+//! Apache Kafka: its jars, its folder, its command line.
 
 use super::folder::Folder;
+use super::maven::Download;
 use super::process::Program;
-use super::program;
-use super::trust;
-use super::{Project, Say};
+use super::{Project, Say, program};
 use anyhow::{Context, Result};
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 const PROPERTIES: &str = include_str!("../../services/kafka/server.properties");
@@ -15,6 +14,9 @@ const LOG4J: &str = include_str!("../../services/kafka/log4j2.properties");
 
 /// Its name in a stack.
 pub const KAFKA: &str = "kafka";
+
+/// Its jars.
+pub(crate) const JARS: Download = Download { name: "kafka", what: "Apache Kafka", megabytes: 54 };
 
 /// Prepares a node that listens on `port`, and on `controller_port` for itself.
 pub(super) async fn prepare(
@@ -25,7 +27,7 @@ pub(super) async fn prepare(
     say: Say,
 ) -> Result<Program> {
     let java = java()?;
-    let jars = jars(project, &java, say).await?;
+    let jars = JARS.fetch(project, &java, async |_| Ok(()), say).await?.join("libs");
     let home = folder.data(KAFKA)?;
     let properties = home.join("server.properties");
     let log4j = home.join("log4j2.properties");
@@ -65,7 +67,8 @@ fn command(java: PathBuf, args: Vec<String>) -> Program {
     Program { path: java, args: args.into_iter().map(Into::into).collect(), env: Vec::new() }
 }
 
-fn java() -> Result<PathBuf> {
+/// The Java runtime: of `JAVA_HOME`, else the one on the path.
+pub(crate) fn java() -> Result<PathBuf> {
     match env::var_os("JAVA_HOME") {
         Some(home) => Ok(Path::new(&home).join("bin/java")),
         None => program::required(&["java"]),
@@ -76,59 +79,6 @@ fn java() -> Result<PathBuf> {
 /// the dash that would make an option of it; the last letter holds the two bits that are left, and four that must be zero.
 fn new_cluster_id() -> String {
     format!("{:021x}A", rand::random::<u128>() >> 44)
-}
-
-/// The folder with Kafka's jars, fetched when they are missing or were fetched for another pom.
-async fn jars(project: &Project, java: &Path, say: Say) -> Result<PathBuf> {
-    let home = project.services().join("kafka");
-    let target = home.join("target");
-    let jars = target.join("libs");
-    let pom = home.join("pom.xml");
-    let fetched_for = target.join("fetched-for-pom.xml");
-    let wanted = fs::read(&pom).with_context(|| format!("reading {}", pom.display()))?;
-    let is_fetched = || fs::read(&fetched_for).is_ok_and(|fetched| fetched == wanted);
-    if is_fetched() {
-        return Ok(jars);
-    }
-    say("  kafka              fetching Apache Kafka from Maven Central, this once (54 MB)");
-    fs::create_dir_all(&target).with_context(|| format!("making {}", target.display()))?;
-    let lock = lock(&target).await?;
-    // Another process may have fetched them while this one waited for the lock.
-    if !is_fetched() {
-        if jars.exists() {
-            fs::remove_dir_all(&jars).with_context(|| format!("removing {}", jars.display()))?;
-        }
-        fetch(java, &home, &target).await.context("Apache Kafka could not be fetched from Maven Central")?;
-        fs::write(&fetched_for, &wanted).with_context(|| format!("writing {}", fetched_for.display()))?;
-    }
-    drop(lock);
-    Ok(jars)
-}
-
-async fn fetch(java: &Path, home: &Path, target: &Path) -> Result<()> {
-    let path = program::required(&["mvn"])?;
-    let mut options = env::var("MAVEN_OPTS").unwrap_or_default();
-    if !options.contains("javax.net.ssl.trustStore")
-        && let Some(store) = trust::store(java, target).await?
-    {
-        options.push_str(&format!(" -Djavax.net.ssl.trustStore={}", store.display()));
-    }
-    let args = ["--batch-mode", "--no-transfer-progress", "--quiet", "-Dstyle.color=never", "package"];
-    let args = args.map(Into::into).to_vec();
-    let env = vec![("MAVEN_OPTS".to_owned(), options)];
-    let log = target.join("maven.log");
-    // What an earlier try said would only confuse.
-    fs::write(&log, "").with_context(|| format!("writing {}", log.display()))?;
-    program::run(Program { path, args, env }, &log, home).await
-}
-
-/// Waits for a lock without holding a thread of the runtime.
-async fn lock(folder: &Path) -> Result<File> {
-    let file = File::open(folder).with_context(|| format!("opening {}", folder.display()))?;
-    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
-        .await
-        .context("waiting for a lock")?
-        .with_context(|| format!("locking {}", folder.display()))
 }
 
 #[cfg(test)]

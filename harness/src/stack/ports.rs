@@ -1,5 +1,6 @@
 //! Chooses the ports of a stack.
 
+use super::Say;
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
@@ -20,19 +21,20 @@ pub enum Ports {
 /// Every port given out by this process: one whose process is being restarted looks free and is not.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// Hands out ports, each once.
+/// Hands out ports, each once, and says which is not the documented one.
 #[derive(Debug)]
 pub(super) struct PortPicker {
     wish: Ports,
+    say: Say,
 }
 
 impl PortPicker {
-    pub(super) fn new(wish: Ports) -> Self {
-        Self { wish }
+    pub(super) fn new(wish: Ports, say: Say) -> Self {
+        Self { wish, say }
     }
 
-    /// A port of 127.0.0.1 on which nothing listens; `documented` is the one that is wished for, if any is.
-    pub(super) fn pick(&self, documented: Option<u16>) -> Result<u16> {
+    /// A port of 127.0.0.1 on which nothing listens, for `who`; `documented` is the one that is wished for, if any is.
+    pub(super) fn pick(&self, who: &str, documented: Option<u16>) -> Result<u16> {
         let wished = match self.wish {
             Ports::Free => None,
             Ports::Documented { offset } => documented.and_then(|port| port.checked_add(offset)),
@@ -44,6 +46,9 @@ impl PortPicker {
         let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
         for port in candidates {
             if is_free(port) && given.insert(port) {
+                if let Some(wished) = wished.filter(|wished| *wished != port) {
+                    (self.say)(&format!("  {who:<18} port {wished} is taken, {port} in its place"));
+                }
                 return Ok(port);
             }
         }
@@ -51,7 +56,8 @@ impl PortPicker {
     }
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether nobody listens there.
+pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
@@ -63,16 +69,22 @@ mod tests {
     fn a_documented_port_that_is_taken_is_replaced_by_a_free_one() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let picker = PortPicker::new(Ports::Documented { offset: 1 });
-        let picked = picker.pick(Some(port - 1)).unwrap();
+        static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let say: Say = |line| SAID.lock().unwrap().push(line.to_owned());
+        let picker = PortPicker::new(Ports::Documented { offset: 1 }, say);
+        let picked = picker.pick("kafka", Some(port - 1)).unwrap();
         assert_ne!(picked, port);
         assert!(is_free(picked));
+        let said = SAID.lock().unwrap().join("\n");
+        for part in ["kafka".to_owned(), format!("port {port} is taken"), picked.to_string()] {
+            assert!(said.contains(&part), "{said}");
+        }
     }
 
     #[test]
     fn no_port_is_given_twice() {
-        let picker = PortPicker::new(Ports::Documented { offset: 0 });
-        let first = picker.pick(None).unwrap();
-        assert_ne!(picker.pick(Some(first)).unwrap(), first);
+        let picker = PortPicker::new(Ports::Documented { offset: 0 }, |_| {});
+        let first = picker.pick("one", None).unwrap();
+        assert_ne!(picker.pick("another", Some(first)).unwrap(), first);
     }
 }

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 /// The first of these programs that is installed. The system's own folders are searched even where they are not on the
 /// user's path, for Debian keeps servers there.
-pub(super) fn installed(names: &[&str]) -> Option<PathBuf> {
+pub(crate) fn installed(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> =
         env::split_paths(&path).chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from)).collect();
@@ -41,7 +41,7 @@ pub fn own(name: &str) -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn is_executable(file: &Path) -> bool {
+pub(super) fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod distribution;
+mod doctor;
 mod faults;
 mod ingestion;
 mod processors;

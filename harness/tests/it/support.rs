@@ -5,7 +5,7 @@ use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings, TopicOff
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
-use harness::stack::{Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use harness::stack::{DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
 use simulator::world::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,7 @@ pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
         name: name.to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
+        database: DatabaseChoice::of_environment().unwrap(),
         say: |_| {},
     }
 }

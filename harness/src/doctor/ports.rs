@@ -1,0 +1,75 @@
+//! The documented ports, and who holds the ones that are taken.
+
+use super::{Check, State};
+use crate::stack::{DATABASE, DATABASE_PORT, KAFKA, KAFKA_PORT, REDIS, REDIS_PORT, is_free, pipeline};
+use domain::Sport;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How `/proc/net/tcp` writes that a socket listens.
+const LISTENS: &str = "0A";
+
+/// A taken port is no obstacle: a stack takes another, and says so.
+pub(super) fn checks() -> Vec<Check> {
+    let mut ports: Vec<(String, u16)> = [(KAFKA, KAFKA_PORT), (DATABASE, DATABASE_PORT), (REDIS, REDIS_PORT)]
+        .map(|(name, port)| (name.to_owned(), port))
+        .into();
+    for service in pipeline(&Sport::ALL) {
+        ports.extend(service.listeners.iter().map(|listener| (service.name.clone(), listener.port)));
+    }
+    ports.sort_by_key(|(_, port)| *port);
+    let (free, taken): (Vec<_>, Vec<_>) = ports.into_iter().partition(|(_, port)| is_free(*port));
+    let mut checks = Vec::new();
+    if !free.is_empty() {
+        let free: Vec<String> = free.iter().map(|(_, port)| port.to_string()).collect();
+        checks.push(Check::new("free ports", State::Ok, free.join(" ")));
+    }
+    checks.extend(taken.into_iter().map(|(name, port)| {
+        let holder = holder(port).unwrap_or_else(|| "another process".to_owned());
+        let says =
+            format!("held by {holder}: make up gives {name} another, or lsof -i :{port} tells whose it is");
+        Check::new(format!("port {port}"), State::Note, says)
+    }));
+    checks
+}
+
+/// The process that listens on a port, where one of this user does: `nginx (812)`.
+fn holder(port: u16) -> Option<String> {
+    let sockets =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
+    let inode = sockets.iter().find_map(|table| listening_inode(table, port))?;
+    let socket = PathBuf::from(format!("socket:[{inode}]"));
+    let holds = |process: &Path| {
+        let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
+        files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == socket))
+    };
+    let mut processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    let process = processes.find(|process| holds(process))?;
+    let name = fs::read_to_string(process.join("comm")).ok()?;
+    Some(format!("{} ({})", name.trim(), process.file_name()?.display()))
+}
+
+/// The inode of the socket that listens on `port`, in a table as in proc(5): the fields are number, local address, remote
+/// address, state, …, and the tenth is the inode.
+fn listening_inode(table: &str, port: u16) -> Option<u64> {
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, local) = fields.get(1)?.rsplit_once(':')?;
+        let is_it = u16::from_str_radix(local, 16) == Ok(port) && *fields.get(3)? == LISTENS;
+        if is_it { fields.get(9)?.parse().ok() } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn who_holds_a_port_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let holder = holder(port).unwrap();
+        assert!(holder.ends_with(&format!("({})", std::process::id())), "{holder}");
+    }
+}
