@@ -1,12 +1,15 @@
 //! What a processor is told at its start.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
 use domain::Sport;
 use domain::intake::HoldLimits;
+
+/// The admin port of the first sport.
+const FIRST_PORT: u16 = 4101;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -77,9 +80,10 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_SPORT")]
     pub sport: Sport,
 
-    /// Where `/livez`, `/readyz`, `/health` and `/metrics` answer
-    #[arg(long, env = "MATCHDAY_LISTEN", default_value = "127.0.0.1:4104")]
-    pub listen: SocketAddr,
+    /// Where `/livez`, `/readyz`, `/health` and `/metrics` answer; by default the sport's port of this machine,
+    /// from 4101 on in the order of the sports
+    #[arg(long, env = "MATCHDAY_LISTEN")]
+    pub listen: Option<SocketAddr>,
 
     /// Where Kafka is.
     #[command(flatten)]
@@ -140,6 +144,17 @@ const fn at_least_one(count: usize) -> NonZeroUsize {
 }
 
 impl ProcessConfig {
+    /// The address of the admin port.
+    #[must_use]
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| {
+            let mut ports = Sport::ALL.into_iter().zip(FIRST_PORT..);
+            let own = ports.find(|(sport, _)| *sport == self.sport);
+            let (_, port) = own.expect("every sport is one of all");
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+        })
+    }
+
     /// The consumer group.
     #[must_use]
     pub fn group(&self) -> String {

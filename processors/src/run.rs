@@ -60,8 +60,8 @@ pub fn run(config: Config) -> ExitCode {
 
 async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     metrics::describe();
-    let listener = chassis::http::bind(config.listen).await?;
-    tracing::info!(sport = %config.sport, address = %config.listen, "admin");
+    let listener = chassis::http::bind(config.listen()).await?;
+    tracing::info!(sport = %config.sport, address = %config.listen(), "admin");
     process.tasks.spawn(
         "admin",
         chassis::http::serve(listener, process.admin(), config.http, process.shutdown.clone()),
