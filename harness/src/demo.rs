@@ -64,6 +64,7 @@ pub async fn demo(
     ));
     let plan = Plan {
         seed,
+        sports: vec![Sport::Hockey],
         games,
         messages_per_game: (rate * seconds).div_ceil(games),
         duration: Duration::from_secs(u64::from(seconds)),

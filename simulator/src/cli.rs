@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
+use domain::Sport;
 
 use crate::drive::{self, DriveOptions, drive};
 use crate::import::{Imported, nhl};
@@ -176,6 +177,7 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
     let plan = Plan {
         seed: args.seed,
+        sports: vec![Sport::Hockey],
         games: args.games,
         messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
         duration: Duration::from_secs(seconds),

@@ -17,12 +17,20 @@ use domain::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerEvent};
 use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError};
 
+mod beat;
+mod board;
+mod chronicle;
+mod game;
 mod hockey;
 mod ladder;
+mod mood;
 mod names;
+mod numbers;
+mod script;
+mod tell;
 
 /// The most games of one plan.
 pub const GAMES_MAX: u32 = 999;
@@ -30,10 +38,12 @@ pub const GAMES_MAX: u32 = 999;
 pub const MESSAGES_MAX: u64 = 20_000_000;
 
 /// What is to be played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Everything follows from it.
     pub seed: u64,
+    /// The sports that are played: the games are dealt to them in turn.
+    pub sports: Vec<Sport>,
     /// How many games go on at the same time.
     pub games: u32,
     /// Messages of each game, filled up with odds; a game in which more happens has more.
@@ -59,6 +69,12 @@ pub enum PlanError {
     /// No game, or too many.
     #[error("{0} games; 1 to {GAMES_MAX} can be played")]
     Games(u32),
+    /// No sport at all.
+    #[error("no sport is to be played")]
+    NoSport,
+    /// A sport that has no world.
+    #[error("no world plays {0}")]
+    Sport(Sport),
     /// No time at all.
     #[error("games take time")]
     Duration,
@@ -77,6 +93,7 @@ pub enum PlanError {
 pub fn play(plan: &Plan) -> Result<Played, PlanError> {
     let messages = u64::from(plan.games) * u64::from(plan.messages_per_game);
     match plan {
+        Plan { sports, .. } if sports.is_empty() => return Err(PlanError::NoSport),
         Plan { games, .. } if !(1..=GAMES_MAX).contains(games) => return Err(PlanError::Games(*games)),
         Plan { duration, .. } if duration.is_zero() => return Err(PlanError::Duration),
         _ if messages > MESSAGES_MAX => return Err(PlanError::Messages(messages)),
@@ -85,21 +102,33 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
     let source = source();
     let mut builder = ScheduleBuilder::default();
     let mut events = Vec::new();
-    for game in 0..plan.games {
+    for (game, &sport) in (0..plan.games).zip(plan.sports.iter().cycle()) {
+        let play = world(sport).ok_or(PlanError::Sport(sport))?;
         let mut voice = Voice {
             builder: &mut builder,
             source: source.clone(),
-            sport: Sport::Hockey,
+            sport,
             event_id: event_id(plan.seed, game),
             start: plan.start,
             due_ns: Vec::new(),
             line: Vec::with_capacity(1024),
         };
-        events.push(hockey::play(plan, game, &mut voice)?);
+        events.push(play(plan, game, &mut voice)?);
     }
     let Source { provider, producer } = source;
     let ledger = Ledger { seed: plan.seed, provider, producer, events };
     Ok(Played { schedule: builder.build(), ledger })
+}
+
+/// Plays one game of a plan and tells it; returns what is true of it in the end.
+type PlayGame = fn(&Plan, u32, &mut Voice) -> Result<LedgerEvent, ScheduleError>;
+
+/// The world of a sport, where it has one: the one place where the simulator asks which sport it is.
+fn world(sport: Sport) -> Option<PlayGame> {
+    match sport {
+        Sport::Hockey => Some(hockey::play),
+        Sport::Football | Sport::Basketball | Sport::Tennis => None,
+    }
 }
 
 fn source() -> Source {

@@ -40,7 +40,8 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
 pub fn games(seed: u64, games: u32, messages_per_game: u32, duration: Duration) -> Feed {
     println!("seed {seed}");
     let start = Timestamp(1_767_225_600_000_000);
-    Feed::played(&Plan { seed, games, messages_per_game, duration, start }).unwrap()
+    let sports = vec![Sport::Hockey];
+    Feed::played(&Plan { seed, sports, games, messages_per_game, duration, start }).unwrap()
 }
 
 /// Asks until the answer is yes; says what was waited for when it is still no after `deadline`.

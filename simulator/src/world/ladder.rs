@@ -3,6 +3,8 @@
 use domain::Odds;
 use domain::market::Millionths;
 
+use super::game::Chances;
+
 /// By how much the odds' inverses sum to more than one, before rounding: 5 %.
 const MARGIN: f64 = 0.05;
 /// A probability nearer to certainty than this is priced as this: no outcome is offered as good as decided.
@@ -22,13 +24,32 @@ const STEPS: [(u32, u32); 8] = [
 ];
 const LOWEST_THOUSANDTHS: u32 = 1_010;
 
-/// Two outcomes of which one happens: their probabilities and odds, given the first one's probability.
-pub(super) fn two_way(first: f64) -> [(Millionths, Odds); 2] {
-    let first = first.clamp(CHANCE_MIN, 1.0 - CHANCE_MIN);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000,000")]
-    let millionths = (first * 1_000_000.0) as u32;
-    let share = |millionths| Millionths::new(millionths).expect("a clamped probability is at most one");
-    [(share(millionths), odds(first)), (share(1_000_000 - millionths), odds(1.0 - first))]
+/// The probabilities and odds of a market's outcomes.
+pub(super) fn book(chances: Chances) -> Vec<(Millionths, Odds)> {
+    match chances {
+        Chances::Two(first) => priced([first, 1.0 - first]).into(),
+        Chances::Three(first, second) => priced([first, second, 1.0 - first - second]).into(),
+    }
+}
+
+/// Brings outcomes of which one happens away from certainty, and prices them: what the unlikely ones get more, the
+/// likeliest gets less.
+fn priced<const N: usize>(mut chances: [f64; N]) -> [(Millionths, Odds); N] {
+    let likeliest = (0..N).fold(0, |most, place| if chances[place] > chances[most] { place } else { most });
+    let others = (0..N).filter(|&place| place != likeliest);
+    chances[likeliest] = others.fold(1.0, |rest, place| {
+        chances[place] = chances[place].max(CHANCE_MIN);
+        rest - chances[place]
+    });
+    let mut shares = chances.map(in_millionths);
+    shares[N - 1] = 1_000_000 - shares[..N - 1].iter().sum::<u32>();
+    let share = |millionths| Millionths::new(millionths).expect("a part of one");
+    std::array::from_fn(|place| (share(shares[place]), odds(chances[place])))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000,000")]
+fn in_millionths(chance: f64) -> u32 {
+    (chance * 1_000_000.0) as u32
 }
 
 /// The odds for a probability of at least [`CHANCE_MIN`].
@@ -68,15 +89,19 @@ mod tests {
 
     #[test]
     fn the_book_is_never_below_one_nor_far_above_its_margin() {
-        for percent in 0..=1_000 {
-            let [(home, home_odds), (away, away_odds)] = two_way(f64::from(percent) / 1_000.0);
-            assert_eq!(home.get() + away.get(), 1_000_000);
-            let inverse = |odds: Odds| 1_000.0 / f64::from(odds.thousandths());
-            let book = inverse(home_odds) + inverse(away_odds);
-            assert!(
-                (1.0..1.08).contains(&book),
-                "{percent} per mille: {home_odds} and {away_odds} make {book}"
-            );
+        let inverse = |odds: Odds| 1_000.0 / f64::from(odds.thousandths());
+        let check = |chances, bound: f64| {
+            let prices = book(chances);
+            assert_eq!(prices.iter().map(|(share, _)| share.get()).sum::<u32>(), 1_000_000);
+            let book: f64 = prices.iter().map(|(_, odds)| inverse(*odds)).sum();
+            assert!((1.0..bound).contains(&book), "{chances:?} make {book}: {prices:?}");
+        };
+        for first in 0..=100 {
+            let first = f64::from(first) / 100.0;
+            check(Chances::Two(first), 1.08);
+            for second in 0..=100 {
+                check(Chances::Three(first, (1.0 - first) * f64::from(second) / 100.0), 1.10);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Invented teams and players.
+//! Invented fixtures, teams and players.
 
-use domain::id::Text;
+use domain::id::{Text, Urn};
+use domain::{Competitor, Fixture, Sport, Timestamp, Tournament};
 use fake::Fake;
 use fake::faker::address::raw::CityName;
 use fake::faker::name::raw::{FirstName, LastName};
@@ -35,17 +36,32 @@ const NICKNAMES: [&str; 24] = [
     "Zephyrs",
 ];
 
-/// A team's name and its abbreviation, another one than `other`.
-pub(super) fn team(rng: &mut impl Rng, other: Option<&Text>) -> (Text, Text) {
+/// The fixture of a game, but for its time.
+pub(super) fn fixture(sport: Sport, tournament: &str, [home, away]: [Competitor; 2]) -> Fixture {
+    let tournament = Tournament {
+        id: Urn::new(format!("md:tournament:{}", sport.rules().id)).expect("a number is an id"),
+        name: text(tournament),
+    };
+    Fixture { scheduled_start: Timestamp(0), tournament: Some(tournament), home, away }
+}
+
+/// A team, of another name than `other`; `number` tells it from all others of its world.
+pub(super) fn team(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Competitor {
     loop {
         let city: String = CityName(EN).fake_with_rng(rng);
         let nickname = NICKNAMES.choose(rng).expect("there are nicknames");
         let letters = city.chars().filter(char::is_ascii_alphabetic).take(3).collect::<String>();
         let name = text(&format!("{city} {nickname}"));
         if other != Some(&name) {
-            return (name, text(&letters.to_ascii_uppercase()));
+            return competitor(number, name, &letters.to_ascii_uppercase());
         }
     }
+}
+
+/// Somebody who competes.
+pub(super) fn competitor(number: u32, name: Text, abbreviation: &str) -> Competitor {
+    let id = Urn::new(format!("md:competitor:{number}")).expect("a number is an id");
+    Competitor { id, name, abbreviation: Some(text(abbreviation)) }
 }
 
 /// A team's players, each with another name.

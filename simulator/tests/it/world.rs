@@ -8,7 +8,7 @@ use domain::message::Content;
 use domain::update::Value as KeyValue;
 use domain::{
     Applied, Body, EventState, EventStatus, FeedMessage, IncidentKind, Key, Market, MarketStatus,
-    MatchStatus, Score, Timestamp,
+    MatchStatus, Score, Sport, Timestamp,
 };
 use simulator::ledger::{Ledger, LedgerEvent};
 use simulator::world::{self, Plan, PlanError, Played};
@@ -17,7 +17,8 @@ const SEEDS: u64 = 200;
 
 fn plan(seed: u64, games: u32, messages_per_game: u32) -> Plan {
     let start = Timestamp(1_800_000_000_000_000);
-    Plan { seed, games, messages_per_game, duration: Duration::from_secs(60), start }
+    let sports = vec![Sport::Hockey];
+    Plan { seed, sports, games, messages_per_game, duration: Duration::from_secs(60), start }
 }
 
 fn play(seed: u64, games: u32, messages_per_game: u32) -> Played {

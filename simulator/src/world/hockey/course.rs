@@ -6,11 +6,13 @@
 //! than in a real game: nobody watches it.
 
 use domain::id::Text;
-use domain::{IncidentKind, MatchStatus, PeriodScore, Score, Side};
+use domain::{EventStatus, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::beat::{Beat, Board, Play, What, other};
+use crate::world::beat::{Beat, What};
+use crate::world::board::{Board, Scoreboard, other};
+use crate::world::chronicle::Chronicle;
 
 /// Regular time, in seconds.
 pub(super) const REGULAR_SECONDS: u32 = 3 * PERIOD_SECONDS;
@@ -68,20 +70,50 @@ pub(super) struct Team {
     pub(super) goals_per_hour: f64,
 }
 
+/// The scoreboard, with the penalty box.
+#[derive(Debug, Clone)]
+pub(super) struct Rink {
+    pub(super) common: Scoreboard,
+    /// Who is in the penalty box, and until how many seconds of the whole game have been played.
+    pub(super) penalties: Vec<(Side, u32)>,
+}
+
+impl Rink {
+    pub(super) fn new() -> Self {
+        Self { common: Scoreboard::new(), penalties: Vec::new() }
+    }
+
+    pub(super) fn in_box(&self, side: Side) -> usize {
+        self.penalties.iter().filter(|(of, _)| *of == side).count()
+    }
+}
+
+impl Board for Rink {
+    fn common(&self) -> &Scoreboard {
+        &self.common
+    }
+
+    fn status(&self, status: EventStatus) -> Status {
+        let in_box = |side| u32::try_from(self.in_box(side)).expect("a penalty box is small");
+        Status {
+            penalty_box: Some(Score { home: in_box(Side::Home), away: in_box(Side::Away) }),
+            ..self.common.status(status, Self::has_clock(self.common.phase))
+        }
+    }
+
+    fn has_clock(part: MatchStatus) -> bool {
+        matches!(
+            part,
+            MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
+        )
+    }
+}
+
 /// Plays a game to its end.
-pub(super) fn play(home: &Team, away: &Team, rng: &mut ChaCha8Rng) -> Vec<Beat> {
-    let board = Board {
-        phase: MatchStatus::NotStarted,
-        seconds: 0,
-        running: false,
-        score: Score::default(),
-        periods: Vec::new(),
-        penalties: Vec::new(),
-        played_before: 0,
-    };
-    let mut game = Game { teams: [home, away], rng, now_ms: 0, board, beats: Vec::with_capacity(512) };
-    game.beat(What::Announced);
-    game.now_ms += BEFORE_MS;
+pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Rink>> {
+    let players = teams.map(|team| team.players.as_slice());
+    let mut game = Game { teams, log: Chronicle::new(Rink::new(), players, rng) };
+    game.log.now_ms += BEFORE_MS;
     game.period(MatchStatus::Period1, Some(MatchStatus::Break1));
     game.period(MatchStatus::Period2, Some(MatchStatus::Break2));
     game.period(MatchStatus::Period3, None);
@@ -92,100 +124,73 @@ pub(super) fn play(home: &Team, away: &Team, rng: &mut ChaCha8Rng) -> Vec<Beat> 
         game.shoot_out();
     }
     game.end();
-    game.beats
+    game.log.into_beats()
 }
 
 struct Game<'a> {
     teams: [&'a Team; 2],
-    rng: &'a mut ChaCha8Rng,
-    now_ms: u64,
-    board: Board,
-    beats: Vec<Beat>,
+    log: Chronicle<'a, Rink>,
 }
 
 impl Game<'_> {
-    fn beat(&mut self, what: What) {
-        self.beats.push(Beat { at_ms: self.now_ms, what, board: self.board.clone() });
-    }
-
-    fn whistle(&mut self, kind: IncidentKind) {
-        self.beat(What::Play(Play { kind, side: None, player: None, detail: None }));
-    }
-
-    fn play(&mut self, kind: IncidentKind, side: Side, detail: Option<&'static str>) {
-        let player = Some(self.player(side));
-        self.beat(What::Play(Play { kind, side: Some(side), player, detail }));
-    }
-
-    fn player(&mut self, side: Side) -> Text {
-        let players = &self.teams[side as usize].players;
-        let index = self.rng.random_range(0..u32::try_from(players.len()).expect("a team is small"));
-        players[index as usize].clone()
-    }
-
-    fn pick(&mut self, from: &'static [&'static str]) -> &'static str {
-        from[self.rng.random_range(0..u32::try_from(from.len()).expect("a list in this file")) as usize]
-    }
-
     fn is_level(&self) -> bool {
-        self.board.score.home == self.board.score.away
+        self.log.board.common.is_level()
     }
 
-    fn begin(&mut self, phase: MatchStatus) {
-        self.board.played_before = self.board.played();
-        self.board.seconds = 0;
-        self.board.phase = phase;
-        self.board.periods.push(PeriodScore { period: phase, home: 0, away: 0 });
+    fn begin(&mut self, part: MatchStatus) {
+        self.log.board.common.begin(part);
+        self.log.board.common.running = part != MatchStatus::Penalties;
+        self.log.whistle(IncidentKind::PeriodStart, None);
+    }
+
+    fn stop_clock(&mut self) {
+        self.log.board.common.running = false;
     }
 
     /// Twenty minutes, and the break after them where there is one.
     fn period(&mut self, phase: MatchStatus, then: Option<MatchStatus>) {
         self.begin(phase);
-        self.board.running = true;
-        self.whistle(IncidentKind::PeriodStart);
         for second in 1..=PERIOD_SECONDS {
             self.second(second);
         }
-        self.board.running = false;
+        self.stop_clock();
         if then.is_none() && !self.is_level() {
-            self.beat(What::Danger);
+            self.log.beat(What::Danger);
         }
         let next = then.or(self.is_level().then_some(MatchStatus::AwaitingOvertime));
-        self.board.phase = next.unwrap_or(phase);
-        self.whistle(IncidentKind::PeriodEnd);
+        self.log.board.common.phase = next.unwrap_or(phase);
+        self.log.whistle(IncidentKind::PeriodEnd, None);
         if next == Some(MatchStatus::AwaitingOvertime) {
             // One more goal will fall, so the totals are decided: the offer is another.
-            self.beat(What::Calm);
+            self.log.beat(What::Calm);
         }
         if next.is_some() {
-            self.now_ms += BREAK_MS;
+            self.log.now_ms += BREAK_MS;
         }
     }
 
     /// The first goal ends it. Through a shoot-out no bets are taken.
     fn overtime(&mut self) {
         self.begin(MatchStatus::Overtime);
-        self.board.running = true;
-        self.whistle(IncidentKind::PeriodStart);
         for second in 1..=OVERTIME_SECONDS {
             self.second(second);
             if !self.is_level() {
-                self.board.running = false;
-                return self.whistle(IncidentKind::PeriodEnd);
+                self.stop_clock();
+                return self.log.whistle(IncidentKind::PeriodEnd, None);
             }
         }
-        self.board.running = false;
-        self.beat(What::Danger);
-        self.board.phase = MatchStatus::AwaitingPenalties;
-        self.whistle(IncidentKind::PeriodEnd);
-        self.now_ms += SHORT_BREAK_MS;
+        self.stop_clock();
+        self.log.beat(What::Danger);
+        self.log.board.common.phase = MatchStatus::AwaitingPenalties;
+        self.log.whistle(IncidentKind::PeriodEnd, None);
+        self.log.now_ms += SHORT_BREAK_MS;
     }
 
     fn second(&mut self, second: u32) {
-        self.now_ms += 1_000;
-        self.board.seconds = second;
+        self.log.now_ms += 1_000;
+        self.log.board.common.seconds = second;
         self.release();
-        let draw = self.rng.random::<f64>() * SECONDS_PER_HOUR;
+        let draw = self.log.rng.random::<f64>() * SECONDS_PER_HOUR;
         let mut bound = 0.0;
         let mut happens = |per_hour: f64| {
             bound += per_hour;
@@ -200,98 +205,102 @@ impl Game<'_> {
         }
         for (kind, per_hour) in FREQUENT {
             if let Some(side) = sides.into_iter().find(|_| happens(per_hour)) {
-                return self.play(kind, side, None);
+                return self.log.play(kind, side, None);
             }
         }
         if happens(STOPPAGES_PER_HOUR) {
-            self.board.running = false;
-            let detail = Some(self.pick(&STOPPAGES));
-            self.beat(What::Play(Play { kind: IncidentKind::Stoppage, side: None, player: None, detail }));
+            self.stop_clock();
+            let detail = Some(*self.log.pick(&STOPPAGES));
+            self.log.whistle(IncidentKind::Stoppage, detail);
             self.face_off(FACE_OFF_MS);
         }
     }
 
     fn goals_per_hour(&self, side: Side) -> f64 {
         let even = self.teams[side as usize].goals_per_hour;
-        if self.board.in_box(other(side)) > self.board.in_box(side) { even * POWER_PLAY } else { even }
+        if self.log.board.in_box(other(side)) > self.log.board.in_box(side) {
+            even * POWER_PLAY
+        } else {
+            even
+        }
     }
 
     fn goal(&mut self, side: Side) {
-        self.board.running = false;
-        self.beat(What::Danger);
-        self.now_ms += GOAL_MS;
+        self.stop_clock();
+        self.log.beat(What::Danger);
+        self.log.now_ms += GOAL_MS;
         let conceding = other(side);
-        if self.board.in_box(conceding) > self.board.in_box(side) {
-            let first = self.board.penalties.iter().position(|(of, _)| *of == conceding);
-            self.board.penalties.remove(first.expect("somebody of that side is in the box"));
+        if self.log.board.in_box(conceding) > self.log.board.in_box(side) {
+            let first = self.log.board.penalties.iter().position(|(of, _)| *of == conceding);
+            self.log.board.penalties.remove(first.expect("somebody of that side is in the box"));
         }
-        self.board.add_goal(side);
-        self.play(IncidentKind::Goal, side, None);
-        if self.board.phase == MatchStatus::Overtime {
+        self.log.board.common.add(side, 1);
+        self.log.play(IncidentKind::Goal, side, None);
+        if self.log.board.common.phase == MatchStatus::Overtime {
             return;
         }
-        self.now_ms += REOPEN_MS;
-        self.beat(What::Calm);
+        self.log.now_ms += REOPEN_MS;
+        self.log.beat(What::Calm);
         self.face_off(AFTER_GOAL_MS);
     }
 
     fn penalty(&mut self, side: Side) {
-        if self.board.in_box(side) >= BOX_MAX {
+        if self.log.board.in_box(side) >= BOX_MAX {
             return;
         }
-        self.board.running = false;
-        self.board.penalties.push((side, self.board.played() + PENALTY_SECONDS));
-        let offence = self.pick(&OFFENCES);
-        self.play(IncidentKind::Penalty, side, Some(offence));
+        self.stop_clock();
+        self.log.board.penalties.push((side, self.log.board.common.played() + PENALTY_SECONDS));
+        let offence = *self.log.pick(&OFFENCES);
+        self.log.play(IncidentKind::Penalty, side, Some(offence));
         self.face_off(FACE_OFF_MS);
     }
 
     fn face_off(&mut self, after_ms: u64) {
-        self.now_ms += after_ms;
-        self.board.running = true;
-        let winner = if self.rng.random::<bool>() { Side::Home } else { Side::Away };
-        self.play(IncidentKind::FaceOff, winner, None);
+        self.log.now_ms += after_ms;
+        self.log.board.common.running = true;
+        let winner = if self.log.rng.random::<bool>() { Side::Home } else { Side::Away };
+        self.log.play(IncidentKind::FaceOff, winner, None);
     }
 
     /// Players whose time in the penalty box is over.
     fn release(&mut self) {
-        let played = self.board.played();
-        let before = self.board.penalties.len();
-        self.board.penalties.retain(|(_, until)| *until > played);
-        if self.board.penalties.len() < before {
-            self.beat(What::PenaltyOver);
+        let played = self.log.board.common.played();
+        let before = self.log.board.penalties.len();
+        self.log.board.penalties.retain(|(_, until)| *until > played);
+        if self.log.board.penalties.len() < before {
+            self.log.beat(What::Shown);
         }
     }
 
     fn shoot_out(&mut self) {
+        self.log.board.penalties.clear();
         self.begin(MatchStatus::Penalties);
-        self.board.penalties.clear();
-        self.whistle(IncidentKind::PeriodStart);
         let mut round = 1;
         while !self.round(round) {
             round += 1;
         }
-        self.whistle(IncidentKind::PeriodEnd);
+        self.log.whistle(IncidentKind::PeriodEnd, None);
     }
 
     /// One attempt of each side; says whether the shoot-out is decided, which may be before the second one.
     fn round(&mut self, round: u32) -> bool {
         let rounds = round.max(SHOOT_OUT_ROUNDS);
         for side in [Side::Home, Side::Away] {
-            self.now_ms += ATTEMPT_MS;
+            self.log.now_ms += ATTEMPT_MS;
             let scores = match round {
                 ROUNDS_MAX => side == Side::Home,
-                _ => self.rng.random::<f64>() < ATTEMPT_SCORES,
+                _ => self.log.happens(ATTEMPT_SCORES),
             };
             if scores {
-                self.board.add_goal(side);
+                self.log.board.common.add_to_part(side, 1);
             }
-            self.play(
+            self.log.play(
                 if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss },
                 side,
                 None,
             );
-            let PeriodScore { home, away, .. } = *self.board.periods.last().expect("the shoot-out has begun");
+            let PeriodScore { home, away, .. } =
+                *self.log.board.common.last().expect("the shoot-out has begun");
             let home_left = rounds - round;
             let away_left = rounds - round + u32::from(side == Side::Home);
             if home > away + away_left || away > home + home_left {
@@ -302,23 +311,23 @@ impl Game<'_> {
     }
 
     fn end(&mut self) {
-        self.whistle(IncidentKind::GameEnd);
-        self.board.penalties.clear();
-        self.board.phase = match self.board.phase {
+        self.log.whistle(IncidentKind::GameEnd, None);
+        self.log.board.penalties.clear();
+        self.log.board.common.phase = match self.log.board.common.phase {
             MatchStatus::Penalties => {
                 let PeriodScore { home, away, .. } =
-                    *self.board.periods.last().expect("the shoot-out was played");
+                    *self.log.board.common.last().expect("the shoot-out was played");
                 match home > away {
-                    true => self.board.score.home += 1,
-                    false => self.board.score.away += 1,
+                    true => self.log.board.common.score.home += 1,
+                    false => self.log.board.common.score.away += 1,
                 }
                 MatchStatus::EndedAfterPenalties
             }
             MatchStatus::Overtime => MatchStatus::EndedAfterOvertime,
             _ => MatchStatus::Ended,
         };
-        self.beat(What::Over);
-        self.now_ms += CONFIRM_MS;
-        self.beat(What::Confirmed);
+        self.log.beat(What::Over);
+        self.log.now_ms += CONFIRM_MS;
+        self.log.beat(What::Confirmed);
     }
 }

@@ -7,31 +7,16 @@
 //! zero and moves the rates of both sides against each other.
 
 use domain::{MatchStatus, Score, Side};
-use rand::RngExt;
-use rand::rngs::ChaCha8Rng;
 
-use super::beat::{Board, other};
-use super::course::{OVERTIME_SECONDS, POWER_PLAY, REGULAR_SECONDS, Team};
+use super::course::{OVERTIME_SECONDS, POWER_PLAY, REGULAR_SECONDS, Rink, Team};
+use crate::world::board::other;
+use crate::world::mood::Mood;
+use crate::world::numbers::{exp_of_minus, poisson};
 
 /// By how much penalties yet to come raise the rate of goals over that of complete sides.
 const PENALTIES_TO_COME: f64 = 1.09;
-/// The largest step of the market's mood, the part of it that goes away with each step, and its bound.
-const MOOD_STEP: f64 = 0.02;
-const MOOD_DECAY: f64 = 0.02;
-const MOOD_MAX: f64 = 0.3;
 /// Goals of one side up to which the sums go; what lies beyond is less than one in a hundred thousand.
 const GOALS_MAX: usize = 14;
-
-/// What the market thinks beyond what can be seen: above zero it leans to the home side.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Mood(f64);
-
-impl Mood {
-    pub(super) fn drift(&mut self, rng: &mut ChaCha8Rng) {
-        let step = (rng.random::<f64>() * 2.0 - 1.0) * MOOD_STEP;
-        self.0 = (self.0 * (1.0 - MOOD_DECAY) + step).clamp(-MOOD_MAX, MOOD_MAX);
-    }
-}
 
 /// How a game may go on.
 #[derive(Debug, Clone)]
@@ -45,17 +30,17 @@ pub(super) struct Outlook {
 
 impl Outlook {
     /// The outlook when `since` seconds of the clock have passed after the scoreboard was last changed.
-    pub(super) fn new(board: &Board, since: u32, teams: [&Team; 2], mood: Mood) -> Self {
-        let played = board.played() + since;
+    pub(super) fn new(board: &Rink, since: u32, teams: [&Team; 2], mood: Mood) -> Self {
+        let played = board.common.played() + since;
         let regular_left = REGULAR_SECONDS.saturating_sub(played);
-        let tilt = [1.0 + mood.0, 1.0 - mood.0];
+        let tilt = [1.0 + mood.get(), 1.0 - mood.get()];
         let rate = |side: Side| teams[side as usize].goals_per_hour * tilt[side as usize] / 3_600.0;
         let expected = |side: Side, left: u32| {
             let power_play = power_play_seconds(board, side, played).min(left);
             rate(side) * (f64::from(left) * PENALTIES_TO_COME + f64::from(power_play) * (POWER_PLAY - 1.0))
         };
-        let overtime_left = match board.phase {
-            MatchStatus::Overtime => OVERTIME_SECONDS.saturating_sub(board.seconds + since),
+        let overtime_left = match board.common.phase {
+            MatchStatus::Overtime => OVERTIME_SECONDS.saturating_sub(board.common.seconds + since),
             MatchStatus::AwaitingPenalties | MatchStatus::Penalties => 0,
             _ => OVERTIME_SECONDS,
         };
@@ -63,9 +48,9 @@ impl Outlook {
         let no_goal = exp_of_minus(home + away);
         let home_first = if home + away > 0.0 { home / (home + away) } else { 0.5 };
         Self {
-            score: board.score,
+            score: board.common.score,
             goals: [Side::Home, Side::Away].map(|side| poisson(expected(side, regular_left))),
-            home_after_tie: (1.0 - no_goal) * home_first + no_goal * (0.5 + mood.0 / 4.0),
+            home_after_tie: (1.0 - no_goal) * home_first + no_goal * (0.5 + mood.get() / 4.0),
         }
     }
 
@@ -99,7 +84,7 @@ impl Outlook {
 }
 
 /// Seconds for which `side` will have more players, as the penalty box is now.
-fn power_play_seconds(board: &Board, side: Side, played: u32) -> u32 {
+fn power_play_seconds(board: &Rink, side: Side, played: u32) -> u32 {
     if board.in_box(other(side)) <= board.in_box(side) {
         return 0;
     }
@@ -107,61 +92,25 @@ fn power_play_seconds(board: &Board, side: Side, played: u32) -> u32 {
     others.map(|(_, until)| until.saturating_sub(played)).max().unwrap_or(0)
 }
 
-/// How likely 0, 1, 2, … are where `mean` are expected. The last one stands for itself and all above it.
-fn poisson(mean: f64) -> [f64; GOALS_MAX] {
-    let mut likely = [0.0; GOALS_MAX];
-    let mut term = exp_of_minus(mean);
-    let mut rest = 1.0;
-    for (goals, slot) in (1_u32..).zip(&mut likely) {
-        *slot = term;
-        rest -= term;
-        term *= mean / f64::from(goals);
-    }
-    likely[GOALS_MAX - 1] += rest.max(0.0);
-    likely
-}
-
-/// e to the power of -`x`, for 0 ≤ `x` ≤ 50. The system's own differs in the last bit from machine to machine;
-/// this one adds and multiplies only: the series for a 64th of it, squared six times.
-fn exp_of_minus(x: f64) -> f64 {
-    let part = -x / 64.0;
-    let mut sum = 1.0;
-    for n in (1..=12_u32).rev() {
-        sum = 1.0 + sum * part / f64::from(n);
-    }
-    (0..6).fold(sum, |power, _| power * power)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::board::Scoreboard;
 
     fn team(goals_per_hour: f64) -> Team {
         Team { players: Vec::new(), goals_per_hour }
     }
 
-    fn board(phase: MatchStatus, seconds: u32, played_before: u32, home: u32, away: u32) -> Board {
-        Board {
-            phase,
-            seconds,
-            running: true,
-            score: Score { home, away },
-            periods: Vec::new(),
-            penalties: Vec::new(),
-            played_before,
+    fn board(phase: MatchStatus, seconds: u32, played_before: u32, home: u32, away: u32) -> Rink {
+        let score = Score { home, away };
+        Rink {
+            common: Scoreboard { phase, seconds, score, played_before, ..Scoreboard::new() },
+            ..Rink::new()
         }
     }
 
-    fn outlook(board: &Board) -> Outlook {
+    fn outlook(board: &Rink) -> Outlook {
         Outlook::new(board, 0, [&team(2.8), &team(2.8)], Mood::default())
-    }
-
-    #[test]
-    fn the_exponential_is_that_of_the_library_to_a_billionth() {
-        for tenth in 0..=200 {
-            let x = f64::from(tenth) / 10.0;
-            assert!((exp_of_minus(x) - (-x).exp()).abs() < 1e-12, "at {x}");
-        }
     }
 
     #[test]
@@ -185,12 +134,5 @@ mod tests {
         let mut short = board(MatchStatus::Period3, 1_000, 2_400, 1, 1);
         short.penalties.push((Side::Away, 3_520));
         assert!(outlook(&short).home_wins() > 0.53);
-    }
-
-    #[test]
-    fn probabilities_sum_to_one() {
-        for mean in [0.0, 0.1, 2.5, 7.0] {
-            assert!((poisson(mean).iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        }
     }
 }

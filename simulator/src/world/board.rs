@@ -1,0 +1,106 @@
+//! The part of a scoreboard that every sport has: the part of the game, its clock, the score.
+
+use domain::{Clock, EventStatus, MatchStatus, PeriodScore, Score, Side, Status};
+
+/// How a game stands.
+#[derive(Debug, Clone)]
+pub(super) struct Scoreboard {
+    pub(super) phase: MatchStatus,
+    /// Of the part that was begun last; stays zero where no clock runs.
+    pub(super) seconds: u32,
+    /// Whether the clock runs.
+    pub(super) running: bool,
+    /// The score that counts.
+    pub(super) score: Score,
+    /// What fell in each part begun so far.
+    pub(super) periods: Vec<PeriodScore>,
+    /// Seconds played before the part that was begun last.
+    pub(super) played_before: u32,
+}
+
+/// A sport's scoreboard: what all have, and what only this sport shows.
+pub(super) trait Board: Clone {
+    fn common(&self) -> &Scoreboard;
+    /// What a producer says of it.
+    fn status(&self, status: EventStatus) -> Status;
+    /// Whether the game clock counts in a part of the game.
+    fn has_clock(part: MatchStatus) -> bool;
+}
+
+impl Scoreboard {
+    /// Before the game.
+    pub(super) fn new() -> Self {
+        Self {
+            phase: MatchStatus::NotStarted,
+            seconds: 0,
+            running: false,
+            score: Score::default(),
+            periods: Vec::new(),
+            played_before: 0,
+        }
+    }
+
+    /// Begins a part of the game, or the same part once more: its clock from zero, its score where it was.
+    pub(super) fn begin(&mut self, part: MatchStatus) {
+        self.played_before = self.played();
+        self.seconds = 0;
+        self.phase = part;
+        if self.last().is_none_or(|last| last.period != part) {
+            self.periods.push(PeriodScore { period: part, home: 0, away: 0 });
+        }
+    }
+
+    /// Seconds played in the whole game.
+    pub(super) fn played(&self) -> u32 {
+        self.played_before + self.seconds
+    }
+
+    pub(super) fn is_level(&self) -> bool {
+        self.score.home == self.score.away
+    }
+
+    /// What both sides have together.
+    pub(super) fn total(&self) -> u32 {
+        self.score.home + self.score.away
+    }
+
+    /// The part that was begun last, and what fell in it.
+    pub(super) fn last(&self) -> Option<&PeriodScore> {
+        self.periods.last()
+    }
+
+    /// Adds to the score and to that of the part that is on.
+    pub(super) fn add(&mut self, side: Side, points: u32) {
+        self.add_to_part(side, points);
+        match side {
+            Side::Home => self.score.home += points,
+            Side::Away => self.score.away += points,
+        }
+    }
+
+    /// Adds to the score of the part that is on, and not to that of the game.
+    pub(super) fn add_to_part(&mut self, side: Side, points: u32) {
+        let part = self.periods.last_mut().expect("nothing falls before a part of the game has begun");
+        match side {
+            Side::Home => part.home += points,
+            Side::Away => part.away += points,
+        }
+    }
+
+    /// What a producer says of it; the clock where it counts.
+    pub(super) fn status(&self, status: EventStatus, has_clock: bool) -> Status {
+        Status {
+            period_scores: self.periods.clone(),
+            clock: has_clock.then_some(Clock { elapsed_seconds: self.seconds, stopped: !self.running }),
+            ..Status::new(status, self.phase, self.score)
+        }
+    }
+}
+
+/// The side it is played against.
+pub(super) fn other(side: Side) -> Side {
+    match side {
+        Side::Home => Side::Away,
+        Side::Away => Side::Home,
+    }
+}

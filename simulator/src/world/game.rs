@@ -1,0 +1,85 @@
+//! What a sport gives so that its games can be told: how its incidents are told, what its markets ask, and how
+//! likely it holds the answers.
+
+use domain::IncidentKind;
+use domain::market::MarketKey;
+
+use super::board::Board;
+use super::mood::Mood;
+
+/// One game of a sport, as a bookmaker knows its sides.
+pub(super) trait Game {
+    /// How a game stands.
+    type Board: Board;
+    /// How a game may go on.
+    type Outlook;
+    /// What a market asks.
+    type Question: Copy;
+
+    /// The markets on offer; the first one is priced most often.
+    fn markets(&self) -> Vec<Listed<Self::Question>>;
+
+    /// The outlook when `since` seconds of the clock have passed after the scoreboard was last changed.
+    fn outlook(&self, board: &Self::Board, since: u32, mood: Mood) -> Self::Outlook;
+
+    /// How likely each outcome is.
+    fn chances(question: Self::Question, outlook: &Self::Outlook) -> Chances;
+
+    /// Whether a price makes sense as things stand; where none does, the market is taken off.
+    fn is_open(question: Self::Question, board: &Self::Board) -> bool;
+
+    /// The answer, where the game has given it: in the end each has one.
+    fn answer(question: Self::Question, board: &Self::Board) -> Option<Answer>;
+
+    /// How an incident is told.
+    fn manner(kind: IncidentKind) -> Manner;
+}
+
+/// A market on offer.
+pub(super) struct Listed<Q> {
+    pub(super) question: Q,
+    pub(super) key: MarketKey,
+    /// The outcomes' ids.
+    pub(super) outcomes: &'static [&'static str],
+}
+
+/// How likely each outcome of a market is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Chances {
+    /// The first of two; the other one happens otherwise.
+    Two(f64),
+    /// Of three: the first, the second; the third happens otherwise.
+    #[cfg_attr(not(test), expect(dead_code, reason = "hockey has no such thing, other sports do"))]
+    Three(f64, f64),
+}
+
+/// What became of a market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The outcome of this place wins.
+    Wins(usize),
+    /// No outcome does, for this reason: stakes go back.
+    #[expect(dead_code, reason = "hockey has no such thing, other sports do")]
+    Void(&'static str),
+}
+
+/// How an incident is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) weight: Weight,
+    /// Whether the scoreboard is told with it.
+    pub(super) has_status: bool,
+    /// Whether it tells the score it led to.
+    pub(super) has_score: bool,
+}
+
+/// Whether a message may be left out where room is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Never.
+    Must,
+    /// After all minor ones.
+    Major,
+    /// First.
+    Minor,
+}
