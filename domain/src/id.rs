@@ -114,7 +114,7 @@ checked_text!(
 checked_text!(
     /// A text for people: a competitor's, player's or tournament's name, a reason.
     Text,
-    |found| check(found, TEXT_BYTES_MAX, "all but control characters", |c| !c.is_control())
+    |found| check(found, TEXT_BYTES_MAX, "all but control characters, U+FFFE and U+FFFF, which XML cannot carry", |c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 );
 
 /// The URN of one match.

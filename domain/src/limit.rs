@@ -27,3 +27,9 @@ pub const BARRIERS_MAX: usize = 32;
 pub const GROUPS_MAX: usize = 64;
 /// Providers and producers that speak of one event.
 pub const SOURCES_MAX: usize = 16;
+/// The largest epoch and the largest sequence: what a signed database column and every JSON reader hold exactly.
+pub const POSITION_MAX: u64 = 1 << 53;
+/// Elements of an XML message that stand in each other.
+pub const XML_DEPTH_MAX: usize = 16;
+/// Attributes of one element of an XML message.
+pub const XML_ATTRIBUTES_MAX: usize = 64;

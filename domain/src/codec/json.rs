@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::{EventId, MessageId, Name, Source};
+use crate::limit::POSITION_MAX;
 use crate::message::{
     Body, Content, EventMessage, FeedMessage, MessageType, Position, ProducerBody, SchemaVersion,
 };
@@ -169,10 +170,8 @@ fn read_event_body(message_type: MessageType, raw: &RawValue) -> Result<Body, De
 
 fn position(epoch: Option<u64>, sequence: Option<u64>) -> Result<Position, DecodeError> {
     let position = Position { epoch: required(epoch, "epoch")?, sequence: required(sequence, "sequence")? };
-    // Kept within what a signed database column and every JSON reader hold exactly.
-    let in_range = 1..=(1_u64 << 53);
     for (pointer, value) in [("/epoch", position.epoch), ("/sequence", position.sequence)] {
-        if !in_range.contains(&value) {
+        if !(1..=POSITION_MAX).contains(&value) {
             return Err(schema(pointer, &format!("{value} is not between 1 and 2^53")));
         }
     }

@@ -262,7 +262,7 @@ fn outcome_id() -> impl Strategy<Value = OutcomeId> {
 }
 
 fn text() -> impl Strategy<Value = Text> {
-    "\\PC{1,40}".prop_map(|text| Text::new(text).expect("a text"))
+    prop_oneof!["\\PC{1,40}", "[&<>\"'; #xlt]{1,20}"].prop_map(|text| Text::new(text).expect("a text"))
 }
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {

@@ -14,3 +14,4 @@ mod golden_updates;
 mod market_cases;
 mod order_cases;
 mod order_properties;
+mod xml_properties;
