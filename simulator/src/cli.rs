@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
 use crate::drive::{self, DriveOptions, drive};
-use crate::import::{Imported, nhl};
+use crate::import::{ImportError, Imported, nba, nhl};
 use crate::pacer::Speed;
 use crate::recording::Header;
 use crate::schedule::Schedule;
@@ -54,14 +54,27 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Format {
+    /// The NBA's live play-by-play, as cdn.nba.com serves it
+    Nba {
+        /// The game, JSON of `liveData/playbyplay/playbyplay_{id}.json`
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
     /// The NHL's play-by-play, as api-web.nhle.com serves it
     Nhl {
         /// The game, JSON of `/v1/gamecenter/{id}/play-by-play`
         file: PathBuf,
-        /// Where to write the recording; by default the file's name with the ending `.rec`, in this directory
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
     },
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// Where to write the recording; by default the file's name with the ending `.rec`, in this directory
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -121,7 +134,8 @@ struct Delivery {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
-        Command::Import(Format::Nhl { file, output }) => import(&file, output, nhl::import),
+        Command::Import(Format::Nba { file, target }) => import(&file, target, nba::import),
+        Command::Import(Format::Nhl { file, target }) => import(&file, target, nhl::import),
         Command::Info { recording } => info::tell(&recording),
         Command::Replay(args) => replay(&args),
         Command::Play(args) => play(&args),
@@ -136,14 +150,11 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn import<E>(
+fn import(
     file: &Path,
-    output: Option<PathBuf>,
-    read: impl FnOnce(&[u8]) -> Result<Imported, E>,
-) -> anyhow::Result<bool>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
+    target: Target,
+    read: fn(&[u8]) -> Result<Imported, ImportError>,
+) -> anyhow::Result<bool> {
     let cannot = || format!("cannot import {}", file.display());
     let bytes = std::fs::metadata(file).with_context(cannot)?.len();
     ensure!(
@@ -152,7 +163,7 @@ where
         file.display()
     );
     let imported = read(&std::fs::read(file).with_context(cannot)?).with_context(cannot)?;
-    let output = match output {
+    let output = match target.output {
         Some(output) => output,
         None => Path::new(file.file_name().with_context(cannot)?).with_extension("rec"),
     };

@@ -8,10 +8,14 @@ use std::io::{Seek, Write};
 
 use domain::FeedMessage;
 use domain::codec::json;
+use domain::id::Text;
+use serde::de::DeserializeOwned;
 
 use crate::recording::{Header, RecordingError, Writer};
 
+pub mod nba;
 pub mod nhl;
+mod tale;
 
 /// A game as the messages of a feed.
 #[derive(Debug, Clone)]
@@ -55,4 +59,17 @@ impl Imported {
         }
         writer.finish()
     }
+}
+
+/// Reads a JSON file; an error says where in it.
+fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, ImportError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let file = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| ImportError::new(error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| ImportError::new(".", error))?;
+    Ok(file)
+}
+
+fn text(text: &str, path: impl FnOnce() -> String) -> Result<Text, ImportError> {
+    Text::new(text).map_err(|error| ImportError::new(path(), error))
 }

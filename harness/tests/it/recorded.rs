@@ -18,8 +18,9 @@ use crate::support::up;
 /// Our own small games in the league's format, and the real ones beside the project where they are there.
 fn games() -> Vec<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut games = json_files(&project.join("simulator/samples")).expect("the project's samples are there");
-    match json_files(&project.join("../shared/corpus/hockey")) {
+    let mut games =
+        files(&project.join("simulator/samples"), "nhl_").expect("the project's samples are there");
+    match files(&project.join("../shared/corpus/hockey"), "nhl_") {
         Some(real) => {
             assert!(!real.is_empty(), "the corpus has no hockey game");
             games.extend(real);
@@ -32,10 +33,12 @@ fn games() -> Vec<PathBuf> {
     games
 }
 
-fn json_files(folder: &Path) -> Option<Vec<PathBuf>> {
+fn files(folder: &Path, prefix: &str) -> Option<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).ok()?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.retain(|path| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
+    });
     files.sort();
     Some(files)
 }

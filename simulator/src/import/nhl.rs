@@ -7,15 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::id::Text;
-use domain::message::SCHEMA;
 use domain::{
-    Body, Clock, Competitor, Content, EventId, EventMessage, EventStatus, FeedMessage, Fixture, Incident,
-    IncidentAction, IncidentId, IncidentKind, MatchStatus, MessageId, Name, PeriodScore, Position, Score,
-    Side, Source, Sport, Status, Timestamp, Tournament, Urn,
+    Body, Clock, Competitor, EventStatus, Fixture, Incident, IncidentAction, IncidentId, IncidentKind,
+    MatchStatus, PeriodScore, Side, Sport, Timestamp, Tournament,
 };
 
-use super::{ImportError, Imported};
-use crate::recording::Header;
+use super::tale::{Board, Tale, urn};
+use super::{ImportError, Imported, text};
 use file::{Game, Period, PeriodType, Play, Team};
 use terms::{after, kind, phase};
 use wall_clock::{MARGIN_SECONDS, WallClock};
@@ -24,12 +22,14 @@ mod file;
 mod terms;
 mod wall_clock;
 
+const PROVIDER: &str = "nhl";
+
 /// Imports one game, given the JSON of `/v1/gamecenter/{id}/play-by-play`.
 ///
 /// # Errors
 /// When it is no such file, contradicts itself, or the game has not ended.
 pub fn import(json: &[u8]) -> Result<Imported, ImportError> {
-    let game = file::read(json)?;
+    let game: Game = super::read(json)?;
     let mut plays: Vec<(usize, &Play)> = game.plays.iter().enumerate().collect();
     plays.sort_by_key(|(_, play)| play.sort_order);
     check(&plays)?;
@@ -43,9 +43,7 @@ pub fn import(json: &[u8]) -> Result<Imported, ImportError> {
         narrator.tell(index, play, later)?;
     }
     narrator.close()?;
-    let header =
-        Header::json(narrator.source.provider, format!("NHL api-web play-by-play, game {}", game.id), None);
-    Ok(Imported { header, messages: narrator.messages, left_out: narrator.left_out })
+    Ok(narrator.tale.end(format!("NHL api-web play-by-play, game {}", game.id), narrator.left_out))
 }
 
 fn check(plays: &[(usize, &Play)]) -> Result<(), ImportError> {
@@ -73,18 +71,13 @@ fn check(plays: &[(usize, &Play)]) -> Result<(), ImportError> {
 /// Tells a game play by play.
 struct Narrator<'a> {
     game: &'a Game,
-    source: Source,
-    event_id: EventId,
     start: Timestamp,
     players: HashMap<u64, (Text, u64)>,
     wall_clock: WallClock,
-    phase: MatchStatus,
-    clock: Option<Clock>,
-    score: Score,
-    period_scores: Vec<PeriodScore>,
+    board: Board,
     /// Microseconds from the recording's start to the message told last.
     told_micros: i64,
-    messages: Vec<(u64, FeedMessage)>,
+    tale: Tale,
     left_out: BTreeMap<String, u64>,
 }
 
@@ -97,21 +90,15 @@ impl<'a> Narrator<'a> {
         }
         let start =
             game.start_seconds.checked_sub(MARGIN_SECONDS.into()).and_then(|s| s.checked_mul(1_000_000));
-        let provider = Name::new("nhl").expect("`nhl` is a name");
-        let producer = Name::new("live").expect("`live` is a name");
+        let start = Timestamp(start.ok_or_else(|| ImportError::new("startTimeUTC", "out of range"))?);
         Ok(Self {
             game,
-            source: Source { provider, producer },
-            event_id: urn("game", game.id),
-            start: Timestamp(start.ok_or_else(|| ImportError::new("startTimeUTC", "out of range"))?),
+            start,
             players,
             wall_clock: WallClock::new(game),
-            phase: MatchStatus::NotStarted,
-            clock: None,
-            score: Score::default(),
-            period_scores: Vec::new(),
+            board: Board::new(Sport::Hockey),
             told_micros: 0,
-            messages: Vec::with_capacity(game.plays.len() + 32),
+            tale: Tale::new(PROVIDER, game.id, Sport::Hockey, start),
             left_out: BTreeMap::new(),
         })
     }
@@ -132,8 +119,9 @@ impl<'a> Narrator<'a> {
         self.told_micros =
             self.told_micros.max(1_000_000 * i64::from(MARGIN_SECONDS + self.wall_clock.seconds(play)));
         let period = phase(play.period_descriptor);
-        self.enter(period);
-        self.clock = clock(self.phase, play.seconds, kind != IncidentKind::PeriodStart);
+        // At the latest with its first play.
+        self.board.begin(period);
+        self.board.clock = clock(self.board.phase, play.seconds, kind != IncidentKind::PeriodStart);
         let side = self.side(index, play)?;
         let counted = match (kind, side) {
             (IncidentKind::Goal | IncidentKind::ShootoutGoal, Some(side)) => self.count(period, kind, side),
@@ -154,12 +142,12 @@ impl<'a> Narrator<'a> {
             side,
             player: self.player(play),
             detail: detail(index, play)?,
-            score: counted.then_some(self.score),
+            score: counted.then_some(self.board.score),
         };
         self.say(Body::Incident(incident));
         if kind == IncidentKind::PeriodEnd {
-            self.phase = after(period, later).unwrap_or(self.phase);
-            self.clock = clock(self.phase, play.seconds, true);
+            self.board.reach(after(period, later).unwrap_or(period));
+            self.board.clock = clock(self.board.phase, play.seconds, true);
         }
         let changes_status = matches!(
             kind,
@@ -177,12 +165,12 @@ impl<'a> Narrator<'a> {
 
     /// The end: a shoot-out now counts as one goal of its winner.
     fn close(&mut self) -> Result<(), ImportError> {
-        self.clock = None;
-        self.phase = match self.period_scores.last().copied() {
+        self.board.clock = None;
+        self.board.phase = match self.board.period_scores.last().copied() {
             Some(PeriodScore { period: MatchStatus::Penalties, home, away }) => {
                 match home.cmp(&away) {
-                    std::cmp::Ordering::Greater => self.score.home += 1,
-                    std::cmp::Ordering::Less => self.score.away += 1,
+                    std::cmp::Ordering::Greater => self.board.score.home += 1,
+                    std::cmp::Ordering::Less => self.board.score.away += 1,
                     std::cmp::Ordering::Equal => {
                         return Err(ImportError::new("plays", format!("the shoot-out ends {home}:{away}")));
                     }
@@ -190,7 +178,9 @@ impl<'a> Narrator<'a> {
                 MatchStatus::EndedAfterPenalties
             }
             // Before shoot-outs were brought in, a game could end tied after overtime.
-            Some(PeriodScore { period: MatchStatus::Overtime, .. }) if self.score.home != self.score.away => {
+            Some(PeriodScore { period: MatchStatus::Overtime, .. })
+                if self.board.score.home != self.board.score.away =>
+            {
                 MatchStatus::EndedAfterOvertime
             }
             _ => MatchStatus::Ended,
@@ -201,28 +191,11 @@ impl<'a> Narrator<'a> {
         Ok(())
     }
 
-    /// A period begins, at the latest with its first play. A play entered late does not bring its period back.
-    fn enter(&mut self, period: MatchStatus) {
-        // Parts of a game are declared in the order in which it goes through them.
-        self.phase = self.phase.max(period);
-        if !self.period_scores.iter().any(|score| score.period == period) {
-            self.period_scores.push(PeriodScore { period, home: 0, away: 0 });
-        }
-    }
-
     /// Adds a goal; says whether it changed the score that counts.
     fn count(&mut self, period: MatchStatus, kind: IncidentKind, side: Side) -> bool {
         let counts = kind == IncidentKind::Goal;
-        for score in self.period_scores.iter_mut().filter(|score| score.period == period) {
-            match side {
-                Side::Home => score.home += 1,
-                Side::Away => score.away += 1,
-            }
-        }
-        match side {
-            Side::Home => self.score.home += u32::from(counts),
-            Side::Away => self.score.away += u32::from(counts),
-        }
+        self.board.count_in_period(period, side, 1);
+        self.board.count(side, u32::from(counts));
         counts
     }
 
@@ -254,35 +227,15 @@ impl<'a> Narrator<'a> {
         self.players.get(&id).map(|(name, _)| name.clone())
     }
 
+    /// The file does not say when a penalty ends, so no status tells who is in the penalty box.
     fn say_status(&mut self, status: EventStatus) {
-        // The file does not say when a penalty ends.
-        self.say(Body::EventStatus(Status {
-            period_scores: self.period_scores.clone(),
-            clock: self.clock,
-            ..Status::new(status, self.phase, self.score)
-        }));
+        self.say(Body::EventStatus(self.board.status(status)));
     }
 
     fn say(&mut self, body: Body) {
-        let sequence = self.messages.len() as u64 + 1;
         let at = self.start.plus_micros(self.told_micros);
-        let message = FeedMessage {
-            schema: SCHEMA,
-            message_id: MessageId::new(format!("nhl:{}:{sequence}", self.game.id))
-                .expect("numbers and colons"),
-            source: self.source.clone(),
-            request_id: None,
-            occurred_at: matches!(body, Body::Incident(_) | Body::EventStatus(_)).then_some(at),
-            generated_at: at,
-            received_at: None,
-            content: Content::Event(EventMessage {
-                sport: Sport::Hockey,
-                event_id: self.event_id.clone(),
-                position: Some(Position { epoch: 1, sequence }),
-                body,
-            }),
-        };
-        self.messages.push((self.told_micros.unsigned_abs() * 1_000, message));
+        let happens = matches!(body, Body::Incident(_) | Body::EventStatus(_));
+        self.tale.say(body, happens.then_some(at), at);
     }
 }
 
@@ -307,7 +260,7 @@ fn fixture(game: &Game) -> Result<Fixture, ImportError> {
     Ok(Fixture {
         scheduled_start: Timestamp(game.start_seconds.saturating_mul(1_000_000)),
         tournament: Some(Tournament {
-            id: urn("tournament", format_args!("{}-{}", game.season, game.game_type)),
+            id: urn(PROVIDER, "tournament", format_args!("{}-{}", game.season, game.game_type)),
             name: Text::new(name).expect("a season's name is short"),
         }),
         home: competitor(&game.home_team, "homeTeam")?,
@@ -319,7 +272,7 @@ fn competitor(team: &Team, path: &str) -> Result<Competitor, ImportError> {
     let place = team.place_name.as_ref().map(|place| place.default.as_str()).unwrap_or_default();
     let name = format!("{place} {}", team.common_name.default);
     Ok(Competitor {
-        id: urn("team", team.id),
+        id: urn(PROVIDER, "team", team.id),
         name: text(name.trim(), || format!("{path}.commonName.default"))?,
         abbreviation: Some(text(&team.abbrev, || format!("{path}.abbrev"))?),
     })
@@ -332,12 +285,4 @@ fn detail(index: usize, play: &Play) -> Result<Option<Text>, ImportError> {
         (None, None) => return Ok(None),
     };
     text(said, || format!("plays[{index}].details.{field}")).map(Some)
-}
-
-fn urn(kind: &str, id: impl std::fmt::Display) -> Urn {
-    Urn::new(format!("nhl:{kind}:{id}")).expect("numbers and hyphens belong in a URN")
-}
-
-fn text(text: &str, path: impl FnOnce() -> String) -> Result<Text, ImportError> {
-    Text::new(text).map_err(|error| ImportError::new(path(), error))
 }

@@ -76,6 +76,7 @@ async fn what_cannot_be_read_is_said_in_one_line() {
     std::fs::write(directory.path().join("game.json"), "{\"id\": \"seven\"}").unwrap();
     for (args, message) in [
         (&["import", "nhl", "game.json"][..], "error: cannot import game.json: id: invalid type"),
+        (&["import", "nba", "game.json"], "error: cannot import game.json: .: missing field `game`"),
         (&["replay", "game.json"], "error: cannot replay game.json: not a recording"),
         (&["info", "none.rec"], "error: cannot read none.rec: No such file"),
         (&["replay", "game.json", "--speed", "0"], "error: invalid value '0'"),

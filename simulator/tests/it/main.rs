@@ -4,5 +4,7 @@
 
 mod cli;
 mod drive;
+mod imported;
+mod nba;
 mod nhl;
 mod world;

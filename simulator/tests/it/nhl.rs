@@ -1,54 +1,15 @@
 //! The NHL importer on games of our own making and on real ones, against the result fields it never reads.
 
-use std::path::{Path, PathBuf};
-
-use domain::message::Content;
-use domain::{
-    Body, EventState, EventStatus, FeedMessage, IncidentKind, Key, MatchStatus, PeriodScore, Score, Side,
-    Status, Timestamp, update::Value as KeyValue,
-};
+use domain::{Body, EventStatus, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status, Timestamp};
 use serde_json::Value;
 use simulator::Schedule;
 use simulator::import::{Imported, nhl};
 use simulator::recording::Reader;
 
+use super::imported::{self, body, corpus, final_status, phases, play, statuses, tell};
+
 fn sample(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(format!("nhl_{name}.json"));
-    std::fs::read(path).unwrap()
-}
-
-fn body(message: &FeedMessage) -> &Body {
-    match &message.content {
-        Content::Event(event) => &event.body,
-        Content::Producer(_) => panic!("a game's messages are about the game"),
-    }
-}
-
-fn statuses(imported: &Imported) -> impl Iterator<Item = &Status> {
-    imported.messages.iter().filter_map(|(_, message)| match body(message) {
-        Body::EventStatus(status) => Some(status),
-        _ => None,
-    })
-}
-
-/// Every message, from its encoded form, in the state that a processor would keep.
-fn play(imported: &Imported) -> EventState {
-    let Content::Event(first) = &imported.messages[0].1.content else { panic!("a fixture comes first") };
-    let mut state = EventState::new(first.event_id.clone(), first.sport);
-    for (_, message) in &imported.messages {
-        let bytes = domain::codec::json::encode(message);
-        let decoded = domain::codec::json::decode(&bytes).unwrap();
-        assert_eq!(decoded, *message);
-        state.apply(&decoded, Timestamp(0)).unwrap_or_else(|refusal| panic!("{refusal}: {message:?}"));
-    }
-    state
-}
-
-fn final_status(state: &EventState) -> Status {
-    match state.entries().find(|(key, ..)| *key == Key::Status) {
-        Some((_, _, Some(KeyValue::Status(status)))) => status,
-        other => panic!("no status: {other:?}"),
-    }
+    imported::sample(&format!("nhl_{name}"))
 }
 
 /// What the file itself states as its result.
@@ -93,7 +54,6 @@ fn check(json: &[u8]) -> (Imported, Status) {
         _ => MatchStatus::EndedAfterPenalties,
     };
     assert_eq!(status.match_status, ended);
-    assert_eq!(state.version(), imported.messages.len() as u64);
 
     let running: Vec<Score> = imported
         .messages
@@ -104,15 +64,7 @@ fn check(json: &[u8]) -> (Imported, Status) {
         })
         .collect();
     assert_eq!(running, official.goals);
-    assert!(imported.messages.is_sorted_by_key(|(offset_ns, _)| *offset_ns));
-    assert!(imported.messages.is_sorted_by_key(|(_, message)| message.generated_at));
     (imported, status)
-}
-
-fn phases(imported: &Imported) -> Vec<MatchStatus> {
-    let mut phases: Vec<MatchStatus> = statuses(imported).map(|status| status.match_status).collect();
-    phases.dedup();
-    phases
 }
 
 const REGULAR_TIME: [MatchStatus; 6] = [
@@ -273,21 +225,9 @@ fn a_shoot_out_has_a_winner() {
 
 #[test]
 fn every_real_game_ends_with_its_official_score() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/hockey");
-    let Ok(files) = std::fs::read_dir(&corpus) else {
-        return tell(&format!("skipped: no real games, {} is not there", corpus.display()));
-    };
-    let mut games: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    games.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("nhl_")));
-    assert!(!games.is_empty(), "the folder is there, so games are");
-    for path in games {
+    for path in corpus("hockey", "nhl_") {
         let (imported, status) = check(&std::fs::read(&path).unwrap());
         assert!(imported.left_out.is_empty(), "{}: {:?}", path.display(), imported.left_out);
         tell(&format!("{}: {} messages, {}", path.display(), imported.messages.len(), status.score));
     }
-}
-
-#[expect(clippy::print_stderr, reason = "what a test skips has to be seen")]
-fn tell(text: &str) {
-    eprintln!("{text}");
 }

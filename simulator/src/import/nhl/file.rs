@@ -8,8 +8,6 @@ use std::borrow::Cow;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use crate::import::ImportError;
-
 /// `gameType` of the play-offs, whose overtimes last twenty minutes each.
 pub(super) const PLAY_OFFS: u32 = 3;
 
@@ -102,15 +100,6 @@ pub(super) struct Details {
     pub(super) winning_player_id: Option<u64>,
     pub(super) committed_by_player_id: Option<u64>,
     pub(super) player_id: Option<u64>,
-}
-
-/// Reads a file; an error says where in it.
-pub(super) fn read(json: &[u8]) -> Result<Game, ImportError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let game = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| ImportError::new(error.path().to_string(), error.inner()))?;
-    deserializer.end().map_err(|error| ImportError::new(".", error))?;
-    Ok(game)
 }
 
 fn utc_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
