@@ -39,7 +39,7 @@ down: ## end what `make up` started; nothing stays
 test: build ## all tests, on a real stack
 	cargo test --release --workspace -- --test-threads=1
 
-# On the MySQL that is installed, else on the one that Maven Central has.
+# On the MySQL that is installed, else on the one that Maven Central has. TESTS="faults:: verdict::" runs these alone.
 test-mysql: build ## the tests that need a stack, on MySQL 8
 	@harness/services/install-debian.sh --mysql
 	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)

@@ -208,9 +208,9 @@ async fn down(stacks: PathBuf) -> Result<()> {
 
 fn show(addresses: &[Address], folder: &Path) {
     for Address { what, url } in addresses {
-        say(&format!("  {what:<18} {url}"));
+        say(&format!("  {what:<22} {url}"));
     }
-    say(&format!("  {:<18} {}/*.log", "logs", folder.display()));
+    say(&format!("  {:<22} {}/*.log", "logs", folder.display()));
 }
 
 #[expect(clippy::print_stdout, reason = "the front end of a command line")]

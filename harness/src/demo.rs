@@ -20,10 +20,10 @@ use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackCo
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Games played at once
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 40, value_name = "N")]
     games: u32,
     /// Messages a second, of all games together
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
     rate: u32,
     /// How long they are played
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_600))]

@@ -1,6 +1,6 @@
 //! What goes into a run, and what must come of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -32,6 +32,12 @@ impl Feed {
         Ok(Self { expected: expected.collect(), schedule: Arc::new(played.schedule) })
     }
 
+    /// The sports of its events.
+    #[must_use]
+    pub fn sports(&self) -> BTreeSet<&str> {
+        self.expected.values().map(|expected| expected.sport.as_str()).collect()
+    }
+
     /// How many messages there are.
     #[must_use]
     pub fn messages(&self) -> u64 {
@@ -50,6 +56,7 @@ fn expected(event: &LedgerEvent) -> Expected {
     }
     let periods = status.period_scores.iter().map(|score| (score.period.to_string(), score.home, score.away));
     Expected {
+        sport: event.sport.to_string(),
         messages: event.messages,
         status: status.status.as_str().to_owned(),
         match_status: status.match_status.to_string(),

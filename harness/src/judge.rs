@@ -11,6 +11,8 @@ use crate::observe::{Picture, Pictures};
 /// What one event must have come to, as whoever sent it decided.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Expected {
+    /// Its sport's name on the wire.
+    pub sport: String,
     /// How many messages were sent of it: each is one version.
     pub messages: u64,
     /// `status` of the state of play.
@@ -58,12 +60,30 @@ impl fmt::Display for Discrepancy {
     }
 }
 
+/// Values held against each other, and how many of them did not agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub compared: u64,
+    /// Those that did not agree.
+    pub differ: u64,
+}
+
+impl Tally {
+    fn count(&mut self, agrees: bool) {
+        self.compared += 1;
+        self.differ += u64::from(!agrees);
+    }
+}
+
 /// Counts what was compared, keeps what did not agree.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
-    /// Values held against each other, per place.
-    pub compared: BTreeMap<String, u64>,
-    /// Those that did not agree.
+    /// What was compared in each place.
+    pub places: BTreeMap<String, Tally>,
+    /// What was compared of each sport's events, in all places.
+    pub sports: BTreeMap<String, Tally>,
+    /// What did not agree.
     pub discrepancies: Vec<Discrepancy>,
 }
 
@@ -72,31 +92,47 @@ impl Verdict {
     #[must_use]
     pub fn is_pass(&self) -> bool {
         self.discrepancies.is_empty()
-            && !self.compared.is_empty()
-            && self.compared.values().all(|&count| count > 0)
+            && !self.places.is_empty()
+            && self.places.values().chain(self.sports.values()).all(|tally| tally.compared > 0)
+    }
+
+    /// How many values were compared, all places together.
+    #[must_use]
+    pub fn compared(&self) -> u64 {
+        self.places.values().map(|tally| tally.compared).sum()
     }
 
     /// Holds one place's events against what must be, and says that the place was looked at.
     pub fn judge_place(&mut self, place: &str, expected: &BTreeMap<String, Expected>, found: &Pictures) {
-        self.compared.entry(place.to_owned()).or_default();
+        self.places.entry(place.to_owned()).or_default();
         for (event_id, expected) in expected {
-            let mut at = At { verdict: self, place, event_id };
+            let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
             match found.get(event_id) {
                 None => at.compare("event", "there".to_owned(), "missing".to_owned()),
                 Some(picture) => at.judge(expected, picture),
             }
         }
         for event_id in found.keys().filter(|id| !expected.contains_key(*id)) {
-            At { verdict: self, place, event_id }.compare("event", "absent".to_owned(), "there".to_owned());
+            let mut at = At { verdict: self, place, event_id, sport: None };
+            at.compare("event", "absent".to_owned(), "there".to_owned());
         }
     }
 
     /// Holds every value of two places against each other, those that no ledger speaks of included.
-    pub fn judge_equal(&mut self, place: &str, found: &Pictures, reference: &Pictures) {
-        for (event_id, reference) in reference {
-            let Some(picture) = found.get(event_id) else { continue };
+    pub fn judge_equal(
+        &mut self,
+        place: &str,
+        expected: &BTreeMap<String, Expected>,
+        found: &Pictures,
+        reference: &Pictures,
+    ) {
+        for (event_id, Expected { sport, .. }) in expected {
+            // Where one of the two lacks the event, that has been said of it.
+            let Some((picture, reference)) = found.get(event_id).zip(reference.get(event_id)) else {
+                continue;
+            };
             let keys: BTreeSet<&String> = reference.values.keys().chain(picture.values.keys()).collect();
-            let mut at = At { verdict: self, place, event_id };
+            let mut at = At { verdict: self, place, event_id, sport: Some(sport) };
             for key in keys {
                 at.compare(key, text(reference.values.get(key)), text(picture.values.get(key)));
             }
@@ -106,9 +142,9 @@ impl Verdict {
     /// Every update once: as many versions as messages, without a hole, each led to by a message of its own.
     pub fn judge_logs(&mut self, expected: &BTreeMap<String, Expected>, logs: &BTreeMap<String, Log>) {
         let place = "update log";
-        self.compared.entry(place.to_owned()).or_default();
+        self.places.entry(place.to_owned()).or_default();
         for (event_id, expected) in expected {
-            let mut at = At { verdict: self, place, event_id };
+            let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
             let empty = Log::default();
             let log = logs.get(event_id).unwrap_or(&empty);
             at.compare("number of updates", expected.messages.to_string(), log.versions.len().to_string());
@@ -133,7 +169,8 @@ impl Verdict {
             [] => "none".to_owned(),
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
         };
-        At { verdict: self, place, event_id: "all events" }.compare(what, "none".to_owned(), summary);
+        let mut at = At { verdict: self, place, event_id: "all events", sport: None };
+        at.compare(what, "none".to_owned(), summary);
     }
 }
 
@@ -142,6 +179,8 @@ struct At<'a> {
     verdict: &'a mut Verdict,
     place: &'a str,
     event_id: &'a str,
+    /// The event's sport, where somebody has sent it.
+    sport: Option<&'a str>,
 }
 
 impl At<'_> {
@@ -206,8 +245,12 @@ impl At<'_> {
     }
 
     fn compare(&mut self, what: &str, expected: String, found: String) {
-        *self.verdict.compared.entry(self.place.to_owned()).or_default() += 1;
-        if expected != found {
+        let agrees = expected == found;
+        self.verdict.places.entry(self.place.to_owned()).or_default().count(agrees);
+        if let Some(sport) = self.sport {
+            self.verdict.sports.entry(sport.to_owned()).or_default().count(agrees);
+        }
+        if !agrees {
             self.verdict.discrepancies.push(Discrepancy {
                 place: self.place.to_owned(),
                 event_id: self.event_id.to_owned(),
@@ -254,6 +297,7 @@ mod tests {
         let outcomes = BTreeMap::from([("4".to_owned(), (Some(1_850), Some("won".to_owned())))]);
         let market = ExpectedMarket { status: "settled".to_owned(), outcomes };
         let expected = Expected {
+            sport: "hockey".to_owned(),
             messages: 7,
             status: "closed".to_owned(),
             match_status: "ended".to_owned(),
@@ -285,6 +329,7 @@ mod tests {
         let mut verdict = Verdict::default();
         verdict.judge_place("mysql", &expected(), &found());
         assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
+        assert_eq!(verdict.places["mysql"], verdict.sports["hockey"]);
     }
 
     #[test]

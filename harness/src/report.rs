@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::latency::{Hop, Summary};
-use crate::run::Outcome;
+use crate::judge::Tally;
+use crate::latency::Summary;
+use crate::run::{CpuUse, Outcome, SportOutcome};
 
 /// How many discrepancies are shown; all are counted.
 const SHOWN_MAX: usize = 20;
 
-/// The verdict first, then what it rests on.
+/// From this on a generator is late, in microseconds: what was measured is no longer the pipeline's.
+const LATE_MICROS: f64 = 100_000.0;
+
+/// The verdict first, then what it rests on. Where the generator was late that comes before all, for no latency holds then.
 #[must_use]
 pub fn report(outcome: &Outcome) -> String {
     let mut text = String::new();
@@ -18,23 +22,37 @@ pub fn report(outcome: &Outcome) -> String {
 }
 
 fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
+    if let Some(Summary { p99, .. }) = lateness(outcome).filter(|late| late.p99 > LATE_MICROS) {
+        writeln!(
+            out,
+            "LATE: this machine could not send in time: one message in a hundred went out more than {} after it was \
+             due. The latencies below are not the pipeline's.",
+            milliseconds(p99)
+        )?;
+    }
     write_verdict(out, outcome)?;
     write_places(out, outcome)?;
+    write_sports(out, outcome)?;
     write_speed(out, outcome)?;
     write_cpu(out, outcome)
+}
+
+fn lateness(outcome: &Outcome) -> Option<Summary> {
+    Summary::of(&outcome.drive.lateness_micros)
 }
 
 fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let drive = &outcome.drive;
     let discrepancies = &outcome.verdict.discrepancies;
     if outcome.is_pass() {
-        let compared: u64 = outcome.verdict.compared.values().sum();
-        let places = outcome.verdict.compared.len();
+        let games: usize = outcome.sports.iter().map(|share| share.games).sum();
         return writeln!(
             out,
-            "PASS: {} messages went in, and all {} values compared in {places} places agree.",
+            "PASS: {} messages of {games} games went in, and all {} values compared in {} places agree, on {}.",
             grouped(drive.accepted),
-            grouped(compared)
+            grouped(outcome.verdict.compared()),
+            outcome.verdict.places.len(),
+            outcome.database
         );
     }
     if !drive.is_complete() {
@@ -53,11 +71,10 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             writeln!(out, "  gave up: {reason}")?;
         }
     }
-    if let Some(place) =
-        outcome.verdict.compared.iter().find(|(_, count)| **count == 0).map(|(place, _)| place)
-    {
+    let verdict = &outcome.verdict;
+    if let Some((place, _)) = verdict.places.iter().find(|(_, tally)| tally.compared == 0) {
         writeln!(out, "FAIL: nothing was compared in {place}; that proves nothing.")?;
-    } else if outcome.verdict.compared.is_empty() {
+    } else if verdict.places.is_empty() {
         writeln!(out, "FAIL: nothing was compared; that proves nothing.")?;
     }
     if !discrepancies.is_empty() {
@@ -74,61 +91,58 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 }
 
 fn write_places(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    writeln!(out, "\n  {:<18} {:>12} {:>12}", "where", "compared", "differ")?;
-    for (place, compared) in &outcome.verdict.compared {
-        let differ = outcome.verdict.discrepancies.iter().filter(|found| found.place == *place).count();
-        writeln!(out, "  {place:<18} {:>12} {:>12}", grouped(*compared), grouped(differ as u64))?;
+    writeln!(out, "\n  {:<30} {:>9} {:>9}", "where", "compared", "differ")?;
+    for (place, Tally { compared, differ }) in &outcome.verdict.places {
+        writeln!(out, "  {place:<30} {:>9} {:>9}", grouped(*compared), grouped(*differ))?;
+    }
+    Ok(())
+}
+
+fn write_sports(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
+    writeln!(out, "\n  {:<24} {:>5} {:>9} {:>9} {:>9}", "sport", "games", "messages", "compared", "differ")?;
+    for SportOutcome { sport, games, messages } in &outcome.sports {
+        let Tally { compared, differ } = outcome.verdict.sports.get(sport).copied().unwrap_or_default();
+        let (messages, compared, differ) = (grouped(*messages), grouped(compared), grouped(differ));
+        writeln!(out, "  {sport:<24} {games:>5} {messages:>9} {compared:>9} {differ:>9}")?;
     }
     Ok(())
 }
 
 fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let late = &outcome.drive.lateness_micros;
     writeln!(out, "\n  {:<30} {:>9} {:>12} {:>12}", "from due time to", "messages", "p50", "p99")?;
-    let sent = Summary {
-        count: late.len(),
-        p50: micros(late.value_at_quantile(0.5)),
-        p99: micros(late.value_at_quantile(0.99)),
-    };
-    let hops = [
-        ("sent", (!late.is_empty()).then_some(sent)),
-        ("committed in MySQL", outcome.latencies.summary(Hop::Commit)),
-        ("read at the socket's client", outcome.latencies.summary(Hop::Socket)),
-    ];
-    for (name, summary) in hops {
-        match summary {
-            Some(Summary { count, p50, p99 }) => {
-                writeln!(
-                    out,
-                    "  {name:<30} {:>9} {:>12} {:>12}",
-                    grouped(count),
-                    milliseconds(p50),
-                    milliseconds(p99)
-                )?;
-            }
-            None => writeln!(out, "  {name:<30} not measured")?,
-        }
+    write_summary(out, "sent", lateness(outcome))?;
+    for SportOutcome { sport, .. } in &outcome.sports {
+        write_summary(out, &format!("commit, {sport}"), outcome.latencies.commit(sport))?;
+    }
+    write_summary(out, "socket, all", outcome.latencies.socket_of_all())?;
+    for SportOutcome { sport, .. } in &outcome.sports {
+        write_summary(out, &format!("socket, {sport}"), outcome.latencies.socket(sport))?;
     }
     if outcome.latencies.early > 0 {
-        writeln!(
-            out,
-            "  {} arrived before they were due: a clock is wrong",
-            grouped(outcome.latencies.early)
-        )?;
+        let early = grouped(outcome.latencies.early);
+        writeln!(out, "  {early} arrived before they were due: a clock is wrong")?;
     }
-    writeln!(
-        out,
-        "  {:.0} messages a second went in; the last had arrived everywhere after {:.1} s",
-        outcome.drive.rate(),
-        outcome.took.as_secs_f64()
-    )
+    let (rate, took) = (outcome.drive.rate(), outcome.took.as_secs_f64());
+    writeln!(out, "  {rate:.0} messages a second went in; the last had arrived everywhere after {took:.1} s")
+}
+
+fn write_summary(out: &mut String, name: &str, summary: Option<Summary>) -> std::fmt::Result {
+    let Some(Summary { count, p50, p99 }) = summary else {
+        return writeln!(out, "  {name:<30} not measured");
+    };
+    let (count, p50, p99) = (grouped(count), milliseconds(p50), milliseconds(p99));
+    writeln!(out, "  {name:<30} {count:>9} {p50:>12} {p99:>12}")
 }
 
 fn write_cpu(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    writeln!(out, "\n  {:<30} {:>16}", "CPU time of", "per message")?;
-    for (name, used) in &outcome.cpu_micros {
-        let per_message = micros(*used) / micros(outcome.drive.accepted.max(1));
-        writeln!(out, "  {name:<30} {:>16}", format!("{per_message:.1} us"))?;
+    writeln!(out, "\n  {:<30} {:>9} {:>12} {:>12}", "CPU time of", "messages", "each", "in all")?;
+    for CpuUse { process, micros: used, messages } in &outcome.cpu {
+        let each = match messages {
+            0 => "-".to_owned(),
+            count => format!("{:.1} us", micros(*used) / micros(*count)),
+        };
+        let in_all = format!("{:.1} s", micros(*used) / 1e6);
+        writeln!(out, "  {process:<30} {:>9} {each:>12} {in_all:>12}", grouped(*messages))?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use domain::Sport;
+use futures_util::future::try_join_all;
 use simulator::drive::Progress;
 use simulator::{DriveOptions, DriveReport, drive};
 
@@ -14,7 +16,7 @@ use crate::latency::Latencies;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Client, Seen};
 use crate::observe::{Pictures, redis, rest};
-use crate::stack::{ProcessId, Stack};
+use crate::stack::{ProcessId, Stack, processors_name};
 
 /// How long nothing may move before the rest is given up.
 const STANDSTILL_MAX: Duration = Duration::from_secs(30);
@@ -32,12 +34,36 @@ pub struct Outcome {
     pub took: Duration,
     /// How long messages took, per hop.
     pub latencies: Latencies,
-    /// CPU time of each process during the run, in microseconds.
-    pub cpu_micros: Vec<(String, u64)>,
-    /// What the client saw.
+    /// What each process used during the run.
+    pub cpu: Vec<CpuUse>,
+    /// What came of each sport's share of the feed.
+    pub sports: Vec<SportOutcome>,
+    /// What the clients saw, one for each sport.
     pub seen: Seen,
     /// The database server that ran: `MySQL 8.0.15`.
     pub database: String,
+}
+
+/// What a process used during a run.
+#[derive(Debug, Clone)]
+pub struct CpuUse {
+    /// Its name in the stack.
+    pub process: String,
+    /// CPU time, in microseconds.
+    pub micros: u64,
+    /// The messages that it had to do with: a processor's are those of its sport.
+    pub messages: u64,
+}
+
+/// One sport's share of a run.
+#[derive(Debug, Clone)]
+pub struct SportOutcome {
+    /// Its name.
+    pub sport: String,
+    /// How many games of it were played.
+    pub games: usize,
+    /// How many messages were to be sent of them.
+    pub messages: u64,
 }
 
 impl Outcome {
@@ -59,27 +85,40 @@ pub async fn run(
     progress: impl FnMut(&Progress),
     disturb: impl Future<Output = Result<()>>,
 ) -> Result<Outcome> {
-    let client = Client::subscribe(&stack.socket_url()?, "hockey", Seen::default()).await?;
+    let url = stack.socket_url()?;
+    let clients = feed.sports().into_iter().map(|sport| Client::subscribe(&url, sport, Seen::default()));
+    let clients = try_join_all(clients).await?;
     let before = cpu_micros(stack);
     let started = Instant::now();
     let sending = drive(Arc::clone(&feed.schedule), options, progress);
     let (drive, ()) = tokio::try_join!(sending, disturb)?;
-    settle(stack, feed, Some(&client)).await?;
+    settle(stack, feed, &clients).await?;
     let took = started.elapsed();
-    let cpu_micros = cpu_since(stack, &before);
-    let seen = client.cut().await.context("the client on the socket")?;
-    let mut latencies = Latencies::of_arrivals(&feed.schedule, &drive.timeline, &seen.arrivals);
+    let cpu = cpu_since(stack, feed, &before);
+    let mut seen = Seen::default();
+    for client in clients {
+        seen.merge(client.cut().await.context("a client on the socket")?);
+    }
+    let mut latencies = Latencies::of_arrivals(feed, &drive.timeline, &seen.arrivals);
     latencies.read_commits(stack).await?;
     let verdict = judge(stack, feed, &[("socket", &seen)]).await?;
     let database = stack.database().to_owned();
-    Ok(Outcome { verdict, drive, took, latencies, cpu_micros, seen, database })
+    let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
+    Ok(Outcome { sports, verdict, drive, took, latencies, cpu, seen, database })
 }
 
-/// Waits until every event has reached its last version in MySQL and at the client, and everything is published.
+fn share(feed: &Feed, sport: &str) -> SportOutcome {
+    let games: Vec<&Expected> = feed.expected.values().filter(|game| game.sport == sport).collect();
+    let messages = games.iter().map(|game| game.messages).sum();
+    SportOutcome { sport: sport.to_owned(), games: games.len(), messages }
+}
+
+/// Waits until every event has reached its last version in MySQL and at one of the clients, if there are any, and everything
+/// is published.
 ///
 /// # Errors
 /// When nothing moves for half a minute: with how far it came.
-pub async fn settle(stack: &Stack, feed: &Feed, client: Option<&Client>) -> Result<()> {
+pub async fn settle(stack: &Stack, feed: &Feed, clients: &[Client]) -> Result<()> {
     let mysql = Mysql::new(&stack.mysql_url())?;
     let total = feed.messages();
     let mut best = 0;
@@ -88,9 +127,12 @@ pub async fn settle(stack: &Stack, feed: &Feed, client: Option<&Client>) -> Resu
         // A database that is being restarted answers later.
         let in_mysql = mysql.versions().await.unwrap_or_default();
         let is_published = mysql.is_published().await.unwrap_or(false);
-        let at_client = client.map(|client| client.versions().borrow().clone());
         let reached = count(feed, &in_mysql);
-        let seen = at_client.as_ref().map_or(total, |versions| count(feed, versions));
+        let mut at_clients = BTreeMap::new();
+        for client in clients {
+            at_clients.extend(client.versions().borrow().clone());
+        }
+        let seen = if clients.is_empty() { total } else { count(feed, &at_clients) };
         if reached == total && seen == total && is_published {
             return Ok(());
         }
@@ -130,7 +172,7 @@ pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Res
     verdict.judge_logs(&feed.expected, &mysql.logs().await.context("reading the update log")?);
     let mut judge_place = |place: &str, pictures: &Pictures| {
         verdict.judge_place(place, &feed.expected, pictures);
-        verdict.judge_equal(place, pictures, &in_mysql);
+        verdict.judge_equal(place, &feed.expected, pictures, &in_mysql);
     };
     judge_place("redis", &in_redis);
     judge_place("rest", &by_rest);
@@ -149,10 +191,12 @@ fn cpu_micros(stack: &Stack) -> BTreeMap<i32, u64> {
 }
 
 /// A process that was started during the run counts from its start.
-fn cpu_since(stack: &Stack, before: &BTreeMap<i32, u64>) -> Vec<(String, u64)> {
-    let used = |(name, id): (String, ProcessId)| {
-        let since = id.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
-        Some((name, since))
+fn cpu_since(stack: &Stack, feed: &Feed, before: &BTreeMap<i32, u64>) -> Vec<CpuUse> {
+    let used = |(process, id): (String, ProcessId)| {
+        let micros = id.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
+        let sport = Sport::ALL.into_iter().find(|sport| process.starts_with(&processors_name(*sport)));
+        let messages = sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages);
+        Some(CpuUse { process, micros, messages })
     };
     cpu_users(stack).into_iter().filter_map(used).collect()
 }

@@ -200,7 +200,7 @@ impl Stack {
     pub async fn init(&self) -> Result<()> {
         let start = Instant::now();
         init::init(&InitConfig::new(self.kafka(), self.mysql_url())).await?;
-        self.say(&format!("  {:<18} made in {:.1} s", "topics and tables", start.elapsed().as_secs_f64()));
+        self.say(&format!("  {:<22} made in {:.1} s", "topics and tables", start.elapsed().as_secs_f64()));
         Ok(())
     }
 
@@ -266,7 +266,7 @@ impl Stack {
     }
 
     fn say_ready(&self, what: &str, since: Instant) {
-        self.say(&format!("  {what:<18} ready after {:.1} s", since.elapsed().as_secs_f64()));
+        self.say(&format!("  {what:<22} ready after {:.1} s", since.elapsed().as_secs_f64()));
     }
 
     fn write_record(&self, state: &mut State) -> Result<()> {

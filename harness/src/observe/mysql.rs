@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use futures_util::TryStreamExt;
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, Row};
@@ -121,15 +123,24 @@ impl Mysql {
     /// # Errors
     /// When the database fails.
     pub async fn logs(&self) -> anyhow::Result<BTreeMap<String, Log>> {
+        /// Of an update only what led to it: there are many, and most of each is of no use here.
+        #[derive(Deserialize)]
+        struct Payload {
+            cause: Option<Cause>,
+        }
+        #[derive(Deserialize)]
+        struct Cause {
+            message_id: Option<String>,
+        }
+
         let sql = "SELECT event_id, version, payload FROM updates ORDER BY event_id, version";
         let mut logs: BTreeMap<String, Log> = BTreeMap::new();
-        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
+        let mut rows = sqlx::query(sql).fetch(&self.pool);
+        while let Some(row) = rows.try_next().await? {
             let log = logs.entry(row.try_get(0)?).or_default();
             log.versions.push(unsigned(row.try_get(1)?)?);
-            let payload: Value = serde_json::from_slice(row.try_get(2)?)?;
-            if let Some(id) = payload.pointer("/cause/message_id").and_then(Value::as_str) {
-                log.message_ids.push(id.to_owned());
-            }
+            let payload: Payload = serde_json::from_slice(row.try_get(2)?)?;
+            log.message_ids.extend(payload.cause.and_then(|cause| cause.message_id));
         }
         Ok(logs)
     }

@@ -45,6 +45,17 @@ pub struct Seen {
     pub images: u64,
 }
 
+impl Seen {
+    /// Both together: what two clients have seen, each of events of its own.
+    pub fn merge(&mut self, other: Self) {
+        self.store = self.store.take().or(other.store);
+        self.pictures.extend(other.pictures);
+        self.arrivals.extend(other.arrivals);
+        self.breaks.extend(other.breaks);
+        self.images += other.images;
+    }
+}
+
 /// One client, connected and subscribed to a sport.
 #[derive(Debug)]
 pub struct Client {

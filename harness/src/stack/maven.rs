@@ -45,7 +45,7 @@ impl Download {
         if self.is_fetched(project) {
             return Ok(target);
         }
-        say(&format!("  {name:<18} fetching {what} from Maven Central, this once ({megabytes} MB)"));
+        say(&format!("  {name:<22} fetching {what} from Maven Central, this once ({megabytes} MB)"));
         let home = self.home(project);
         fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
         let lock = lock(&home).await?;

@@ -47,7 +47,7 @@ impl PortPicker {
         for port in candidates {
             if is_free(port) && given.insert(port) {
                 if let Some(wished) = wished.filter(|wished| *wished != port) {
-                    (self.say)(&format!("  {who:<18} port {wished} is taken, {port} in its place"));
+                    (self.say)(&format!("  {who:<22} port {wished} is taken, {port} in its place"));
                 }
                 return Ok(port);
             }

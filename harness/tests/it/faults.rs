@@ -154,7 +154,7 @@ async fn a_client_that_drops_and_resumes_misses_nothing() {
     };
     assert_pass(&play(&stack, &feed, disturb).await);
     let client = last.unwrap();
-    settle(&stack, &feed, Some(&client)).await.unwrap();
+    settle(&stack, &feed, std::slice::from_ref(&client)).await.unwrap();
     let seen = client.cut().await.unwrap();
     let verdict = judge(&stack, &feed, &[("a client that came back", &seen)]).await.unwrap();
     assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);

@@ -54,6 +54,7 @@ fn official(game: &Value, messages: u64) -> (String, Expected) {
         other => panic!("a game does not end in {other}"),
     };
     let expected = Expected {
+        sport: "hockey".to_owned(),
         messages,
         status: "closed".to_owned(),
         match_status: match_status.to_owned(),
@@ -90,7 +91,7 @@ async fn every_recorded_nhl_game_ends_with_its_official_score_everywhere() {
     let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();
     assert!(outcome.is_pass(), "{}", harness::report::report(&outcome));
     for place in ["mysql", "redis", "rest", "socket"] {
-        assert!(outcome.verdict.compared[place] > 0, "{place}");
+        assert!(outcome.verdict.places[place].compared > 0, "{place}");
     }
     // Had Redis not been understood, REST would have been right all the same, from MySQL.
     let metrics =
