@@ -9,10 +9,12 @@ use domain::{Content, EventId, FeedMessage, Intake, Timestamp};
 use crate::store::rows::Writes;
 
 mod planner;
+mod producers;
 #[cfg(test)]
 mod tests;
 
 pub use planner::Planner;
+pub use producers::ProducersWritten;
 
 /// One record of the feed topic, decoded once.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
+use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::events::Events;
 use crate::metrics;
 use crate::publish::Job;
@@ -63,6 +63,8 @@ pub struct Processor {
     events: Events,
     /// The time up to which each owned partition's feed has been processed.
     heard_until: BTreeMap<i32, Timestamp>,
+    /// What need not be written again yet.
+    producers_written: ProducersWritten,
     /// Whether the group has said which partitions are ours, be it none.
     is_assigned: bool,
 }
@@ -83,7 +85,14 @@ impl Processor {
     /// A processor that owns no partition yet.
     pub fn new(parts: Parts) -> Self {
         let events = Events::new(parts.events_in_memory);
-        Self { parts, owned: BTreeMap::new(), events, heard_until: BTreeMap::new(), is_assigned: false }
+        Self {
+            parts,
+            owned: BTreeMap::new(),
+            events,
+            heard_until: BTreeMap::new(),
+            producers_written: ProducersWritten::default(),
+            is_assigned: false,
+        }
     }
 
     /// The feed offset that is next, per owned partition.
@@ -253,10 +262,11 @@ impl Processor {
         working: HashMap<EventId, WorkingEvent>,
         records: usize,
     ) -> Outcome {
-        let Some(plan) = plan else {
+        let Some(mut plan) = plan else {
             self.events.put_back(working);
             return Outcome::Done;
         };
+        plan.writes.producers.retain(|row| self.producers_written.is_due(row));
         let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
         let started = Instant::now();
         let mut commit = Commit::new(pool, &plan.writes);
@@ -285,6 +295,7 @@ impl Processor {
         self.parts.mysql.ready();
         metrics::committed(records, plan.tally, &plan.generated_at, now(), started.elapsed().as_secs_f64());
         self.owned.extend(plan.partitions);
+        self.producers_written.note(&plan.writes.producers);
         self.events.put_back(working);
         metrics::holds(self.events.len(), self.owned.len());
         match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {

@@ -8,6 +8,7 @@ use domain::event::Head;
 use domain::intake::{Arrival, HoldLimits};
 use domain::{Content, Effect, EventId, Refusal, Sport, Timestamp, Update};
 
+use super::producers::Heard;
 use super::{FeedRecord, OwnedPartition, Plan, Tally, WorkingEvent};
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, Writes};
 
@@ -24,6 +25,7 @@ pub struct Planner<'a> {
     held: Vec<HeldRow>,
     released: Vec<(i32, i64)>,
     dead_letters: Vec<DeadLetterRow>,
+    heard: Heard,
     tally: Tally,
     generated_at: Vec<Timestamp>,
 }
@@ -49,6 +51,7 @@ impl<'a> Planner<'a> {
             held: Vec::new(),
             released: Vec::new(),
             dead_letters: Vec::new(),
+            heard: Heard::default(),
             tally: Tally::default(),
             generated_at: Vec::new(),
         }
@@ -70,6 +73,7 @@ impl<'a> Planner<'a> {
             }
         };
         let Content::Event(event) = &message.content else {
+            self.heard.note(record.partition, message, self.now);
             self.tally.producer += 1;
             return;
         };
@@ -82,6 +86,7 @@ impl<'a> Planner<'a> {
             let reason = format!("event {} belongs to another sport than {}", event.event_id, self.sport);
             return self.refuse(record, reason, "/event_id");
         };
+        self.heard.note(record.partition, message, self.now);
         note_version(&mut self.versions_before, working);
         let arrival = Arrival {
             message: message.clone(),
@@ -174,6 +179,7 @@ impl<'a> Planner<'a> {
             held: self.held,
             released: self.released,
             dead_letters: self.dead_letters,
+            producers: self.heard.into_rows(),
         };
         Some(Plan { writes, partitions: self.after, tally: self.tally, generated_at: self.generated_at })
     }

@@ -7,7 +7,8 @@ use domain::{EventId, EventState, Intake, Sport, Timestamp};
 use serde_json::{Value, json};
 
 use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
-use super::{FeedRecord, OwnedPartition, Plan, Planner, WorkingEvent};
+use super::{FeedRecord, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
+use crate::store::rows::AliveColumns;
 
 const EVENT: &str = "md:match:1";
 const PARTITION: i32 = 3;
@@ -162,4 +163,39 @@ fn a_gap_moves_the_outbox_and_not_the_feed() {
     assert_eq!((advance.offset_before, advance.offset_after), (100, 100));
     assert_eq!((advance.number_before, advance.number_after), (40, 41));
     assert_eq!(plan.tally.gaps, 1);
+}
+
+fn alive(subscribed: bool, generated_at: i64) -> Vec<u8> {
+    let message = json!({
+        "schema": "1.0", "message_id": format!("alive-{generated_at}"), "provider": "md", "producer": "live",
+        "type": "alive", "generated_at": generated_at, "received_at": generated_at + 1, "body": {"subscribed": subscribed}
+    });
+    message.to_string().into_bytes()
+}
+
+#[test]
+fn a_batch_writes_one_row_of_a_producer_with_its_last_alive() {
+    let plan = plan(&[record(100, &alive(false, 7)), record(101, &odds(1)), record(102, &alive(true, 9))]);
+    let rows = plan.unwrap().writes.producers;
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].partition, rows[0].source.to_string().as_str()), (PARTITION, "md/live"));
+    let last =
+        AliveColumns { subscribed: true, generated_at: Timestamp(9), received_at: Some(Timestamp(10)) };
+    assert_eq!((rows[0].alive, rows[0].last_message_at), (Some(last), NOW));
+}
+
+#[test]
+fn that_a_producer_speaks_is_written_once_a_second_and_its_alive_always() {
+    let rows = |payload: &[u8]| plan(&[record(100, payload)]).unwrap().writes.producers;
+    let mut written = ProducersWritten::default();
+    let mut row = rows(&odds(1)).remove(0);
+    assert!(written.is_due(&row));
+    written.note(std::slice::from_ref(&row));
+    row.last_message_at = Timestamp(NOW.0 + 999_999);
+    assert!(!written.is_due(&row));
+    row.last_message_at = Timestamp(NOW.0 + 1_000_000);
+    assert!(written.is_due(&row));
+    assert!(written.is_due(&rows(&alive(true, 7))[0]));
+    row.partition += 1;
+    assert!(written.is_due(&row), "each partition has a row of its own");
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqlx::{Connection, MySqlConnection, MySqlPool};
 use tokio::time::timeout;
 
-use super::rows::{Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, UpdateRow, Writes};
+use super::rows::{
+    Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, ProducerRow, UpdateRow, Writes,
+};
 use super::statement::Insert;
 use super::{Failure, offsets, within};
 
@@ -163,7 +165,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
             &writes.events,
             |row| row.state.len() + 512,
             |query, row: &EventRows| {
-                let status = row.status.as_ref();
+                let (status, fixture) = (row.status.as_ref(), row.fixture.as_ref());
                 query
                     .bind(row.event_id.as_str())
                     .bind(sport)
@@ -174,9 +176,11 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(status.map(|status| status.match_status.as_str()))
                     .bind(status.map(|status| i64::from(status.score.home)))
                     .bind(status.map(|status| i64::from(status.score.away)))
-                    .bind(row.names.as_ref().map(|(home, _)| home.as_str()))
-                    .bind(row.names.as_ref().map(|(_, away)| away.as_str()))
-                    .bind(row.scheduled_start)
+                    .bind(fixture.map(|fixture| fixture.home.id.as_str()))
+                    .bind(fixture.map(|fixture| fixture.away.id.as_str()))
+                    .bind(fixture.map(|fixture| fixture.home.name.as_str()))
+                    .bind(fixture.map(|fixture| fixture.away.name.as_str()))
+                    .bind(fixture.map(|fixture| fixture.scheduled_start.0))
                     .bind(&row.state)
             },
         )
@@ -265,6 +269,24 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(row.payload.as_slice())
             },
         )
+        .await?;
+    PRODUCERS
+        .run(
+            connection,
+            &writes.producers,
+            |_| 128,
+            |query, row: &ProducerRow| {
+                query
+                    .bind(sport)
+                    .bind(row.partition)
+                    .bind(row.source.provider.as_str())
+                    .bind(row.source.producer.as_str())
+                    .bind(row.alive.map(|alive| alive.subscribed))
+                    .bind(row.alive.map(|alive| alive.generated_at.0))
+                    .bind(row.alive.and_then(|alive| alive.received_at).map(|at| at.0))
+                    .bind(row.last_message_at.0)
+            },
+        )
         .await
 }
 
@@ -300,11 +322,12 @@ fn signed(version: u64) -> i64 {
 
 const EVENTS: Insert = Insert {
     head: "INSERT INTO events (event_id, sport, kafka_partition, first_seen_day, version, status, match_status, \
-           home_score, away_score, home_name, away_name, scheduled_start, state) VALUES ",
-    columns: 13,
+           home_score, away_score, home_id, away_id, home_name, away_name, scheduled_start, state) VALUES ",
+    columns: 15,
     tail: " ON DUPLICATE KEY UPDATE kafka_partition = VALUES(kafka_partition), version = VALUES(version), \
            status = VALUES(status), match_status = VALUES(match_status), home_score = VALUES(home_score), \
-           away_score = VALUES(away_score), home_name = VALUES(home_name), away_name = VALUES(away_name), \
+           away_score = VALUES(away_score), home_id = VALUES(home_id), away_id = VALUES(away_id), \
+           home_name = VALUES(home_name), away_name = VALUES(away_name), \
            scheduled_start = VALUES(scheduled_start), state = VALUES(state)",
 };
 
@@ -338,4 +361,15 @@ const DEAD_LETTERS: Insert = Insert {
            refused_at, payload) VALUES ",
     columns: 9,
     tail: "",
+};
+
+/// A batch without an `alive` leaves what the last one said.
+const PRODUCERS: Insert = Insert {
+    head: "INSERT INTO producers (sport, kafka_partition, provider, producer, subscribed, alive_generated_at, \
+           alive_received_at, last_message_at) VALUES ",
+    columns: 8,
+    tail: " ON DUPLICATE KEY UPDATE subscribed = COALESCE(VALUES(subscribed), subscribed), \
+           alive_generated_at = COALESCE(VALUES(alive_generated_at), alive_generated_at), \
+           alive_received_at = COALESCE(VALUES(alive_received_at), alive_received_at), \
+           last_message_at = VALUES(last_message_at)",
 };

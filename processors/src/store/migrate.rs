@@ -5,8 +5,10 @@ use sqlx::MySqlPool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
+    (2, "competitors and producers", include_str!("../../migrations/0002_competitors_and_producers.sql")),
+];
 
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS

@@ -1,7 +1,7 @@
 //! What a batch writes: plain rows, made from applied effects, sorted by primary key.
 
 use bytes::Bytes;
-use domain::{EventId, EventState, Key, Sport, Status};
+use domain::{EventId, EventState, Fixture, Key, Source, Sport, Status, Timestamp};
 use serde::Serialize;
 
 /// One event after a batch, with the parts of it that the batch touched.
@@ -19,10 +19,8 @@ pub struct EventRows {
     pub version: u64,
     /// The state of play.
     pub status: Option<Status>,
-    /// Names of both competitors.
-    pub names: Option<(String, String)>,
-    /// When it is to begin.
-    pub scheduled_start: Option<i64>,
+    /// Who plays and when.
+    pub fixture: Option<Fixture>,
     /// JSON of [`domain::event::Head`].
     pub state: String,
     /// The fixture, where the batch changed it: since which version, and its JSON.
@@ -76,8 +74,7 @@ impl EventRows {
             version_before,
             version: state.version(),
             status: status.map(|status| status.value.clone()),
-            names: fixture.map(|f| (f.value.home.name.to_string(), f.value.away.name.to_string())),
-            scheduled_start: fixture.map(|f| f.value.scheduled_start.0),
+            fixture: fixture.map(|fixture| fixture.value.clone()),
             state: json(head),
             fixture_value: fixture
                 .filter(|f| f.version > version_before)
@@ -171,6 +168,30 @@ pub struct DeadLetterRow {
     pub payload: Vec<u8>,
 }
 
+/// What a partition has heard of one producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerRow {
+    /// The feed partition.
+    pub partition: i32,
+    /// The producer.
+    pub source: Source,
+    /// What its last `alive` said, where the batch had one.
+    pub alive: Option<AliveColumns>,
+    /// The processor's clock when it took a message of the producer.
+    pub last_message_at: Timestamp,
+}
+
+/// What is kept of an `alive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AliveColumns {
+    /// Whether the producer says that it has lost nothing.
+    pub subscribed: bool,
+    /// When the provider made the message.
+    pub generated_at: Timestamp,
+    /// When ingestion received it.
+    pub received_at: Option<Timestamp>,
+}
+
 /// How far a batch takes one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advance {
@@ -205,6 +226,8 @@ pub struct Writes {
     pub released: Vec<(i32, i64)>,
     /// Messages refused.
     pub dead_letters: Vec<DeadLetterRow>,
+    /// What was heard of producers, sorted by partition and source.
+    pub producers: Vec<ProducerRow>,
 }
 
 fn json(value: &impl Serialize) -> String {
