@@ -7,6 +7,7 @@ use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::Parser;
 
 use crate::hub::HubLimits;
+use crate::rest::AllowedOrigin;
 use crate::socket::SocketLimits;
 
 /// Serves events by REST and WebSocket.
@@ -52,6 +53,11 @@ pub struct Config {
     /// What clients of the socket are granted.
     #[command(flatten)]
     pub socket: SocketLimits,
+
+    /// Origins whose web pages may read REST's answers, separated by commas: `https://example.com`, `local` for those
+    /// served from this machine, `*` for all
+    #[arg(long, env = "MATCHDAY_CORS_ORIGINS", default_value = "local", value_delimiter = ',')]
+    pub cors_origins: Vec<AllowedOrigin>,
 
     /// What HTTP clients are granted, on each port.
     #[command(flatten)]

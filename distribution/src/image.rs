@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::update::CauseKind;
-use domain::{EventId, EventStatus, Key, Sport, Timestamp};
+use domain::{EventId, EventStatus, Key, MarketStatus, Sport, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -223,29 +223,38 @@ impl Image {
 
     /// Appends the event as one JSON document: markets and incidents in key order, tombstones left out.
     pub fn write_document(&self, out: &mut Vec<u8>) {
+        self.write_head(out);
+        for (name, key) in [("fixture", Key::Fixture), ("status", Key::Status)] {
+            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            out.extend_from_slice(self.value(&key).unwrap_or("null").as_bytes());
+        }
+        self.write_list(out, "markets", |key, _| matches!(key, Key::Market(_)));
+        self.write_list(out, "incidents", |key, _| matches!(key, Key::Incident(_)));
+        out.push(b'}');
+    }
+
+    /// Appends the event's markets as one JSON document, or those in one status.
+    pub fn write_markets(&self, status: Option<MarketStatus>, out: &mut Vec<u8>) {
+        self.write_head(out);
+        let is_so = |json: &str| status.is_none() || read_market_status(json) == status;
+        self.write_list(out, "markets", |key, json| matches!(key, Key::Market(_)) && is_so(json));
+        out.push(b'}');
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"event_id\":");
         write_json(out, &self.event_id);
         out.extend_from_slice(b",\"sport\":");
         write_json(out, &self.sport);
         out.extend_from_slice(b",\"version\":");
         write_json(out, &self.version);
-        for (name, key) in [("fixture", Key::Fixture), ("status", Key::Status)] {
-            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            out.extend_from_slice(self.value(&key).unwrap_or("null").as_bytes());
-        }
-        self.write_list(out, "markets", |key| matches!(key, Key::Market(_)));
-        self.write_list(out, "incidents", |key| matches!(key, Key::Incident(_)));
-        out.push(b'}');
     }
 
-    fn write_list(&self, out: &mut Vec<u8>, name: &str, belongs: impl Fn(&Key) -> bool) {
+    fn write_list(&self, out: &mut Vec<u8>, name: &str, belongs: impl Fn(&Key, &str) -> bool) {
         out.extend_from_slice(format!(",\"{name}\":[").as_bytes());
-        let present = self
-            .entries
-            .iter()
-            .filter(|(key, _)| belongs(key))
-            .filter_map(|(_, entry)| entry.value.as_deref());
-        for (index, value) in present.enumerate() {
+        let present = self.entries.iter().filter_map(|(key, entry)| Some((key, entry.value.as_deref()?)));
+        let listed = present.filter(|(key, value)| belongs(key, value));
+        for (index, (_, value)) in listed.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
@@ -273,6 +282,15 @@ fn read_status(json: &str) -> Option<EventStatus> {
         status: EventStatus,
     }
     serde_json::from_str::<StatusFields>(json).ok().map(|fields| fields.status)
+}
+
+/// The one field of a market by which a list of markets chooses.
+fn read_market_status(json: &str) -> Option<MarketStatus> {
+    #[derive(Deserialize)]
+    struct MarketFields {
+        status: MarketStatus,
+    }
+    serde_json::from_str::<MarketFields>(json).ok().map(|fields| fields.status)
 }
 
 /// Appends `value` as JSON.
@@ -311,6 +329,30 @@ mod tests {
             r#"{"event_id":"md:match:1","sport":"hockey","version":1,"fixture":null,"status":{"status":"live"},"markets":[{"id":412, "new_field":[1.50]}],"incidents":[]}"#
         );
         assert_eq!(image.status(), Some(EventStatus::Live));
+    }
+
+    #[test]
+    fn markets_are_listed_alone_and_by_status() {
+        let market = |status: &str| Some(format!(r#"{{"id":406,"status":"{status}"}}"#).into());
+        let entries = [
+            ("market:1", market("active")),
+            ("market:406", market("settled")),
+            ("market:412", None),
+            ("status", Some(r#"{"status":"live"}"#.into())),
+        ];
+        let entries =
+            entries.map(|(key, value)| (key.parse::<Key>().expect("a key"), Entry { version: 4, value }));
+        let image = Image::stored(update().event_id, Sport::Hockey, 4, entries);
+        let markets = |status| {
+            let mut document = Vec::new();
+            image.write_markets(status, &mut document);
+            String::from_utf8(document).expect("text")
+        };
+        let head = r#"{"event_id":"md:match:1","sport":"hockey","version":4,"markets":"#;
+        let (active, settled) = (r#"{"id":406,"status":"active"}"#, r#"{"id":406,"status":"settled"}"#);
+        assert_eq!(markets(None), format!("{head}[{active},{settled}]}}"));
+        assert_eq!(markets(Some(MarketStatus::Settled)), format!("{head}[{settled}]}}"));
+        assert_eq!(markets(Some(MarketStatus::Suspended)), format!("{head}[]}}"));
     }
 
     #[test]

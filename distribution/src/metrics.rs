@@ -11,6 +11,15 @@ pub fn describe() {
         "updates read from the topics by what became of them"
     );
     describe_counter!("matchday_distribution_cache_lookups_total", "images looked up in Redis by outcome");
+    describe_counter!(
+        "matchday_distribution_store_reads_total",
+        "lists and logs read from the database by question and outcome"
+    );
+    describe_counter!("matchday_distribution_rest_requests_total", "REST answers by route and status");
+    describe_histogram!(
+        "matchday_distribution_rest_seconds",
+        "from a REST request's head to the head of its answer"
+    );
     describe_counter!("matchday_distribution_frames_total", "messages written to sockets");
     describe_counter!("matchday_distribution_frames_bytes_total", "bytes of messages written to sockets");
     describe_counter!("matchday_distribution_writes_total", "batches of messages written to sockets");
@@ -37,6 +46,20 @@ pub fn updates(outcome: &'static str) {
 /// An image was looked up in Redis.
 pub fn cache_lookup(outcome: &'static str) {
     counter!("matchday_distribution_cache_lookups_total", "outcome" => outcome).increment(1);
+}
+
+/// A list or a log was asked of the database.
+pub fn store_read(question: &'static str, answered: bool) {
+    let outcome = if answered { "answered" } else { "failed" };
+    counter!("matchday_distribution_store_reads_total", "question" => question, "outcome" => outcome)
+        .increment(1);
+}
+
+/// A REST request was answered. `route` is the template, never the path.
+pub fn rest_answered(route: &str, status: u16, seconds: f64) {
+    let (route, status) = (route.to_owned(), status.to_string());
+    histogram!("matchday_distribution_rest_seconds", "route" => route.clone()).record(seconds);
+    counter!("matchday_distribution_rest_requests_total", "route" => route, "status" => status).increment(1);
 }
 
 /// How many events are in memory.

@@ -31,7 +31,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let sockets =
         SocketServer::new(Arc::clone(&hub), caught_up.clone(), config.socket, process.shutdown.clone());
 
-    let rest = rest::routes(Arc::clone(&hub), caught_up.clone()).merge(process.admin());
+    let rest = rest::routes(Arc::clone(&hub), caught_up.clone(), process.admin(), &config.cors_origins);
     let serve =
         |listener, router| chassis::http::serve(listener, router, config.http, process.shutdown.clone());
     process.tasks.spawn("rest", serve(rest_listener, rest));

@@ -11,6 +11,7 @@ use domain::{EventId, Sport};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
 
 use crate::image::Image;
 use crate::lock::lock;
@@ -20,12 +21,14 @@ pub mod cache;
 pub mod database;
 
 use cache::{Cache, Lookup};
-use database::{Database, EventPage, EventRow, OpenEvent};
+use database::{Database, EventCount, EventPage, EventRow, LogPage, LogRange, OpenEvent, Producer};
 
 /// How long an image may take to load. A caller that waited this long tells its client to come again.
 const LOAD_MAX: Duration = Duration::from_secs(5);
-/// Images loaded at once; others wait for their turn.
+/// Images loaded and lists read at once; others wait for their turn.
 const LOADS_MAX: usize = 32;
+/// How long it holds how many events there are.
+const COUNTS_KEPT: Duration = Duration::from_secs(1);
 
 /// Where images are loaded from. Clones share it.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ struct Inner {
     /// By event and the version that is wanted: an answer may be shared only with who wants no newer one.
     loading: Mutex<HashMap<(EventId, u64), Loading>>,
     turns: Semaphore,
+    /// How many events there are, and when that was asked.
+    counts: tokio::sync::Mutex<Option<(Instant, Arc<[EventCount]>)>>,
 }
 
 type Loaded = Result<Option<Arc<Image>>, Unavailable>;
@@ -67,8 +72,16 @@ impl Store {
     /// A store that connects when it is first asked.
     #[must_use]
     pub fn new(cache: Cache, database: Database) -> Self {
-        let (id, loading, turns) = (OnceCell::new(), Mutex::default(), Semaphore::new(LOADS_MAX));
-        Self { inner: Arc::new(Inner { cache, database, id, loading, turns }) }
+        Self {
+            inner: Arc::new(Inner {
+                cache,
+                database,
+                id: OnceCell::new(),
+                loading: Mutex::default(),
+                turns: Semaphore::new(LOADS_MAX),
+                counts: tokio::sync::Mutex::default(),
+            }),
+        }
     }
 
     /// Which store this is: 32 hexadecimal digits that a fresh database chooses.
@@ -107,9 +120,48 @@ impl Store {
         bounded(self.inner.database.open_events()).await
     }
 
-    /// One page of all events, in the order of their ids.
+    /// One page of a list of events.
     pub async fn page(&self, page: &EventPage) -> Result<Vec<EventRow>, Unavailable> {
-        bounded(self.inner.database.page(page)).await
+        self.in_turn("events", self.inner.database.page(page)).await
+    }
+
+    /// A part of an event's update log; `None` where nothing is known of the event.
+    pub async fn log(&self, event_id: &EventId, range: LogRange) -> Result<Option<LogPage>, Unavailable> {
+        self.in_turn("updates", self.inner.database.log(event_id, range)).await
+    }
+
+    /// What is known of each producer.
+    pub async fn producers(&self) -> Result<Vec<Producer>, Unavailable> {
+        self.in_turn("producers", self.inner.database.producers()).await
+    }
+
+    /// How many events there are, by sport and status; up to a second old, since all of them are looked at.
+    pub async fn counts(&self) -> Result<Arc<[EventCount]>, Unavailable> {
+        let count = async {
+            let mut counts = self.inner.counts.lock().await;
+            if let Some((_, counts)) = counts.as_ref().filter(|(at, _)| at.elapsed() < COUNTS_KEPT) {
+                return anyhow::Ok(Arc::clone(counts));
+            }
+            let counted: Arc<[EventCount]> = self.inner.database.counts().await?.into();
+            *counts = Some((Instant::now(), Arc::clone(&counted)));
+            Ok(counted)
+        };
+        self.in_turn("counts", count).await
+    }
+
+    /// Asks the database when it is this question's turn.
+    async fn in_turn<T>(
+        &self,
+        question: &'static str,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> Result<T, Unavailable> {
+        let answer = bounded(async {
+            let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
+            Ok::<T, Unavailable>(work.await?)
+        });
+        let answer = answer.await;
+        metrics::store_read(question, answer.is_ok());
+        answer
     }
 
     /// Loads on a task of its own: a caller that stops waiting must not stop it for others.

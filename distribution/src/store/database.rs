@@ -7,9 +7,17 @@ use domain::{EventId, EventStatus, Key, Sport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::{Connection, FromRow, MySqlConnection, MySqlPool};
+use sqlx::{FromRow, MySql, MySqlConnection, MySqlPool, Transaction};
 
 use crate::image::{Entry, Image};
+
+mod listing;
+mod log;
+mod producers;
+
+pub use listing::{EventCount, EventFilter, EventPage, EventRow};
+pub use log::{LogPage, LogRange};
+pub use producers::Producer;
 
 /// The statuses after which nothing more is played.
 const OVER: [EventStatus; 4] =
@@ -29,40 +37,6 @@ pub struct OpenEvent {
     pub sport: Sport,
     /// The version it has reached.
     pub version: u64,
-}
-
-/// Which events to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPage {
-    /// Only events whose id comes after this one; empty for all.
-    pub after: String,
-    /// So many at most.
-    pub limit: u32,
-}
-
-/// What a list says of an event.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct EventRow {
-    /// The event.
-    pub event_id: String,
-    /// Its sport.
-    pub sport: String,
-    /// Its version.
-    pub version: i64,
-    /// How it stands.
-    pub status: Option<String>,
-    /// Which part of the game is on.
-    pub match_status: Option<String>,
-    /// The first competitor's score.
-    pub home_score: Option<i32>,
-    /// The second competitor's score.
-    pub away_score: Option<i32>,
-    /// The first competitor's name.
-    pub home_name: Option<String>,
-    /// The second competitor's name.
-    pub away_name: Option<String>,
-    /// When it is to begin, in microseconds since the Unix epoch.
-    pub scheduled_start: Option<i64>,
 }
 
 /// The part of an event's stored state that clients see.
@@ -95,6 +69,14 @@ impl Database {
         let pool = MySqlPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(3))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // What a snapshot needs, whatever the server's own setting is.
+                    let level = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+                    sqlx::raw_sql(level).execute(connection).await?;
+                    Ok(())
+                })
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
@@ -117,25 +99,17 @@ impl Database {
         rows.into_iter().map(read).collect()
     }
 
-    /// One page of all events, in the order of their ids.
-    pub async fn page(&self, page: &EventPage) -> anyhow::Result<Vec<EventRow>> {
-        let rows = sqlx::query_as(
-            "SELECT event_id, sport, version, status, match_status, home_score, away_score, home_name, away_name, \
-             scheduled_start FROM events WHERE event_id > ? AND version > 0 ORDER BY event_id LIMIT ?",
-        );
-        Ok(rows.bind(&page.after).bind(page.limit).fetch_all(&self.pool).await?)
-    }
-
     /// An event with all its keys; `None` where it is not stored.
     pub async fn load(&self, event_id: &EventId) -> anyhow::Result<Option<Image>> {
-        let mut connection = self.pool.acquire().await?;
-        // One snapshot of all three tables, so that the keys belong to the version.
-        sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *connection).await?;
-        let mut snapshot =
-            connection.begin_with("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        let mut snapshot = self.snapshot().await?;
         let image = read(&mut snapshot, event_id).await.with_context(|| format!("event {event_id}"))?;
         snapshot.rollback().await?;
         Ok(image)
+    }
+
+    /// All tables as they are at one moment, so that what is read of one belongs to what is read of another.
+    async fn snapshot(&self) -> Result<Transaction<'static, MySql>, sqlx::Error> {
+        self.pool.begin_with("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await
     }
 }
 
@@ -160,6 +134,11 @@ async fn read(connection: &mut MySqlConnection, event_id: &EventId) -> anyhow::R
         }
     }
     Ok(Some(Image::stored(event_id.clone(), sport, u64::try_from(version)?, entries)))
+}
+
+/// What the database counts is never negative.
+fn unsigned(count: i64) -> anyhow::Result<u64> {
+    u64::try_from(count).with_context(|| format!("{count} is negative"))
 }
 
 fn read_head(state: &str) -> anyhow::Result<Vec<(Key, Entry)>> {

@@ -1,0 +1,61 @@
+//! The producers: which there are, and when each was last heard.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chassis::problem::Problem;
+use domain::Sport;
+use serde::Serialize;
+
+use super::Sources;
+use super::answer::by_content;
+use super::problems::unavailable;
+use super::request::{NoParams, Params};
+use crate::store::database::Producer;
+
+#[derive(Debug, Serialize)]
+struct ProducerList {
+    producers: Vec<ListedProducer>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedProducer {
+    provider: String,
+    producer: String,
+    sports: Vec<Sport>,
+    subscribed: Option<bool>,
+    last_alive: Option<ListedAlive>,
+    last_message_at: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedAlive {
+    generated_at: i64,
+    received_at: Option<i64>,
+}
+
+impl From<Producer> for ListedProducer {
+    fn from(producer: Producer) -> Self {
+        Self {
+            provider: producer.provider,
+            producer: producer.producer,
+            sports: producer.sports,
+            subscribed: producer.subscribed,
+            last_alive: producer.last_alive.map(|alive| ListedAlive {
+                generated_at: alive.generated_at,
+                received_at: alive.received_at,
+            }),
+            last_message_at: producer.last_message_at,
+        }
+    }
+}
+
+pub(super) async fn list(
+    State(Sources { hub, .. }): State<Sources>,
+    Params(NoParams {}): Params<NoParams>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let producers = hub.store().producers().await.map_err(unavailable)?;
+    let producers = producers.into_iter().map(ListedProducer::from).collect();
+    Ok(by_content(&headers, &ProducerList { producers }))
+}
