@@ -29,6 +29,14 @@ pub struct Expected {
     pub exact: BTreeMap<String, Value>,
 }
 
+impl Expected {
+    /// What a list must say of the event: nothing of its periods, markets and incidents.
+    #[must_use]
+    pub fn listed(&self) -> Self {
+        Self { periods: None, markets: None, exact: BTreeMap::new(), ..self.clone() }
+    }
+}
+
 /// What one market must have come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExpectedMarket {

@@ -179,6 +179,8 @@ pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Res
     for (place, seen) in clients {
         judge_place(place, &seen.pictures);
     }
+    let listed = feed.expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
+    verdict.judge_place("rest list", &listed, &rest::listed(&stack.rest_url()?).await?);
     for (place, seen) in clients {
         verdict.judge_none(place, "break in the order of frames", &seen.breaks);
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as a test does")]
 #![expect(clippy::print_stdout, reason = "a test says its seed")]
 
+mod api;
 mod architecture;
 mod distribution;
 mod doctor;
@@ -9,6 +10,7 @@ mod faults;
 mod ingestion;
 mod processors;
 mod recorded;
+mod rest;
 mod stack;
 mod support;
 mod verdict;

@@ -1,0 +1,242 @@
+//! What REST tells of lists, logs and producers, by a real distribution behind a real pipeline.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use harness::observe::mysql::Mysql;
+use harness::stack::Stack;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{shared_stack, until};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks REST; a refusal must be a problem document.
+async fn ask(stack: &Stack, path: &str) -> Result<(StatusCode, Value)> {
+    let answer = reqwest::get(format!("{}{path}", stack.rest_url()?)).await?;
+    let (status, content_type) = (answer.status(), answer.headers()["content-type"].clone());
+    let is_problem = content_type == "application/problem+json";
+    assert_eq!(status.is_success(), !is_problem, "{path} answered {status} with {content_type:?}");
+    Ok((status, answer.json().await?))
+}
+
+async fn get(stack: &Stack, path: &str) -> Result<Value> {
+    let (status, document) = ask(stack, path).await?;
+    assert_eq!(status, StatusCode::OK, "{path}: {document}");
+    Ok(document)
+}
+
+async fn refusal(stack: &Stack, path: &str) -> Result<(u16, String)> {
+    let (status, problem) = ask(stack, path).await?;
+    let kind = problem["type"].as_str().unwrap_or_default();
+    Ok((status.as_u16(), kind.trim_start_matches("urn:matchday:problem:").to_owned()))
+}
+
+async fn push(stack: &Stack, provider: &str, messages: &[Value]) {
+    let url = format!("{}/feeds/{provider}", stack.ingestion_url().unwrap());
+    let answer = reqwest::Client::new().post(url).json(&json!(messages)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED, "{}", answer.text().await.unwrap());
+}
+
+/// The fixture and the state of play of an event, as its first two messages.
+fn event(id: &str, home: &str, away: &str, scheduled_start: i64, status: &str) -> Vec<Value> {
+    let message = |sequence: u32, kind: &str, body: Value| {
+        json!({
+            "schema": "1.0", "message_id": format!("{id}-{sequence}"), "provider": "md", "producer": "live",
+            "sport": "hockey", "event_id": id, "epoch": 1, "sequence": sequence, "type": kind, "generated_at": 5,
+            "body": body,
+        })
+    };
+    let side = |id: &str| json!({"id": id, "name": "A team"});
+    let fixture = json!({"scheduled_start": scheduled_start, "home": side(home), "away": side(away)});
+    let match_status = if status == "live" { "period_1" } else { status };
+    let play = json!({"status": status, "match_status": match_status, "score": {"home": 0, "away": 0}});
+    vec![message(1, "fixture", fixture), message(2, "event_status", play)]
+}
+
+async fn wait_for_version(stack: &Stack, id: &str, version: u64) {
+    let path = format!("/v1/events/{id}");
+    let is_there = async || Ok(ask(stack, &path).await?.1["version"] == version);
+    until(&format!("{id} to reach version {version}"), PATIENCE, is_there).await.unwrap();
+}
+
+fn ids(page: &Value) -> Vec<&str> {
+    page["events"].as_array().unwrap().iter().map(|event| event["event_id"].as_str().unwrap()).collect()
+}
+
+/// Four events of one competitor, of which the last has not begun.
+async fn events_of(stack: &Stack, competitor: &str) -> [String; 4] {
+    let names = [1, 2, 3, 4].map(|number| format!("{competitor}-{number}"));
+    let other = "md:competitor:other";
+    for (index, name) in names.iter().enumerate() {
+        let (home, away) = if index % 2 == 0 { (competitor, other) } else { (other, competitor) };
+        let status = if index < 3 { "live" } else { "not_started" };
+        push(stack, "md", &event(name, home, away, 1_000 * (1 + index as i64), status)).await;
+        wait_for_version(stack, name, 2).await;
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_found_by_sport_status_competitor_and_time() {
+    let stack = shared_stack().await;
+    let competitor = "md:competitor:filters";
+    let [first, second, third, fourth] = &events_of(stack, competitor).await;
+    let list = async |filters: &str| {
+        let path = format!("/v1/events?competitor={competitor}{filters}");
+        get(stack, &path).await.unwrap()
+    };
+    assert_eq!(ids(&list("").await), [first, second, third, fourth]);
+    assert_eq!(ids(&list("&status=live").await), [first, second, third]);
+    assert_eq!(ids(&list("&status=not_started&sport=hockey").await), [fourth]);
+    assert_eq!(ids(&list("&scheduled_from=2000&scheduled_to=4000").await), [second, third]);
+    assert_eq!(ids(&list("&scheduled_from=4001").await), [""; 0]);
+    assert_eq!(list("&sport=tennis").await, json!({"events": []}));
+    let unfiltered = get(stack, "/v1/events?status=not_started&scheduled_from=4000&scheduled_to=4001").await;
+    assert!(ids(&unfiltered.unwrap()).contains(&fourth.as_str()));
+    let sports = get(stack, "/v1/sports").await.unwrap();
+    let hockey =
+        sports["sports"].as_array().unwrap().iter().find(|sport| sport["sport"] == "hockey").unwrap();
+    assert_eq!(hockey["uof_id"], 4);
+    assert!(hockey["live"].as_u64() >= Some(3) && hockey["events"].as_u64() >= Some(4), "{hockey}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_keeps_its_place_and_its_filters_and_none_but_ours_is_taken() {
+    let stack = shared_stack().await;
+    let competitor = "md:competitor:cursors";
+    let [first, second, third, fourth] = &events_of(stack, competitor).await;
+    let path = format!("/v1/events?competitor={competitor}&limit=2");
+    let page = get(stack, &path).await.unwrap();
+    assert_eq!(ids(&page), [first, second]);
+    let cursor = page["next"].as_str().unwrap().to_owned();
+
+    // What is new or over before that place moves nothing behind it.
+    let early = format!("{competitor}-0");
+    push(stack, "md", &event(&early, competitor, "md:competitor:1", 5, "live")).await;
+    wait_for_version(stack, &early, 2).await;
+    let rest = get(stack, &format!("/v1/events?limit=2&cursor={cursor}")).await.unwrap();
+    assert_eq!(ids(&rest), [third, fourth]);
+    assert_eq!(rest.get("next"), None);
+    assert_eq!(get(stack, &format!("{path}&cursor={cursor}")).await.unwrap(), rest);
+
+    let bad = (400, "bad-cursor".to_owned());
+    let changed = format!("{}A", &cursor[..cursor.len() - 1]);
+    for cursor in [changed.as_str(), &cursor[1..], "md:match:list-2", ""] {
+        assert_eq!(refusal(stack, &format!("/v1/events?cursor={cursor}")).await.unwrap(), bad, "{cursor}");
+    }
+    let other = format!("/v1/events?competitor=md:competitor:1&cursor={cursor}");
+    assert_eq!(refusal(stack, &other).await.unwrap(), bad);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_served_as_published_and_says_where_it_begins() {
+    let stack = shared_stack().await;
+    let id = "md:match:log-1";
+    push(stack, "md", &event(id, "md:competitor:1", "md:competitor:2", 5, "live")).await;
+    wait_for_version(stack, id, 2).await;
+    let mysql = Mysql::new(&stack.mysql_url()).unwrap();
+    let payloads: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT payload FROM updates WHERE event_id = ? ORDER BY version")
+            .bind(id)
+            .fetch_all(mysql.pool())
+            .await
+            .unwrap();
+    let path = format!("/v1/events/{id}/updates");
+    let answer = reqwest::get(format!("{}{path}", stack.rest_url().unwrap())).await.unwrap();
+    let text = answer.text().await.unwrap();
+    let updates: Vec<&str> = payloads.iter().map(|payload| std::str::from_utf8(payload).unwrap()).collect();
+    assert_eq!(text, format!(r#"{{"event_id":"{id}","version":2,"updates":[{}]}}"#, updates.join(",")));
+
+    let first = get(stack, &format!("{path}?limit=1")).await.unwrap();
+    assert_eq!((&first["updates"][0]["version"], &first["next"]), (&json!(1), &json!(1)));
+    let second = get(stack, &format!("{path}?limit=1&after=1")).await.unwrap();
+    assert_eq!((&second["updates"][0]["version"], second.get("next")), (&json!(2), None));
+    assert_eq!(get(stack, &format!("{path}?after=9")).await.unwrap()["updates"], json!([]));
+    let none = refusal(stack, "/v1/events/md:match:none/updates").await.unwrap();
+    assert_eq!(none, (404, "no-such-event".to_owned()));
+
+    // What retention takes away.
+    let forget = async |version: u32| {
+        let sql = "DELETE FROM updates WHERE event_id = ? AND version <= ?";
+        sqlx::query(sql).bind(id).bind(version).execute(mysql.pool()).await.unwrap();
+    };
+    forget(1).await;
+    let (status, problem) = ask(stack, &path).await.unwrap();
+    assert_eq!((status, &problem["oldest"]), (StatusCode::GONE, &json!(2)), "{problem}");
+    assert_eq!(problem["type"], "urn:matchday:problem:log-too-short");
+    assert_eq!(get(stack, &format!("{path}?after=1")).await.unwrap()["updates"][0]["version"], 2);
+    forget(2).await;
+    let (status, problem) = ask(stack, &format!("{path}?after=1")).await.unwrap();
+    assert_eq!((status, &problem["oldest"]), (StatusCode::GONE, &Value::Null), "{problem}");
+    assert_eq!(get(stack, &format!("{path}?after=2")).await.unwrap()["updates"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn markets_are_served_alone_with_the_tag_of_their_event() {
+    let stack = shared_stack().await;
+    let id = "md:match:markets-1";
+    let outcomes = json!([{"id": "4", "odds": 1_850}, {"id": "5", "odds": 1_950}]);
+    let markets =
+        json!([{"id": 406, "status": "active", "outcomes": outcomes}, {"id": 1, "status": "suspended"}]);
+    let mut messages = event(id, "md:competitor:1", "md:competitor:2", 5, "live");
+    let mut odds = messages[1].clone();
+    odds["message_id"] = json!(format!("{id}-3"));
+    odds["sequence"] = json!(3);
+    odds["type"] = json!("odds_change");
+    odds["body"] = json!({"markets": markets});
+    messages.push(odds);
+    push(stack, "md", &messages).await;
+    wait_for_version(stack, id, 3).await;
+    let path = format!("/v1/events/{id}/markets");
+    let whole = get(stack, &format!("/v1/events/{id}")).await.unwrap();
+    let all = get(stack, &path).await.unwrap();
+    assert_eq!(all["markets"], whole["markets"]);
+    assert_eq!(all["markets"].as_array().unwrap().len(), 2);
+    let active = get(stack, &format!("{path}?status=active")).await.unwrap();
+    assert_eq!(active["markets"], json!([whole["markets"][1]]));
+
+    let url = format!("{}{path}", stack.rest_url().unwrap());
+    let tag = reqwest::get(&url).await.unwrap().headers()["etag"].clone();
+    let again = reqwest::Client::new().get(&url).header("if-none-match", tag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_is_told_with_what_it_said_last() {
+    let stack = shared_stack().await;
+    let alive = |subscribed: bool, generated_at: i64| {
+        json!({
+            "schema": "1.0", "message_id": format!("alive-{generated_at}"), "provider": "quiet",
+            "producer": "pre", "type": "alive", "generated_at": generated_at, "body": {"subscribed": subscribed},
+        })
+    };
+    let told = async || {
+        let producers = get(stack, "/v1/producers").await?["producers"].clone();
+        let ours = producers.as_array().unwrap().iter().find(|one| one["provider"] == "quiet").cloned();
+        anyhow::Ok(ours.unwrap_or_default())
+    };
+    push(stack, "quiet", &[alive(true, 7), alive(false, 8)]).await;
+    let is_lost = async || Ok(told().await?["subscribed"] == false);
+    until("the producer to be told of as not subscribed", PATIENCE, is_lost).await.unwrap();
+    push(stack, "quiet", &[alive(true, 9)]).await;
+    // All partitions have heard it where the one furthest behind has.
+    let is_back = async || Ok(told().await?["last_alive"]["generated_at"] == 9);
+    until("every partition to have heard the last alive", PATIENCE, is_back).await.unwrap();
+    let producer = told().await.unwrap();
+    assert_eq!((&producer["producer"], &producer["subscribed"]), (&json!("pre"), &json!(true)));
+    assert_eq!(producer["sports"], json!(["hockey"]));
+    assert!(producer["last_alive"]["received_at"].as_i64() <= producer["last_message_at"].as_i64());
+
+    // One that was never alive is told of too.
+    let mut messages = event("md:match:producers", "md:competitor:1", "md:competitor:2", 5, "live");
+    messages.iter_mut().for_each(|message| message["provider"] = json!("mute"));
+    push(stack, "mute", &messages).await;
+    wait_for_version(stack, "md:match:producers", 2).await;
+    let producers = get(stack, "/v1/producers").await.unwrap();
+    let live =
+        producers["producers"].as_array().unwrap().iter().find(|one| one["provider"] == "mute").unwrap();
+    assert_eq!((&live["producer"], &live["last_alive"]), (&json!("live"), &Value::Null));
+}
