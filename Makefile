@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up down test test-mysql lint doc
+.PHONY: help doctor setup build demo up down test test-api test-mysql lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,17 +37,23 @@ down: ## end what `make up` started; nothing stays
 
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 test: build ## all tests, on a real stack
+	@harness/services/install-debian.sh --python
 	cargo test --release --workspace -- --test-threads=1
+
+# Installs schemathesis from PyPI under target/, where it is not there yet.
+test-api: build ## REST against its OpenAPI document, by schemathesis
+	@harness/services/install-debian.sh --python
+	cargo test --release -p harness --test it -- api:: --nocapture
 
 # On the MySQL that is installed, else on the one that Maven Central has. TESTS="faults:: verdict::" runs these alone.
 test-mysql: build ## the tests that need a stack, on MySQL 8
-	@harness/services/install-debian.sh --mysql
+	@harness/services/install-debian.sh --mysql --python
 	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
 
 doc: setup ## the documentation of all crates; warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps

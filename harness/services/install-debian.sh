@@ -5,17 +5,20 @@
 #   --check   installs nothing; a line for everything that is needed, `ok` or `missing`, package and purpose between
 #             tabs, and an exit code of 1 where something is missing. `matchday doctor` reads this.
 #   --mysql   also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
+#   --python  also what schemathesis needs, with which `make test` tests REST.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 is_check=''
 is_mysql=''
+is_python=''
 for argument in "$@"; do
     case $argument in
         --check) is_check=yes ;;
         --mysql) is_mysql=yes ;;
+        --python) is_python=yes ;;
         *)
-            echo "$0 knows --check and --mysql, not $argument" >&2
+            echo "$0 knows --check, --mysql and --python, not $argument" >&2
             exit 2
             ;;
     esac
@@ -66,6 +69,10 @@ has_redis() {
     have redis-server || have redis-check-rdb
 }
 
+has_venv() {
+    python3 -c 'import ensurepip, venv'
+}
+
 has_certificates() {
     [ -s /etc/ssl/certs/ca-certificates.crt ]
 }
@@ -114,6 +121,9 @@ if [ -n "$is_mysql" ]; then
     need tar 'unpacks the MySQL 8 of Maven Central' have tar
     need libaio 'is loaded by that MySQL' has_shared libaio.so.1 libaio.so.1t64
     need libnuma1 'is loaded by that MySQL' has_shared libnuma.so.1
+fi
+if [ -n "$is_python" ]; then
+    need python3-venv 'runs schemathesis, which tests REST' has_venv
 fi
 
 if [ -n "$is_check" ]; then
