@@ -284,15 +284,17 @@ fn detail(
     }
     let is_whole = word != Word::First;
     let words = [action.descriptor.as_deref().filter(|_| is_whole), action.sub_type.as_deref()];
-    let mut said = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let words = words.into_iter().flatten().filter(|word| !word.is_empty());
+    let mut said = words.collect::<Vec<_>>().join(" ");
     if let Some(assist) = action.assist.as_deref().filter(|_| is_whole) {
         said.push_str(", assisted by ");
         said.push_str(assist);
     }
-    optional_text(Some(said.as_str()).filter(|said| !said.is_empty()), index, "descriptor")
+    optional_text(Some(&said), index, "descriptor")
 }
 
 fn optional_text(said: Option<&str>, index: usize, field: &str) -> Result<Option<Text>, ImportError> {
+    let said = said.filter(|said| !said.is_empty());
     said.map(|said| text(said, || format!("game.actions[{index}].{field}"))).transpose()
 }
 

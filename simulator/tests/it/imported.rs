@@ -6,10 +6,13 @@ use domain::message::Content;
 use domain::{Body, EventState, FeedMessage, Key, MatchStatus, Status, Timestamp, update::Value};
 use simulator::import::Imported;
 
-/// A game of our own making, in the samples of the project.
+/// Where a game of our own making lies, in the samples of the project.
+pub fn sample_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(format!("{name}.json"))
+}
+
 pub fn sample(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(format!("{name}.json"));
-    std::fs::read(path).unwrap()
+    std::fs::read(sample_path(name)).unwrap()
 }
 
 /// The real games of a sport whose files begin with `prefix`; where there are none, that is said aloud.

@@ -1,6 +1,7 @@
 //! The NBA importer on games of our own making, and on a real one against its box score, which it never reads.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use domain::{
     Body, EventState, EventStatus, FeedMessage, Incident, IncidentAction, IncidentKind, MatchStatus,
@@ -12,7 +13,7 @@ use simulator::import::{Imported, nba};
 use super::imported::{self, body, corpus, final_status, phases, play, statuses, tell};
 
 fn sample(name: &str) -> Vec<u8> {
-    imported::sample(&format!("nba_{name}"))
+    imported::sample(&format!("nba_pbp_{name}"))
 }
 
 /// Every telling of the incident, in order.
@@ -222,17 +223,22 @@ fn other_files_of_the_league_are_named() {
     assert!(error(r#"{"id": 7}"#).starts_with(".: missing field `game`"));
 }
 
-/// What the box score says of one team.
+/// What the box score says of one team: its score, that of each quarter and of all overtimes, and its players' points.
 fn team(box_score: &Value, side: &str) -> (u32, Vec<u32>, BTreeMap<String, u64>) {
     let count = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
     let team = &box_score["game"][side];
-    let periods = team["periods"].as_array().unwrap().iter().map(|period| count(&period["score"]));
+    let mut periods: Vec<u32> =
+        team["periods"].as_array().unwrap().iter().map(|period| count(&period["score"])).collect();
+    if periods.len() > 4 {
+        let overtimes = periods.split_off(4);
+        periods.push(overtimes.iter().sum());
+    }
     let players = team["players"].as_array().unwrap().iter();
     let points = players.filter_map(|player| {
         let points = player["statistics"]["points"].as_u64().filter(|&points| points > 0)?;
         Some((player["nameI"].as_str().unwrap().to_owned(), points))
     });
-    (count(&team["score"]), periods.collect(), points.collect())
+    (count(&team["score"]), periods, points.collect())
 }
 
 fn points_of_players(incidents: &[Incident], side: Side) -> BTreeMap<String, u64> {
@@ -276,6 +282,15 @@ fn lateness(imported: &Imported) -> String {
     )
 }
 
+/// Imports a game, plays it through an event's state and holds it against the box score beside it.
+fn check(path: &Path) -> (Imported, Status) {
+    let imported = nba::import(&std::fs::read(path).unwrap()).unwrap();
+    let box_score = path.to_str().unwrap().replace("nba_pbp_", "nba_box_");
+    let box_score: Value = serde_json::from_slice(&std::fs::read(box_score).unwrap()).unwrap();
+    let status = holds_its_box_score(&imported, &box_score);
+    (imported, status)
+}
+
 fn holds_its_box_score(imported: &Imported, box_score: &Value) -> Status {
     let state = play(imported);
     let (status, incidents) = (final_status(&state), incidents(&state));
@@ -291,12 +306,16 @@ fn holds_its_box_score(imported: &Imported, box_score: &Value) -> Status {
 }
 
 #[test]
+fn our_own_games_agree_with_their_box_scores() {
+    for name in ["late_and_edited", "overtimes"] {
+        check(&imported::sample_path(&format!("nba_pbp_{name}")));
+    }
+}
+
+#[test]
 fn every_real_game_agrees_with_its_box_score() {
     for path in corpus("basketball", "nba_pbp_live_") {
-        let imported = nba::import(&std::fs::read(&path).unwrap()).unwrap();
-        let box_score = path.to_str().unwrap().replace("nba_pbp_live_", "nba_box_live_");
-        let box_score: Value = serde_json::from_slice(&std::fs::read(box_score).unwrap()).unwrap();
-        let status = holds_its_box_score(&imported, &box_score);
+        let (imported, status) = check(&path);
         assert!(imported.left_out.is_empty(), "{:?}", imported.left_out);
         if path.ends_with("nba_pbp_live_0022000001.json") {
             // Known beforehand, so that this test cannot agree with itself alone.
