@@ -19,8 +19,9 @@ use tokio_util::task::TaskTracker;
 use crate::lifecycle::Shutdown;
 
 mod body;
+mod limit;
 
-pub use body::{BodyError, read_body};
+pub use body::{BodyError, BodyLimits, read_body};
 
 /// How long to rest after `accept` failed, for want of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -81,12 +82,16 @@ pub async fn serve(
     tracing::info!(%address, "listening");
     let open = metrics::gauge!("matchday_http_connections", "port" => address.port().to_string());
     let accepted = metrics::counter!("matchday_http_accepted_total", "port" => address.port().to_string());
+    let limited = limit::Struck::new(address.port());
 
     let http = connection_builder(limits);
     let service = TowerToHyperService::new(router);
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
+        if places.available_permits() == 0 {
+            limited.connections.increment(1);
+        }
         let accept = async {
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
@@ -106,9 +111,13 @@ pub async fn serve(
         accepted.increment(1);
         open.increment(1);
         let connection = converse(http.clone(), stream, service.clone(), shutdown.clone());
-        let open = open.clone();
+        let (open, limited) = (open.clone(), limited.clone());
         connections.spawn(async move {
-            connection.await;
+            if let Err(error) = connection.await {
+                // What clients do wrong is theirs; it must not fill our log.
+                tracing::debug!(%error, "connection ended early");
+                limited.count(&error);
+            }
             open.decrement(1);
             drop(place);
         });
@@ -134,21 +143,17 @@ async fn converse(
     stream: TcpStream,
     service: TowerToHyperService<Router>,
     shutdown: Shutdown,
-) {
+) -> hyper::Result<()> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    // What clients do wrong is theirs; it must not fill our log.
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended early");
     }
 }
 
@@ -216,6 +221,31 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nhost: x\r\nfill: {}\r\n\r\n", "x".repeat(LIMITS.head_bytes));
         client.write_all(head.as_bytes()).await.unwrap();
         assert!(read_some(&mut client).await.starts_with("HTTP/1.1 431"));
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_strikes_is_counted() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
+        let _counting = metrics::set_default_local_recorder(&recorder);
+        let (address, _shutdown, _server) = start(hello()).await;
+        // Two silent ones take all places; the third waits, and its head is too large.
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        clients[2].write_all(&b"x".repeat(2 * LIMITS.head_bytes)).await.unwrap();
+        for client in &mut clients {
+            let mut answer = Vec::new();
+            // A reset ends a connection as well as its regular end does.
+            let _ = timeout(PATIENCE, client.read_to_end(&mut answer)).await.expect("still open");
+        }
+        let text = metrics.render();
+        for (limit, times) in [("connections", 1), ("head_seconds", 2), ("head_bytes", 1)] {
+            let label = format!("limit=\"{limit}\"");
+            let line = text.lines().find(|line| line.contains("http_limited") && line.contains(&label));
+            assert!(line.is_some_and(|line| line.ends_with(&format!("}} {times}"))), "{limit}: {line:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! The formats in which feed messages are written.
+//! The formats in which feed messages are written, one by one and in batches.
 
+pub mod batch;
 pub mod json;
 pub mod xml;

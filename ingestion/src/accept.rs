@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
-use domain::codec::json;
+use domain::codec::batch::{Fault, Format};
+use domain::codec::{json, xml};
 use domain::{Content, FeedMessage, Name, Sport, Timestamp, topic};
 
-use crate::batch::Piece;
 use crate::outbox::Outbox;
 use crate::refusal::{self, Refusal};
 
@@ -40,6 +40,8 @@ impl FeedTopics {
 pub struct Receipt<'a> {
     /// The provider in the request's path.
     pub provider: &'a Name,
+    /// In which they are written.
+    pub format: Format,
     /// When the request's body was here.
     pub received_at: Timestamp,
     /// The largest message, in bytes.
@@ -51,20 +53,38 @@ pub struct Receipt<'a> {
     pub partitions: Option<&'a [(Arc<str>, i32)]>,
 }
 
+/// One piece of a request's body.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Its number in the request, from 0.
+    pub index: usize,
+    /// As it came.
+    pub bytes: &'a [u8],
+    /// What is known to be wrong with it.
+    pub fault: Option<Fault>,
+}
+
 /// Accepts a message into the outbox, or says why not.
-pub fn accept(piece: &Piece, receipt: &Receipt<'_>, outbox: &mut Outbox) -> Result<(), Box<Refusal>> {
+pub fn accept(piece: Piece<'_>, receipt: &Receipt<'_>, outbox: &mut Outbox) -> Result<(), Box<Refusal>> {
     if piece.bytes.len() > receipt.max_message_bytes {
         crate::metrics::limited("message_bytes");
         let problem = refusal::message_too_large(piece.bytes.len(), receipt.max_message_bytes);
         return Err(Box::new(problem.into()));
     }
-    let mut message = json::decode(&piece.bytes).map_err(|error| Box::new(refusal::decode(error).into()))?;
+    if let Some(fault) = piece.fault {
+        return Err(Box::new(refusal::malformed(format!("not a message: {fault}")).into()));
+    }
+    let decoded = match receipt.format {
+        Format::Json | Format::Lines => json::decode(piece.bytes).map_err(refusal::decode_json),
+        Format::Xml => xml::decode(piece.bytes).map_err(|error| refusal::decode_xml(&error)),
+    };
+    let mut message = decoded.map_err(|problem| Box::new(problem.into()))?;
     if message.source.provider != *receipt.provider {
         let detail = format!("this is the feed of `{}`", receipt.provider);
-        return Err(about(&message, refusal::invalid("/provider", detail)));
+        return Err(about(&message, refusal::invalid(detail).at("/provider")));
     }
     if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
-        return Err(about(&message, refusal::invalid(&pointer, detail)));
+        return Err(about(&message, refusal::invalid(detail).at(pointer)));
     }
     message.received_at = Some(receipt.received_at);
     match &message.content {
@@ -96,8 +116,6 @@ fn about(message: &FeedMessage, problem: Problem) -> Box<Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     const STOP: &str = r#"{"schema":"1.0","message_id":"m1","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"received_at":6,"later":true,"body":{"groups":"all"}}"#;
@@ -109,14 +127,15 @@ mod tests {
         let partitions: Vec<_> = topics.0.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
         let receipt = Receipt {
             provider: &Name::new("md").unwrap(),
+            format: Format::Json,
             received_at: Timestamp(1000),
             max_message_bytes: 400,
             topics: &topics,
             partitions: know_partitions.then_some(&partitions[..]),
         };
-        let piece = Piece { index: 0, offset: 0, bytes: Bytes::from(text.to_owned()) };
+        let piece = Piece { index: 0, bytes: text.as_bytes(), fault: None };
         let mut outbox = Outbox::default();
-        accept(&piece, &receipt, &mut outbox)?;
+        accept(piece, &receipt, &mut outbox)?;
         Ok(outbox.finish().0)
     }
 

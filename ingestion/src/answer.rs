@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn refused(index: usize) -> (usize, Refusal) {
-        (index, Refusal::from(refusal::invalid("/type", "unknown")))
+        (index, Refusal::from(refusal::invalid("unknown").at("/type")))
     }
 
     async fn told(answer: Answer, shape: Shape) -> (u16, Option<String>, String) {

@@ -1,6 +1,7 @@
 //! What ingestion can be told on its command line or by its environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use chassis::config::{KafkaArgs, ProcessArgs};
 use chassis::http;
@@ -15,6 +16,10 @@ pub struct Config {
     /// Where to listen
     #[arg(long, env = "MATCHDAY_LISTEN", default_value = "127.0.0.1:4000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+
+    /// Who may push, with which tokens and how much; read again on SIGHUP. Without it anyone may push
+    #[arg(long, env = "MATCHDAY_PROVIDERS", value_name = "FILE")]
+    pub providers: Option<PathBuf>,
 
     /// How long Kafka may take to acknowledge, in milliseconds, before the sender hears 503
     #[arg(long, env = "MATCHDAY_DELIVERY_MS", default_value_t = 5_000, value_name = "MS")]

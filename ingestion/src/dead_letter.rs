@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chassis::problem::Problem;
+use domain::codec::batch::Format;
 use domain::{Name, Timestamp, topic};
 
+use crate::content;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 
@@ -19,6 +21,8 @@ pub fn topic() -> Arc<str> {
 pub struct Origin<'a> {
     /// The provider in the request's path.
     pub provider: &'a Name,
+    /// In which the bytes are written, for whoever sends them again.
+    pub format: Format,
     /// The number of the request, unique to it.
     pub request: u64,
     /// When the request's body was here.
@@ -45,6 +49,7 @@ impl Origin<'_> {
         vec![
             ("reason", text(problem.detail.clone())),
             ("pointer", text(problem.pointer.clone().unwrap_or_default())),
+            ("content_type", Bytes::from_static(content::type_of_message(self.format).as_bytes())),
             ("source", Bytes::from_static(b"ingestion")),
             ("position", text(format!("request={:x} index={index} offset={offset}", self.request))),
             ("provider", text(self.provider.to_string())),
@@ -61,8 +66,9 @@ mod tests {
     #[test]
     fn says_why_and_where_and_when() {
         let provider = Name::new("md").unwrap();
-        let origin = Origin { provider: &provider, request: 0xbeef, refused_at: Timestamp(77) };
-        let refusal = Refusal::from(refusal::invalid("/body/odds", "too low"));
+        let origin =
+            Origin { provider: &provider, format: Format::Xml, request: 0xbeef, refused_at: Timestamp(77) };
+        let refusal = Refusal::from(refusal::invalid("too low").at("/body/odds"));
         let mut outbox = Outbox::default();
         origin.keep(&mut outbox, &topic(), (4, 99), Bytes::from_static(b"original"), &refusal);
         let (records, _) = outbox.finish();
@@ -76,6 +82,7 @@ mod tests {
             [
                 ("reason", &b"too low"[..]),
                 ("pointer", b"/body/odds"),
+                ("content_type", b"application/xml"),
                 ("source", b"ingestion"),
                 ("position", b"request=beef index=4 offset=99"),
                 ("provider", b"md"),

@@ -8,33 +8,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
-use chassis::http::{BodyError, read_body};
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
+use domain::codec::batch::{self, Piece, Pieces, SplitError};
 use domain::{Name, Timestamp};
 
-use crate::accept::{FeedTopics, Receipt, accept};
+use crate::accept::{self, FeedTopics, Receipt, accept};
 use crate::answer::{Answer, Shape};
-use crate::batch::{self, Format, Piece, Pieces, SplitError};
+use crate::body;
+use crate::content::Content;
 use crate::dead_letter::{self, Origin};
 use crate::limit::{Admission, Limits};
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
-use crate::refusal::{self, Refusal};
+use crate::providers::Providers;
+use crate::refusal;
 
 /// Room in the outbox for each message's key and receipt, beside what its body takes.
 const EXTRA_BYTES_PER_MESSAGE: usize = 64;
 
+/// How many messages are looked into before others have their turn: about 0.2 ms.
+const MESSAGES_PER_TURN: usize = 128;
+
 /// What the endpoint works with.
 pub struct Feeds {
     producer: Producer,
+    providers: Arc<Providers>,
     limits: Limits,
     admission: Admission,
     topics: FeedTopics,
@@ -45,7 +51,10 @@ pub struct Feeds {
 /// The routes of the endpoint.
 pub fn routes(feeds: Arc<Feeds>) -> Router {
     Router::new()
-        .route("/feeds/{provider}", post(push).fallback(async || refusal::method_not_allowed()))
+        .route(
+            "/feeds/{provider}",
+            post(push).fallback(async || refusal::answer(refusal::method_not_allowed())),
+        )
         .fallback(async || refusal::no_such_feed("feeds are at /feeds/{provider}".to_owned()))
         .with_state(feeds)
 }
@@ -58,16 +67,17 @@ async fn push(
 ) -> Response {
     let began = Instant::now();
     let answer = feeds.receive(provider, &headers, body).await;
-    let response = answer.unwrap_or_else(Problem::into_response);
+    let response = answer.unwrap_or_else(refusal::answer);
     metrics::request(response.status(), began.elapsed());
     response
 }
 
 impl Feeds {
-    /// An endpoint that writes through `producer`.
-    pub fn new(producer: Producer, limits: Limits) -> Self {
+    /// An endpoint for `providers` that writes through `producer`.
+    pub fn new(producer: Producer, providers: Arc<Providers>, limits: Limits) -> Self {
         Self {
             producer,
+            providers,
             admission: Admission::new(&limits),
             limits,
             topics: FeedTopics::new(),
@@ -82,108 +92,76 @@ impl Feeds {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        let _place = self.admission.request()?;
         let provider = provider_of(provider)?;
-        let format = format_of(headers)?;
-        // A body whose length is not announced may become as large as any.
-        let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-        let max_bytes = self.limits.max_body_bytes;
-        let _memory = self.admission.memory(announced.unwrap_or(max_bytes).min(max_bytes))?;
-        let read = read_body(body, max_bytes, self.limits.body_deadline()).await;
-        let body = read.map_err(|error| {
-            if let BodyError::TooLarge { .. } = error {
-                metrics::limited("body_bytes");
-            }
-            refusal::body(&error)
-        })?;
+        let bucket = self.providers.authorise(&provider, headers).map_err(|_| refusal::unauthorised())?;
+        let _place = self.admission.request()?;
+        let content = Content::of(headers)?;
+        let received = body::receive(body, content.encoding, &self.limits, &self.admission).await?;
 
         let received_at = now();
+        let (shape, pieces) = match batch::split(content.format, &received.bytes, self.limits.max_messages) {
+            Ok(Pieces::Single(piece)) => (Shape::Single, vec![piece]),
+            Ok(Pieces::Many(pieces)) => (Shape::Batch, pieces),
+            Err(error) => return Err(not_split(&error)),
+        };
+        if let Some(bucket) = bucket {
+            bucket.take(pieces.len(), Instant::now()).map_err(|limited| {
+                metrics::rate_limited(provider.as_str(), pieces.len());
+                refusal::rate(limited, pieces.len())
+            })?;
+        }
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
-        let origin = Origin { provider: &provider, request, refused_at: received_at };
-        match batch::split(format, &body, self.limits.max_messages) {
-            Ok(Pieces::Single(piece)) => Ok(self.store(Shape::Single, &[piece], &origin, body.len()).await),
-            Ok(Pieces::Many(pieces)) => Ok(self.store(Shape::Batch, &pieces, &origin, body.len()).await),
-            Err(SplitError::Malformed(problem)) => Ok(self.keep_whole(body, problem, &origin).await),
-            Err(SplitError::Unacceptable(problem)) => {
-                if problem.status == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                    metrics::limited("messages");
-                }
-                Err(problem)
-            }
-        }
+        let origin = Origin { provider: &provider, format: content.format, request, refused_at: received_at };
+        Ok(self.store(&received.bytes, &pieces, &origin).await.into_response(shape))
     }
 
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.
-    async fn store(
-        &self,
-        shape: Shape,
-        pieces: &[Piece],
-        origin: &Origin<'_>,
-        body_bytes: usize,
-    ) -> Response {
+    async fn store(&self, body: &Bytes, pieces: &[Piece], origin: &Origin<'_>) -> Answer {
         let partitions = self.topics.partitions(&self.producer);
         let receipt = Receipt {
             provider: origin.provider,
+            format: origin.format,
             received_at: origin.refused_at,
             max_message_bytes: self.limits.max_message_bytes,
             topics: &self.topics,
             partitions: partitions.as_deref(),
         };
-        let capacity = body_bytes + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
+        let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
         let mut outbox = Outbox::with_capacity(pieces.len(), capacity);
         let mut refusals = Vec::new();
-        for piece in pieces {
+        for (index, Piece { range, fault }) in pieces.iter().enumerate() {
+            if index > 0 && index % MESSAGES_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+            let piece = accept::Piece { index, bytes: &body[range.clone()], fault: *fault };
             if let Err(refusal) = accept(piece, &receipt, &mut outbox) {
                 if refusal.is_final() {
-                    let place = (piece.index, piece.offset);
-                    origin.keep(&mut outbox, &self.dead_letters, place, piece.bytes.clone(), &refusal);
+                    let original = body.slice(range.clone());
+                    origin.keep(&mut outbox, &self.dead_letters, (index, range.start), original, &refusal);
                 }
-                refusals.push((piece.index, *refusal));
+                refusals.push((index, *refusal));
             }
         }
-        self.send(outbox, pieces.len(), refusals, origin.provider).await.into_response(shape)
-    }
-
-    /// Keeps a body in which no message can be told from the next.
-    async fn keep_whole(&self, body: Bytes, problem: Problem, origin: &Origin<'_>) -> Response {
-        let refusal = Refusal::from(problem);
-        let mut outbox = Outbox::with_capacity(1, EXTRA_BYTES_PER_MESSAGE);
-        origin.keep(&mut outbox, &self.dead_letters, (0, 0), body, &refusal);
-        self.send(outbox, 1, vec![(0, refusal)], origin.provider).await.into_response(Shape::Single)
-    }
-
-    async fn send(
-        &self,
-        outbox: Outbox,
-        messages: usize,
-        refusals: Vec<(usize, Refusal)>,
-        provider: &Name,
-    ) -> Answer {
         let (records, messages_of_records) = outbox.finish();
         let results = self.producer.send_all(records).await;
-        let failures = failures(&results, &messages_of_records, messages);
+        let failures = failures(&results, &messages_of_records, pieces.len());
         let answer = Answer::new(refusals, &failures);
-        metrics::messages(provider.as_str(), answer.counts());
+        metrics::messages(origin.provider.as_str(), answer.counts());
         answer
     }
+}
+
+fn not_split(error: &SplitError) -> Problem {
+    if let SplitError::TooMany { .. } = error {
+        metrics::limited("messages");
+    }
+    refusal::split(error)
 }
 
 fn provider_of(path: Result<Path<String>, PathRejection>) -> Result<Name, Problem> {
     let Path(provider) = path.map_err(|rejection| refusal::no_such_feed(rejection.body_text()))?;
     Name::new(provider).map_err(|error| refusal::no_such_feed(format!("not a provider's name: {error}")))
-}
-
-fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let encoding = text(header::CONTENT_ENCODING);
-    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
-        return Err(refusal::unsupported(format!("bodies must not be encoded, this one is `{encoding}`")));
-    }
-    let content_type = text(header::CONTENT_TYPE);
-    Format::of(content_type).ok_or_else(|| {
-        refusal::unsupported(format!("`{content_type}` is neither application/json nor application/x-ndjson"))
-    })
 }
 
 /// Our clock. A clock before 1970 is as wrong as any and is written as 1970.

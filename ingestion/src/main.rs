@@ -2,15 +2,20 @@
 
 mod accept;
 mod answer;
-mod batch;
+mod body;
 mod config;
+mod content;
 mod dead_letter;
+mod decompress;
 mod feed;
 mod limit;
 mod metrics;
 mod outbox;
+mod providers;
+mod rate;
 mod refusal;
 mod service;
+mod token;
 
 use std::process::ExitCode;
 

@@ -48,6 +48,14 @@ pub fn limited(limit: &'static str) {
     counter!("matchday_ingestion_limited_total", "limit" => limit).increment(1);
 }
 
+/// Counts a request that its provider's rate did not let in.
+pub fn rate_limited(provider: &str, messages: usize) {
+    let provider = bounded(provider);
+    counter!("matchday_ingestion_rate_limited_requests_total", "provider" => provider.clone()).increment(1);
+    counter!("matchday_ingestion_rate_limited_messages_total", "provider" => provider)
+        .increment(messages as u64);
+}
+
 /// An amount on a gauge, taken off again when dropped.
 #[derive(Debug)]
 pub struct Held {
@@ -59,6 +67,12 @@ impl Held {
     fn new(name: &'static str, amount: f64) -> Self {
         gauge!(name).increment(amount);
         Self { name, amount }
+    }
+
+    /// Adds to the amount.
+    pub fn increase(&mut self, by: usize) {
+        gauge!(self.name).increment(by as f64);
+        self.amount += by as f64;
     }
 }
 

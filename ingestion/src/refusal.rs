@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use chassis::http::BodyError;
 use chassis::kafka::SendError;
 use chassis::problem::Problem;
-use domain::codec::json::DecodeError;
+use domain::codec::batch::SplitError;
+use domain::codec::{json, xml};
 use domain::{EventId, MessageId};
+
+use crate::decompress::DecompressError;
+use crate::rate::Limited;
 
 /// What a sender is told to wait where this process has no room or Kafka is away.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -34,6 +39,26 @@ impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self { problem, message_id: None, event_id: None }
     }
+}
+
+/// The answer of a request that is refused as a whole, with the headers that belong to its status.
+pub fn answer(problem: Problem) -> Response {
+    let headers: &[(HeaderName, &str)] = match problem.status {
+        StatusCode::UNAUTHORIZED => &[(header::WWW_AUTHENTICATE, "Bearer")],
+        StatusCode::METHOD_NOT_ALLOWED => &[(header::ALLOW, "POST")],
+        // Whoever sends too slowly holds a connection that others may need.
+        StatusCode::REQUEST_TIMEOUT => &[(header::CONNECTION, "close")],
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => &[
+            (header::ACCEPT, "application/json, application/x-ndjson, application/xml"),
+            (header::ACCEPT_ENCODING, "gzip, zstd, identity"),
+        ],
+        _ => &[],
+    };
+    let mut response = problem.into_response();
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// The path's last part cannot be a provider.
@@ -67,7 +92,7 @@ pub fn body(error: &BodyError) -> Problem {
         BodyError::TooLarge { .. } => {
             (StatusCode::PAYLOAD_TOO_LARGE, "urn:matchday:problem:body-too-large", "Body too large")
         }
-        BodyError::TooSlow { .. } => {
+        BodyError::Silent { .. } | BodyError::TooSlow { .. } => {
             (StatusCode::REQUEST_TIMEOUT, "urn:matchday:problem:body-too-slow", "Body too slow")
         }
         BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "urn:matchday:problem:broken-body", "Broken body"),
@@ -75,35 +100,72 @@ pub fn body(error: &BodyError) -> Problem {
     Problem::new(status, kind, title, error.to_string())
 }
 
-/// There is no message in the body.
-pub fn empty() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "urn:matchday:problem:empty", "Empty", "the body has no message")
+/// The body cannot be decompressed. Its sender has it whole, so nothing of it is kept.
+pub fn compressed(error: &DecompressError) -> Problem {
+    let kind = "urn:matchday:problem:broken-body";
+    Problem::new(StatusCode::BAD_REQUEST, kind, "Broken body", error.to_string())
 }
 
-/// More messages than one request may bring.
-pub fn too_many_messages(max: usize) -> Problem {
+/// The body as a whole brings no messages.
+pub fn split(error: &SplitError) -> Problem {
+    match error {
+        SplitError::Empty => {
+            Problem::new(StatusCode::BAD_REQUEST, "urn:matchday:problem:empty", "Empty", error.to_string())
+        }
+        SplitError::TooMany { max } => too_many_messages(*max, "a request"),
+        SplitError::Encoding(_) => unsupported(error.to_string()),
+    }
+}
+
+/// More messages than one request may bring, by the limits of `whose`.
+fn too_many_messages(max: usize, whose: &str) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "urn:matchday:problem:too-many-messages",
         "Too many messages",
-        format!("a request may bring {max} messages; send the rest in another"),
+        format!("{whose} may bring {max} messages; send the rest in another"),
     )
 }
 
-/// Not JSON.
+/// No token of this provider: which of the two is wrong is not told.
+pub fn unauthorised() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "urn:matchday:problem:unauthorised",
+        "Unauthorised",
+        "this feed takes `Authorization: Bearer` with a token of its provider",
+    )
+}
+
+/// More messages than the provider may send.
+pub fn rate(limited: Limited, messages: usize) -> Problem {
+    match limited {
+        Limited::Wait(wait) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:matchday:problem:rate-limited",
+            "Rate limited",
+            format!("{messages} messages are more than this provider may send now; none was taken"),
+        )
+        .retry_after(wait),
+        Limited::LargerThanBurst(burst) => {
+            too_many_messages(burst.get() as usize, "a request of this provider")
+        }
+    }
+}
+
+/// Not what the format allows.
 pub fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "urn:matchday:problem:malformed", "Malformed", detail)
 }
 
-/// JSON, but not a message; or a message that says what it must not.
-pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
+/// Readable, but not a message; or a message that says what it must not.
+pub fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "urn:matchday:problem:invalid-message",
         "Invalid message",
         detail,
     )
-    .at(pointer)
 }
 
 /// One message larger than messages may be.
@@ -116,11 +178,19 @@ pub fn message_too_large(actual: usize, max: usize) -> Problem {
     )
 }
 
-/// The message cannot be decoded.
-pub fn decode(error: DecodeError) -> Problem {
+/// The JSON of a message cannot be decoded.
+pub fn decode_json(error: json::DecodeError) -> Problem {
     match error {
-        DecodeError::Syntax { .. } => malformed(error.to_string()),
-        DecodeError::Schema { pointer, detail } => invalid(pointer, detail),
+        json::DecodeError::Syntax { .. } => malformed(error.to_string()),
+        json::DecodeError::Schema { pointer, detail } => invalid(detail).at(pointer),
+    }
+}
+
+/// The XML of a message cannot be decoded. Its place is in the detail: a JSON pointer cannot name it.
+pub fn decode_xml(error: &xml::DecodeError) -> Problem {
+    match error {
+        xml::DecodeError::Syntax { .. } => malformed(error.to_string()),
+        xml::DecodeError::Schema { .. } => invalid(error.to_string()),
     }
 }
 

@@ -1,15 +1,17 @@
-//! The wiring: a producer, its watch over Kafka, the endpoint.
+//! The wiring: a producer, its watch over Kafka, the providers, the endpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::http;
 use chassis::kafka::{Producer, ProducerSettings};
-use chassis::lifecycle::Process;
+use chassis::lifecycle::{Process, Shutdown};
 use domain::{Sport, topic};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
 use crate::feed::{self, Feeds};
+use crate::providers::Providers;
 
 /// How often Kafka is asked whether it is there.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +24,14 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     settings.delivery_timeout = Duration::from_millis(config.delivery_ms);
     let producer = Producer::new(settings)?;
 
+    let providers = Arc::new(Providers::new(config.providers.clone())?);
+    if config.providers.is_some() {
+        let (reloading, shutdown) = (Arc::clone(&providers), process.shutdown.clone());
+        process
+            .tasks
+            .spawn("providers", reload_on_hangup(reloading, signal(SignalKind::hangup())?, shutdown));
+    }
+
     let latch = process.readiness.latch("kafka", "connecting");
     let (watching, shutdown) = (producer.clone(), process.shutdown.clone());
     process.tasks.spawn("kafka watch", async move {
@@ -29,10 +39,30 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         Ok(())
     });
 
-    let feeds = Arc::new(Feeds::new(producer, config.limits));
+    let feeds = Arc::new(Feeds::new(producer, providers, config.limits));
     let router = feed::routes(feeds).merge(process.admin());
     process.tasks.spawn("http", http::serve(listener, router, config.http, process.shutdown.clone()));
     Ok(())
+}
+
+/// Reads the providers file again whenever the process is told to by SIGHUP.
+async fn reload_on_hangup(
+    providers: Arc<Providers>,
+    mut hangup: Signal,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {}
+            () = shutdown.begun() => return Ok(()),
+        }
+        if let Err(error) = providers.reload() {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the providers file is wrong, what it said before stays"
+            );
+        }
+    }
 }
 
 /// Every topic that is written to.

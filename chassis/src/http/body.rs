@@ -1,4 +1,4 @@
-//! Reading a request's body with a limit on its size and a deadline for its end.
+//! Reading a request's body with a limit on its size and deadlines for its first byte and its end.
 
 use std::time::Duration;
 
@@ -12,6 +12,17 @@ const FIRST_RESERVATION_BYTES: usize = 64 << 10;
 /// How much of a body that is too large is read to its end.
 const DRAIN_BYTES_MAX: usize = 16 << 20;
 
+/// What a body may take.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// Its size.
+    pub max_bytes: usize,
+    /// How long its first byte may be awaited.
+    pub first_byte: Duration,
+    /// How long its end may be awaited, counted from the same moment.
+    pub whole: Duration,
+}
+
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -20,6 +31,12 @@ pub enum BodyError {
     TooLarge {
         /// The limit.
         max_bytes: usize,
+    },
+    /// Nothing of it had come when the deadline passed.
+    #[error("nothing of the body had arrived after {} ms", deadline.as_millis())]
+    Silent {
+        /// How long the client had.
+        deadline: Duration,
     },
     /// It had not ended when the deadline passed.
     #[error("the body had not arrived after {} ms", deadline.as_millis())]
@@ -32,23 +49,23 @@ pub enum BodyError {
     Broken(#[source] axum::Error),
 }
 
-/// Reads a whole body of at most `max_bytes` that must have ended `deadline` from now. A body that came in one
-/// piece is not copied.
+/// Reads a whole body within its limits. A body that came in one piece is not copied.
 ///
 /// # Errors
 /// See [`BodyError`]; what was read so far is dropped.
-pub async fn read_body(body: Body, max_bytes: usize, deadline: Duration) -> Result<Bytes, BodyError> {
+pub async fn read_body(body: Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
     let mut body = body;
     let read = async {
-        let collected = match body.size_hint().lower() > max_bytes as u64 {
-            true => Err(BodyError::TooLarge { max_bytes }),
-            false => collect(&mut body, max_bytes).await,
+        let collected = match body.size_hint().lower() > limits.max_bytes as u64 {
+            true => Err(BodyError::TooLarge { max_bytes: limits.max_bytes }),
+            false => collect(&mut body, limits).await,
         };
         if let Err(BodyError::TooLarge { .. }) = collected {
             drain(&mut body).await;
         }
         collected
     };
+    let deadline = limits.whole;
     tokio::time::timeout(deadline, read).await.unwrap_or(Err(BodyError::TooSlow { deadline }))
 }
 
@@ -63,27 +80,29 @@ async fn drain(body: &mut Body) {
     }
 }
 
-async fn collect(body: &mut Body, max_bytes: usize) -> Result<Bytes, BodyError> {
+async fn collect(body: &mut Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
+    let BodyLimits { max_bytes, first_byte, .. } = limits;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(max_bytes);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
-            continue; // trailers
-        };
+    let silent = |_| BodyError::Silent { deadline: first_byte };
+    let mut next = tokio::time::timeout(first_byte, body.frame()).await.map_err(silent)?;
+    while let Some(frame) = next {
+        let data = frame.map_err(BodyError::Broken)?.into_data().unwrap_or_default(); // trailers are no data
         if first.len() + all.len() + data.len() > max_bytes {
             return Err(BodyError::TooLarge { max_bytes });
         }
         if first.is_empty() && all.is_empty() {
             first = data;
-            continue;
+        } else {
+            if !first.is_empty() {
+                all.reserve(announced.min(FIRST_RESERVATION_BYTES).max(first.len() + data.len()));
+                all.extend_from_slice(&first);
+                first.clear();
+            }
+            all.extend_from_slice(&data);
         }
-        if !first.is_empty() {
-            all.reserve(announced.min(FIRST_RESERVATION_BYTES).max(first.len() + data.len()));
-            all.extend_from_slice(&first);
-            first.clear();
-        }
-        all.extend_from_slice(&data);
+        next = body.frame().await;
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
@@ -99,6 +118,11 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_millis(50);
+    const LATER: Duration = Duration::from_millis(100);
+
+    async fn read(body: Body, max_bytes: usize) -> Result<Bytes, BodyError> {
+        read_body(body, BodyLimits { max_bytes, first_byte: SOON, whole: LATER }).await
+    }
 
     /// A body whose length is not announced and that never ends when `endless`.
     struct Pieces {
@@ -129,22 +153,28 @@ mod tests {
     #[tokio::test]
     async fn joins_the_pieces() {
         let body = pieces(&["one ", "two ", "three"], false);
-        assert_eq!(read_body(body, 13, SOON).await.unwrap(), "one two three");
-        assert_eq!(read_body(Body::empty(), 0, SOON).await.unwrap(), "");
+        assert_eq!(read(body, 13).await.unwrap(), "one two three");
+        assert_eq!(read(Body::empty(), 0).await.unwrap(), "");
     }
 
     #[tokio::test]
     async fn one_byte_too_many_is_too_large_whether_announced_or_not() {
         for body in [Body::from("0123456789"), pieces(&["01234", "56789"], false)] {
-            let error = read_body(body, 9, SOON).await.unwrap_err();
+            let error = read(body, 9).await.unwrap_err();
             assert!(matches!(error, BodyError::TooLarge { max_bytes: 9 }), "{error}");
         }
-        assert_eq!(read_body(Body::from("0123456789"), 10, SOON).await.unwrap().len(), 10);
+        assert_eq!(read(Body::from("0123456789"), 10).await.unwrap().len(), 10);
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_end_is_too_slow() {
-        let error = read_body(pieces(&["half"], true), 100, SOON).await.unwrap_err();
-        assert!(matches!(error, BodyError::TooSlow { .. }), "{error}");
+        let error = read(pieces(&["half"], true), 100).await.unwrap_err();
+        assert!(matches!(error, BodyError::TooSlow { deadline: LATER }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_begin_is_silent() {
+        let error = read(pieces(&[], true), 100).await.unwrap_err();
+        assert!(matches!(error, BodyError::Silent { deadline: SOON }), "{error}");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::http::{Request, StatusCode};
+use axum::http::{Request, StatusCode, header};
 use chassis::kafka::{Batch, PartitionReader, ProducerSettings, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
-use domain::codec::json;
+use domain::codec::{json, xml};
 use domain::{Content, Sport, topic};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -13,8 +13,12 @@ use tower::ServiceExt;
 
 use super::*;
 
+mod cost;
+mod senders;
+
 const PARTITIONS: i32 = 3;
 const JSON: &str = "application/json";
+const XML: &str = "application/xml";
 const LINES: &str = "application/x-ndjson";
 
 struct Bench {
@@ -22,9 +26,30 @@ struct Bench {
     router: Router,
 }
 
+/// Limits that a test can reach.
+fn small() -> Limits {
+    Limits {
+        max_body_bytes: 4_000,
+        max_messages: 5,
+        max_message_bytes: 1_000,
+        max_requests_in_flight: 1,
+        max_bytes_in_flight: 128 << 10,
+        first_byte_seconds: 1,
+        body_seconds: 1,
+    }
+}
+
 impl Bench {
     /// An endpoint with small limits, its topics, and partitions that are known already.
     async fn new() -> Self {
+        Self::with(small()).await
+    }
+
+    async fn with(limits: Limits) -> Self {
+        Self::of(limits, Providers::new(None).unwrap()).await
+    }
+
+    async fn of(limits: Limits, providers: Providers) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         let feeds = Sport::ALL.map(topic::feed);
         for feed in &feeds {
@@ -35,15 +60,7 @@ impl Bench {
         settings.delivery_timeout = Duration::from_secs(1);
         let producer = Producer::new(settings).unwrap();
         producer.partition_counts(feeds.to_vec()).await.unwrap();
-        let limits = Limits {
-            max_body_bytes: 4_000,
-            max_messages: 5,
-            max_message_bytes: 1_000,
-            max_requests_in_flight: 1,
-            max_bytes_in_flight: 8_000,
-            body_seconds: 1,
-        };
-        Self { cluster, router: routes(Arc::new(Feeds::new(producer, limits))) }
+        Self { cluster, router: routes(Arc::new(Feeds::new(producer, Arc::new(providers), limits))) }
     }
 
     async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Told {
@@ -140,15 +157,61 @@ async fn a_malformed_line_costs_its_neighbours_nothing_and_their_order_stays() {
 }
 
 #[tokio::test]
-async fn a_broken_array_is_one_dead_letter() {
+async fn a_broken_element_is_one_dead_letter_with_its_own_bytes_and_place() {
     let bench = Bench::new().await;
-    let body = format!("[{}, {}", stop(1, 1), stop(1, 2));
-    let told = bench.post("/feeds/md", JSON, body.clone()).await;
-    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    let first = stop(1, 1);
+    let body = format!("[{first}, {{oops}}, {}", stop(1, 2));
+    let told = bench.post("/feeds/md", JSON, body).await;
+    assert_eq!((told.status, &told.body["accepted"]), (StatusCode::MULTI_STATUS, &2.into()));
+    let problems = told.body["problems"].as_array().unwrap();
+    let found: Vec<_> = problems.iter().map(|problem| (&problem["index"], &problem["status"])).collect();
+    assert_eq!(found, [(&1.into(), &400.into()), (&3.into(), &400.into())], "{problems:?}");
+    assert!(problems[1]["detail"].as_str().unwrap().contains("the batch does not end"), "{problems:?}");
+
     let letters = bench.read(topic::DEAD_LETTERS).await;
-    assert_eq!(letters.iter().map(Batch::len).sum::<usize>(), 1);
-    assert_eq!(letters[0].get(0).unwrap().payload(), body.as_bytes());
-    assert!(bench.read(&topic::feed(Sport::Hockey)).await.is_empty());
+    let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(letters[0].payload(), b"{oops}");
+    assert_eq!(letters[0].header("content_type"), Some(&b"application/json"[..]));
+    let place = format!(" index=1 offset={}", first.len() + 3);
+    let position = String::from_utf8(letters[0].header("position").unwrap().to_vec()).unwrap();
+    assert!(position.ends_with(&place), "{position}");
+    assert_eq!(letters[1].payload(), b"");
+}
+
+#[tokio::test]
+async fn xml_is_stored_as_the_json_that_says_the_same_and_kept_as_xml_where_it_is_wrong() {
+    let bench = Bench::new().await;
+    let message = |sequence| json::decode(stop(1, sequence).as_bytes()).unwrap();
+    let element = |sequence| String::from_utf8(xml::encode(&message(sequence))).unwrap();
+    let bad = element(2).replace("generated_at", "generated_when");
+    let body = format!(
+        "\u{feff}<?xml version=\"1.0\"?><messages>{}{bad}<oops>{}</messages>",
+        element(1),
+        element(3)
+    );
+    let told = bench.post("/feeds/md", XML, body.clone()).await;
+    assert_eq!((told.status, &told.body["accepted"]), (StatusCode::MULTI_STATUS, &2.into()), "{}", told.body);
+    let problems = told.body["problems"].as_array().unwrap();
+    let found: Vec<_> = problems.iter().map(|problem| (&problem["index"], &problem["status"])).collect();
+    assert_eq!(found, [(&1.into(), &422.into()), (&2.into(), &400.into())], "{problems:?}");
+    assert!(problems[0]["detail"].as_str().unwrap().contains("line 1 column"), "{problems:?}");
+    assert_eq!(bench.post("/feeds/md", XML, element(4)).await.status, StatusCode::ACCEPTED);
+    assert_eq!(bench.post("/feeds/md", XML, "<!DOCTYPE a><a/>").await.status, StatusCode::BAD_REQUEST);
+
+    let stored = bench.read(&topic::feed(Sport::Hockey)).await;
+    for (record, sequence) in stored.iter().flat_map(Batch::iter).zip([1, 3, 4]) {
+        let stored = json::decode(record.payload()).unwrap();
+        assert_eq!(stored, domain::FeedMessage { received_at: stored.received_at, ..message(sequence) });
+    }
+    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
+    assert_eq!(letters.len(), 3);
+    assert_eq!((letters[0].payload(), letters[1].payload()), (bad.as_bytes(), &b"<oops>"[..]));
+    assert_eq!(letters[0].header("content_type"), Some(&b"application/xml"[..]));
+    let place = format!(" index=1 offset={}", body.find(&bad).unwrap());
+    let position = String::from_utf8(letters[0].header("position").unwrap().to_vec()).unwrap();
+    assert!(position.ends_with(&place), "{position}");
 }
 
 #[tokio::test]

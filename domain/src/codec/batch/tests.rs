@@ -1,0 +1,362 @@
+//! What splitting finds, and that garbage never costs a neighbour.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Every piece with its offset and its text; a fault stands behind it.
+fn found(format: Format, body: &str) -> Vec<(usize, String)> {
+    let pieces = match split(format, body.as_bytes(), 100).unwrap() {
+        Pieces::Single(piece) => vec![piece],
+        Pieces::Many(pieces) => pieces,
+    };
+    let text = |piece: Piece| {
+        let fault = piece.fault.map(|fault| format!(" !{fault:?}")).unwrap_or_default();
+        (piece.range.start, format!("{}{fault}", &body[piece.range]))
+    };
+    pieces.into_iter().map(text).collect()
+}
+
+fn texts(format: Format, body: &str) -> Vec<String> {
+    found(format, body).into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn an_array_gives_each_element_its_place() {
+    let pieces = found(Format::Json, r#" [{"a":1}, "]", {"b":[2]} ] "#);
+    let expected = [(2, r#"{"a":1}"#), (11, r#""]""#), (16, r#"{"b":[2]}"#)];
+    assert_eq!(pieces, expected.map(|(offset, text)| (offset, text.to_owned())));
+}
+
+#[test]
+fn a_broken_element_costs_its_neighbours_nothing() {
+    for (body, expected) in [
+        (r#"[{"a":1}, {oops}, {"b":2}]"#, vec![r#"{"a":1}"#, "{oops}", r#"{"b":2}"#]),
+        (r#"[{"a":1},,{"b":2}]"#, vec![r#"{"a":1}"#, "", r#"{"b":2}"#]),
+        (r#"[{"a":1}, ], {"b":2}]"#, vec![r#"{"a":1}"#, "]", r#"{"b":2}"#]),
+        (r#"[{"a":1}, [}, {"b":2}]"#, vec![r#"{"a":1}"#, "[}", r#"{"b":2}"#]),
+        (r#"[{"a":1}, {"b":2},]"#, vec![r#"{"a":1}"#, r#"{"b":2}"#, ""]),
+        (r#"[{"a":1}, {"b":2}] x"#, vec![r#"{"a":1}"#, r#"{"b":2}] x"#, " !MissingEnd"]),
+        (r#"[{"a":1}, {"b":2}"#, vec![r#"{"a":1}"#, r#"{"b":2}"#, " !MissingEnd"]),
+        (r#"[{"a":1}, {"b":"2}, {"c":3}]"#, vec![r#"{"a":1}"#, r#"{"b":"2}, {"c":3} !Unterminated"#]),
+        (r#"[{"a":1}, {"b":2"#, vec![r#"{"a":1}"#, r#"{"b":2 !Unterminated"#]),
+        (r#"[{"a":"\"]\\"}, 2]"#, vec![r#"{"a":"\"]\\"}"#, "2"]),
+        ("[", vec![" !MissingEnd"]),
+    ] {
+        let expected: Vec<String> = expected.into_iter().map(str::trim_start).map(str::to_owned).collect();
+        let texts: Vec<String> =
+            texts(Format::Json, body).iter().map(|text| text.trim_start().to_owned()).collect();
+        assert_eq!(texts, expected, "{body}");
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_one_message_whole() {
+    for (format, body) in [
+        (Format::Json, r#" {"a":1} "#),
+        (Format::Json, "nonsense"),
+        (Format::Xml, r#"<?xml version="1.0"?><alive message_id="1"/>"#),
+        (Format::Xml, "<!DOCTYPE messages [<!ENTITY a 'b'>]><messages><a/></messages>"),
+        (Format::Xml, "<messages <a/></messages>"),
+        (Format::Xml, "<!-- "),
+        (Format::Xml, "xmessages>"),
+    ] {
+        assert_eq!(found(format, body), [(0, body.to_owned())]);
+        assert!(matches!(split(format, body.as_bytes(), 1), Ok(Pieces::Single(_))), "{body}");
+    }
+}
+
+#[test]
+fn lines_are_split_whatever_is_in_them() {
+    let pieces = found(Format::Lines, "{\"a\":1}\r\n\n  oops [\n{\"b\":2}");
+    assert_eq!(
+        pieces,
+        [(0, r#"{"a":1}"#), (12, "oops ["), (19, r#"{"b":2}"#)].map(|(at, text)| (at, text.to_owned()))
+    );
+}
+
+#[test]
+fn a_batch_of_xml_gives_each_child_its_place() {
+    let body = "<?xml version='1.0' encoding='UTF-8'?>\n<!-- two --><messages a='>'>\n \
+                <alive message_id=\"a\"/> <!-- </messages> -->\n\
+                <cancel message_id=\"b\"><market>]]</market><![CDATA[</cancel>]]></cancel ></messages>\n<!-- end -->";
+    let texts = texts(Format::Xml, body);
+    assert_eq!(texts[0], "<alive message_id=\"a\"/>");
+    assert_eq!(texts[1], "<cancel message_id=\"b\"><market>]]</market><![CDATA[</cancel>]]></cancel >");
+    assert_eq!(texts.len(), 2);
+}
+
+#[test]
+fn a_broken_child_costs_its_neighbours_nothing() {
+    const GOOD: &str = r#"<bet_stop message_id="1" detail="a > b, message_id='2'"><x/></bet_stop>"#;
+    for (broken, pieces) in [
+        ("<oops/>", vec!["<oops/>"]),
+        ("<oops><a></b></oops>", vec!["<oops><a></b></oops>"]),
+        ("<oops><oops></oops></oops>", vec!["<oops><oops></oops></oops>"]),
+        ("<bet_stop message_id='2'><x>", vec!["<bet_stop message_id='2'><x> !Unterminated"]),
+        ("<bet_stop", vec!["<bet_stop !Unterminated"]),
+        ("<bet_stop detail=\"a", vec!["<bet_stop detail=\"a !Unterminated"]),
+        ("</oops>", vec!["</oops> !StrayEnd"]),
+        ("</messages>", vec!["</messages> !StrayEnd"]),
+        ("text", vec!["text !Between"]),
+        ("<![CDATA[ <a> ]]>", vec!["<![CDATA[ <a> ]]> !Between"]),
+        ("<!ELEMENT a b>", vec!["<!ELEMENT a b> !Between"]),
+    ] {
+        let body = format!("<messages>{GOOD}{broken}{GOOD}</messages>");
+        let expected = [vec![GOOD], pieces.clone(), vec![GOOD]].concat();
+        assert_eq!(texts(Format::Xml, &body), expected, "{body}");
+        let last = format!("<messages>{GOOD}{broken}</messages>");
+        assert_eq!(texts(Format::Xml, &last), [vec![GOOD], pieces].concat(), "{last}");
+    }
+    for unending in ["<!-- ", "<? ", "<![CDATA[ ", "<a><!-- "] {
+        let body = format!("<messages>{GOOD}{unending}{GOOD}</messages>");
+        let texts = texts(Format::Xml, &body);
+        assert_eq!((texts.len(), texts[0].as_str()), (2, GOOD), "{body}");
+        assert!(texts[1].ends_with("!Unterminated"));
+    }
+    assert_eq!(texts(Format::Xml, &format!("<messages>{GOOD} ")), [GOOD, " !MissingEnd"]);
+}
+
+#[test]
+fn a_byte_order_mark_belongs_to_no_message_and_other_encodings_are_named() {
+    for (format, text) in [
+        (Format::Json, "{}"),
+        (Format::Json, "[{},{}]"),
+        (Format::Lines, "{}\n{}"),
+        (Format::Xml, "<alive/>"),
+    ] {
+        let plain = found(format, text);
+        let marked = found(format, &format!("\u{feff}{text}"));
+        let moved: Vec<_> = plain.into_iter().map(|(offset, text)| (offset + 3, text)).collect();
+        assert_eq!(marked, moved);
+    }
+    let refused = |format, body: &[u8]| split(format, body, 9).unwrap_err().to_string();
+    assert!(refused(Format::Json, b"\xff\xfe{\0}\0").contains("UTF-16"));
+    let latin = b"<?xml version='1.0' encoding = 'ISO-8859-1'?><messages><a/></messages>";
+    assert!(refused(Format::Xml, latin).contains("ISO-8859-1"));
+}
+
+#[test]
+fn nothing_and_too_much_are_refused_whole() {
+    for (format, body) in [
+        (Format::Json, ""),
+        (Format::Json, " \n"),
+        (Format::Json, " [ ] "),
+        (Format::Lines, "\r\n \n"),
+        (Format::Xml, " "),
+        (Format::Xml, "<messages/>"),
+        (Format::Xml, "<messages> <!-- --> </messages>"),
+    ] {
+        assert_eq!(split(format, body.as_bytes(), 3), Err(SplitError::Empty), "{body}");
+    }
+    for (format, three, four) in [
+        (Format::Json, "[1,2,3]", "[1,2,3,4]"),
+        (Format::Json, "[,,]", "[,,,]"),
+        (Format::Lines, "1\n2\n3", "1\n2\n3\n4\n"),
+        (Format::Xml, "<messages><a/><a/><a/></messages>", "<messages><a/><a/><a/><a/></messages>"),
+    ] {
+        assert!(matches!(split(format, three.as_bytes(), 3), Ok(Pieces::Many(pieces)) if pieces.len() == 3));
+        assert_eq!(split(format, four.as_bytes(), 3), Err(SplitError::TooMany { max: 3 }), "{four}");
+    }
+}
+
+#[test]
+fn depth_costs_no_stack() {
+    let depth = 200_000;
+    let array = format!("[{}{}]", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(found(Format::Json, &array).len(), 1);
+    let xml = format!("<messages>{}{}</messages>", "<a>".repeat(depth), "</a>".repeat(depth));
+    assert_eq!(found(Format::Xml, &xml).len(), 1);
+}
+
+/// Pieces of every format's grammar in any order, with any bytes between them.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop::sample::select(vec![
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "\"",
+        "\\",
+        "\n",
+        " ",
+        "<",
+        ">",
+        "/>",
+        "</",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "]]>",
+        "<?",
+        "?>",
+        "'",
+        "=",
+        "<messages",
+        "<messages>",
+        "</messages>",
+        " message_id=\"",
+        "<a>",
+        "</a>",
+        "a",
+        "\u{feff}",
+    ]);
+    let token = prop_oneof![9 => token.prop_map(|text| text.as_bytes().to_vec()), 1 => any::<[u8; 2]>().prop_map(Vec::from)];
+    prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    prop::sample::select(vec![Format::Json, Format::Lines, Format::Xml])
+}
+
+/// A JSON message with whatever may mislead a splitter in its strings.
+fn json_message() -> impl Strategy<Value = String> {
+    ("[ -~é]{0,12}", 0_u32..99).prop_map(|(text, number)| {
+        let text = serde_json::to_string(&text).unwrap();
+        format!(r#"{{"a":{text},"b":[{number},{{"c":{text}}}]}}"#)
+    })
+}
+
+/// An element that closes what it opens, and closes more.
+fn json_garbage() -> impl Strategy<Value = String> {
+    let part =
+        prop::sample::select(vec!["{", "[", "}", "]", "\"a,]\"", "oops", ":", "'", "\\", " ", "<", "1"]);
+    prop::collection::vec(part, 0..12).prop_map(|parts| {
+        let text = parts.concat();
+        let mut open = 0_usize;
+        for part in &parts {
+            match *part {
+                "{" | "[" => open += 1,
+                "}" | "]" => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
+        text + &"}".repeat(open)
+    })
+}
+
+fn xml_message() -> impl Strategy<Value = String> {
+    let body = prop::sample::select(vec![
+        "",
+        "<market id=\"1\"/>",
+        "<market id='>'><outcome a=\"message_id='1' \"/></market>",
+        "<!-- </odds_change> <a message_id=\"2\"> -->",
+        "<odds_change><odds_change/></odds_change>",
+    ]);
+    (body, "[a-z >='/]{0,8}").prop_map(|(body, text)| {
+        format!(
+            "<odds_change\n{} message_id = \"{text}\">{body}</odds_change>",
+            if text.len() > 4 { "a='\"'" } else { "" }
+        )
+    })
+}
+
+/// Whatever opens no comment, CDATA section or processing instruction: those last until they are closed.
+fn xml_garbage() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "<odds_change>",
+        "</odds_change>",
+        "<odds_change a=\"",
+        "<a>",
+        "</a>",
+        "</messages>",
+        "<messages>",
+        "<",
+        ">",
+        "\"",
+        "'",
+        " message_id=\"x\"",
+        "text",
+        "/>",
+        "<!-- a -->",
+        "<!x>",
+        "<odds_change message_id='2'>",
+        " ",
+        "=",
+    ]);
+    prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+}
+
+/// Good messages (true) and garbage in any order, at least one good.
+fn mixed(
+    good: impl Strategy<Value = String>,
+    bad: impl Strategy<Value = String>,
+) -> impl Strategy<Value = Vec<(bool, String)>> {
+    let element = prop_oneof![good.prop_map(|text| (true, text)), bad.prop_map(|text| (false, text))];
+    prop::collection::vec(element, 1..8)
+        .prop_filter("a good one", |all| all.iter().any(|(is_good, _)| *is_good))
+}
+
+fn pieces_of(format: Format, body: &[u8]) -> Vec<(Vec<u8>, Option<Fault>)> {
+    match split(format, body, 10_000).unwrap() {
+        Pieces::Single(_) => panic!("a batch"),
+        Pieces::Many(pieces) => {
+            pieces.into_iter().map(|piece| (body[piece.range].to_vec(), piece.fault)).collect()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_ranges_in_order_within_the_body(format in format(), body in soup(), max in 1_usize..9) {
+        match split(format, &body, max) {
+            Ok(Pieces::Single(piece)) => prop_assert!(piece.range.end == body.len()),
+            Ok(Pieces::Many(pieces)) => {
+                prop_assert!((1..=max).contains(&pieces.len()));
+                let mut end = 0;
+                for piece in pieces {
+                    prop_assert!(end <= piece.range.start && piece.range.start <= piece.range.end);
+                    end = piece.range.end;
+                }
+                prop_assert!(end <= body.len());
+            }
+            Err(_) => {}
+        }
+    }
+
+    #[test]
+    fn a_valid_element_is_found_whatever_stands_beside_it(elements in mixed(json_message(), json_garbage())) {
+        let joined = elements.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" ,\n");
+        let pieces = pieces_of(Format::Json, format!("[{joined}]").as_bytes());
+        prop_assert_eq!(pieces.len(), elements.len());
+        for ((bytes, fault), (is_good, text)) in pieces.iter().zip(&elements) {
+            prop_assert_eq!(bytes.as_slice(), text.trim().as_bytes());
+            prop_assert!(!is_good || fault.is_none());
+        }
+    }
+
+    #[test]
+    fn valid_elements_before_any_bytes_at_all_are_found(
+        elements in prop::collection::vec(json_message(), 1..5),
+        rest in soup(),
+    ) {
+        let body = [b"[", elements.join(",").as_bytes(), b",", &rest].concat();
+        let pieces = pieces_of(Format::Json, &body);
+        for ((bytes, fault), text) in pieces.iter().zip(&elements) {
+            prop_assert_eq!((bytes.as_slice(), *fault), (text.as_bytes(), None));
+        }
+        prop_assert!(pieces.len() > elements.len());
+    }
+
+    #[test]
+    fn a_valid_line_is_found_whatever_stands_beside_it(elements in mixed(json_message(), "[^\n]{0,20}")) {
+        let joined = elements.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
+        let pieces = pieces_of(Format::Lines, joined.as_bytes());
+        let mut lines = pieces.iter();
+        for (_, text) in elements.iter().filter(|(is_good, _)| *is_good) {
+            prop_assert!(lines.any(|(bytes, _)| bytes == text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_valid_child_is_found_whatever_stands_beside_it(elements in mixed(xml_message(), xml_garbage())) {
+        let joined: String = elements.iter().map(|(_, text)| text.as_str()).collect();
+        let pieces = pieces_of(Format::Xml, format!("<messages>{joined}</messages>").as_bytes());
+        let mut children = pieces.iter();
+        for (_, text) in elements.iter().filter(|(is_good, _)| *is_good) {
+            let is_it = |(bytes, fault): &(Vec<u8>, Option<Fault>)| bytes == text.as_bytes() && fault.is_none();
+            prop_assert!(children.any(is_it), "{} is not in {:?}", text, pieces);
+        }
+    }
+}
