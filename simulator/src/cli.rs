@@ -94,6 +94,9 @@ struct Replay {
 
 #[derive(Debug, Args)]
 struct Play {
+    /// The sports that are played, separated by commas: games are dealt to them in turn
+    #[arg(long = "sport", value_name = "SPORT", value_delimiter = ',', default_values_t = world::sports())]
+    sports: Vec<Sport>,
     /// Games played at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(world::GAMES_MAX)))]
     games: u32,
@@ -188,7 +191,7 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
     let plan = Plan {
         seed: args.seed,
-        sports: vec![Sport::Hockey],
+        sports: args.sports.clone(),
         games: args.games,
         messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
         duration: Duration::from_secs(seconds),
@@ -199,7 +202,8 @@ fn play(args: &Play) -> anyhow::Result<bool> {
         ledger.save(path)?;
     }
     if let Some(path) = &args.record {
-        let source = format!("{} games of hockey played by the simulator", args.games);
+        let sports = args.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
+        let source = format!("{} games of {sports} played by the simulator", args.games);
         let header = Header::json(ledger.provider.clone(), source, Some(args.seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
@@ -244,6 +248,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn games_are_of_all_sports_or_of_those_named() {
+        let sports = |args: &[&str]| {
+            let cli = Cli::try_parse_from([&["simulator", "play"], args].concat())?;
+            let Command::Play(play) = cli.command else { panic!("it is played") };
+            Ok::<_, clap::Error>(play.sports)
+        };
+        assert_eq!(sports(&[]).unwrap(), world::sports());
+        assert_eq!(sports(&["--sport", "hockey,football"]).unwrap(), [Sport::Hockey, Sport::Football]);
+        assert!(sports(&["--sport", "curling"]).is_err());
     }
 
     #[test]

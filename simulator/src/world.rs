@@ -1,7 +1,7 @@
 //! Worlds: games that play themselves, from fixture to settlement, all of it from one seed.
 //!
 //! The same plan makes the same bytes on every machine: random numbers come from ChaCha, and what depends on
-//! them is computed with the four basic operations only, which IEEE 754 fixes to the last bit. How many messages
+//! them is computed with the four basic operations and the square root only, which IEEE 754 fixes to the last bit. How many messages
 //! are asked for does not change what happens in the games, only how often they are priced.
 //!
 //! A game's messages are spread evenly over the run, at one constant rate: what happens takes the next place,
@@ -20,9 +20,11 @@ use rand::rngs::ChaCha8Rng;
 use crate::ledger::{Ledger, LedgerEvent};
 use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError};
 
+mod basketball;
 mod beat;
 mod board;
 mod chronicle;
+mod football;
 mod game;
 mod hockey;
 mod ladder;
@@ -30,6 +32,7 @@ mod mood;
 mod names;
 mod numbers;
 mod script;
+mod shoot_out;
 mod tell;
 
 /// The most games of one plan.
@@ -120,14 +123,22 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
     Ok(Played { schedule: builder.build(), ledger })
 }
 
+/// The sports that have a world.
+#[must_use]
+pub fn sports() -> Vec<Sport> {
+    Sport::ALL.into_iter().filter(|&sport| world(sport).is_some()).collect()
+}
+
 /// Plays one game of a plan and tells it; returns what is true of it in the end.
 type PlayGame = fn(&Plan, u32, &mut Voice) -> Result<LedgerEvent, ScheduleError>;
 
 /// The world of a sport, where it has one: the one place where the simulator asks which sport it is.
 fn world(sport: Sport) -> Option<PlayGame> {
     match sport {
+        Sport::Football => Some(football::play),
+        Sport::Basketball => Some(basketball::play),
         Sport::Hockey => Some(hockey::play),
-        Sport::Football | Sport::Basketball | Sport::Tennis => None,
+        Sport::Tennis => None,
     }
 }
 

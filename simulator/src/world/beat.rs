@@ -24,8 +24,7 @@ pub(super) enum What {
     Play(Play),
     /// The scoreboard shows something new that is no incident.
     Shown,
-    /// What some markets ask is known for good.
-    #[expect(dead_code, reason = "hockey has no such thing, other sports do")]
+    /// What some markets ask is known, before the result stands.
     Decided,
     /// The last whistle.
     Over,

@@ -49,7 +49,6 @@ pub(super) enum Chances {
     /// The first of two; the other one happens otherwise.
     Two(f64),
     /// Of three: the first, the second; the third happens otherwise.
-    #[cfg_attr(not(test), expect(dead_code, reason = "hockey has no such thing, other sports do"))]
     Three(f64, f64),
 }
 
@@ -59,7 +58,6 @@ pub(super) enum Answer {
     /// The outcome of this place wins.
     Wins(usize),
     /// No outcome does, for this reason: stakes go back.
-    #[expect(dead_code, reason = "hockey has no such thing, other sports do")]
     Void(&'static str),
 }
 

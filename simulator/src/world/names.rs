@@ -38,11 +38,14 @@ const NICKNAMES: [&str; 24] = [
 
 /// The fixture of a game, but for its time.
 pub(super) fn fixture(sport: Sport, tournament: &str, [home, away]: [Competitor; 2]) -> Fixture {
-    let tournament = Tournament {
-        id: Urn::new(format!("md:tournament:{}", sport.rules().id)).expect("a number is an id"),
-        name: text(tournament),
-    };
-    Fixture { scheduled_start: Timestamp(0), tournament: Some(tournament), home, away }
+    let tournament = Some(self::tournament(sport.rules().id, tournament));
+    Fixture { scheduled_start: Timestamp(0), tournament, home, away }
+}
+
+/// A competition; a sport's first one has the sport's number.
+pub(super) fn tournament(number: u32, name: &str) -> Tournament {
+    let id = Urn::new(format!("md:tournament:{number}")).expect("a number is an id");
+    Tournament { id, name: text(name) }
 }
 
 /// A team, of another name than `other`; `number` tells it from all others of its world.

@@ -1,6 +1,7 @@
 //! What has to be said of a game, and when: every beat as messages, before prices fill the time between them.
 
 use domain::id::{IncidentId, Text};
+use domain::message::Certainty;
 use domain::{EventStatus, Incident, IncidentAction};
 
 use super::beat::{Beat, Play, What};
@@ -21,7 +22,7 @@ pub(super) enum Said {
     Incident(Incident),
     Stop,
     Offer,
-    Settlement,
+    Settlement(Certainty),
 }
 
 /// Everything that has to be said in a game that is to have `messages` messages, in order. What may be left out is,
@@ -72,10 +73,10 @@ fn planned<G: Game>(beats: &[Beat<G::Board>]) -> Vec<Planned<'_, G::Board>> {
             What::Danger => add(Weight::Must, Said::Stop),
             What::Calm => add(Weight::Must, Said::Offer),
             What::Shown => add(Weight::Must, Said::Status(EventStatus::Live)),
-            What::Decided => add(Weight::Must, Said::Settlement),
+            What::Decided => add(Weight::Must, Said::Settlement(Certainty::LiveScouted)),
             What::Over => add(Weight::Must, Said::Status(EventStatus::Ended)),
             What::Confirmed => {
-                add(Weight::Must, Said::Settlement);
+                add(Weight::Must, Said::Settlement(Certainty::Confirmed));
                 add(Weight::Must, Said::Status(EventStatus::Closed));
             }
             What::Play(play) => {

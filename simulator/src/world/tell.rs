@@ -140,7 +140,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
                 let markets = offered.into_iter().map(|index| self.offer(index, board, &outlook)).collect();
                 self.voice.say(Body::OddsChange(OddsChange { markets }), due_ns, None)
             }
-            Said::Settlement => self.settle(board, due_ns),
+            Said::Settlement(certainty) => self.settle(certainty, board, due_ns),
         }
     }
 
@@ -208,14 +208,15 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         self.voice.say(Body::BetStop(stop), due_ns, None)
     }
 
-    /// Settles every market whose answer is known and that is not settled yet.
-    fn settle(&mut self, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
-        let unsettled = self.markets.iter_mut().filter(|(_, market)| market.status != MarketStatus::Settled);
-        let markets = unsettled
+    /// Settles what is known: in the end everything, before that what is not settled yet.
+    fn settle(&mut self, certainty: Certainty, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
+        let concerned = self.markets.iter_mut().filter(|(_, market)| {
+            certainty == Certainty::Confirmed || market.status != MarketStatus::Settled
+        });
+        let markets = concerned
             .filter_map(|(question, market)| Some(settled(market, G::answer(*question, board)?)))
             .collect();
-        let settlement = Settlement { certainty: Certainty::Confirmed, markets };
-        self.voice.say(Body::Settlement(settlement), due_ns, None)
+        self.voice.say(Body::Settlement(Settlement { certainty, markets }), due_ns, None)
     }
 
     fn is_settled(&self, index: usize) -> bool {

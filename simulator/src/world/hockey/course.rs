@@ -13,6 +13,7 @@ use rand::rngs::ChaCha8Rng;
 use crate::world::beat::{Beat, What};
 use crate::world::board::{Board, Scoreboard, other};
 use crate::world::chronicle::Chronicle;
+use crate::world::shoot_out;
 
 /// Regular time, in seconds.
 pub(super) const REGULAR_SECONDS: u32 = 3 * PERIOD_SECONDS;
@@ -111,7 +112,7 @@ impl Board for Rink {
 
 /// Plays a game to its end.
 pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Rink>> {
-    let players = teams.map(|team| team.players.as_slice());
+    let players = teams.map(|team| team.players.clone());
     let mut game = Game { teams, log: Chronicle::new(Rink::new(), players, rng) };
     game.log.now_ms += BEFORE_MS;
     game.period(MatchStatus::Period1, Some(MatchStatus::Break1));
@@ -275,39 +276,29 @@ impl Game<'_> {
     fn shoot_out(&mut self) {
         self.log.board.penalties.clear();
         self.begin(MatchStatus::Penalties);
-        let mut round = 1;
-        while !self.round(round) {
-            round += 1;
+        let mut taken = 0;
+        while !shoot_out::is_decided(&self.attempts(), taken, SHOOT_OUT_ROUNDS) {
+            let side = if taken % 2 == 0 { Side::Home } else { Side::Away };
+            taken += 1;
+            self.attempt(side, taken);
         }
         self.log.whistle(IncidentKind::PeriodEnd, None);
     }
 
-    /// One attempt of each side; says whether the shoot-out is decided, which may be before the second one.
-    fn round(&mut self, round: u32) -> bool {
-        let rounds = round.max(SHOOT_OUT_ROUNDS);
-        for side in [Side::Home, Side::Away] {
-            self.log.now_ms += ATTEMPT_MS;
-            let scores = match round {
-                ROUNDS_MAX => side == Side::Home,
-                _ => self.log.happens(ATTEMPT_SCORES),
-            };
-            if scores {
-                self.log.board.common.add_to_part(side, 1);
-            }
-            self.log.play(
-                if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss },
-                side,
-                None,
-            );
-            let PeriodScore { home, away, .. } =
-                *self.log.board.common.last().expect("the shoot-out has begun");
-            let home_left = rounds - round;
-            let away_left = rounds - round + u32::from(side == Side::Home);
-            if home > away + away_left || away > home + home_left {
-                return true;
-            }
+    fn attempt(&mut self, side: Side, number: u32) {
+        self.log.now_ms += ATTEMPT_MS;
+        let is_last = number > 2 * (ROUNDS_MAX - 1);
+        let scores = if is_last { side == Side::Home } else { self.log.happens(ATTEMPT_SCORES) };
+        if scores {
+            self.log.board.common.add_to_part(side, 1);
         }
-        false
+        let kind = if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss };
+        self.log.play(kind, side, None);
+    }
+
+    /// What has been scored in the shoot-out.
+    fn attempts(&self) -> PeriodScore {
+        *self.log.board.common.last().expect("the shoot-out has begun")
     }
 
     fn end(&mut self) {
@@ -315,8 +306,7 @@ impl Game<'_> {
         self.log.board.penalties.clear();
         self.log.board.common.phase = match self.log.board.common.phase {
             MatchStatus::Penalties => {
-                let PeriodScore { home, away, .. } =
-                    *self.log.board.common.last().expect("the shoot-out was played");
+                let PeriodScore { home, away, .. } = self.attempts();
                 match home > away {
                     true => self.log.board.common.score.home += 1,
                     false => self.log.board.common.score.away += 1,
