@@ -57,6 +57,9 @@ const SETS: [MatchStatus; 5] =
 /// The most sets that one side wins: three of five.
 const SETS_TO_WIN_MAX: u32 = 3;
 
+/// The points of a tie-break that is played instead of the deciding set, unless it is close.
+const MATCH_TIE_BREAK_POINTS: u32 = 10;
+
 /// Sets are won one by one and add up to the score; the games of each, and the points of the running game, are
 /// such as can be reached.
 fn check(status: &Status) -> Result<(), Illegal> {
@@ -112,11 +115,13 @@ fn sum(a: Score, b: Score) -> Score {
 }
 
 /// Six games with a lead of two, or seven: to five, or to six by a tie-break. A deciding set may go on beyond until
-/// somebody leads by two.
+/// somebody leads by two; or it is a match tie-break to ten, whose points some providers tell as its games.
 fn is_reachable(set: &PeriodScore) -> bool {
     let (more, less) = (set.home.max(set.away), set.home.min(set.away));
+    let may_decide = matches!(set.period, MatchStatus::Set3 | MatchStatus::Set5);
     match more {
         0..=6 => true,
+        7..=MATCH_TIE_BREAK_POINTS if may_decide => true,
         7 => less >= 5,
         _ => more - less <= 2,
     }
@@ -132,7 +137,7 @@ fn check_points(status: &Status) -> Result<(), Illegal> {
     let (more, less) = (home.max(away), home.min(away));
     let is_legal = if status.tie_break {
         // To seven or to ten, with a lead of two.
-        more <= 10 || more - less <= 2
+        more <= MATCH_TIE_BREAK_POINTS || more - less <= 2
     } else {
         const ADVANTAGE: u32 = 50;
         let is_named = |points| matches!(points, 0 | 15 | 30 | 40);
@@ -191,6 +196,16 @@ mod tests {
             let found = pointer(&status(MatchStatus::Set1, 0, 0, &[(home, away)]));
             assert_eq!(found.is_none(), is_legal, "{home}:{away}");
         }
+    }
+
+    #[test]
+    fn a_match_tie_break_may_stand_for_the_deciding_set() {
+        for on in [(9, 3), (10, 3), (12, 10)] {
+            assert_eq!(pointer(&status(MatchStatus::Set3, 1, 1, &[(6, 4), (4, 6), on])), None, "{on:?}");
+        }
+        assert_eq!(pointer(&status(MatchStatus::Ended, 2, 1, &[(6, 4), (4, 6), (10, 3)])), None);
+        let second = status(MatchStatus::Set2, 1, 0, &[(6, 4), (10, 3)]);
+        assert_eq!(pointer(&second), Some("/period_scores"));
     }
 
     #[test]
