@@ -95,7 +95,7 @@ struct Replay {
 #[derive(Debug, Args)]
 struct Play {
     /// The sports that are played, separated by commas: games are dealt to them in turn
-    #[arg(long = "sport", value_name = "SPORT", value_delimiter = ',', default_values_t = world::sports())]
+    #[arg(long = "sport", value_name = "SPORT", value_delimiter = ',', default_values_t = Sport::ALL)]
     sports: Vec<Sport>,
     /// Games played at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(world::GAMES_MAX)))]
@@ -257,7 +257,7 @@ mod tests {
             let Command::Play(play) = cli.command else { panic!("it is played") };
             Ok::<_, clap::Error>(play.sports)
         };
-        assert_eq!(sports(&[]).unwrap(), world::sports());
+        assert_eq!(sports(&[]).unwrap(), Sport::ALL);
         assert_eq!(sports(&["--sport", "hockey,football"]).unwrap(), [Sport::Hockey, Sport::Football]);
         assert!(sports(&["--sport", "curling"]).is_err());
     }

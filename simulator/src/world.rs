@@ -34,6 +34,7 @@ mod numbers;
 mod script;
 mod shoot_out;
 mod tell;
+mod tennis;
 
 /// The most games of one plan.
 pub const GAMES_MAX: u32 = 999;
@@ -75,9 +76,6 @@ pub enum PlanError {
     /// No sport at all.
     #[error("no sport is to be played")]
     NoSport,
-    /// A sport that has no world.
-    #[error("no world plays {0}")]
-    Sport(Sport),
     /// No time at all.
     #[error("games take time")]
     Duration,
@@ -106,7 +104,6 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
     let mut builder = ScheduleBuilder::default();
     let mut events = Vec::new();
     for (game, &sport) in (0..plan.games).zip(plan.sports.iter().cycle()) {
-        let play = world(sport).ok_or(PlanError::Sport(sport))?;
         let mut voice = Voice {
             builder: &mut builder,
             source: source.clone(),
@@ -116,29 +113,23 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
             due_ns: Vec::new(),
             line: Vec::with_capacity(1024),
         };
-        events.push(play(plan, game, &mut voice)?);
+        events.push(world(sport)(plan, game, &mut voice)?);
     }
     let Source { provider, producer } = source;
     let ledger = Ledger { seed: plan.seed, provider, producer, events };
     Ok(Played { schedule: builder.build(), ledger })
 }
 
-/// The sports that have a world.
-#[must_use]
-pub fn sports() -> Vec<Sport> {
-    Sport::ALL.into_iter().filter(|&sport| world(sport).is_some()).collect()
-}
-
 /// Plays one game of a plan and tells it; returns what is true of it in the end.
 type PlayGame = fn(&Plan, u32, &mut Voice) -> Result<LedgerEvent, ScheduleError>;
 
-/// The world of a sport, where it has one: the one place where the simulator asks which sport it is.
-fn world(sport: Sport) -> Option<PlayGame> {
+/// The world of a sport: the one place where the simulator asks which sport it is.
+fn world(sport: Sport) -> PlayGame {
     match sport {
-        Sport::Football => Some(football::play),
-        Sport::Basketball => Some(basketball::play),
-        Sport::Hockey => Some(hockey::play),
-        Sport::Tennis => None,
+        Sport::Football => football::play,
+        Sport::Basketball => basketball::play,
+        Sport::Tennis => tennis::play,
+        Sport::Hockey => hockey::play,
     }
 }
 

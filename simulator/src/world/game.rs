@@ -16,7 +16,7 @@ pub(super) trait Game {
     /// What a market asks.
     type Question: Copy;
 
-    /// The markets on offer; the first one is priced most often.
+    /// The markets, each on offer from when it first is open; the first one is priced most often.
     fn markets(&self) -> Vec<Listed<Self::Question>>;
 
     /// The outlook when `since` seconds of the clock have passed after the scoreboard was last changed.
@@ -28,7 +28,7 @@ pub(super) trait Game {
     /// Whether a price makes sense as things stand; where none does, the market is taken off.
     fn is_open(question: Self::Question, board: &Self::Board) -> bool;
 
-    /// The answer, where the game has given it: in the end each has one.
+    /// The answer, where the game has given it: in the end each market that has been open has one.
     fn answer(question: Self::Question, board: &Self::Board) -> Option<Answer>;
 
     /// How an incident is told.

@@ -3,10 +3,11 @@
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-/// The largest step, the part that goes away with each step, and the bound.
+/// How far it goes from zero at most.
+pub(super) const MAX: f64 = 0.3;
+/// The largest step, and the part that goes away with each step.
 const STEP: f64 = 0.02;
 const DECAY: f64 = 0.02;
-const MAX: f64 = 0.3;
 
 /// A number that wanders about zero: above it the market leans to the home side.
 #[derive(Debug, Clone, Copy, Default)]

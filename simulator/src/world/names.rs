@@ -61,6 +61,17 @@ pub(super) fn team(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Com
     }
 }
 
+/// A player who competes alone, of another name than `other`; `number` tells the player from all others of the world.
+pub(super) fn player(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Competitor {
+    loop {
+        let (name, last) = person(rng);
+        let letters = last.chars().filter(char::is_ascii_alphabetic).take(3).collect::<String>();
+        if other != Some(&name) {
+            return competitor(number, name, &letters.to_ascii_uppercase());
+        }
+    }
+}
+
 /// Somebody who competes.
 pub(super) fn competitor(number: u32, name: Text, abbreviation: &str) -> Competitor {
     let id = Urn::new(format!("md:competitor:{number}")).expect("a number is an id");
@@ -71,14 +82,19 @@ pub(super) fn competitor(number: u32, name: Text, abbreviation: &str) -> Competi
 pub(super) fn players(rng: &mut impl Rng, count: usize) -> Vec<Text> {
     let mut players: Vec<Text> = Vec::with_capacity(count);
     while players.len() < count {
-        let first: String = FirstName(EN).fake_with_rng(rng);
-        let last: String = LastName(EN).fake_with_rng(rng);
-        let name = text(&format!("{first} {last}"));
+        let (name, _) = person(rng);
         if !players.contains(&name) {
             players.push(name);
         }
     }
     players
+}
+
+/// A name, and the last part of it.
+fn person(rng: &mut impl Rng) -> (Text, String) {
+    let first: String = FirstName(EN).fake_with_rng(rng);
+    let last: String = LastName(EN).fake_with_rng(rng);
+    (text(&format!("{first} {last}")), last)
 }
 
 fn text(text: &str) -> Text {

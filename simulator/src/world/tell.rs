@@ -135,8 +135,8 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             Said::Offer => {
                 self.stopped = false;
                 let outlook = self.game.outlook(board, 0, self.mood);
-                let offered = (0..self.markets.len()).filter(|&index| !self.is_settled(index));
-                let offered: Vec<usize> = offered.collect();
+                let offered: Vec<usize> =
+                    (0..self.markets.len()).filter(|&index| self.is_on_offer(index, board)).collect();
                 let markets = offered.into_iter().map(|index| self.offer(index, board, &outlook)).collect();
                 self.voice.say(Body::OddsChange(OddsChange { markets }), due_ns, None)
             }
@@ -211,7 +211,8 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
     /// Settles what is known: in the end everything, before that what is not settled yet.
     fn settle(&mut self, certainty: Certainty, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
         let concerned = self.markets.iter_mut().filter(|(_, market)| {
-            certainty == Certainty::Confirmed || market.status != MarketStatus::Settled
+            let is_due = certainty == Certainty::Confirmed || market.status != MarketStatus::Settled;
+            is_due && has_been_open(market)
         });
         let markets = concerned
             .filter_map(|(question, market)| Some(settled(market, G::answer(*question, board)?)))
@@ -223,6 +224,12 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         self.markets[index].1.status == MarketStatus::Settled
     }
 
+    /// Whether an offer of all markets names it: one that has not opened yet is not spoken of.
+    fn is_on_offer(&self, index: usize, board: &G::Board) -> bool {
+        let (question, market) = &self.markets[index];
+        !self.is_settled(index) && (has_been_open(market) || G::is_open(*question, board))
+    }
+
     fn ledger(self, messages: u64) -> LedgerEvent {
         LedgerEvent {
             event_id: self.voice.event_id.clone(),
@@ -232,9 +239,13 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             fixture: self.fixture,
             status: self.status.expect("a game has a status from its announcement on"),
             incidents: self.incidents,
-            markets: self.markets.into_iter().map(|(_, market)| market).collect(),
+            markets: self.markets.into_iter().map(|(_, market)| market).filter(has_been_open).collect(),
         }
     }
+}
+
+fn has_been_open(market: &Market) -> bool {
+    market.outcomes.iter().any(|outcome| outcome.odds.is_some())
 }
 
 fn market(voice: &Voice, key: MarketKey, outcomes: &[&str]) -> Market {

@@ -1,6 +1,7 @@
 //! The simulator from outside: against a receiver over HTTP, on samples, and over many seeds.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+#![expect(clippy::print_stdout, reason = "a test says its seed")]
 
 mod cli;
 mod drive;

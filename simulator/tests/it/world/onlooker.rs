@@ -6,13 +6,18 @@ use domain::market::Void;
 use domain::{IncidentKind, Market, MatchStatus, Score, Side, Sport};
 use simulator::ledger::LedgerEvent;
 
+use super::tennis;
+
 /// The score as it is counted from what has happened.
 pub fn counted(event: &LedgerEvent) -> Score {
     let mut score = Score::default();
     let mut attempts = Score::default();
     for incident in &event.incidents {
         let (tally, points) = match incident.kind {
-            IncidentKind::Goal | IncidentKind::OwnGoal | IncidentKind::FreeThrowMade => (&mut score, 1),
+            IncidentKind::Goal
+            | IncidentKind::OwnGoal
+            | IncidentKind::FreeThrowMade
+            | IncidentKind::SetWon => (&mut score, 1),
             IncidentKind::TwoPointsMade => (&mut score, 2),
             IncidentKind::ThreePointsMade => (&mut score, 3),
             IncidentKind::ShootoutGoal => (&mut attempts, 1),
@@ -37,6 +42,7 @@ pub fn parts(event: &LedgerEvent) -> usize {
         (Sport::Football, MatchStatus::EndedAfterOvertime) => 4,
         (Sport::Football, MatchStatus::EndedAfterPenalties) => 5,
         (Sport::Basketball, MatchStatus::Ended) => 4,
+        (Sport::Tennis, _) => tennis::sets(event),
         (Sport::Basketball, MatchStatus::EndedAfterOvertime) => 5,
         (Sport::Hockey, MatchStatus::Ended) => 3,
         (Sport::Hockey, MatchStatus::EndedAfterOvertime) => 4,
@@ -47,6 +53,11 @@ pub fn parts(event: &LedgerEvent) -> usize {
 
 /// Who has won, where somebody has.
 pub fn winner(event: &LedgerEvent) -> Option<Side> {
+    match event.status.match_status {
+        MatchStatus::HomeRetired => return Some(Side::Away),
+        MatchStatus::AwayRetired => return Some(Side::Home),
+        _ => {}
+    }
     let shoot_out = event.status.period_scores.iter().find(|score| score.period == MatchStatus::Penalties);
     let Score { home, away } = event.status.score;
     let (home, away) = match shoot_out {
@@ -68,6 +79,7 @@ pub fn results(market: &Market, event: &LedgerEvent) -> Option<BTreeMap<&'static
     };
     let line = || -> f64 { market.key.specifiers.as_str().strip_prefix("total=").unwrap().parse().unwrap() };
     match market.key.id {
+        186 | 189 | 202 => tennis::results(market, event),
         1 => Some([("1", home > away), ("2", home == away), ("3", home < away)].into()),
         29 => Some([("74", home > 0 && away > 0), ("76", home == 0 || away == 0)].into()),
         219 | 406 => Some([("4", home > away), ("5", home < away)].into()),
