@@ -9,7 +9,7 @@ use clap::Args;
 use domain::{Sport, Timestamp};
 use simulator::DriveOptions;
 use simulator::drive::Progress;
-use simulator::world::Plan;
+use simulator::world::{Formats, Plan};
 
 use crate::feed::Feed;
 use crate::report::report;
@@ -66,6 +66,7 @@ pub async fn demo(
         seed,
         sports: vec![Sport::Hockey],
         games,
+        formats: Formats::Json,
         messages_per_game: (rate * seconds).div_ceil(games),
         duration: Duration::from_secs(u64::from(seconds)),
         start: now(),

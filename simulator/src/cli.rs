@@ -12,12 +12,13 @@ use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
 use crate::drive::{self, DriveOptions, drive};
+use crate::format::Format;
 use crate::import::{ImportError, Imported, nba, nhl};
 use crate::pacer::Speed;
 use crate::recording::Header;
 use crate::schedule::Schedule;
-use crate::sender::Patience;
-use crate::world::{self, Plan, Played};
+use crate::sender::{Patience, Token};
+use crate::world::{self, Formats, Plan, Played};
 
 mod info;
 mod say;
@@ -40,7 +41,7 @@ struct Cli {
 enum Command {
     /// Make a recording of a game that others have recorded
     #[command(subcommand)]
-    Import(Format),
+    Import(Import),
     /// Say what is in a recording
     Info {
         /// The recording
@@ -53,7 +54,7 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum Format {
+enum Import {
     /// The NBA's live play-by-play, as cdn.nba.com serves it
     Nba {
         /// The game, JSON of `liveData/playbyplay/playbyplay_{id}.json`
@@ -106,6 +107,9 @@ struct Play {
     /// How long they are played
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
+    /// In which formats they are told; a recording holds one
+    #[arg(long, value_enum, default_value_t = Formats::Json, value_name = "FORMATS")]
+    formats: Formats,
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -124,7 +128,10 @@ struct Delivery {
     /// Ingestion's address
     #[arg(long, env = "MATCHDAY_INGESTION", default_value = "http://127.0.0.1:4000", value_name = "URL")]
     to: String,
-    /// Connections per provider
+    /// What the provider shows to be let in
+    #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<Token>,
+    /// Connections per provider and format
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     lanes: u16,
     /// How long a batch that is not taken is sent again
@@ -137,8 +144,8 @@ struct Delivery {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
-        Command::Import(Format::Nba { file, target }) => import(&file, target, nba::import),
-        Command::Import(Format::Nhl { file, target }) => import(&file, target, nhl::import),
+        Command::Import(Import::Nba { file, target }) => import(&file, target, nba::import),
+        Command::Import(Import::Nhl { file, target }) => import(&file, target, nhl::import),
         Command::Info { recording } => info::tell(&recording),
         Command::Replay(args) => replay(&args),
         Command::Play(args) => play(&args),
@@ -187,12 +194,22 @@ fn replay(args: &Replay) -> anyhow::Result<bool> {
 }
 
 fn play(args: &Play) -> anyhow::Result<bool> {
+    let recorded = match args.formats {
+        Formats::Json => Some(Format::Json),
+        Formats::Xml => Some(Format::Xml),
+        Formats::Half => None,
+    };
+    ensure!(
+        args.record.is_none() || recorded.is_some(),
+        "a recording holds one format: add `--formats json` or `--formats xml`"
+    );
     let seconds = u64::from(args.seconds);
     let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
     let plan = Plan {
         seed: args.seed,
         sports: args.sports.clone(),
         games: args.games,
+        formats: args.formats,
         messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
         duration: Duration::from_secs(seconds),
         start: drive::now(),
@@ -201,10 +218,10 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
-    if let Some(path) = &args.record {
+    if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = args.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", args.games);
-        let header = Header::json(ledger.provider.clone(), source, Some(args.seed));
+        let header = Header::new(ledger.provider.clone(), format, source, Some(args.seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
     send(schedule, &args.delivery.options())
@@ -237,7 +254,7 @@ impl Delivery {
         let options = DriveOptions::to(&self.to);
         let give_up_after = Duration::from_secs(self.give_up_after);
         let patience = Patience { give_up_after, ..options.patience };
-        DriveOptions { lanes: self.lanes.into(), patience, ..options }
+        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, ..options }
     }
 }
 

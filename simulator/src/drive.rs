@@ -14,9 +14,10 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::format::Format;
 use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
-use crate::sender::{Batch, Patience, Problem, Sender};
+use crate::sender::{Batch, Patience, Problem, Sender, Token};
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;
@@ -32,8 +33,10 @@ pub struct DriveOptions {
     pub speed: Speed,
     /// Whether messages go out byte for byte, with the times they were written with.
     pub raw: bool,
-    /// Connections per provider.
+    /// Connections per provider and format.
     pub lanes: usize,
+    /// What the provider shows to be let in.
+    pub token: Option<Token>,
     /// How much goes into one request.
     pub batch: BatchLimits,
     /// How long to try.
@@ -49,6 +52,7 @@ impl DriveOptions {
             speed: Speed::Factor(1.0),
             raw: false,
             lanes: 4,
+            token: None,
             batch: BatchLimits { messages_max: 500, bytes_max: 1024 * 1024 },
             patience: Patience {
                 answer_timeout: Duration::from_secs(10),
@@ -143,7 +147,7 @@ pub async fn drive(
     let started_at = now();
     let timeline = Timeline { started_at, speed: options.speed };
     let mut tasks = JoinSet::new();
-    for (provider, lines) in lanes {
+    for ((provider, format), lines) in lanes {
         // Nothing of a proxy, cookies or redirects is wanted here, and each lane has its own connection.
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -153,7 +157,13 @@ pub async fn drive(
         let lane = Lane {
             schedule: Arc::clone(&schedule),
             lines,
-            sender: Sender::new(client, &options.target, &provider, options.patience),
+            sender: Sender {
+                client,
+                url: Sender::url(&options.target, &provider),
+                format,
+                token: options.token.clone(),
+                patience: options.patience,
+            },
             start,
             timeline,
             limits: options.batch,
@@ -184,24 +194,25 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
 }
 
-/// Deals the channels of each provider out to its lanes in turn; a lane's lines are in due order.
-fn share_out(schedule: &Schedule, lanes_per_provider: usize) -> Vec<(Name, Vec<u32>)> {
-    let mut dealt: BTreeMap<&Name, usize> = BTreeMap::new();
-    let places: Vec<(&Name, usize)> = schedule
+/// Deals the channels of each provider and format out to its lanes in turn; a lane's lines are in due order.
+fn share_out(schedule: &Schedule, lanes_per_feed: usize) -> Vec<((Name, Format), Vec<u32>)> {
+    let mut dealt: BTreeMap<(&Name, Format), usize> = BTreeMap::new();
+    let places: Vec<((&Name, Format), usize)> = schedule
         .channels()
         .iter()
         .map(|channel| {
-            let count = dealt.entry(&channel.provider).or_default();
+            let feed = (&channel.provider, channel.format);
+            let count = dealt.entry(feed).or_default();
             *count += 1;
-            (&channel.provider, (*count - 1) % lanes_per_provider)
+            (feed, (*count - 1) % lanes_per_feed)
         })
         .collect();
-    let mut lanes: BTreeMap<(&Name, usize), Vec<u32>> = BTreeMap::new();
+    let mut lanes: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for index in 0..schedule.len() {
         let line = u32::try_from(index).expect("a schedule holds at most 2^32 messages");
         lanes.entry(places[schedule.channel(index)]).or_default().push(line);
     }
-    lanes.into_iter().map(|((provider, _), lines)| (provider.clone(), lines)).collect()
+    lanes.into_iter().map(|(((provider, format), _), lines)| ((provider.clone(), format), lines)).collect()
 }
 
 /// What all lanes add to while they go, for progress only: each lane's own report is what counts.
@@ -319,14 +330,12 @@ impl Lane {
         report.gave_up = delivery.given_up.map(|(_, why)| why);
     }
 
-    /// The lines one under the other, each with its times. At top speed nothing is due, so now is its time.
+    /// The messages one under the other, each with its times. At top speed nothing is due, so now is its time.
     fn join(&self, lines: &[u32]) -> Batch {
         let now = self.timeline.started_at.plus_micros(micros(self.start.elapsed()));
-        let mut batch = Batch::default();
-        batch.ends.reserve_exact(lines.len());
         // A rewritten time may be a few digits longer than the one it replaces.
         let bytes: usize = lines.iter().map(|&line| self.schedule.message(line as usize).len() + 16).sum();
-        batch.lines.reserve_exact(bytes);
+        let mut batch = Batch::with_capacity(self.sender.format, lines.len(), bytes);
         for &line in lines {
             let line = line as usize;
             let times = match (self.raw, self.timeline.speed) {
@@ -336,8 +345,8 @@ impl Lane {
                     Times::Generated(self.timeline.due_at(self.schedule.offset_ns(line)))
                 }
             };
-            self.schedule.write(line, times, &mut batch.lines);
-            batch.end_line();
+            self.schedule.write(line, times, &mut batch.bytes);
+            batch.end_message();
         }
         batch
     }

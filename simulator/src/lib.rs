@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod drive;
+pub mod format;
 pub mod import;
 pub mod ledger;
 pub mod pacer;
@@ -11,5 +12,6 @@ mod sender;
 pub mod world;
 
 pub use drive::{DriveOptions, DriveReport, drive};
+pub use format::Format;
 pub use schedule::{Schedule, ScheduleBuilder};
-pub use sender::{Patience, Problem};
+pub use sender::{Patience, Problem, Token};

@@ -29,6 +29,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use domain::Name;
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
+
 /// What the header's `format` says.
 pub const FORMAT: &str = "matchday-recording";
 /// The version that is written here, and the only one that is read.
@@ -66,13 +68,13 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of native JSON messages yet to be written.
+    /// The header of messages yet to be written.
     #[must_use]
-    pub fn json(provider: Name, source: impl Into<String>, seed: Option<u64>) -> Self {
+    pub fn new(provider: Name, format: Format, source: impl Into<String>, seed: Option<u64>) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            content_type: "application/json".to_owned(),
+            content_type: format.content_type().to_owned(),
             provider,
             source: source.into(),
             messages: None,
@@ -139,6 +141,9 @@ pub enum RecordingError {
         /// The offset of the message ahead of it.
         previous_ns: u64,
     },
+    /// A message of another media type than the header's.
+    #[error("a recording holds messages of one media type: not `{0}` beside `{1}`")]
+    Format(&'static str, String),
     /// The file ends at another message than the header says.
     #[error("the recording ends after {found} messages at byte {at}; its header says {expected}")]
     Count {

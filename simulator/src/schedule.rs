@@ -9,9 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use domain::{Name, Timestamp};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use crate::format::{Envelope, Format};
 use crate::recording::{Header, Reader, RecordingError, Writer};
 
 /// Messages in the order in which they are due.
@@ -22,13 +21,16 @@ pub struct Schedule {
     bytes: Vec<u8>,
 }
 
-/// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole. All are
+/// of one format, so that they can go out together.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     /// Whose feed it is.
     pub provider: Name,
     /// The event; absent where messages name none.
     pub event_id: Option<Box<str>>,
+    /// The format of its messages.
+    pub format: Format,
 }
 
 /// One message: where it lies and when it is due.
@@ -63,12 +65,15 @@ pub enum Times {
 /// A message that no schedule takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// Messages are sent one a line.
+    /// Messages in JSON are sent one a line.
     #[error("a message holds a line feed, so it cannot be sent as newline-delimited JSON")]
     LineFeed,
-    /// A blank line is no message to its receiver.
-    #[error("a message is blank, so it cannot be sent as newline-delimited JSON")]
+    /// A blank message is none to its receiver.
+    #[error("a message is blank, so it cannot be sent in a batch")]
     Blank,
+    /// Messages of a channel in another format.
+    #[error("an event's messages, and those of a provider as a whole, are all in one format")]
+    Format,
     /// A message or a schedule beyond 32 bits.
     #[error("a schedule takes 2^32 bytes a message and 2^32 messages and events at most")]
     TooLarge,
@@ -78,41 +83,36 @@ pub enum ScheduleError {
 #[derive(Debug, Default)]
 pub struct ScheduleBuilder {
     channels: Vec<Channel>,
-    known: HashMap<Channel, u32>,
+    known: HashMap<(Name, Option<Box<str>>), u32>,
     lines: Vec<Line>,
     bytes: Vec<u8>,
 }
 
-/// What of a message a schedule has to know. Borrowed raw, so that its place in the message is known too.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    event_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    generated_at: Option<&'a RawValue>,
-    #[serde(borrow)]
-    occurred_at: Option<&'a RawValue>,
-}
-
 impl ScheduleBuilder {
-    /// Adds a message of `provider`'s feed. One that is no JSON object can be sent, too: its channel is then the
-    /// provider's and its times are left alone.
+    /// Adds a message of `provider`'s feed. One that is not of its format can be sent, too: its channel is then the
+    /// provider's and its times are left alone. XML goes without declaration and byte-order mark.
     ///
     /// # Errors
     /// When it does not fit.
-    pub fn push(&mut self, provider: &Name, offset_ns: u64, message: &[u8]) -> Result<(), ScheduleError> {
-        if message.contains(&b'\n') {
+    pub fn push(
+        &mut self,
+        provider: &Name,
+        format: Format,
+        offset_ns: u64,
+        message: &[u8],
+    ) -> Result<(), ScheduleError> {
+        if format == Format::Json && message.contains(&b'\n') {
             return Err(ScheduleError::LineFeed);
         }
         if message.trim_ascii().is_empty() {
             return Err(ScheduleError::Blank);
         }
+        let message = format.in_batch(message);
         let length = u32::try_from(message.len()).map_err(|_| ScheduleError::TooLarge)?;
-        let envelope: Option<Envelope> = serde_json::from_slice(message).ok();
-        let event_id = envelope.as_ref().and_then(|envelope| envelope.event_id);
-        let event_id = event_id.map(|raw| raw.get().trim_matches('"').into());
-        let channel = self.channel(Channel { provider: provider.clone(), event_id })?;
-        let stamps = envelope.map(|envelope| stamps(&envelope, message)).unwrap_or_default();
+        let envelope = format.envelope(message).unwrap_or_default();
+        let event_id = envelope.event_id.map(Box::from);
+        let channel = self.channel(provider, event_id, format)?;
+        let stamps = stamps(&envelope, message);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(message);
         self.lines.push(Line { offset_ns, start, length, channel, stamps });
@@ -126,22 +126,28 @@ impl ScheduleBuilder {
         Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes }
     }
 
-    fn channel(&mut self, channel: Channel) -> Result<u32, ScheduleError> {
-        if let Some(&index) = self.known.get(&channel) {
-            return Ok(index);
+    fn channel(
+        &mut self,
+        provider: &Name,
+        event_id: Option<Box<str>>,
+        format: Format,
+    ) -> Result<u32, ScheduleError> {
+        let key = (provider.clone(), event_id);
+        if let Some(&index) = self.known.get(&key) {
+            let is_of_format = self.channels[index as usize].format == format;
+            return if is_of_format { Ok(index) } else { Err(ScheduleError::Format) };
         }
         let index = u32::try_from(self.channels.len()).map_err(|_| ScheduleError::TooLarge)?;
-        self.channels.push(channel.clone());
-        self.known.insert(channel, index);
+        self.channels.push(Channel { provider: provider.clone(), event_id: key.1.clone(), format });
+        self.known.insert(key, index);
         Ok(index)
     }
 }
 
 /// The times that can be rewritten; none where `generated_at` is missing or no number.
 fn stamps(envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
-    let number = |raw: Option<&RawValue>| {
-        raw.and_then(|raw| Some((raw.get().parse::<i64>().ok()?, place(raw, message)?)))
-    };
+    let number =
+        |part: Option<&str>| part.and_then(|part| Some((part.parse::<i64>().ok()?, place(part, message)?)));
     let Some((generated_at, (at, length))) = number(envelope.generated_at) else { return [None; 2] };
     let generated = Stamp { at, length, lag_micros: 0 };
     let occurred = number(envelope.occurred_at).map(|(occurred_at, (at, length))| Stamp {
@@ -156,16 +162,16 @@ fn stamps(envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
 }
 
 /// Where a borrowed part of `message` stands in it, and its length.
-fn place(raw: &RawValue, message: &[u8]) -> Option<(u32, u32)> {
-    let at = raw.get().as_ptr().addr().checked_sub(message.as_ptr().addr())?;
-    Some((u32::try_from(at).ok()?, u32::try_from(raw.get().len()).ok()?))
+fn place(part: &str, message: &[u8]) -> Option<(u32, u32)> {
+    let at = part.as_ptr().addr().checked_sub(message.as_ptr().addr())?;
+    Some((u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?))
 }
 
 impl Schedule {
     /// Reads recordings that are to be replayed side by side, each from its own start.
     ///
     /// # Errors
-    /// When one cannot be read, or holds what cannot be sent as newline-delimited JSON.
+    /// When one cannot be read, or holds what cannot be sent.
     pub fn load(recordings: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
         let mut builder = ScheduleBuilder::default();
         for path in recordings {
@@ -175,11 +181,15 @@ impl Schedule {
         Ok(builder.build())
     }
 
-    /// Writes it as a recording, with the times it was made with.
+    /// Writes it as a recording, with the times it was made with. All messages must be of the header's format.
     ///
     /// # Errors
     /// When `out` fails.
     pub fn record(&self, header: Header, out: impl Write + Seek) -> Result<Header, RecordingError> {
+        let is_other = |channel: &Channel| channel.format.content_type() != header.content_type;
+        if let Some(other) = self.channels.iter().find(|channel| is_other(channel)) {
+            return Err(RecordingError::Format(other.format.content_type(), header.content_type));
+        }
         let mut writer = Writer::new(out, header)?;
         for index in 0..self.len() {
             writer.write(self.offset_ns(index), self.message(index))?;
@@ -250,13 +260,16 @@ fn load_into(builder: &mut ScheduleBuilder, path: &Path) -> anyhow::Result<()> {
     let file = std::fs::File::open(path)?;
     let reader = Reader::new(std::io::BufReader::with_capacity(256 * 1024, file))?;
     let header = reader.header().clone();
-    if header.content_type != "application/json" {
-        bail!("its messages are `{}`; only `application/json` can be replayed", header.content_type);
-    }
+    let Some(format) = Format::of_content_type(&header.content_type) else {
+        bail!(
+            "its messages are `{}`; `application/json` and `application/xml` can be replayed",
+            header.content_type
+        );
+    };
     for (index, message) in reader.enumerate() {
         let message = message?;
         builder
-            .push(&header.provider, message.offset_ns, &message.bytes)
+            .push(&header.provider, format, message.offset_ns, &message.bytes)
             .with_context(|| format!("message {}", index + 1))?;
     }
     Ok(())
@@ -266,16 +279,16 @@ fn load_into(builder: &mut ScheduleBuilder, path: &Path) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn one(message: &str) -> Schedule {
+    fn written_as(format: Format, message: &str, times: Times) -> String {
         let mut builder = ScheduleBuilder::default();
-        builder.push(&Name::new("md").unwrap(), 0, message.as_bytes()).unwrap();
-        builder.build()
+        builder.push(&Name::new("md").unwrap(), format, 0, message.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        builder.build().write(0, times, &mut out);
+        String::from_utf8(out).unwrap()
     }
 
     fn written(message: &str, times: Times) -> String {
-        let mut out = Vec::new();
-        one(message).write(0, times, &mut out);
-        String::from_utf8(out).unwrap()
+        written_as(Format::Json, message, times)
     }
 
     #[test]
@@ -290,6 +303,31 @@ mod tests {
     }
 
     #[test]
+    fn times_of_an_xml_envelope_are_rewritten_and_nothing_else() {
+        let message = "<incident occurred_at='40'\n event_id=\"md:match:1\" generated_at = \"100\">\n<a generated_at='100'/></incident>";
+        assert_eq!(
+            written_as(Format::Xml, message, Times::Generated(Timestamp(1_000))),
+            "<incident occurred_at='940'\n event_id=\"md:match:1\" generated_at = \"1000\">\n<a generated_at='100'/></incident>"
+        );
+        assert_eq!(written_as(Format::Xml, message, Times::AsWritten), message);
+        let document = format!("\u{feff}<?xml version='1.0'?>\n{message}");
+        assert_eq!(written_as(Format::Xml, &document, Times::AsWritten), message);
+        for message in ["not xml", "<alive generated_at='noon'/>", "<alive generated_at=5/>"] {
+            assert_eq!(written_as(Format::Xml, message, Times::Generated(Timestamp(1_000))), message);
+        }
+    }
+
+    #[test]
+    fn an_event_keeps_to_one_format() {
+        let mut builder = ScheduleBuilder::default();
+        let md = Name::new("md").unwrap();
+        builder.push(&md, Format::Json, 0, br#"{"event_id":"md:match:1"}"#).unwrap();
+        builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:2'/>").unwrap();
+        let other = builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:1'/>");
+        assert_eq!(other, Err(ScheduleError::Format));
+    }
+
+    #[test]
     fn a_message_without_times_or_that_is_no_json_is_sent_as_it_is() {
         for message in
             [r#"{"event_id":"md:match:1"}"#, r#"{"generated_at":"noon","occurred_at":1}"#, "not json"]
@@ -300,7 +338,8 @@ mod tests {
 
     #[test]
     fn what_is_not_one_line_is_refused() {
-        let push = |message| ScheduleBuilder::default().push(&Name::new("md").unwrap(), 0, message);
+        let push =
+            |message| ScheduleBuilder::default().push(&Name::new("md").unwrap(), Format::Json, 0, message);
         assert_eq!(push(b"{\n}"), Err(ScheduleError::LineFeed));
         assert_eq!(push(b" \r"), Err(ScheduleError::Blank));
     }
@@ -310,7 +349,7 @@ mod tests {
         let mut builder = ScheduleBuilder::default();
         let md = Name::new("md").unwrap();
         for (offset_ns, message) in [(5, "a"), (0, "b"), (5, "c"), (0, "d")] {
-            builder.push(&md, offset_ns, message.as_bytes()).unwrap();
+            builder.push(&md, Format::Json, offset_ns, message.as_bytes()).unwrap();
         }
         let schedule = builder.build();
         let order: Vec<&[u8]> = (0..schedule.len()).map(|index| schedule.message(index)).collect();
@@ -322,7 +361,9 @@ mod tests {
     fn an_event_is_one_channel_per_provider() {
         let mut builder = ScheduleBuilder::default();
         for provider in ["md", "nhl", "md"] {
-            builder.push(&Name::new(provider).unwrap(), 0, br#"{"event_id":"md:match:1"}"#).unwrap();
+            builder
+                .push(&Name::new(provider).unwrap(), Format::Json, 0, br#"{"event_id":"md:match:1"}"#)
+                .unwrap();
         }
         let schedule = builder.build();
         assert_eq!(schedule.channels().len(), 2);

@@ -9,9 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Name;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 use tokio::time::Instant;
+
+use crate::format::Format;
 
 /// How much of an answer is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -29,20 +31,36 @@ pub struct Patience {
     pub give_up_after: Duration,
 }
 
-/// A provider's connection to one feed.
-#[derive(Debug)]
-pub(crate) struct Sender {
-    client: reqwest::Client,
-    url: String,
-    patience: Patience,
+/// What a provider shows to be let in. Its text is told to nobody else, not even in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token(HeaderValue);
+
+impl std::str::FromStr for Token {
+    type Err = InvalidHeaderValue;
+    fn from_str(text: &str) -> Result<Self, InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {text}"))?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
 }
 
-/// Messages that go out in one request, one a line.
-#[derive(Debug, Clone, Default)]
+/// A provider's connection to one feed, for messages of one format.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) client: reqwest::Client,
+    pub(crate) url: String,
+    pub(crate) format: Format,
+    pub(crate) token: Option<Token>,
+    pub(crate) patience: Patience,
+}
+
+/// Messages that go out in one request, one after the other, each followed by a line feed.
+#[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    pub(crate) lines: Vec<u8>,
-    /// Where each line ends, its line feed included.
-    pub(crate) ends: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+    format: Format,
+    /// Where each message ends, its line feed included.
+    ends: Vec<usize>,
 }
 
 /// What became of a batch.
@@ -107,30 +125,42 @@ enum Attempt {
 }
 
 impl Batch {
-    /// Ends the line written last.
-    pub(crate) fn end_line(&mut self) {
-        self.lines.push(b'\n');
-        self.ends.push(self.lines.len());
+    /// A batch that takes this many messages of this many bytes in all without growing.
+    pub(crate) fn with_capacity(format: Format, messages: usize, bytes: usize) -> Self {
+        let (start, end) = format.batch_ends();
+        let mut batch = Vec::with_capacity(start.len() + bytes + messages + end.len());
+        batch.extend_from_slice(start);
+        Self { bytes: batch, format, ends: Vec::with_capacity(messages) }
+    }
+
+    /// Ends the message written last.
+    pub(crate) fn end_message(&mut self) {
+        self.bytes.push(b'\n');
+        self.ends.push(self.bytes.len());
+    }
+
+    /// What is sent, and where in it each message ends.
+    fn finish(mut self) -> (Bytes, Vec<usize>) {
+        self.bytes.extend_from_slice(self.format.batch_ends().1);
+        (Bytes::from(self.bytes), self.ends)
     }
 }
 
 impl Sender {
-    /// Sends to `POST {target}/feeds/{provider}`.
-    pub(crate) fn new(client: reqwest::Client, target: &str, provider: &Name, patience: Patience) -> Self {
-        let url = format!("{}/feeds/{provider}", target.trim_end_matches('/'));
-        Self { client, url, patience }
+    /// Where messages of `provider` go: `POST {target}/feeds/{provider}`.
+    pub(crate) fn url(target: &str, provider: &Name) -> String {
+        format!("{}/feeds/{provider}", target.trim_end_matches('/'))
     }
 
     /// Sends until everything is answered or time is up.
     pub(crate) async fn deliver(&self, batch: Batch) -> Delivery {
         let give_up_at = Instant::now() + self.patience.give_up_after;
         let mut delivery = Delivery::default();
-        let Batch { lines, mut ends } = batch;
-        let mut lines = Bytes::from(lines);
+        let (mut body, mut ends) = batch.finish();
         let mut places: Vec<usize> = (0..ends.len()).collect();
         let mut backoff = BACKOFF_MIN;
         loop {
-            let (why, retry_after) = match self.attempt(lines.clone(), places.len()).await {
+            let (why, retry_after) = match self.attempt(body.clone(), places.len()).await {
                 Attempt::Refused(problem) => {
                     delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
                     return delivery;
@@ -140,7 +170,7 @@ impl Sender {
                     let again = sort_out(&problems, &places, &mut delivery);
                     let Some(first) = again.first() else { return delivery };
                     let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
-                    (lines, ends) = select(&lines, &ends, &again);
+                    (body, ends) = select(self.format, &body, &ends, &again);
                     places = again.iter().map(|&index| places[index]).collect();
                     (why.unwrap_or_default(), retry_after)
                 }
@@ -161,13 +191,16 @@ impl Sender {
         }
     }
 
-    async fn attempt(&self, lines: Bytes, messages: usize) -> Attempt {
-        let request = self
+    async fn attempt(&self, body: Bytes, messages: usize) -> Attempt {
+        let mut request = self
             .client
             .post(&self.url)
-            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_TYPE, self.format.batch_content_type())
             .timeout(self.patience.answer_timeout)
-            .body(lines);
+            .body(body);
+        if let Some(Token(token)) = &self.token {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
         let no_answer = |error: &reqwest::Error| Attempt::Again {
             why: with_causes(error),
             retry_after: None,
@@ -241,15 +274,15 @@ fn sort_out(problems: &[Indexed], places: &[usize], delivery: &mut Delivery) -> 
     again
 }
 
-/// The lines at these indexes, and where each ends.
-fn select(lines: &[u8], ends: &[usize], indexes: &[usize]) -> (Bytes, Vec<usize>) {
-    let mut batch = Batch::default();
+/// A batch of the messages at these indexes, and where each ends.
+fn select(format: Format, body: &[u8], ends: &[usize], indexes: &[usize]) -> (Bytes, Vec<usize>) {
+    let mut batch = Batch::with_capacity(format, indexes.len(), 0);
     for &index in indexes {
-        let start = index.checked_sub(1).map_or(0, |before| ends[before]);
-        batch.lines.extend_from_slice(&lines[start..ends[index]]);
-        batch.ends.push(batch.lines.len());
+        let start = index.checked_sub(1).map_or(format.batch_ends().0.len(), |before| ends[before]);
+        batch.bytes.extend_from_slice(&body[start..ends[index]]);
+        batch.ends.push(batch.bytes.len());
     }
-    (Bytes::from(batch.lines), batch.ends)
+    batch.finish()
 }
 
 /// An error and what led to it: reqwest's own text leaves out why a connection failed.

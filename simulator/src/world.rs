@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use domain::codec::json;
+use domain::codec::{json, xml};
 use domain::message::SCHEMA;
 use domain::{
     Body, Content, EventId, EventMessage, FeedMessage, MessageId, Name, Position, Source, Sport, Timestamp,
@@ -17,6 +17,7 @@ use domain::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
+use crate::format::Format;
 use crate::ledger::{Ledger, LedgerEvent};
 use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError};
 
@@ -41,6 +42,29 @@ pub const GAMES_MAX: u32 = 999;
 /// The most messages that may be asked for in all.
 pub const MESSAGES_MAX: u64 = 20_000_000;
 
+/// In which formats games are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Formats {
+    /// All in JSON.
+    Json,
+    /// All in XML.
+    Xml,
+    /// Of each sport every second game in XML, the others in JSON.
+    Half,
+}
+
+impl Formats {
+    /// The format of one of a sport's games, counted from 0.
+    fn of(self, game_of_sport: usize) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Xml => Format::Xml,
+            Self::Half if game_of_sport.is_multiple_of(2) => Format::Json,
+            Self::Half => Format::Xml,
+        }
+    }
+}
+
 /// What is to be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -50,6 +74,8 @@ pub struct Plan {
     pub sports: Vec<Sport>,
     /// How many games go on at the same time.
     pub games: u32,
+    /// The formats in which they are told.
+    pub formats: Formats,
     /// Messages of each game, filled up with odds; a game in which more happens has more.
     pub messages_per_game: u32,
     /// How long it all takes: the games' time is compressed to it.
@@ -108,6 +134,7 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
             builder: &mut builder,
             source: source.clone(),
             sport,
+            format: plan.formats.of(game as usize / plan.sports.len()),
             event_id: event_id(plan.seed, game),
             start: plan.start,
             due_ns: Vec::new(),
@@ -162,6 +189,7 @@ struct Voice<'a> {
     builder: &'a mut ScheduleBuilder,
     source: Source,
     sport: Sport,
+    format: Format,
     event_id: EventId,
     start: Timestamp,
     /// When each message so far is due.
@@ -191,8 +219,11 @@ impl Voice<'_> {
             }),
         };
         self.line.clear();
-        json::encode_into(&message, &mut self.line);
-        self.builder.push(&message.source.provider, due_ns, &self.line)
+        match self.format {
+            Format::Json => json::encode_into(&message, &mut self.line),
+            Format::Xml => xml::encode_into(&message, &mut self.line),
+        }
+        self.builder.push(&message.source.provider, self.format, due_ns, &self.line)
     }
 
     fn at(&self, ns: u64) -> Timestamp {

@@ -6,7 +6,7 @@ use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
 use harness::stack::{DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
-use simulator::world::Plan;
+use simulator::world::{Formats, Plan};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -40,8 +40,8 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
 pub fn games(seed: u64, games: u32, messages_per_game: u32, duration: Duration) -> Feed {
     println!("seed {seed}");
     let start = Timestamp(1_767_225_600_000_000);
-    let sports = vec![Sport::Hockey];
-    Feed::played(&Plan { seed, sports, games, messages_per_game, duration, start }).unwrap()
+    let (sports, formats) = (vec![Sport::Hockey], Formats::Json);
+    Feed::played(&Plan { seed, sports, games, formats, messages_per_game, duration, start }).unwrap()
 }
 
 /// Asks until the answer is yes; says what was waited for when it is still no after `deadline`.

@@ -10,6 +10,7 @@ use domain::{
 };
 
 use super::Imported;
+use crate::format::Format;
 use crate::recording::Header;
 
 /// The messages of one game, of its provider's producer `live`.
@@ -64,7 +65,7 @@ impl Tale {
     /// The whole game; `source` says in words where it comes from.
     pub(super) fn end(self, source: String, left_out: BTreeMap<String, u64>) -> Imported {
         Imported {
-            header: Header::json(self.source.provider, source, None),
+            header: Header::new(self.source.provider, Format::Json, source, None),
             messages: self.messages,
             left_out,
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn header() -> Header {
-    Header::json(Name::new("md").unwrap(), "a test", Some(7))
+    Header::new(Name::new("md").unwrap(), Format::Json, "a test", Some(7))
 }
 
 fn recording(messages: &[(u64, &[u8])]) -> Vec<u8> {

@@ -13,7 +13,7 @@ use axum::routing::post;
 use domain::Name;
 use serde_json::{Value, json};
 use simulator::pacer::Speed;
-use simulator::{DriveOptions, DriveReport, Patience, Schedule, ScheduleBuilder, drive};
+use simulator::{DriveOptions, DriveReport, Format, Patience, Schedule, ScheduleBuilder, drive};
 
 /// A receiver: `answer` decides on the n-th request what it answers, from the number of its lines.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub(crate) struct Receiver {
 struct Request {
     provider: String,
     content_type: String,
+    authorization: Option<String>,
     lines: Vec<String>,
 }
 
@@ -43,11 +44,16 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let lines: Vec<String> = std::str::from_utf8(&body).unwrap().lines().map(str::to_owned).collect();
     let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let mut body = str::from_utf8(&body).unwrap();
+    if content_type == "application/xml" {
+        body = body.strip_prefix("<messages>\n").unwrap().strip_suffix("</messages>\n").unwrap();
+    }
+    let lines: Vec<String> = body.lines().map(str::to_owned).collect();
+    let authorization = headers.get(header::AUTHORIZATION).map(|it| it.to_str().unwrap().to_owned());
     let (number, count) = {
         let mut requests = receiver.requests.lock().unwrap();
-        requests.push(Request { provider, content_type, lines: lines.clone() });
+        requests.push(Request { provider, content_type, authorization, lines: lines.clone() });
         (requests.len(), lines.len())
     };
     match (receiver.answer)(number, count) {
@@ -85,9 +91,39 @@ fn schedule(messages: usize, events: usize, every_ns: u64) -> Arc<Schedule> {
             r#"{{"event_id":"md:match:{}","number":{index},"occurred_at":900,"generated_at":1000}}"#,
             index % events
         );
-        builder.push(&Name::new("md").unwrap(), every_ns * index as u64, line.as_bytes()).unwrap();
+        builder
+            .push(&Name::new("md").unwrap(), Format::Json, every_ns * index as u64, line.as_bytes())
+            .unwrap();
     }
     Arc::new(builder.build())
+}
+
+/// Messages of which those of every second event are XML.
+fn in_both_formats(messages: usize, events: usize) -> Arc<Schedule> {
+    let mut builder = ScheduleBuilder::default();
+    for index in 0..messages {
+        let event = index % events;
+        let (format, line) = if event.is_multiple_of(2) {
+            (
+                Format::Json,
+                format!(r#"{{"event_id":"md:match:{event}","number":{index},"generated_at":1000}}"#),
+            )
+        } else {
+            (
+                Format::Xml,
+                format!(r#"<alive event_id="md:match:{event}" number="{index}" generated_at="1000"/>"#),
+            )
+        };
+        builder.push(&Name::new("md").unwrap(), format, 0, line.as_bytes()).unwrap();
+    }
+    Arc::new(builder.build())
+}
+
+/// The number that follows `key` in a line of either format.
+fn value(line: &str, key: &str) -> u64 {
+    let rest = line.split_once(key).unwrap().1.trim_start_matches(['"', ':', '=']);
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+    rest[..digits].parse().unwrap()
 }
 
 fn options(target: &str) -> DriveOptions {
@@ -129,6 +165,69 @@ async fn every_message_arrives_once_and_an_events_messages_in_order() {
     assert!(requests.iter().all(|request| request.lines.len() <= 64));
     assert!(requests.iter().all(|request| request.content_type == "application/x-ndjson"));
     assert!(requests.iter().all(|request| request.provider == "md"));
+}
+
+#[tokio::test]
+async fn each_format_goes_in_batches_of_its_own_and_every_event_in_order() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let report = run(&receiver, in_both_formats(3_000, 9), |options| options.batch.messages_max = 64).await;
+    assert!(report.is_complete(), "{report:?}");
+    let requests = receiver.requests();
+    for request in &requests {
+        let (content_type, start) = match request.lines[0].starts_with('<') {
+            true => ("application/xml", "<alive "),
+            false => ("application/x-ndjson", "{"),
+        };
+        assert_eq!(request.content_type, content_type);
+        assert!(request.lines.len() <= 64 && request.lines.iter().all(|line| line.starts_with(start)));
+        assert_eq!(request.authorization, None);
+    }
+    let mut per_event: HashMap<u64, Vec<u64>> = HashMap::new();
+    for line in receiver.lines() {
+        assert!(value(&line, "generated_at") >= report.timeline.started_at.0 as u64, "{line}");
+        per_event.entry(value(&line, "md:match:")).or_default().push(value(&line, "number"));
+    }
+    assert_eq!((per_event.len(), per_event.values().map(Vec::len).sum::<usize>()), (9, 3_000));
+    assert!(per_event.values().all(|numbers| numbers.is_sorted()));
+}
+
+#[tokio::test]
+async fn of_a_batch_in_xml_what_passes_is_sent_again_and_problems_find_their_messages() {
+    let receiver = Receiver::new(|request, lines| {
+        Some(match request {
+            1 => {
+                let problems = [problem(0, 503), problem(2, 422), problem(4, 429)];
+                let answer = json!({"accepted": lines - 3, "problems": problems}).to_string();
+                (StatusCode::MULTI_STATUS, answer).into_response()
+            }
+            2 => {
+                let answer = json!({"accepted": lines - 1, "problems": [problem(1, 409)]}).to_string();
+                (StatusCode::MULTI_STATUS, answer).into_response()
+            }
+            _ => accept(lines),
+        })
+    });
+    let mut builder = ScheduleBuilder::default();
+    for number in 0..6 {
+        let line = format!("<alive event_id='md:match:1' number='{number}'/>");
+        builder.push(&Name::new("md").unwrap(), Format::Xml, 0, line.as_bytes()).unwrap();
+    }
+    let report = run(&receiver, Arc::new(builder.build()), |_| {}).await;
+    assert_eq!((report.accepted, report.refused, report.sent_again), (4, 2, 2));
+    assert_eq!(report.refused_first.keys().copied().collect::<Vec<_>>(), [2, 4]);
+    let again = &receiver.requests()[1].lines;
+    assert_eq!(*again, [0, 4].map(|number| format!("<alive event_id='md:match:1' number='{number}'/>")));
+}
+
+#[tokio::test]
+async fn a_token_is_shown_with_every_request_and_told_to_nobody_else() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    run(&receiver, schedule(4, 4, 0), |options| options.token = Some("s3cret".parse().unwrap())).await;
+    let requests = receiver.requests();
+    assert!(requests.iter().all(|request| request.authorization.as_deref() == Some("Bearer s3cret")));
+    assert!(!requests.is_empty());
+    let options = DriveOptions { token: Some("s3cret".parse().unwrap()), ..options("http://127.0.0.1:1") };
+    assert!(!format!("{options:?}").contains("s3cret"));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The worlds over many seeds: legal games, an honest ledger, sensible prices, the same bytes again.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Cursor;
 use std::time::Duration;
 
+use domain::codec::{json, xml};
 use domain::message::Content;
 use domain::update::Value as KeyValue;
 use domain::{
@@ -11,7 +14,9 @@ use domain::{
 };
 use onlooker::{counted, results};
 use simulator::ledger::{Ledger, LedgerEvent};
-use simulator::world::{self, Plan, PlanError, Played};
+use simulator::recording::Header;
+use simulator::world::{self, Formats, Plan, PlanError, Played};
+use simulator::{Format, Schedule};
 
 mod onlooker;
 mod tennis;
@@ -20,7 +25,8 @@ const SEEDS: u64 = 200;
 
 fn plan(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Plan {
     let start = Timestamp(1_800_000_000_000_000);
-    Plan { seed, sports: sports.into(), games, messages_per_game, duration: Duration::from_secs(60), start }
+    let (sports, formats, duration) = (sports.into(), Formats::Json, Duration::from_secs(60));
+    Plan { seed, sports, games, formats, messages_per_game, duration, start }
 }
 
 fn play(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Played {
@@ -29,7 +35,7 @@ fn play(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Play
 
 fn messages(played: &Played) -> impl Iterator<Item = (u64, FeedMessage)> {
     (0..played.schedule.len()).map(|index| {
-        let message = domain::codec::json::decode(played.schedule.message(index)).unwrap();
+        let message = json::decode(played.schedule.message(index)).unwrap();
         (played.schedule.offset_ns(index), message)
     })
 }
@@ -372,4 +378,41 @@ fn a_plan_beyond_what_can_be_played_is_refused() {
     assert_eq!(refused(&plan(100, u32::MAX)), PlanError::Messages(429_496_729_500));
     assert_eq!(refused(&Plan { duration: Duration::ZERO, ..plan(1, 10) }), PlanError::Duration);
     assert_eq!(refused(&Plan { sports: Vec::new(), ..plan(1, 10) }), PlanError::NoSport);
+}
+
+#[test]
+fn a_game_says_the_same_in_json_and_in_xml_and_half_of_them_speak_it() {
+    let in_json = world::play(&plan(&Sport::ALL, 7, 8, 300)).unwrap().schedule;
+    let in_xml = world::play(&Plan { formats: Formats::Xml, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
+    let half = world::play(&Plan { formats: Formats::Half, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
+    assert_eq!((in_json.len(), in_xml.len()), (half.len(), half.len()));
+    for index in 0..half.len() {
+        let message = json::decode(in_json.message(index)).unwrap();
+        assert_eq!(xml::decode(in_xml.message(index)).unwrap(), message);
+        let of_half = match half.channels()[half.channel(index)].format {
+            Format::Json => json::decode(half.message(index)).unwrap(),
+            Format::Xml => xml::decode(half.message(index)).unwrap(),
+        };
+        assert_eq!(of_half, message);
+    }
+    let formats: Vec<Format> = half.channels().iter().map(|channel| channel.format).collect();
+    assert_eq!(formats, [[Format::Json; 4], [Format::Xml; 4]].concat(), "two games of each of four sports");
+}
+
+#[test]
+fn a_recording_in_xml_is_replayed_as_it_was_written() {
+    let played = world::play(&Plan { formats: Formats::Xml, ..plan(&[Sport::Hockey], 7, 2, 50) }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("played.rec");
+    let header = |format| Header::new(played.ledger.provider.clone(), format, "a test", None);
+    let written = played.schedule.record(header(Format::Xml), File::create(&path).unwrap()).unwrap();
+    assert_eq!(written.content_type, "application/xml");
+    let messages = |schedule: &Schedule| -> Vec<(u64, Vec<u8>)> {
+        (0..schedule.len())
+            .map(|index| (schedule.offset_ns(index), schedule.message(index).to_vec()))
+            .collect()
+    };
+    assert!(messages(&Schedule::load(&[path]).unwrap()) == messages(&played.schedule));
+    let refused = played.schedule.record(header(Format::Json), Cursor::new(Vec::new()));
+    assert!(refused.unwrap_err().to_string().contains("`application/xml` beside `application/json`"));
 }

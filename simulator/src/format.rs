@@ -1,0 +1,155 @@
+//! The formats in which messages go out: what each is called, how a batch looks, and where the times stand.
+
+use std::borrow::Cow;
+
+use quick_xml::events::Event;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A format of feed messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// One object per message.
+    Json,
+    /// One element per message.
+    Xml,
+}
+
+/// What of a message a schedule has to know: parts of it, as they stand there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) event_id: Option<&'a str>,
+    pub(crate) generated_at: Option<&'a str>,
+    pub(crate) occurred_at: Option<&'a str>,
+}
+
+impl Format {
+    /// The media type of one message.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Xml => "application/xml",
+        }
+    }
+
+    /// The format of messages of this media type, where it is known here.
+    #[must_use]
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        [Self::Json, Self::Xml].into_iter().find(|format| format.content_type() == content_type)
+    }
+
+    /// The media type of a batch.
+    pub(crate) fn batch_content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/x-ndjson",
+            Self::Xml => "application/xml",
+        }
+    }
+
+    /// What stands before the messages of a batch, and after them; each is followed by a line feed.
+    pub(crate) fn batch_ends(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::Json => (b"", b""),
+            Self::Xml => (b"<messages>\n", b"</messages>\n"),
+        }
+    }
+
+    /// A message as it may stand in a batch: XML without what only a document begins with.
+    pub(crate) fn in_batch(self, message: &[u8]) -> &[u8] {
+        match self {
+            Self::Json => message,
+            Self::Xml => root(message).map_or(message, |(root, _)| root.as_bytes()),
+        }
+    }
+
+    /// The envelope, where the message has one.
+    pub(crate) fn envelope(self, message: &[u8]) -> Option<Envelope<'_>> {
+        match self {
+            Self::Json => json_envelope(message),
+            Self::Xml => xml_envelope(message),
+        }
+    }
+}
+
+fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
+    /// Borrowed raw, so that the place in the message is known, too.
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        event_id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        generated_at: Option<&'a RawValue>,
+        #[serde(borrow)]
+        occurred_at: Option<&'a RawValue>,
+    }
+    let raw: Raw = serde_json::from_slice(message).ok()?;
+    Some(Envelope {
+        event_id: raw.event_id.map(|raw| raw.get().trim_matches('"')),
+        generated_at: raw.generated_at.map(RawValue::get),
+        occurred_at: raw.occurred_at.map(RawValue::get),
+    })
+}
+
+fn xml_envelope(message: &[u8]) -> Option<Envelope<'_>> {
+    let (root, tag_bytes) = root(message)?;
+    let tag = root[1..tag_bytes].trim_end_matches(['>', '/']);
+    let name_bytes = tag.find(|c: char| c.is_ascii_whitespace()).unwrap_or(tag.len());
+    let mut envelope = Envelope::default();
+    for attribute in quick_xml::events::attributes::Attributes::new(tag, name_bytes).with_checks(false) {
+        let attribute = attribute.ok()?;
+        let Cow::Borrowed(value) = attribute.value else { return None };
+        match attribute.key.0 {
+            "event_id" => envelope.event_id = Some(value),
+            "generated_at" => envelope.generated_at = Some(value),
+            "occurred_at" => envelope.occurred_at = Some(value),
+            _ => {}
+        }
+    }
+    Some(envelope)
+}
+
+/// A document from its element on, and the length of the start tag.
+fn root(message: &[u8]) -> Option<(&str, usize)> {
+    let text = str::from_utf8(message).ok()?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = quick_xml::Reader::from_str(text);
+    loop {
+        let start = usize::try_from(reader.buffer_position()).ok()?;
+        match reader.read_event().ok()? {
+            Event::Start(_) | Event::Empty(_) => {
+                let end = usize::try_from(reader.buffer_position()).ok()?;
+                return Some((text.get(start..)?, end - start));
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_xml_message_begins_with_its_element_and_has_its_envelope_in_it() {
+        let message = "\u{feff}<?xml version=\"1.0\"?>\n<!-- a --><alive generated_at='5' x='>' event_id = \"a:b:c\"/>\n";
+        let bare = Format::Xml.in_batch(message.as_bytes());
+        assert_eq!(bare, b"<alive generated_at='5' x='>' event_id = \"a:b:c\"/>\n");
+        let envelope = Format::Xml.envelope(bare).unwrap();
+        assert_eq!(
+            envelope,
+            Envelope { event_id: Some("a:b:c"), generated_at: Some("5"), occurred_at: None }
+        );
+    }
+
+    #[test]
+    fn what_is_no_message_has_no_envelope() {
+        for format in [Format::Json, Format::Xml] {
+            for message in ["", "not a message", "<a", "<a b>", "{", "\u{feff}\u{feff}<a/>"] {
+                assert!(format.envelope(message.as_bytes()).is_none_or(|it| it.generated_at.is_none()));
+                format.in_batch(message.as_bytes());
+            }
+        }
+    }
+}
