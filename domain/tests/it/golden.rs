@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use domain::codec::json;
+use domain::codec::{json, xml};
 use domain::fixture::{FixtureChange, FixtureChangeKind};
 use domain::market::{ResultKind, Void};
 use domain::message::{
@@ -26,6 +26,19 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/v1")
 }
 
+/// The names of all golden files in JSON.
+fn names() -> Vec<String> {
+    let entries = fs::read_dir(folder()).expect("the golden folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let of_json = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    of_json.map(|path| path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned()).collect()
+}
+
+/// A golden message in XML, as it stands in its file.
+fn in_xml(name: &str) -> String {
+    fs::read_to_string(folder().join(format!("{name}.xml"))).expect("a golden file in XML")
+}
+
 /// A golden file's one line.
 pub fn line(name: &str) -> String {
     let text = fs::read_to_string(folder().join(format!("{name}.json"))).expect("a golden file");
@@ -43,9 +56,7 @@ fn says(name: &str, expected: &FeedMessage) {
 fn every_golden_file_decodes_and_encodes_to_the_same_bytes() {
     let mut types = BTreeSet::new();
     let mut updates = 0;
-    for entry in fs::read_dir(folder()).expect("the golden folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
+    for name in names() {
         let line = line(&name);
         if name.starts_with("update_") {
             let update: Update = serde_json::from_str(&line).expect("an update");
@@ -62,19 +73,39 @@ fn every_golden_file_decodes_and_encodes_to_the_same_bytes() {
 }
 
 #[test]
+fn every_golden_message_says_the_same_in_xml() {
+    let messages: Vec<String> = names().into_iter().filter(|name| !name.starts_with("update_")).collect();
+    for name in &messages {
+        let of_json = json::decode(line(name).as_bytes()).expect("a golden message");
+        let of_xml = xml::decode(in_xml(name).as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(of_xml, of_json, "{name}");
+        assert_eq!(xml::decode(&xml::encode(&of_json)), Ok(of_json), "{name}");
+    }
+    assert!(messages.len() >= 39, "{}", messages.len());
+}
+
+#[test]
 fn the_protocol_page_shows_golden_bytes() {
     let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md");
     let page = fs::read_to_string(page).expect("the page");
-    let names =
-        fs::read_dir(folder()).expect("the golden folder").map(|entry| entry.expect("an entry").path());
-    let goldens: Vec<String> = names.map(|path| fs::read_to_string(path).expect("a golden file")).collect();
-    let examples: Vec<&str> =
-        page.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    let examples_of = |format: &str| -> Vec<&str> {
+        let blocks = page.split(&format!("```{format}\n")).skip(1).collect::<Vec<_>>();
+        blocks.into_iter().filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect()
+    };
+    let goldens: Vec<String> = names().iter().map(|name| line(name)).collect();
+    let examples = examples_of("json");
     assert!(examples.len() >= 13, "an example of every type");
     for example in examples {
-        let body = format!("\"body\":{example}}}\n");
-        let is_golden = |golden: &String| golden.trim_end() == example || golden.ends_with(&body);
+        let body = format!("\"body\":{example}}}");
+        let is_golden = |golden: &String| golden == example || golden.ends_with(&body);
         assert!(goldens.iter().any(is_golden), "no golden file has these bytes: {example}");
+    }
+    let messages = names().into_iter().filter(|name| !name.starts_with("update_"));
+    let goldens: Vec<String> = messages.map(|name| in_xml(&name)).collect();
+    let examples = examples_of("xml");
+    assert!(examples.len() >= 5, "an example of every main type in XML");
+    for example in examples {
+        assert!(goldens.iter().any(|golden| golden.trim_end() == example), "no golden file is: {example}");
     }
 }
 

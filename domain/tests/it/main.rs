@@ -10,6 +10,7 @@ mod codec_properties;
 mod desk;
 mod feed;
 mod golden;
+mod golden_sports;
 mod golden_updates;
 mod market_cases;
 mod order_cases;

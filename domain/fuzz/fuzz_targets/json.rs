@@ -1,0 +1,16 @@
+//! No bytes make the reader of JSON panic; what it reads can be written, and means the same again in both formats.
+#![no_main]
+
+use domain::codec::{json, xml};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    match json::decode(bytes) {
+        Ok(message) => {
+            let through_json = json::decode(&json::encode(&message)).expect("its own JSON");
+            let through_xml = xml::decode(&xml::encode(&message)).expect("its own XML");
+            assert!(through_json == message && through_xml == message, "{message:?}");
+        }
+        Err(error) => assert!(error.to_string().len() < 1_000_000),
+    }
+});
