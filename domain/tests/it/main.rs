@@ -7,6 +7,7 @@
 mod any;
 mod build;
 mod codec_properties;
+mod cost;
 mod desk;
 mod feed;
 mod golden;
