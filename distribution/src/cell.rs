@@ -12,10 +12,13 @@ use crate::image::{Image, RawUpdate, Step};
 use crate::lock::lock;
 use crate::outbox::{Follower, News, Subscriber};
 
+mod frames;
+
+use frames::Encoded;
+pub use frames::{Overflow, Scope};
+
 /// Updates kept while an image is loaded; if more come, another is loaded that has them.
 const WAITING_MAX: usize = 1_000;
-/// Encoded frames kept for sessions that are in step.
-const ENCODED_MAX: usize = 4;
 
 /// One event, shared by the reader of updates and all sessions.
 #[derive(Debug)]
@@ -42,8 +45,7 @@ struct State {
     urgent: VecDeque<Arc<RawUpdate>>,
     /// The version of the last urgent update forgotten before every follower had been sent it.
     urgent_lost: u64,
-    /// The frames encoded last.
-    encoded: VecDeque<Frame>,
+    encoded: Encoded,
     touched_at: Instant,
     /// Whether the event has left the hub: nobody would tell it of updates.
     evicted: bool,
@@ -86,19 +88,6 @@ impl Taken {
     }
 }
 
-/// How much of an event is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Up to the last urgent update.
-    Urgent,
-    /// Everything.
-    All,
-}
-
-/// A follower is behind by more urgent updates than are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Overflow;
-
 /// The subscription came too late: the event has left the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evicted;
@@ -119,7 +108,7 @@ impl Cell {
                 followers: Vec::new(),
                 urgent: VecDeque::new(),
                 urgent_lost: 0,
-                encoded: VecDeque::with_capacity(ENCODED_MAX),
+                encoded: Encoded::default(),
                 touched_at: now,
                 evicted: false,
             }),
@@ -244,39 +233,7 @@ impl Cell {
         scope: Scope,
         out: &mut Vec<Frame>,
     ) -> Result<(), Overflow> {
-        let mut state = lock(&self.state);
-        let version = state.image.version();
-        let mut sent = follower.sent();
-        if version == 0 {
-            return Ok(()); // The image is still being loaded; when it is there, that is news.
-        }
-        if !follower.is_started() {
-            if scope == Scope::All {
-                out.extend(state.first_frame(sent));
-                follower.advance(version);
-            }
-            return Ok(());
-        }
-        if sent < state.urgent_lost {
-            return Err(Overflow);
-        }
-        if sent < state.replaced_at {
-            out.extend(state.first_frame(0));
-            follower.advance(version);
-            return Ok(());
-        }
-        let first = state.urgent.partition_point(|update| update.version <= sent);
-        for index in first..state.urgent.len() {
-            let update = Arc::clone(&state.urgent[index]);
-            out.push(state.frame(sent, update.version, |image| Frame::urgent(image, sent, &update)));
-            sent = update.version;
-        }
-        if scope == Scope::All && sent < version {
-            out.push(state.frame(sent, version, |image| Frame::delta(image, sent)));
-            sent = version;
-        }
-        follower.advance(sent);
-        Ok(())
+        lock(&self.state).write_frames(follower, scope, out)
     }
 
     /// Forgets followers whose subscription has ended.
@@ -337,8 +294,10 @@ impl State {
         let sent_to_all = self
             .followers
             .iter()
-            .filter(|follower| follower.is_started() && !follower.subscriber().is_closed())
-            .map(|follower| follower.sent())
+            .filter(|follower| !follower.subscriber().is_closed())
+            .map(|follower| follower.place())
+            .filter(|place| place.is_started)
+            .map(|place| place.seen)
             .min();
         let Some(sent_to_all) = sent_to_all else {
             self.urgent.clear();
@@ -360,7 +319,7 @@ impl State {
             let open = !follower.subscriber().is_closed();
             if open {
                 // Before its first frame everything is one piece of news, which waits in the outbox already.
-                follower.announce(if follower.is_started() { news } else { News::Dirty });
+                follower.announce(if follower.place().is_started { news } else { News::Dirty });
             }
             open
         });
@@ -369,27 +328,5 @@ impl State {
     fn add(&mut self, follower: Arc<Follower>) {
         follower.announce(News::Dirty);
         self.followers.push(follower);
-    }
-
-    /// What a subscription begins with that has version `resumed`, 0 for nothing. A version that has not been reached
-    /// here comes from elsewhere and is worth nothing.
-    fn first_frame(&mut self, resumed: u64) -> Option<Frame> {
-        let version = self.image.version();
-        let from = if resumed > version { 0 } else { resumed };
-        let encode = |image: &Image| if from == 0 { Frame::image(image) } else { Frame::delta(image, from) };
-        (from != version).then(|| Frame { is_first: true, ..self.frame(from, version, encode) })
-    }
-
-    /// A frame that was encoded for another session, or a new one.
-    fn frame(&mut self, from: u64, to: u64, encode: impl FnOnce(&Image) -> Frame) -> Frame {
-        if let Some(frame) = self.encoded.iter().find(|frame| frame.from == from && frame.to == to) {
-            return frame.clone();
-        }
-        let frame = encode(&self.image);
-        if self.encoded.len() >= ENCODED_MAX {
-            self.encoded.pop_front();
-        }
-        self.encoded.push_back(frame.clone());
-        frame
     }
 }

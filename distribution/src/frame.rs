@@ -1,11 +1,12 @@
 //! Event frames: what a subscription is told of an event, from one version to a later one.
 //!
-//! Everything but the subscription's id is the same for all clients, so it is encoded once per step of an event and
-//! shared; a session puts its own opening in front.
+//! Everything but the subscription's id is the same for all clients of one market filter, so it is encoded once per
+//! step of an event and shared; a session puts its own opening in front.
 
 use bytes::Bytes;
 use domain::{Key, Timestamp};
 
+use crate::filter::Markets;
 use crate::image::{Image, Origin, RawJson, RawUpdate, write_json};
 
 /// The kind of an event frame.
@@ -38,6 +39,8 @@ pub struct Frame {
     /// Whether it is the first of a subscription: then it tells of the past, and its age says nothing of how fast
     /// news are.
     pub is_first: bool,
+    /// Updates that it tells together with a later one.
+    pub merged: u64,
     /// When the provider made the message that led to `to`, where that is known.
     pub generated_at: Option<Timestamp>,
     /// JSON from the event id on, the closing brace included.
@@ -77,25 +80,27 @@ impl Openings {
 impl Frame {
     /// The whole event as it is now, tombstones left out.
     #[must_use]
-    pub fn image(image: &Image) -> Self {
-        let present = image.entries().filter(|(_, entry)| entry.value.is_some());
+    pub fn image(image: &Image, markets: &Markets) -> Self {
+        let present = image.entries().filter(|(key, entry)| entry.value.is_some() && markets.takes(key));
         let changes = present.map(|(key, entry)| (key, &entry.value));
         Self::encode(FrameKind::Image, image, (0, image.version()), image.origin(), changes)
     }
 
     /// Everything that changed after version `from`.
     #[must_use]
-    pub fn delta(image: &Image, from: u64) -> Self {
+    pub fn delta(image: &Image, from: u64, markets: &Markets) -> Self {
         let to = image.version();
-        Self::encode(FrameKind::Delta, image, (from, to), image.origin(), image.changed(from, to))
+        let changes = image.changed(from, to).filter(|(key, _)| markets.takes(key));
+        Self::encode(FrameKind::Delta, image, (from, to), image.origin(), changes)
     }
 
     /// Everything that changed after version `from` up to an update that must be seen by itself. A key that has
     /// changed again since comes with a later frame, but what the update itself said is all there.
     #[must_use]
-    pub fn urgent(image: &Image, from: u64, update: &RawUpdate) -> Self {
+    pub fn urgent(image: &Image, from: u64, update: &RawUpdate, markets: &Markets) -> Self {
         let superseded = update.changes.iter().filter(|(key, _)| image.version_of(key) > update.version);
         let changes = image.changed(from, update.version).chain(superseded.map(|(key, value)| (key, value)));
+        let changes = changes.filter(|(key, _)| markets.takes(key));
         Self::encode(FrameKind::Delta, image, (from, update.version), Some(update.origin), changes)
     }
 
@@ -129,7 +134,7 @@ impl Frame {
         }
         body.extend_from_slice(b"]}");
         let generated_at = origin.and_then(|origin| origin.generated_at);
-        Self { kind, from, to, is_first: false, generated_at, body: body.into() }
+        Self { kind, from, to, is_first: false, merged: 0, generated_at, body: body.into() }
     }
 }
 
@@ -163,11 +168,11 @@ mod tests {
         image.apply(&update(1, "status", Some(r#"{"status":"live"}"#)));
         image.apply(&update(2, "incident:9", None));
         assert_eq!(
-            text(&Frame::image(&image)),
+            text(&Frame::image(&image, &Markets::default())),
             r#"{"type":"image","id":"a\"b","event_id":"md:match:1","sport":"hockey","from":0,"to":2,"cause":"gap","applied_at":7,"changes":[{"key":"status","value":{"status":"live"}}]}"#
         );
         assert_eq!(
-            text(&Frame::delta(&image, 1)),
+            text(&Frame::delta(&image, 1, &Markets::default())),
             r#"{"type":"delta","id":"a\"b","event_id":"md:match:1","sport":"hockey","from":1,"to":2,"cause":"gap","applied_at":7,"changes":[{"key":"incident:9","value":null}]}"#
         );
     }
@@ -181,7 +186,7 @@ mod tests {
         {
             image.apply(&update);
         }
-        let frame = Frame::urgent(&image, 0, &stop);
+        let frame = Frame::urgent(&image, 0, &stop, &Markets::default());
         assert_eq!((frame.from, frame.to), (0, 2));
         let body = String::from_utf8(frame.body.to_vec()).expect("text");
         assert!(

@@ -46,9 +46,12 @@ pub struct Hub {
 /// Why a subscription cannot follow an event.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FollowError {
-    /// The event is not stored anywhere, or is of another sport.
+    /// The event is not stored anywhere.
     #[error("nothing is known of this event")]
     Unknown,
+    /// It is of a sport that the subscription leaves out.
+    #[error("the event is of {0}, which the filter leaves out")]
+    Excluded(Sport),
     /// It cannot be loaded at the moment.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -127,13 +130,15 @@ impl Hub {
         Ok(filled)
     }
 
-    /// Lets a subscription follow every event of a sport, those to come included. Returns the events that it wants
+    /// Lets a subscription follow every event of its sports, those to come included. Returns the events that it wants
     /// to resume and that are not in memory.
-    pub fn follow_sport(&self, subscriber: &Arc<Subscriber>, sport: Sport) -> Vec<EventId> {
+    pub fn follow_sports(&self, subscriber: &Arc<Subscriber>) -> Vec<EventId> {
         let mut sports = lock(&self.sports);
-        sports.entry(sport).or_default().push(Arc::clone(subscriber));
-        let cells: Vec<_> =
-            self.read().values().filter(|cell| cell.sport() == sport && cell.is_listed()).cloned().collect();
+        for sport in subscriber.sports().iter() {
+            sports.entry(sport).or_default().push(Arc::clone(subscriber));
+        }
+        let is_taken = |cell: &Cell| cell.is_listed() && subscriber.sports().takes(cell.sport());
+        let cells: Vec<_> = self.read().values().filter(|cell| is_taken(cell)).cloned().collect();
         drop(sports);
         for cell in cells {
             // One that leaves at this moment comes back with its next update, and finds the subscription then.
@@ -142,28 +147,32 @@ impl Hub {
         subscriber.not_resumed()
     }
 
-    /// Lets a subscription follow one event, where that is in memory.
+    /// Lets a subscription follow one event, where that is in memory and of its sports.
     pub fn follow(&self, subscriber: &Arc<Subscriber>, event_id: &EventId) -> bool {
-        self.get(event_id).is_some_and(|cell| cell.follow_first(subscriber).is_ok())
+        let cell = self.get(event_id).filter(|cell| subscriber.sports().takes(cell.sport()));
+        cell.is_some_and(|cell| cell.follow_first(subscriber).is_ok())
     }
 
-    /// Lets a subscription follow one event of `sport`, or of any, that must perhaps be loaded first.
+    /// Lets a subscription follow one event, which must be of its sports and must perhaps be loaded first.
     pub async fn load_and_follow(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber>,
         event_id: &EventId,
-        sport: Option<Sport>,
     ) -> Result<(), FollowError> {
+        let sports = subscriber.sports();
         loop {
             let cell = match self.get(event_id) {
                 Some(cell) => cell,
                 None => {
-                    let image = self.store.load(event_id, sport).await?.ok_or(FollowError::Unknown)?;
+                    let image = self.store.load(event_id, None).await?.ok_or(FollowError::Unknown)?;
+                    if !sports.takes(image.sport()) {
+                        return Err(FollowError::Excluded(image.sport()));
+                    }
                     self.hold(Arc::unwrap_or_clone(image))
                 }
             };
-            if sport.is_some_and(|sport| sport != cell.sport()) {
-                return Err(FollowError::Unknown);
+            if !sports.takes(cell.sport()) {
+                return Err(FollowError::Excluded(cell.sport()));
             }
             if cell.follow(subscriber).is_ok() {
                 return Ok(());

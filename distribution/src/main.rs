@@ -7,6 +7,7 @@ use clap::Parser;
 mod cell;
 mod clock;
 mod config;
+mod filter;
 mod frame;
 mod hub;
 mod image;

@@ -28,8 +28,15 @@ pub fn describe() {
         "updates that reached a client merged with a later one"
     );
     describe_counter!("matchday_distribution_closed_total", "sessions ended by reason");
-    describe_counter!("matchday_distribution_refused_total", "sessions and messages refused by reason");
+    describe_counter!(
+        "matchday_distribution_refused_total",
+        "sessions and messages refused, by the limit that was reached or the error"
+    );
     describe_gauge!("matchday_distribution_sessions", "sessions open");
+    describe_gauge!(
+        "matchday_distribution_sessions_behind",
+        "sessions whose news are merged because the client does not read fast enough"
+    );
     describe_gauge!("matchday_distribution_subscriptions", "subscriptions open");
     describe_gauge!("matchday_distribution_events", "events in memory");
     describe_histogram!(
@@ -88,6 +95,8 @@ pub struct SocketMetrics {
     latency: Histogram,
     /// Sessions open.
     pub sessions: Gauge,
+    /// Those of them whose client does not keep up.
+    pub sessions_behind: Gauge,
     /// Subscriptions open.
     pub subscriptions: Gauge,
 }
@@ -103,6 +112,7 @@ impl SocketMetrics {
             conflated: counter!("matchday_distribution_conflated_total"),
             latency: histogram!("matchday_distribution_generated_to_socket_seconds"),
             sessions: gauge!("matchday_distribution_sessions"),
+            sessions_behind: gauge!("matchday_distribution_sessions_behind"),
             subscriptions: gauge!("matchday_distribution_subscriptions"),
         }
     }

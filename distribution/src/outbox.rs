@@ -9,6 +9,7 @@ use domain::EventId;
 use tokio::sync::Notify;
 
 use crate::cell::Cell;
+use crate::filter::{Filter, Markets, Sports};
 use crate::lock::lock;
 
 /// The events of one session in which something is new. Filled by whoever applies updates, emptied by the session.
@@ -79,6 +80,8 @@ pub struct Subscriber {
     outbox: Arc<Outbox>,
     /// The subscription's number within its session.
     number: u32,
+    sports: Sports,
+    markets: Markets,
     /// Whether the client named the events: then none of them may be dropped from memory.
     pins: bool,
     closed: AtomicBool,
@@ -89,14 +92,39 @@ pub struct Subscriber {
 impl Subscriber {
     /// A subscription of the session with this outbox.
     #[must_use]
-    pub fn new(outbox: Arc<Outbox>, number: u32, pins: bool, resume: HashMap<EventId, u64>) -> Arc<Self> {
-        Arc::new(Self { outbox, number, pins, closed: AtomicBool::new(false), resume: Mutex::new(resume) })
+    pub fn new(
+        outbox: Arc<Outbox>,
+        number: u32,
+        filter: &Filter,
+        resume: HashMap<EventId, u64>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            outbox,
+            number,
+            sports: filter.sports.clone(),
+            markets: filter.markets.clone(),
+            pins: filter.names_events(),
+            closed: AtomicBool::new(false),
+            resume: Mutex::new(resume),
+        })
     }
 
     /// The subscription's number within its session.
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// The sports it is of.
+    #[must_use]
+    pub fn sports(&self) -> &Sports {
+        &self.sports
+    }
+
+    /// The markets it is of.
+    #[must_use]
+    pub fn markets(&self) -> &Markets {
+        &self.markets
     }
 
     /// Whether the events followed must stay in memory.
@@ -127,6 +155,18 @@ impl Subscriber {
     }
 }
 
+/// How far a subscription has come with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The `to` of its last frame; 0 before the first frame of a subscription that does not resume.
+    pub told: u64,
+    /// Up to where there is nothing left to tell: at or above `told`, since what a market filter leaves out makes no
+    /// frame.
+    pub seen: u64,
+    /// Whether a first frame has been sent, or none was needed: urgent updates after it are owed one by one.
+    pub is_started: bool,
+}
+
 /// One event as one subscription sees it.
 #[derive(Debug)]
 pub struct Follower {
@@ -134,21 +174,22 @@ pub struct Follower {
     cell: Arc<Cell>,
     /// Which news stands in the outbox already, as bits of [`News`].
     announced: AtomicU8,
-    /// The version sent last; 0 before the first frame of a subscription that does not resume.
-    sent: AtomicU64,
-    /// Whether a first frame has been sent: urgent updates after it are owed one by one.
+    /// See [`Place`]; these three are read and written under the event's lock only, which orders them.
+    told: AtomicU64,
+    seen: AtomicU64,
     started: AtomicBool,
 }
 
 impl Follower {
     /// A subscription that has sent nothing of the event yet.
     pub(crate) fn new(subscriber: Arc<Subscriber>, cell: Arc<Cell>) -> Arc<Self> {
-        let sent = subscriber.take_resume(cell.event_id());
+        let resumed = subscriber.take_resume(cell.event_id());
         Arc::new(Self {
             subscriber,
             cell,
             announced: AtomicU8::new(0),
-            sent: AtomicU64::new(sent),
+            told: AtomicU64::new(resumed),
+            seen: AtomicU64::new(resumed),
             started: AtomicBool::new(false),
         })
     }
@@ -177,19 +218,19 @@ impl Follower {
         self.announced.fetch_and(!news.bit(), Ordering::AcqRel);
     }
 
-    /// The version sent last. Read and written under the event's lock only, which orders it.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+    /// Where it stands. To be called under the event's lock.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            told: self.told.load(Ordering::Relaxed),
+            seen: self.seen.load(Ordering::Relaxed),
+            is_started: self.started.load(Ordering::Relaxed),
+        }
     }
 
-    /// See [`Follower::sent`].
-    pub(crate) fn is_started(&self) -> bool {
-        self.started.load(Ordering::Relaxed)
-    }
-
-    /// Notes that everything up to `version` has been handed to the socket.
-    pub(crate) fn advance(&self, version: u64) {
-        self.sent.store(version, Ordering::Relaxed);
-        self.started.store(true, Ordering::Relaxed);
+    /// Notes what has been handed to the socket. To be called under the event's lock.
+    pub(crate) fn advance(&self, place: Place) {
+        self.told.store(place.told, Ordering::Relaxed);
+        self.seen.store(place.seen, Ordering::Relaxed);
+        self.started.store(place.is_started, Ordering::Relaxed);
     }
 }

@@ -1,16 +1,20 @@
-//! The socket's control messages, their limits and the close codes. Event frames are in [`crate::frame`].
+//! The socket's control messages and their limits. Event frames are in [`crate::frame`].
 
 use std::collections::HashMap;
 
 use domain::{EventId, Sport, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+mod close;
+
+pub use close::Close;
 
 /// Milliseconds by which a client may let news be merged.
 pub const CONFLATE_MS_MAX: u32 = 60_000;
 /// The shortest and the longest time without a frame after which a heartbeat is due, in milliseconds.
 pub const HEARTBEAT_MS: std::ops::RangeInclusive<u32> = 500..=60_000;
 /// Bytes of a subscription's id.
-pub const SUBSCRIPTION_ID_BYTES_MAX: usize = 64;
+pub const SUBSCRIPTION_ID_BYTES: std::ops::RangeInclusive<usize> = 1..=64;
 
 /// What a client may say.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,10 +32,14 @@ pub enum ClientMessage {
 pub struct Subscribe {
     /// The client's name for the subscription, unique in its session.
     pub id: String,
-    /// All events of a sport, those to come included. Either this or `events`.
+    /// Short for `sports` with one of them.
     pub sport: Option<Sport>,
-    /// These events.
+    /// Events of these sports only.
+    pub sports: Option<Vec<Sport>>,
+    /// These events only.
     pub events: Option<Vec<EventId>>,
+    /// Of all markets those with these ids only.
+    pub markets: Option<Vec<u32>>,
     /// What the client has of them.
     pub resume: Option<Resume>,
     /// News are merged for this long; urgent updates never wait. Signed, so that any number can be moved into range.
@@ -50,7 +58,7 @@ fn default_heartbeat_ms() -> i64 {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
-    /// The store that the versions belong to, as `subscribed` told it.
+    /// The store, and the markets where not all, that the versions belong to: as `subscribed` told it.
     pub store: String,
     /// The `to` of the last frame of each event.
     pub versions: HashMap<EventId, u64>,
@@ -72,16 +80,19 @@ pub enum ServerMessage<'a> {
     Subscribed {
         /// Its id.
         id: &'a str,
-        /// The store that versions belong to: part of a resume token.
+        /// The store that versions belong to, and the markets where not all: one half of what resuming takes.
         store: &'a str,
-        /// Whether the versions to resume from were of this store.
+        /// Whether the versions to resume from can be gone on from.
         resumed: bool,
-        /// The sport, where all its events are sent.
+        /// The sports, where they were named.
         #[serde(skip_serializing_if = "Option::is_none")]
-        sport: Option<Sport>,
+        sports: Option<&'a [Sport]>,
         /// The events, where they were named.
         #[serde(skip_serializing_if = "Option::is_none")]
         events: Option<&'a [EventId]>,
+        /// The market ids, where they were named.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        markets: Option<&'a [u32]>,
         /// The value settled on.
         conflate_ms: u32,
         /// The value settled on.
@@ -99,6 +110,8 @@ pub enum ServerMessage<'a> {
         /// The server's clock.
         time: Timestamp,
     },
+    /// Something about the session, not about one subscription.
+    Status(Status),
     /// A message of the client was refused, or one of its events cannot be had.
     Error {
         /// What kind of error.
@@ -122,13 +135,50 @@ impl ServerMessage<'_> {
     }
 }
 
-/// Why a client's message was refused. The session goes on unless it is `Malformed`.
+/// What a `status` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "subject", rename_all = "snake_case")]
+pub enum Status {
+    /// More is merged than the client asked for.
+    Conflation(Conflation),
+}
+
+/// That merging has begun, or is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Conflation {
+    /// What follows is merged until told otherwise.
+    Began {
+        /// Why.
+        reason: ConflationReason,
+        /// Since when, by the server's clock.
+        since: Timestamp,
+    },
+    /// The client is up to date again.
+    Ended {
+        /// Why there was merging.
+        reason: ConflationReason,
+        /// Since when there was.
+        since: Timestamp,
+        /// How many updates reached the client merged with a later one.
+        merged: u64,
+    },
+}
+
+/// Why more is merged than a client asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+pub enum ConflationReason {
+    /// It does not read as fast as news come.
+    SlowClient,
+}
+
+/// Why a client's message was refused. The session goes on unless it is `Malformed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
     /// Not a text frame with one JSON object of a known type.
     Malformed,
-    /// Neither or both of `sport` and `events`, or an id of a wrong length.
+    /// A field is missing, unknown or of a wrong value.
     Invalid,
     /// A subscription of this id is there already.
     DuplicateSubscription,
@@ -136,73 +186,34 @@ pub enum ErrorCode {
     UnknownSubscription,
     /// Nothing is known of this event.
     UnknownEvent,
+    /// The event named is of a sport that the filter leaves out.
+    ExcludedEvent,
     /// The event cannot be loaded at the moment.
     Unavailable,
-    /// More subscriptions or events than allowed.
+    /// More subscriptions, events or markets than allowed.
     LimitExceeded,
 }
 
-/// Why the server ends a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
-    /// The client closed, or its connection broke.
-    Gone,
-    /// The server stops; another one, or the same one soon, goes on.
-    Restart,
-    /// A message is larger than allowed.
-    TooBig,
-    /// A message was malformed.
-    Protocol,
-    /// The client has not been heard of for too long.
-    Idle,
-    /// The client does not read what it subscribed to.
-    Slow {
-        /// What was too much.
-        reason: &'static str,
-    },
-    /// The client sends too many messages.
-    TooMany,
+impl ErrorCode {
+    /// Its name, as clients and metrics read it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::DuplicateSubscription => "duplicate_subscription",
+            Self::UnknownSubscription => "unknown_subscription",
+            Self::UnknownEvent => "unknown_event",
+            Self::ExcludedEvent => "excluded_event",
+            Self::Unavailable => "unavailable",
+            Self::LimitExceeded => "limit_exceeded",
+        }
+    }
 }
 
-impl Close {
-    /// The WebSocket close code.
-    #[must_use]
-    pub fn code(self) -> u16 {
-        match self {
-            Self::Gone => 1000,
-            Self::TooBig => 1009,
-            Self::Restart => 1012,
-            Self::Protocol => 4400,
-            Self::Idle => 4408,
-            Self::Slow { .. } => 4008,
-            Self::TooMany => 4429,
-        }
-    }
-
-    /// The reason in words; a label in metrics too.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Gone => "closed",
-            Self::TooBig => "message too big",
-            Self::Restart => "restart",
-            Self::Protocol => "protocol error",
-            Self::Idle => "idle",
-            Self::Slow { reason } => reason,
-            Self::TooMany => "too many messages",
-        }
-    }
-
-    /// The close frame's text: the reason, and after how many milliseconds to come again where that makes sense.
-    #[must_use]
-    pub fn hint(self, reconnect_after_ms: u64) -> String {
-        let reason = self.reason();
-        match self {
-            Self::Restart | Self::Slow { .. } | Self::TooMany => {
-                format!(r#"{{"reason":"{reason}","reconnect_after_ms":{reconnect_after_ms}}}"#)
-            }
-            Self::Gone | Self::TooBig | Self::Protocol | Self::Idle => format!(r#"{{"reason":"{reason}"}}"#),
-        }
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -225,12 +236,5 @@ mod tests {
         let message = r#"{"type":"subscribe","id":"a","sport":"hockey","conflate":5}"#;
         let error = serde_json::from_str::<ClientMessage>(message).expect_err("no such field");
         assert!(error.to_string().contains("conflate"), "{error}");
-    }
-
-    #[test]
-    fn a_close_frame_has_room_for_every_reason() {
-        for close in [Close::Restart, Close::Slow { reason: "too many urgent updates wait" }, Close::Idle] {
-            assert!(close.hint(60_000).len() <= 123);
-        }
     }
 }

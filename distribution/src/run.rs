@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::database::Database;
 use crate::updates::CaughtUp;
-use crate::{metrics, rest, updates};
+use crate::{metrics, rest, socket, updates};
 
 /// How often the hub forgets what it need not keep.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     metrics::describe();
     let rest_listener = chassis::http::bind(config.rest_listen).await?;
-    let socket_listener = chassis::http::bind(config.socket_listen).await?;
+    let socket_listener = socket::listen(config.socket_listen, config.socket)?;
 
     let cache = Cache::new(&config.redis.url)?;
     let database = Database::new(&config.mysql.url, config.mysql_connections)?;

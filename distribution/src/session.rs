@@ -11,6 +11,7 @@ use domain::{EventId, Timestamp};
 use tokio::time::Instant;
 
 use crate::cell::Scope;
+use crate::filter::Filter;
 use crate::frame::{Frame, Openings};
 use crate::outbox::{Follower, News, Outbox, Pending, Subscriber};
 use crate::protocol::{Close, ServerMessage};
@@ -108,7 +109,9 @@ impl Batch {
         self.conflated = 0;
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether more may wait for the next one.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         self.messages.len() >= BATCH_FRAMES_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 
@@ -116,7 +119,7 @@ impl Batch {
         self.push(&[openings.of(frame.kind), &frame.body]);
         if !frame.is_first {
             self.generated_at.extend(frame.generated_at);
-            self.conflated += frame.to - frame.from - 1;
+            self.conflated += frame.merged;
         }
     }
 }
@@ -130,8 +133,8 @@ pub struct Terms {
     pub conflate: Duration,
     /// The longest time without a frame.
     pub heartbeat: Duration,
-    /// Whether the client named the events.
-    pub pins: bool,
+    /// What it is of.
+    pub filter: Filter,
     /// The versions it has.
     pub resume: HashMap<EventId, u64>,
 }
@@ -181,7 +184,7 @@ impl Session {
     /// Begins a subscription; the events it is to follow are up to the caller.
     pub fn open(&mut self, terms: Terms, now: Instant) -> Arc<Subscriber> {
         let subscriber =
-            Subscriber::new(Arc::clone(&self.outbox), self.next_number, terms.pins, terms.resume);
+            Subscriber::new(Arc::clone(&self.outbox), self.next_number, &terms.filter, terms.resume);
         self.next_number += 1;
         self.subscriptions.push(Subscription {
             openings: Openings::new(&terms.id),

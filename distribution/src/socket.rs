@@ -1,20 +1,25 @@
 //! The WebSocket port: who may come in, and that everybody is told when the process stops.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chassis::lifecycle::Shutdown;
 use chassis::problem::Problem;
 use clap::Args;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
+use crate::filter::FilterLimits;
 use crate::hub::Hub;
 use crate::metrics::{self, SocketMetrics};
 use crate::rest;
@@ -23,7 +28,14 @@ use crate::updates::CaughtUp;
 
 mod commands;
 mod connection;
+mod pace;
 
+/// Every message, error and close code, for programs: what `docs/socket.md` says for people.
+const ASYNCAPI: &str = include_str!("../asyncapi.json");
+/// Connections that the kernel accepts before this process does.
+const BACKLOG: u32 = 1_024;
+/// Sessions that are to come again do so in this many steps, so that not all come at once.
+const RECONNECT_STEPS: u64 = 40;
 /// Bytes read from a socket at once: clients say little.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -42,6 +54,10 @@ pub struct SocketLimits {
     #[arg(long, env = "MATCHDAY_SOCKET_EVENTS", default_value_t = 1_000)]
     pub socket_events: usize,
 
+    /// Market ids that one subscription may name
+    #[arg(long, env = "MATCHDAY_SOCKET_MARKETS", default_value_t = 100)]
+    pub socket_markets: usize,
+
     /// Bytes of one message of a client
     #[arg(long, env = "MATCHDAY_SOCKET_MESSAGE_BYTES", default_value_t = 64 << 10)]
     pub socket_message_bytes: usize,
@@ -54,6 +70,14 @@ pub struct SocketLimits {
     #[arg(long, env = "MATCHDAY_SOCKET_BUFFER_BYTES", default_value_t = 16 << 20)]
     pub socket_buffer_bytes: usize,
 
+    /// Bytes that the kernel keeps for a client that does not read: what waits there can no longer be merged
+    #[arg(long, env = "MATCHDAY_SOCKET_SEND_BUFFER_BYTES", default_value_t = 256 << 10)]
+    pub socket_send_buffer_bytes: u32,
+
+    /// Milliseconds that a write may wait for a client before it is told that it is behind
+    #[arg(long, env = "MATCHDAY_SOCKET_SLOW_MS", default_value_t = 250)]
+    pub socket_slow_ms: u64,
+
     /// Seconds in which a client must take 64 KiB, or one frame that is larger
     #[arg(long, env = "MATCHDAY_SOCKET_WRITE_SECONDS", default_value_t = 10)]
     pub socket_write_seconds: u64,
@@ -61,11 +85,26 @@ pub struct SocketLimits {
     /// Seconds without a sign of life, pongs included, after which a session is closed
     #[arg(long, env = "MATCHDAY_SOCKET_IDLE_SECONDS", default_value_t = 60)]
     pub socket_idle_seconds: u64,
+
+    /// Milliseconds over which those who are to come again are spread
+    #[arg(long, env = "MATCHDAY_SOCKET_RECONNECT_MS", default_value_t = 2_000)]
+    pub socket_reconnect_ms: u64,
 }
 
 impl SocketLimits {
-    fn write_time(&self) -> Duration {
-        Duration::from_secs(self.socket_write_seconds)
+    fn filter(&self) -> FilterLimits {
+        FilterLimits { events: self.socket_events, markets: self.socket_markets }
+    }
+
+    /// How long a write may take before the client counts as slow, and how much longer before it is closed.
+    fn write_time(&self) -> (Duration, Duration) {
+        let slow = Duration::from_millis(self.socket_slow_ms);
+        pace::patience(slow, Duration::from_secs(self.socket_write_seconds))
+    }
+
+    /// When the session with this number, if it is to come again, should.
+    fn reconnect_after_ms(&self, number: u64) -> u64 {
+        (number % RECONNECT_STEPS + 1) * (self.socket_reconnect_ms / RECONNECT_STEPS)
     }
 
     fn idle_time(&self) -> Duration {
@@ -104,7 +143,8 @@ impl SocketServer {
 
     /// The routes of the port.
     pub fn routes(self: Arc<Self>) -> Router {
-        rest::with_fallbacks(Router::new().route("/v1/socket", get(upgrade)).with_state(self))
+        let routes = Router::new().route("/v1/socket", get(upgrade)).route("/asyncapi.json", get(contract));
+        rest::with_fallbacks(routes.with_state(self))
     }
 
     /// Waits until the process is to stop and every session has been told and has ended.
@@ -118,6 +158,23 @@ impl SocketServer {
     fn number(&self) -> u64 {
         self.sessions_begun.fetch_add(1, Ordering::Relaxed)
     }
+}
+
+/// Listens on `address`. What the kernel keeps for a client is bounded, else news would grow old there, where nothing
+/// can be merged; connections inherit that from the listener.
+pub fn listen(address: SocketAddr, limits: SocketLimits) -> anyhow::Result<TcpListener> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(limits.socket_send_buffer_bytes)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().with_context(|| format!("cannot listen on {address}"))
+}
+
+async fn contract() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], ASYNCAPI)
 }
 
 async fn upgrade(

@@ -1,15 +1,18 @@
 use std::collections::BTreeMap;
 
-use domain::Sport;
 use domain::update::CauseKind;
-use proptest::prelude::*;
+use domain::{Key, Sport};
 use serde_json::Value;
 
 use super::*;
 use crate::cell::{Cell, Taken};
+use crate::filter::{FilterLimits, Markets, Sports};
 use crate::image::{Image, Origin, RawJson, RawUpdate};
+use crate::protocol::ClientMessage;
 
+mod anything;
 mod holes;
+mod markets;
 
 const KEYS: [&str; 5] = ["fixture", "status", "market:406", "market:412:total=5.5", "incident:9"];
 const LATER: Duration = Duration::from_secs(1);
@@ -18,7 +21,8 @@ const LATER: Duration = Duration::from_secs(1);
 struct Event {
     cell: Arc<Cell>,
     version: u64,
-    urgent: Vec<u64>,
+    /// The versions that must be seen by themselves, and what changed in each.
+    urgent: Vec<(u64, Vec<Key>)>,
 }
 
 impl Event {
@@ -30,8 +34,10 @@ impl Event {
 
     fn next(&mut self, urgent: bool, changes: Vec<(usize, RawJson)>) -> RawUpdate {
         self.version += 1;
+        let changes: Vec<(Key, RawJson)> =
+            changes.into_iter().map(|(key, value)| (KEYS[key].parse().expect("a key"), value)).collect();
         if urgent {
-            self.urgent.push(self.version);
+            self.urgent.push((self.version, changes.iter().map(|(key, _)| key.clone()).collect()));
         }
         RawUpdate {
             event_id: self.cell.event_id().clone(),
@@ -47,10 +53,7 @@ impl Event {
                 generated_at: None,
                 applied_at: Timestamp(0),
             },
-            changes: changes
-                .into_iter()
-                .map(|(key, value)| (KEYS[key].parse().expect("a key"), value))
-                .collect(),
+            changes,
         }
     }
 
@@ -64,9 +67,14 @@ impl Event {
     }
 
     fn truth(&self) -> BTreeMap<String, Value> {
+        self.truth_of(&Markets::default())
+    }
+
+    /// What a client of these markets should know.
+    fn truth_of(&self, markets: &Markets) -> BTreeMap<String, Value> {
         self.cell.with_image(|image| {
-            let present =
-                image.entries().filter_map(|(key, entry)| Some((key.to_string(), entry.value.as_deref()?)));
+            let taken = image.entries().filter(|(key, _)| markets.takes(key));
+            let present = taken.filter_map(|(key, entry)| Some((key.to_string(), entry.value.as_deref()?)));
             present.map(|(key, json)| (key, serde_json::from_str(json).expect("JSON"))).collect()
         })
     }
@@ -77,6 +85,8 @@ impl Event {
 struct Client {
     events: BTreeMap<String, (u64, BTreeMap<String, Value>)>,
     frames: BTreeMap<String, Vec<Seen>>,
+    /// The keys that each frame named, and whether it was a delta.
+    told: BTreeMap<String, Vec<(bool, Vec<String>)>>,
     /// How often it was told a whole event.
     images: usize,
     /// How often it has connected.
@@ -106,15 +116,26 @@ impl Client {
         } else {
             assert_eq!(frame["from"], *version, "the chain is unbroken");
         }
+        let changes = frame["changes"].as_array().expect("changes");
+        let told = changes.iter().map(|change| change["key"].as_str().expect("a key").to_owned());
+        self.told.entry(event_id.clone()).or_default().push((frame["type"] == "delta", told.collect()));
         let (from, to) = (*version, frame["to"].as_u64().expect("a version"));
         *version = to;
         self.frames.entry(event_id).or_default().push(Seen { from, to, connection: self.connections });
-        for change in frame["changes"].as_array().expect("changes") {
+        for change in changes {
             let key = change["key"].as_str().expect("a key").to_owned();
             match &change["value"] {
                 Value::Null => keys.remove(&key),
                 value => keys.insert(key, value.clone()),
             };
+        }
+    }
+
+    /// That it was told nothing that its filter leaves out, and not woken for nothing.
+    fn assert_concerned(&self, event_id: &str, markets: &Markets) {
+        for (is_delta, keys) in &self.told[event_id] {
+            assert!(markets.is_all() || !is_delta || !keys.is_empty());
+            assert!(keys.iter().all(|key| markets.takes(&key.parse().expect("a key"))), "{keys:?}");
         }
     }
 
@@ -146,20 +167,25 @@ struct Link {
     session: Session,
     client: Client,
     conflate: Duration,
+    filter: Filter,
     now: Instant,
 }
 
 impl Link {
     fn open(client: Client, conflate: Duration, events: &[Event]) -> Self {
-        let mut link = Self { session: Session::new(), client, conflate, now: Instant::now() };
+        Self::open_filtered(client, conflate, everything(), events)
+    }
+
+    fn open_filtered(client: Client, conflate: Duration, filter: Filter, events: &[Event]) -> Self {
+        let mut link = Self { session: Session::new(), client, conflate, filter, now: Instant::now() };
         link.subscribe(events);
         link
     }
 
     fn subscribe(&mut self, events: &[Event]) {
         let resume = self.client.versions();
-        let terms =
-            Terms { id: "a".to_owned(), conflate: self.conflate, heartbeat: LATER, pins: true, resume };
+        let (id, filter) = ("a".to_owned(), self.filter.clone());
+        let terms = Terms { id, conflate: self.conflate, heartbeat: LATER, filter, resume };
         let subscriber = self.session.open(terms, self.now);
         for event in events {
             event.cell.follow(&subscriber).expect("the event is there");
@@ -190,56 +216,16 @@ impl Link {
     }
 }
 
-#[derive(Debug, Clone)]
-enum Act {
-    Update { event: usize, urgent: bool, changes: Vec<(usize, u32)> },
-    Flush { link: usize, after_ms: u64 },
-    Reconnect { link: usize },
+/// All of the events that were named.
+fn everything() -> Filter {
+    Filter { sports: Sports::default(), events: Some(Vec::new()), markets: Markets::default() }
 }
 
-fn act() -> impl Strategy<Value = Act> {
-    let changes = prop::collection::vec((0..KEYS.len(), 0..4_u32), 0..4);
-    prop_oneof![
-        6 => (0..2_usize, prop::bool::weighted(0.3), changes)
-            .prop_map(|(event, urgent, changes)| Act::Update { event, urgent, changes }),
-        3 => (0..2_usize, 0..200_u64).prop_map(|(link, after_ms)| Act::Flush { link, after_ms }),
-        1 => (0..2_usize).prop_map(|link| Act::Reconnect { link }),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn a_client_ends_with_the_image_and_misses_nothing_urgent(acts in prop::collection::vec(act(), 0..80)) {
-        let mut events = [Event::new(0), Event::new(1)];
-        let mut links = [Duration::ZERO, Duration::from_millis(100)]
-            .map(|conflate| Link::open(Client::default(), conflate, &events));
-        for act in acts {
-            match act {
-                Act::Update { event, urgent, changes } => events[event].update(urgent, &changes),
-                Act::Flush { link, after_ms } => {
-                    links[link].now += Duration::from_millis(after_ms);
-                    links[link].flush();
-                }
-                Act::Reconnect { link } => links[link].reconnect(&events),
-            }
-        }
-        for link in &mut links {
-            link.now += LATER;
-            link.flush();
-            for event in &events {
-                let id = event.cell.event_id().to_string();
-                let Some((version, keys)) = link.client.events.get(&id) else {
-                    prop_assert_eq!(event.version, 0);
-                    continue;
-                };
-                prop_assert_eq!(*version, event.version);
-                prop_assert_eq!(keys, &event.truth());
-                for urgent in &event.urgent {
-                    prop_assert!(link.client.was_told(&id, *urgent), "{} of {:?}", urgent, link.client.reached(&id));
-                }
-            }
-        }
-    }
+/// One market of the events that were named.
+fn of_market(id: u32) -> Filter {
+    let text = format!(r#"{{"type":"subscribe","id":"a","events":["md:match:0"],"markets":[{id}]}}"#);
+    let Ok(ClientMessage::Subscribe(subscribe)) = serde_json::from_str(&text) else { panic!("a subscribe") };
+    Filter::new(&subscribe, FilterLimits { events: 1, markets: 1 }).expect("a filter")
 }
 
 #[test]
@@ -289,7 +275,7 @@ fn resuming_sends_only_what_changed_since() {
     let subscriber = Subscriber::new(
         Arc::clone(link.session.outbox()),
         99,
-        true,
+        &everything(),
         HashMap::from([(events[0].cell.event_id().clone(), 1)]),
     );
     events[0].cell.follow(&subscriber).expect("the event is there");

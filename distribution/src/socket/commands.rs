@@ -1,26 +1,51 @@
 //! What a client's messages lead to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{EventId, Sport};
+use domain::EventId;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::connection::{Connection, Loaded};
+use crate::filter::{Filter, FilterError};
 use crate::metrics;
 use crate::outbox::Subscriber;
 use crate::protocol::{
-    CONFLATE_MS_MAX, ClientMessage, Close, ErrorCode, HEARTBEAT_MS, SUBSCRIPTION_ID_BYTES_MAX, ServerMessage,
+    CONFLATE_MS_MAX, ClientMessage, Close, ErrorCode, HEARTBEAT_MS, SUBSCRIPTION_ID_BYTES, ServerMessage,
     Subscribe,
 };
 use crate::session::Terms;
 
-/// Which events a subscription is of, after validation.
-enum Filter {
-    Sport(Sport),
-    Events(Vec<EventId>),
+/// Why a `subscribe` is refused.
+#[derive(Debug, thiserror::Error)]
+enum SubscribeError {
+    #[error("a subscription of this id is there already")]
+    Duplicate,
+    #[error("{max} subscriptions are allowed")]
+    TooMany { max: usize },
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+}
+
+impl SubscribeError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Duplicate => ErrorCode::DuplicateSubscription,
+            Self::TooMany { .. } => ErrorCode::LimitExceeded,
+            Self::Filter(error) => error.code(),
+        }
+    }
+
+    /// What it is counted as: the limit that was reached, or the error.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::TooMany { .. } => "subscriptions",
+            Self::Filter(FilterError::TooMany { part, .. }) => part,
+            Self::Duplicate | Self::Filter(_) => self.code().as_str(),
+        }
+    }
 }
 
 impl Connection {
@@ -29,8 +54,8 @@ impl Connection {
         match serde_json::from_str(text) {
             Ok(ClientMessage::Subscribe(subscribe)) => {
                 let id = subscribe.id.clone();
-                if let Err((code, detail)) = self.subscribe(subscribe) {
-                    self.refuse(code, Some(&id), detail);
+                if let Err(error) = self.subscribe(subscribe) {
+                    self.answer_error(error.code(), error.reason(), Some(&id), error.to_string());
                 }
             }
             Ok(ClientMessage::Unsubscribe(unsubscribe)) => self.unsubscribe(&unsubscribe.id),
@@ -48,84 +73,74 @@ impl Connection {
 
     /// Answers that something was refused.
     pub(super) fn refuse(&mut self, code: ErrorCode, id: Option<&str>, detail: impl Into<String>) {
-        metrics::refused("message");
-        let error = ServerMessage::Error { code, id, event_id: None, detail: detail.into() };
-        self.replies.push_back(error.encode());
+        self.answer_error(code, code.as_str(), id, detail.into());
     }
 
-    fn subscribe(&mut self, request: Subscribe) -> Result<(), (ErrorCode, String)> {
+    fn answer_error(&mut self, code: ErrorCode, counted_as: &'static str, id: Option<&str>, detail: String) {
+        metrics::refused(counted_as);
+        let id = id.filter(|id| SUBSCRIPTION_ID_BYTES.contains(&id.len()));
+        self.replies.push_back(ServerMessage::Error { code, id, event_id: None, detail }.encode());
+    }
+
+    fn subscribe(&mut self, request: Subscribe) -> Result<(), SubscribeError> {
         let limits = self.server.limits;
         if self.session.has(&request.id) {
-            return Err((
-                ErrorCode::DuplicateSubscription,
-                "a subscription of this id is there already".to_owned(),
-            ));
+            return Err(SubscribeError::Duplicate);
         }
         if self.session.subscriptions() >= limits.socket_subscriptions {
-            let detail = format!("{} subscriptions are allowed", limits.socket_subscriptions);
-            return Err((ErrorCode::LimitExceeded, detail));
+            return Err(SubscribeError::TooMany { max: limits.socket_subscriptions });
         }
-        let filter = filter(&request).map_err(|detail| (ErrorCode::Invalid, detail.to_owned()))?;
-        let resumed = request.resume.as_ref().is_some_and(|resume| *resume.store == *self.store_id);
-        let mut resume = request.resume.filter(|_| resumed).map(|resume| resume.versions).unwrap_or_default();
-        let named = match &filter {
-            Filter::Sport(_) => resume.len(),
-            Filter::Events(events) => events.len(),
-        };
-        if named > limits.socket_events {
-            let detail = format!("{} events are allowed", limits.socket_events);
-            return Err((ErrorCode::LimitExceeded, detail));
-        }
-        if let Filter::Events(events) = &filter {
-            let events: HashSet<&EventId> = events.iter().collect();
-            resume.retain(|event_id, _| events.contains(event_id));
-        }
+        let filter = Filter::new(&request, limits.filter())?;
+        let resume = request.resume.filter(|resume| filter.markets.can_resume(resume, &self.store_id));
         let conflate_ms = into_range(request.conflate_ms, 0..=CONFLATE_MS_MAX);
         let heartbeat_ms = into_range(request.heartbeat_ms, HEARTBEAT_MS);
-        let (sport, events) = match &filter {
-            Filter::Sport(sport) => (Some(*sport), None),
-            Filter::Events(events) => (None, Some(events.as_slice())),
+        let answer = ServerMessage::Subscribed {
+            id: &request.id,
+            store: &filter.markets.token(&self.store_id),
+            resumed: resume.is_some(),
+            sports: filter.sports.named(),
+            events: filter.events.as_deref(),
+            markets: filter.markets.named(),
+            conflate_ms,
+            heartbeat_ms,
         };
-        let (id, store) = (request.id.as_str(), &*self.store_id);
-        let answer =
-            ServerMessage::Subscribed { id, store, resumed, sport, events, conflate_ms, heartbeat_ms };
         self.replies.push_back(answer.encode());
-        self.begin(&filter, request.id, resume, (conflate_ms, heartbeat_ms));
+        let mut versions = resume.map(|resume| resume.versions).unwrap_or_default();
+        if let Some(events) = &filter.events {
+            let events: HashSet<&EventId> = events.iter().collect();
+            versions.retain(|event_id, _| events.contains(event_id));
+        }
+        self.begin(Terms {
+            id: request.id,
+            conflate: Duration::from_millis(conflate_ms.into()),
+            heartbeat: Duration::from_millis(heartbeat_ms.into()),
+            filter,
+            resume: versions,
+        });
         Ok(())
     }
 
-    fn begin(
-        &mut self,
-        filter: &Filter,
-        id: String,
-        resume: HashMap<EventId, u64>,
-        (conflate_ms, heartbeat_ms): (u32, u32),
-    ) {
-        let terms = Terms {
-            id,
-            conflate: Duration::from_millis(conflate_ms.into()),
-            heartbeat: Duration::from_millis(heartbeat_ms.into()),
-            pins: matches!(filter, Filter::Events(_)),
-            resume,
-        };
+    fn begin(&mut self, terms: Terms) {
+        let events = terms.filter.events.clone();
         let subscriber = self.session.open(terms, Instant::now());
         self.server.metrics.subscriptions.increment(1);
-        let (missing, sport) = match filter {
-            Filter::Sport(sport) => (self.server.hub.follow_sport(&subscriber, *sport), Some(*sport)),
-            Filter::Events(events) => {
-                let hub = &self.server.hub;
-                (events.iter().filter(|id| !hub.follow(&subscriber, id)).cloned().collect(), None)
+        let hub = &self.server.hub;
+        let missing = match events {
+            None => hub.follow_sports(&subscriber),
+            Some(mut events) => {
+                events.retain(|event_id| !hub.follow(&subscriber, event_id));
+                events
             }
         };
         for event_id in missing {
-            self.load(&subscriber, event_id, sport);
+            self.load(&subscriber, event_id);
         }
     }
 
-    fn load(&mut self, subscriber: &Arc<Subscriber>, event_id: EventId, sport: Option<Sport>) {
+    fn load(&mut self, subscriber: &Arc<Subscriber>, event_id: EventId) {
         let (hub, subscriber) = (Arc::clone(&self.server.hub), Arc::clone(subscriber));
         let load = async move {
-            let outcome = hub.load_and_follow(&subscriber, &event_id, sport).await;
+            let outcome = hub.load_and_follow(&subscriber, &event_id).await;
             Loaded { subscription: subscriber.number(), event_id, outcome }
         };
         self.loads.push(load.boxed());
@@ -141,26 +156,10 @@ impl Connection {
     }
 }
 
-fn filter(request: &Subscribe) -> Result<Filter, &'static str> {
-    if !(1..=SUBSCRIPTION_ID_BYTES_MAX).contains(&request.id.len()) {
-        return Err("`id` must have 1 to 64 bytes");
-    }
-    match (request.sport, &request.events) {
-        (Some(sport), None) => Ok(Filter::Sport(sport)),
-        (None, Some(events)) if !events.is_empty() => {
-            let mut seen = HashSet::new();
-            Ok(Filter::Events(events.iter().filter(|event_id| seen.insert(*event_id)).cloned().collect()))
-        }
-        (None, Some(_)) => Err("`events` is empty"),
-        _ => Err("exactly one of `sport` and `events` is needed"),
-    }
-}
-
 /// The subscription that a message names although the message as a whole is not understood.
 fn subscription_named(text: &str) -> Option<String> {
     let message: serde_json::Value = serde_json::from_str(text).ok()?;
-    let id = message.get("id")?.as_str()?;
-    (id.len() <= SUBSCRIPTION_ID_BYTES_MAX).then(|| id.to_owned())
+    Some(message.get("id")?.as_str()?.to_owned())
 }
 
 fn into_range(number: i64, range: std::ops::RangeInclusive<u32>) -> u32 {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,18 +16,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
 use super::SocketServer;
+use super::pace::{Pace, Written};
 use crate::clock;
 use crate::hub::FollowError;
 use crate::metrics;
-use crate::protocol::{Close, ErrorCode, ServerMessage};
+use crate::protocol::{Close, ErrorCode, ServerMessage, Status};
 use crate::session::{Batch, Session};
 
 /// How long the close frame may take to be written and answered.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
-/// Reconnections after a restart are spread over this many steps of [`RECONNECT_STEP_MS`].
-const RECONNECT_STEPS: u64 = 40;
-/// See [`RECONNECT_STEPS`].
-const RECONNECT_STEP_MS: u64 = 50;
 
 /// One client.
 pub(super) struct Connection {
@@ -41,6 +39,7 @@ pub(super) struct Connection {
     heard_at: Instant,
     ping_at: Instant,
     budget: Budget,
+    pace: Pace,
 }
 
 /// An event that a subscription waited for, and what became of it.
@@ -74,11 +73,15 @@ pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
         heard_at: now,
         ping_at: now + server.limits.idle_time() / 3,
         budget: Budget::new(server.limits.socket_messages_per_second, now),
+        pace: Pace::default(),
         server,
     };
     let Err(close) = connection.serve().await;
     #[expect(clippy::cast_precision_loss, reason = "a session has few subscriptions")]
     metrics.subscriptions.decrement(connection.session.subscriptions() as f64);
+    if connection.pace.is_behind() {
+        metrics.sessions_behind.decrement(1);
+    }
     metrics.sessions.decrement(1);
     metrics::closed(close.reason());
     tracing::debug!(session = number, reason = close.reason(), "session ends");
@@ -138,29 +141,33 @@ impl Connection {
         if ping {
             self.ping_at = now + self.server.limits.idle_time() / 3;
         }
-        let bytes = batch.bytes();
-        let mut frames = 0;
-        let socket = &mut self.socket;
-        let written = timeout(self.server.limits.write_time(), async {
-            if ping {
-                socket.feed(Message::Ping(bytes::Bytes::new())).await?;
+        let (bytes, everything) = (batch.bytes(), !batch.is_full());
+        let (slow, longer) = self.server.limits.write_time();
+        let since = clock::now();
+        let mut promptly = true;
+        let sent = {
+            let mut sending = pin!(send(&mut self.socket, batch, ping));
+            match timeout(slow, sending.as_mut()).await {
+                Ok(sent) => sent,
+                Err(_) => {
+                    promptly = false;
+                    if let Some(began) = self.pace.stalled(since) {
+                        self.server.metrics.sessions_behind.increment(1);
+                        self.replies.push_back(ServerMessage::Status(Status::Conflation(began)).encode());
+                    }
+                    let sent = timeout(longer, sending).await;
+                    sent.map_err(|_| Close::Slow { reason: "the client does not read" })?
+                }
             }
-            for message in batch.drain() {
-                let text = Utf8Bytes::try_from(message).map_err(Error::new)?;
-                socket.feed(Message::Text(text)).await?;
-                frames += 1;
-            }
-            socket.flush().await
-        });
-        match written.await {
-            Ok(Ok(())) => {
-                self.server.metrics.written(frames, bytes, batch.conflated);
-                self.server.metrics.reached(&batch.generated_at, clock::now());
-                Ok(())
-            }
-            Ok(Err(error)) => Err(close_for(error)),
-            Err(_) => Err(Close::Slow { reason: "the client does not read" }),
+        };
+        let frames = sent.map_err(close_for)?;
+        self.server.metrics.written(frames, bytes, batch.conflated);
+        self.server.metrics.reached(&batch.generated_at, clock::now());
+        if let Some(ended) = self.pace.written(Written { promptly, everything, merged: batch.conflated }) {
+            self.server.metrics.sessions_behind.decrement(1);
+            self.replies.push_back(ServerMessage::Status(Status::Conflation(ended)).encode());
         }
+        Ok(())
     }
 
     fn hear(&mut self, heard: Option<Result<Message, Error>>) -> Result<(), Close> {
@@ -184,6 +191,7 @@ impl Connection {
         let (Err(error), Some(id)) = (loaded.outcome, self.session.id(loaded.subscription)) else { return };
         let code = match error {
             FollowError::Unknown => ErrorCode::UnknownEvent,
+            FollowError::Excluded(_) => ErrorCode::ExcludedEvent,
             FollowError::Unavailable(_) => ErrorCode::Unavailable,
         };
         let (id, event_id, detail) = (Some(id), Some(&loaded.event_id), error.to_string());
@@ -192,7 +200,7 @@ impl Connection {
 
     /// Says why, then waits a moment for the client to have read it.
     async fn end(mut self, close: Close, number: u64) {
-        let reconnect_after_ms = (number % RECONNECT_STEPS + 1) * RECONNECT_STEP_MS;
+        let reconnect_after_ms = self.server.limits.reconnect_after_ms(number);
         let parting = async {
             for reply in self.replies.drain(..) {
                 if let Ok(text) = String::from_utf8(reply) {
@@ -209,6 +217,21 @@ impl Connection {
         // A client that is gone or does not read cannot be told.
         let _ = timeout(CLOSE_MAX, parting).await;
     }
+}
+
+/// Hands a batch to the kernel. Returns how many messages it had.
+async fn send(socket: &mut WebSocket, batch: &mut Batch, ping: bool) -> Result<u64, Error> {
+    if ping {
+        socket.feed(Message::Ping(bytes::Bytes::new())).await?;
+    }
+    let mut frames = 0;
+    for message in batch.drain() {
+        let text = Utf8Bytes::try_from(message).map_err(Error::new)?;
+        socket.feed(Message::Text(text)).await?;
+        frames += 1;
+    }
+    socket.flush().await?;
+    Ok(frames)
 }
 
 impl Budget {
