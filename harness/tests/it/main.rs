@@ -4,13 +4,17 @@
 
 mod api;
 mod architecture;
+mod asyncapi;
 mod distribution;
 mod doctor;
 mod faults;
+mod idle_sockets;
 mod ingestion;
 mod processors;
 mod recorded;
 mod rest;
+mod slow_clients;
+mod socket;
 mod stack;
 mod support;
 mod verdict;

@@ -5,12 +5,18 @@ use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings, TopicOff
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
-use harness::stack::{DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use harness::stack::{DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
 use simulator::world::{Formats, Plan};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+pub mod contract;
+pub mod event;
+pub mod metric;
+pub mod socket;
 
 /// Asks until the answer is yes; panics with `what` when it is still no after `deadline`.
 pub async fn eventually(what: &str, deadline: Duration, mut is_so: impl FnMut() -> bool) {
@@ -69,6 +75,17 @@ pub async fn shared_stack() -> &'static Stack {
 /// A whole stack of hockey, for a test that disturbs it.
 pub async fn up(stacks: PathBuf, name: &str) -> Stack {
     Stack::up(config(stacks, name), pipeline(&[Sport::Hockey])).await.unwrap()
+}
+
+/// A stack of these sports whose distribution has these settings of its socket.
+pub async fn stack_with(folder: &TempDir, sports: &[Sport], settings: &[(&str, u64)]) -> Stack {
+    let mut services = pipeline(sports);
+    for service in services.iter_mut().filter(|service| service.name == DISTRIBUTION) {
+        let settings =
+            settings.iter().map(|(name, value)| (format!("MATCHDAY_SOCKET_{name}"), value.to_string()));
+        service.env.extend(settings);
+    }
+    Stack::up(config(folder.path().join("stacks"), "sockets"), services).await.unwrap()
 }
 
 /// On free ports, ending with this process.
