@@ -156,6 +156,8 @@ async fn up(project: Project, stacks: PathBuf, database: DatabaseChoice, args: U
         lifetime: if args.foreground { Lifetime::Attached } else { Lifetime::Detached },
         ports: Ports::Documented { offset: args.port_offset },
         database,
+        // Whoever tries it out pushes by hand.
+        is_guarded: false,
         say,
     };
     let stack = if args.infrastructure {

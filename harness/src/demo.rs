@@ -31,6 +31,9 @@ pub struct DemoArgs {
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// The formats in which games are sent
+    #[arg(long, value_enum, default_value = "half")]
+    formats: Formats,
 }
 
 /// Starts a stack, plays, judges, says the verdict and ends the stack. Whether all agreed is the answer.
@@ -44,7 +47,7 @@ pub async fn demo(
     args: DemoArgs,
     say: Say,
 ) -> Result<bool> {
-    let DemoArgs { games, rate, seconds, seed } = args;
+    let DemoArgs { games, rate, seconds, seed, formats } = args;
     ensure!(games > 0, "--games must be at least 1");
     let started = Instant::now();
     say("Starting Kafka, a database, Redis and every service");
@@ -55,24 +58,27 @@ pub async fn demo(
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
         database,
+        is_guarded: true,
         say,
     };
     let stack = Stack::up(config, pipeline(&Sport::ALL)).await?;
 
+    let sports = Sport::ALL.map(Sport::as_str).join(", ");
     say(&format!(
-        "\nPlaying {games} hockey games at once, {rate} messages a second for {seconds} s, seed {seed}"
+        "\nPlaying {games} games of {sports} at once, {rate} messages a second for {seconds} s, seed {seed}"
     ));
     let plan = Plan {
         seed,
-        sports: vec![Sport::Hockey],
+        sports: vec![Sport::Football, Sport::Basketball, Sport::Hockey],
         games,
-        formats: Formats::Json,
+        formats,
         messages_per_game: (rate * seconds).div_ceil(games),
         duration: Duration::from_secs(u64::from(seconds)),
         start: now(),
     };
     let feed = Feed::played(&plan)?;
-    let options = DriveOptions::to(stack.ingestion_url()?);
+    let token = stack.token().map(str::parse).transpose().context("a token is a header's value")?;
+    let options = DriveOptions { token, ..DriveOptions::to(stack.ingestion_url()?) };
     let mut teller = Teller { say, told: Duration::ZERO };
     let outcome = run(&stack, &feed, &options, |progress| teller.tell(progress), async { Ok(()) }).await;
     let outcome =

@@ -1,10 +1,11 @@
 //! How long messages took from the time when they were due.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use domain::Sport;
 use hdrhistogram::Histogram;
+use simulator::Format;
 use simulator::pacer::Timeline;
 
 use crate::feed::Feed;
@@ -38,8 +39,9 @@ impl Summary {
 /// What was measured in a run.
 #[derive(Debug, Clone)]
 pub struct Latencies {
-    /// From due time to the client, per message, by sport: one that came merged with later ones counts when they came.
-    socket_micros: BTreeMap<String, Histogram<u64>>,
+    /// From due time to the client, per message, by sport and by the format in which it was sent: one that came merged with
+    /// later ones counts when they came.
+    socket_micros: BTreeMap<(String, Format), Histogram<u64>>,
     /// Arrivals before the due time: clocks or the measurement are wrong then.
     pub early: u64,
     /// From due time to the commit, by sport: as its processor measured it, from `generated_at`, which a drive sets to the due
@@ -52,17 +54,20 @@ impl Latencies {
     #[must_use]
     pub fn of_arrivals(feed: &Feed, timeline: &Timeline, arrivals: &[Arrival]) -> Self {
         let schedule = &feed.schedule;
-        let mut due: HashMap<&str, Vec<i64>> = HashMap::new();
+        let mut due: HashMap<&str, (Format, Vec<i64>)> = HashMap::new();
         for index in 0..schedule.len() {
-            if let Some(event_id) = schedule.channels()[schedule.channel(index)].event_id.as_deref() {
-                due.entry(event_id).or_default().push(timeline.due_at(schedule.offset_ns(index)).0);
+            let channel = &schedule.channels()[schedule.channel(index)];
+            if let Some(event_id) = channel.event_id.as_deref() {
+                let (_, due) = due.entry(event_id).or_insert_with(|| (channel.format, Vec::new()));
+                due.push(timeline.due_at(schedule.offset_ns(index)).0);
             }
         }
         let mut latencies = Self { socket_micros: BTreeMap::new(), early: 0, commits: BTreeMap::new() };
         for Arrival { event_id, from, to, at_micros } in arrivals {
             let Some(expected) = feed.expected.get(event_id) else { continue };
-            let micros = latencies.socket_micros.entry(expected.sport.clone()).or_insert_with(histogram);
-            let due = due.get(event_id.as_str()).map_or(&[][..], Vec::as_slice);
+            let Some((format, due)) = due.get(event_id.as_str()) else { continue };
+            let class = (expected.sport.clone(), *format);
+            let micros = latencies.socket_micros.entry(class).or_insert_with(histogram);
             let range = place(*from).min(due.len())..place(*to).min(due.len());
             for due in &due[range] {
                 match u64::try_from(at_micros - due) {
@@ -95,20 +100,23 @@ impl Latencies {
         self.commits.get(sport).copied()
     }
 
-    /// From due time to the client, of a sport's messages; `None` where nothing was measured.
+    /// From due time to the client, of the messages of these sports that were sent in these formats; `None` where nothing was
+    /// measured.
     #[must_use]
-    pub fn socket(&self, sport: &str) -> Option<Summary> {
-        Summary::of(self.socket_micros.get(sport)?)
-    }
-
-    /// From due time to the client, of all messages; `None` where nothing was measured.
-    #[must_use]
-    pub fn socket_of_all(&self) -> Option<Summary> {
+    pub fn socket(&self, counts: impl Fn(&str, Format) -> bool) -> Option<Summary> {
         let mut all = histogram();
-        for micros in self.socket_micros.values() {
-            all += micros;
+        for ((sport, format), micros) in &self.socket_micros {
+            if counts(sport, *format) {
+                all += micros;
+            }
         }
         Summary::of(&all)
+    }
+
+    /// The formats in which messages were sent.
+    #[must_use]
+    pub fn formats(&self) -> BTreeSet<Format> {
+        self.socket_micros.keys().map(|(_, format)| *format).collect()
     }
 }
 

@@ -114,10 +114,15 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     for SportOutcome { sport, .. } in &outcome.sports {
         write_summary(out, &format!("commit, {sport}"), outcome.latencies.commit(sport))?;
     }
-    write_summary(out, "socket, all", outcome.latencies.socket_of_all())?;
+    let latencies = &outcome.latencies;
     for SportOutcome { sport, .. } in &outcome.sports {
-        write_summary(out, &format!("socket, {sport}"), outcome.latencies.socket(sport))?;
+        write_summary(out, &format!("socket, {sport}"), latencies.socket(|of, _| of == sport))?;
     }
+    for format in latencies.formats() {
+        let name = format!("socket, sent as {}", format.content_type());
+        write_summary(out, &name, latencies.socket(|_, of| of == format))?;
+    }
+    write_summary(out, "socket, all", latencies.socket(|_, _| true))?;
     if outcome.latencies.early > 0 {
         let early = grouped(outcome.latencies.early);
         writeln!(out, "  {early} arrived before they were due: a clock is wrong")?;

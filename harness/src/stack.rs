@@ -17,6 +17,7 @@ mod process;
 mod process_id;
 mod program;
 mod project;
+mod providers;
 mod redis;
 mod service;
 mod trust;
@@ -74,6 +75,8 @@ pub struct StackConfig {
     pub ports: Ports,
     /// Its database server.
     pub database: DatabaseChoice,
+    /// Whether ingestion takes a feed only from who shows the stack's token.
+    pub is_guarded: bool,
     /// Hears what is being started and how long it took.
     pub say: Say,
 }
@@ -85,6 +88,8 @@ pub struct Stack {
     folder: Folder,
     store_ports: StorePorts,
     password: String,
+    /// What the provider must show, where the stack is guarded.
+    token: Option<String>,
     /// Known once it runs.
     database: OnceLock<String>,
     state: Mutex<State>,
@@ -155,11 +160,13 @@ impl Stack {
         }
         folder.create(&record)?;
         drop(lock);
+        let token = if config.is_guarded { Some(providers::write(&folder)?) } else { None };
         Ok(Self {
             config,
             folder,
             store_ports,
-            password: database::new_password(),
+            password: providers::new_secret(),
+            token,
             database: OnceLock::new(),
             state: Mutex::new(State { ports, processes: Vec::new(), services: Vec::new(), record }),
             is_released: false,
@@ -235,6 +242,9 @@ impl Stack {
             // A little less than they are given, so that one that does not manage can still say what was left.
             ("MATCHDAY_GRACE_SECONDS".to_owned(), (process::GRACE.as_secs() - 2).to_string()),
         ];
+        if self.token.is_some() {
+            env.push(("MATCHDAY_PROVIDERS".to_owned(), providers::file(&self.folder).display().to_string()));
+        }
         env.extend(spec.env.iter().cloned());
         let path = program::own(spec.binary)?;
         let program = Program { path, args: args.into_iter().map(Into::into).collect(), env };
@@ -284,6 +294,11 @@ impl Stack {
     /// The folder in which everything lies that this stack wrote, with one `<process>.log` for each process.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What a provider of a guarded stack must show as its bearer token.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The database server that runs, as it names itself: `MariaDB 10.11.6`, `MySQL 8.0.15`.

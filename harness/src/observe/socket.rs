@@ -1,7 +1,7 @@
 //! What a client on the WebSocket sees, and whether it could have missed anything.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -9,13 +9,17 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::{Picture, Pictures};
 
 /// How long the server may take to answer a subscription, or to send anything at all.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// Between attempts to connect to a server that is not ready.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A frame's arrival: what [`Client`] notes for the latency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +77,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn subscribe(url: &str, sport: &str, seen: Seen) -> anyhow::Result<Self> {
-        let connect = tokio_tungstenite::connect_async(url);
-        let (mut connection, _) = connect.await.with_context(|| format!("connecting to {url}"))?;
+        let mut connection = connect(url).await.with_context(|| format!("connecting to {url}"))?;
         let mut request =
             json!({"type": "subscribe", "id": "observer", "sport": sport, "heartbeat_ms": 2_000});
         if let Some(store) = &seen.store {
@@ -110,6 +113,20 @@ impl Client {
         let (seen, ended) = self.task.await.context("the reader panicked")?;
         ended?;
         Ok(seen)
+    }
+}
+
+/// Connects; a server that is not ready at the moment is asked again, as any client would.
+async fn connect(url: &str) -> Result<Connection, tungstenite::Error> {
+    let start = Instant::now();
+    loop {
+        match tokio_tungstenite::connect_async(url).await {
+            Ok((connection, _)) => return Ok(connection),
+            Err(tungstenite::Error::Http(answer))
+                if answer.status() == StatusCode::SERVICE_UNAVAILABLE && start.elapsed() < SILENCE_MAX => {}
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

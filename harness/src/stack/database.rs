@@ -136,11 +136,6 @@ impl Server {
     }
 }
 
-/// A password that nobody needs to type.
-pub(super) fn new_password() -> String {
-    format!("{:032x}", rand::random::<u128>())
-}
-
 /// Prepares a server that listens on `port`, with a database and a user for it.
 pub(super) async fn prepare(
     choice: &DatabaseChoice,

@@ -97,6 +97,7 @@ pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
         database: DatabaseChoice::of_environment().unwrap(),
+        is_guarded: false,
         say: |_| {},
     }
 }
