@@ -29,6 +29,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement is for people to read")]
 fn cost_of_a_message() {
     for name in ["odds_change", "event_status", "incident", "bet_stop", "snapshot"] {
         let message: FeedMessage = json::decode(line(name).as_bytes()).expect("a golden message");
