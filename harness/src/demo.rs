@@ -69,7 +69,7 @@ pub async fn demo(
     ));
     let plan = Plan {
         seed,
-        sports: vec![Sport::Football, Sport::Basketball, Sport::Hockey],
+        sports: Sport::ALL.into(),
         games,
         formats,
         messages_per_game: (rate * seconds).div_ceil(games),

@@ -1,8 +1,8 @@
 //! Worlds: games that play themselves, from fixture to settlement, all of it from one seed.
 //!
-//! The same plan makes the same bytes on every machine: random numbers come from ChaCha, and what depends on
-//! them is computed with the four basic operations and the square root only, which IEEE 754 fixes to the last bit. How many messages
-//! are asked for does not change what happens in the games, only how often they are priced.
+//! The same plan makes the same bytes on every machine: random numbers come from ChaCha, and what depends on them is
+//! computed with the four basic operations and the square root only, which IEEE 754 fixes to the last bit. How many
+//! messages are asked for does not change what happens in the games, only how often they are priced.
 //!
 //! A game's messages are spread evenly over the run, at one constant rate: what happens takes the next place,
 //! prices fill the others. Games take turns, so the rate of the whole is constant, too.

@@ -383,8 +383,10 @@ fn a_plan_beyond_what_can_be_played_is_refused() {
 #[test]
 fn a_game_says_the_same_in_json_and_in_xml_and_half_of_them_speak_it() {
     let in_json = world::play(&plan(&Sport::ALL, 7, 8, 300)).unwrap().schedule;
-    let in_xml = world::play(&Plan { formats: Formats::Xml, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
-    let half = world::play(&Plan { formats: Formats::Half, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
+    let in_xml =
+        world::play(&Plan { formats: Formats::Xml, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
+    let half =
+        world::play(&Plan { formats: Formats::Half, ..plan(&Sport::ALL, 7, 8, 300) }).unwrap().schedule;
     assert_eq!((in_json.len(), in_xml.len()), (half.len(), half.len()));
     for index in 0..half.len() {
         let message = json::decode(in_json.message(index)).unwrap();
