@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use simulator::Format;
+
 use crate::judge::Tally;
 use crate::latency::Summary;
 use crate::run::{CpuUse, Outcome, SportOutcome};
@@ -119,8 +121,11 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         write_summary(out, &format!("socket, {sport}"), latencies.socket(|of, _| of == sport))?;
     }
     for format in latencies.formats() {
-        let name = format!("socket, sent as {}", format.content_type());
-        write_summary(out, &name, latencies.socket(|_, of| of == format))?;
+        let name = match format {
+            Format::Json => "socket, sent as JSON",
+            Format::Xml => "socket, sent as XML",
+        };
+        write_summary(out, name, latencies.socket(|_, of| of == format))?;
     }
     write_summary(out, "socket, all", latencies.socket(|_, _| true))?;
     if outcome.latencies.early > 0 {
