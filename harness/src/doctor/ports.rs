@@ -3,6 +3,7 @@
 use super::{Check, State};
 use crate::stack::{DATABASE, DATABASE_PORT, KAFKA, KAFKA_PORT, REDIS, REDIS_PORT, is_free, pipeline};
 use domain::Sport;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,10 @@ fn holder(port: u16) -> Option<String> {
         let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
         files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == socket))
     };
-    let mut processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
-    let process = processes.find(|process| holds(process))?;
+    // `/proc/self` is a process listed a second time, and not by its number.
+    let is_number = |name: &OsStr| name.to_str().is_some_and(|name| name.parse::<u32>().is_ok());
+    let mut processes = fs::read_dir("/proc").ok()?.flatten();
+    let process = processes.find(|entry| is_number(&entry.file_name()) && holds(&entry.path()))?.path();
     let name = fs::read_to_string(process.join("comm")).ok()?;
     Some(format!("{} ({})", name.trim(), process.file_name()?.display()))
 }
