@@ -67,7 +67,12 @@ pub struct SocketLimits {
     pub socket_messages_per_second: u32,
 
     /// Bytes that one session may buffer; a single frame must fit
-    #[arg(long, env = "MATCHDAY_SOCKET_BUFFER_BYTES", default_value_t = 16 << 20)]
+    #[arg(
+        long,
+        env = "MATCHDAY_SOCKET_BUFFER_BYTES",
+        default_value_t = 16 << 20,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2 * BATCH_BYTES_MAX as u64..)
+    )]
     pub socket_buffer_bytes: usize,
 
     /// Bytes that the kernel keeps for a client that does not read: what waits there can no longer be merged

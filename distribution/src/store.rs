@@ -137,16 +137,18 @@ impl Store {
 
     /// How many events there are, by sport and status; up to a second old, since all of them are looked at.
     pub async fn counts(&self) -> Result<Arc<[EventCount]>, Unavailable> {
+        // Who waits for another's count takes no turn from those who ask something else.
         let count = async {
             let mut counts = self.inner.counts.lock().await;
             if let Some((_, counts)) = counts.as_ref().filter(|(at, _)| at.elapsed() < COUNTS_KEPT) {
-                return anyhow::Ok(Arc::clone(counts));
+                return Ok::<_, Unavailable>(Arc::clone(counts));
             }
-            let counted: Arc<[EventCount]> = self.inner.database.counts().await?.into();
+            let counted: Arc<[EventCount]> =
+                self.in_turn("counts", self.inner.database.counts()).await?.into();
             *counts = Some((Instant::now(), Arc::clone(&counted)));
             Ok(counted)
         };
-        self.in_turn("counts", count).await
+        bounded(count).await
     }
 
     /// Asks the database when it is this question's turn.

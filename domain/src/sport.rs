@@ -144,11 +144,7 @@ impl Rules {
             ));
         }
         self.check_fields(status)?;
-        let scores = [Some(status.score), status.penalty_box, status.game_score];
-        let too_large = |score: &Score| score.home > SCORE_MAX || score.away > SCORE_MAX;
-        if scores.iter().flatten().any(too_large) {
-            return Err(Illegal::new("/score", format!("no side has more than {SCORE_MAX}")));
-        }
+        check_sizes(status)?;
         if let (Some(clock), Some(longest)) = (status.clock, (self.seconds)(status.match_status)) {
             check_clock(clock, longest, status.match_status)?;
         }
@@ -226,6 +222,20 @@ impl Rules {
 /// Parts that a game can be in whatever its sport and wherever it stood before.
 fn is_anywhere(status: MatchStatus) -> bool {
     matches!(status, MatchStatus::Interrupted | MatchStatus::Abandoned)
+}
+
+fn check_sizes(status: &Status) -> Result<(), Illegal> {
+    let whole = [
+        ("/score", Some(status.score)),
+        ("/penalty_box", status.penalty_box),
+        ("/game_score", status.game_score),
+    ];
+    let whole = whole.into_iter().filter_map(|(pointer, score)| Some((pointer, score?)));
+    let periods = status.period_scores.iter().map(|period| ("/period_scores", as_counted(period)));
+    match whole.chain(periods).find(|(_, score)| score.home.max(score.away) > SCORE_MAX) {
+        Some((pointer, _)) => Err(Illegal::new(pointer, format!("no side has more than {SCORE_MAX}"))),
+        None => Ok(()),
+    }
 }
 
 /// Whether the periods add up to the score, where they are told. `worth` says what a period adds to it.

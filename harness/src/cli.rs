@@ -175,7 +175,7 @@ async fn up(project: Project, stacks: PathBuf, database: DatabaseChoice, args: U
     stack.leave_running()
 }
 
-/// Whether nothing is left to do; what is broken is cleared away.
+/// Whether nothing is left to do. One that is broken is not cleared away unasked: its data would go with it.
 async fn is_up_already(stacks: &Path) -> Result<bool> {
     let Some(record) = Stack::find(stacks, UP) else { return Ok(false) };
     if record.is_up() {
@@ -183,11 +183,18 @@ async fn is_up_already(stacks: &Path) -> Result<bool> {
         show(&record.addresses, &stacks.join(UP));
         return Ok(true);
     }
+    if record.is_complete && !record.is_dead() {
+        bail!(
+            "the stack is broken, these do not run: {}. What they said is in {}/*.log. `matchday down` (or `make down`) \
+             ends the rest and deletes its data; then it can be started again",
+            record.dead().join(", "),
+            stacks.join(UP).display()
+        );
+    }
     if !record.is_complete && record.owner.is_alive() {
         bail!("process {} is just starting the stack", record.owner.pid);
     }
-    let dead = record.dead().join(", ");
-    say(&format!("An earlier stack is broken (not running: {dead}); ending the rest of it"));
+    say("An earlier stack was never complete, or nothing of it runs; ending the rest of it");
     down(stacks.to_owned()).await?;
     Ok(false)
 }

@@ -67,12 +67,13 @@ pub async fn demo(
     say(&format!(
         "\nPlaying {games} games of {sports} at once, {rate} messages a second for {seconds} s, seed {seed}"
     ));
+    let messages = u64::from(rate) * u64::from(seconds);
     let plan = Plan {
         seed,
         sports: Sport::ALL.into(),
         games,
         formats,
-        messages_per_game: (rate * seconds).div_ceil(games),
+        messages_per_game: u32::try_from(messages.div_ceil(u64::from(games))).unwrap_or(u32::MAX),
         duration: Duration::from_secs(u64::from(seconds)),
         start: now(),
     };

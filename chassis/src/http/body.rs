@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
 
 /// Memory set aside before the first byte, whatever length the client announces.
 const FIRST_RESERVATION_BYTES: usize = 64 << 10;
@@ -55,18 +56,17 @@ pub enum BodyError {
 /// See [`BodyError`]; what was read so far is dropped.
 pub async fn read_body(body: Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
     let mut body = body;
-    let read = async {
-        let collected = match body.size_hint().lower() > limits.max_bytes as u64 {
-            true => Err(BodyError::TooLarge { max_bytes: limits.max_bytes }),
-            false => collect(&mut body, limits).await,
-        };
-        if let Err(BodyError::TooLarge { .. }) = collected {
-            drain(&mut body).await;
-        }
-        collected
+    let end = Instant::now() + limits.whole;
+    let too_slow = Err(BodyError::TooSlow { deadline: limits.whole });
+    let collected = match body.size_hint().lower() > limits.max_bytes as u64 {
+        true => Err(BodyError::TooLarge { max_bytes: limits.max_bytes }),
+        false => timeout_at(end, collect(&mut body, limits)).await.unwrap_or(too_slow),
     };
-    let deadline = limits.whole;
-    tokio::time::timeout(deadline, read).await.unwrap_or(Err(BodyError::TooSlow { deadline }))
+    if let Err(BodyError::TooLarge { .. }) = collected {
+        // It stays too large, however slowly the rest of it comes: to send it again would not help.
+        let _ = timeout_at(end, drain(&mut body)).await;
+    }
+    collected
 }
 
 /// Reads on and forgets: a client that is still writing would not see the answer to what it wrote.
@@ -164,6 +164,12 @@ mod tests {
             assert!(matches!(error, BodyError::TooLarge { max_bytes: 9 }), "{error}");
         }
         assert_eq!(read(Body::from("0123456789"), 10).await.unwrap().len(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_and_never_ends_is_too_large() {
+        let error = read(pieces(&["01234", "56789"], true), 9).await.unwrap_err();
+        assert!(matches!(error, BodyError::TooLarge { max_bytes: 9 }), "{error}");
     }
 
     #[tokio::test]

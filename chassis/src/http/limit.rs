@@ -5,7 +5,7 @@ use metrics::Counter;
 /// `matchday_http_limited_total` of one listener, by limit.
 #[derive(Clone)]
 pub(super) struct Struck {
-    /// A connection had to wait for a place.
+    /// Every place was taken: whoever connects then waits for one.
     pub(super) connections: Counter,
     head_seconds: Counter,
     head_bytes: Counter,

@@ -114,8 +114,9 @@ fn sum(a: Score, b: Score) -> Score {
     Score { home: a.home + b.home, away: a.away + b.away }
 }
 
-/// Six games with a lead of two, or seven: to five, or to six by a tie-break. A deciding set may go on beyond until
-/// somebody leads by two; or it is a match tie-break to ten, whose points some providers tell as its games.
+/// Six games with a lead of two, or seven: to five, or to six by a tie-break. A set that may decide goes on, by the rules
+/// of some tournaments, until somebody leads by two; or it is a match tie-break to ten, whose points some providers tell
+/// as its games.
 fn is_reachable(set: &PeriodScore) -> bool {
     let (more, less) = (set.home.max(set.away), set.home.min(set.away));
     let may_decide = matches!(set.period, MatchStatus::Set3 | MatchStatus::Set5);
@@ -123,7 +124,7 @@ fn is_reachable(set: &PeriodScore) -> bool {
         0..=6 => true,
         7..=MATCH_TIE_BREAK_POINTS if may_decide => true,
         7 => less >= 5,
-        _ => more - less <= 2,
+        _ => may_decide && more - less <= 2,
     }
 }
 
@@ -190,11 +191,25 @@ mod tests {
 
     #[test]
     fn games_of_a_set_are_such_as_can_be_reached() {
-        for (home, away, is_legal) in
-            [(6, 6, true), (7, 6, true), (7, 4, false), (9, 7, true), (9, 6, false), (12, 12, true)]
-        {
-            let found = pointer(&status(MatchStatus::Set1, 0, 0, &[(home, away)]));
-            assert_eq!(found.is_none(), is_legal, "{home}:{away}");
+        let is_legal = |before: &[(u32, u32)], on, last: (u32, u32)| {
+            let sets: Vec<_> = before.iter().copied().chain([last]).collect();
+            let won = before.len() as u32 / 2;
+            pointer(&status(on, won, won, &sets)).is_none()
+        };
+        for (home, away, expected) in [
+            (6, 6, true),
+            (7, 6, true),
+            (7, 5, true),
+            (7, 4, false),
+            (8, 6, false),
+            (9, 7, false),
+            (12, 12, false),
+        ] {
+            assert_eq!(is_legal(&[], MatchStatus::Set1, (home, away)), expected, "{home}:{away}");
+        }
+        for (home, away, expected) in [(9, 7, true), (12, 12, true), (70, 68, true), (14, 11, false)] {
+            let decides = is_legal(&[(6, 4), (4, 6)], MatchStatus::Set3, (home, away));
+            assert_eq!(decides, expected, "{home}:{away} in the third");
         }
     }
 

@@ -115,6 +115,11 @@ impl Record {
         self.is_complete && self.processes.iter().all(|process| process.id.is_alive())
     }
 
+    /// Whether nothing of it runs.
+    pub fn is_dead(&self) -> bool {
+        !self.processes.iter().any(|process| process.id.is_alive())
+    }
+
     /// The names of its processes that do not run.
     pub fn dead(&self) -> Vec<String> {
         let dead = self.processes.iter().filter(|process| !process.id.is_alive());
@@ -124,7 +129,7 @@ impl Record {
     /// Whether nobody needs it any more. A complete one of which something still runs is somebody's, be it broken.
     pub(super) fn is_leftover(&self) -> bool {
         if self.lifetime == Lifetime::Detached && self.is_complete {
-            !self.processes.iter().any(|process| process.id.is_alive())
+            self.is_dead()
         } else {
             !self.owner.is_alive()
         }

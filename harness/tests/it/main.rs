@@ -10,6 +10,7 @@ mod doctor;
 mod faults;
 mod idle_sockets;
 mod ingestion;
+mod migrations;
 mod processors;
 mod recorded;
 mod rest;

@@ -163,8 +163,17 @@ async fn up_stays_until_down_and_both_can_be_said_twice() {
     assert!(is_ok && second.contains("already up"), "{second}");
     assert_eq!(addresses(&second), addresses(&first));
 
+    // One that is broken still holds data: nobody deletes that unasked.
+    let processes = Stack::find(&stacks, "up").unwrap().processes;
+    let redis = processes.into_iter().find(|process| process.name == REDIS).unwrap();
+    kill(Pid::from_raw(redis.id.pid), Signal::SIGKILL).unwrap();
+    eventually("Redis is gone", DEADLINE, || !redis.id.is_alive()).await;
+    let (is_ok, text) = run(&stacks, &up);
+    assert!(!is_ok && text.contains("do not run: redis"), "{text}");
+    assert_eq!(processes_of(folder.path()).len(), 2);
+
     let (is_ok, text) = run(&stacks, &["down"]);
-    assert!(is_ok && text.contains("Ended 3 processes"), "{text}");
+    assert!(is_ok && text.contains("Ended 2 processes"), "{text}");
     assert_eq!(processes_of(folder.path()), Vec::<String>::new());
     assert!(!stacks.exists());
     assert!(run(&stacks, &["down"]).0);

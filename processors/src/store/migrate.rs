@@ -5,9 +5,15 @@ use sqlx::MySqlPool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
-    (2, "competitors and producers", include_str!("../../migrations/0002_competitors_and_producers.sql")),
+    (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
+    (
+        3,
+        "competitors of stored events",
+        include_str!("../../migrations/0003_competitors_of_stored_events.sql"),
+    ),
+    (4, "producers", include_str!("../../migrations/0004_producers.sql")),
 ];
 
 fn migrator() -> Migrator {

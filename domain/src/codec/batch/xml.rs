@@ -213,8 +213,7 @@ fn declared_encoding(text: &[u8]) -> Option<String> {
     let value = value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
     let (quote, value) = value.split_first().filter(|(quote, _)| matches!(**quote, b'"' | b'\''))?;
     let value = &value[..memchr(*quote, value)?];
-    let is_known =
-        [&b"utf-8"[..], b"utf8", b"us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known));
+    let is_known = [&b"utf-8"[..], b"us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known));
     (!is_known).then(|| {
         value.iter().take(32).map(|byte| char::from(*byte)).collect::<String>().escape_default().to_string()
     })

@@ -98,9 +98,20 @@ fn body(r: &mut Reader, message_type: MessageType) -> Read<Body> {
 fn children<'t, T>(r: &mut Reader<'t>, name: &str, read: fn(&mut Reader<'t>) -> Read<T>) -> Read<Vec<T>> {
     let mut all = Vec::new();
     while let Some(child) = r.next_child()? {
-        if child == name { all.push(read(r)?) } else { r.skip()? }
+        if child == name { all.push(read(r)?) } else { unknown(r, child)? }
     }
     Ok(all)
+}
+
+/// Passes over an element of a later version. One that is named as JSON names a list is none: whoever wraps markets into
+/// it would find none of them.
+fn unknown(r: &mut Reader, name: &str) -> Read<()> {
+    const LISTS: [&str; 5] = ["markets", "outcomes", "period_scores", "groups", "messages"];
+    if LISTS.contains(&name) {
+        let detail = format_args!("there is no `{name}` around its elements: they stand by themselves");
+        return Err(Fault::schema(r.element_at(), "", detail));
+    }
+    r.skip()
 }
 
 /// An element without children: what its attributes say, once it has ended.
@@ -123,7 +134,7 @@ fn fixture(r: &mut Reader) -> Read<Fixture> {
             "tournament" => r.once(&mut tournament, self::tournament)?,
             "home" => r.once(&mut home, competitor)?,
             "away" => r.once(&mut away, competitor)?,
-            _ => r.skip()?,
+            other => unknown(r, other)?,
         }
     }
     Ok(Fixture {
@@ -173,7 +184,7 @@ fn status(r: &mut Reader) -> Read<Status> {
             "clock" => r.once(&mut status.clock, clock)?,
             "penalty_box" => r.once(&mut status.penalty_box, self::score)?,
             "game_score" => r.once(&mut status.game_score, self::score)?,
-            _ => r.skip()?,
+            other => unknown(r, other)?,
         }
     }
     status.score = score.ok_or_else(|| missing(at, "score"))?;
@@ -214,7 +225,7 @@ fn incident(r: &mut Reader) -> Read<Incident> {
     while let Some(child) = r.next_child()? {
         match child {
             "score" => r.once(&mut incident.score, score)?,
-            _ => r.skip()?,
+            other => unknown(r, other)?,
         }
     }
     Ok(incident)
@@ -240,14 +251,20 @@ fn outcome(r: &mut Reader) -> Read<Outcome> {
         odds: r.optional("odds")?,
         probability: r.optional("probability")?,
         active: r.optional("active")?.unwrap_or(true),
-        result: match r.optional("result")? {
-            Some(result) => {
-                Some(OutcomeResult { result, void: r.optional("void")?, dead_heat: r.optional("dead_heat")? })
-            }
-            None => None,
-        },
+        result: result(r)?,
     };
     leaf(r, outcome)
+}
+
+/// Half a result is none: a void factor says nothing where the outcome has neither won nor lost.
+fn result(r: &mut Reader) -> Read<Option<OutcomeResult>> {
+    let (void, dead_heat) = (r.optional("void")?, r.optional("dead_heat")?);
+    match r.optional("result")? {
+        Some(result) => Ok(Some(OutcomeResult { result, void, dead_heat })),
+        None if void.is_some() => Err(r.wrong("void", "there is no `result` that it belongs to")),
+        None if dead_heat.is_some() => Err(r.wrong("dead_heat", "there is no `result` that it belongs to")),
+        None => Ok(None),
+    }
 }
 
 fn settled_market(r: &mut Reader) -> Read<SettledMarket> {
@@ -298,7 +315,7 @@ fn snapshot(r: &mut Reader) -> Read<Snapshot> {
             "status" => r.once(&mut status, self::status)?,
             "market" => markets.push(offer(r)?),
             "incidents" => r.once(&mut incidents, |r| children(r, "incident", incident))?,
-            _ => r.skip()?,
+            other => unknown(r, other)?,
         }
     }
     Ok(Snapshot { fixture, status, markets, incidents })

@@ -216,3 +216,20 @@ fn a_stop_of_named_groups_is_not_a_stop_of_all() {
     assert!(decode(text(r#"groups="named""#).as_bytes()).is_ok());
     assert!(decode(text(r#"groups="all""#).as_bytes()).is_ok());
 }
+
+#[test]
+fn what_json_wraps_is_not_wrapped() {
+    let wrapped = ODDS.replace("<market id=\"1\"", "<markets/><market id=\"1\"");
+    let (path, detail) = schema(&wrapped);
+    assert_eq!(path, "/odds_change/markets[1]");
+    assert!(detail.contains("they stand by themselves"), "{detail}");
+}
+
+#[test]
+fn half_a_result_is_refused() {
+    let outcome = |attributes: &str| ODDS.replace("odds=\"1850\"", attributes);
+    assert_eq!(schema(&outcome("void=\"half\"")).0, "/odds_change/market[2]/outcome[1]/@void");
+    assert_eq!(schema(&outcome("dead_heat=\"500\"")).0, "/odds_change/market[2]/outcome[1]/@dead_heat");
+    let whole = reads(&outcome("result=\"won\" void=\"half\""));
+    assert_ne!(whole, reads(ODDS));
+}

@@ -1,0 +1,38 @@
+//! A database of an earlier release is brought up to date with what is in it.
+
+use crate::support;
+use harness::init::{self, InitConfig};
+use harness::stack::Stack;
+use sqlx::migrate::Migrator;
+use sqlx::mysql::MySqlPool;
+use std::path::Path;
+
+/// The first release's row of an event that has a fixture.
+const EVENT: &str = r#"INSERT INTO events
+    (event_id, sport, kafka_partition, first_seen_day, version, home_name, away_name, scheduled_start, state)
+    VALUES ('md:match:1', 'hockey', 0, '2026-01-01', 7, 'Florida', 'Tampa Bay', 1767225600000000,
+    '{"fixture":{"version":3,"value":{"home":{"id":"md:competitor:13"},"away":{"id":"md:competitor:14"}}}}')"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_releases_events_get_their_competitors() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();
+    let pool = MySqlPool::connect(&stack.mysql_url()).await.unwrap();
+
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processors/migrations");
+    let all: Vec<_> = Migrator::new(migrations).await.unwrap().iter().cloned().collect();
+    Migrator::with_migrations(all[..1].to_vec()).run(&pool).await.unwrap();
+    sqlx::query(EVENT).execute(&pool).await.unwrap();
+
+    // Twice: what was done is not done again.
+    for _ in 0..2 {
+        init::init(&InitConfig::new(stack.kafka(), stack.mysql_url())).await.unwrap();
+    }
+    let row: (String, String, i64) =
+        sqlx::query_as("SELECT home_id, away_id, version FROM events").fetch_one(&pool).await.unwrap();
+    assert_eq!(row, ("md:competitor:13".to_owned(), "md:competitor:14".to_owned(), 7));
+    let applied: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await.unwrap();
+    assert_eq!(applied, i64::try_from(all.len()).unwrap());
+    stack.down().await.unwrap();
+}
