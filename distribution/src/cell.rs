@@ -19,6 +19,8 @@ pub use frames::{Overflow, Scope};
 
 /// Updates kept while an image is loaded; if more come, another is loaded that has them.
 const WAITING_MAX: usize = 1_000;
+/// Followers among which those that have ended are not looked for.
+const FOLLOWERS_UNSWEPT: usize = 8;
 
 /// One event, shared by the reader of updates and all sessions.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ struct State {
     /// is behind it can be told of urgent updates one by one.
     replaced_at: u64,
     followers: Vec<Arc<Follower>>,
+    /// How many followers there may be before those that have ended are looked for: whoever subscribes and unsubscribes
+    /// in a loop must not pile them up.
+    swept_at: usize,
     /// Oldest first; those that every follower has been sent are forgotten.
     urgent: VecDeque<Arc<RawUpdate>>,
     /// The version of the last urgent update forgotten before every follower had been sent it.
@@ -106,6 +111,7 @@ impl Cell {
                 waiting: None,
                 replaced_at: 0,
                 followers: Vec::new(),
+                swept_at: FOLLOWERS_UNSWEPT,
                 urgent: VecDeque::new(),
                 urgent_lost: 0,
                 encoded: Encoded::default(),
@@ -236,9 +242,12 @@ impl Cell {
         lock(&self.state).write_frames(follower, scope, out)
     }
 
-    /// Forgets followers whose subscription has ended.
-    pub fn forget_closed(&self) {
-        lock(&self.state).followers.retain(|follower| !follower.subscriber().is_closed());
+    /// Forgets followers whose subscription has ended, and frames that sessions in step have had time to share. To be
+    /// called now and then.
+    pub fn sweep(&self) {
+        let mut state = lock(&self.state);
+        state.forget_closed();
+        state.encoded = Encoded::default();
     }
 
     /// When the event was last heard of, and whether it is over; `None` while it must stay in memory, because a
@@ -326,7 +335,16 @@ impl State {
     }
 
     fn add(&mut self, follower: Arc<Follower>) {
+        if self.followers.len() >= self.swept_at {
+            self.forget_closed();
+            // At twice as many it costs no more than they did to add.
+            self.swept_at = (2 * self.followers.len()).max(FOLLOWERS_UNSWEPT);
+        }
         follower.announce(News::Dirty);
         self.followers.push(follower);
+    }
+
+    fn forget_closed(&mut self) {
+        self.followers.retain(|follower| !follower.subscriber().is_closed());
     }
 }

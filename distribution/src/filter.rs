@@ -145,7 +145,7 @@ impl Sports {
 }
 
 /// Some markets by their ids, whatever their specifiers, or all. What is no market is always taken.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Markets(Option<Arc<[u32]>>);
 
 impl Markets {

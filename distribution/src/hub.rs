@@ -187,7 +187,7 @@ impl Hub {
         }
         let mut idle = Vec::new();
         for cell in self.cells() {
-            cell.forget_closed();
+            cell.sweep();
             idle.extend(cell.idle().map(|(since, over)| (since, over, cell)));
         }
         idle.sort_unstable_by_key(|(since, ..)| *since);

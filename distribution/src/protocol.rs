@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use domain::{EventId, Sport, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 mod close;
 
@@ -24,6 +25,34 @@ pub enum ClientMessage {
     Subscribe(Subscribe),
     /// Send no more.
     Unsubscribe(Unsubscribe),
+}
+
+/// Why a client's frame says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// It is no JSON object.
+    #[error("not a JSON object: {0}")]
+    Malformed(#[source] serde_json::Error),
+    /// It is one, of which a field is missing, unknown or of a wrong value.
+    #[error("{error}")]
+    Invalid {
+        /// The subscription that it names all the same.
+        id: Option<String>,
+        /// What is wrong where.
+        error: serde_json::Error,
+    },
+}
+
+impl ClientMessage {
+    /// Reads a client's frame.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        // Looked at first: a list of values would be taken for a message that has them in this order.
+        let object: Map<String, Value> = serde_json::from_str(text).map_err(ParseError::Malformed)?;
+        serde_json::from_str(text).map_err(|error| ParseError::Invalid {
+            id: object.get("id").and_then(Value::as_str).map(str::to_owned),
+            error,
+        })
+    }
 }
 
 /// Which events to send, and how.
@@ -176,7 +205,7 @@ pub enum ConflationReason {
 /// Why a client's message was refused. The session goes on unless it is `Malformed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// Not a text frame with one JSON object of a known type.
+    /// Not a text frame with one JSON object.
     Malformed,
     /// A field is missing, unknown or of a wrong value.
     Invalid,
@@ -224,7 +253,7 @@ mod tests {
     #[test]
     fn a_subscription_needs_only_its_id_and_what_it_is_of() {
         let message = r#"{"type":"subscribe","id":"a","sport":"hockey"}"#;
-        let Ok(ClientMessage::Subscribe(subscribe)) = serde_json::from_str(message) else {
+        let Ok(ClientMessage::Subscribe(subscribe)) = ClientMessage::parse(message) else {
             panic!("a subscribe")
         };
         assert_eq!((subscribe.conflate_ms, subscribe.heartbeat_ms), (0, 5_000));
@@ -234,7 +263,21 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_refused() {
         let message = r#"{"type":"subscribe","id":"a","sport":"hockey","conflate":5}"#;
-        let error = serde_json::from_str::<ClientMessage>(message).expect_err("no such field");
+        let error = ClientMessage::parse(message).expect_err("no such field");
         assert!(error.to_string().contains("conflate"), "{error}");
+        assert!(matches!(error, ParseError::Invalid { id: Some(id), .. } if id == "a"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_malformed_and_an_object_never_is() {
+        let list = r#"["unsubscribe",{"id":"a"}]"#;
+        for text in ["", "{", "{}x", "5", "null", r#""a""#, "[]", "[{}]", r#"["unsubscribe","a"]"#, list] {
+            let error = ClientMessage::parse(text).expect_err(text);
+            assert!(matches!(error, ParseError::Malformed(_)), "{text}: {error}");
+        }
+        for text in ["{}", r#"{"type":"shout"}"#, r#"{"id":"a","id":"b"}"#, r#"{"type":["subscribe"]}"#] {
+            let error = ClientMessage::parse(text).expect_err(text);
+            assert!(matches!(error, ParseError::Invalid { .. }), "{text}: {error}");
+        }
     }
 }

@@ -28,6 +28,7 @@ use crate::updates::CaughtUp;
 
 mod commands;
 mod connection;
+mod loads;
 mod pace;
 
 /// Every message, error and close code, for programs: what `docs/socket.md` says for people.

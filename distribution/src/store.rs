@@ -3,25 +3,23 @@
 //! Redis can only make this faster. A dead one is left alone for a while, a flushed one misses, one that lags or
 //! holds what cannot be read counts as a miss: MySQL, which was written first, then answers.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{EventId, Sport};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::image::Image;
-use crate::lock::lock;
 use crate::metrics;
 
 pub mod cache;
 pub mod database;
+mod loading;
 
 use cache::{Cache, Lookup};
 use database::{Database, EventCount, EventPage, EventRow, LogPage, LogRange, OpenEvent, Producer};
+use loading::LoadsInHand;
 
 /// How long an image may take to load. A caller that waited this long tells its client to come again.
 const LOAD_MAX: Duration = Duration::from_secs(5);
@@ -41,15 +39,13 @@ struct Inner {
     database: Database,
     /// Which store this is; read from the database once.
     id: OnceCell<Arc<str>>,
-    /// By event and the version that is wanted: an answer may be shared only with who wants no newer one.
-    loading: Mutex<HashMap<(EventId, u64), Loading>>,
+    loads: LoadsInHand,
     turns: Semaphore,
     /// How many events there are, and when that was asked.
     counts: tokio::sync::Mutex<Option<(Instant, Arc<[EventCount]>)>>,
 }
 
 type Loaded = Result<Option<Arc<Image>>, Unavailable>;
-type Loading = Shared<BoxFuture<'static, Loaded>>;
 
 /// The database does not answer, or what it says cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -77,7 +73,7 @@ impl Store {
                 cache,
                 database,
                 id: OnceCell::new(),
-                loading: Mutex::default(),
+                loads: LoadsInHand::default(),
                 turns: Semaphore::new(LOADS_MAX),
                 counts: tokio::sync::Mutex::default(),
             }),
@@ -99,11 +95,9 @@ impl Store {
 
     /// As [`Store::load`], at a version that is known to have been reached; `None` where the event has not.
     pub async fn load_at_least(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loaded {
-        let loading = lock(&self.inner.loading)
-            .entry((event_id.clone(), version))
-            .or_insert_with(|| self.begin(event_id, sport, version))
-            .clone();
-        loading.await
+        let (store, wanted) = (self.clone(), event_id.clone());
+        let load = async move { bounded(store.load_now(&wanted, sport, version)).await };
+        self.inner.loads.join((event_id.clone(), version), load).await
     }
 
     /// The event as MySQL has it now; `None` where it does not. For who cannot tell which version is the latest.
@@ -166,17 +160,6 @@ impl Store {
         answer
     }
 
-    /// Loads on a task of its own: a caller that stops waiting must not stop it for others.
-    fn begin(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loading {
-        let (store, event_id) = (self.clone(), event_id.clone());
-        let task = tokio::spawn(async move {
-            let loaded = bounded(store.load_now(&event_id, sport, version)).await;
-            lock(&store.inner.loading).remove(&(event_id, version));
-            loaded
-        });
-        task.map(|ended| ended.unwrap_or_else(|error| Err(Unavailable::new(error)))).boxed().shared()
-    }
-
     async fn load_now(&self, event_id: &EventId, sport: Option<Sport>, version: u64) -> Loaded {
         let _turn = self.inner.turns.acquire().await.map_err(Unavailable::new)?;
         if let Some(sport) = sport {
@@ -207,27 +190,18 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
+impl Store {
     /// A store of which nothing answers, and every turn is taken.
-    fn stuck() -> Store {
+    pub fn stuck() -> Self {
         let cache = Cache::new("redis://127.0.0.1:1").expect("an address");
         let database = Database::new("mysql://nobody@127.0.0.1:1/none", 1).expect("an address");
-        let store = Store::new(cache, database);
+        let store = Self::new(cache, database);
         store.inner.turns.try_acquire_many(u32::try_from(LOADS_MAX).expect("few")).expect("all").forget();
         store
     }
 
-    #[tokio::test]
-    async fn a_load_is_shared_with_those_who_want_the_same_version() {
-        let store = stuck();
-        let event_id = "md:match:1".parse().expect("a URN");
-        for version in [0, 7, 7, 8, 0] {
-            assert!(store.load_at_least(&event_id, None, version).now_or_never().is_none());
-        }
-        let mut versions: Vec<u64> = lock(&store.inner.loading).keys().map(|(_, version)| *version).collect();
-        versions.sort_unstable();
-        assert_eq!(versions, [0, 7, 8]);
+    /// How many images are being loaded.
+    pub fn loads(&self) -> usize {
+        self.inner.loads.count()
     }
 }

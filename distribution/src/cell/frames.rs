@@ -1,6 +1,6 @@
 //! Which frames bring a follower up to date, and those encoded last.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::State;
@@ -9,8 +9,11 @@ use crate::frame::Frame;
 use crate::image::Image;
 use crate::outbox::{Follower, Place};
 
-/// Encoded frames kept for sessions that are in step: a few, since clients differ in their market filter.
-const ENCODED_MAX: usize = 8;
+/// Encoded frames of one event kept for sessions that are in step. Clients differ in their market filter, and where they
+/// resume in the version that they go on from.
+const ENCODED_MAX: usize = 256;
+/// Bytes of them, but for a single one that is larger.
+const ENCODED_BYTES_MAX: usize = 4 << 20;
 
 /// How much of an event is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,29 +28,38 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
 
-/// The frames encoded last, each for the clients of one market filter.
+/// The frames encoded since the event last changed, each for the clients of one market filter at one version.
 #[derive(Debug, Default)]
-pub(super) struct Encoded(VecDeque<(Markets, Frame)>);
+pub(super) struct Encoded {
+    frames: HashMap<(u64, u64, Markets), Frame>,
+    bytes: usize,
+}
 
 impl Encoded {
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.frames.clear();
+        self.bytes = 0;
     }
 
     /// The frame that was encoded for another session, or a new one.
     fn get(&mut self, (from, to): (u64, u64), markets: &Markets, encode: impl FnOnce() -> Frame) -> Frame {
-        let mut kept = self.0.iter();
-        if let Some((_, frame)) =
-            kept.find(|(of, frame)| frame.from == from && frame.to == to && of == markets)
-        {
+        let step = (from, to, markets.clone());
+        if let Some(frame) = self.frames.get(&step) {
             return frame.clone();
         }
         let frame = encode();
-        if self.0.len() >= ENCODED_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((markets.clone(), frame.clone()));
+        self.make_room(frame.body.len());
+        self.bytes += frame.body.len();
+        self.frames.insert(step, frame.clone());
         frame
+    }
+
+    /// Drops any frames, not the oldest: sessions that take turns would come to each just after it was dropped.
+    fn make_room(&mut self, bytes: usize) {
+        while self.frames.len() >= ENCODED_MAX || self.bytes + bytes > ENCODED_BYTES_MAX {
+            let Some(step) = self.frames.keys().next().cloned() else { return };
+            self.bytes -= self.frames.remove(&step).map_or(0, |frame| frame.body.len());
+        }
     }
 }
 
@@ -139,5 +151,52 @@ impl State {
         let frame = self.encoded.get((from, to), markets, || encode(&self.image, from));
         out.push(Frame { merged: to - place.seen - 1, ..frame });
         (place.told, place.seen) = (to, to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Sport;
+
+    use super::*;
+    use crate::filter::{Filter, FilterLimits};
+
+    fn markets(id: usize) -> Markets {
+        let text = format!(r#"{{"id":"a","markets":[{id}]}}"#);
+        let subscribe = serde_json::from_str(&text).expect("a subscribe");
+        Filter::new(&subscribe, FilterLimits { events: 1, markets: 1 }).expect("a filter").markets
+    }
+
+    /// How many frames are encoded for clients of so many market filters that take turns, so many times each.
+    fn encoded(filters: usize, turns: usize, bytes: usize) -> usize {
+        let image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
+        let frame = Frame { body: vec![b' '; bytes].into(), ..Frame::image(&image, &Markets::default()) };
+        let filters: Vec<Markets> = (0..filters).map(markets).collect();
+        let mut kept = Encoded::default();
+        let mut encodings = 0;
+        for markets in filters.iter().cycle().take(filters.len() * turns) {
+            let frame = kept.get((1, 2), markets, || {
+                encodings += 1;
+                frame.clone()
+            });
+            assert_eq!(frame.body.len(), bytes);
+            assert!(kept.frames.len() <= ENCODED_MAX);
+            assert!(kept.bytes <= ENCODED_BYTES_MAX.max(bytes), "{} bytes", kept.bytes);
+        }
+        encodings
+    }
+
+    #[test]
+    fn clients_of_many_market_filters_share_what_is_encoded_once_for_each() {
+        assert_eq!(encoded(ENCODED_MAX, 10, 100), ENCODED_MAX);
+        let some_more = encoded(ENCODED_MAX + 50, 10, 100);
+        assert!(some_more < 5 * ENCODED_MAX, "{some_more} of {}", 10 * (ENCODED_MAX + 50));
+    }
+
+    #[test]
+    fn large_frames_are_bounded_by_their_bytes() {
+        assert_eq!(encoded(4, 10, ENCODED_BYTES_MAX / 4), 4);
+        encoded(100, 3, ENCODED_BYTES_MAX / 10);
+        assert_eq!(encoded(2, 3, ENCODED_BYTES_MAX + 1), 6);
     }
 }

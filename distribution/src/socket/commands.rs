@@ -1,20 +1,17 @@
 //! What a client's messages lead to.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::EventId;
-use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::connection::{Connection, Loaded};
+use super::connection::Connection;
 use crate::filter::{Filter, FilterError};
 use crate::metrics;
-use crate::outbox::Subscriber;
 use crate::protocol::{
-    CONFLATE_MS_MAX, ClientMessage, Close, ErrorCode, HEARTBEAT_MS, SUBSCRIPTION_ID_BYTES, ServerMessage,
-    Subscribe,
+    CONFLATE_MS_MAX, ClientMessage, Close, ErrorCode, HEARTBEAT_MS, ParseError, SUBSCRIPTION_ID_BYTES,
+    ServerMessage, Subscribe,
 };
 use crate::session::Terms;
 
@@ -51,7 +48,7 @@ impl SubscribeError {
 impl Connection {
     /// Does what a client's message says, or answers why not.
     pub(super) fn obey(&mut self, text: &str) -> Result<(), Close> {
-        match serde_json::from_str(text) {
+        match ClientMessage::parse(text) {
             Ok(ClientMessage::Subscribe(subscribe)) => {
                 let id = subscribe.id.clone();
                 if let Err(error) = self.subscribe(subscribe) {
@@ -59,11 +56,10 @@ impl Connection {
                 }
             }
             Ok(ClientMessage::Unsubscribe(unsubscribe)) => self.unsubscribe(&unsubscribe.id),
-            Err(error) if error.is_data() => {
-                let id = subscription_named(text);
+            Err(ParseError::Invalid { id, error }) => {
                 self.refuse(ErrorCode::Invalid, id.as_deref(), error.to_string());
             }
-            Err(error) => {
+            Err(error @ ParseError::Malformed(_)) => {
                 self.refuse(ErrorCode::Malformed, None, error.to_string());
                 return Err(Close::Protocol);
             }
@@ -132,34 +128,18 @@ impl Connection {
                 events
             }
         };
-        for event_id in missing {
-            self.load(&subscriber, event_id);
-        }
-    }
-
-    fn load(&mut self, subscriber: &Arc<Subscriber>, event_id: EventId) {
-        let (hub, subscriber) = (Arc::clone(&self.server.hub), Arc::clone(subscriber));
-        let load = async move {
-            let outcome = hub.load_and_follow(&subscriber, &event_id).await;
-            Loaded { subscription: subscriber.number(), event_id, outcome }
-        };
-        self.loads.push(load.boxed());
+        self.loads.add(&subscriber, missing);
     }
 
     fn unsubscribe(&mut self, id: &str) {
         if self.session.close(id) {
+            self.loads.forget_closed();
             self.server.metrics.subscriptions.decrement(1);
             self.replies.push_back(ServerMessage::Unsubscribed { id }.encode());
         } else {
             self.refuse(ErrorCode::UnknownSubscription, Some(id), "there is no subscription of this id");
         }
     }
-}
-
-/// The subscription that a message names although the message as a whole is not understood.
-fn subscription_named(text: &str) -> Option<String> {
-    let message: serde_json::Value = serde_json::from_str(text).ok()?;
-    Some(message.get("id")?.as_str()?.to_owned())
 }
 
 fn into_range(number: i64, range: std::ops::RangeInclusive<u32>) -> u32 {

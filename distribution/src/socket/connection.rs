@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use domain::EventId;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
 use super::SocketServer;
+use super::loads::{Loaded, Loads};
 use super::pace::{Pace, Written};
 use crate::clock;
 use crate::hub::FollowError;
@@ -25,6 +23,8 @@ use crate::session::{Batch, Session};
 
 /// How long the close frame may take to be written and answered.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
+/// Answers that wait, beyond which no event is loaded that may lead to another.
+const REPLIES_MAX: usize = 64;
 
 /// One client.
 pub(super) struct Connection {
@@ -34,19 +34,12 @@ pub(super) struct Connection {
     /// Answers that go before any event frame.
     pub(super) replies: VecDeque<Vec<u8>>,
     /// Events that subscriptions wait for.
-    pub(super) loads: FuturesUnordered<BoxFuture<'static, Loaded>>,
+    pub(super) loads: Loads,
     socket: WebSocket,
     heard_at: Instant,
     ping_at: Instant,
     budget: Budget,
     pace: Pace,
-}
-
-/// An event that a subscription waited for, and what became of it.
-pub(super) struct Loaded {
-    pub(super) subscription: u32,
-    pub(super) event_id: EventId,
-    pub(super) outcome: Result<(), FollowError>,
 }
 
 /// How many messages the client may send: a bucket that fills with time.
@@ -68,7 +61,7 @@ pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
         store_id,
         session: Session::new(),
         replies: VecDeque::new(),
-        loads: FuturesUnordered::new(),
+        loads: Loads::new(Arc::clone(&server.hub)),
         socket,
         heard_at: now,
         ping_at: now + server.limits.idle_time() / 3,
@@ -97,10 +90,14 @@ impl Connection {
                 return Err(Close::Idle);
             }
             batch.reset();
-            for reply in self.replies.drain(..) {
+            while !batch.is_full()
+                && let Some(reply) = self.replies.pop_front()
+            {
                 batch.push(&[&reply]);
             }
-            self.session.fill(&mut batch, now, clock::now())?;
+            if self.replies.is_empty() {
+                self.session.fill(&mut batch, now, clock::now())?;
+            }
             if batch.is_empty() && now < self.ping_at {
                 // Who waits holds no memory: most sessions wait most of the time.
                 batch = Batch::default();
@@ -114,8 +111,11 @@ impl Connection {
             if let Some(heard) = self.socket.recv().now_or_never() {
                 self.hear(heard)?;
             }
-            // A session with much to say must not keep what it waits for from beginning.
-            while let Some(Some(loaded)) = self.loads.next().now_or_never() {
+            // A session with much to say must not keep what it waits for from beginning; of one that does not hear what
+            // was wrong with the last events, the next ones wait.
+            while self.replies.len() < REPLIES_MAX
+                && let Some(Some(loaded)) = self.loads.next().now_or_never()
+            {
                 self.loaded(loaded);
             }
         }

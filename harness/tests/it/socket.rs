@@ -148,9 +148,12 @@ async fn what_a_client_does_wrong_is_told_and_ends_only_its_session() {
     }
     client.say(&json!({"type": "unsubscribe", "id": "a"})).await;
     assert_eq!(client.frame().await["code"], "unknown_subscription");
-    client.say_anything("{").await;
-    assert_eq!(client.frame().await["code"], "malformed");
-    assert_eq!(client.closed().await.unwrap().0, 4400);
+    for text in ["{", r#"["unsubscribe",{"id":"a"}]"#] {
+        let mut client = Client::connect(stack).await;
+        client.say_anything(text).await;
+        assert_eq!(client.frame().await["code"], "malformed", "{text}");
+        assert_eq!(client.closed().await.unwrap().0, 4400);
+    }
 
     let mut large = Client::connect(stack).await;
     large.say_anything("x".repeat(65_537)).await;
