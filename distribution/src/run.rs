@@ -26,7 +26,8 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 
     let cache = Cache::new(&config.redis.url)?;
     let database = Database::new(&config.mysql.url, config.mysql_connections)?;
-    let hub = Hub::new(Store::new(cache, database), config.hub_limits());
+    let store = Store::new(cache, database, config.store_reads);
+    let hub = Hub::new(store, config.hub_limits());
     let caught_up = CaughtUp::default();
     let sockets =
         SocketServer::new(Arc::clone(&hub), caught_up.clone(), config.socket, process.shutdown.clone());

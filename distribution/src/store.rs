@@ -18,15 +18,14 @@ pub mod database;
 mod loading;
 
 use cache::{Cache, Lookup};
-use database::{Database, EventCount, EventPage, EventRow, LogPage, LogRange, OpenEvent, Producer};
+use database::sports::SportFigures;
+use database::{Database, EventPage, EventRow, LogPage, LogRange, OpenEvent, Producer};
 use loading::LoadsInHand;
 
 /// How long an image may take to load. A caller that waited this long tells its client to come again.
 const LOAD_MAX: Duration = Duration::from_secs(5);
-/// Images loaded and lists read at once; others wait for their turn.
-const LOADS_MAX: usize = 32;
-/// How long it holds how many events there are.
-const COUNTS_KEPT: Duration = Duration::from_secs(1);
+/// How long it holds what was found of the sports.
+const SPORTS_KEPT: Duration = Duration::from_secs(1);
 
 /// Where images are loaded from. Clones share it.
 #[derive(Clone)]
@@ -41,8 +40,8 @@ struct Inner {
     id: OnceCell<Arc<str>>,
     loads: LoadsInHand,
     turns: Semaphore,
-    /// How many events there are, and when that was asked.
-    counts: tokio::sync::Mutex<Option<(Instant, Arc<[EventCount]>)>>,
+    /// What is known of the sports, and when that was asked.
+    sports: tokio::sync::Mutex<Option<(Instant, Arc<SportFigures>)>>,
 }
 
 type Loaded = Result<Option<Arc<Image>>, Unavailable>;
@@ -65,17 +64,18 @@ impl From<anyhow::Error> for Unavailable {
 }
 
 impl Store {
-    /// A store that connects when it is first asked.
+    /// A store that connects when it is first asked. Loads so many images and reads so many lists at once; others wait
+    /// for their turn.
     #[must_use]
-    pub fn new(cache: Cache, database: Database) -> Self {
+    pub fn new(cache: Cache, database: Database, reads_max: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
                 cache,
                 database,
                 id: OnceCell::new(),
                 loads: LoadsInHand::default(),
-                turns: Semaphore::new(LOADS_MAX),
-                counts: tokio::sync::Mutex::default(),
+                turns: Semaphore::new(reads_max),
+                sports: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -129,20 +129,19 @@ impl Store {
         self.in_turn("producers", self.inner.database.producers()).await
     }
 
-    /// How many events there are, by sport and status; up to a second old, since all of them are looked at.
-    pub async fn counts(&self) -> Result<Arc<[EventCount]>, Unavailable> {
-        // Who waits for another's count takes no turn from those who ask something else.
-        let count = async {
-            let mut counts = self.inner.counts.lock().await;
-            if let Some((_, counts)) = counts.as_ref().filter(|(at, _)| at.elapsed() < COUNTS_KEPT) {
-                return Ok::<_, Unavailable>(Arc::clone(counts));
+    /// What is known of the sports; up to a second old, since all events are looked at.
+    pub async fn sports(&self) -> Result<Arc<SportFigures>, Unavailable> {
+        // Who waits for another's answer takes no turn from those who ask something else.
+        let look = async {
+            let mut sports = self.inner.sports.lock().await;
+            if let Some((_, figures)) = sports.as_ref().filter(|(at, _)| at.elapsed() < SPORTS_KEPT) {
+                return Ok::<_, Unavailable>(Arc::clone(figures));
             }
-            let counted: Arc<[EventCount]> =
-                self.in_turn("counts", self.inner.database.counts()).await?.into();
-            *counts = Some((Instant::now(), Arc::clone(&counted)));
-            Ok(counted)
+            let figures = Arc::new(self.in_turn("sports", self.inner.database.sports()).await?);
+            *sports = Some((Instant::now(), Arc::clone(&figures)));
+            Ok(figures)
         };
-        bounded(count).await
+        bounded(look).await
     }
 
     /// Asks the database when it is this question's turn.
@@ -191,13 +190,11 @@ where
 
 #[cfg(test)]
 impl Store {
-    /// A store of which nothing answers, and every turn is taken.
+    /// A store of which nothing answers, and no turn comes.
     pub fn stuck() -> Self {
         let cache = Cache::new("redis://127.0.0.1:1").expect("an address");
         let database = Database::new("mysql://nobody@127.0.0.1:1/none", 1).expect("an address");
-        let store = Self::new(cache, database);
-        store.inner.turns.try_acquire_many(u32::try_from(LOADS_MAX).expect("few")).expect("all").forget();
-        store
+        Self::new(cache, database, 0)
     }
 
     /// How many images are being loaded.

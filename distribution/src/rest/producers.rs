@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chassis::problem::Problem;
-use domain::Sport;
 use serde::Serialize;
 
 use super::Sources;
@@ -22,7 +21,6 @@ struct ProducerList {
 struct ListedProducer {
     provider: String,
     producer: String,
-    sports: Vec<Sport>,
     subscribed: Option<bool>,
     last_alive: Option<ListedAlive>,
     last_message_at: i64,
@@ -39,7 +37,6 @@ impl From<Producer> for ListedProducer {
         Self {
             provider: producer.provider,
             producer: producer.producer,
-            sports: producer.sports,
             subscribed: producer.subscribed,
             last_alive: producer.last_alive.map(|alive| ListedAlive {
                 generated_at: alive.generated_at,

@@ -39,7 +39,7 @@ impl Port {
         let database = Database::new("mysql://nobody@127.0.0.1:1/none", 1).expect("an address");
         let limits = HubLimits { events_max: 1, keep_final: std::time::Duration::ZERO, urgent_max: 1 };
         let caught_up = CaughtUp::default();
-        let hub = Hub::new(Store::new(cache, database), limits);
+        let hub = Hub::new(Store::new(cache, database, 1), limits);
         let admin = Router::new().route("/livez", get(|| async { "alive\n" }));
         Self { router: routes(hub, caught_up.clone(), admin, &[AllowedOrigin::Local]), caught_up }
     }

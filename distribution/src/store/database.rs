@@ -14,8 +14,9 @@ use crate::image::{Entry, Image};
 mod listing;
 mod log;
 mod producers;
+pub mod sports;
 
-pub use listing::{EventCount, EventFilter, EventPage, EventRow};
+pub use listing::{EventFilter, EventPage, EventRow};
 pub use log::{LogPage, LogRange};
 pub use producers::Producer;
 

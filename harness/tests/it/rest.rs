@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use domain::Sport;
 use harness::observe::mysql::Mysql;
-use harness::stack::Stack;
+use harness::stack::{Stack, processors_name};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{shared_stack, until};
+use crate::support::{shared_stack, stack_with, until};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -227,7 +228,6 @@ async fn a_producer_is_told_with_what_it_said_last() {
     until("every partition to have heard the last alive", PATIENCE, is_back).await.unwrap();
     let producer = told().await.unwrap();
     assert_eq!((&producer["producer"], &producer["subscribed"]), (&json!("pre"), &json!(true)));
-    assert_eq!(producer["sports"], json!(["hockey"]));
     assert!(producer["last_alive"]["received_at"].as_i64() <= producer["last_message_at"].as_i64());
 
     // One that was never alive is told of too.
@@ -239,4 +239,44 @@ async fn a_producer_is_told_with_what_it_said_last() {
     let live =
         producers["producers"].as_array().unwrap().iter().find(|one| one["provider"] == "mute").unwrap();
     assert_eq!((&live["producer"], &live["last_alive"]), (&json!("live"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sport_whose_processor_is_down_is_seen_by_when_it_last_took_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = stack_with(&folder, &[Sport::Hockey, Sport::Tennis], &[]).await;
+    let last = async || {
+        let sports = get(&stack, "/v1/sports").await?["sports"].clone();
+        let of = |sport: &str| {
+            let mut sports = sports.as_array().unwrap().iter();
+            sports.find(|listed| listed["sport"] == sport).unwrap()["last_message_at"].clone()
+        };
+        anyhow::Ok([of("hockey"), of("tennis"), of("football")])
+    };
+    let alive = async || {
+        let alive = json!({
+            "schema": "1.0", "message_id": "alive", "provider": "md", "producer": "live", "type": "alive",
+            "generated_at": 5, "body": {"subscribed": true},
+        });
+        push(&stack, "md", &[alive]).await;
+    };
+    assert_eq!(last().await.unwrap(), [Value::Null, Value::Null, Value::Null]);
+    alive().await;
+    let are_heard = async || Ok(last().await?[..2].iter().all(Value::is_i64));
+    until("both processors to have taken a message", PATIENCE, are_heard).await.unwrap();
+
+    stack.process(&processors_name(Sport::Tennis)).unwrap().kill().unwrap();
+    // Twice, since what was found of the sports a moment ago is told again.
+    let mut seen = vec![last().await.unwrap()];
+    for _ in 0..2 {
+        let from = seen.last().unwrap()[0].as_i64().unwrap() + 2_000_000;
+        let goes_on = async || {
+            alive().await;
+            Ok(last().await?[0].as_i64() > Some(from))
+        };
+        until("the time of hockey to go on", PATIENCE, goes_on).await.unwrap();
+        seen.push(last().await.unwrap());
+    }
+    assert_eq!(seen[2][1..], seen[1][1..], "nobody takes tennis any more, and nobody ever took football");
+    stack.down().await.unwrap();
 }

@@ -1,6 +1,5 @@
-//! Lists of events: which ones, in pages, and how many there are.
+//! Lists of events: which ones, in pages.
 
-use anyhow::Context;
 use domain::{EventId, EventStatus, Sport, Timestamp, Urn};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, MySql, QueryBuilder};
@@ -68,41 +67,11 @@ pub struct EventRow {
     pub scheduled_start: Option<i64>,
 }
 
-/// How many events of a sport stand in one way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventCount {
-    /// The sport.
-    pub sport: Sport,
-    /// How they stand; nothing where that was never said.
-    pub status: Option<EventStatus>,
-    /// So many.
-    pub events: u64,
-}
-
 impl Database {
     /// One page of the events that a filter lets through.
     pub async fn page(&self, page: &EventPage) -> anyhow::Result<Vec<EventRow>> {
         Ok(page_query(page).build_query_as().fetch_all(&self.pool).await?)
     }
-
-    /// How many events there are, by sport and status.
-    pub async fn counts(&self) -> anyhow::Result<Vec<EventCount>> {
-        let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
-            "SELECT sport, status, COUNT(*) FROM events WHERE version > 0 GROUP BY sport, status",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let read = |(sport, status, events): (String, Option<String>, i64)| {
-            let status = status.map(|status| read_status(&status)).transpose()?;
-            Ok(EventCount { sport: sport.parse()?, status, events: u64::try_from(events)? })
-        };
-        rows.into_iter().map(read).collect()
-    }
-}
-
-fn read_status(name: &str) -> anyhow::Result<EventStatus> {
-    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
-    EventStatus::deserialize(name).context("status")
 }
 
 fn page_query(page: &EventPage) -> QueryBuilder<MySql> {

@@ -1,6 +1,5 @@
 //! What the feed's partitions have heard of each producer, put together.
 
-use domain::Sport;
 use sqlx::FromRow;
 
 use super::Database;
@@ -15,8 +14,6 @@ pub struct Producer {
     pub provider: String,
     /// Its name.
     pub producer: String,
-    /// The sports whose feeds have heard of it.
-    pub sports: Vec<Sport>,
     /// Whether it said that nothing is lost, in every partition; nothing where a partition has heard no `alive` yet.
     pub subscribed: Option<bool>,
     /// Its last `alive`, in the partition that is furthest behind; nothing where one has heard none yet.
@@ -38,7 +35,6 @@ pub struct LastAlive {
 struct ProducerRow {
     provider: String,
     producer: String,
-    sports: String,
     is_heard: bool,
     subscribed: Option<bool>,
     generated_at: Option<i64>,
@@ -49,24 +45,24 @@ struct ProducerRow {
 impl Database {
     /// Every producer, in the order of providers and names.
     pub async fn producers(&self) -> anyhow::Result<Vec<Producer>> {
-        let sql = "SELECT provider, producer, GROUP_CONCAT(DISTINCT sport ORDER BY sport) AS sports, \
-                   COUNT(alive_generated_at) = COUNT(*) AS is_heard, MIN(subscribed) AS subscribed, \
-                   MIN(alive_generated_at) AS generated_at, MIN(alive_received_at) AS received_at, \
-                   MAX(last_message_at) AS last_message_at \
+        let sql = "SELECT provider, producer, COUNT(alive_generated_at) = COUNT(*) AS is_heard, \
+                   MIN(subscribed) AS subscribed, MIN(alive_generated_at) AS generated_at, \
+                   MIN(alive_received_at) AS received_at, MAX(last_message_at) AS last_message_at \
                    FROM producers GROUP BY provider, producer ORDER BY provider, producer LIMIT ?";
         let rows: Vec<ProducerRow> = sqlx::query_as(sql).bind(PRODUCERS_MAX).fetch_all(&self.pool).await?;
-        rows.into_iter().map(read).collect()
+        Ok(rows.into_iter().map(Producer::from).collect())
     }
 }
 
-fn read(row: ProducerRow) -> anyhow::Result<Producer> {
-    let alive = |generated_at| LastAlive { generated_at, received_at: row.received_at };
-    Ok(Producer {
-        sports: row.sports.split(',').map(str::parse).collect::<Result<_, _>>()?,
-        subscribed: row.subscribed.filter(|_| row.is_heard),
-        last_alive: row.generated_at.filter(|_| row.is_heard).map(alive),
-        last_message_at: row.last_message_at,
-        provider: row.provider,
-        producer: row.producer,
-    })
+impl From<ProducerRow> for Producer {
+    fn from(row: ProducerRow) -> Self {
+        let alive = |generated_at| LastAlive { generated_at, received_at: row.received_at };
+        Self {
+            subscribed: row.subscribed.filter(|_| row.is_heard),
+            last_alive: row.generated_at.filter(|_| row.is_heard).map(alive),
+            last_message_at: row.last_message_at,
+            provider: row.provider,
+            producer: row.producer,
+        }
+    }
 }
