@@ -35,7 +35,12 @@ pub struct Config {
     pub mysql_connections: u32,
 
     /// Images loaded and lists read at once, from Redis or MySQL; others wait for their turn
-    #[arg(long, env = "MATCHDAY_STORE_READS", default_value_t = 32, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    #[arg(
+        long,
+        env = "MATCHDAY_STORE_READS",
+        default_value_t = 32,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000)
+    )]
     pub store_reads: usize,
 
     /// Where images are looked up first.

@@ -40,12 +40,16 @@ impl LoadsInHand {
         }
         table.begun += 1;
         let number = table.begun;
-        let entry = Entry { table: Arc::clone(&self.0), wanted: wanted.clone(), number };
+        let entry = || Entry { table: Arc::clone(&self.0), wanted: wanted.clone(), number };
+        let (waited_for, answered) = (entry(), entry());
         let loading = async move {
-            let _entry = entry;
+            let _waited_for = waited_for;
             // A task of its own goes on while those who wait do something else, and ends with the last of them.
-            let task = AbortOnDropHandle::new(tokio::spawn(load));
-            task.await.unwrap_or_else(|error| Err(Unavailable::new(error)))
+            let task = tokio::spawn(async move {
+                let _answered = answered;
+                load.await
+            });
+            AbortOnDropHandle::new(task).await.unwrap_or_else(|error| Err(Unavailable::new(error)))
         };
         let loading = loading.boxed().shared();
         table.loads.extend(loading.downgrade().map(|weak| (wanted, (number, weak))));
@@ -59,7 +63,7 @@ impl LoadsInHand {
     }
 }
 
-/// A load's place in the table, for as long as it is in hand.
+/// A load's place in the table: free as soon as there is an answer, which would grow old there, or nobody waits for one.
 struct Entry {
     table: Arc<Mutex<Table>>,
     wanted: Wanted,
@@ -118,5 +122,20 @@ mod tests {
         let second = in_hand.join(wanted(0), ready(Err(Unavailable::new("away"))));
         assert!(second.await.is_err());
         assert_eq!(in_hand.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_has_fetched_yet_is_not_given_to_others() {
+        let in_hand = LoadsInHand::default();
+        let mut slow = in_hand.join(wanted(0), async {
+            tokio::task::yield_now().await;
+            Ok(None)
+        });
+        assert!((&mut slow).now_or_never().is_none());
+        while in_hand.count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(in_hand.join(wanted(0), ready(Err(Unavailable::new("away")))).await.is_err());
+        assert!(slow.await.is_ok());
     }
 }
