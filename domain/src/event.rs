@@ -19,6 +19,7 @@ pub mod book;
 mod check;
 pub mod feed;
 mod step;
+mod times;
 
 /// One event as its processor knows it: the public value of every key, and what is needed to go on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +111,12 @@ impl Refusal {
 }
 
 /// Checks what of a message can be told without knowing its event: that it keeps to its sport's rules and to the limits,
-/// and names nothing twice. Whoever takes messages in can say so to their sender.
+/// names nothing twice, and means times of our days. Whoever takes messages in can say so to their sender.
+///
+/// # Errors
+/// Says what is wrong where.
 pub fn check_alone(message: &FeedMessage) -> Result<(), Refusal> {
+    times::check(message)?;
     match &message.content {
         Content::Producer(_) => Ok(()),
         Content::Event(event) => {

@@ -29,6 +29,10 @@ pub const GROUPS_MAX: usize = 64;
 pub const SOURCES_MAX: usize = 16;
 /// The largest epoch and the largest sequence: what a signed database column and every JSON reader hold exactly.
 pub const POSITION_MAX: u64 = 1 << 53;
+/// The earliest time that a message may name, in microseconds since 1970: the beginning of 2000, UTC.
+pub const TIME_MIN_MICROS: i64 = 946_684_800_000_000;
+/// The first time that is too late: the beginning of 2100. Times in another unit lie outside of the two.
+pub const TIME_END_MICROS: i64 = 4_102_444_800_000_000;
 /// Elements of an XML message that stand in each other.
 pub const XML_DEPTH_MAX: usize = 16;
 /// Attributes of one element of an XML message.

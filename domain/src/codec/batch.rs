@@ -50,6 +50,8 @@ pub enum Fault {
     Unterminated,
     /// The batch ends here without saying so.
     MissingEnd,
+    /// The next message begins here, and nothing separates it from the one before.
+    MissingComma,
     /// It stands between messages and is none.
     Between,
     /// An end tag whose element did not begin.
@@ -61,6 +63,7 @@ impl fmt::Display for Fault {
         formatter.write_str(match self {
             Self::Unterminated => "it does not end",
             Self::MissingEnd => "the batch does not end",
+            Self::MissingComma => "a comma is missing before the next message",
             Self::Between => "this stands between messages and is none",
             Self::StrayEnd => "an end tag without its start tag",
         })

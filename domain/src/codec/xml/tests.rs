@@ -52,6 +52,26 @@ fn an_error_says_line_column_and_path() {
 }
 
 #[test]
+fn an_integer_is_written_as_in_json() {
+    for wrong in ["+2", "02", "-0", "00", "", " 2", "2."] {
+        let text = ODDS.replace(r#"epoch="1""#, &format!(r#"epoch="{wrong}""#));
+        match decode(text.as_bytes()).expect_err(wrong) {
+            DecodeError::Schema { place, detail } => {
+                assert_eq!((place.line, place.path.as_str()), (1, "/odds_change/@epoch"));
+                assert_eq!(place.column, text.find("epoch").expect("there") + 1);
+                assert_eq!(detail, format!("`{wrong}` is not an integer from 0 to 18446744073709551615"));
+            }
+            error => panic!("{error}"),
+        }
+    }
+    for wrong in ["+5", "-0", "-05"] {
+        schema(&ODDS.replace(r#"generated_at="5""#, &format!(r#"generated_at="{wrong}""#)));
+    }
+    assert_eq!(reads(&ODDS.replace(r#"generated_at="5""#, r#"generated_at="-5""#)).generated_at.0, -5);
+    assert_eq!(reads(&ODDS.replace(r#"generated_at="5""#, r#"generated_at="0""#)).generated_at.0, 0);
+}
+
+#[test]
 fn what_is_missing_is_named_where_it_should_be() {
     let without = |part: &str| schema(&ODDS.replace(part, ""));
     assert_eq!(without(r#" sequence="1""#).0, "/odds_change/@sequence");

@@ -22,12 +22,18 @@ impl<T: Serialize + ?Sized> fmt::Display for Shown<'_, T> {
 
 struct Value<'de>(&'de str);
 
+/// Whether an integer has neither a plus nor zeros that say nothing: what one format refuses the other does not take.
+fn is_written_as_in_json(integer: &str) -> bool {
+    let digits = integer.strip_prefix('-').unwrap_or(integer);
+    integer == "0" || digits.starts_with(|digit| matches!(digit, '1'..='9'))
+}
+
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             match self.0.parse::<$type>() {
-                Ok(number) => visitor.$visit(number),
-                Err(_) => Err(Error::custom(format_args!(
+                Ok(number) if is_written_as_in_json(self.0) => visitor.$visit(number),
+                _ => Err(Error::custom(format_args!(
                     "`{}` is not an integer from {} to {}", self.0, <$type>::MIN, <$type>::MAX
                 ))),
             }
