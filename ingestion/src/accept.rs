@@ -9,7 +9,9 @@ use domain::codec::batch::{Fault, Format};
 use domain::codec::{json, xml};
 use domain::{Content, FeedMessage, Name, Sport, Timestamp, topic};
 
+use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
+use crate::producers::Producers;
 use crate::refusal::{self, Refusal};
 
 /// The feed topics' names, shared by all records.
@@ -48,9 +50,8 @@ pub struct Receipt<'a> {
     pub max_message_bytes: usize,
     /// Where messages go.
     pub topics: &'a FeedTopics,
-    /// Where messages about a producer as a whole go: every partition of every sport, so that each can tell by
-    /// itself, at its own position, whether the producer is there. None while the partitions are not known.
-    pub partitions: Option<&'a [(Arc<str>, i32)]>,
+    /// Who has spoken so far.
+    pub producers: &'a Producers,
 }
 
 /// One piece of a request's body.
@@ -65,27 +66,13 @@ pub struct Piece<'a> {
 }
 
 /// Accepts a message into the outbox, or says why not.
-pub fn accept(piece: Piece<'_>, receipt: &Receipt<'_>, outbox: &mut Outbox) -> Result<(), Box<Refusal>> {
-    if piece.bytes.len() > receipt.max_message_bytes {
-        crate::metrics::limited("message_bytes");
-        let problem = refusal::message_too_large(piece.bytes.len(), receipt.max_message_bytes);
-        return Err(Box::new(problem.into()));
-    }
-    if let Some(fault) = piece.fault {
-        return Err(Box::new(refusal::malformed(format!("not a message: {fault}")).into()));
-    }
-    let decoded = match receipt.format {
-        Format::Json | Format::Lines => json::decode(piece.bytes).map_err(refusal::decode_json),
-        Format::Xml => xml::decode(piece.bytes).map_err(|error| refusal::decode_xml(&error)),
-    };
-    let mut message = decoded.map_err(|problem| Box::new(problem.into()))?;
-    if message.source.provider != *receipt.provider {
-        let detail = format!("this is the feed of `{}`", receipt.provider);
-        return Err(about(&message, refusal::invalid(detail).at("/provider")));
-    }
-    if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
-        return Err(about(&message, refusal::invalid(detail).at(pointer)));
-    }
+pub fn accept(
+    piece: Piece<'_>,
+    receipt: &Receipt<'_>,
+    broadcasts: &mut Broadcasts<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Box<Refusal>> {
+    let mut message = read(piece, receipt)?;
     message.received_at = Some(receipt.received_at);
     match &message.content {
         Content::Event(event) => {
@@ -95,14 +82,39 @@ pub fn accept(piece: Piece<'_>, receipt: &Receipt<'_>, outbox: &mut Outbox) -> R
             });
         }
         Content::Producer(_) => {
-            let Some(partitions) = receipt.partitions else {
-                let detail = "kafka has not told its partitions yet";
-                return Err(about(&message, refusal::not_stored_because(detail)));
-            };
-            outbox.broadcast(piece.index, partitions, |buffer| json::encode_into(&message, buffer));
+            let payload = json::encode(&message);
+            let partitions = broadcasts.admit(payload.len()).map_err(|problem| about(&message, problem))?;
+            outbox.broadcast(piece.index, partitions, |buffer| buffer.extend_from_slice(&payload));
         }
     }
     Ok(())
+}
+
+/// The message, where it is one that its provider may send.
+fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refusal>> {
+    if piece.bytes.len() > receipt.max_message_bytes {
+        crate::metrics::limited("message_bytes");
+        let problem = refusal::message_too_large(piece.bytes.len(), receipt.max_message_bytes);
+        return Err(Box::new(problem.into()));
+    }
+    if let Some(fault) = piece.fault {
+        let stored = if piece.bytes.is_empty() { "" } else { "; nothing of what stands here is stored" };
+        return Err(Box::new(refusal::malformed(format!("not a message: {fault}{stored}")).into()));
+    }
+    let decoded = match receipt.format {
+        Format::Json | Format::Lines => json::decode(piece.bytes).map_err(refusal::decode_json),
+        Format::Xml => xml::decode(piece.bytes).map_err(|error| refusal::decode_xml(&error)),
+    };
+    let message = decoded.map_err(|problem| Box::new(problem.into()))?;
+    if message.source.provider != *receipt.provider {
+        let detail = format!("this is the feed of `{}`", receipt.provider);
+        return Err(about(&message, refusal::invalid(detail).at("/provider")));
+    }
+    if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
+        return Err(about(&message, refusal::invalid(detail).at(pointer)));
+    }
+    receipt.producers.admit(&message.source).map_err(|problem| about(&message, problem))?;
+    Ok(message)
 }
 
 /// A refusal that names the message and its event.
@@ -116,10 +128,14 @@ fn about(message: &FeedMessage, problem: Problem) -> Box<Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::Parser as _;
 
-    const STOP: &str = r#"{"schema":"1.0","message_id":"m1","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"received_at":6,"later":true,"body":{"groups":"all"}}"#;
-    const ALIVE: &str = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":5,"body":{"subscribed":true}}"#;
+    use super::*;
+    use crate::admission::Admission;
+    use crate::config::Config;
+
+    const STOP: &str = r#"{"schema":"1.0","message_id":"m1","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":2,"type":"bet_stop","generated_at":1767225600000000,"received_at":6,"later":true,"body":{"groups":"all"}}"#;
+    const ALIVE: &str = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":1767225600000000,"body":{"subscribed":true}}"#;
 
     /// Accepts one message of the provider `md`, received at 1000, where every feed topic has 3 partitions.
     fn accept_text(text: &str, know_partitions: bool) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
@@ -131,11 +147,14 @@ mod tests {
             received_at: Timestamp(1000),
             max_message_bytes: 400,
             topics: &topics,
-            partitions: know_partitions.then_some(&partitions[..]),
+            producers: &Producers::new(1),
         };
+        let limits = Config::parse_from(["ingestion"]).limits;
+        let place = Admission::new(&limits).request(receipt.provider).unwrap();
+        let mut broadcasts = Broadcasts::new(know_partitions.then_some(partitions), None, &place).unwrap();
         let piece = Piece { index: 0, bytes: text.as_bytes(), fault: None };
         let mut outbox = Outbox::default();
-        accept(piece, &receipt, &mut outbox)?;
+        accept(piece, &receipt, &mut broadcasts, &mut outbox)?;
         Ok(outbox.finish().0)
     }
 

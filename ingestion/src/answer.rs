@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Json, Response};
 use chassis::kafka::SendError;
 use chassis::problem::Problem;
 use domain::MessageId;
+use domain::codec::batch::Piece;
 use serde::Serialize;
 
 use crate::metrics::Counts;
@@ -29,6 +30,9 @@ pub struct Answer {
 
 #[derive(Debug, Serialize)]
 struct ItemProblem {
+    /// Where in the decompressed body it stands, and how many bytes it has.
+    offset: usize,
+    length: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<MessageId>,
     #[serde(flatten)]
@@ -47,14 +51,14 @@ struct BatchAnswer<'a> {
 }
 
 impl Answer {
-    /// Puts together what was refused, by the messages' numbers and in their order, and per message what Kafka did
-    /// not store. A refused message that could not be kept counts as failed: it must be sent again, or nobody would
+    /// Puts together what was refused, by the messages' numbers and in their order, and per message where it stands and
+    /// what Kafka did not store. A refused message that could not be kept counts as failed: it must be sent again, or nobody would
     /// ever know of it.
-    pub fn new(refusals: Vec<(usize, Refusal)>, failures: &[Option<SendError>]) -> Self {
+    pub fn new(refusals: Vec<(usize, Refusal)>, failures: &[Option<SendError>], pieces: &[Piece]) -> Self {
         let mut counts = Counts::default();
         let mut problems = Vec::with_capacity(refusals.len());
         let mut refusals = refusals.into_iter().peekable();
-        for (index, failure) in failures.iter().enumerate() {
+        for (index, (failure, piece)) in failures.iter().zip(pieces).enumerate() {
             let refusal = refusals.next_if(|(refused, _)| *refused == index).map(|(_, refusal)| refusal);
             let (message_id, problem) = match (refusal, failure) {
                 (None, None) => {
@@ -74,7 +78,8 @@ impl Answer {
                     (refusal.message_id, refusal.problem)
                 }
             };
-            problems.push(ItemProblem { message_id, problem: problem.of_item(index) });
+            let (offset, length) = (piece.range.start, piece.range.len());
+            problems.push(ItemProblem { offset, length, message_id, problem: problem.of_item(index) });
         }
         Self { counts, problems }
     }
@@ -121,6 +126,12 @@ mod tests {
         (index, Refusal::from(refusal::invalid("unknown").at("/type")))
     }
 
+    /// Of pieces of ten bytes each, one after the other.
+    fn answer(refusals: Vec<(usize, Refusal)>, failures: &[Option<SendError>]) -> Answer {
+        let piece = |index: usize| Piece { range: 10 * index..10 * index + 10, fault: None };
+        Answer::new(refusals, failures, &(0..failures.len()).map(piece).collect::<Vec<_>>())
+    }
+
     async fn told(answer: Answer, shape: Shape) -> (u16, Option<String>, String) {
         let response = answer.into_response(shape);
         let status = response.status().as_u16();
@@ -132,35 +143,36 @@ mod tests {
 
     #[tokio::test]
     async fn one_message() {
-        let accepted = Answer::new(vec![], &[None]);
+        let accepted = answer(vec![], &[None]);
         assert_eq!(told(accepted, Shape::Single).await, (202, None, r#"{"accepted":1}"#.to_owned()));
-        let (status, wait, body) = told(Answer::new(vec![refused(0)], &[None]), Shape::Single).await;
+        let (status, wait, body) = told(answer(vec![refused(0)], &[None]), Shape::Single).await;
         assert_eq!((status, wait), (422, None));
         assert!(body.contains(r#""pointer":"/type""#) && !body.contains("index"), "{body}");
     }
 
     #[tokio::test]
     async fn a_refused_message_that_could_not_be_kept_is_to_be_sent_again() {
-        let answer = Answer::new(vec![refused(0)], &[Some(SendError::TimedOut)]);
-        assert_eq!(answer.counts(), Counts { accepted: 0, refused: 0, failed: 1 });
-        let (status, wait, _) = told(answer, Shape::Single).await;
+        let failed = answer(vec![refused(0)], &[Some(SendError::TimedOut)]);
+        assert_eq!(failed.counts(), Counts { accepted: 0, refused: 0, failed: 1 });
+        let (status, wait, _) = told(failed, Shape::Single).await;
         assert_eq!((status, wait), (503, Some("1".to_owned())));
     }
 
     #[tokio::test]
     async fn a_batch_lists_what_was_not_accepted_and_nothing_else() {
-        let all = Answer::new(vec![], &[None, None]);
+        let all = answer(vec![], &[None, None]);
         assert_eq!(told(all, Shape::Batch).await, (202, None, r#"{"accepted":2,"problems":[]}"#.to_owned()));
 
-        let mixed = Answer::new(vec![refused(1)], &[None, None, Some(SendError::QueueFull), None]);
+        let mixed = answer(vec![refused(1)], &[None, None, Some(SendError::QueueFull), None]);
         assert_eq!(mixed.counts(), Counts { accepted: 2, refused: 1, failed: 1 });
         let (status, wait, body) = told(mixed, Shape::Batch).await;
         assert_eq!((status, wait), (207, Some("1".to_owned())));
         assert!(body.starts_with(r#"{"accepted":2,"problems":[{"#), "{body}");
+        assert!(body.contains(r#""offset":10,"length":10"#), "{body}");
         assert!(body.contains(r#""status":422"#) && body.contains(r#""index":1"#), "{body}");
         assert!(body.contains(r#""status":503"#) && body.contains(r#""index":2"#), "{body}");
 
-        let worst = Answer::new(vec![refused(0)], &[None, Some(SendError::QueueFull)]);
+        let worst = answer(vec![refused(0)], &[None, Some(SendError::QueueFull)]);
         assert_eq!(told(worst, Shape::Batch).await.0, 503);
     }
 }

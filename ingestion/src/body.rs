@@ -5,8 +5,9 @@ use bytes::Bytes;
 use chassis::http::{BodyError, read_body};
 use chassis::problem::Problem;
 
+use crate::admission::{Admission, Memory, Place};
 use crate::decompress::{DecompressError, Decompressor, Encoding};
-use crate::limit::{Admission, Limits, Memory};
+use crate::limit::Limits;
 use crate::{metrics, refusal};
 
 /// How much is decompressed before others have their turn: about 0.1 ms.
@@ -26,15 +27,16 @@ pub async fn receive(
     encoding: Option<Encoding>,
     limits: &Limits,
     admission: &Admission,
+    place: &Place,
 ) -> Result<Received, Problem> {
     // A body whose length is not announced may become as large as any.
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let max_bytes = limits.max_body_bytes;
-    let memory = admission.memory(announced.unwrap_or(max_bytes).min(max_bytes))?;
+    let memory = place.memory(announced.unwrap_or(max_bytes).min(max_bytes))?;
     let bytes = read_body(body, limits.body()).await.map_err(|error| refused(&error))?;
     match encoding {
         None => Ok(Received { bytes, _memory: memory }),
-        Some(encoding) => decompress(encoding, &bytes, max_bytes, admission).await,
+        Some(encoding) => decompress(encoding, &bytes, max_bytes, admission, place).await,
     }
 }
 
@@ -45,6 +47,7 @@ async fn decompress(
     compressed: &[u8],
     max_bytes: usize,
     admission: &Admission,
+    place: &Place,
 ) -> Result<Received, Problem> {
     let failed = |error| {
         if error == DecompressError::TooManyMembers {
@@ -54,7 +57,7 @@ async fn decompress(
     };
     let _turn = admission.decompressor().await;
     let mut decompressor = Decompressor::new(encoding, compressed).map_err(failed)?;
-    let mut memory = admission.memory(0)?;
+    let mut memory = place.memory(0)?;
     let mut content: Vec<u8> = Vec::new();
     let mut since_yield = 0;
     loop {

@@ -34,8 +34,8 @@ pub enum DecompressError {
     #[error("the compressed body is corrupt: {0}")]
     Corrupt(String),
     /// Something follows that is not compressed.
-    #[error("something follows the end of the compressed body: {0}")]
-    TrailingGarbage(String),
+    #[error("what follows the end of the compressed body is not compressed: {0} bytes")]
+    TrailingGarbage(usize),
     /// It has more parts than any sender needs.
     #[error("the compressed body has more than {MEMBERS_MAX} members")]
     TooManyMembers,
@@ -49,8 +49,23 @@ pub struct Decompressor<'a> {
 
 enum State<'a> {
     Gzip(Box<GzDecoder<&'a [u8]>>),
-    Zstd { decoder: ZstdDecoder<'static>, rest: &'a [u8], is_within_frame: bool },
+    Zstd { decoder: ZstdDecoder<'static>, rest: &'a [u8] },
     Done,
+}
+
+impl Encoding {
+    /// Whether a member or a frame may begin like this, as far as it is there.
+    fn may_begin(self, text: &[u8]) -> bool {
+        const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
+        let agrees = |magic: &[u8]| text.iter().zip(magic).all(|(byte, expected)| byte == expected);
+        match self {
+            Self::Gzip => agrees(&[0x1f, 0x8b]),
+            Self::Zstd => {
+                let skippable = |first| agrees(&[&[first], &SKIPPABLE[..]].concat());
+                agrees(&[0x28, 0xb5, 0x2f, 0xfd]) || (0x50..=0x5f).any(skippable)
+            }
+        }
+    }
 }
 
 impl<'a> Decompressor<'a> {
@@ -65,7 +80,7 @@ impl<'a> Decompressor<'a> {
                 let mut decoder = ZstdDecoder::new().map_err(|error| corrupt(&error))?;
                 let window = DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX);
                 decoder.set_parameter(window).map_err(|error| corrupt(&error))?;
-                State::Zstd { decoder, rest: compressed, is_within_frame: true }
+                State::Zstd { decoder, rest: compressed }
             }
         };
         Ok(Self { state, members: 0 })
@@ -78,18 +93,14 @@ impl<'a> Decompressor<'a> {
     /// See [`DecompressError`]. Do not go on after one.
     pub fn step(&mut self, buffer: &mut [u8]) -> Result<usize, DecompressError> {
         loop {
-            let is_first = self.members == 0;
             let (length, has_ended) = match &mut self.state {
                 State::Done => return Ok(0),
                 State::Gzip(decoder) => {
-                    let length = decoder.read(buffer).map_err(|error| failed(&error, is_first))?;
+                    let length = decoder.read(buffer).map_err(|error| failed(&error))?;
                     (length, length == 0)
                 }
-                State::Zstd { decoder, rest, is_within_frame } => {
-                    let (length, has_ended) = zstd_step(decoder, rest, buffer)
-                        .map_err(|error| failed(&error, is_first || *is_within_frame))?;
-                    *is_within_frame = !has_ended;
-                    (length, has_ended)
+                State::Zstd { decoder, rest } => {
+                    zstd_step(decoder, rest, buffer).map_err(|error| failed(&error))?
                 }
             };
             if has_ended {
@@ -103,17 +114,18 @@ impl<'a> Decompressor<'a> {
 
     fn next_member(&mut self) -> Result<(), DecompressError> {
         self.members += 1;
-        let rest = match &self.state {
-            State::Gzip(decoder) => decoder.get_ref(),
-            State::Zstd { rest, .. } => rest,
+        let (encoding, rest) = match &self.state {
+            State::Gzip(decoder) => (Encoding::Gzip, *decoder.get_ref()),
+            State::Zstd { rest, .. } => (Encoding::Zstd, *rest),
             State::Done => return Ok(()),
         };
         if rest.is_empty() {
             self.state = State::Done;
+        } else if !encoding.may_begin(rest) {
+            return Err(DecompressError::TrailingGarbage(rest.len()));
         } else if self.members == MEMBERS_MAX {
             return Err(DecompressError::TooManyMembers);
         } else if let State::Gzip(decoder) = &mut self.state {
-            let rest = *decoder.get_ref();
             **decoder = GzDecoder::new(rest);
         }
         Ok(())
@@ -137,14 +149,8 @@ fn zstd_step(
     Ok((length, hint == 0))
 }
 
-fn failed(error: &io::Error, is_within_content: bool) -> DecompressError {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        DecompressError::Truncated
-    } else if is_within_content {
-        corrupt(error)
-    } else {
-        DecompressError::TrailingGarbage(error.to_string())
-    }
+fn failed(error: &io::Error) -> DecompressError {
+    if error.kind() == io::ErrorKind::UnexpectedEof { DecompressError::Truncated } else { corrupt(error) }
 }
 
 fn corrupt(error: &io::Error) -> DecompressError {

@@ -21,14 +21,17 @@ use domain::codec::batch::{self, Piece, Pieces, SplitError};
 use domain::{Name, Timestamp};
 
 use crate::accept::{self, FeedTopics, Receipt, accept};
+use crate::admission::Admission;
 use crate::answer::{Answer, Shape};
 use crate::body;
+use crate::broadcast::Broadcasts;
 use crate::content::Content;
 use crate::dead_letter::{self, Origin};
-use crate::limit::{Admission, Limits};
+use crate::limit::Limits;
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
-use crate::providers::Providers;
+use crate::producers::Producers;
+use crate::providers::{Providers, Unauthorised};
 use crate::refusal;
 
 /// Room in the outbox for each message's key and receipt, beside what its body takes.
@@ -43,6 +46,7 @@ pub struct Feeds {
     providers: Arc<Providers>,
     limits: Limits,
     admission: Admission,
+    producers: Producers,
     topics: FeedTopics,
     dead_letters: Arc<str>,
     requests: AtomicU64,
@@ -79,6 +83,7 @@ impl Feeds {
             producer,
             providers,
             admission: Admission::new(&limits),
+            producers: Producers::new(limits.max_producers),
             limits,
             topics: FeedTopics::new(),
             dead_letters: dead_letter::topic(),
@@ -93,10 +98,13 @@ impl Feeds {
         body: Body,
     ) -> Result<Response, Problem> {
         let provider = provider_of(provider)?;
-        let bucket = self.providers.authorise(&provider, headers).map_err(|_| refusal::unauthorised())?;
-        let _place = self.admission.request()?;
+        let bucket = self.providers.authorise(&provider, headers).map_err(|Unauthorised { is_known }| {
+            metrics::unauthorised(is_known.then_some(provider.as_str()));
+            refusal::unauthorised()
+        })?;
+        let place = self.admission.request(&provider)?;
         let content = Content::of(headers)?;
-        let received = body::receive(body, content.encoding, &self.limits, &self.admission).await?;
+        let received = body::receive(body, content.encoding, &self.limits, &self.admission, &place).await?;
 
         let received_at = now();
         let (shape, pieces) = match batch::split(content.format, &received.bytes, self.limits.max_messages) {
@@ -104,7 +112,7 @@ impl Feeds {
             Ok(Pieces::Many(pieces)) => (Shape::Batch, pieces),
             Err(error) => return Err(not_split(&error)),
         };
-        if let Some(bucket) = bucket {
+        if let Some(bucket) = &bucket {
             bucket.take(pieces.len(), Instant::now()).map_err(|limited| {
                 metrics::rate_limited(provider.as_str(), pieces.len());
                 refusal::rate(limited, pieces.len())
@@ -113,19 +121,26 @@ impl Feeds {
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
         let origin = Origin { provider: &provider, format: content.format, request, refused_at: received_at };
-        Ok(self.store(&received.bytes, &pieces, &origin).await.into_response(shape))
+        let partitions = self.topics.partitions(&self.producer);
+        let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
+        Ok(self.store(&received.bytes, &pieces, &origin, broadcasts).await.into_response(shape))
     }
 
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.
-    async fn store(&self, body: &Bytes, pieces: &[Piece], origin: &Origin<'_>) -> Answer {
-        let partitions = self.topics.partitions(&self.producer);
+    async fn store(
+        &self,
+        body: &Bytes,
+        pieces: &[Piece],
+        origin: &Origin<'_>,
+        mut broadcasts: Broadcasts<'_>,
+    ) -> Answer {
         let receipt = Receipt {
             provider: origin.provider,
             format: origin.format,
             received_at: origin.refused_at,
             max_message_bytes: self.limits.max_message_bytes,
             topics: &self.topics,
-            partitions: partitions.as_deref(),
+            producers: &self.producers,
         };
         let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
         let mut outbox = Outbox::with_capacity(pieces.len(), capacity);
@@ -135,7 +150,7 @@ impl Feeds {
                 tokio::task::yield_now().await;
             }
             let piece = accept::Piece { index, bytes: &body[range.clone()], fault: *fault };
-            if let Err(refusal) = accept(piece, &receipt, &mut outbox) {
+            if let Err(refusal) = accept(piece, &receipt, &mut broadcasts, &mut outbox) {
                 if refusal.is_final() {
                     let original = body.slice(range.clone());
                     origin.keep(&mut outbox, &self.dead_letters, (index, range.start), original, &refusal);
@@ -146,7 +161,7 @@ impl Feeds {
         let (records, messages_of_records) = outbox.finish();
         let results = self.producer.send_all(records).await;
         let failures = failures(&results, &messages_of_records, pieces.len());
-        let answer = Answer::new(refusals, &failures);
+        let answer = Answer::new(refusals, &failures, pieces);
         metrics::messages(origin.provider.as_str(), answer.counts());
         answer
     }

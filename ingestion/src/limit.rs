@@ -1,20 +1,9 @@
 //! How much a request may bring, and how much all requests together may hold.
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chassis::http::BodyLimits;
-use chassis::problem::Problem;
 use clap::Args;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-
-use crate::metrics;
-use crate::refusal;
-
-/// Memory is granted in pieces of this size, because a semaphore counts in 32 bits.
-const GRANT_BYTES: usize = 1 << 10;
 
 /// The limits of the endpoint.
 #[derive(Args, Clone, Copy, Debug)]
@@ -31,11 +20,15 @@ pub struct Limits {
     #[arg(long, env = "MATCHDAY_MAX_MESSAGE_BYTES", default_value_t = 256 << 10)]
     pub max_message_bytes: usize,
 
-    /// Requests worked on at once
+    /// Producers of one provider
+    #[arg(long, env = "MATCHDAY_MAX_PRODUCERS", default_value_t = 16)]
+    pub max_producers: usize,
+
+    /// Requests worked on at once; of one provider half as many
     #[arg(long, env = "MATCHDAY_MAX_REQUESTS_IN_FLIGHT", default_value_t = 256)]
     pub max_requests_in_flight: usize,
 
-    /// Bytes of all bodies worked on at once
+    /// Bytes of all bodies worked on at once; of one provider half as many
     #[arg(long, env = "MATCHDAY_MAX_BYTES_IN_FLIGHT", default_value_t = 64 << 20)]
     pub max_bytes_in_flight: usize,
 
@@ -52,8 +45,8 @@ impl Limits {
     /// Whether the limits go together.
     pub fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
-            self.max_body_bytes <= self.max_bytes_in_flight,
-            "--max-body-bytes ({}) is more than --max-bytes-in-flight ({})",
+            self.max_body_bytes <= share(self.max_bytes_in_flight),
+            "--max-body-bytes ({}) is more than half of --max-bytes-in-flight ({}), which is what a provider may hold",
             self.max_body_bytes,
             self.max_bytes_in_flight
         );
@@ -81,122 +74,26 @@ impl Limits {
     }
 }
 
-/// What all requests together hold. A request that finds no room is turned away, not queued: its sender knows
-/// better than we do what to send again first.
-#[derive(Debug)]
-pub struct Admission {
-    requests: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
-    decompressors: Semaphore,
-}
-
-/// A place among the requests in flight; given back when dropped.
-#[derive(Debug)]
-pub struct Place {
-    _permit: OwnedSemaphorePermit,
-    _gauge: metrics::Held,
-}
-
-/// Memory set aside for a body; given back when dropped.
-#[derive(Debug)]
-pub struct Memory {
-    pool: Arc<Semaphore>,
-    permit: OwnedSemaphorePermit,
-    gauge: metrics::Held,
-    bytes: usize,
-}
-
-impl Admission {
-    /// Room for as much as the limits say.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            requests: Arc::new(Semaphore::new(limits.max_requests_in_flight)),
-            bytes: Arc::new(Semaphore::new(limits.max_bytes_in_flight / GRANT_BYTES)),
-            decompressors: Semaphore::new(available_parallelism().map_or(1, NonZeroUsize::get)),
-        }
-    }
-
-    /// A place for one request.
-    pub fn request(&self) -> Result<Place, Problem> {
-        let permit = Arc::clone(&self.requests).try_acquire_owned().map_err(|_| {
-            metrics::limited("requests_in_flight");
-            refusal::overloaded("too many requests are in flight")
-        })?;
-        Ok(Place { _permit: permit, _gauge: metrics::requests_in_flight(1) })
-    }
-
-    /// Memory for a body of so many bytes.
-    pub fn memory(&self, bytes: usize) -> Result<Memory, Problem> {
-        let permit = grant(&self.bytes, bytes.div_ceil(GRANT_BYTES))?;
-        Ok(Memory { pool: Arc::clone(&self.bytes), permit, gauge: metrics::bytes_in_flight(bytes), bytes })
-    }
-
-    /// A turn to decompress: no more at once than there are processors, because more would only hold more memory.
-    /// Whoever waits for it waits for computation, never for a client.
-    pub async fn decompressor(&self) -> SemaphorePermit<'_> {
-        self.decompressors.acquire().await.expect("the semaphore is never closed")
-    }
-}
-
-impl Memory {
-    /// Makes it `bytes` in all, if there is room for what is new.
-    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        if bytes > self.bytes {
-            let more = bytes.div_ceil(GRANT_BYTES) - self.bytes.div_ceil(GRANT_BYTES);
-            self.permit.merge(grant(&self.pool, more)?);
-            self.gauge.increase(bytes - self.bytes);
-            self.bytes = bytes;
-        }
-        Ok(())
-    }
-}
-
-fn grant(pool: &Arc<Semaphore>, grants: usize) -> Result<OwnedSemaphorePermit, Problem> {
-    let grants = u32::try_from(grants).unwrap_or(u32::MAX);
-    Arc::clone(pool).try_acquire_many_owned(grants).map_err(|_| {
-        metrics::limited("bytes_in_flight");
-        refusal::overloaded("too many bytes are in flight")
-    })
+/// What one provider may hold of what all may hold: half, so that there is room for another.
+pub fn share(all: usize) -> usize {
+    all.div_ceil(2)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::Parser as _;
 
-    fn admission(requests: usize, bytes: usize) -> Admission {
-        Admission {
-            requests: Arc::new(Semaphore::new(requests)),
-            bytes: Arc::new(Semaphore::new(bytes / 1024)),
-            decompressors: Semaphore::new(1),
-        }
-    }
+    use crate::config::Config;
 
     #[test]
-    fn turns_away_the_request_for_which_there_is_no_place_and_takes_the_next_when_one_left() {
-        let admission = admission(1, 4096);
-        let first = admission.request().unwrap();
-        assert_eq!(admission.request().unwrap_err().status, 503);
-        drop(first);
-        assert!(admission.request().is_ok());
-    }
-
-    #[test]
-    fn counts_memory_in_whole_grants() {
-        let admission = admission(10, 4096);
-        let _first = admission.memory(1025).unwrap();
-        let _second = admission.memory(2048).unwrap();
-        let problem = admission.memory(1).unwrap_err();
-        assert!(problem.retry_after.is_some());
-    }
-
-    #[test]
-    fn memory_grows_only_while_there_is_room() {
-        let admission = admission(10, 4096);
-        let mut memory = admission.memory(1000).unwrap();
-        memory.grow_to(4096).unwrap();
-        memory.grow_to(10).unwrap();
-        assert_eq!(memory.grow_to(4097).unwrap_err().status, 503);
-        drop(memory);
-        assert!(admission.memory(4096).is_ok());
+    fn limits_go_together_and_a_body_fits_into_the_share_of_its_provider() {
+        let check = |arguments: &[&str]| {
+            Config::try_parse_from([&["ingestion"], arguments].concat()).unwrap().limits.check()
+        };
+        check(&[]).unwrap();
+        check(&["--max-body-bytes", "1000", "--max-bytes-in-flight", "2000"]).unwrap();
+        let error = check(&["--max-body-bytes", "1001", "--max-bytes-in-flight", "2000"]).unwrap_err();
+        assert!(error.to_string().contains("half of --max-bytes-in-flight"), "{error}");
+        check(&["--first-byte-seconds", "11"]).unwrap_err();
     }
 }

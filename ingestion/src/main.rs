@@ -1,8 +1,10 @@
 //! Takes feeds by HTTP and answers 202 only for what Kafka has acknowledged.
 
 mod accept;
+mod admission;
 mod answer;
 mod body;
+mod broadcast;
 mod config;
 mod content;
 mod dead_letter;
@@ -11,6 +13,7 @@ mod feed;
 mod limit;
 mod metrics;
 mod outbox;
+mod producers;
 mod providers;
 mod rate;
 mod refusal;

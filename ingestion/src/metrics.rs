@@ -48,6 +48,12 @@ pub fn limited(limit: &'static str) {
     counter!("matchday_ingestion_limited_total", "limit" => limit).increment(1);
 }
 
+/// Counts a request without a valid token; of a provider that is not known, which anybody can invent, by no name.
+pub fn unauthorised(provider: Option<&str>) {
+    let provider = provider.map_or_else(|| OTHER_PROVIDER.to_owned(), bounded);
+    counter!("matchday_ingestion_unauthorised_requests_total", "provider" => provider).increment(1);
+}
+
 /// Counts a request that its provider's rate did not let in.
 pub fn rate_limited(provider: &str, messages: usize) {
     let provider = bounded(provider);

@@ -36,7 +36,10 @@ struct Provider {
 
 /// The sender is not who may push there.
 #[derive(Debug)]
-pub struct Unauthorised;
+pub struct Unauthorised {
+    /// Whether there is such a provider: for our own numbers, never for the sender.
+    pub is_known: bool,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +76,8 @@ impl Providers {
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Bucket>>, Unauthorised> {
         let Some(known) = self.known() else { return Ok(None) };
-        let token = Token::of(headers).ok_or(Unauthorised)?;
+        let unauthorised = || Unauthorised { is_known: known.contains_key(provider) };
+        let token = Token::of(headers).ok_or_else(unauthorised)?;
         // Every token of everyone is looked at, so that the time tells neither which was close nor whose there are.
         let mut authorised = None;
         for (name, entry) in known.iter() {
@@ -81,7 +85,7 @@ impl Providers {
                 authorised = Some(Arc::clone(&entry.bucket));
             }
         }
-        authorised.map(Some).ok_or(Unauthorised)
+        authorised.map(Some).ok_or_else(unauthorised)
     }
 
     /// Reads the file again. A provider whose rate is what it was keeps its bucket as full as it is.

@@ -66,6 +66,24 @@ impl Bucket {
         *full_at = Some(then);
         Ok(())
     }
+
+    /// Takes what a message costs beyond itself, even if the bucket does not hold it all: as long as it lacks nothing. What
+    /// comes next waits for what is then missing.
+    ///
+    /// # Errors
+    /// When something is missing already: how long until nothing is.
+    pub fn overdraw(&self, messages: usize, now: Instant) -> Result<(), Duration> {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let then = full_at.unwrap_or(now).max(now);
+        let holds = self.rate.time_of(u64::from(self.rate.burst.get()));
+        match (then - now).checked_sub(holds) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                *full_at = Some(then + self.rate.time_of(messages as u64));
+                Ok(())
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +119,16 @@ mod tests {
             bucket.take(21, Instant::now()),
             Err(Limited::LargerThanBurst(NonZeroU32::new(20).unwrap()))
         );
+    }
+
+    #[test]
+    fn what_is_overdrawn_is_waited_for_before_anything_else_is_taken() {
+        let (bucket, start) = (bucket(10, 4), Instant::now());
+        assert_eq!(bucket.take(1, start), Ok(()));
+        assert_eq!(bucket.overdraw(15, start), Ok(()));
+        assert_eq!(bucket.overdraw(15, start), Err(Duration::from_millis(1_200)));
+        assert_eq!(bucket.take(1, start), Err(Limited::Wait(Duration::from_millis(1_300))));
+        assert_eq!(bucket.take(1, start + Duration::from_millis(1_300)), Ok(()));
     }
 
     proptest! {

@@ -31,7 +31,7 @@ pub struct Refusal {
 impl Refusal {
     /// Whether sending the message again would end the same; then it is kept as a dead letter.
     pub fn is_final(&self) -> bool {
-        self.problem.status.is_client_error()
+        self.problem.status.is_client_error() && self.problem.status != StatusCode::TOO_MANY_REQUESTS
     }
 }
 
@@ -140,17 +140,27 @@ pub fn unauthorised() -> Problem {
 /// More messages than the provider may send.
 pub fn rate(limited: Limited, messages: usize) -> Problem {
     match limited {
-        Limited::Wait(wait) => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "urn:matchday:problem:rate-limited",
-            "Rate limited",
+        Limited::Wait(wait) => rate_limited(
             format!("{messages} messages are more than this provider may send now; none was taken"),
-        )
-        .retry_after(wait),
+            wait,
+        ),
         Limited::LargerThanBurst(burst) => {
             too_many_messages(burst.get() as usize, "a request of this provider")
         }
     }
+}
+
+/// A message that counts as so many is more than the provider may send.
+pub fn broadcast_rate(wait: Duration, records: usize) -> Problem {
+    let detail = format!(
+        "a message about a producer goes to {records} partitions and counts as {records}: more than this provider may send now"
+    );
+    rate_limited(detail, wait)
+}
+
+fn rate_limited(detail: String, wait: Duration) -> Problem {
+    let kind = "urn:matchday:problem:rate-limited";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, kind, "Rate limited", detail).retry_after(wait)
 }
 
 /// Not what the format allows.

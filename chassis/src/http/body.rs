@@ -50,7 +50,8 @@ pub enum BodyError {
     Broken(#[source] axum::Error),
 }
 
-/// Reads a whole body within its limits. A body that came in one piece is not copied.
+/// Reads a whole body within its limits. A body that came in one piece is not copied. One that is too large is told at
+/// once, even before its first byte where its length is announced.
 ///
 /// # Errors
 /// See [`BodyError`]; what was read so far is dropped.
@@ -63,14 +64,14 @@ pub async fn read_body(body: Body, limits: BodyLimits) -> Result<Bytes, BodyErro
         false => timeout_at(end, collect(&mut body, limits)).await.unwrap_or(too_slow),
     };
     if let Err(BodyError::TooLarge { .. }) = collected {
-        // It stays too large, however slowly the rest of it comes: to send it again would not help.
-        let _ = timeout_at(end, drain(&mut body)).await;
+        // The answer does not wait for a client that may never send the rest; the connection does, until the deadline.
+        tokio::spawn(async move { timeout_at(end, drain(body)).await });
     }
     collected
 }
 
 /// Reads on and forgets: a client that is still writing would not see the answer to what it wrote.
-async fn drain(body: &mut Body) {
+async fn drain(mut body: Body) {
     let mut drained = 0;
     while let Some(Ok(frame)) = body.frame().await {
         drained += frame.data_ref().map_or(0, Bytes::len);
@@ -168,7 +169,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_is_too_large_and_never_ends_is_too_large() {
-        let error = read(pieces(&["01234", "56789"], true), 9).await.unwrap_err();
+        let patient =
+            BodyLimits { max_bytes: 9, first_byte: Duration::from_secs(60), whole: Duration::from_secs(60) };
+        let read = read_body(pieces(&["01234", "56789"], true), patient);
+        let error = tokio::time::timeout(Duration::from_secs(5), read).await.expect("at once").unwrap_err();
         assert!(matches!(error, BodyError::TooLarge { max_bytes: 9 }), "{error}");
     }
 

@@ -29,7 +29,7 @@ async fn fill(stack: &Stack) {
     settle(stack, &feed, &[]).await.unwrap();
     let alive = json!({
         "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "live", "type": "alive",
-        "generated_at": 5, "body": {"subscribed": true},
+        "generated_at": 1767225600000000_i64, "body": {"subscribed": true},
     });
     let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
     assert_eq!(reqwest::Client::new().post(url).json(&alive).send().await.unwrap().status(), 202);

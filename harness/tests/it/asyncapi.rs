@@ -117,9 +117,9 @@ async fn play(event: &mut Event) {
     let market = json!({"id": 202, "specifiers": "setnr=1", "outcomes": results});
     event.tell("settlement", json!({"certainty": "confirmed", "markets": [market]})).await;
     let market = json!({"id": 186, "void_reason": "wrong odds"});
-    event.tell("cancel", json!({"markets": [market], "start_time": 1, "end_time": 2})).await;
+    event.tell("cancel", json!({"markets": [market], "start_time": 1767225600000001_i64, "end_time": 1767225600000002_i64})).await;
     event
-        .tell("fixture_change", json!({"change": "start_time", "scheduled_start": 6, "next_live_time": 7}))
+        .tell("fixture_change", json!({"change": "start_time", "scheduled_start": 1767225600000006_i64, "next_live_time": 1767225600000007_i64}))
         .await;
 }
 

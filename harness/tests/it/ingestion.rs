@@ -32,7 +32,7 @@ impl Sender {
         self.sequence += 1;
         let message_id = format!("m{}", self.sequence);
         let body = format!(
-            r#"{{"schema":"1.0","message_id":"{message_id}","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":{},"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#,
+            r#"{{"schema":"1.0","message_id":"{message_id}","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":{},"type":"bet_stop","generated_at":1767225600000000,"body":{{"groups":"all"}}}}"#,
             self.sequence
         );
         let status = self.post("application/json", body).await.0;
@@ -91,7 +91,7 @@ async fn what_was_accepted_is_there_and_service_resumes_by_itself() {
     sender.resumes().await;
 
     // A refused message in a batch is kept, and its neighbours are accepted.
-    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":5,"body":{"subscribed":true}}"#;
+    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":1767225600000000,"body":{"subscribed":true}}"#;
     let (status, _) = sender.post("application/x-ndjson", format!("{alive}\noops\n{alive}\n")).await;
     assert_eq!(status, StatusCode::MULTI_STATUS);
 

@@ -41,17 +41,20 @@ async fn push(stack: &Stack, provider: &str, messages: &[Value]) {
     assert_eq!(answer.status(), StatusCode::ACCEPTED, "{}", answer.text().await.unwrap());
 }
 
+/// When the events of these tests are to begin, in microseconds; each some microseconds later.
+const START: i64 = 1_767_225_600_000_000;
+
 /// The fixture and the state of play of an event, as its first two messages.
 fn event(id: &str, home: &str, away: &str, scheduled_start: i64, status: &str) -> Vec<Value> {
     let message = |sequence: u32, kind: &str, body: Value| {
         json!({
             "schema": "1.0", "message_id": format!("{id}-{sequence}"), "provider": "md", "producer": "live",
-            "sport": "hockey", "event_id": id, "epoch": 1, "sequence": sequence, "type": kind, "generated_at": 5,
+            "sport": "hockey", "event_id": id, "epoch": 1, "sequence": sequence, "type": kind, "generated_at": 1767225600000000_i64,
             "body": body,
         })
     };
     let side = |id: &str| json!({"id": id, "name": "A team"});
-    let fixture = json!({"scheduled_start": scheduled_start, "home": side(home), "away": side(away)});
+    let fixture = json!({"scheduled_start": START + scheduled_start, "home": side(home), "away": side(away)});
     let match_status = if status == "live" { "period_1" } else { status };
     let play = json!({"status": status, "match_status": match_status, "score": {"home": 0, "away": 0}});
     vec![message(1, "fixture", fixture), message(2, "event_status", play)]
@@ -92,10 +95,12 @@ async fn events_are_found_by_sport_status_competitor_and_time() {
     assert_eq!(ids(&list("").await), [first, second, third, fourth]);
     assert_eq!(ids(&list("&status=live").await), [first, second, third]);
     assert_eq!(ids(&list("&status=not_started&sport=hockey").await), [fourth]);
-    assert_eq!(ids(&list("&scheduled_from=2000&scheduled_to=4000").await), [second, third]);
-    assert_eq!(ids(&list("&scheduled_from=4001").await), [""; 0]);
+    let (from, to, end) = (START + 2_000, START + 4_000, START + 4_001);
+    assert_eq!(ids(&list(&format!("&scheduled_from={from}&scheduled_to={to}")).await), [second, third]);
+    assert_eq!(ids(&list(&format!("&scheduled_from={end}")).await), [""; 0]);
     assert_eq!(list("&sport=tennis").await, json!({"events": []}));
-    let unfiltered = get(stack, "/v1/events?status=not_started&scheduled_from=4000&scheduled_to=4001").await;
+    let unfiltered = format!("/v1/events?status=not_started&scheduled_from={to}&scheduled_to={end}");
+    let unfiltered = get(stack, &unfiltered).await;
     assert!(ids(&unfiltered.unwrap()).contains(&fourth.as_str()));
     let sports = get(stack, "/v1/sports").await.unwrap();
     let hockey =

@@ -1,29 +1,35 @@
-//! Whatever bytes a batch holds, its pieces lie within it, in order, and a message before them is found untouched.
+//! Whatever bytes a batch holds, its pieces lie within it, in order, and messages before and behind them are found
+//! untouched.
 #![no_main]
 
-use domain::codec::batch::{Format, Pieces, split};
+use domain::codec::batch::{Format, Piece, Pieces, split};
 use libfuzzer_sys::fuzz_target;
 
 const MESSAGES_MAX: usize = 100;
 
 fuzz_target!(|bytes: &[u8]| {
-    let json = br#"{"a":"],\"","b":[{}]}"#;
+    let json = br#"{"message_id":"],\"","b":[{}]}"#;
     let xml = br#"<a message_id="1"><b c="/a>'"/><!--</a>--></a>"#;
-    for (format, message, begin, between) in [
-        (Format::Json, &json[..], &b"["[..], &b","[..]),
-        (Format::Lines, json, b"", b"\n"),
-        (Format::Xml, &xml[..], b"<messages>", b""),
+    for (format, message, begin, between, end) in [
+        (Format::Json, &json[..], &b"["[..], &b","[..], &b"]"[..]),
+        (Format::Lines, json, b"", b"\n", b""),
+        (Format::Xml, &xml[..], b"<messages>", b"", b"</messages>"),
     ] {
         check(format, bytes);
         let body = [begin, message, between, bytes].concat();
-        if let Some(first) = check(format, &body) {
-            assert_eq!(&body[first], message, "{format:?}");
+        if let Some(pieces) = check(format, &body) {
+            assert_eq!(&body[pieces[0].range.clone()], message, "{format:?}");
+        }
+        let body = [begin, bytes, between, message, end].concat();
+        if let Some(pieces) = check(format, &body) {
+            let range = body.len() - end.len() - message.len()..body.len() - end.len();
+            assert!(pieces.contains(&Piece { range, fault: None }), "{format:?}");
         }
     }
 });
 
-/// The first piece of a batch.
-fn check(format: Format, body: &[u8]) -> Option<std::ops::Range<usize>> {
+/// The pieces of a batch.
+fn check(format: Format, body: &[u8]) -> Option<Vec<Piece>> {
     match split(format, body, MESSAGES_MAX) {
         Ok(Pieces::Many(pieces)) => {
             assert!((1..=MESSAGES_MAX).contains(&pieces.len()));
@@ -33,7 +39,7 @@ fn check(format: Format, body: &[u8]) -> Option<std::ops::Range<usize>> {
                 end = piece.range.end;
             }
             assert!(end <= body.len());
-            Some(pieces[0].range.clone())
+            Some(pieces)
         }
         Ok(Pieces::Single(piece)) => {
             assert_eq!(piece.range.end, body.len());

@@ -46,10 +46,16 @@ fn parts_are_joined_and_garbage_behind_them_is_refused() {
         assert_eq!(decompress(encoding, &empty, 10, 10).unwrap(), b"");
         let joined = [compress(encoding, b"one, "), empty, compress(encoding, b"two")].concat();
         assert_eq!(decompress(encoding, &joined, 3, 100).unwrap(), b"one, two");
-        for garbage in [&b"garbage that is long enough for a head"[..], &[0; 20]] {
+        for garbage in [&b"garbage that is long enough for a head"[..], &[0; 20], b"\n", &[0], b"\0\0\0"] {
             let error = decompress(encoding, &[&joined, garbage].concat(), 100, 100).unwrap_err();
-            assert!(matches!(error, DecompressError::TrailingGarbage(_)), "{encoding:?} {error}");
+            assert_eq!(error, DecompressError::TrailingGarbage(garbage.len()), "{encoding:?}");
         }
+        let cut = &compress(encoding, b"three")[..3];
+        let error = decompress(encoding, &[&joined, cut].concat(), 100, 100).unwrap_err();
+        assert_eq!(error, DecompressError::Truncated, "{encoding:?}");
+        let skippable = [&[0x5f, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 7][..], &joined].concat();
+        let with_skippable = decompress(encoding, &[&joined[..], &skippable].concat(), 100, 100);
+        assert_eq!(with_skippable.is_ok(), encoding == Encoding::Zstd);
     }
 }
 

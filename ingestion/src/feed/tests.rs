@@ -15,11 +15,19 @@ use super::*;
 
 mod cost;
 mod senders;
+mod shares;
 
 const PARTITIONS: i32 = 3;
 const JSON: &str = "application/json";
 const XML: &str = "application/xml";
 const LINES: &str = "application/x-ndjson";
+
+const FILE: &str = r#"
+[providers.md]
+tokens = ["old-token-of-md-1", "new-token-of-md-2"]
+messages_per_second = 1
+burst = 4
+"#;
 
 struct Bench {
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -32,8 +40,9 @@ fn small() -> Limits {
         max_body_bytes: 4_000,
         max_messages: 5,
         max_message_bytes: 1_000,
+        max_producers: 2,
         max_requests_in_flight: 1,
-        max_bytes_in_flight: 128 << 10,
+        max_bytes_in_flight: 256 << 10,
         first_byte_seconds: 1,
         body_seconds: 1,
     }
@@ -68,6 +77,22 @@ impl Bench {
         self.call(request).await
     }
 
+    /// An endpoint for those of [`FILE`] only.
+    async fn with_providers() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("providers.toml");
+        std::fs::write(&path, FILE).unwrap();
+        Self::of(Limits { body_seconds: 2, ..small() }, Providers::new(Some(path)).unwrap()).await
+    }
+
+    async fn push(&self, path: &str, authorization: &[&str], body: Body) -> axum::response::Response {
+        let mut request = Request::post(path).header("content-type", LINES);
+        for value in authorization {
+            request = request.header("authorization", *value);
+        }
+        self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap()
+    }
+
     async fn call(&self, request: Request<Body>) -> Told {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
@@ -99,7 +124,7 @@ struct Told {
 
 fn stop(event: u32, sequence: u32) -> String {
     format!(
-        r#"{{"schema":"1.0","message_id":"m{event}-{sequence}","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:{event}","epoch":1,"sequence":{sequence},"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
+        r#"{{"schema":"1.0","message_id":"m{event}-{sequence}","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:{event}","epoch":1,"sequence":{sequence},"type":"bet_stop","generated_at":1767225600000000,"body":{{"groups":"all"}}}}"#
     )
 }
 
@@ -180,6 +205,40 @@ async fn a_broken_element_is_one_dead_letter_with_its_own_bytes_and_place() {
 }
 
 #[tokio::test]
+async fn a_message_that_does_not_end_is_told_and_its_neighbours_are_stored() {
+    let bench = Bench::new().await;
+    let [first, broken, third] = [stop(1, 1), stop(1, 2), stop(1, 3)];
+    let elements = [1, 2, 3].map(|sequence| {
+        String::from_utf8(xml::encode(&json::decode(stop(2, sequence).as_bytes()).unwrap())).unwrap()
+    });
+    let unclosed = elements[1].replace("/>", "><!--").replace("</bet_stop>", "");
+    for (content_type, body, broken) in [
+        (JSON, format!("[{first}, {}, {third}]", &broken[..broken.len() - 1]), &broken[..broken.len() - 1]),
+        (
+            JSON,
+            format!("[{first}, {}, {third}]", broken.replace(r#"all""#, "all")),
+            &*broken.replace(r#"all""#, "all"),
+        ),
+        (XML, format!("<messages>{}{unclosed}{}</messages>", elements[0], elements[2]), &unclosed),
+    ] {
+        let told = bench.post("/feeds/md", content_type, body.clone()).await;
+        assert_eq!(
+            (told.status, &told.body["accepted"]),
+            (StatusCode::MULTI_STATUS, &2.into()),
+            "{}",
+            told.body
+        );
+        let problems = told.body["problems"].as_array().unwrap();
+        let place = [&problems[0]["index"], &problems[0]["offset"], &problems[0]["length"]];
+        let expected = [1, body.find(broken).unwrap(), broken.len()].map(serde_json::Value::from);
+        assert_eq!((problems.len(), place), (1, expected.each_ref()), "{}", told.body);
+        assert!(problems[0]["detail"].as_str().unwrap().contains("does not end"), "{}", told.body);
+    }
+    let junk = bench.post("/feeds/md", JSON, format!("[{first}] and more")).await;
+    assert_eq!((junk.status, &junk.body["accepted"]), (StatusCode::MULTI_STATUS, &1.into()), "{}", junk.body);
+}
+
+#[tokio::test]
 async fn xml_is_stored_as_the_json_that_says_the_same_and_kept_as_xml_where_it_is_wrong() {
     let bench = Bench::new().await;
     let message = |sequence| json::decode(stop(1, sequence).as_bytes()).unwrap();
@@ -217,7 +276,7 @@ async fn xml_is_stored_as_the_json_that_says_the_same_and_kept_as_xml_where_it_i
 #[tokio::test]
 async fn a_sign_of_life_reaches_every_partition() {
     let bench = Bench::new().await;
-    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":5,"body":{"subscribed":true}}"#;
+    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":1767225600000000,"body":{"subscribed":true}}"#;
     assert_eq!(bench.post("/feeds/md", JSON, alive).await.status, StatusCode::ACCEPTED);
     let batches = bench.read(&topic::feed(Sport::Hockey)).await;
     let mut partitions: Vec<i32> =

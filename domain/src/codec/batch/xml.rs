@@ -2,7 +2,8 @@
 //!
 //! A child lasts to the end tag of its own name. What is wrong inside it cannot reach beyond, because a message has
 //! three signs that nothing inside a message has: a start tag with the attribute `message_id` begins the next one,
-//! `</messages>` ends the batch, and a `<` in a tag or in an attribute's value ends that tag.
+//! `</messages>` ends the batch, and a `<` in a tag or in an attribute's value ends that tag. A comment, a CDATA section
+//! or a processing instruction may hold such signs, but only where it ends before another of its kind begins.
 
 use std::ops::Range;
 
@@ -21,12 +22,16 @@ pub(super) fn split(body: &[u8], start: usize, batch: &mut Batch) -> Result<bool
     if let Some(encoding) = declared_encoding(&body[start..]) {
         return Err(SplitError::Encoding(encoding));
     }
-    let Some(root) = after_prolog(body, start).filter(|&root| is_root(body, root)) else {
+    let Some(prolog) = Outside::read(body, start).filter(|prolog| is_root(body, prolog.end)) else {
         return Ok(false);
     };
-    let root = Tag::read(body, root);
+    let root = Tag::read(body, prolog.end);
     if !root.is_whole {
         return Ok(false);
+    }
+    let is_declaration = |range: &Range<usize>| range.start == start && name(body, start + 2) == b"xml";
+    for instruction in prolog.instructions.into_iter().filter(|range| !is_declaration(range)) {
+        batch.push(instruction, Some(Fault::Between))?;
     }
     if !root.is_empty_element {
         children(body, root.end, batch)?;
@@ -44,17 +49,24 @@ fn children(body: &[u8], start: usize, batch: &mut Batch) -> Result<(), SplitErr
     while let Some(next) = next_markup(body, at) {
         between(body, at..next, batch)?;
         let (end, fault) = match Markup::read(body, next) {
-            Markup::Skipped(Some(end)) if !body[next..].starts_with(b"<![") => {
+            Markup::Skipped(Some(end)) if body[next..].starts_with(b"<!--") => {
                 at = end;
                 continue;
             }
             Markup::Skipped(Some(end)) => (end, Some(Fault::Between)),
-            Markup::Skipped(None) => (body.len(), Some(Fault::Unterminated)),
+            Markup::Skipped(None) => (next_sign(body, next), Some(Fault::Unterminated)),
             Markup::Declaration(tag) => (tag.end, Some(Fault::Between)),
             Markup::End(tag) => {
-                let is_last = || after_prolog(body, tag.end) == Some(body.len());
-                if name(body, next + 2) == ROOT && tag.is_whole && is_last() {
-                    return Ok(());
+                let behind = if name(body, next + 2) == ROOT && tag.is_whole {
+                    Outside::read(body, tag.end).filter(|outside| outside.end == body.len())
+                } else {
+                    None
+                };
+                if let Some(epilog) = behind {
+                    return epilog
+                        .instructions
+                        .into_iter()
+                        .try_for_each(|range| batch.push(range, Some(Fault::Between)));
                 }
                 (tag.end, Some(Fault::StrayEnd))
             }
@@ -88,7 +100,7 @@ fn element(body: &[u8], start: usize, first: &Tag) -> (usize, Option<Fault>) {
     while let Some(next) = next_markup(body, at) {
         at = match Markup::read(body, next) {
             Markup::Skipped(Some(end)) => end,
-            Markup::Skipped(None) => break,
+            Markup::Skipped(None) => return (next_sign(body, next), Some(Fault::Unterminated)),
             Markup::Declaration(tag) => tag.end,
             Markup::End(tag) => {
                 let ended = name(body, next + 2);
@@ -113,9 +125,27 @@ fn element(body: &[u8], start: usize, first: &Tag) -> (usize, Option<Fault>) {
     (body.len(), Some(Fault::Unterminated))
 }
 
+/// Where the next message begins or the batch ends behind the markup at `from`, which does not end and hides nothing.
+fn next_sign(body: &[u8], from: usize) -> usize {
+    let mut at = from + 1;
+    while let Some(next) = next_markup(body, at) {
+        let tag = Tag::read(body, next);
+        match body.get(next + 1) {
+            Some(b'!' | b'?') => {}
+            Some(b'/') if name(body, next + 2) == ROOT => return next,
+            Some(b'/') | None => {}
+            Some(_) if tag.has_message_id => return next,
+            Some(_) => {}
+        }
+        at = next + 1;
+    }
+    body.len()
+}
+
 /// What begins with `<`.
 enum Markup {
-    /// A comment, a processing instruction or a CDATA section, with its end; none if it has none.
+    /// A comment, a processing instruction or a CDATA section, with its end; none if another of its kind or the body's
+    /// end comes first.
     Skipped(Option<usize>),
     /// `<!` and anything else.
     Declaration(Tag),
@@ -129,7 +159,7 @@ impl Markup {
         let rest = &body[at..];
         for (begin, end) in [(&b"<!--"[..], &b"-->"[..]), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")] {
             if rest.starts_with(begin) {
-                return Self::Skipped(after(body, at + begin.len(), end));
+                return Self::Skipped(section(body, at, begin, end));
             }
         }
         let tag = Tag::read(body, at);
@@ -189,18 +219,31 @@ fn is_value_of_message_id(before: &[u8]) -> bool {
     ahead.and_then(<[u8]>::last).is_some_and(u8::is_ascii_whitespace)
 }
 
-/// Behind white space, comments and processing instructions; none if one of those does not end.
-fn after_prolog(body: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    loop {
-        let rest = body[at..].trim_ascii_start();
-        at = body.len() - rest.len();
-        if rest.starts_with(b"<!--") {
-            at = after(body, at + 4, b"-->")?;
-        } else if rest.starts_with(b"<?") {
-            at = after(body, at + 2, b"?>")?;
-        } else {
-            return Some(at);
+/// What may stand before and behind the root element.
+struct Outside {
+    /// Behind white space, comments and processing instructions.
+    end: usize,
+    /// The processing instructions among them.
+    instructions: Vec<Range<usize>>,
+}
+
+impl Outside {
+    /// What stands at `start`; none if something of it does not end.
+    fn read(body: &[u8], start: usize) -> Option<Self> {
+        let mut at = start;
+        let mut instructions = Vec::new();
+        loop {
+            let rest = body[at..].trim_ascii_start();
+            at = body.len() - rest.len();
+            if rest.starts_with(b"<!--") {
+                at = section(body, at, b"<!--", b"-->")?;
+            } else if rest.starts_with(b"<?") {
+                let end = section(body, at, b"<?", b"?>")?;
+                instructions.push(at..end);
+                at = end;
+            } else {
+                return Some(Self { end: at, instructions });
+            }
         }
     }
 }
@@ -230,7 +273,9 @@ fn next_markup(body: &[u8], from: usize) -> Option<usize> {
     memchr(b'<', &body[from..]).map(|at| from + at)
 }
 
-/// Behind the next `end` from `from` on.
-fn after(body: &[u8], from: usize, end: &[u8]) -> Option<usize> {
-    memmem::find(body.get(from..)?, end).map(|at| from + at + end.len())
+/// Behind the `end` of what begins at `at` with `begin`; none if another one begins before.
+fn section(body: &[u8], at: usize, begin: &[u8], end: &[u8]) -> Option<usize> {
+    let content = &body[at + begin.len()..];
+    let content = &content[..memmem::find(content, begin).unwrap_or(content.len())];
+    memmem::find(content, end).map(|length| at + begin.len() + length + end.len())
 }

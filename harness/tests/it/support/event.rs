@@ -40,7 +40,9 @@ impl Event {
         let mut event = Self { id: id.to_owned(), feeds, sport, sequence: 0 };
         let side = |id: &str, name: &str| json!({"id": id, "name": name});
         let (home, away) = (side("md:competitor:1", "Home"), side("md:competitor:2", "Away"));
-        event.tell("fixture", json!({"scheduled_start": 5, "home": home, "away": away})).await;
+        event
+            .tell("fixture", json!({"scheduled_start": 1767225600000000_i64, "home": home, "away": away}))
+            .await;
         event
     }
 
@@ -50,7 +52,7 @@ impl Event {
         let message = json!({
             "schema": "1.0", "message_id": format!("{}-{}", self.id, self.sequence), "provider": "md",
             "producer": "live", "sport": self.sport, "event_id": self.id, "epoch": 1, "sequence": self.sequence,
-            "type": kind, "generated_at": 5, "body": body,
+            "type": kind, "generated_at": 1767225600000000_i64, "body": body,
         });
         let answer = reqwest::Client::new().post(&self.feeds).json(&message).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::ACCEPTED, "{}", answer.text().await.unwrap());

@@ -22,6 +22,7 @@ async fn measure(name: &str, content_type: &str, body: Bytes) {
         max_body_bytes: 4 << 20,
         max_messages: 10_000,
         max_message_bytes: 256 << 10,
+        max_producers: 16,
         max_requests_in_flight: 64,
         max_bytes_in_flight: 64 << 20,
         first_byte_seconds: 10,

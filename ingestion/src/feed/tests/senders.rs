@@ -10,30 +10,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-const FILE: &str = r#"
-[providers.md]
-tokens = ["old-token-of-md-1", "new-token-of-md-2"]
-messages_per_second = 1
-burst = 4
-"#;
-
 impl Bench {
-    /// An endpoint for those of [`FILE`] only.
-    async fn with_providers() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("providers.toml");
-        std::fs::write(&path, FILE).unwrap();
-        Self::of(Limits { body_seconds: 2, ..small() }, Providers::new(Some(path)).unwrap()).await
-    }
-
-    async fn push(&self, path: &str, authorization: &[&str], body: Body) -> axum::response::Response {
-        let mut request = Request::post(path).header("content-type", LINES);
-        for value in authorization {
-            request = request.header("authorization", *value);
-        }
-        self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap()
-    }
-
     async fn post_encoded(&self, encoding: &str, body: Vec<u8>) -> Told {
         let request =
             Request::post("/feeds/md").header("content-type", JSON).header("content-encoding", encoding);
@@ -145,7 +122,7 @@ async fn a_body_is_limited_by_what_it_becomes() {
 
 #[tokio::test]
 async fn memory_is_admitted_for_what_a_body_becomes() {
-    let limits = Limits { max_body_bytes: 1 << 20, max_bytes_in_flight: 1 << 20, ..small() };
+    let limits = Limits { max_body_bytes: 1 << 20, max_bytes_in_flight: 2 << 20, ..small() };
     let bench = Bench::with(limits).await;
     let bomb = gzip(&vec![b' '; 900_000]);
     assert!(bomb.len() < 10_000);
@@ -204,10 +181,15 @@ async fn every_limit_that_strikes_is_counted_and_no_token_is() {
         post("identity", endless).await,
     ];
     assert_eq!(statuses, [422, 429, 413, 413, 422, 408, 408]);
+    for path in ["/feeds/md", "/feeds/invented"] {
+        assert_eq!(bench.push(path, &["Bearer wrong-wrong-wrong-wrong"], "".into()).await.status(), 401);
+    }
     let text = counted.render();
     for (metric, label, value) in [
         ("rate_limited_requests_total", "provider=\"md\"", 1),
         ("rate_limited_messages_total", "provider=\"md\"", 2),
+        ("unauthorised_requests_total", "provider=\"md\"", 1),
+        ("unauthorised_requests_total", "provider=\"other\"", 1),
         ("ingestion_limited_total", "limit=\"messages\"", 1),
         ("ingestion_limited_total", "limit=\"body_bytes\"", 1),
         ("ingestion_limited_total", "limit=\"message_bytes\"", 1),
@@ -296,4 +278,29 @@ async fn a_wrong_token_is_answered_before_a_body_comes() {
     let length =
         tokio::time::timeout(Duration::from_millis(900), stream.read(&mut answer)).await.unwrap().unwrap();
     assert!(answer[..length].starts_with(b"HTTP/1.1 401"));
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_answered_before_it_comes() {
+    let bench = Bench::with(Limits { first_byte_seconds: 60, body_seconds: 60, ..small() }).await;
+    let (address, _shutdown) = listen(&bench).await;
+    let length = small().max_body_bytes + 1;
+    let head = format!(
+        "POST /feeds/md HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1_000];
+    let read = async |stream: &mut TcpStream, answer: &mut Vec<u8>| {
+        tokio::time::timeout(Duration::from_secs(5), stream.read(answer)).await.expect("at once").unwrap()
+    };
+    let count = read(&mut stream, &mut answer).await;
+    assert!(answer[..count].starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer[..count]));
+    // Whoever then sends it all the same may go on with the next request.
+    stream.write_all(&vec![b' '; length]).await.unwrap();
+    let good = stop(1, 1);
+    let next = head.replace(&length.to_string(), &good.len().to_string()) + &good;
+    stream.write_all(next.as_bytes()).await.unwrap();
+    let count = read(&mut stream, &mut answer).await;
+    assert!(answer[..count].starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer[..count]));
 }
