@@ -25,7 +25,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let socket_listener = socket::listen(config.socket_listen, config.socket)?;
 
     let cache = Cache::new(&config.redis.url)?;
-    let database = Database::new(&config.mysql.url, config.mysql_connections)?;
+    let database = Database::new(&config.mysql.url()?, config.mysql_connections)?;
     let store = Store::new(cache, database, config.store_reads);
     let hub = Hub::new(store, config.hub_limits());
     let caught_up = CaughtUp::default();

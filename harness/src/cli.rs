@@ -3,8 +3,10 @@
 use crate::demo::{DemoArgs, demo};
 use crate::doctor;
 use crate::init::{self, InitConfig};
+use crate::secrets;
 use crate::stack::{self, Address, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 use std::path::{Path, PathBuf};
@@ -47,6 +49,16 @@ enum Command {
     Doctor,
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
     Init(Init),
+    /// Make the passwords that containers share, a file each; those that are there stay as they are
+    Secrets {
+        /// The folder of the files
+        folder: PathBuf,
+    },
+    /// Say whether a service can work: what containers are asked, for they have neither curl nor wget
+    Healthcheck {
+        /// The service's address, `http://127.0.0.1:4000`
+        url: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -67,9 +79,8 @@ struct Init {
     /// Kafka's bootstrap servers
     #[arg(long, env = "MATCHDAY_KAFKA")]
     kafka: String,
-    /// The database, `mysql://user:password@host:port/database`
-    #[arg(long, env = "MATCHDAY_MYSQL", hide_env_values = true)]
-    mysql: String,
+    #[command(flatten)]
+    mysql: MysqlArgs,
     /// Partitions of every topic of a sport
     #[arg(long, env = "MATCHDAY_PARTITIONS", default_value_t = InitConfig::PARTITIONS, value_name = "N")]
     partitions: i32,
@@ -136,10 +147,17 @@ async fn execute(cli: Cli) -> Result<()> {
         }
         Command::Init(args) => {
             let Init { kafka, mysql, partitions, retention_bytes } = args;
+            let mysql = mysql.url()?;
             init::init(&InitConfig { kafka, mysql, partitions, retention_bytes }).await?;
             say("Topics and tables are there.");
             Ok(())
         }
+        Command::Secrets { folder } => {
+            let made = secrets::make(&folder)?;
+            say(&format!("{} secrets are there, {made} of them new.", secrets::NAMES.len()));
+            Ok(())
+        }
+        Command::Healthcheck { url } => stack::ask_service(&url).await.map_err(|reason| anyhow!(reason)),
     }
 }
 

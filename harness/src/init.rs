@@ -68,6 +68,8 @@ async fn migrate(config: &InitConfig) -> Result<()> {
         // Not as arguments: everybody on this machine can read those, and one holds a password.
         .env("MATCHDAY_KAFKA", &config.kafka)
         .env("MATCHDAY_MYSQL", &config.mysql)
+        // The password is in the address already.
+        .env_remove("MATCHDAY_MYSQL_PASSWORD_FILE")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -13,4 +13,5 @@ pub mod latency;
 pub mod observe;
 pub mod report;
 pub mod run;
+pub mod secrets;
 pub mod stack;

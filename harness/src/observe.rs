@@ -11,6 +11,17 @@ pub mod redis;
 pub mod rest;
 pub mod socket;
 
+/// Where a stack is looked at.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The database, with user and password: `mysql://user:password@host:port/database`.
+    pub mysql: String,
+    /// Redis: `redis://host:port`.
+    pub redis: String,
+    /// REST: `http://host:port`.
+    pub rest: String,
+}
+
 /// One event as somebody sees it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Picture {

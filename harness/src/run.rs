@@ -15,7 +15,7 @@ use crate::judge::{Expected, Verdict};
 use crate::latency::Latencies;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Client, Seen};
-use crate::observe::{Pictures, redis, rest};
+use crate::observe::{Pictures, Places, redis, rest};
 use crate::stack::{ProcessId, Stack, processors_name};
 
 /// How long nothing may move before the rest is given up.
@@ -85,7 +85,7 @@ pub async fn run(
     progress: impl FnMut(&Progress),
     disturb: impl Future<Output = Result<()>>,
 ) -> Result<Outcome> {
-    let url = stack.socket_url()?;
+    let (places, url) = (stack.places()?, stack.socket_url()?);
     let clients = feed.sports().into_iter().map(|sport| Client::subscribe(&url, sport, Seen::default()));
     let clients = try_join_all(clients).await?;
     let before = cpu_micros(stack);
@@ -94,7 +94,7 @@ pub async fn run(
     let (drive, ()) = tokio::try_join!(sending, disturb)?;
     // Where something was refused or never delivered it cannot all arrive, and the verdict is known.
     if drive.is_complete() {
-        settle(stack, feed, &clients).await?;
+        settle(&places, feed, &clients).await?;
     }
     let took = started.elapsed();
     let cpu = cpu_since(stack, feed, &before);
@@ -104,7 +104,7 @@ pub async fn run(
     }
     let mut latencies = Latencies::of_arrivals(feed, &drive.timeline, &seen.arrivals);
     latencies.read_commits(stack).await?;
-    let verdict = judge(stack, feed, &[("socket", &seen)]).await?;
+    let verdict = judge(&places, feed, &[("socket", &seen)]).await?;
     let database = stack.database().to_owned();
     let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
     Ok(Outcome { sports, verdict, drive, took, latencies, cpu, seen, database })
@@ -121,8 +121,8 @@ fn share(feed: &Feed, sport: &str) -> SportOutcome {
 ///
 /// # Errors
 /// When nothing moves for half a minute: with how far it came.
-pub async fn settle(stack: &Stack, feed: &Feed, clients: &[Client]) -> Result<()> {
-    let mysql = Mysql::new(&stack.mysql_url())?;
+pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<()> {
+    let mysql = Mysql::new(&places.mysql)?;
     let total = feed.messages();
     let mut best = 0;
     let mut moved = Instant::now();
@@ -164,12 +164,12 @@ fn count(feed: &Feed, versions: &BTreeMap<String, u64>) -> u64 {
 ///
 /// # Errors
 /// When something cannot be observed.
-pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
-    let mysql = Mysql::new(&stack.mysql_url())?;
+pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
+    let mysql = Mysql::new(&places.mysql)?;
     let events: Vec<String> = feed.expected.keys().cloned().collect();
     let in_mysql = mysql.pictures().await.context("reading MySQL")?;
-    let in_redis = redis::pictures(&stack.redis_url(), &mysql.store_id().await?, &events).await?;
-    let by_rest = rest::pictures(&stack.rest_url()?, &events).await?;
+    let in_redis = redis::pictures(&places.redis, &mysql.store_id().await?, &events).await?;
+    let by_rest = rest::pictures(&places.rest, &events).await?;
     let mut verdict = Verdict::default();
     verdict.judge_place("mysql", &feed.expected, &in_mysql);
     verdict.judge_logs(&feed.expected, &mysql.logs().await.context("reading the update log")?);
@@ -183,7 +183,7 @@ pub async fn judge(stack: &Stack, feed: &Feed, clients: &[(&str, &Seen)]) -> Res
         judge_place(place, &seen.pictures);
     }
     let listed = feed.expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
-    verdict.judge_place("rest list", &listed, &rest::listed(&stack.rest_url()?).await?);
+    verdict.judge_place("rest list", &listed, &rest::listed(&places.rest).await?);
     for (place, seen) in clients {
         verdict.judge_none(place, "break in the order of frames", &seen.breaks);
     }

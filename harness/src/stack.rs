@@ -31,6 +31,7 @@ pub use self::kafka::KAFKA;
 pub(crate) use self::maven::Download;
 pub use self::ports::Ports;
 pub(crate) use self::ports::is_free;
+pub use self::probe::ask_service;
 pub use self::process::{Lifetime, Process};
 pub use self::process_id::ProcessId;
 pub use self::program::own as own_binary;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::codec::json::{self, DecodeError};
-use domain::{Content, EventId, FeedMessage, Intake, Timestamp};
+use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Timestamp};
 
 use crate::store::rows::Writes;
 
@@ -75,9 +75,18 @@ pub struct WorkingEvent {
     pub partition: i32,
     /// The UTC day on which it was first seen, `YYYY-MM-DD`.
     pub first_seen_day: String,
+    /// When odds of it last came in, or it was read from the database, whichever is later.
+    pub odds_at: Timestamp,
 }
 
 impl WorkingEvent {
+    /// For how many microseconds a game that is being played has had no odds; `None` where it is not being played.
+    #[must_use]
+    pub fn odds_age_micros(&self, now: Timestamp) -> Option<i64> {
+        let status = self.intake.state().head().status.as_ref()?;
+        (status.value.status == EventStatus::Live).then(|| now.micros_since(self.odds_at))
+    }
+
     /// Whether a gap is to be declared: its partition's feed has been processed beyond the deadline, and what is
     /// missing was not in it.
     #[must_use]

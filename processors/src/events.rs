@@ -40,6 +40,12 @@ impl Events {
         self.kept.len()
     }
 
+    /// For how many microseconds the live game that waits longest for odds has had none; 0 where no game is live.
+    #[must_use]
+    pub fn odds_age_micros_max(&self, now: Timestamp) -> i64 {
+        self.kept.values().filter_map(|kept| kept.event.odds_age_micros(now)).max().unwrap_or_default()
+    }
+
     /// Takes an event out, where it is kept.
     pub fn take(&mut self, id: &EventId) -> Option<WorkingEvent> {
         self.waiting.remove(id);
@@ -109,7 +115,15 @@ mod tests {
 
     fn event(number: usize, partition: i32) -> (EventId, WorkingEvent) {
         let intake = Intake::new(EventState::new(id(number), Sport::Hockey), []);
-        (id(number), WorkingEvent { intake, partition, first_seen_day: "2026-01-01".to_owned() })
+        (
+            id(number),
+            WorkingEvent {
+                intake,
+                partition,
+                first_seen_day: "2026-01-01".to_owned(),
+                odds_at: Timestamp(0),
+            },
+        )
     }
 
     /// An event whose second message came before its first.
@@ -136,6 +150,24 @@ mod tests {
         assert!(events.take(&id(1)).is_none());
         assert!(events.take(&id(0)).is_some());
         assert!(events.take(&id(8)).is_some());
+    }
+
+    #[test]
+    fn only_a_live_game_waits_for_odds() {
+        let mut events = Events::new(8);
+        for (number, status) in [(1, "not_started"), (2, "live"), (3, "ended")] {
+            let (id, mut event) = event(number, 0);
+            let payload = format!(
+                r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":1,"type":"event_status","generated_at":5,"body":{{"status":"{status}","match_status":"{}","score":{{"home":0,"away":0}}}}}}"#,
+                if status == "live" { "period_1" } else { status },
+            );
+            let message = json::decode(payload.as_bytes()).unwrap();
+            event.intake.state_mut().apply(&message, Timestamp(100)).unwrap();
+            event.odds_at = Timestamp(1_000 - i64::try_from(number).unwrap());
+            events.put_back(HashMap::from([(id, event)]));
+        }
+        assert_eq!(events.odds_age_micros_max(Timestamp(1_000)), 2);
+        assert_eq!(Events::new(8).odds_age_micros_max(Timestamp(1_000)), 0);
     }
 
     #[test]

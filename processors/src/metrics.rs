@@ -1,9 +1,15 @@
 //! What a processor counts and measures.
 
-use domain::Timestamp;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use domain::{Source, Timestamp};
 use metrics::{counter, gauge, histogram};
 
 use crate::batch::Tally;
+
+/// Producers that get a label of their own.
+const PRODUCERS_MAX: usize = 32;
 
 /// Describes every metric once.
 pub fn describe() {
@@ -20,6 +26,14 @@ pub fn describe() {
     describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
     describe_gauge!("matchday_processor_partitions_owned", "feed partitions owned");
     describe_gauge!("matchday_processor_lag", "feed messages not yet processed, by owned partition");
+    describe_gauge!(
+        "matchday_processor_odds_age_seconds",
+        "how long ago odds came in of the live game that waits longest for them"
+    );
+    describe_gauge!(
+        "matchday_processor_producer_heard_timestamp_seconds",
+        "when a message of the producer was last committed, in seconds since the epoch"
+    );
     describe_histogram!("matchday_processor_batch_messages", "feed messages per transaction");
     describe_histogram!("matchday_processor_commit_seconds", "duration of the transaction");
     describe_histogram!(
@@ -76,6 +90,29 @@ pub fn redis_up(up: bool) {
 pub fn lag(partition: i32, messages: i64) {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     gauge!("matchday_processor_lag", "partition" => partition.to_string()).set(messages as f64);
+}
+
+/// How long ago odds came in of the live game that waits longest for them.
+pub fn odds_age(micros: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 microseconds")]
+    gauge!("matchday_processor_odds_age_seconds").set(micros as f64 / 1e6);
+}
+
+/// A message of a producer was committed at `now`. The first producers get a series each; there may be more than anyone
+/// would want to look at.
+pub fn producer_heard(source: &Source, now: Timestamp) {
+    static SEEN: Mutex<BTreeSet<Source>> = Mutex::new(BTreeSet::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !seen.contains(source) {
+        if seen.len() >= PRODUCERS_MAX {
+            return;
+        }
+        seen.insert(source.clone());
+    }
+    let (provider, producer) = (source.provider.to_string(), source.producer.to_string());
+    #[expect(clippy::cast_precision_loss, reason = "a fraction of a second is enough")]
+    gauge!("matchday_processor_producer_heard_timestamp_seconds", "provider" => provider, "producer" => producer)
+        .set(now.0 as f64 / 1e6);
 }
 
 /// What this process holds.

@@ -100,6 +100,11 @@ impl Processor {
         self.owned.iter().map(|(&partition, owned)| (partition, owned.next_offset))
     }
 
+    /// Measures how long ago odds came in of the live game that waits longest for them.
+    pub fn report_odds_age(&self) {
+        metrics::odds_age(self.events.odds_age_micros_max(now()));
+    }
+
     /// Commits a batch, or what of it the database takes; what it refuses becomes a dead letter.
     pub fn process(&mut self, batch: &Batch) -> Next {
         let records: Vec<FeedRecord> = batch
@@ -296,6 +301,10 @@ impl Processor {
         metrics::committed(records, plan.tally, &plan.generated_at, now(), started.elapsed().as_secs_f64());
         self.owned.extend(plan.partitions);
         self.producers_written.note(&plan.writes.producers);
+        plan.writes
+            .producers
+            .iter()
+            .for_each(|row| metrics::producer_heard(&row.source, row.last_message_at));
         self.events.put_back(working);
         metrics::holds(self.events.len(), self.owned.len());
         match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {
@@ -329,7 +338,10 @@ impl Processor {
             for (id, event) in self.load(&ids)? {
                 let partition = absent.get(&id).copied().unwrap_or_default();
                 let first_seen_day = event.first_seen_day.unwrap_or_else(|| today.clone());
-                working.insert(id, WorkingEvent { intake: event.intake, partition, first_seen_day });
+                working.insert(
+                    id,
+                    WorkingEvent { intake: event.intake, partition, first_seen_day, odds_at: now() },
+                );
             }
         }
         Ok(working)

@@ -44,7 +44,7 @@ pub fn run(config: Config) -> ExitCode {
         }
         Config::Once(Command::Migrate { mysql, process }) => {
             chassis::lifecycle::run("processors migrate", &process, |_| async move {
-                let pool = store::connect(&mysql.url, 1).await?;
+                let pool = store::connect(&mysql.url()?, 1).await?;
                 migrate::migrate(&pool).await?;
                 tracing::info!("the database schema is up to date");
                 Ok(())
@@ -52,7 +52,7 @@ pub fn run(config: Config) -> ExitCode {
         }
         Config::Once(Command::Warm { sport, mysql, redis, process }) => {
             chassis::lifecycle::run("processors warm", &process, |_| async move {
-                warm(sport, &mysql.url, &redis.url).await
+                warm(sport, &mysql.url()?, &redis.url).await
             })
         }
     }
@@ -71,7 +71,7 @@ async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     let kafka = process.readiness.latch("kafka", "connecting");
     let partitions = process.readiness.latch("partitions", "none taken yet");
     let publishing = process.readiness.latch("publishing", "starting");
-    let pool = store::connect(&config.mysql.url, config.mysql_connections).await?;
+    let pool = store::connect(&config.mysql.url()?, config.mysql_connections).await?;
     let shutdown = process.shutdown.clone();
     let wiring = wire(config, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
     process.tasks.spawn("wiring", async move {
@@ -134,7 +134,7 @@ async fn wire(
         // A runtime of this thread alone: with the process's own, each of a transaction's round trips would wake two
         // threads, and at a few messages per batch that is most of what a message costs.
         let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
-        let pool = runtime.block_on(store::connect(&config.mysql.url, FEED_CONNECTIONS))?;
+        let pool = runtime.block_on(store::connect(&config.mysql.url()?, FEED_CONNECTIONS))?;
         let consumer = Consumer::new(&settings)?;
         let Some(cluster_id) = wait_for_cluster(&consumer, &shutdown, &runtime) else { return Ok(()) };
         let processor = Processor::new(Parts {
@@ -200,6 +200,7 @@ fn read_feed(
 /// Tells Kafka's lag tools and the metrics how far the feed is processed, and the processor how far it has been read and
 /// whether Kafka has what comes next.
 fn report(consumer: &Consumer, processor: &mut Processor) {
+    processor.report_odds_age();
     let next_offsets: Vec<(i32, i64)> = processor.next_offsets().collect();
     if !next_offsets.is_empty()
         && let Err(error) = consumer.commit(&next_offsets)

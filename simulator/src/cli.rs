@@ -80,7 +80,7 @@ struct Target {
 
 #[derive(Debug, Args)]
 struct Replay {
-    /// The recordings
+    /// The recordings; of a folder, all files that end in `.rec`
     #[arg(required = true, value_name = "RECORDING")]
     recordings: Vec<PathBuf>,
     /// How many times as fast as recorded, or `max`
@@ -113,6 +113,9 @@ struct Play {
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// When they are over, play others, until told to stop: each time the clock gives a seed, which is said
+    #[arg(long, conflicts_with_all = ["seed", "ledger", "record"])]
+    endless: bool,
     /// Write here what was decided and must result, as JSON
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -188,12 +191,42 @@ fn import(
 }
 
 fn replay(args: &Replay) -> anyhow::Result<bool> {
-    let schedule = Schedule::load(&args.recordings)?;
+    let recordings = args.recordings.iter().map(|path| recordings(path)).collect::<Result<Vec<_>, _>>()?;
+    let schedule = Schedule::load(&recordings.concat())?;
     let options = DriveOptions { speed: args.speed, raw: args.raw, ..args.delivery.options() };
     send(schedule, &options)
 }
 
+/// The recording itself, or all that are in a folder, by name.
+fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let cannot = || format!("cannot replay {}", path.display());
+    let entries = std::fs::read_dir(path).with_context(cannot)?;
+    let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut files = files.with_context(cannot)?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "rec"));
+    ensure!(!files.is_empty(), "there is no recording (*.rec) in {}", path.display());
+    files.sort();
+    Ok(files)
+}
+
 fn play(args: &Play) -> anyhow::Result<bool> {
+    if !args.endless {
+        return play_once(args, args.seed);
+    }
+    loop {
+        // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
+        let seed = u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default();
+        say::line(&format!("seed {seed}"));
+        if !play_once(args, seed)? {
+            return Ok(false);
+        }
+    }
+}
+
+fn play_once(args: &Play, seed: u64) -> anyhow::Result<bool> {
     let recorded = match args.formats {
         Formats::Json => Some(Format::Json),
         Formats::Xml => Some(Format::Xml),
@@ -206,7 +239,7 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     let seconds = u64::from(args.seconds);
     let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
     let plan = Plan {
-        seed: args.seed,
+        seed,
         sports: args.sports.clone(),
         games: args.games,
         formats: args.formats,
@@ -221,7 +254,7 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = args.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", args.games);
-        let header = Header::new(ledger.provider.clone(), format, source, Some(args.seed));
+        let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
     send(schedule, &args.delivery.options())
@@ -287,5 +320,18 @@ mod tests {
         assert_eq!((replay.recordings.len(), replay.speed, replay.raw), (2, Speed::Max, true));
         assert!(Cli::try_parse_from(["simulator", "replay", "a.rec", "--speed", "fast"]).is_err());
         assert!(Cli::try_parse_from(["simulator", "replay"]).is_err());
+    }
+
+    #[test]
+    fn a_folder_stands_for_the_recordings_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(recordings(folder.path()).is_err(), "there are none");
+        for name in ["b.rec", "a.rec", "a.json"] {
+            File::create(folder.path().join(name)).unwrap();
+        }
+        let found = recordings(folder.path()).unwrap();
+        assert_eq!(found, ["a.rec", "b.rec"].map(|name| folder.path().join(name)));
+        let missing = folder.path().join("c.rec");
+        assert_eq!(recordings(&missing).unwrap(), [missing]);
     }
 }

@@ -3,6 +3,7 @@
 use super::folder::Address;
 use super::service::{DISTRIBUTION, INGESTION, processors_name};
 use super::{Stack, State, database};
+use crate::observe::Places;
 use anyhow::{Context, Result};
 use domain::Sport;
 
@@ -40,6 +41,14 @@ impl Stack {
     /// Redis: `redis://127.0.0.1:6379`.
     pub fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.store_ports.redis)
+    }
+
+    /// Where it is looked at what a run came to.
+    ///
+    /// # Errors
+    /// When distribution was not started.
+    pub fn places(&self) -> Result<Places> {
+        Ok(Places { mysql: self.mysql_url(), redis: self.redis_url(), rest: self.rest_url()? })
     }
 
     /// Where feeds are pushed to: `http://127.0.0.1:4000`.

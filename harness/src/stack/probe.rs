@@ -70,7 +70,11 @@ async fn ask_redis(url: &str) -> redis::RedisResult<()> {
     redis::cmd("PING").query_async(&mut connection).await
 }
 
-async fn ask_service(url: &str) -> Result<(), String> {
+/// Asks a service at `url`, such as `http://127.0.0.1:4000`, whether it can work.
+///
+/// # Errors
+/// Why it cannot, in its own words where it has any.
+pub async fn ask_service(url: &str) -> Result<(), String> {
     // A proxy of the environment has no business between two processes of one machine; and an idle connection must not
     // outlive the runtime in which it was opened.
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {

@@ -26,7 +26,7 @@ async fn fill(stack: &Stack) {
     let options = DriveOptions::to(stack.ingestion_url().unwrap());
     let report = drive(Arc::clone(&feed.schedule), &options, |_| {}).await.unwrap();
     assert!(report.is_complete());
-    settle(stack, &feed, &[]).await.unwrap();
+    settle(&stack.places().unwrap(), &feed, &[]).await.unwrap();
     let alive = json!({
         "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "live", "type": "alive",
         "generated_at": 1767225600000000_i64, "body": {"subscribed": true},

@@ -154,9 +154,10 @@ async fn a_client_that_drops_and_resumes_misses_nothing() {
     };
     assert_pass(&play(&stack, &feed, disturb).await);
     let client = last.unwrap();
-    settle(&stack, &feed, std::slice::from_ref(&client)).await.unwrap();
+    let places = stack.places().unwrap();
+    settle(&places, &feed, std::slice::from_ref(&client)).await.unwrap();
     let seen = client.cut().await.unwrap();
-    let verdict = judge(&stack, &feed, &[("a client that came back", &seen)]).await.unwrap();
+    let verdict = judge(&places, &feed, &[("a client that came back", &seen)]).await.unwrap();
     assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
     assert!(seen.breaks.is_empty(), "{:?}", seen.breaks);
     stack.down().await.unwrap();

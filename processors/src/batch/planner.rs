@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::codec::json::DecodeError;
 use domain::event::Head;
 use domain::intake::{Arrival, HoldLimits};
-use domain::{Content, Effect, EventId, Refusal, Sport, Timestamp, Update};
+use domain::{Body, Content, Effect, EventId, Refusal, Sport, Timestamp, Update};
 
 use super::producers::Heard;
 use super::{FeedRecord, OwnedPartition, Plan, Tally, WorkingEvent};
@@ -87,6 +87,9 @@ impl<'a> Planner<'a> {
             return self.refuse(record, reason, "/event_id");
         };
         self.heard.note(record.partition, message, self.now);
+        if matches!(event.body, Body::OddsChange(_)) {
+            working.odds_at = self.now;
+        }
         note_version(&mut self.versions_before, working);
         let arrival = Arrival {
             message: message.clone(),
@@ -158,7 +161,7 @@ impl<'a> Planner<'a> {
         let mut events: Vec<EventRows> = Vec::with_capacity(self.versions_before.len());
         for (id, version_before) in &self.versions_before {
             if let Some(working) = self.working.get_mut(id) {
-                let WorkingEvent { intake, partition, first_seen_day } = working;
+                let WorkingEvent { intake, partition, first_seen_day, .. } = working;
                 // Refused as a whole: an event of which nothing is known is not stored.
                 if *intake.state().head() == Head::default() {
                     continue;

@@ -43,7 +43,12 @@ fn unknown_event() -> HashMap<EventId, WorkingEvent> {
     let intake = Intake::new(EventState::new(id.clone(), Sport::Hockey), []);
     HashMap::from([(
         id,
-        WorkingEvent { intake, partition: PARTITION, first_seen_day: "2026-01-01".to_owned() },
+        WorkingEvent {
+            intake,
+            partition: PARTITION,
+            first_seen_day: "2026-01-01".to_owned(),
+            odds_at: Timestamp(0),
+        },
     )])
 }
 

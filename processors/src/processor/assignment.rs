@@ -87,7 +87,10 @@ impl Processor {
         for (&partition, ids) in &waiting {
             for (id, event) in load::events(pool, *sport, ids).await? {
                 let first_seen_day = event.first_seen_day.unwrap_or_else(|| day(now()));
-                events.insert(id, WorkingEvent { intake: event.intake, partition, first_seen_day });
+                events.insert(
+                    id,
+                    WorkingEvent { intake: event.intake, partition, first_seen_day, odds_at: now() },
+                );
             }
         }
         Ok(Taken { rows, events })
