@@ -1,0 +1,40 @@
+# One image for every process of ours: `ingestion`, `processors`, `distribution`, `simulator`, and `matchday`, which prepares
+# the stores and answers health checks. The command says which one runs.
+
+# How much the compiler optimises: `release`, or `quick` where it is the build that is to be quick.
+ARG CARGO_PROFILE=release
+
+FROM rust:1.95.0-slim-bookworm AS build
+# What librdkafka's build asks for.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends cmake g++ libcurl4-openssl-dev make pkg-config zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+ARG CARGO_PROFILE
+# The caches outlive the build: after a change only what it touched is compiled again. One build at a time uses them.
+RUN --mount=type=cache,id=matchday-registry,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=matchday-$CARGO_PROFILE,target=/src/target,sharing=locked \
+    cargo build --locked --workspace --bins --profile "$CARGO_PROFILE" \
+    && cd "target/$CARGO_PROFILE" \
+    && install -D --target-directory=/out ingestion processors distribution simulator matchday
+
+# What is to run, alone. `--build-context binaries=<folder>` puts binaries here that were built elsewhere, for Debian 12.
+FROM scratch AS binaries
+COPY --from=build /out /
+
+FROM debian:12.12-slim AS image
+LABEL org.opencontainers.image.title="Matchday" \
+      org.opencontainers.image.description="A developer kit for live sports-betting data" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/debian:12.12-slim"
+# A user without a name, home or shell. A volume that is mounted here for the first time becomes that user's.
+RUN install --directory --owner=10001 --group=10001 --mode=0750 /run/secrets
+COPY --from=binaries /ingestion /processors /distribution /simulator /matchday /usr/local/bin/
+USER 10001:10001
+# What changes with every build comes last, so that the layers above stay.
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+CMD ["matchday", "--help"]
