@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up down test test-api test-mysql lint doc
+.PHONY: help doctor setup build demo up down test test-api test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,10 @@ test-api: build ## REST against its OpenAPI document, by schemathesis
 test-mysql: build ## the tests that need a stack, on MySQL 8
 	@harness/services/install-debian.sh --mysql --python
 	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
+
+# Builds an image, with CARGO_PROFILE=release as people run it; MATCHDAY_TAG=local takes the one of that tag instead.
+test-compose: setup ## docker-compose.yml, its image and its alert rules, on the Docker engine of this machine
+	cargo test --release --workspace --test it -- --ignored --test-threads=1 --nocapture compose::
 
 lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check

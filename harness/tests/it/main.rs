@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod asyncapi;
+mod compose;
 mod distribution;
 mod doctor;
 mod faults;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+pub mod compose;
 pub mod contract;
 pub mod event;
 pub mod metric;
