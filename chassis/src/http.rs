@@ -28,6 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What one listener grants its clients.
 #[derive(Args, Clone, Copy, Debug)]
+#[group(id = "http_limits")] // Not its type's name: a service may have limits of its own beside these.
 pub struct Limits {
     /// Connections open at once; others wait in the kernel's backlog
     #[arg(
