@@ -6,10 +6,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up down test test-api test-mysql test-compose lint doc
+.PHONY: help doctor setup build demo up down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Before the first build the script alone can answer: what it would install.
 doctor: ## say what this machine lacks, and how to install it
@@ -18,8 +18,9 @@ doctor: ## say what this machine lacks, and how to install it
 		command -v cargo >/dev/null && echo "ok	rust" || echo "missing	rust	https://rustup.rs"; \
 		harness/services/install-debian.sh --check; fi
 
+# With MATCHDAY_STORES=containers no Java, no database and no Redis.
 setup: ## install what is missing on this machine; says what and why before it does
-	@harness/services/install-debian.sh
+	@harness/services/install-debian.sh $(if $(filter containers,$(MATCHDAY_STORES)),--containers)
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run make again." >&2; exit 1; }
 
 build: setup ## build everything in release mode
@@ -32,10 +33,17 @@ up: build ## start everything and leave it running, every address printed
 	$(MATCHDAY) up
 
 # Without a build: what runs can be ended while the code does not compile.
-down: ## end what `make up` started; nothing stays
+down: ## end what `make up` or `docker compose up` started; nothing stays but Compose's volumes
 	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) down; else echo "No stack is up: nothing was built yet."; fi
 
+status: ## which stacks are there, how each part of them is, every address
+	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) status; else echo "No stack is up: nothing was built yet."; fi
+
+logs: ## what each part of the stack wrote last
+	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) logs; else echo "No stack is up: nothing was built yet."; fi
+
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
+# Stores run in containers where a Docker engine answers, else as processes; MATCHDAY_STORES=native or containers chooses.
 test: build ## all tests, on a real stack
 	@harness/services/install-debian.sh --python
 	cargo test --release --workspace -- --test-threads=1
@@ -44,6 +52,11 @@ test: build ## all tests, on a real stack
 test-api: build ## REST against its OpenAPI document, by schemathesis
 	@harness/services/install-debian.sh --python
 	cargo test --release -p harness --test it -- api:: --nocapture
+
+# With TESTS as below.
+test-containers: build ## the tests that need a stack, on Kafka, MySQL 8.4 and Redis in containers
+	@harness/services/install-debian.sh --python
+	MATCHDAY_STORES=containers cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 # On the MySQL that is installed, else on the one that Maven Central has. TESTS="faults:: verdict::" runs these alone.
 test-mysql: build ## the tests that need a stack, on MySQL 8

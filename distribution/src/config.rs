@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::Parser;
+use domain::Topics;
 
 use crate::hub::HubLimits;
 use crate::rest::AllowedOrigin;
@@ -25,6 +26,10 @@ pub struct Config {
     /// Where updates are read.
     #[command(flatten)]
     pub kafka: KafkaArgs,
+
+    /// What all topics' names begin with, so that several installations can share one Kafka
+    #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    pub topics: Topics,
 
     /// Where images are loaded when Redis does not have them.
     #[command(flatten)]

@@ -42,8 +42,14 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
-    process.tasks.spawn("kafka watch", updates::watch(config.kafka.brokers.clone(), process.clone()));
-    process.tasks.spawn("updates", updates::follow(hub, config.kafka.brokers, process.clone(), caught_up));
+    process.tasks.spawn(
+        "kafka watch",
+        updates::watch(config.kafka.brokers.clone(), config.topics.clone(), process.clone()),
+    );
+    process.tasks.spawn(
+        "updates",
+        updates::follow(hub, config.kafka.brokers, config.topics, process.clone(), caught_up),
+    );
     Ok(())
 }
 

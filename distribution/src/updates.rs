@@ -10,7 +10,7 @@ use anyhow::Context;
 use chassis::kafka::{PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings};
 use chassis::lifecycle::Process;
 use chassis::readiness::Latch;
-use domain::{Sport, topic};
+use domain::{Sport, Topics};
 
 use crate::hub::Hub;
 
@@ -42,29 +42,30 @@ impl CaughtUp {
 
 /// Keeps a readiness check true to whether Kafka has the updates topics, until the process stops: a reader that hears
 /// nothing cannot tell a quiet Kafka from one that is away.
-pub async fn watch(brokers: String, process: Process) -> anyhow::Result<()> {
+pub async fn watch(brokers: String, topics: Topics, process: Process) -> anyhow::Result<()> {
     let latch = process.readiness.latch("kafka", "connecting");
     // It never sends: a producer is the client that can be asked for topics without reading any.
     let asking = Producer::new(ProducerSettings::new(brokers, CLIENT_ID))?;
-    asking.watch(latch, topics().to_vec(), WATCH_EVERY, process.shutdown.clone()).await;
+    asking.watch(latch, read(&topics).to_vec(), WATCH_EVERY, process.shutdown.clone()).await;
     Ok(())
 }
 
-fn topics() -> [String; Sport::ALL.len()] {
-    Sport::ALL.map(topic::updates)
+fn read(topics: &Topics) -> [String; Sport::ALL.len()] {
+    Sport::ALL.map(|sport| topics.updates(sport))
 }
 
 /// Keeps the hub up to date until the process stops. What fails is begun anew, from images.
 pub async fn follow(
     hub: Arc<Hub>,
     brokers: String,
+    topics: Topics,
     process: Process,
     caught_up: CaughtUp,
 ) -> anyhow::Result<()> {
     let latch = process.readiness.latch("updates", "connecting");
     let following = async {
         loop {
-            match follow_once(&hub, &brokers, &process, &latch, &caught_up).await {
+            match follow_once(&hub, &brokers, &topics, &process, &latch, &caught_up).await {
                 // The reader ends without a failure only when the process stops.
                 Ok(()) => break,
                 Err(error) => latch.not_ready(format!("{error:#}")),
@@ -83,11 +84,12 @@ pub async fn follow(
 async fn follow_once(
     hub: &Arc<Hub>,
     brokers: &str,
+    topics: &Topics,
     process: &Process,
     latch: &Latch,
     caught_up: &CaughtUp,
 ) -> anyhow::Result<()> {
-    let reader = PartitionReader::open(ReaderSettings::new(brokers, CLIENT_ID), &topics())
+    let reader = PartitionReader::open(ReaderSettings::new(brokers, CLIENT_ID), &read(topics))
         .await
         .context("the updates topics cannot be read")?;
     let ends = reader.ends().to_vec();

@@ -31,4 +31,5 @@ pub use message::{Body, Content, EventMessage, FeedMessage, MessageType, Positio
 pub use sport::{Rules, Sport};
 pub use status::{Clock, EventStatus, MatchStatus, PeriodScore, Score, Status};
 pub use time::Timestamp;
+pub use topic::Topics;
 pub use update::{Cause, Change, Update, Value};

@@ -2,23 +2,26 @@
 # Installs what the native stack and the build need on Debian and Ubuntu, and only what is missing.
 # Run by `make setup`; silent when nothing is missing. Starts no system service and changes none.
 #
-#   --check   installs nothing; a line for everything that is needed, `ok` or `missing`, package and purpose between
-#             tabs, and an exit code of 1 where something is missing. `matchday doctor` reads this.
-#   --mysql   also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
-#   --python  also what schemathesis needs, with which `make test` tests REST.
+#   --check       installs nothing; a line for everything that is needed, `ok` or `missing`, package and purpose between
+#                 tabs, and an exit code of 1 where something is missing. `matchday doctor` reads this.
+#   --containers  without what only native stores need.
+#   --mysql       also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
+#   --python      also what schemathesis needs, with which `make test` tests REST.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 is_check=''
+is_native=yes
 is_mysql=''
 is_python=''
 for argument in "$@"; do
     case $argument in
         --check) is_check=yes ;;
+        --containers) is_native='' ;;
         --mysql) is_mysql=yes ;;
         --python) is_python=yes ;;
         *)
-            echo "$0 knows --check, --mysql and --python, not $argument" >&2
+            echo "$0 knows --check, --containers, --mysql and --python, not $argument" >&2
             exit 2
             ;;
     esac
@@ -110,11 +113,13 @@ need pkg-config 'finds the libraries of librdkafka' have pkg-config
 need libcurl4-openssl-dev 'headers that the build of librdkafka asks for' has_library curl/curl.h libcurl4-openssl-dev
 need zlib1g-dev 'compression in librdkafka' has_library zlib.h zlib1g-dev
 need ca-certificates 'downloads from crates.io and Maven Central' has_certificates
-need maven 'fetches Apache Kafka from Maven Central' have mvn
-need java 'runs Apache Kafka (Java 17 or later)' has_java
-need mariadb-server-core 'the database, as a program without its service' has_database
-need mariadb-client-core 'prepares a new database' has_database
-need redis-tools 'the cache, as a program without its service' has_redis
+if [ -n "$is_native" ]; then
+    need maven 'fetches Apache Kafka from Maven Central' have mvn
+    need java 'runs Apache Kafka (Java 17 or later)' has_java
+    need mariadb-server-core 'the database, as a program without its service' has_database
+    need mariadb-client-core 'prepares a new database' has_database
+    need redis-tools 'the cache, as a program without its service' has_redis
+fi
 need procps 'ps, to look at the processes of a stack' have ps
 need util-linux 'setpriv and setsid: ends the processes of a stack with it' have setpriv setsid
 if [ -n "$is_mysql" ]; then

@@ -4,11 +4,16 @@ use crate::demo::{DemoArgs, demo};
 use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::secrets;
-use crate::stack::{self, Address, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use crate::stack::{
+    self, Address, ComposeProject, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
+    StoresChoice, pipeline,
+};
+use crate::status;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
-use domain::Sport;
+use domain::{Sport, Topics};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -33,6 +38,10 @@ struct Cli {
         value_name = "SERVER"
     )]
     database: DatabaseChoice,
+    /// Where Kafka, the database and Redis run: native, containers, or auto, which is containers where a Docker engine
+    /// answers and no database server was chosen
+    #[arg(long, global = true, env = "MATCHDAY_STORES", default_value = "auto", value_name = "WHERE")]
+    stores: StoresChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -43,8 +52,12 @@ enum Command {
     Demo(DemoArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
-    /// End what `up` started, and whatever a crash left behind; nothing stays
+    /// End what `up` or `docker compose up` started, and whatever a crash left behind; nothing stays but Compose's volumes
     Down,
+    /// Say which stacks and Compose projects are there, how each part of them is, and where they are reached
+    Status,
+    /// Show what the parts of the stack that is up wrote last
+    Logs(Logs),
     /// Say what this machine lacks for a stack, and how to install it
     Doctor,
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
@@ -75,12 +88,24 @@ struct Up {
 }
 
 #[derive(Debug, Args)]
+struct Logs {
+    /// One part alone: kafka, ingestion, processors-hockey
+    part: Option<String>,
+    /// Lines of each
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    lines: usize,
+}
+
+#[derive(Debug, Args)]
 struct Init {
     /// Kafka's bootstrap servers
     #[arg(long, env = "MATCHDAY_KAFKA")]
     kafka: String,
     #[command(flatten)]
     mysql: MysqlArgs,
+    /// What all topics' names begin with
+    #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    topics: Topics,
     /// Partitions of every topic of a sport
     #[arg(long, env = "MATCHDAY_PARTITIONS", default_value_t = InitConfig::PARTITIONS, value_name = "N")]
     partitions: i32,
@@ -124,31 +149,42 @@ async fn execute(cli: Cli) -> Result<()> {
         Command::Demo(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
-            let agreed = demo(project, stacks, cli.database, args, say).await?;
+            let agreed = demo(project, stacks, (cli.stores, cli.database), args, say).await?;
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
         Command::Up(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
-            up(project, stacks, cli.database, args).await
+            up(project, stacks, (cli.stores, cli.database), args).await
         }
         Command::Down => {
-            let stacks = stacks(&Project::find()?).context("finding the folder of all stacks")?;
-            down(stacks).await
+            let (stacks, projects) = found(&cli.stacks).await?;
+            down(stacks, projects).await
+        }
+        Command::Status => {
+            let (stacks, projects) = found(&cli.stacks).await?;
+            say(blocking(move || status::status(&stacks, &projects)).await?.trim_end());
+            Ok(())
+        }
+        Command::Logs(Logs { part, lines }) => {
+            let (stacks, projects) = found(&cli.stacks).await?;
+            let logs = move || status::logs((&stacks, UP), &projects, part.as_deref(), lines);
+            say(blocking(logs).await?.trim_end());
+            Ok(())
         }
         Command::Doctor => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
-            let checks = doctor::examine(&project, &stacks, &cli.database);
+            let checks = doctor::examine(&project, &stacks, (cli.stores, &cli.database));
             say(&doctor::report(&checks));
             ensure!(doctor::is_healthy(&checks), "this machine lacks something");
             Ok(())
         }
         Command::Init(args) => {
-            let Init { kafka, mysql, partitions, retention_bytes } = args;
+            let Init { kafka, mysql, topics, partitions, retention_bytes } = args;
             let mysql = mysql.url()?;
-            init::init(&InitConfig { kafka, mysql, partitions, retention_bytes }).await?;
+            init::init(&InitConfig { kafka, topics, mysql, partitions, retention_bytes }).await?;
             say("Topics and tables are there.");
             Ok(())
         }
@@ -161,7 +197,31 @@ async fn execute(cli: Cli) -> Result<()> {
     }
 }
 
-async fn up(project: Project, stacks: PathBuf, database: DatabaseChoice, args: Up) -> Result<()> {
+/// The folder of all stacks, and the Compose projects that belong to it: where another folder is asked for than the
+/// project's own, none does.
+async fn found(stacks: &Option<PathBuf>) -> Result<(PathBuf, Vec<ComposeProject>)> {
+    let project = Project::find()?;
+    match stacks {
+        Some(stacks) => {
+            Ok((std::path::absolute(stacks).context("finding the folder of all stacks")?, Vec::new()))
+        }
+        None => {
+            let stacks = project.stacks();
+            Ok((stacks, blocking(move || Ok(ComposeProject::of(&project))).await?))
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("waiting for a thread")?
+}
+
+async fn up(
+    project: Project,
+    stacks: PathBuf,
+    (stores, database): (StoresChoice, DatabaseChoice),
+    args: Up,
+) -> Result<()> {
     let start = Instant::now();
     if !args.foreground && is_up_already(&stacks).await? {
         return Ok(());
@@ -173,6 +233,7 @@ async fn up(project: Project, stacks: PathBuf, database: DatabaseChoice, args: U
         name: UP.to_owned(),
         lifetime: if args.foreground { Lifetime::Attached } else { Lifetime::Detached },
         ports: Ports::Documented { offset: args.port_offset },
+        stores,
         database,
         // Whoever tries it out pushes by hand.
         is_guarded: false,
@@ -213,22 +274,29 @@ async fn is_up_already(stacks: &Path) -> Result<bool> {
         bail!("process {} is just starting the stack", record.owner.pid);
     }
     say("An earlier stack was never complete, or nothing of it runs; ending the rest of it");
-    down(stacks.to_owned()).await?;
+    down(stacks.to_owned(), Vec::new()).await?;
     Ok(false)
 }
 
-async fn down(stacks: PathBuf) -> Result<()> {
+async fn down(stacks: PathBuf, projects: Vec<ComposeProject>) -> Result<()> {
     let start = Instant::now();
-    let ended =
-        tokio::task::spawn_blocking(move || stack::down(&stacks, UP)).await.context("ending the stack")??;
+    let ended = blocking(move || stack::down(&stacks, UP)).await?;
     match ended {
-        None => say("No stack is up."),
+        None if projects.is_empty() => say("No stack is up."),
+        None => {}
         Some(ended) => {
             for name in &ended.killed {
                 say(&format!("  {name} did not end within its grace time and was killed"));
             }
             say(&format!("Ended {} processes in {:.1} s.", ended.processes, start.elapsed().as_secs_f64()));
         }
+    }
+    for project in projects {
+        let name = project.name.clone();
+        blocking(move || project.down()).await?;
+        say(&format!(
+            "Ended the Compose project {name}; `docker compose --project-name {name} down --volumes` removes its data, too."
+        ));
     }
     Ok(())
 }
@@ -240,9 +308,9 @@ fn show(addresses: &[Address], folder: &Path) {
     say(&format!("  {:<22} {}/*.log", "logs", folder.display()));
 }
 
-#[expect(clippy::print_stdout, reason = "the front end of a command line")]
+/// Whoever reads may have gone, as `head` does; that is no reason to leave anything undone.
 fn say(line: &str) {
-    println!("{line}");
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the front end of a command line")]

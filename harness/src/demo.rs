@@ -14,7 +14,9 @@ use simulator::world::{Formats, Plan};
 use crate::feed::Feed;
 use crate::report::report;
 use crate::run::run;
-use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, pipeline};
+use crate::stack::{
+    DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, StoresChoice, pipeline,
+};
 
 /// How much is played.
 #[derive(Debug, Clone, Args)]
@@ -43,7 +45,7 @@ pub struct DemoArgs {
 pub async fn demo(
     project: Project,
     stacks: PathBuf,
-    database: DatabaseChoice,
+    (stores, database): (StoresChoice, DatabaseChoice),
     args: DemoArgs,
     say: Say,
 ) -> Result<bool> {
@@ -57,6 +59,7 @@ pub async fn demo(
         name: "demo".to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
+        stores,
         database,
         is_guarded: true,
         say,

@@ -3,12 +3,13 @@
 //! Each part of the machine is looked at in a file of its own, which returns its checks; what the install script installs is
 //! asked of that script, so that the two cannot disagree.
 
+mod docker;
 mod machine;
 mod ports;
 mod stacks;
 mod tools;
 
-use crate::stack::{DatabaseChoice, Project};
+use crate::stack::{DatabaseChoice, Project, StoresChoice};
 use std::path::Path;
 
 /// Something that was looked at.
@@ -41,9 +42,14 @@ impl Check {
 
 /// Looks at everything that a stack of this project needs here, with its stacks in `stacks`. Blocks.
 #[must_use]
-pub fn examine(project: &Project, stacks: &Path, database: &DatabaseChoice) -> Vec<Check> {
-    let mut checks = tools::checks(project, database);
+pub fn examine(
+    project: &Project,
+    stacks: &Path,
+    (stores, database): (StoresChoice, &DatabaseChoice),
+) -> Vec<Check> {
+    let mut checks = tools::checks(project, stores, database);
     checks.extend(machine::checks(stacks));
+    checks.extend(docker::checks(project, stores));
     checks.extend(ports::checks());
     checks.extend(stacks::checks(stacks));
     checks

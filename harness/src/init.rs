@@ -4,7 +4,7 @@ use crate::stack::own_binary;
 use anyhow::{Context, Result, bail};
 use chassis::kafka::MAX_MESSAGE_BYTES;
 use chassis::kafka::topics::{self, TopicSpec};
-use domain::{Sport, topic};
+use domain::{Sport, Topics};
 use std::process::Stdio;
 
 /// Where to make topics and tables, and how large.
@@ -12,6 +12,8 @@ use std::process::Stdio;
 pub struct InitConfig {
     /// Kafka's bootstrap servers.
     pub kafka: String,
+    /// What the topics are called there.
+    pub topics: Topics,
     /// The database: `mysql://user:password@host:port/database`.
     pub mysql: String,
     /// Partitions of every topic of a sport.
@@ -28,8 +30,8 @@ impl InitConfig {
     pub const RETENTION_BYTES: i64 = 1 << 30;
 
     /// With the usual number of partitions and the usual retention.
-    pub fn new(kafka: String, mysql: String) -> Self {
-        Self { kafka, mysql, partitions: Self::PARTITIONS, retention_bytes: Self::RETENTION_BYTES }
+    pub fn new(kafka: String, topics: Topics, mysql: String) -> Self {
+        Self { kafka, topics, mysql, partitions: Self::PARTITIONS, retention_bytes: Self::RETENTION_BYTES }
     }
 }
 
@@ -52,9 +54,9 @@ fn wanted_topics(config: &InitConfig) -> Vec<TopicSpec> {
         retention_ms: -1,
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut topics = vec![spec(topic::DEAD_LETTERS.to_owned(), 1, -1)];
+    let mut topics = vec![spec(config.topics.dead_letters(), 1, -1)];
     for sport in Sport::ALL {
-        for name in [topic::feed(sport), topic::updates(sport)] {
+        for name in [config.topics.feed(sport), config.topics.updates(sport)] {
             topics.push(spec(name, config.partitions, config.retention_bytes));
         }
     }

@@ -1,6 +1,6 @@
 //! Starts stacks and judges what comes out of them; owns the `matchday` command.
 //!
-//! [`stack`] runs Kafka, a database, Redis and the services of this project as processes of this machine; [`init`] makes the
+//! [`stack`] runs Kafka, a database and Redis, as processes of this machine or in containers, and the services of this project; [`init`] makes the
 //! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`cli`] is the command line.
 
 pub mod cli;
@@ -15,3 +15,4 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod stack;
+pub mod status;

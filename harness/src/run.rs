@@ -211,6 +211,6 @@ fn cpu_users(stack: &Stack) -> Vec<(String, ProcessId)> {
     let processes = stack.processes();
     let own = ("simulator and judge".to_owned(), ProcessId::own());
     std::iter::once(own)
-        .chain(processes.iter().rev().map(|process| (process.name().to_owned(), process.id())))
+        .chain(processes.iter().rev().filter_map(|process| Some((process.name().to_owned(), process.id()?))))
         .collect()
 }

@@ -1,16 +1,22 @@
-//! A stack: Kafka, a database, Redis and our services as processes of this machine, started, disturbed and ended.
+//! A stack: Kafka, a database and Redis, as processes of this machine or in containers, and our services; started, disturbed
+//! and ended.
 //!
 //! [`Stack::infrastructure`], [`Stack::init`] and [`Stack::start_services`] are its three steps, [`Stack::up`] is all of them.
 //! Everything that a stack writes lies in `.matchday/<name>`, and every process of it carries that folder's name in its
-//! environment, so that whatever happens to the process that started it, the next `matchday down` finds all of it.
+//! environment, every container as a label, so that whatever happens to the process that started it, the next
+//! `matchday down` finds all of it.
 
 mod address;
+mod compose;
+mod container;
 mod control;
 mod database;
+pub(crate) mod docker;
 mod end;
 mod folder;
 mod kafka;
 mod maven;
+mod native;
 mod ports;
 mod probe;
 mod process;
@@ -20,11 +26,16 @@ mod project;
 mod providers;
 mod redis;
 mod service;
+mod stores;
 mod trust;
+mod watcher;
 
+pub use self::compose::ComposeProject;
 pub use self::database::{DATABASE, DatabaseChoice};
 pub(crate) use self::database::{MYSQL_8, Server};
+pub(crate) use self::docker::LABEL;
 pub use self::end::{Condition, Ended, down, survey};
+pub(crate) use self::end::{LeftContainer, left_containers};
 pub use self::folder::{Address, Record, RecordedProcess};
 pub(crate) use self::kafka::JARS;
 pub use self::kafka::KAFKA;
@@ -32,17 +43,22 @@ pub(crate) use self::maven::Download;
 pub use self::ports::Ports;
 pub(crate) use self::ports::is_free;
 pub use self::probe::ask_service;
-pub use self::process::{Lifetime, Process};
+pub(crate) use self::process::part_log;
+pub use self::process::{Lifetime, PartId, Process};
 pub use self::process_id::ProcessId;
 pub use self::program::own as own_binary;
 pub use self::project::Project;
 pub use self::redis::REDIS;
 pub use self::service::{DISTRIBUTION, INGESTION, Listener, Scheme, ServiceSpec, pipeline, processors_name};
+pub use self::stores::{StoresChoice, StoresKind};
 
 use self::folder::Folder;
+use self::native::{Native, Program};
 use self::ports::PortPicker;
 use self::probe::Probe;
-use self::process::Program;
+use self::process::Body;
+use self::stores::{OwnStores, Stores};
+use self::watcher::Watcher;
 use crate::init::{self, InitConfig};
 use anyhow::{Context, Result, bail};
 use futures_util::future::try_join_all;
@@ -74,7 +90,9 @@ pub struct StackConfig {
     pub lifetime: Lifetime,
     /// Where it listens.
     pub ports: Ports,
-    /// Its database server.
+    /// Where its stores run; a guest's are its host's.
+    pub stores: StoresChoice,
+    /// Its database server, where that runs as a process of this machine.
     pub database: DatabaseChoice,
     /// Whether ingestion takes a feed only from who shows the stack's token.
     pub is_guarded: bool,
@@ -87,8 +105,7 @@ pub struct StackConfig {
 pub struct Stack {
     config: StackConfig,
     folder: Folder,
-    store_ports: StorePorts,
-    password: String,
+    stores: Stores,
     /// What the provider must show, where the stack is guarded.
     token: Option<String>,
     /// Known once it runs.
@@ -96,14 +113,8 @@ pub struct Stack {
     state: Mutex<State>,
     /// Whether somebody has already decided how it ends.
     is_released: bool,
-}
-
-#[derive(Debug)]
-struct StorePorts {
-    kafka: u16,
-    kafka_controller: u16,
-    database: u16,
-    redis: u16,
+    /// Ends what does not end by itself with this process.
+    watcher: Option<Watcher>,
 }
 
 #[derive(Debug)]
@@ -133,72 +144,71 @@ impl Stack {
     /// # Errors
     /// As [`Stack::up`], and when a stack of this name is there already.
     pub async fn infrastructure(config: StackConfig) -> Result<Self> {
-        let stack =
-            tokio::task::spawn_blocking(move || Self::claim(config)).await.context("claiming a folder")??;
-        tokio::try_join!(stack.start_kafka(), stack.start_database(), stack.start_redis())?;
+        let kind = Box::pin(config.stores.decide(&config.database, config.say)).await?;
+        let claim = move || {
+            let ports = PortPicker::new(config.ports, config.say);
+            let own = OwnStores::new(kind, providers::new_secret(), &ports)?;
+            let stack = Self::claim(config, ports, own.reached(), kind)?;
+            anyhow::Ok((stack, own))
+        };
+        let (stack, own) = tokio::task::spawn_blocking(claim).await.context("claiming a folder")??;
+        // Boxed, as below: the compiler gives up on futures that nest too deep.
+        Box::pin(stack.start_stores(&own)).await?;
+        if let Some(watcher) = &stack.watcher {
+            watcher.all_started();
+        }
         Ok(stack)
     }
 
-    /// Takes a folder and ports for a new stack.
-    fn claim(config: StackConfig) -> Result<Self> {
+    /// Starts a stack that uses the stores of `host`, with a database, topics and keys of its own there. It starts no store and
+    /// ends none, and what it wrote there stays until `host` ends.
+    ///
+    /// # Errors
+    /// As [`Stack::up`].
+    pub async fn guest_of(host: &Self, config: StackConfig, services: Vec<ServiceSpec>) -> Result<Self> {
+        let stores = host.stores.place_for_guest().await?;
+        let claim = move || {
+            let ports = PortPicker::new(config.ports, config.say);
+            Self::claim(config, ports, stores, StoresKind::Native)
+        };
+        let stack = tokio::task::spawn_blocking(claim).await.context("claiming a folder")??;
+        stack.database.get_or_init(|| host.database().to_owned());
+        Box::pin(async {
+            stack.init().await?;
+            stack.start_services(services).await
+        })
+        .await?;
+        Ok(stack)
+    }
+
+    /// Takes a folder for a new stack.
+    fn claim(config: StackConfig, ports: PortPicker, stores: Stores, kind: StoresKind) -> Result<Self> {
         let name = match config.lifetime {
             Lifetime::Attached => format!("{}-{}", config.name, std::process::id()),
             Lifetime::Detached => config.name.clone(),
         };
-        let ports = PortPicker::new(config.ports, config.say);
-        let store_ports = StorePorts {
-            kafka: ports.pick(KAFKA, Some(KAFKA_PORT))?,
-            kafka_controller: ports.pick("kafka's controller", None)?,
-            database: ports.pick(DATABASE, Some(DATABASE_PORT))?,
-            redis: ports.pick(REDIS, Some(REDIS_PORT))?,
-        };
         let lock = folder::lock(&config.stacks)?;
         end::sweep(&config.stacks)?;
         let folder = Folder::of(&config.stacks, &name);
-        let record = Record::new(config.lifetime);
+        let record = Record::new(config.lifetime, kind);
         if let Some(other) = folder.read() {
             bail!("a stack in {} was started by process {}", folder.path().display(), other.owner.pid);
         }
         folder.create(&record)?;
         drop(lock);
+        let is_watched = kind == StoresKind::Containers && config.lifetime == Lifetime::Attached;
+        let watcher = if is_watched { Some(Watcher::start(folder.path())?) } else { None };
         let token = if config.is_guarded { Some(providers::write(&folder)?) } else { None };
         Ok(Self {
             config,
             folder,
-            store_ports,
-            password: providers::new_secret(),
+            stores,
             token,
             database: OnceLock::new(),
             state: Mutex::new(State { ports, processes: Vec::new(), services: Vec::new(), record }),
             is_released: false,
+            watcher,
         })
-    }
-
-    async fn start_kafka(&self) -> Result<()> {
-        let start = Instant::now();
-        let ports = &self.store_ports;
-        let (project, say) = (&self.config.project, self.config.say);
-        let program = kafka::prepare(project, &self.folder, ports.kafka, ports.kafka_controller, say).await?;
-        let process = self.launch(KAFKA, program, Probe::Kafka { bootstrap: self.kafka() }, None)?;
-        self.wait_ready(&process, start).await
-    }
-
-    async fn start_database(&self) -> Result<()> {
-        let start = Instant::now();
-        let (StackConfig { project, database, say, .. }, port) = (&self.config, self.store_ports.database);
-        let program = database::prepare(database, project, &self.folder, port, &self.password, *say).await?;
-        let process = self.launch(DATABASE, program, Probe::Database { url: self.mysql_url() }, None)?;
-        process.ready(READY_DEADLINE).await?;
-        let version = database::version(&self.mysql_url()).await?;
-        self.say_ready(self.database.get_or_init(|| version), start);
-        Ok(())
-    }
-
-    async fn start_redis(&self) -> Result<()> {
-        let start = Instant::now();
-        let program = redis::prepare(&self.folder, self.store_ports.redis)?;
-        let process = self.launch(REDIS, program, Probe::Redis { url: self.redis_url() }, None)?;
-        self.wait_ready(&process, start).await
     }
 
     /// Makes topics and tables. Doing it again changes nothing.
@@ -207,7 +217,8 @@ impl Stack {
     /// When a store refuses, or the binary `processors` was not built.
     pub async fn init(&self) -> Result<()> {
         let start = Instant::now();
-        init::init(&InitConfig::new(self.kafka(), self.mysql_url())).await?;
+        let config = InitConfig::new(self.kafka(), self.topics().clone(), self.mysql_url());
+        init::init(&config).await?;
         self.say(&format!("  {:<22} made in {:.1} s", "topics and tables", start.elapsed().as_secs_f64()));
         Ok(())
     }
@@ -238,6 +249,7 @@ impl Stack {
         let probe = Probe::Service { url: Scheme::Http.url(*first) };
         let mut env = vec![
             ("MATCHDAY_KAFKA".to_owned(), self.kafka()),
+            ("MATCHDAY_TOPIC_PREFIX".to_owned(), self.topics().to_string()),
             ("MATCHDAY_MYSQL".to_owned(), self.mysql_url()),
             ("MATCHDAY_REDIS".to_owned(), self.redis_url()),
             // A little less than they are given, so that one that does not manage can still say what was left.
@@ -250,23 +262,23 @@ impl Stack {
         let path = program::own(spec.binary)?;
         let program = Program { path, args: args.into_iter().map(Into::into).collect(), env };
         let name = spec.name.clone();
-        self.launch(&name, program, probe, Some((spec, ports)))
+        // Recorded under the same lock, so that nobody sees a stack of which one process is not told yet.
+        let mut state = self.state();
+        let native = Native::spawn(&name, program, &self.folder, self.config.lifetime)?;
+        self.add(&mut state, Process::new(&name, Body::Native(Box::new(native)), probe), Some((spec, ports)))
     }
 
-    /// Starts a process and records it, so that it can be found before anything else may fail.
-    fn launch(
+    /// Records what was started, so that it can be found before anything else may fail.
+    fn add(
         &self,
-        name: &str,
-        program: Program,
-        probe: Probe,
+        state: &mut State,
+        process: Process,
         service: Option<(ServiceSpec, Vec<u16>)>,
     ) -> Result<Arc<Process>> {
-        let mut state = self.state();
-        let process = Process::spawn(name, program, probe, &self.folder, self.config.lifetime)?;
         let process = Arc::new(process);
         state.processes.push(Arc::clone(&process));
         state.services.extend(service);
-        self.write_record(&mut state)?;
+        self.write_record(state)?;
         Ok(process)
     }
 
@@ -284,7 +296,7 @@ impl Stack {
         let is_service = |name: &str| state.services.iter().any(|(spec, _)| spec.name == name);
         let recorded = |process: &Arc<Process>| RecordedProcess {
             name: process.name().to_owned(),
-            id: process.id(),
+            id: process.part_id(),
             is_service: is_service(process.name()),
         };
         state.record.processes = state.processes.iter().map(recorded).collect();

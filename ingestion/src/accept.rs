@@ -7,7 +7,7 @@ use chassis::kafka::Producer;
 use chassis::problem::Problem;
 use domain::codec::batch::{Fault, Format};
 use domain::codec::{json, xml};
-use domain::{Content, FeedMessage, Name, Sport, Timestamp, topic};
+use domain::{Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
@@ -20,8 +20,8 @@ pub struct FeedTopics(Vec<(Sport, Arc<str>)>);
 
 impl FeedTopics {
     /// Of every sport.
-    pub fn new() -> Self {
-        Self(Sport::ALL.into_iter().map(|sport| (sport, topic::feed(sport).into())).collect())
+    pub fn new(topics: &Topics) -> Self {
+        Self(Sport::ALL.into_iter().map(|sport| (sport, topics.feed(sport).into())).collect())
     }
 
     /// A sport's topic. Every sport has one.
@@ -139,7 +139,7 @@ mod tests {
 
     /// Accepts one message of the provider `md`, received at 1000, where every feed topic has 3 partitions.
     fn accept_text(text: &str, know_partitions: bool) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
-        let topics = FeedTopics::new();
+        let topics = FeedTopics::new(&Topics::default());
         let partitions: Vec<_> = topics.0.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
         let receipt = Receipt {
             provider: &Name::new("md").unwrap(),

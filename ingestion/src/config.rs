@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chassis::config::{KafkaArgs, ProcessArgs};
 use chassis::http;
 use clap::Parser;
+use domain::Topics;
 
 use crate::limit::Limits;
 
@@ -28,6 +29,10 @@ pub struct Config {
     /// Where Kafka is.
     #[command(flatten)]
     pub kafka: KafkaArgs,
+
+    /// What all topics' names begin with, so that several installations can share one Kafka
+    #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    pub topics: Topics,
 
     /// What one request, and all of them together, may use.
     #[command(flatten)]

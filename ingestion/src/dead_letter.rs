@@ -5,16 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chassis::problem::Problem;
 use domain::codec::batch::Format;
-use domain::{Name, Timestamp, topic};
+use domain::{Name, Timestamp};
 
 use crate::content;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
-
-/// The topic's name, shared by all records.
-pub fn topic() -> Arc<str> {
-    topic::DEAD_LETTERS.into()
-}
 
 /// Where refused bytes stood, and when.
 #[derive(Debug)]
@@ -70,9 +65,9 @@ mod tests {
             Origin { provider: &provider, format: Format::Xml, request: 0xbeef, refused_at: Timestamp(77) };
         let refusal = Refusal::from(refusal::invalid("too low").at("/body/odds"));
         let mut outbox = Outbox::default();
-        origin.keep(&mut outbox, &topic(), (4, 99), Bytes::from_static(b"original"), &refusal);
+        origin.keep(&mut outbox, &"letters".into(), (4, 99), Bytes::from_static(b"original"), &refusal);
         let (records, _) = outbox.finish();
-        assert_eq!(&*records[0].topic, "sports-feed-dlq");
+        assert_eq!(&*records[0].topic, "letters");
         assert_eq!(records[0].payload, "original");
         assert_eq!(records[0].key.as_deref(), Some(&b"md"[..]));
         let headers: Vec<(&str, &[u8])> =

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
 use domain::codec::batch::{self, Piece, Pieces, SplitError};
-use domain::{Name, Timestamp};
+use domain::{Name, Timestamp, Topics};
 
 use crate::accept::{self, FeedTopics, Receipt, accept};
 use crate::admission::Admission;
@@ -26,7 +26,7 @@ use crate::answer::{Answer, Shape};
 use crate::body;
 use crate::broadcast::Broadcasts;
 use crate::content::Content;
-use crate::dead_letter::{self, Origin};
+use crate::dead_letter::Origin;
 use crate::limit::Limits;
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
@@ -77,16 +77,16 @@ async fn push(
 }
 
 impl Feeds {
-    /// An endpoint for `providers` that writes through `producer`.
-    pub fn new(producer: Producer, providers: Arc<Providers>, limits: Limits) -> Self {
+    /// An endpoint for `providers` that writes to `topics` through `producer`.
+    pub fn new(producer: Producer, topics: &Topics, providers: Arc<Providers>, limits: Limits) -> Self {
         Self {
             producer,
             providers,
             admission: Admission::new(&limits),
             producers: Producers::new(limits.max_producers),
             limits,
-            topics: FeedTopics::new(),
-            dead_letters: dead_letter::topic(),
+            topics: FeedTopics::new(topics),
+            dead_letters: topics.dead_letters().into(),
             requests: AtomicU64::new(0),
         }
     }

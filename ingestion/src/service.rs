@@ -6,7 +6,7 @@ use std::time::Duration;
 use chassis::http;
 use chassis::kafka::{Producer, ProducerSettings};
 use chassis::lifecycle::{Process, Shutdown};
-use domain::{Sport, topic};
+use domain::{Sport, Topics};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
@@ -34,12 +34,13 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 
     let latch = process.readiness.latch("kafka", "connecting");
     let (watching, shutdown) = (producer.clone(), process.shutdown.clone());
+    let topics = written(&config.topics);
     process.tasks.spawn("kafka watch", async move {
-        watching.watch(latch, topics(), WATCH_EVERY, shutdown).await;
+        watching.watch(latch, topics, WATCH_EVERY, shutdown).await;
         Ok(())
     });
 
-    let feeds = Arc::new(Feeds::new(producer, providers, config.limits));
+    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, config.limits));
     let router = feed::routes(feeds).merge(process.admin());
     process.tasks.spawn("http", http::serve(listener, router, config.http, process.shutdown.clone()));
     Ok(())
@@ -66,8 +67,7 @@ async fn reload_on_hangup(
 }
 
 /// Every topic that is written to.
-fn topics() -> Vec<String> {
-    let mut topics: Vec<String> = Sport::ALL.into_iter().map(topic::feed).collect();
-    topics.push(topic::DEAD_LETTERS.to_owned());
-    topics
+fn written(topics: &Topics) -> Vec<String> {
+    let feeds = Sport::ALL.into_iter().map(|sport| topics.feed(sport));
+    feeds.chain([topics.dead_letters()]).collect()
 }

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
-use domain::Sport;
 use domain::intake::HoldLimits;
+use domain::{Sport, Topics};
 
 /// The admin port of the first sport.
 const FIRST_PORT: u16 = 4101;
@@ -89,6 +89,10 @@ pub struct ProcessConfig {
     #[command(flatten)]
     pub kafka: KafkaArgs,
 
+    /// What all topics' names begin with, so that several installations can share one Kafka
+    #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    pub topics: Topics,
+
     /// Where the database is.
     #[command(flatten)]
     pub mysql: MysqlArgs,
@@ -97,7 +101,7 @@ pub struct ProcessConfig {
     #[command(flatten)]
     pub redis: RedisArgs,
 
-    /// The consumer group; `matchday-<sport>` where none is given
+    /// The consumer group; `matchday-<sport>`, after the topics' prefix, where none is given
     #[arg(long, env = "MATCHDAY_GROUP")]
     pub group: Option<String>,
 
@@ -158,7 +162,7 @@ impl ProcessConfig {
     /// The consumer group.
     #[must_use]
     pub fn group(&self) -> String {
-        self.group.clone().unwrap_or_else(|| format!("matchday-{}", self.sport))
+        self.group.clone().unwrap_or_else(|| self.topics.group(self.sport))
     }
 
     /// How long and how many early messages wait.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chassis::kafka::{Producer, Record};
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
-use domain::{EventId, Sport};
+use domain::{EventId, Sport, Topics};
 use sqlx::MySqlPool;
 use tokio::sync::{mpsc, oneshot};
 
@@ -80,6 +80,7 @@ impl Publisher {
     /// A publisher that owns no partition yet.
     pub fn new(
         sport: Sport,
+        topics: &Topics,
         pool: MySqlPool,
         producer: Producer,
         images: Images,
@@ -88,7 +89,7 @@ impl Publisher {
     ) -> Self {
         Self {
             sport,
-            records: Records::of(sport),
+            records: Records::of(sport, topics),
             pool,
             producer,
             images,

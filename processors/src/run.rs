@@ -11,7 +11,7 @@ use chassis::kafka::{
 };
 use chassis::lifecycle::{Process, Shutdown};
 use chassis::readiness::Latch;
-use domain::{Sport, topic};
+use domain::Sport;
 use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -105,24 +105,26 @@ async fn wire(
     let sport = config.sport;
     let brokers = config.kafka.brokers.as_str();
     let producer = Producer::new(ProducerSettings::new(brokers, format!("matchday-processor-{sport}")))?;
-    let topics = vec![topic::feed(sport), topic::updates(sport), topic::DEAD_LETTERS.to_owned()];
+    let topics = &config.topics;
+    let watched = vec![topics.feed(sport), topics.updates(sport), topics.dead_letters()];
     let watching = producer.clone();
     let shutdown = process.shutdown.clone();
     process.tasks.spawn("kafka watch", async move {
-        watching.watch(kafka, topics, WATCH_EVERY, shutdown).await;
+        watching.watch(kafka, watched, WATCH_EVERY, shutdown).await;
         Ok(())
     });
 
     let (jobs, queue) = mpsc::channel(config.publish_queue.get());
     let images = Images::new(&config.redis.url, store_id, sport)?;
-    let publisher = Publisher::new(sport, pool, producer, images, publishing, process.shutdown.clone());
+    let publisher =
+        Publisher::new(sport, topics, pool, producer, images, publishing, process.shutdown.clone());
     process.tasks.spawn("publisher", publisher.run(queue));
 
     let settings = ConsumerSettings::new(
         brokers,
         format!("matchday-processor-{sport}"),
         config.group(),
-        topic::feed(sport),
+        topics.feed(sport),
     );
     let limits = PollLimits {
         messages: config.batch_messages.get(),

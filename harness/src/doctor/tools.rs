@@ -1,7 +1,7 @@
 //! Programs and libraries: what the install script installs, Rust, what comes from Maven Central, the database server.
 
 use super::{Check, State};
-use crate::stack::{DatabaseChoice, Download, JARS, MYSQL_8, Project, Server};
+use crate::stack::{DatabaseChoice, Download, JARS, MYSQL_8, Project, Server, StoresChoice};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,11 +14,11 @@ const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// The first two numbers of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
+pub(super) struct Version(pub u32, pub u32);
 
 impl Version {
     /// The first one in a text: of `rustc 1.95.0 (59807616e 2026-04-14)` it is 1.95.
-    fn find(text: &str) -> Option<Self> {
+    pub(super) fn find(text: &str) -> Option<Self> {
         text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.')).find_map(|word| {
             let mut numbers = word.split('.');
             Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -26,11 +26,13 @@ impl Version {
     }
 }
 
-pub(super) fn checks(project: &Project, database: &DatabaseChoice) -> Vec<Check> {
+pub(super) fn checks(project: &Project, stores: StoresChoice, database: &DatabaseChoice) -> Vec<Check> {
     let mut checks = vec![rust()];
-    checks.extend(packages(project, database));
-    checks.push(download(JARS, project));
-    checks.push(server(project, database));
+    checks.extend(packages(project, stores, database));
+    if stores != StoresChoice::Containers {
+        checks.push(download(JARS, project));
+        checks.push(server(project, database));
+    }
     checks
 }
 
@@ -49,11 +51,13 @@ fn rust() -> Check {
 }
 
 /// What the install script says about every package that it would install.
-fn packages(project: &Project, database: &DatabaseChoice) -> Vec<Check> {
+fn packages(project: &Project, stores: StoresChoice, database: &DatabaseChoice) -> Vec<Check> {
     let script = project.services().join("install-debian.sh");
     let mut command = Command::new(&script);
     command.arg("--check");
-    if *database == DatabaseChoice::MySql {
+    if stores == StoresChoice::Containers {
+        command.arg("--containers");
+    } else if *database == DatabaseChoice::MySql {
         command.arg("--mysql");
     }
     let said = match command.stdin(Stdio::null()).output() {

@@ -2,10 +2,10 @@
 
 use super::folder::Address;
 use super::service::{DISTRIBUTION, INGESTION, processors_name};
-use super::{Stack, State, database};
+use super::{Stack, State};
 use crate::observe::Places;
 use anyhow::{Context, Result};
-use domain::Sport;
+use domain::{Sport, Topics};
 
 impl Stack {
     pub(super) fn list_addresses(&self, state: &State) -> Vec<Address> {
@@ -28,19 +28,23 @@ impl Stack {
 
     /// Kafka's bootstrap server: `127.0.0.1:9092`.
     pub fn kafka(&self) -> String {
-        format!("127.0.0.1:{}", self.store_ports.kafka)
+        self.stores.kafka.clone()
+    }
+
+    /// The names of its topics there.
+    pub fn topics(&self) -> &Topics {
+        &self.stores.topics
     }
 
     /// The database, with user and password: `mysql://matchday:…@127.0.0.1:3307/matchday`. That user may make more databases
     /// whose names begin with `matchday`.
     pub fn mysql_url(&self) -> String {
-        let (user, port) = (database::MATCHDAY, self.store_ports.database);
-        format!("mysql://{user}:{}@127.0.0.1:{port}/{user}", self.password)
+        self.stores.mysql.clone()
     }
 
     /// Redis: `redis://127.0.0.1:6379`.
     pub fn redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.store_ports.redis)
+        self.stores.redis.clone()
     }
 
     /// Where it is looked at what a run came to.

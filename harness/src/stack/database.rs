@@ -5,8 +5,9 @@
 mod mariadb;
 mod mysql;
 
+use super::container::{MYSQL_IMAGE, Recipe};
 use super::folder::{Folder, write_private};
-use super::process::Program;
+use super::native::Program;
 use super::{Project, Say, program};
 use anyhow::{Context, Result, bail};
 use sqlx::{Connection, MySqlConnection};
@@ -136,6 +137,22 @@ impl Server {
     }
 }
 
+/// MySQL in a container, with a database and a user that may come from anywhere: only its published port leads to it.
+pub(super) fn recipe(password: &str) -> Recipe {
+    let settings = format!("{SETTINGS}\n{}\nbind_address = *\n", mysql::SETTINGS);
+    Recipe {
+        image: MYSQL_IMAGE,
+        port: 3306,
+        files: vec![
+            ("/etc/mysql/conf.d/matchday.cnf", settings),
+            ("/docker-entrypoint-initdb.d/matchday.sql", init_sql(password, "%")),
+        ],
+        env: vec![("MYSQL_RANDOM_ROOT_PASSWORD", "yes".to_owned())],
+        command: Vec::new(),
+        memory_mib: 1_024,
+    }
+}
+
 /// Prepares a server that listens on `port`, with a database and a user for it.
 pub(super) async fn prepare(
     choice: &DatabaseChoice,
@@ -158,7 +175,7 @@ pub(super) async fn prepare(
     program::run(make, &folder.log("database-install"), folder.path()).await?;
 
     let init = home.join("init.sql");
-    write_private(&init, &init_sql(password))?;
+    write_private(&init, &init_sql(password, "127.0.0.1"))?;
     let settings = home.join("my.cnf");
     let mut text = format!(
         "{SETTINGS}\n{}\nport = {port}\ndatadir = {}\ntmpdir = {}\npid_file = {}\ninit_file = {}\n",
@@ -200,11 +217,11 @@ fn option(name: &str, path: &Path) -> OsString {
 /// Runs at every start of the server, so it can run twice. One statement a line: the server asks for that.
 ///
 /// The user may make more databases of that name's beginning: a test has one of its own.
-fn init_sql(password: &str) -> String {
+fn init_sql(password: &str, host: &str) -> String {
     format!(
         "CREATE DATABASE IF NOT EXISTS {MATCHDAY};\n\
-         CREATE USER IF NOT EXISTS '{MATCHDAY}'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
-         GRANT ALL PRIVILEGES ON `{MATCHDAY}%`.* TO '{MATCHDAY}'@'127.0.0.1';\n"
+         CREATE USER IF NOT EXISTS '{MATCHDAY}'@'{host}' IDENTIFIED BY '{password}';\n\
+         GRANT ALL PRIVILEGES ON `{MATCHDAY}%`.* TO '{MATCHDAY}'@'{host}';\n"
     )
 }
 

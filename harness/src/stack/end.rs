@@ -1,20 +1,22 @@
 //! Ends stacks: one's own, a detached one, and what a crash left behind.
 
+use super::docker;
 use super::folder::{self, Folder, Record};
-use super::process::{GRACE, Lifetime};
+use super::process::{GRACE, Lifetime, PartId};
 use super::process_id::{ProcessId, marked};
+use super::stores::StoresKind;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// What ending a stack came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// How many processes were ended, in whichever way.
+    /// How many processes and containers were ended, in whichever way.
     pub processes: usize,
     /// The services that did not end within their grace time and were killed.
     pub killed: Vec<String>,
@@ -67,6 +69,23 @@ fn condition(record: Option<Record>) -> Condition {
     }
 }
 
+/// A container whose stack nobody needs any more, or knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftContainer {
+    /// Its name.
+    pub name: String,
+    /// Where its stack lay.
+    pub folder: PathBuf,
+}
+
+/// Every one on this machine's engine; none where no engine answers.
+pub(crate) fn left_containers() -> Vec<LeftContainer> {
+    let found = docker::every_container().unwrap_or_default().into_iter();
+    let found = found.map(|(name, folder)| LeftContainer { name, folder });
+    let read = |folder: &Path| Folder::of(folder.parent()?, &folder.file_name()?.to_string_lossy()).read();
+    found.filter(|left| read(&left.folder).is_none_or(|record| record.is_leftover())).collect()
+}
+
 /// Ends the stack `name` among `stacks`, and every stack there that its owner left behind; nothing is left of them on disk.
 /// `None` when there was nothing to end. Blocks.
 ///
@@ -117,21 +136,29 @@ pub(super) fn sweep(stacks: &Path) -> Result<()> {
 fn end(folder: &Folder) -> Result<Ended> {
     let mut ended = Ended::default();
     let living = marked(folder.path());
-    let services = folder.read().map(|record: Record| record.processes).unwrap_or_default();
+    let record = folder.read();
+    // A record that is lost may have told of containers.
+    let may_have_containers =
+        record.as_ref().is_none_or(|record| record.stores == StoresKind::Containers) && docker::is_there();
+    let services = record.map(|record| record.processes).unwrap_or_default();
     for service in services.into_iter().rev().filter(|process| process.is_service) {
+        let PartId::Process(id) = service.id else { continue };
         // The mark is asked as well as the record: after a restart of the machine numbers and times begin anew.
-        if !living.contains(&service.id) {
+        if !living.contains(&id) {
             continue;
         }
-        service.id.signal(Signal::SIGTERM);
-        service.id.signal(Signal::SIGCONT);
-        if service.id.wait_gone(GRACE) {
+        id.signal(Signal::SIGTERM);
+        id.signal(Signal::SIGCONT);
+        if id.wait_gone(GRACE) {
             ended.processes += 1;
         } else {
             ended.killed.push(service.name);
         }
     }
     ended.processes += kill_all(folder.path())?;
+    if may_have_containers {
+        ended.processes += docker::remove(folder.path())?;
+    }
     remove(folder.path())?;
     Ok(ended)
 }

@@ -1,7 +1,8 @@
 //! `.matchday/<name>`: what a stack keeps on disk, and the record by which another process finds and ends it.
 
-use super::process::Lifetime;
+use super::process::{Lifetime, PartId};
 use super::process_id::ProcessId;
+use super::stores::StoresKind;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,6 +19,9 @@ pub(super) struct Folder(PathBuf);
 pub struct Record {
     /// Whether the stack ends with its owner.
     pub lifetime: Lifetime,
+    /// Where its stores run, unless they are another stack's.
+    #[serde(default)]
+    pub stores: StoresKind,
     /// The process that started it.
     pub owner: ProcessId,
     /// Whether it was started to its end; until then it needs its owner.
@@ -33,8 +37,8 @@ pub struct Record {
 pub struct RecordedProcess {
     /// Its name in the stack.
     pub name: String,
-    /// The process itself.
-    pub id: ProcessId,
+    /// The process itself, or the container.
+    pub id: PartId,
     /// Whether it is one of ours, that ends in order, or a store, whose data goes with it.
     pub is_service: bool,
 }
@@ -100,9 +104,10 @@ impl Folder {
 
 impl Record {
     /// A stack of this process, of which nothing was started yet.
-    pub(super) fn new(lifetime: Lifetime) -> Self {
+    pub(super) fn new(lifetime: Lifetime, stores: StoresKind) -> Self {
         Self {
             lifetime,
+            stores,
             owner: ProcessId::own(),
             is_complete: false,
             processes: Vec::new(),

@@ -1,8 +1,9 @@
 //! Apache Kafka: its jars, its folder, its command line.
 
+use super::container::{KAFKA_IMAGE, Recipe};
 use super::folder::Folder;
 use super::maven::Download;
-use super::process::Program;
+use super::native::Program;
 use super::{Project, Say, program};
 use anyhow::{Context, Result};
 use std::env;
@@ -15,8 +16,30 @@ const LOG4J: &str = include_str!("../../services/kafka/log4j2.properties");
 /// Its name in a stack.
 pub const KAFKA: &str = "kafka";
 
+/// Where the controller listens in a container.
+const CONTROLLER_PORT: u16 = 9093;
+
 /// Its jars.
 pub(crate) const JARS: Download = Download { name: "kafka", what: "Apache Kafka", megabytes: 54 };
+
+/// A node in a container. It listens inside on the port on which it is reached from outside: the address that it advertises
+/// leads to it from either side.
+pub(super) fn recipe(port: u16) -> Recipe {
+    let controller_port = if port == CONTROLLER_PORT { CONTROLLER_PORT + 1 } else { CONTROLLER_PORT };
+    let properties = format!(
+        "{PROPERTIES}\nlisteners=PLAINTEXT://0.0.0.0:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
+         controller.quorum.voters=1@127.0.0.1:{controller_port}\nlog.dirs=/var/lib/kafka/data\n"
+    );
+    Recipe {
+        image: KAFKA_IMAGE,
+        port,
+        files: vec![("/mnt/shared/config/server.properties", properties)],
+        env: vec![("KAFKA_HEAP_OPTS", "-Xmx512m".to_owned())],
+        command: Vec::new(),
+        memory_mib: 1_024,
+    }
+}
 
 /// Prepares a node that listens on `port`, and on `controller_port` for itself.
 pub(super) async fn prepare(

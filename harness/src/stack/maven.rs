@@ -1,6 +1,6 @@
 //! What is fetched from Maven Central, once per machine and version: Kafka's jars, a MySQL server.
 
-use super::process::Program;
+use super::native::Program;
 use super::{Project, Say, program, trust};
 use anyhow::{Context, Result};
 use std::env;

@@ -1,82 +1,74 @@
-//! One process of a stack: how it is started, watched, disturbed and started again.
+//! One part of a stack, a process of this machine or a container: watched, disturbed and started again.
 
-use super::folder::Folder;
+use super::container::Container;
+use super::folder::RecordedProcess;
+use super::native::Native;
 use super::probe::Probe;
-use super::process_id::{MARK, ProcessId};
-use anyhow::{Context, Result, bail};
+use super::process_id::ProcessId;
+use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// How long a process has to end by itself once it was asked to.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
+/// How much of a log is shown where something went wrong.
+pub(super) const LOG_LINES: usize = 15;
+
 /// How long the processes of a stack live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lifetime {
     /// As long as the process that started them, and not a moment longer: the kernel ends them with it, whatever ended it.
+    /// Containers follow within seconds.
     Attached,
     /// Until `matchday down`.
     Detached,
 }
 
-/// What to run, and where.
-#[derive(Clone, Debug)]
-pub(super) struct Program {
-    /// The executable.
-    pub path: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// What is added to its environment.
-    pub env: Vec<(String, String)>,
+/// By what another process finds a part of a stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PartId {
+    /// A process of this machine.
+    Process(ProcessId),
+    /// A container, by its id.
+    Container(String),
 }
 
 /// One process of a stack. The same value stands for it after a restart, with the same ports and the same data.
 #[derive(Debug)]
 pub struct Process {
     name: String,
-    program: Program,
     probe: Probe,
-    log: PathBuf,
-    folder: PathBuf,
-    lifetime: Lifetime,
-    running: Mutex<Running>,
+    body: Body,
 }
 
+/// What it runs as.
 #[derive(Debug)]
-struct Running {
-    child: Child,
-    id: ProcessId,
+pub(super) enum Body {
+    Native(Box<Native>),
+    Container(Container),
+}
+
+impl PartId {
+    /// Whether it still runs, or is paused.
+    pub fn is_alive(&self) -> bool {
+        match self {
+            Self::Process(id) => id.is_alive(),
+            Self::Container(id) => super::container::is_alive(id),
+        }
+    }
 }
 
 impl Process {
-    /// Starts a program, with its output appended to `<name>.log` in the stack's folder.
-    pub(super) fn spawn(
-        name: &str,
-        program: Program,
-        probe: Probe,
-        folder: &Folder,
-        lifetime: Lifetime,
-    ) -> Result<Self> {
-        let (log, folder) = (folder.log(name), folder.path().to_owned());
-        let running = start(name, &program, &log, &folder, lifetime)?;
-        Ok(Self {
-            name: name.to_owned(),
-            program,
-            probe,
-            log,
-            folder,
-            lifetime,
-            running: Mutex::new(running),
-        })
+    pub(super) fn new(name: &str, body: Body, probe: Probe) -> Self {
+        Self { name: name.to_owned(), probe, body }
     }
 
     /// Its name in the stack: `kafka`, `processors-hockey`.
@@ -84,14 +76,30 @@ impl Process {
         &self.name
     }
 
-    /// Where its standard output and standard error are written.
-    pub fn log(&self) -> &Path {
-        &self.log
+    /// Everything that it has written to its standard output and standard error; of a container the last lines.
+    pub fn log(&self) -> String {
+        match &self.body {
+            Body::Native(native) => {
+                String::from_utf8_lossy(&fs::read(native.log()).unwrap_or_default()).into_owned()
+            }
+            Body::Container(container) => super::container::log(container.id(), 10_000),
+        }
     }
 
-    /// The running process, or the last one if it has ended.
-    pub fn id(&self) -> ProcessId {
-        self.running().id
+    /// The running process, or the last one if it has ended; of a container, where it runs and its engine is of this machine.
+    pub fn id(&self) -> Option<ProcessId> {
+        match &self.body {
+            Body::Native(native) => Some(native.id()),
+            Body::Container(container) => container.process(),
+        }
+    }
+
+    /// By what the record of the stack knows it.
+    pub(super) fn part_id(&self) -> PartId {
+        match &self.body {
+            Body::Native(native) => PartId::Process(native.id()),
+            Body::Container(container) => PartId::Container(container.id().to_owned()),
+        }
     }
 
     /// Whether it runs, or is paused.
@@ -99,9 +107,9 @@ impl Process {
         self.exit_status().is_none()
     }
 
-    /// The CPU time used since it was last started, in microseconds; `None` when it is not running.
+    /// The CPU time used since it was last started, in microseconds; `None` when it is not running, or not on this machine.
     pub fn cpu_micros(&self) -> Option<u64> {
-        self.id().cpu_micros()
+        self.id()?.cpu_micros()
     }
 
     /// Ends it as a crash does (`SIGKILL`) and returns when it is gone.
@@ -109,20 +117,34 @@ impl Process {
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill(&self) -> Result<()> {
-        let mut running = self.running();
-        running.child.kill().with_context(|| format!("killing {}", self.name))?;
-        running.child.wait().with_context(|| format!("waiting for {}", self.name))?;
-        Ok(())
+        match &self.body {
+            Body::Native(native) => native.kill(),
+            Body::Container(container) => container.kill(),
+        }
     }
 
     /// Stops its clock (`SIGSTOP`): it keeps its sockets and answers nothing.
-    pub fn pause(&self) {
-        self.id().signal(Signal::SIGSTOP);
+    ///
+    /// # Errors
+    /// When it is a container, and the engine refuses.
+    pub fn pause(&self) -> Result<()> {
+        match &self.body {
+            Body::Native(native) => native.id().signal(Signal::SIGSTOP),
+            Body::Container(container) => container.pause()?,
+        }
+        Ok(())
     }
 
     /// Lets it go on after [`Self::pause`] (`SIGCONT`).
-    pub fn resume(&self) {
-        self.id().signal(Signal::SIGCONT);
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub fn resume(&self) -> Result<()> {
+        match &self.body {
+            Body::Native(native) => native.id().signal(Signal::SIGCONT),
+            Body::Container(container) => container.resume()?,
+        }
+        Ok(())
     }
 
     /// Asks it to end (`SIGTERM`) and waits; it is killed when the grace time is over.
@@ -130,20 +152,20 @@ impl Process {
     /// # Errors
     /// When it had to be killed.
     pub async fn stop(&self) -> Result<ExitStatus> {
-        let id = self.id();
-        id.signal(Signal::SIGTERM);
-        id.signal(Signal::SIGCONT);
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.exit_status() {
-                return Ok(status);
+        let status = match &self.body {
+            Body::Native(native) => native.stop().await,
+            Body::Container(container) => {
+                container.stop()?;
+                self.exit_status().filter(|status| status.code() != Some(KILLED))
             }
-            if start.elapsed() > GRACE {
-                self.kill()?;
-                bail!("{} had to be killed: it did not end within {GRACE:?}", self.name);
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        if let Some(status) = status {
+            return Ok(status);
         }
+        if self.is_running() {
+            self.kill()?;
+        }
+        bail!("{} had to be killed: it did not end within {GRACE:?}", self.name);
     }
 
     /// Starts it again after it has ended, without waiting for it to be ready.
@@ -154,8 +176,10 @@ impl Process {
         if self.is_running() {
             bail!("{} still runs", self.name);
         }
-        *self.running() = start(&self.name, &self.program, &self.log, &self.folder, self.lifetime)?;
-        Ok(())
+        match &self.body {
+            Body::Native(native) => native.start_again(),
+            Body::Container(container) => container.start_again(),
+        }
     }
 
     /// Waits until it does its work, not only runs.
@@ -166,41 +190,76 @@ impl Process {
         let start = Instant::now();
         loop {
             if let Some(status) = self.exit_status() {
-                bail!("{} ended with {status} before it was ready\n{}", self.name, self.log_end());
+                let hint = explain(status).unwrap_or_default();
+                bail!("{} ended with {status}{hint} before it was ready\n{}", self.name, self.log_end());
             }
             let Err(reason) = self.probe.ask().await else { return Ok(()) };
             if start.elapsed() > deadline {
                 let waited = deadline.as_secs();
                 bail!("{} was not ready within {waited} s: {reason}\n{}", self.name, self.log_end());
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
+            tokio::time::sleep(self.look_every()).await;
+        }
+    }
+
+    /// To ask an engine costs it a process.
+    fn look_every(&self) -> Duration {
+        match &self.body {
+            Body::Native(_) => Duration::from_millis(25),
+            Body::Container(_) => Duration::from_millis(200),
         }
     }
 
     fn log_end(&self) -> String {
-        log_end(&self.log)
+        match &self.body {
+            Body::Native(native) => log_end(native.log()),
+            Body::Container(container) => container.log_end(),
+        }
     }
 
-    /// `Some` when it has ended; the process table keeps no trace of it after that.
     fn exit_status(&self) -> Option<ExitStatus> {
-        self.running().child.try_wait().ok().flatten()
+        match &self.body {
+            Body::Native(native) => native.exit_status(),
+            Body::Container(container) => container.exit_status(),
+        }
     }
+}
 
-    fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+/// The exit code of what was ended by `SIGKILL`, as shells and engines tell it.
+const KILLED: i32 = 137;
+
+/// What is worth saying of an exit code that says little by itself.
+fn explain(status: ExitStatus) -> Option<&'static str> {
+    let is_killed = status.code() == Some(KILLED) || status.signal() == Some(Signal::SIGKILL as i32);
+    is_killed.then_some(" (killed: by the kernel where memory ran out, else by somebody)")
+}
+
+/// The last lines that a recorded part of the stack in `folder` wrote, each ended.
+pub(crate) fn part_log(folder: &Path, part: &RecordedProcess, lines: usize) -> String {
+    match &part.id {
+        PartId::Process(_) => {
+            let text = fs::read(folder.join(format!("{}.log", part.name))).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let all: Vec<&str> = text.lines().collect();
+            all[all.len().saturating_sub(lines)..].iter().map(|line| format!("{line}\n")).collect()
+        }
+        PartId::Container(id) => super::container::log(id, lines),
     }
 }
 
 /// The last lines of a log, headed by its name.
 pub(super) fn log_end(log: &Path) -> String {
-    const LINES: usize = 15;
     let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    let last = &lines[lines.len().saturating_sub(LINES)..];
     // Not its whole path: a stack that failed to start takes its folder with it.
     let name = log.file_name().unwrap_or_default().display();
-    let mut shown = format!("the end of {name}:");
+    log_end_of(&name.to_string(), &String::from_utf8_lossy(&text))
+}
+
+/// The last lines of `text`, headed by whose they are.
+pub(super) fn log_end_of(whose: &str, text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    let mut shown = format!("the end of {whose}:");
     for line in last {
         shown.push_str("\n    ");
         shown.push_str(line);
@@ -209,56 +268,4 @@ pub(super) fn log_end(log: &Path) -> String {
         shown.push_str("\n    (it is empty)");
     }
     shown
-}
-
-fn start(name: &str, program: &Program, log: &Path, folder: &Path, lifetime: Lifetime) -> Result<Running> {
-    let output = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(log)
-        .with_context(|| format!("opening {}", log.display()))?;
-    // Both wrappers replace themselves by the program, so that the process started is the program's.
-    let mut command = match lifetime {
-        Lifetime::Attached => {
-            let mut command = Command::new("setpriv");
-            // A group of its own: Ctrl-C reaches the owner alone, who then ends its stack in order.
-            command.args(["--pdeathsig", "KILL", "--"]).process_group(0);
-            command
-        }
-        Lifetime::Detached => Command::new("setsid"),
-    };
-    command
-        .arg(&program.path)
-        .args(&program.args)
-        .envs(program.env.iter().map(|(key, value)| (key, value)))
-        .env(MARK, folder)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().context("sharing a log")?)
-        .stderr(output);
-    let child = spawn(command).with_context(|| format!("starting {name} ({})", program.path.display()))?;
-    let id = ProcessId::of(child.id()).with_context(|| format!("{name} ended as it was started"))?;
-    Ok(Running { child, id })
-}
-
-/// Spawns on a thread that lives as long as this process: the kernel sends the signal of `--pdeathsig` when the *thread* that
-/// spawned ends, and the threads of an async runtime come and go.
-fn spawn(command: Command) -> io::Result<Child> {
-    type Request = (Command, mpsc::Sender<io::Result<Child>>);
-    static SPAWNER: LazyLock<mpsc::Sender<Request>> = LazyLock::new(|| {
-        let (requests, inbox) = mpsc::channel::<Request>();
-        thread::Builder::new()
-            .name("spawner".to_owned())
-            .spawn(move || {
-                for (mut command, answer) in inbox {
-                    let _ = answer.send(command.spawn());
-                }
-            })
-            .expect("a process that starts others can start a thread");
-        requests
-    });
-    let (answer, result) = mpsc::channel();
-    let gone = |_| io::Error::other("the spawning thread is gone");
-    SPAWNER.send((command, answer)).map_err(|_| io::Error::other("the spawning thread is gone"))?;
-    result.recv().map_err(gone)?
 }

@@ -1,6 +1,7 @@
 //! Finds executables, and runs those that do one thing and end.
 
-use super::process::{Program, log_end};
+use super::native::Program;
+use super::process::log_end;
 use super::process_id::MARK;
 use anyhow::{Context, Result, bail};
 use std::env;

@@ -24,6 +24,11 @@ impl Project {
         Ok(Self { root: root.to_owned() })
     }
 
+    /// Its folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// What belongs to the stores: pom, settings, the install script.
     pub fn services(&self) -> PathBuf {
         self.root.join("harness/services")

@@ -1,7 +1,8 @@
 //! Redis: a cache that keeps nothing on disk.
 
+use super::container::{REDIS_IMAGE, Recipe};
 use super::folder::Folder;
-use super::process::Program;
+use super::native::Program;
 use super::program;
 use anyhow::{Context, Result};
 use std::fs;
@@ -12,6 +13,19 @@ const SETTINGS: &str = include_str!("../../services/redis/redis.conf");
 
 /// Its name in a stack.
 pub const REDIS: &str = "redis";
+
+/// A server in a container, which nothing but its published port leads to.
+pub(super) fn recipe() -> Recipe {
+    const FILE: &str = "/etc/matchday-redis.conf";
+    Recipe {
+        image: REDIS_IMAGE,
+        port: 6379,
+        files: vec![(FILE, format!("{SETTINGS}\nbind *\nprotected-mode no\n"))],
+        env: Vec::new(),
+        command: vec!["redis-server", FILE],
+        memory_mib: 512,
+    }
+}
 
 /// Prepares a server that listens on `port`.
 pub(super) fn prepare(folder: &Folder, port: u16) -> Result<Program> {

@@ -11,7 +11,7 @@ use crate::support::contract::Contract;
 use crate::support::event::{Event, served};
 use crate::support::metric::{metric_is, metric_reaches};
 use crate::support::socket::Client;
-use crate::support::stack_with;
+use crate::support::{config, services_with};
 
 const PUBLISHED: &str = include_str!("../../../distribution/asyncapi.json");
 
@@ -82,7 +82,8 @@ async fn strict_stack(folder: &tempfile::TempDir) -> Stack {
         ("SEND_BUFFER_BYTES", 16 << 10),
         ("EVENTS", 2),
     ];
-    stack_with(folder, &[Sport::Hockey, Sport::Tennis], &settings).await
+    let services = services_with(&[Sport::Hockey, Sport::Tennis], &settings);
+    Stack::up(config(folder.path().join("stacks"), "strict"), services).await.unwrap()
 }
 
 /// A tennis match with every kind of key and value.

@@ -3,8 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::event::{Event, document, get, served};
-use crate::support::shared_stack;
+use crate::support::event::{Event, PATIENCE, document, get, served};
+use crate::support::{shared_stack, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rest_answers_documents_tags_pages_and_problems() {
@@ -27,8 +27,16 @@ async fn rest_answers_documents_tags_pages_and_problems() {
     let page: Value = get(stack, "/v1/events?limit=500").await.json().await.unwrap();
     let listed = page["events"].as_array().unwrap().iter().find(|one| one["event_id"] == event.id).unwrap();
     assert_eq!((&listed["home"], &listed["away_id"]), (&json!("Home"), &json!("md:competitor:2")));
-    let live: Value = get(stack, "/matches/live").await.json().await.unwrap();
-    let ours = live["matches"].as_array().unwrap().iter().find(|one| one["event_id"] == event.id).unwrap();
+    // This one is answered from what the updates topic has told, which comes after the stores have it.
+    let mut ours = Value::Null;
+    until("the live match to be whole", PATIENCE, async || {
+        let live: Value = get(stack, "/matches/live").await.json().await?;
+        let matches = live["matches"].as_array().unwrap();
+        ours = matches.iter().find(|one| one["event_id"] == event.id).cloned().unwrap_or_default();
+        Ok(ours["version"] == event.sequence)
+    })
+    .await
+    .unwrap();
     assert_eq!((&ours["away"], &ours["main_market"]["id"]), (&json!("Away"), &json!(406)));
 
     for (path, status) in [

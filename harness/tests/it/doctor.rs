@@ -22,7 +22,7 @@ fn path_of(programs: &[(&str, &str)]) -> TempDir {
 /// Whether the demo could run, and what was said.
 fn doctor(path: Option<&Path>, stacks: &Path) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matchday"));
-    command.arg("doctor").arg("--stacks").arg(stacks);
+    command.arg("doctor").arg("--stacks").arg(stacks).env_remove("MATCHDAY_STORES");
     if let Some(path) = path {
         command.env("PATH", path).env_remove("JAVA_HOME");
     }
@@ -94,4 +94,49 @@ fn a_stack_that_was_left_behind_is_named_with_the_way_to_remove_it() {
     assert!(is_ok, "{said}");
     let stack = said.lines().find(|line| line.contains("stack demo-1")).unwrap_or_else(|| panic!("{said}"));
     assert!(stack.contains("note") && stack.contains("make down"), "{stack}");
+}
+
+#[test]
+fn a_machine_without_docker_is_told_so_and_asked_for_it_only_where_containers_were_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_of(&[]);
+    let (_, said) = doctor(Some(path.path()), folder.path());
+    assert!(line(&said, "docker").contains("note"), "{said}");
+    let output = Command::new(env!("CARGO_BIN_EXE_matchday"))
+        .args(["doctor", "--stores", "containers", "--stacks"])
+        .arg(folder.path())
+        .env("PATH", path.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(line(&said, "docker").contains("missing"), "{said}");
+    assert!(!said.contains("java") && !said.contains("mariadb"), "{said}");
+}
+
+#[test]
+fn an_engine_that_is_too_old_for_compose_is_named_with_what_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_of(&[(
+        "docker",
+        r#"case "$1 $2" in
+            "version --format") echo 20.10.24 ;;
+            "compose version") echo 2.3.3 ;;
+            "info --format") echo 1073741824 ;;
+            "ps --all") case "$*" in *exited=137*) echo matchday-kafka-1 ;; esac ;;
+            "inspect --format") echo true ;;
+            "volume ls") echo matchday_kafka ;;
+        esac"#,
+    )]);
+    symlink("/usr/bin/timeout", path.path().join("timeout")).unwrap();
+    let (_, said) = doctor(Some(path.path()), folder.path());
+    for (what, part) in [
+        ("docker ", "20.10.24, docker-compose.yml needs 25.0"),
+        ("docker compose", "2.3.3, docker-compose.yml needs 2.24"),
+        ("docker memory", "1024 MB, the kit in containers needs"),
+        ("docker volumes", "matchday_kafka hold what an earlier `docker compose up` kept"),
+        ("exit code 137", "matchday-kafka-1 reached its memory limit and was killed"),
+    ] {
+        let line = said.lines().find(|line| line.contains(&format!("note     {what}")));
+        assert!(line.is_some_and(|line| line.contains(part)), "{what}: {said}");
+    }
 }

@@ -74,8 +74,8 @@ async fn a_processor_stopped_in_a_transaction_finds_its_partitions_taken_and_wri
         })
         .await?;
         committed(&stack, &feed, 50).await?;
-        first.resume();
-        let log = || std::fs::read_to_string(first.log()).unwrap_or_default();
+        first.resume()?;
+        let log = || first.log();
         until("the first one to say that it was fenced", DEADLINE, async || {
             Ok(log().contains("fenced: another process has taken the partition"))
         })
@@ -100,7 +100,7 @@ async fn pause_in_transaction(mysql: &Mysql, process: &Process) -> Result<()> {
         Ok(waiting > 0)
     })
     .await?;
-    process.pause();
+    process.pause()?;
     lock.rollback().await?;
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn pause_in_transaction(mysql: &Mysql, process: &Process) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_killed_and_emptied_in_mid_stream_is_filled_again() {
     let folder = tempfile::tempdir().unwrap();
-    let stack = support::up(folder.path().join("stacks"), "redis").await;
+    let stack = support::up_with_stores(folder.path().join("stacks"), "redis").await;
     let feed = games(13, 6, 1_500, Duration::from_secs(15));
     let disturb = async {
         committed(&stack, &feed, 20).await?;

@@ -3,8 +3,8 @@
 use crate::support::{config, eventually, read_topic};
 use chassis::kafka::topics::{self, TopicSpec};
 use chassis::kafka::{Batch, MAX_MESSAGE_BYTES};
+use domain::Sport;
 use domain::codec::json;
-use domain::{Sport, topic};
 use harness::stack::{INGESTION, KAFKA, Stack, pipeline};
 use reqwest::{Client, StatusCode};
 use std::collections::BTreeSet;
@@ -85,9 +85,9 @@ async fn what_was_accepted_is_there_and_service_resumes_by_itself() {
     sender.resumes().await;
 
     // Silent: the same, though every connection is still open.
-    stack.process(KAFKA).unwrap().pause();
+    stack.process(KAFKA).unwrap().pause().unwrap();
     answers_503(&mut sender).await;
-    stack.process(KAFKA).unwrap().resume();
+    stack.process(KAFKA).unwrap().resume().unwrap();
     sender.resumes().await;
 
     // A refused message in a batch is kept, and its neighbours are accepted.
@@ -95,14 +95,14 @@ async fn what_was_accepted_is_there_and_service_resumes_by_itself() {
     let (status, _) = sender.post("application/x-ndjson", format!("{alive}\noops\n{alive}\n")).await;
     assert_eq!(status, StatusCode::MULTI_STATUS);
 
-    let stored = read_topic(&stack.kafka(), &topic::feed(Sport::Hockey)).await;
+    let stored = read_topic(&stack.kafka(), &stack.topics().feed(Sport::Hockey)).await;
     let decoded = stored.iter().flat_map(Batch::iter).map(|message| json::decode(message.payload()).unwrap());
     let ids: Vec<String> = decoded.map(|message| message.message_id.to_string()).collect();
     let distinct: BTreeSet<String> = ids.iter().cloned().collect();
     assert!(sender.accepted.is_subset(&distinct), "lost: {:?}", sender.accepted.difference(&distinct));
     let signs_of_life = ids.iter().filter(|id| *id == "a1").count();
     assert_eq!(signs_of_life, 2 * 4, "each once in every partition");
-    let letters = read_topic(&stack.kafka(), topic::DEAD_LETTERS).await;
+    let letters = read_topic(&stack.kafka(), &stack.topics().dead_letters()).await;
     let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].payload(), letters[0].header("source")), (&b"oops"[..], Some(&b"ingestion"[..])));
@@ -136,8 +136,8 @@ async fn start(stacks: std::path::PathBuf) -> Stack {
         retention_ms: -1,
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut wanted = vec![spec(topic::DEAD_LETTERS.to_owned(), 1)];
-    wanted.extend(Sport::ALL.into_iter().map(|sport| spec(topic::feed(sport), 4)));
+    let mut wanted = vec![spec(stack.topics().dead_letters(), 1)];
+    wanted.extend(Sport::ALL.into_iter().map(|sport| spec(stack.topics().feed(sport), 4)));
     topics::ensure(&stack.kafka(), &wanted).await.unwrap();
     let mut services = pipeline(&Sport::ALL);
     services.retain(|service| service.name == INGESTION);

@@ -26,7 +26,7 @@ async fn the_first_releases_events_get_their_competitors() {
 
     // Twice: what was done is not done again.
     for _ in 0..2 {
-        init::init(&InitConfig::new(stack.kafka(), stack.mysql_url())).await.unwrap();
+        init::init(&InitConfig::new(stack.kafka(), stack.topics().clone(), stack.mysql_url())).await.unwrap();
     }
     let row: (String, String, i64) =
         sqlx::query_as("SELECT home_id, away_id, version FROM events").fetch_one(&pool).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use chassis::kafka::{Producer, ProducerSettings, Record};
-use domain::{Sport, topic};
+use domain::Sport;
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, redis, rest};
 use harness::stack::{DATABASE, KAFKA, Stack, own_binary, processors_name};
@@ -30,6 +30,17 @@ impl Desk {
     async fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stack = support::up(folder.path().join("stacks"), name).await;
+        Self::at(stack, folder)
+    }
+
+    /// With stores of its own.
+    async fn with_stores(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = support::up_with_stores(folder.path().join("stacks"), name).await;
+        Self::at(stack, folder)
+    }
+
+    fn at(stack: Stack, folder: tempfile::TempDir) -> Self {
         let mysql = Mysql::new(&stack.mysql_url()).unwrap();
         Self { stack, mysql, _folder: folder }
     }
@@ -155,13 +166,14 @@ async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter
     desk.everything_is_published().await;
     desk.kill_and_restart().await;
     desk.everything_is_published().await;
-    let batches = read_topic(&desk.stack.kafka(), topic::DEAD_LETTERS).await;
+    let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().dead_letters()).await;
     let letters: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
     assert_eq!(letters.len(), 1, "once, over a restart too");
     let text = |name: &str| String::from_utf8(letters[0].header(name).unwrap_or_default().to_vec()).unwrap();
     assert!(text("reason").contains("this one is poison"), "{}", text("reason"));
     assert_eq!((text("source").as_str(), text("provider").as_str()), ("processor", "md"));
-    assert!(text("position").starts_with("sports-feed-hockey/"), "{}", text("position"));
+    let feed = format!("{}/", desk.stack.topics().feed(Sport::Hockey));
+    assert!(text("position").starts_with(&feed), "{}", text("position"));
     let payload: Value = serde_json::from_slice(letters[0].payload()).unwrap();
     assert_eq!(payload["message_id"], poison["message_id"]);
     desk.stack.down().await.unwrap();
@@ -275,7 +287,7 @@ async fn an_offset_that_kafka_does_not_have_is_not_reset_and_redis_is_rebuilt_wi
 async fn produce(desk: &Desk, event_id: &str, payload: &[u8]) {
     let producer = Producer::new(ProducerSettings::new(desk.stack.kafka(), "test")).unwrap();
     let record = Record {
-        topic: topic::feed(Sport::Hockey).into(),
+        topic: desk.stack.topics().feed(Sport::Hockey).into(),
         partition: None,
         key: Some(event_id.as_bytes().to_vec().into()),
         payload: payload.to_vec().into(),
@@ -308,7 +320,7 @@ async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_even
     assert_eq!(*home, json!(2), "a score does not go down without a correction");
 
     desk.everything_is_published().await;
-    let batches = read_topic(&desk.stack.kafka(), topic::DEAD_LETTERS).await;
+    let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().dead_letters()).await;
     let letters: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
     let header = |index: usize, name: &str| {
         String::from_utf8(letters[index].header(name).unwrap_or_default().to_vec()).unwrap()
@@ -324,7 +336,7 @@ async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_even
     );
     for index in 0..letters.len() {
         let position = header(index, "position");
-        assert!(position.starts_with("sports-feed-hockey/"), "{position}");
+        assert!(position.starts_with(&format!("{}/", desk.stack.topics().feed(Sport::Hockey))), "{position}");
         assert!(!header(index, "reason").is_empty() && !header(index, "refused_at").is_empty());
     }
     desk.stack.down().await.unwrap();
@@ -332,7 +344,7 @@ async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_even
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
-    let desk = Desk::new("outbox").await;
+    let desk = Desk::with_stores("outbox").await;
     let name = processors_name(Sport::Hockey);
     let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
     let event_id = "md:match:1";
@@ -355,7 +367,7 @@ async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_
         })
         .await
         .unwrap();
-        kafka.pause();
+        kafka.pause().unwrap();
         lock.rollback().await.unwrap();
         let version = sequence - 1;
         let commit = async || Ok(desk.picture(event_id).await?.version >= version);
@@ -363,14 +375,14 @@ async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_
         if committed.is_ok() {
             break;
         }
-        kafka.resume();
+        kafka.resume().unwrap();
         let all = async || Ok(desk.picture(event_id).await?.version >= sequence);
         until("the messages of this attempt", DEADLINE, all).await.unwrap();
         desk.everything_is_published().await;
     }
     assert!(!desk.mysql.is_published().await.unwrap());
     processor.kill().unwrap();
-    kafka.resume();
+    kafka.resume().unwrap();
     desk.stack.restart(&name).await.unwrap();
     desk.everything_is_published().await;
     is_in_the_updates_topic(&desk, event_id, sequence).await;
@@ -395,7 +407,7 @@ async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_
 
 /// Every version up to `last`, and every copy of it the same bytes as in the log.
 async fn is_in_the_updates_topic(desk: &Desk, event_id: &str, last: u64) {
-    let batches = read_topic(&desk.stack.kafka(), &topic::updates(Sport::Hockey)).await;
+    let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().updates(Sport::Hockey)).await;
     let mut published: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
     for record in batches.iter().flat_map(|batch| batch.iter()) {
         let update: Value = serde_json::from_slice(record.payload()).unwrap();

@@ -9,13 +9,13 @@ use domain::Sport;
 use harness::feed::Feed;
 use harness::judge::Expected;
 use harness::run::run;
-use harness::stack::{Stack, pipeline};
+use harness::stack::pipeline;
 use serde_json::Value;
 use simulator::import::{Imported, nba, nhl};
 use simulator::pacer::Speed;
 use simulator::{DriveOptions, Schedule};
 
-use crate::support::config;
+use crate::support::guest;
 
 /// A game, as its importer tells it and as its league says that it ended.
 struct Game {
@@ -145,7 +145,7 @@ async fn every_recorded_game_ends_with_its_official_score_everywhere() {
     }
 
     let services = pipeline(&[Sport::Basketball, Sport::Hockey]);
-    let stack = Stack::up(config(folder.path().join("stacks"), "recorded"), services).await.unwrap();
+    let stack = guest(folder.path().join("stacks"), "recorded", services).await;
     let feed = Feed { schedule: Arc::new(Schedule::load(&recordings).unwrap()), expected };
     let options = DriveOptions { speed: Speed::Max, ..DriveOptions::to(stack.ingestion_url().unwrap()) };
     let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();

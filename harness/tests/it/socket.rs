@@ -11,7 +11,7 @@ use crate::support::contract::Contract;
 use crate::support::event::{Event, served};
 use crate::support::metric::{metric_is, metric_reaches};
 use crate::support::socket::Client;
-use crate::support::{shared_stack, stack_with, up};
+use crate::support::{shared_stack, stack_with, up_with_stores};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_begins_with_an_image_and_urgent_news_come_by_themselves() {
@@ -215,7 +215,7 @@ async fn every_limit_is_kept_told_and_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_is_announced_and_resuming_after_it_needs_no_image() {
     let folder = tempfile::tempdir().unwrap();
-    let stack = up(folder.path().join("stacks"), "restart").await;
+    let stack = up_with_stores(folder.path().join("stacks"), "restart").await;
     let mut event = Event::begin(&stack, "md:match:restart").await;
     served(&stack, &event).await.unwrap();
     let contract = Arc::new(Contract::of(&stack).await);

@@ -5,10 +5,14 @@ use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings, TopicOff
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
-use harness::stack::{DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig, pipeline};
+use harness::stack::{
+    DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, ServiceSpec, Stack, StackConfig, StoresChoice,
+    pipeline,
+};
 use simulator::world::{Formats, Plan};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -28,8 +32,25 @@ pub async fn eventually(what: &str, deadline: Duration, mut is_so: impl FnMut() 
     }
 }
 
+/// Everything that stacks below `folder` consist of, as processes and as containers.
+pub fn parts_of(folder: &Path) -> Vec<String> {
+    // What ends containers where their owner cannot is no part of a stack: it goes by itself.
+    let processes = processes_of(folder).into_iter().filter(|process| !process.contains("matchday-watcher"));
+    processes.chain(containers_of(folder)).collect()
+}
+
+fn containers_of(folder: &Path) -> Vec<String> {
+    let format = r#"{{.Names}} {{.Label "matchday.stack"}}"#;
+    let arguments = ["ps", "--all", "--filter", "label=matchday.stack", "--format", format];
+    // Without an engine there are none.
+    let Ok(output) = Command::new("docker").args(arguments).output() else { return Vec::new() };
+    let needle = folder.to_str().expect("temporary folders have plain names");
+    let found = String::from_utf8_lossy(&output.stdout);
+    found.lines().filter(|line| line.contains(needle)).map(str::to_owned).collect()
+}
+
 /// The command lines of all living processes that name a path below `folder` in their arguments or their environment.
-pub fn processes_of(folder: &Path) -> Vec<String> {
+fn processes_of(folder: &Path) -> Vec<String> {
     let needle = folder.to_str().expect("temporary folders have plain names");
     let entries = fs::read_dir("/proc").expect("Linux has /proc");
     let text = |path: String| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ");
@@ -65,28 +86,52 @@ pub async fn until(
     Ok(())
 }
 
-/// The stack that all tests of this binary share which disturb nobody; the first one that asks starts it.
+/// Kafka, a database and Redis for all tests of this binary that do not disturb them; the first one that asks starts them.
 ///
-/// Nobody drops what is static: its processes end with this one, and its folder, with its logs, goes with the next stack.
+/// Nobody drops what is static: it ends with this process, and its folder, with its logs, goes with the next stack.
+pub async fn stores() -> &'static Stack {
+    static STORES: OnceCell<Stack> = OnceCell::const_new();
+    let start = || Stack::infrastructure(config(Project::find().unwrap().stacks(), "stores"));
+    STORES.get_or_init(async || start().await.unwrap()).await
+}
+
+/// The stack that all tests of this binary share which disturb nobody.
 pub async fn shared_stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
     STACK.get_or_init(|| up(Project::find().unwrap().stacks(), "tests")).await
 }
 
-/// A whole stack of hockey, for a test that disturbs it.
+/// A stack of hockey, for a test that disturbs its services.
 pub async fn up(stacks: PathBuf, name: &str) -> Stack {
-    Stack::up(config(stacks, name), pipeline(&[Sport::Hockey])).await.unwrap()
+    guest(stacks, name, pipeline(&[Sport::Hockey])).await
+}
+
+/// As [`up`], with stores of its own, for a test that disturbs these.
+pub async fn up_with_stores(stacks: PathBuf, name: &str) -> Stack {
+    Box::pin(Stack::up(config(stacks, name), pipeline(&[Sport::Hockey]))).await.unwrap()
+}
+
+/// A stack of these services, on the stores that all tests share.
+pub async fn guest(stacks: PathBuf, name: &str, services: Vec<ServiceSpec>) -> Stack {
+    // Boxed: the compiler gives up on futures that nest too deep.
+    let stores = Box::pin(stores()).await;
+    Box::pin(Stack::guest_of(stores, config(stacks, name), services)).await.unwrap()
 }
 
 /// A stack of these sports whose distribution has these settings of its socket.
 pub async fn stack_with(folder: &TempDir, sports: &[Sport], settings: &[(&str, u64)]) -> Stack {
+    guest(folder.path().join("stacks"), "sockets", services_with(sports, settings)).await
+}
+
+/// Services of these sports, of which distribution has these settings of its socket.
+pub fn services_with(sports: &[Sport], settings: &[(&str, u64)]) -> Vec<ServiceSpec> {
     let mut services = pipeline(sports);
     for service in services.iter_mut().filter(|service| service.name == DISTRIBUTION) {
         let settings =
             settings.iter().map(|(name, value)| (format!("MATCHDAY_SOCKET_{name}"), value.to_string()));
         service.env.extend(settings);
     }
-    Stack::up(config(folder.path().join("stacks"), "sockets"), services).await.unwrap()
+    services
 }
 
 /// On free ports, ending with this process.
@@ -97,6 +142,7 @@ pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
         name: name.to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
+        stores: StoresChoice::of_environment().unwrap(),
         database: DatabaseChoice::of_environment().unwrap(),
         is_guarded: false,
         say: |_| {},

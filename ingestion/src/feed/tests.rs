@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use chassis::kafka::{Batch, PartitionReader, ProducerSettings, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::codec::{json, xml};
-use domain::{Content, Sport, topic};
+use domain::{Content, Sport, Topics};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use tower::ServiceExt;
@@ -60,16 +60,19 @@ impl Bench {
 
     async fn of(limits: Limits, providers: Providers) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        let feeds = Sport::ALL.map(topic::feed);
+        let feeds = Sport::ALL.map(|sport| Topics::default().feed(sport));
         for feed in &feeds {
             cluster.create_topic(feed, PARTITIONS, 1).unwrap();
         }
-        cluster.create_topic(topic::DEAD_LETTERS, 1, 1).unwrap();
+        cluster.create_topic(&Topics::default().dead_letters(), 1, 1).unwrap();
         let mut settings = ProducerSettings::new(cluster.bootstrap_servers(), "test");
         settings.delivery_timeout = Duration::from_secs(1);
         let producer = Producer::new(settings).unwrap();
         producer.partition_counts(feeds.to_vec()).await.unwrap();
-        Self { cluster, router: routes(Arc::new(Feeds::new(producer, Arc::new(providers), limits))) }
+        Self {
+            cluster,
+            router: routes(Arc::new(Feeds::new(producer, &Topics::default(), Arc::new(providers), limits))),
+        }
     }
 
     async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Told {
@@ -133,7 +136,7 @@ async fn an_accepted_message_lies_in_kafka_before_the_answer() {
     let bench = Bench::new().await;
     let told = bench.post("/feeds/md", JSON, stop(1, 1)).await;
     assert_eq!((told.status, told.body.to_string()), (StatusCode::ACCEPTED, r#"{"accepted":1}"#.to_owned()));
-    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
     let message = batches[0].get(0).unwrap();
     assert_eq!(message.key(), Some(&b"md:match:1"[..]));
     assert!(json::decode(message.payload()).unwrap().received_at.is_some());
@@ -146,7 +149,7 @@ async fn a_refused_message_is_answered_with_its_pointer_and_kept_as_it_came() {
     let told = bench.post("/feeds/md", JSON, bad.clone()).await;
     assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(told.body["pointer"], "/body/groups");
-    let batches = bench.read(topic::DEAD_LETTERS).await;
+    let batches = bench.read(&Topics::default().dead_letters()).await;
     let letter = batches[0].get(0).unwrap();
     assert_eq!(letter.payload(), bad.as_bytes());
     assert_eq!(letter.header("pointer"), Some(&b"/body/groups"[..]));
@@ -167,7 +170,7 @@ async fn a_malformed_line_costs_its_neighbours_nothing_and_their_order_stays() {
         (&1.into(), &400.into())
     );
 
-    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
     let sequences: Vec<u64> = batches
         .iter()
         .flat_map(Batch::iter)
@@ -177,7 +180,7 @@ async fn a_malformed_line_costs_its_neighbours_nothing_and_their_order_stays() {
         })
         .collect();
     assert_eq!(sequences, [1, 2, 3]);
-    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters = bench.read(&Topics::default().dead_letters()).await;
     assert_eq!(letters[0].get(0).unwrap().payload(), b"nonsense");
 }
 
@@ -193,7 +196,7 @@ async fn a_broken_element_is_one_dead_letter_with_its_own_bytes_and_place() {
     assert_eq!(found, [(&1.into(), &400.into()), (&3.into(), &400.into())], "{problems:?}");
     assert!(problems[1]["detail"].as_str().unwrap().contains("the batch does not end"), "{problems:?}");
 
-    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters = bench.read(&Topics::default().dead_letters()).await;
     let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
     assert_eq!(letters.len(), 2);
     assert_eq!(letters[0].payload(), b"{oops}");
@@ -258,12 +261,12 @@ async fn xml_is_stored_as_the_json_that_says_the_same_and_kept_as_xml_where_it_i
     assert_eq!(bench.post("/feeds/md", XML, element(4)).await.status, StatusCode::ACCEPTED);
     assert_eq!(bench.post("/feeds/md", XML, "<!DOCTYPE a><a/>").await.status, StatusCode::BAD_REQUEST);
 
-    let stored = bench.read(&topic::feed(Sport::Hockey)).await;
+    let stored = bench.read(&Topics::default().feed(Sport::Hockey)).await;
     for (record, sequence) in stored.iter().flat_map(Batch::iter).zip([1, 3, 4]) {
         let stored = json::decode(record.payload()).unwrap();
         assert_eq!(stored, domain::FeedMessage { received_at: stored.received_at, ..message(sequence) });
     }
-    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters = bench.read(&Topics::default().dead_letters()).await;
     let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
     assert_eq!(letters.len(), 3);
     assert_eq!((letters[0].payload(), letters[1].payload()), (bad.as_bytes(), &b"<oops>"[..]));
@@ -278,7 +281,7 @@ async fn a_sign_of_life_reaches_every_partition() {
     let bench = Bench::new().await;
     let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":1767225600000000,"body":{"subscribed":true}}"#;
     assert_eq!(bench.post("/feeds/md", JSON, alive).await.status, StatusCode::ACCEPTED);
-    let batches = bench.read(&topic::feed(Sport::Hockey)).await;
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
     let mut partitions: Vec<i32> =
         batches.iter().flat_map(Batch::iter).map(|message| message.partition()).collect();
     partitions.sort_unstable();

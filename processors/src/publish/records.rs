@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chassis::kafka::Record;
 use domain::codec::json;
-use domain::{Sport, topic};
+use domain::{Sport, Topics};
 
 use crate::store::rows::DeadLetterRow;
 
@@ -18,11 +18,11 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn of(sport: Sport) -> Self {
+    pub(super) fn of(sport: Sport, topics: &Topics) -> Self {
         Self {
-            feed_topic: topic::feed(sport),
-            updates_topic: Arc::from(topic::updates(sport)),
-            dead_letters_topic: Arc::from(topic::DEAD_LETTERS),
+            feed_topic: topics.feed(sport),
+            updates_topic: Arc::from(topics.updates(sport)),
+            dead_letters_topic: Arc::from(topics.dead_letters()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What only MySQL needs: options of its own, and a server from Maven Central where none is installed.
 
 use super::super::maven::Download;
-use super::super::process::Program;
+use super::super::native::Program;
 use super::super::{Project, Say, kafka, program};
 use super::Server;
 use anyhow::{Context, Result, ensure};

@@ -25,7 +25,7 @@ pub async fn metric_reaches(stack: &Stack, name: &str, value: f64) {
 
 /// What the distribution keeps in memory, in bytes.
 pub fn resident_bytes(stack: &Stack) -> u64 {
-    let status = format!("/proc/{}/status", stack.process(DISTRIBUTION).unwrap().id().pid);
+    let status = format!("/proc/{}/status", stack.process(DISTRIBUTION).unwrap().id().unwrap().pid);
     let status = std::fs::read_to_string(status).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10

@@ -18,7 +18,7 @@ impl Bench {
     }
 
     async fn stored(&self) -> usize {
-        self.read(&topic::feed(Sport::Hockey)).await.iter().map(Batch::len).sum()
+        self.read(&Topics::default().feed(Sport::Hockey)).await.iter().map(Batch::len).sum()
     }
 }
 
@@ -58,7 +58,7 @@ async fn without_a_valid_token_nothing_of_the_body_is_read() {
     }
     assert_eq!(bench.stored().await, 2);
     bench.push("/feeds/md", &["Bearer new-token-of-md-2"], "oops".into()).await;
-    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters = bench.read(&Topics::default().dead_letters()).await;
     let letter = letters[0].get(0).unwrap();
     for name in ["reason", "pointer", "source", "position", "provider", "content_type", "refused_at"] {
         let value = String::from_utf8(letter.header(name).unwrap().to_vec()).unwrap();
@@ -81,7 +81,7 @@ async fn a_request_beyond_the_rate_is_refused_whole_and_told_when_to_come_again(
     assert_eq!(too_many.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(!too_many.headers().contains_key(header::RETRY_AFTER));
     assert_eq!(bench.stored().await, 3, "nothing of what was refused");
-    assert!(bench.read(topic::DEAD_LETTERS).await.is_empty());
+    assert!(bench.read(&Topics::default().dead_letters()).await.is_empty());
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn compressed_bodies_say_the_same() {
         let told = bench.post_encoded(encoding, [&compressed[..], b"more and more and more"].concat()).await;
         assert!(told.body["detail"].as_str().unwrap().contains("follows the end"), "{}", told.body);
     }
-    let letters = bench.read(topic::DEAD_LETTERS).await;
+    let letters = bench.read(&Topics::default().dead_letters()).await;
     let letters: Vec<_> =
         letters.iter().flat_map(Batch::iter).map(|letter| letter.payload().to_vec()).collect();
     assert_eq!(letters, [b"oops", b"oops"], "as they were before they were compressed");

@@ -51,7 +51,10 @@ async fn a_sign_of_life_counts_as_often_as_it_is_written() {
     );
     let limited = bench.push("/feeds/md", &token, stop(1, 2).into()).await;
     assert_eq!(limited.status(), StatusCode::TOO_MANY_REQUESTS, "the rest is still to be paid");
-    assert!(bench.read(topic::DEAD_LETTERS).await.is_empty(), "what may be sent again is no dead letter");
+    assert!(
+        bench.read(&Topics::default().dead_letters()).await.is_empty(),
+        "what may be sent again is no dead letter"
+    );
 }
 
 #[tokio::test]

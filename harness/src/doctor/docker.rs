@@ -1,0 +1,170 @@
+//! Docker: its versions and memory, what earlier runs left in it, and what exit code 137 was about. None of it is needed.
+
+use super::tools::Version;
+use super::{Check, State};
+use crate::stack::{LABEL, LeftContainer, Project, StoresChoice, docker, left_containers};
+use std::fs;
+
+/// The oldest versions that understand `docker-compose.yml`.
+const ENGINE_MIN: Version = Version(25, 0);
+const COMPOSE_MIN: Version = Version(2, 24);
+
+/// What the whole kit takes in containers, with room.
+const MEMORY_MIB_MIN: u64 = 3_072;
+
+/// The exit code of what was ended by `SIGKILL`: 128 and the signal's number.
+const KILLED: &str = "137";
+
+/// What Compose calls the project of this checkout, unless it is told otherwise.
+const PROJECT: &str = "matchday";
+
+pub(super) fn checks(project: &Project, stores: StoresChoice) -> Vec<Check> {
+    let engine = match docker::ask(&["version", "--format", "{{.Server.Version}}"]) {
+        Ok(version) => version,
+        Err(error) => {
+            let (state, then) = match stores {
+                StoresChoice::Containers => (State::Missing, "MATCHDAY_STORES=native does without"),
+                _ => (State::Note, "stores run as processes of this machine"),
+            };
+            let says = format!("no engine answers, {then} ({error:#})");
+            return vec![Check::new("docker", state, one_line(&says)), killed(&[])];
+        }
+    };
+    let mut checks = vec![
+        version("docker", &engine, ENGINE_MIN),
+        match docker::ask(&["compose", "version", "--short"]) {
+            Ok(found) => version("docker compose", &found, COMPOSE_MIN),
+            Err(error) => Check::new("docker compose", State::Note, one_line(&format!("{error:#}"))),
+        },
+    ];
+    checks.extend(memory());
+    checks.extend(left_containers().iter().map(left_container));
+    checks.extend(volumes(project));
+    checks.push(killed(&killed_containers(project)));
+    checks
+}
+
+fn version(what: &str, found: &str, least: Version) -> Check {
+    if Version::find(found) >= Some(least) {
+        return Check::new(what, State::Ok, found);
+    }
+    let Version(major, minor) = least;
+    let says = format!("this is {found}, docker-compose.yml needs {major}.{minor} or later");
+    Check::new(what, State::Note, says)
+}
+
+/// An engine in a virtual machine has less than this one.
+fn memory() -> Option<Check> {
+    const WHAT: &str = "docker memory";
+    let bytes: u64 = docker::ask(&["info", "--format", "{{.MemTotal}}"]).ok()?.parse().ok()?;
+    let mib = bytes >> 20;
+    Some(if mib >= MEMORY_MIB_MIN {
+        Check::new(WHAT, State::Ok, format!("{mib} MB"))
+    } else {
+        let says = format!("{mib} MB, the kit in containers needs {MEMORY_MIB_MIN} MB: give the engine more");
+        Check::new(WHAT, State::Note, says)
+    })
+}
+
+fn left_container(LeftContainer { name, folder }: &LeftContainer) -> Check {
+    let says = format!(
+        "was left behind by a stack in {}: docker rm --force --volumes {name} removes it",
+        folder.display()
+    );
+    Check::new(format!("container {name}"), State::Note, says)
+}
+
+/// What Compose keeps, where nothing is there any more that uses it.
+fn volumes(project: &Project) -> Option<Check> {
+    let label = |key: &str, value: &str| format!("label=com.docker.compose.{key}={value}");
+    let in_use = docker::ask(&["ps", "--all", "--quiet", "--filter", &label("project", PROJECT)]).ok()?;
+    let volumes = docker::ask(&["volume", "ls", "--quiet", "--filter", &label("project", PROJECT)]).ok()?;
+    if !in_use.is_empty() || volumes.is_empty() {
+        return None;
+    }
+    let says = format!(
+        "{} hold what an earlier `docker compose up` kept, and its passwords: docker compose down --volumes in {} \
+         removes them",
+        volumes.lines().collect::<Vec<_>>().join(", "),
+        project.root().display()
+    );
+    Some(Check::new("docker volumes", State::Note, says))
+}
+
+/// The containers of stacks and of this checkout's Compose projects that ended so, and whether for lack of memory.
+fn killed_containers(project: &Project) -> Vec<(String, bool)> {
+    let of_compose = format!("label=com.docker.compose.project.working_dir={}", project.root().display());
+    let mut found = Vec::new();
+    for filter in [format!("label={LABEL}"), of_compose] {
+        let exited = format!("exited={KILLED}");
+        let names =
+            docker::ask(&["ps", "--all", "--filter", &exited, "--filter", &filter, "--format", "{{.Names}}"]);
+        for name in names.unwrap_or_default().lines() {
+            let said = docker::ask(&["inspect", "--format", "{{.State.OOMKilled}}", name]);
+            found.push((name.to_owned(), said.is_ok_and(|said| said == "true")));
+        }
+    }
+    found
+}
+
+/// What 137 means, and whether it has happened here.
+fn killed(containers: &[(String, bool)]) -> Check {
+    let what = format!("exit code {KILLED}");
+    let by_kernel = oom_kills(&fs::read_to_string("/proc/vmstat").unwrap_or_default());
+    let mut said: Vec<String> = containers
+        .iter()
+        .map(|(name, for_memory)| match for_memory {
+            true => format!("{name} reached its memory limit and was killed: raise the limit"),
+            false => format!(
+                "{name} was killed, but not at its own limit: by docker kill, or see the kernel's log"
+            ),
+        })
+        .collect();
+    if by_kernel > 0 {
+        said.push(format!(
+            "the kernel has killed {by_kernel} processes for lack of memory since this machine started (dmesg says which)"
+        ));
+    }
+    if said.is_empty() {
+        return Check::new(
+            what,
+            State::Ok,
+            "would mean: killed, mostly for lack of memory; nothing here was",
+        );
+    }
+    Check::new(what, State::Note, said.join("; "))
+}
+
+/// `oom_kill 3` among the kernel's counters.
+fn oom_kills(vmstat: &str) -> u64 {
+    let line = vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_for_compose_is_said_and_is_no_obstacle() {
+        assert_eq!(version("docker", "26.1.5+dfsg1", ENGINE_MIN).state, State::Ok);
+        assert_eq!(version("docker compose", "2.24.0", COMPOSE_MIN).state, State::Ok);
+        let old = version("docker", "20.10.24", ENGINE_MIN);
+        assert_eq!(old.state, State::Note);
+        assert!(old.says.contains("20.10.24") && old.says.contains("25.0"), "{}", old.says);
+    }
+
+    #[test]
+    fn who_was_killed_is_told_with_the_reason() {
+        let killed = killed(&[("matchday-kafka-1".to_owned(), true), ("matchday-redis-1".to_owned(), false)]);
+        assert_eq!((killed.what.as_str(), killed.state), ("exit code 137", State::Note));
+        assert!(killed.says.contains("matchday-kafka-1 reached its memory limit"), "{}", killed.says);
+        assert!(killed.says.contains("matchday-redis-1 was killed, but not"), "{}", killed.says);
+        assert_eq!(oom_kills("nr_free 1\noom_kill 3\n"), 3);
+        assert_eq!(oom_kills(""), 0);
+    }
+}

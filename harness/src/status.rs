@@ -1,0 +1,85 @@
+//! `matchday status` and `matchday logs`: what is there, be it processes, containers or a Compose project.
+
+use crate::stack::{ComposeProject, Condition, PartId, Record, Stack, part_log, survey};
+use anyhow::{Result, bail};
+use std::path::Path;
+
+/// Every stack among `stacks` and every Compose project, with its parts and addresses; for a person. Blocks.
+///
+/// # Errors
+/// When Compose does not tell of a project that is there.
+pub fn status(stacks: &Path, projects: &[ComposeProject]) -> Result<String> {
+    let mut text = String::new();
+    for (name, condition) in survey(stacks) {
+        text.push_str(&format!("{name}: {}\n", say(&condition)));
+        if let Some(record) = Stack::find(stacks, &name) {
+            text.push_str(&parts(&record));
+        }
+    }
+    for project in projects {
+        text.push_str(&format!("Compose project {}\n", project.name));
+        text.extend(project.status()?.lines().map(|line| format!("  {line}\n")));
+    }
+    if text.is_empty() {
+        text.push_str("No stack is there: `matchday up` starts one.\n");
+    }
+    Ok(text)
+}
+
+fn say(condition: &Condition) -> String {
+    match condition {
+        Condition::Up => "up".to_owned(),
+        Condition::Owned { pid } => format!("belongs to process {pid}"),
+        Condition::Broken { dead } => {
+            format!("broken, {} not running; `matchday down` ends the rest", dead.join(", "))
+        }
+        Condition::LeftOver => "left behind; `matchday down` removes it".to_owned(),
+    }
+}
+
+fn parts(record: &Record) -> String {
+    let mut text = String::new();
+    for part in &record.processes {
+        let what = match &part.id {
+            PartId::Process(id) => format!("process {}", id.pid),
+            PartId::Container(id) => format!("container {}", id.get(..12).unwrap_or(id)),
+        };
+        let state = if part.id.is_alive() { "runs" } else { "does not run" };
+        text.push_str(&format!("  {:<22} {state:<13} {what}\n", part.name));
+    }
+    for address in &record.addresses {
+        text.push_str(&format!("  {:<22} {}\n", address.what, address.url));
+    }
+    text
+}
+
+/// The last lines that each part of the stack `name` wrote, or that one part wrote; likewise of Compose projects. Blocks.
+///
+/// # Errors
+/// When nothing is there, or it has no such part: with the parts that it has.
+pub fn logs(
+    (stacks, name): (&Path, &str),
+    projects: &[ComposeProject],
+    part: Option<&str>,
+    lines: usize,
+) -> Result<String> {
+    let mut text = String::new();
+    if let Some(record) = Stack::find(stacks, name) {
+        let wanted = |name: &str| part.is_none_or(|part| part == name);
+        let names: Vec<&str> = record.processes.iter().map(|process| process.name.as_str()).collect();
+        if let Some(part) = part.filter(|part| projects.is_empty() && !names.contains(part)) {
+            bail!("there is no {part} in this stack, only {}", names.join(", "));
+        }
+        for process in record.processes.iter().filter(|process| wanted(&process.name)) {
+            text.push_str(&format!("==> {} <==\n", process.name));
+            text.push_str(&part_log(&stacks.join(name), process, lines));
+        }
+    } else if projects.is_empty() {
+        bail!("no stack is up");
+    }
+    for project in projects {
+        text.push_str(&project.logs(part, lines)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
