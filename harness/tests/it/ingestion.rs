@@ -1,6 +1,6 @@
 //! Ingestion against a real Kafka that comes and goes: what was answered 202 is there, whatever happened.
 
-use crate::support::{config, eventually, read_topic};
+use crate::support::{config, eventually, read_topic, until};
 use chassis::kafka::topics::{self, TopicSpec};
 use chassis::kafka::{Batch, MAX_MESSAGE_BYTES};
 use domain::Sport;
@@ -78,9 +78,13 @@ async fn what_was_accepted_is_there_and_service_resumes_by_itself() {
     // Dead: refused in bounded time, readiness says why, and it goes on once Kafka is back.
     stack.process(KAFKA).unwrap().kill().unwrap();
     answers_503(&mut sender).await;
-    let (status, reasons) = sender.readiness().await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(reasons.contains("kafka does not answer"), "{reasons}");
+    // Readiness is asked for once a second; a refusal may come sooner.
+    until("ingestion to say why it is not ready", DEADLINE, async || {
+        let (status, reasons) = sender.readiness().await;
+        Ok(status == StatusCode::SERVICE_UNAVAILABLE && reasons.contains("kafka does not answer"))
+    })
+    .await
+    .unwrap();
     stack.restart(KAFKA).await.unwrap();
     sender.resumes().await;
 
