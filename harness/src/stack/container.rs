@@ -171,3 +171,17 @@ pub(super) fn log(id: &str, lines: usize) -> String {
     let lines = lines.to_string();
     docker::ask_both(&["logs", "--tail", &lines, id]).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::IMAGES;
+
+    #[test]
+    fn the_images_are_those_of_the_compose_file() {
+        let compose = include_str!("../../../docker-compose.yml");
+        for image in IMAGES {
+            let line = format!("image: {}\n", image.full_name());
+            assert!(compose.contains(&line), "docker-compose.yml has another than {}", image.full_name());
+        }
+    }
+}
