@@ -213,7 +213,8 @@ async fn markets_are_served_alone_with_the_tag_of_their_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producer_is_told_with_what_it_said_last() {
     let stack = shared_stack().await;
-    let alive = |subscribed: bool, generated_at: i64| {
+    let alive = |subscribed: bool, after: i64| {
+        let generated_at = START + after;
         json!({
             "schema": "1.0", "message_id": format!("alive-{generated_at}"), "provider": "quiet",
             "producer": "pre", "type": "alive", "generated_at": generated_at, "body": {"subscribed": subscribed},
@@ -229,7 +230,7 @@ async fn a_producer_is_told_with_what_it_said_last() {
     until("the producer to be told of as not subscribed", PATIENCE, is_lost).await.unwrap();
     push(stack, "quiet", &[alive(true, 9)]).await;
     // All partitions have heard it where the one furthest behind has.
-    let is_back = async || Ok(told().await?["last_alive"]["generated_at"] == 9);
+    let is_back = async || Ok(told().await?["last_alive"]["generated_at"] == START + 9);
     until("every partition to have heard the last alive", PATIENCE, is_back).await.unwrap();
     let producer = told().await.unwrap();
     assert_eq!((&producer["producer"], &producer["subscribed"]), (&json!("pre"), &json!(true)));
@@ -261,7 +262,7 @@ async fn a_sport_whose_processor_is_down_is_seen_by_when_it_last_took_a_message(
     let alive = async || {
         let alive = json!({
             "schema": "1.0", "message_id": "alive", "provider": "md", "producer": "live", "type": "alive",
-            "generated_at": 5, "body": {"subscribed": true},
+            "generated_at": START, "body": {"subscribed": true},
         });
         push(&stack, "md", &[alive]).await;
     };
