@@ -21,7 +21,7 @@ use crate::lifecycle::Shutdown;
 mod body;
 mod limit;
 
-pub use body::{BodyError, BodyLimits, read_body};
+pub use body::{BodyError, BodyLimits, discard_body, read_body};
 
 /// How long to rest after `accept` failed, for want of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

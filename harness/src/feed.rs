@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use domain::market::ResultKind;
 use domain::{Key, Market};
 use simulator::Schedule;
 use simulator::ledger::LedgerEvent;
@@ -71,12 +70,9 @@ fn expected(event: &LedgerEvent) -> Expected {
 
 fn expected_market(market: &Market) -> ExpectedMarket {
     let outcomes = market.outcomes.iter().map(|outcome| {
-        let result = outcome.result.map(|result| match result.result {
-            ResultKind::Won => "won",
-            ResultKind::Lost => "lost",
-            ResultKind::Undecided => "undecided",
-        });
-        (outcome.id.to_string(), (outcome.odds.map(domain::Odds::thousandths), result.map(str::to_owned)))
+        let result =
+            outcome.result.map(|result| serde_json::to_value(result).expect("a result has string keys only"));
+        (outcome.id.to_string(), (outcome.odds.map(domain::Odds::thousandths), result))
     });
     ExpectedMarket { status: market.status.as_str().to_owned(), outcomes: outcomes.collect() }
 }

@@ -113,7 +113,10 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
     if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
         return Err(about(&message, refusal::invalid(detail).at(pointer)));
     }
-    receipt.producers.admit(&message.source).map_err(|problem| about(&message, problem))?;
+    receipt
+        .producers
+        .admit(&message.source, receipt.received_at)
+        .map_err(|problem| about(&message, problem))?;
     Ok(message)
 }
 

@@ -1,4 +1,4 @@
-//! What all requests hold together, and how much of it one provider may: none can shut the others out.
+//! What all requests hold together, and how much of it one provider may: one alone cannot shut the others out.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use chassis::http::{BodyError, read_body};
+use chassis::http::{BodyError, discard_body, read_body};
 use chassis::problem::Problem;
 
 use crate::admission::{Admission, Memory, Place};
@@ -32,7 +32,13 @@ pub async fn receive(
     // A body whose length is not announced may become as large as any.
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let max_bytes = limits.max_body_bytes;
-    let memory = place.memory(announced.unwrap_or(max_bytes).min(max_bytes))?;
+    let memory = match place.memory(announced.unwrap_or(max_bytes).min(max_bytes)) {
+        Ok(memory) => memory,
+        Err(problem) => {
+            discard_body(body, limits.body().whole);
+            return Err(problem);
+        }
+    };
     let bytes = read_body(body, limits.body()).await.map_err(|error| refused(&error))?;
     match encoding {
         None => Ok(Received { bytes, _memory: memory }),

@@ -36,12 +36,12 @@ impl<'a> Broadcasts<'a> {
             return Err(refusal::not_stored_because("kafka has not told its partitions yet"));
         };
         let records: usize = partitions.iter().map(|(_, count)| usize::try_from(*count).unwrap_or(0)).sum();
-        self.memory.grow_by(bytes.saturating_mul(records))?;
         if let Some(bucket) = self.bucket {
             bucket
                 .overdraw(records.saturating_sub(1), Instant::now())
                 .map_err(|wait| refusal::broadcast_rate(wait, records))?;
         }
+        self.memory.grow_by(bytes.saturating_mul(records))?;
         Ok(partitions)
     }
 }

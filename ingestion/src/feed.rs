@@ -15,13 +15,14 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
+use chassis::http::discard_body;
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
 use domain::codec::batch::{self, Piece, Pieces, SplitError};
 use domain::{Name, Timestamp, Topics};
 
 use crate::accept::{self, FeedTopics, Receipt, accept};
-use crate::admission::Admission;
+use crate::admission::{Admission, Place};
 use crate::answer::{Answer, Shape};
 use crate::body;
 use crate::broadcast::Broadcasts;
@@ -32,6 +33,7 @@ use crate::metrics;
 use crate::outbox::{Outbox, failures};
 use crate::producers::Producers;
 use crate::providers::{Providers, Unauthorised};
+use crate::rate::Bucket;
 use crate::refusal;
 
 /// Room in the outbox for each message's key and receipt, beside what its body takes.
@@ -61,6 +63,14 @@ pub fn routes(feeds: Arc<Feeds>) -> Router {
         )
         .fallback(async || refusal::no_such_feed("feeds are at /feeds/{provider}".to_owned()))
         .with_state(feeds)
+}
+
+/// A request that may send its body.
+struct Head {
+    provider: Name,
+    bucket: Option<Arc<Bucket>>,
+    place: Place,
+    content: Content,
 }
 
 async fn push(
@@ -97,25 +107,27 @@ impl Feeds {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        let provider = provider_of(provider)?;
-        let bucket = self.providers.authorise(&provider, headers).map_err(|Unauthorised { is_known }| {
-            metrics::unauthorised(is_known.then_some(provider.as_str()));
-            refusal::unauthorised()
-        })?;
-        let place = self.admission.request(&provider)?;
-        let content = Content::of(headers)?;
+        let Head { provider, bucket, place, content } = match self.head(provider, headers) {
+            Ok(head) => head,
+            Err(problem) => {
+                // Whoever is still writing would see the connection break and not this answer.
+                discard_body(body, self.limits.body().whole);
+                return Err(problem);
+            }
+        };
         let received = body::receive(body, content.encoding, &self.limits, &self.admission, &place).await?;
 
         let received_at = now();
-        let (shape, pieces) = match batch::split(content.format, &received.bytes, self.limits.max_messages) {
-            Ok(Pieces::Single(piece)) => (Shape::Single, vec![piece]),
-            Ok(Pieces::Many(pieces)) => (Shape::Batch, pieces),
-            Err(error) => return Err(not_split(&error)),
-        };
+        let (shape, pieces, messages) =
+            match batch::split(content.format, &received.bytes, self.limits.max_messages) {
+                Ok(Pieces::Single(piece)) => (Shape::Single, vec![piece], 1),
+                Ok(Pieces::Many { pieces, messages }) => (Shape::Batch, pieces, messages),
+                Err(error) => return Err(not_split(&error)),
+            };
         if let Some(bucket) = &bucket {
-            bucket.take(pieces.len(), Instant::now()).map_err(|limited| {
-                metrics::rate_limited(provider.as_str(), pieces.len());
-                refusal::rate(limited, pieces.len())
+            bucket.take(messages, Instant::now()).map_err(|limited| {
+                metrics::rate_limited(provider.as_str(), messages);
+                refusal::rate(limited, messages)
             })?;
         }
         let request =
@@ -124,6 +136,22 @@ impl Feeds {
         let partitions = self.topics.partitions(&self.producer);
         let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
         Ok(self.store(&received.bytes, &pieces, &origin, broadcasts).await.into_response(shape))
+    }
+
+    /// What can be told before the body is read.
+    fn head(
+        &self,
+        provider: Result<Path<String>, PathRejection>,
+        headers: &HeaderMap,
+    ) -> Result<Head, Problem> {
+        let provider = provider_of(provider)?;
+        let bucket = self.providers.authorise(&provider, headers).map_err(|Unauthorised { is_known }| {
+            metrics::unauthorised(is_known.then_some(provider.as_str()));
+            refusal::unauthorised()
+        })?;
+        let place = self.admission.request(&provider)?;
+        let content = Content::of(headers)?;
+        Ok(Head { provider, bucket, place, content })
     }
 
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.

@@ -64,10 +64,17 @@ pub async fn read_body(body: Body, limits: BodyLimits) -> Result<Bytes, BodyErro
         false => timeout_at(end, collect(&mut body, limits)).await.unwrap_or(too_slow),
     };
     if let Err(BodyError::TooLarge { .. }) = collected {
-        // The answer does not wait for a client that may never send the rest; the connection does, until the deadline.
         tokio::spawn(async move { timeout_at(end, drain(body)).await });
     }
     collected
+}
+
+/// Takes a body that nobody needs: its request is refused already. The answer does not wait for a client that may never send
+/// the rest; the connection does, no longer than `within`.
+pub fn discard_body(body: Body, within: Duration) {
+    if !body.is_end_stream() {
+        tokio::spawn(async move { tokio::time::timeout(within, drain(body)).await });
+    }
 }
 
 /// Reads on and forgets: a client that is still writing would not see the answer to what it wrote.

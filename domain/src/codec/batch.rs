@@ -7,9 +7,15 @@
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memmem;
+
 mod array;
 mod lines;
 mod xml;
+
+/// Of pieces in a row that are no messages, how many are told one by one. What a broken message falls into must not fill the
+/// answer, nor become a dead letter each.
+const FRAGMENTS_MAX: usize = 16;
 
 /// UTF-8's byte-order mark, which says nothing and which real feeds send.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -40,7 +46,12 @@ pub enum Pieces {
     /// One message, the body as a whole.
     Single(Piece),
     /// A batch of at least one, in the body's order, without overlap.
-    Many(Vec<Piece>),
+    Many {
+        /// What it consists of.
+        pieces: Vec<Piece>,
+        /// How many messages it counts as: pieces in a row that are none are what one broken message fell into.
+        messages: usize,
+    },
 }
 
 /// Why a piece cannot be a message.
@@ -76,7 +87,7 @@ pub enum SplitError {
     /// There is no message in it.
     #[error("the body has no message")]
     Empty,
-    /// It has more pieces than allowed.
+    /// It counts as more messages than allowed.
     #[error("the body has more than {max} messages")]
     TooMany {
         /// The limit.
@@ -99,7 +110,7 @@ pub fn split(format: Format, body: &[u8], max_messages: usize) -> Result<Pieces,
     let Some(first) = body[start..].iter().position(|byte| !byte.is_ascii_whitespace()) else {
         return Err(SplitError::Empty);
     };
-    let mut batch = Batch { pieces: Vec::new(), max_messages };
+    let mut batch = Batch { body, format, max_messages, pieces: Vec::new(), messages: 0, fragments: 0 };
     let is_batch = match format {
         Format::Lines => lines::split(body, start, &mut batch).map(|()| true),
         Format::Json if body[start + first] == b'[' => {
@@ -111,22 +122,48 @@ pub fn split(format: Format, body: &[u8], max_messages: usize) -> Result<Pieces,
     if !is_batch {
         return Ok(Pieces::Single(Piece { range: start..body.len(), fault: None }));
     }
-    if batch.pieces.is_empty() { Err(SplitError::Empty) } else { Ok(Pieces::Many(batch.pieces)) }
+    let Batch { pieces, messages, .. } = batch;
+    if pieces.is_empty() { Err(SplitError::Empty) } else { Ok(Pieces::Many { pieces, messages }) }
 }
 
 /// The pieces found so far.
-struct Batch {
-    pieces: Vec<Piece>,
+struct Batch<'a> {
+    body: &'a [u8],
+    format: Format,
     max_messages: usize,
+    pieces: Vec<Piece>,
+    /// What they count as.
+    messages: usize,
+    /// How many of them, at the end, are no messages.
+    fragments: usize,
 }
 
-impl Batch {
+impl Batch<'_> {
     fn push(&mut self, range: Range<usize>, fault: Option<Fault>) -> Result<(), SplitError> {
-        if self.pieces.len() == self.max_messages {
-            return Err(SplitError::TooMany { max: self.max_messages });
+        let is_message = self.is_message(&range);
+        if is_message || self.fragments == 0 {
+            if self.messages == self.max_messages {
+                return Err(SplitError::TooMany { max: self.max_messages });
+            }
+            self.messages += 1;
         }
-        self.pieces.push(Piece { range, fault });
+        self.fragments = if is_message { 0 } else { self.fragments + 1 };
+        match self.pieces.last_mut() {
+            Some(last) if self.fragments > FRAGMENTS_MAX => {
+                *last = Piece { range: last.range.start..range.end, fault: Some(Fault::Between) };
+            }
+            _ => self.pieces.push(Piece { range, fault }),
+        }
         Ok(())
+    }
+
+    /// Whether a piece has what every message has, be it broken. A line is the sender's own piece.
+    fn is_message(&self, range: &Range<usize>) -> bool {
+        match self.format {
+            Format::Lines => true,
+            Format::Json => memmem::find(&self.body[range.clone()], b"\"message_id\"").is_some(),
+            Format::Xml => xml::begins_message(&self.body[..range.end], range.start),
+        }
     }
 }
 

@@ -31,8 +31,8 @@ fuzz_target!(|bytes: &[u8]| {
 /// The pieces of a batch.
 fn check(format: Format, body: &[u8]) -> Option<Vec<Piece>> {
     match split(format, body, MESSAGES_MAX) {
-        Ok(Pieces::Many(pieces)) => {
-            assert!((1..=MESSAGES_MAX).contains(&pieces.len()));
+        Ok(Pieces::Many { pieces, messages }) => {
+            assert!((1..=MESSAGES_MAX).contains(&messages) && messages <= pieces.len());
             let mut end = 0;
             for piece in &pieces {
                 assert!(end <= piece.range.start && piece.range.start <= piece.range.end);

@@ -8,7 +8,7 @@ mod properties;
 fn found(format: Format, body: &str) -> Vec<(usize, String)> {
     let pieces = match split(format, body.as_bytes(), 100).unwrap() {
         Pieces::Single(piece) => vec![piece],
-        Pieces::Many(pieces) => pieces,
+        Pieces::Many { pieces, .. } => pieces,
     };
     let text = |piece: Piece| {
         let fault = piece.fault.map(|fault| format!(" !{fault:?}")).unwrap_or_default();
@@ -112,13 +112,14 @@ fn a_message_begins_with_a_field_of_its_envelope() {
 #[test]
 fn elements_that_never_end_cost_no_more_than_a_few_looks() {
     // Each opens a list in which all that follow could stand, so that only the end tells that it is broken.
-    let broken = r#"{"schema":[1,"#.repeat(300_000);
+    let broken = r#"{"message_id":[1,"#.repeat(300_000);
     let began = std::time::Instant::now();
-    let Pieces::Many(pieces) = split(Format::Json, format!("[{broken}").as_bytes(), 1_000_000).unwrap()
+    let Pieces::Many { messages, .. } =
+        split(Format::Json, format!("[{broken}").as_bytes(), 1_000_000).unwrap()
     else {
         panic!("a batch");
     };
-    assert_eq!(pieces.len(), 300_000);
+    assert_eq!(messages, 300_000);
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
 }
 
@@ -263,14 +264,40 @@ fn nothing_and_too_much_are_refused_whole() {
         assert_eq!(split(format, body.as_bytes(), 3), Err(SplitError::Empty), "{body}");
     }
     for (format, three, four) in [
-        (Format::Json, "[1,2,3]", "[1,2,3,4]"),
-        (Format::Json, "[,,]", "[,,,]"),
+        (Format::Json, "[M,M,M]", "[M,M,M,M]"),
+        (Format::Json, "[M,1,2,M]", "[M,1,2,M,3]"),
         (Format::Lines, "1\n2\n3", "1\n2\n3\n4\n"),
-        (Format::Xml, "<messages><a/><a/><a/></messages>", "<messages><a/><a/><a/><a/></messages>"),
+        (Format::Xml, "<messages>XXX</messages>", "<messages>XXXX</messages>"),
+        (Format::Xml, "<messages>X<a/><a/>X</messages>", "<messages>X<a/><a/>X<a/></messages>"),
     ] {
-        assert!(matches!(split(format, three.as_bytes(), 3), Ok(Pieces::Many(pieces)) if pieces.len() == 3));
-        assert_eq!(split(format, four.as_bytes(), 3), Err(SplitError::TooMany { max: 3 }), "{four}");
+        let body = |text: &str| text.replace('M', r#"{"message_id":1}"#).replace('X', "<a message_id='1'/>");
+        let counted = split(format, body(three).as_bytes(), 3);
+        assert!(matches!(counted, Ok(Pieces::Many { messages: 3, .. })), "{three}");
+        assert_eq!(split(format, body(four).as_bytes(), 3), Err(SplitError::TooMany { max: 3 }), "{four}");
     }
+}
+
+#[test]
+fn what_one_broken_message_falls_into_is_told_in_a_few_pieces_and_counts_as_one() {
+    const GOOD: &str = r#"{"message_id":"1","body":{}}"#;
+    let markets = r#",{"id":1}"#.repeat(2_000);
+    let body = format!("[{GOOD},{GOOD}{markets}]}}}},{GOOD}]");
+    let Pieces::Many { pieces, messages } = split(Format::Json, body.as_bytes(), 4).unwrap() else {
+        panic!("a batch");
+    };
+    assert_eq!((pieces.len(), messages), (2 + FRAGMENTS_MAX + 1, 4));
+    assert_eq!(&body[pieces.last().unwrap().range.clone()], GOOD);
+    assert!(pieces.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
+
+    let good = "<alive message_id='1'/>";
+    let markets = "<market id='1'></market>".repeat(2_000);
+    let body =
+        format!("<messages>{good}<odds_change message_id='2'/>{markets}</odds_change>{good}</messages>");
+    let Pieces::Many { pieces, messages } = split(Format::Xml, body.as_bytes(), 4).unwrap() else {
+        panic!("a batch");
+    };
+    assert_eq!((pieces.len(), messages), (2 + FRAGMENTS_MAX + 1, 4));
+    assert_eq!(&body[pieces.last().unwrap().range.clone()], good);
 }
 
 #[test]

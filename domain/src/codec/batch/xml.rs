@@ -39,6 +39,11 @@ pub(super) fn split(body: &[u8], start: usize, batch: &mut Batch) -> Result<bool
     Ok(true)
 }
 
+/// Whether the start tag of a message stands at `at`.
+pub(super) fn begins_message(body: &[u8], at: usize) -> bool {
+    body.get(at) == Some(&b'<') && Tag::read(body, at).has_message_id
+}
+
 /// Whether the start tag of a batch stands at `at`.
 fn is_root(body: &[u8], at: usize) -> bool {
     body.get(at) == Some(&b'<') && name(body, at + 1) == ROOT

@@ -277,6 +277,10 @@ impl<'t> Reader<'t> {
         if !self.text.as_bytes()[..at].last().copied().is_some_and(is_space) {
             return syntax("there is no space before this attribute");
         }
+        // Behind a broken message it is the sign by which a batch finds the next one.
+        if self.depth > 1 && name == "message_id" {
+            return syntax("only a message has a `message_id`, and no message stands in another");
+        }
         if self.attributes.iter().any(|before| before.name == name) {
             return syntax("this attribute stands there twice");
         }

@@ -253,3 +253,14 @@ fn half_a_result_is_refused() {
     let whole = reads(&outcome("result=\"won\" void=\"half\""));
     assert_ne!(whole, reads(ODDS));
 }
+
+#[test]
+fn no_message_stands_in_another() {
+    // A batch would find the next message there, so one message alone must not be read otherwise.
+    for inside in [r#"<audit message_id="m0"/>"#, r#"<market id="2" status="active" message_id="m0"/>"#] {
+        let (line, _, path, detail) =
+            syntax(ODDS.replace("<market id=\"1\"", &format!("{inside}<market id=\"1\"")));
+        assert_eq!((line, path.starts_with("/odds_change")), (1, true), "{path}");
+        assert!(detail.contains("no message stands in another"), "{detail}");
+    }
+}

@@ -129,7 +129,7 @@ fn mixed(
 fn pieces_of(format: Format, body: &[u8]) -> Vec<(Vec<u8>, Option<Fault>)> {
     match split(format, body, 10_000).unwrap() {
         Pieces::Single(_) => panic!("a batch"),
-        Pieces::Many(pieces) => {
+        Pieces::Many { pieces, .. } => {
             pieces.into_iter().map(|piece| (body[piece.range].to_vec(), piece.fault)).collect()
         }
     }
@@ -140,8 +140,9 @@ proptest! {
     fn any_bytes_give_ranges_in_order_within_the_body(format in format(), body in soup(), max in 1_usize..9) {
         match split(format, &body, max) {
             Ok(Pieces::Single(piece)) => prop_assert!(piece.range.end == body.len()),
-            Ok(Pieces::Many(pieces)) => {
-                prop_assert!((1..=max).contains(&pieces.len()));
+            Ok(Pieces::Many { pieces, messages }) => {
+                prop_assert!((1..=max).contains(&messages));
+                prop_assert!((messages..=messages * (FRAGMENTS_MAX + 1)).contains(&pieces.len()));
                 let mut end = 0;
                 for piece in pieces {
                     prop_assert!(end <= piece.range.start && piece.range.start <= piece.range.end);
