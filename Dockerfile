@@ -12,10 +12,13 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 ARG CARGO_PROFILE
-# The caches outlive the build: after a change only what it touched is compiled again. One build at a time uses them.
+# The caches outlive the build and belong to every checkout of this machine; one build at a time uses them. What we depend on
+# is compiled once. Our own crates are compiled each time: cargo knows a changed source by its time alone, and one of another
+# checkout may be older than what was built last.
 RUN --mount=type=cache,id=matchday-registry,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=matchday-$CARGO_PROFILE,target=/src/target,sharing=locked \
-    cargo build --locked --workspace --bins --profile "$CARGO_PROFILE" \
+    find . -path ./target -prune -o -type f -exec touch {} + \
+    && cargo build --locked --workspace --bins --profile "$CARGO_PROFILE" \
     && cd "target/$CARGO_PROFILE" \
     && install -D --target-directory=/out ingestion processors distribution simulator matchday
 
