@@ -5,7 +5,7 @@ use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::secrets;
 use crate::stack::{
-    self, Address, ComposeProject, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
+    self, Address, ComposeProject, Condition, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
     StoresChoice, pipeline,
 };
 use crate::status;
@@ -257,25 +257,30 @@ async fn up(
 /// Whether nothing is left to do. One that is broken is not cleared away unasked: its data would go with it.
 async fn is_up_already(stacks: &Path) -> Result<bool> {
     let Some(record) = Stack::find(stacks, UP) else { return Ok(false) };
-    if record.is_up() {
-        say("The stack is already up.\n");
-        show(&record.addresses, &stacks.join(UP));
-        return Ok(true);
-    }
-    if record.is_complete && !record.is_dead() {
-        bail!(
+    let found = record.clone();
+    match blocking(move || Ok(found.condition())).await? {
+        Condition::Up => {
+            say("The stack is already up.\n");
+            show(&record.addresses, &stacks.join(UP));
+            Ok(true)
+        }
+        Condition::Broken { dead } => bail!(
             "the stack is broken, these do not run: {}. What they said is in {}/*.log. `matchday down` (or `make down`) \
              ends the rest and deletes its data; then it can be started again",
-            record.dead().join(", "),
+            dead.join(", "),
             stacks.join(UP).display()
-        );
+        ),
+        Condition::Unknown { parts } => bail!(
+            "a stack is there, and Docker does not say whether its containers run: {}. `docker version` says why",
+            parts.join(", ")
+        ),
+        Condition::Owned { pid } => bail!("process {pid} is just starting the stack"),
+        Condition::LeftOver => {
+            say("An earlier stack was never complete, or nothing of it runs; ending the rest of it");
+            down(stacks.to_owned(), Vec::new()).await?;
+            Ok(false)
+        }
     }
-    if !record.is_complete && record.owner.is_alive() {
-        bail!("process {} is just starting the stack", record.owner.pid);
-    }
-    say("An earlier stack was never complete, or nothing of it runs; ending the rest of it");
-    down(stacks.to_owned(), Vec::new()).await?;
-    Ok(false)
 }
 
 async fn down(stacks: PathBuf, projects: Vec<ComposeProject>) -> Result<()> {

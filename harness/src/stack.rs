@@ -8,6 +8,7 @@
 
 mod address;
 mod compose;
+mod condition;
 mod container;
 mod control;
 mod database;
@@ -31,11 +32,12 @@ mod trust;
 mod watcher;
 
 pub use self::compose::ComposeProject;
+pub use self::condition::{Condition, survey};
+pub(crate) use self::condition::{LeftContainer, left_containers};
 pub use self::database::{DATABASE, DatabaseChoice};
 pub(crate) use self::database::{MYSQL_8, Server};
 pub(crate) use self::docker::LABEL;
-pub use self::end::{Condition, Ended, down, survey};
-pub(crate) use self::end::{LeftContainer, left_containers};
+pub use self::end::{Ended, down};
 pub use self::folder::{Address, Record, RecordedProcess};
 pub(crate) use self::kafka::JARS;
 pub use self::kafka::KAFKA;
@@ -44,7 +46,7 @@ pub use self::ports::Ports;
 pub(crate) use self::ports::is_free;
 pub use self::probe::ask_service;
 pub(crate) use self::process::part_log;
-pub use self::process::{Lifetime, PartId, Process};
+pub use self::process::{Lifetime, PartId, PartState, Process};
 pub use self::process_id::ProcessId;
 pub use self::program::own as own_binary;
 pub use self::project::Project;

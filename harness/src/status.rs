@@ -1,6 +1,6 @@
 //! `matchday status` and `matchday logs`: what is there, be it processes, containers or a Compose project.
 
-use crate::stack::{ComposeProject, Condition, PartId, Record, Stack, part_log, survey};
+use crate::stack::{ComposeProject, Condition, PartId, PartState, Record, Stack, part_log, survey};
 use anyhow::{Result, bail};
 use std::path::Path;
 
@@ -33,18 +33,25 @@ fn say(condition: &Condition) -> String {
         Condition::Broken { dead } => {
             format!("broken, {} not running; `matchday down` ends the rest", dead.join(", "))
         }
+        Condition::Unknown { parts } => {
+            format!("Docker does not say whether it runs: {}", parts.join(", "))
+        }
         Condition::LeftOver => "left behind; `matchday down` removes it".to_owned(),
     }
 }
 
 fn parts(record: &Record) -> String {
     let mut text = String::new();
-    for part in &record.processes {
+    for (part, state) in record.processes.iter().zip(record.states()) {
         let what = match &part.id {
             PartId::Process(id) => format!("process {}", id.pid),
             PartId::Container(id) => format!("container {}", id.get(..12).unwrap_or(id)),
         };
-        let state = if part.id.is_alive() { "runs" } else { "does not run" };
+        let state = match state {
+            PartState::Alive => "runs",
+            PartState::Gone => "does not run",
+            PartState::Unknown => "is not known",
+        };
         text.push_str(&format!("  {:<22} {state:<13} {what}\n", part.name));
     }
     for address in &record.addresses {

@@ -21,6 +21,10 @@ fn check(name: &str, condition: Condition) -> Check {
             let says = format!("is broken, {} not running: make down ends the rest", dead.join(", "));
             Check::new(what, State::Note, says)
         }
+        Condition::Unknown { parts } => {
+            let says = format!("Docker does not say whether its {} run", parts.join(", "));
+            Check::new(what, State::Note, says)
+        }
         Condition::LeftOver => {
             let says = "was left behind when its owner was killed: make down, or the next stack, removes it";
             Check::new(what, State::Note, says)

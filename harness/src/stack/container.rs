@@ -129,19 +129,20 @@ impl Container {
         docker::run(&["start", &self.id], docker::WORK).map(|_| ())
     }
 
-    /// How it ended, where it has; one that is gone has ended as a crash does.
+    /// How it ended, where it is known to have; one that was removed has ended as a crash does.
     pub(super) fn exit_status(&self) -> Option<ExitStatus> {
-        const KILLED: i32 = 137;
-        let code = self.condition().map_or(Some(KILLED), |condition| {
-            if condition.is_running { None } else { Some(condition.exit_code) }
-        });
+        let code = match self.condition().ok()? {
+            Some(condition) if condition.is_running => return None,
+            Some(condition) => condition.exit_code,
+            None => super::process::KILLED,
+        };
         // A process's own exit code is the second byte of what `wait` tells.
-        code.map(|code| ExitStatus::from_raw(code << 8))
+        Some(ExitStatus::from_raw(code << 8))
     }
 
     /// The process of this machine that it is, where the engine runs on this machine and not in a virtual one.
     pub(super) fn process(&self) -> Option<ProcessId> {
-        let pid = self.condition().ok()?.pid;
+        let pid = self.condition().ok()??.pid;
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
         if groups.contains(&self.id) { ProcessId::of(pid) } else { None }
     }
@@ -152,18 +153,18 @@ impl Container {
         log_end_of(&format!("container {name}"), &log(&self.id, super::process::LOG_LINES))
     }
 
-    fn condition(&self) -> Result<Condition> {
+    /// `None` when it was removed. An error says nothing about it: its engine does not answer.
+    fn condition(&self) -> Result<Option<Condition>> {
         let format = "{{.State.Running}} {{.State.ExitCode}} {{.State.Pid}}";
-        let said = docker::ask(&["inspect", "--format", format, &self.id])?;
+        let said = match docker::ask(&["inspect", "--format", format, &self.id]) {
+            Ok(said) => said,
+            Err(error) => return if docker::has(&self.id)? { Err(error) } else { Ok(None) },
+        };
         let mut words = said.split(' ');
         let mut next = || words.next().context("the engine says too little of a container");
-        Ok(Condition { is_running: next()? == "true", exit_code: next()?.parse()?, pid: next()?.parse()? })
+        let (is_running, exit_code, pid) = (next()? == "true", next()?.parse()?, next()?.parse()?);
+        Ok(Some(Condition { is_running, exit_code, pid }))
     }
-}
-
-/// Whether a container runs or is paused.
-pub(super) fn is_alive(id: &str) -> bool {
-    docker::ask(&["inspect", "--format", "{{.State.Running}}", id]).is_ok_and(|running| running == "true")
 }
 
 /// The last lines that a container said, on either stream.

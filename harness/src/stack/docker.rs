@@ -5,6 +5,7 @@
 
 use super::program;
 use anyhow::{Context, Result, bail};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -63,17 +64,34 @@ fn output(arguments: &[&str], limit: Duration) -> Result<Output> {
         .context("running docker")
 }
 
-/// Whether there is anything to ask.
-pub(super) fn is_there() -> bool {
-    program().is_ok() && engine().is_some()
-}
-
 /// The command line itself.
 ///
 /// # Errors
 /// When it is not installed.
 pub(super) fn program() -> Result<PathBuf> {
     program::installed(&["docker"]).context("docker is not installed")
+}
+
+/// Those of these containers that run or are paused, by their ids. One that is not there any more is not among them.
+///
+/// # Errors
+/// When the engine does not answer: then nothing is known of any of them.
+pub(super) fn living(ids: &[&str]) -> Result<HashSet<String>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let filters: Vec<String> = ids.iter().map(|id| format!("id={id}")).collect();
+    let mut arguments = vec!["ps", "--quiet", "--no-trunc"];
+    arguments.extend(filters.iter().flat_map(|filter| ["--filter", filter]));
+    Ok(ask(&arguments)?.lines().map(str::to_owned).collect())
+}
+
+/// Whether there is such a container, running or not.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(super) fn has(id: &str) -> Result<bool> {
+    Ok(!ask(&["ps", "--all", "--quiet", "--filter", &format!("id={id}")])?.is_empty())
 }
 
 /// Every container of the stack in `folder`, running or not, by its id.

@@ -1,12 +1,14 @@
 //! Ends stacks: one's own, a detached one, and what a crash left behind.
 
+use super::condition::Condition;
 use super::docker;
-use super::folder::{self, Folder, Record};
-use super::process::{GRACE, Lifetime, PartId};
+use super::folder::{self, Folder};
+use super::process::{GRACE, PartId};
 use super::process_id::{ProcessId, marked};
 use super::stores::StoresKind;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -22,85 +24,31 @@ pub struct Ended {
     pub killed: Vec<String>,
 }
 
-/// How a stack is, for somebody who finds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// All of it runs until somebody ends it.
-    Up,
-    /// It ends with the process that started it, or is just being started by it.
-    Owned {
-        /// That process.
-        pid: i32,
-    },
-    /// It should run until somebody ends it, and these processes of it do not.
-    Broken {
-        /// Their names.
-        dead: Vec<String>,
-    },
-    /// Nobody needs it any more: the next command that starts or ends a stack removes it.
-    LeftOver,
-}
-
-/// Every stack among `stacks`, by name.
-pub fn survey(stacks: &Path) -> Vec<(String, Condition)> {
-    let Ok(entries) = fs::read_dir(stacks) else { return Vec::new() };
-    let mut found: Vec<(String, Condition)> = entries
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .map(|name| (name.clone(), condition(Folder::of(stacks, &name).read())))
-        .collect();
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    found
-}
-
-fn condition(record: Option<Record>) -> Condition {
-    match record {
-        Some(record) if !record.is_leftover() => {
-            if record.is_up() && record.lifetime == Lifetime::Detached {
-                Condition::Up
-            } else if record.owner.is_alive() {
-                Condition::Owned { pid: record.owner.pid }
-            } else {
-                Condition::Broken { dead: record.dead() }
-            }
-        }
-        _ => Condition::LeftOver,
-    }
-}
-
-/// A container whose stack nobody needs any more, or knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LeftContainer {
-    /// Its name.
-    pub name: String,
-    /// Where its stack lay.
-    pub folder: PathBuf,
-}
-
-/// Every one on this machine's engine; none where no engine answers.
-pub(crate) fn left_containers() -> Vec<LeftContainer> {
-    let found = docker::every_container().unwrap_or_default().into_iter();
-    let found = found.map(|(name, folder)| LeftContainer { name, folder });
-    let read = |folder: &Path| Folder::of(folder.parent()?, &folder.file_name()?.to_string_lossy()).read();
-    found.filter(|left| read(&left.folder).is_none_or(|record| record.is_leftover())).collect()
-}
-
-/// Ends the stack `name` among `stacks`, and every stack there that its owner left behind; nothing is left of them on disk.
-/// `None` when there was nothing to end. Blocks.
+/// Ends the stack `name` among `stacks`, every stack there that its owner left behind, and every container whose stack lay
+/// there; nothing is left of them on disk. `None` when there was nothing to end. Blocks.
 ///
 /// # Errors
-/// When a process does not end even when killed, or a folder cannot be removed.
+/// When a process does not end even when killed, the engine does not say that containers are gone, or a folder cannot be
+/// removed.
 pub fn down(stacks: &Path, name: &str) -> Result<Option<Ended>> {
-    if !stacks.exists() {
+    if !stacks.exists() && strays(stacks).is_empty() {
         return Ok(None);
     }
     let _lock = folder::lock(stacks)?;
     let folder = Folder::of(stacks, name);
-    let ended = if folder.path().exists() { Some(end(&folder)?) } else { None };
+    let mut ended = if folder.path().exists() { Some(end(&folder)?) } else { None };
     sweep(stacks)?;
+    for stray in strays(stacks) {
+        ended.get_or_insert_default().processes += docker::remove(&stray)?;
+    }
     remove_if_empty(stacks);
     Ok(ended)
+}
+
+/// The folders of stacks that containers name and that are no longer among `stacks`; none where no engine answers.
+fn strays(stacks: &Path) -> BTreeSet<PathBuf> {
+    let folders = docker::every_container().unwrap_or_default().into_iter().map(|(_, folder)| folder);
+    folders.filter(|folder| folder.parent() == Some(stacks) && !folder.exists()).collect()
 }
 
 /// Ends one stack and leaves the others alone. Blocks.
@@ -116,18 +64,30 @@ fn remove_if_empty(stacks: &Path) {
     let _ = fs::remove_dir(stacks);
 }
 
-/// Ends what no living process needs any more. The caller holds the lock.
+/// Ends what no living process needs any more. What the engine would have to remove first stays until it answers. The caller
+/// holds the lock.
 pub(super) fn sweep(stacks: &Path) -> Result<()> {
     let entries = fs::read_dir(stacks).with_context(|| format!("reading {}", stacks.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("reading {}", stacks.display()))?;
         let folder = Folder::of(stacks, &entry.file_name().to_string_lossy());
-        // Without a record it is half made or half removed: whoever does either holds the lock.
-        if entry.path().is_dir() && folder.read().is_none_or(|record| record.is_leftover()) {
+        if !entry.path().is_dir() || folder.condition() != Condition::LeftOver {
+            continue;
+        }
+        if !may_have_containers(&folder) || docker::engine().is_some() {
             end(&folder)?;
         }
     }
     Ok(())
+}
+
+/// Whether the engine may have containers of a stack: they come after its record and go before it. A record that cannot be
+/// read may tell of some where there is a command line to start them with.
+fn may_have_containers(folder: &Folder) -> bool {
+    match folder.read() {
+        Some(record) => record.stores == StoresKind::Containers,
+        None => folder.has_record() && docker::program().is_ok(),
+    }
 }
 
 /// Ends every process of a stack and removes its folder. Blocks.
@@ -136,11 +96,8 @@ pub(super) fn sweep(stacks: &Path) -> Result<()> {
 fn end(folder: &Folder) -> Result<Ended> {
     let mut ended = Ended::default();
     let living = marked(folder.path());
-    let record = folder.read();
-    // A record that is lost may have told of containers.
-    let may_have_containers =
-        record.as_ref().is_none_or(|record| record.stores == StoresKind::Containers) && docker::is_there();
-    let services = record.map(|record| record.processes).unwrap_or_default();
+    let may_have_containers = may_have_containers(folder);
+    let services = folder.read().map(|record| record.processes).unwrap_or_default();
     for service in services.into_iter().rev().filter(|process| process.is_service) {
         let PartId::Process(id) = service.id else { continue };
         // The mark is asked as well as the record: after a restart of the machine numbers and times begin anew.
@@ -157,7 +114,13 @@ fn end(folder: &Folder) -> Result<Ended> {
     }
     ended.processes += kill_all(folder.path())?;
     if may_have_containers {
-        ended.processes += docker::remove(folder.path())?;
+        // By the folder they are found again, so it stays for as long as they may be there.
+        ended.processes += docker::remove(folder.path()).with_context(|| {
+            format!(
+                "the containers of {} may still be there: end it again when Docker answers",
+                folder.path().display()
+            )
+        })?;
     }
     remove(folder.path())?;
     Ok(ended)

@@ -1,6 +1,6 @@
 //! `.matchday/<name>`: what a stack keeps on disk, and the record by which another process finds and ends it.
 
-use super::process::{Lifetime, PartId};
+use super::process::{Lifetime, PartId, PartState};
 use super::process_id::ProcessId;
 use super::stores::StoresKind;
 use anyhow::{Context, Result};
@@ -83,6 +83,11 @@ impl Folder {
         Ok(data)
     }
 
+    /// Whether there is a record, be it one that this version cannot read.
+    pub(super) fn has_record(&self) -> bool {
+        self.record().exists()
+    }
+
     /// `None` where there is no record, or one that this version cannot read.
     pub(super) fn read(&self) -> Option<Record> {
         serde_json::from_slice(&fs::read(self.record()).ok()?).ok()
@@ -115,29 +120,9 @@ impl Record {
         }
     }
 
-    /// Whether all of it was started and still runs.
-    pub fn is_up(&self) -> bool {
-        self.is_complete && self.processes.iter().all(|process| process.id.is_alive())
-    }
-
-    /// Whether nothing of it runs.
-    pub fn is_dead(&self) -> bool {
-        !self.processes.iter().any(|process| process.id.is_alive())
-    }
-
-    /// The names of its processes that do not run.
-    pub fn dead(&self) -> Vec<String> {
-        let dead = self.processes.iter().filter(|process| !process.id.is_alive());
-        dead.map(|process| process.name.clone()).collect()
-    }
-
-    /// Whether nobody needs it any more. A complete one of which something still runs is somebody's, be it broken.
-    pub(super) fn is_leftover(&self) -> bool {
-        if self.lifetime == Lifetime::Detached && self.is_complete {
-            self.is_dead()
-        } else {
-            !self.owner.is_alive()
-        }
+    /// How each of its processes is, in their order. Blocks while the engine is asked.
+    pub fn states(&self) -> Vec<PartState> {
+        PartId::states(&self.processes.iter().map(|process| &process.id).collect::<Vec<_>>())
     }
 }
 

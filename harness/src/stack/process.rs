@@ -1,6 +1,7 @@
 //! One part of a stack, a process of this machine or a container: watched, disturbed and started again.
 
 use super::container::Container;
+use super::docker;
 use super::folder::RecordedProcess;
 use super::native::Native;
 use super::probe::Probe;
@@ -56,13 +57,38 @@ pub(super) enum Body {
     Container(Container),
 }
 
+/// How a part of a stack is. What is not known must never be taken for an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// It runs, or is paused.
+    Alive,
+    /// It has ended, or was removed.
+    Gone,
+    /// It is a container, and its engine does not answer.
+    Unknown,
+}
+
 impl PartId {
-    /// Whether it still runs, or is paused.
-    pub fn is_alive(&self) -> bool {
-        match self {
-            Self::Process(id) => id.is_alive(),
-            Self::Container(id) => super::container::is_alive(id),
-        }
+    /// How it is. Blocks while the engine is asked.
+    pub fn state(&self) -> PartState {
+        Self::states(&[self])[0]
+    }
+
+    /// How each of them is, in their order. The engine is asked once for all.
+    pub(super) fn states(parts: &[&Self]) -> Vec<PartState> {
+        let container = |part: &&Self| match part {
+            Self::Container(id) => Some(id.clone()),
+            Self::Process(_) => None,
+        };
+        let containers: Vec<String> = parts.iter().filter_map(container).collect();
+        let living = docker::living(&containers.iter().map(String::as_str).collect::<Vec<_>>());
+        let known = |is_alive| if is_alive { PartState::Alive } else { PartState::Gone };
+        let state = |part: &&Self| match (part, &living) {
+            (Self::Process(id), _) => known(id.is_alive()),
+            (Self::Container(id), Ok(living)) => known(living.contains(id)),
+            (Self::Container(_), Err(_)) => PartState::Unknown,
+        };
+        parts.iter().map(state).collect()
     }
 }
 
@@ -102,7 +128,7 @@ impl Process {
         }
     }
 
-    /// Whether it runs, or is paused.
+    /// Whether it runs, or is paused; a container also while its engine does not answer.
     pub fn is_running(&self) -> bool {
         self.exit_status().is_none()
     }
@@ -226,7 +252,7 @@ impl Process {
 }
 
 /// The exit code of what was ended by `SIGKILL`, as shells and engines tell it.
-const KILLED: i32 = 137;
+pub(super) const KILLED: i32 = 137;
 
 /// What is worth saying of an exit code that says little by itself.
 fn explain(status: ExitStatus) -> Option<&'static str> {

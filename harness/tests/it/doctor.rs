@@ -2,22 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
-
-/// A folder of programs, which is all of the path.
-fn path_of(programs: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, script) in programs {
-        let file = folder.path().join(name);
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    folder
-}
+use crate::support::path_of;
 
 /// Whether the demo could run, and what was said.
 fn doctor(path: Option<&Path>, stacks: &Path) -> (bool, String) {

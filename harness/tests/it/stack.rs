@@ -1,12 +1,14 @@
 //! A stack starts, can be disturbed, and leaves nothing behind, however it ends.
 
-use crate::support::{self, eventually, parts_of};
+use crate::support::{self, eventually, parts_of, path_of};
 use chassis::kafka::topics::{self, TopicError, TopicSpec};
 use domain::Sport;
-use harness::stack::{DATABASE, KAFKA, PartId, REDIS, Stack, processors_name};
+use harness::stack::{DATABASE, KAFKA, PartId, PartState, REDIS, Stack, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{Connection, MySqlConnection};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -171,16 +173,65 @@ async fn up_stays_until_down_and_both_can_be_said_twice() {
             assert!(Command::new("docker").args(["kill", id]).output().unwrap().status.success());
         }
     }
-    eventually("Redis is gone", DEADLINE, || !redis.id.is_alive()).await;
+    eventually("Redis is gone", DEADLINE, || redis.id.state() == PartState::Gone).await;
     let (is_ok, text) = run(&stacks, &up);
     assert!(!is_ok && text.contains("do not run: redis"), "{text}");
-    assert_eq!(processes.iter().filter(|process| process.id.is_alive()).count(), 2);
+    let living = processes.iter().filter(|process| process.id.state() == PartState::Alive);
+    assert_eq!(living.count(), 2);
 
     let (is_ok, text) = run(&stacks, &["down"]);
     assert!(is_ok && text.contains("Ended "), "{text}");
     assert_eq!(parts_of(folder.path()), Vec::<String>::new());
     assert!(!stacks.exists());
     assert!(run(&stacks, &["down"]).0);
+}
+
+/// What `matchday up` has left running: one service of this machine's that has ended since, and Kafka in a container.
+fn record_of_a_stack_in_containers(stacks: &Path, name: &str) {
+    let gone = serde_json::json!({"pid": i32::MAX, "started_ticks": 0});
+    let record = serde_json::json!({
+        "lifetime": "detached",
+        "stores": "containers",
+        "owner": gone,
+        "is_complete": true,
+        "processes": [
+            {"name": "kafka", "id": "0123456789abcdef", "is_service": false},
+            {"name": "ingestion", "id": gone, "is_service": true},
+        ],
+        "addresses": [],
+    });
+    fs::create_dir_all(stacks.join(name)).unwrap();
+    fs::write(stacks.join(name).join("stack.json"), record.to_string()).unwrap();
+}
+
+#[test]
+fn a_stack_of_which_the_engine_says_nothing_is_neither_ended_nor_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = stacks_in(&folder);
+    record_of_a_stack_in_containers(&stacks, "up");
+    record_of_a_stack_in_containers(&stacks, "other");
+    let run_with = |docker: &str, args: &[&str]| {
+        let path = path_of(&[("docker", docker)]);
+        symlink("/usr/bin/timeout", path.path().join("timeout")).unwrap();
+        let output = matchday(&stacks, args).env("PATH", path.path()).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), said.concat())
+    };
+    let fails = "echo 'Cannot connect to the Docker daemon' >&2; exit 1";
+    let (_, said) = run_with(fails, &["status"]);
+    assert!(said.contains("up: Docker does not say whether it runs: kafka"), "{said}");
+    let (is_ok, said) = run_with(fails, &["up", "--stores", "native"]);
+    assert!(!is_ok && said.contains("Docker does not say whether its containers run"), "{said}");
+    let (is_ok, said) = run_with(fails, &["down"]);
+    assert!(!is_ok && said.contains("may still be there"), "{said}");
+    assert!(stacks.join("up/stack.json").exists() && stacks.join("other/stack.json").exists());
+
+    // An engine that answers, and has none of them.
+    let (_, said) = run_with("", &["status"]);
+    assert!(said.contains("other: left behind"), "{said}");
+    let (is_ok, said) = run_with("test \"$1\" != version || echo 26.1.5", &["down"]);
+    assert!(is_ok, "{said}");
+    assert!(!stacks.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use harness::stack::{
 };
 use simulator::world::{Formats, Plan};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -62,6 +63,17 @@ fn processes_of(folder: &Path) -> Vec<String> {
         })
         .map(|pid| format!("{pid} {}", text(format!("/proc/{pid}/cmdline"))))
         .collect()
+}
+
+/// A folder of programs, each a script, which is all of the path.
+pub fn path_of(programs: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, script) in programs {
+        let file = folder.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
 }
 
 /// Games of one seed, with what must come of them. They begin when they are sent.
