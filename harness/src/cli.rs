@@ -197,19 +197,13 @@ async fn execute(cli: Cli) -> Result<()> {
     }
 }
 
-/// The folder of all stacks, and the Compose projects that belong to it: where another folder is asked for than the
-/// project's own, none does.
-async fn found(stacks: &Option<PathBuf>) -> Result<(PathBuf, Vec<ComposeProject>)> {
+/// The folder of all stacks, and the Compose projects of this checkout. Where Docker does not say which there are, that is no
+/// reason to leave the stacks alone.
+async fn found(stacks: &Option<PathBuf>) -> Result<(PathBuf, Result<Vec<ComposeProject>>)> {
     let project = Project::find()?;
-    match stacks {
-        Some(stacks) => {
-            Ok((std::path::absolute(stacks).context("finding the folder of all stacks")?, Vec::new()))
-        }
-        None => {
-            let stacks = project.stacks();
-            Ok((stacks, blocking(move || Ok(ComposeProject::of(&project))).await?))
-        }
-    }
+    let stacks = stacks.clone().map_or_else(|| Ok(project.stacks()), std::path::absolute);
+    let stacks = stacks.context("finding the folder of all stacks")?;
+    Ok((stacks, blocking(move || Ok(ComposeProject::of(&project))).await?))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -277,18 +271,19 @@ async fn is_up_already(stacks: &Path) -> Result<bool> {
         Condition::Owned { pid } => bail!("process {pid} is just starting the stack"),
         Condition::LeftOver => {
             say("An earlier stack was never complete, or nothing of it runs; ending the rest of it");
-            down(stacks.to_owned(), Vec::new()).await?;
+            down(stacks.to_owned(), Ok(Vec::new())).await?;
             Ok(false)
         }
     }
 }
 
-async fn down(stacks: PathBuf, projects: Vec<ComposeProject>) -> Result<()> {
+async fn down(stacks: PathBuf, projects: Result<Vec<ComposeProject>>) -> Result<()> {
     let start = Instant::now();
     let ended = blocking(move || stack::down(&stacks, UP)).await?;
     match ended {
-        None if projects.is_empty() => say("No stack is up."),
-        None => {}
+        None if projects.is_err() => say("No stack of `matchday up` is up."),
+        None if projects.iter().flatten().any(|project| project.is_own) => {}
+        None => say("No stack is up."),
         Some(ended) => {
             for name in &ended.killed {
                 say(&format!("  {name} did not end within its grace time and was killed"));
@@ -296,7 +291,22 @@ async fn down(stacks: PathBuf, projects: Vec<ComposeProject>) -> Result<()> {
             say(&format!("Ended {} processes in {:.1} s.", ended.processes, start.elapsed().as_secs_f64()));
         }
     }
-    for project in projects {
+    // An engine that was never started has nothing to end.
+    if let Err(error) = &projects
+        && blocking(|| Ok(stack::docker::engine())).await?.is_none()
+    {
+        say(&format!("Whether a Compose project of this folder is up is not known: {error:#}"));
+        return Ok(());
+    }
+    let projects = projects.context("whether a Compose project of this folder is up is not known")?;
+    let (own, others): (Vec<_>, Vec<_>) = projects.into_iter().partition(|project| project.is_own);
+    for ComposeProject { name, .. } in others {
+        say(&format!(
+            "The Compose project {name} was started here under another name than this folder's and stays: \
+             `docker compose --project-name {name} --profile '*' down` ends it."
+        ));
+    }
+    for project in own {
         let name = project.name.clone();
         blocking(move || project.down()).await?;
         say(&format!(

@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When Compose does not tell of a project that is there.
-pub fn status(stacks: &Path, projects: &[ComposeProject]) -> Result<String> {
+pub fn status(stacks: &Path, projects: &Result<Vec<ComposeProject>>) -> Result<String> {
     let mut text = String::new();
     for (name, condition) in survey(stacks) {
         text.push_str(&format!("{name}: {}\n", say(&condition)));
@@ -16,9 +16,17 @@ pub fn status(stacks: &Path, projects: &[ComposeProject]) -> Result<String> {
             text.push_str(&parts(&record));
         }
     }
-    for project in projects {
-        text.push_str(&format!("Compose project {}\n", project.name));
+    for project in projects.iter().flatten() {
+        let note = if project.is_own {
+            ""
+        } else {
+            ": of another name than this folder's, `matchday down` leaves it"
+        };
+        text.push_str(&format!("Compose project {}{note}\n", project.name));
         text.extend(project.status()?.lines().map(|line| format!("  {line}\n")));
+    }
+    if let Err(error) = projects {
+        text.push_str(&format!("Whether a Compose project of this folder is up is not known: {error:#}\n"));
     }
     if text.is_empty() {
         text.push_str("No stack is there: `matchday up` starts one.\n");
@@ -60,31 +68,42 @@ fn parts(record: &Record) -> String {
     text
 }
 
-/// The last lines that each part of the stack `name` wrote, or that one part wrote; likewise of Compose projects. Blocks.
+/// The last lines that each part of the stack `name` and of this checkout's own Compose project wrote, or those that have this
+/// name. Blocks.
 ///
 /// # Errors
-/// When nothing is there, or it has no such part: with the parts that it has.
+/// When nothing is there, or nothing has such a part: with the parts that there are.
 pub fn logs(
     (stacks, name): (&Path, &str),
-    projects: &[ComposeProject],
+    projects: &Result<Vec<ComposeProject>>,
     part: Option<&str>,
     lines: usize,
 ) -> Result<String> {
-    let mut text = String::new();
-    if let Some(record) = Stack::find(stacks, name) {
-        let wanted = |name: &str| part.is_none_or(|part| part == name);
-        let names: Vec<&str> = record.processes.iter().map(|process| process.name.as_str()).collect();
-        if let Some(part) = part.filter(|part| projects.is_empty() && !names.contains(part)) {
-            bail!("there is no {part} in this stack, only {}", names.join(", "));
+    let processes = Stack::find(stacks, name).map(|record| record.processes).unwrap_or_default();
+    let project = projects.iter().flatten().find(|project| project.is_own);
+    let services = project.map(ComposeProject::services).transpose()?.unwrap_or_default();
+    let is_wanted = |name: &str| part.is_none_or(|part| part == name);
+
+    let names = processes.iter().map(|process| &process.name).chain(&services);
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    match (part, projects) {
+        (_, Err(error)) if names.is_empty() => {
+            bail!(
+                "no stack of `matchday up` is up, and whether a Compose project is, is not known: {error:#}"
+            )
         }
-        for process in record.processes.iter().filter(|process| wanted(&process.name)) {
-            text.push_str(&format!("==> {} <==\n", process.name));
-            text.push_str(&part_log(&stacks.join(name), process, lines));
+        _ if names.is_empty() => bail!("no stack is up"),
+        (Some(part), _) if !names.contains(&part) => {
+            bail!("there is no {part} in what is up, only {}", names.join(", "))
         }
-    } else if projects.is_empty() {
-        bail!("no stack is up");
+        _ => {}
     }
-    for project in projects {
+    let mut text = String::new();
+    for process in processes.iter().filter(|process| is_wanted(&process.name)) {
+        text.push_str(&format!("==> {} <==\n", process.name));
+        text.push_str(&part_log(&stacks.join(name), process, lines));
+    }
+    if let Some(project) = project.filter(|_| services.iter().any(|service| is_wanted(service))) {
         text.push_str(&project.logs(part, lines)?);
         text.push('\n');
     }

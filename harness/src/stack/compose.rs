@@ -1,8 +1,11 @@
 //! The Compose projects of this checkout: what `docker compose up` has started in its folder.
 
 use super::{Project, docker};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where Compose notes in every container which project it belongs to, and where that lies.
@@ -12,24 +15,44 @@ const FOLDER: &str = "com.docker.compose.project.working_dir";
 /// How long all services may take to end: longer than any of them is given.
 const DOWN_MAX: Duration = Duration::from_secs(120);
 
-/// A project with containers, running or not.
+/// A project of this checkout with containers, running or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComposeProject {
     /// Its name.
     pub name: String,
+    /// Whether it has the name that this checkout's `docker-compose.yml` and `.env` give it. Others were started under a name of
+    /// their own, by a test for one, and are whoever's who started them.
+    pub is_own: bool,
+    folder: PathBuf,
+}
+
+/// What is read of `docker compose config`.
+#[derive(Deserialize)]
+struct Config {
+    name: String,
 }
 
 impl ComposeProject {
-    /// Every one that was started from this checkout; none where no engine answers.
-    pub fn of(project: &Project) -> Vec<Self> {
-        if !docker::is_there() {
-            return Vec::new();
+    /// Every one that was started from this checkout; none where Docker is not installed. Blocks.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or Compose cannot read the project: what is there is not known then.
+    pub fn of(project: &Project) -> Result<Vec<Self>> {
+        if docker::program().is_err() {
+            return Ok(Vec::new());
         }
-        let filter = format!("label={FOLDER}={}", project.root().display());
-        let format = format!("{{{{.Label \"{NAME}\"}}}}");
-        let said = docker::ask(&["ps", "--all", "--filter", &filter, "--format", &format]);
-        let names: BTreeSet<String> = said.unwrap_or_default().lines().map(str::to_owned).collect();
-        names.into_iter().map(|name| Self { name }).collect()
+        let folder = project.root();
+        let names = names(folder)?;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let config =
+            docker::ask(&["compose", "--project-directory", utf8(folder)?, "config", "--format", "json"]);
+        let config = config.context("asking Compose for the name of this project")?;
+        let own: Config =
+            serde_json::from_str(&config).context("reading what Compose says of this project")?;
+        let project = |name: String| Self { is_own: name == own.name, name, folder: folder.to_owned() };
+        Ok(names.into_iter().map(project).collect())
     }
 
     /// Its containers, one a line, with how each is and what it publishes.
@@ -38,7 +61,16 @@ impl ComposeProject {
     /// When Compose cannot say.
     pub fn status(&self) -> Result<String> {
         let format = "table {{.Service}}\t{{.Status}}\t{{.Ports}}";
-        docker::ask(&["compose", "--project-name", &self.name, "ps", "--all", "--format", format])
+        docker::ask(&self.compose(&["ps", "--all", "--format", format])?)
+    }
+
+    /// The services that have a container.
+    ///
+    /// # Errors
+    /// When Compose cannot say.
+    pub fn services(&self) -> Result<Vec<String>> {
+        let said = docker::ask(&self.compose(&["ps", "--all", "--services"])?)?;
+        Ok(said.lines().map(str::to_owned).collect())
     }
 
     /// The last lines of each service, or of the one of this name.
@@ -47,17 +79,37 @@ impl ComposeProject {
     /// When there is no such service.
     pub fn logs(&self, service: Option<&str>, lines: usize) -> Result<String> {
         let lines = lines.to_string();
-        let mut arguments =
-            vec!["compose", "--project-name", &self.name, "logs", "--no-color", "--tail", &lines];
-        arguments.extend(service);
-        docker::ask(&arguments)
+        let mut command = vec!["logs", "--no-color", "--tail", &lines];
+        command.extend(service);
+        docker::ask(&self.compose(&command)?)
     }
 
-    /// Ends it and removes its containers. What it keeps in volumes stays.
+    /// Ends it and removes its containers, those of every profile. What it keeps in volumes stays.
     ///
     /// # Errors
     /// When Compose cannot.
     pub fn down(&self) -> Result<()> {
-        docker::run(&["compose", "--project-name", &self.name, "down"], DOWN_MAX).map(|_| ())
+        docker::run(&self.compose(&["down", "--remove-orphans"])?, DOWN_MAX).map(|_| ())
     }
+
+    /// The arguments of docker for a command of Compose about all of this project, whatever folder that is said in.
+    fn compose<'a>(&'a self, command: &[&'a str]) -> Result<Vec<&'a str>> {
+        let project = ["compose", "--project-directory", utf8(&self.folder)?, "--project-name", &self.name];
+        Ok([project.as_slice(), &["--profile", "*"], command].concat())
+    }
+}
+
+/// The names of all projects whose folder is this one, by whichever path it was reached.
+fn names(folder: &Path) -> Result<BTreeSet<String>> {
+    let (filter, format) =
+        (format!("label={NAME}"), format!("{{{{.Label \"{NAME}\"}}}}\t{{{{.Label \"{FOLDER}\"}}}}"));
+    let said = docker::ask(&["ps", "--all", "--filter", &filter, "--format", &format])?;
+    let folder = fs::canonicalize(folder).with_context(|| format!("looking for {}", folder.display()))?;
+    let is_here = |path: &str| fs::canonicalize(path).is_ok_and(|path| path == folder);
+    let projects = said.lines().filter_map(|line| line.split_once('\t'));
+    Ok(projects.filter(|(_, path)| is_here(path)).map(|(name, _)| name.to_owned()).collect())
+}
+
+fn utf8(folder: &Path) -> Result<&str> {
+    folder.to_str().with_context(|| format!("the name of {} is no UTF-8", folder.display()))
 }

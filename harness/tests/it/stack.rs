@@ -123,6 +123,8 @@ async fn services_come_back_after_a_crash_are_joined_by_others_and_end_within_th
 fn matchday(stacks: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matchday"));
     command.args(args).arg("--stacks").arg(stacks).stdin(Stdio::null());
+    // The one of a developer who runs the tests, which `down` would end.
+    command.env("COMPOSE_PROJECT_NAME", "matchday-none");
     command
 }
 
@@ -232,6 +234,46 @@ fn a_stack_of_which_the_engine_says_nothing_is_neither_ended_nor_deleted() {
     let (is_ok, said) = run_with("test \"$1\" != version || echo 26.1.5", &["down"]);
     assert!(is_ok, "{said}");
     assert!(!stacks.exists());
+}
+
+/// Docker, with two Compose projects of this checkout, `matchday` and `other`, and one of another; it notes what is ended.
+const DOCKER_WITH_PROJECTS: &str = r#"case "$*" in
+    version*) echo 26.1.5 ;;
+    *" config "*) echo '{"name": "matchday"}' ;;
+    *"label=com.docker.compose.project"*)
+        printf 'matchday\t%s\nother\t%s/.\nelsewhere\t/\n' "$HERE" "$HERE" ;;
+    *"--project-name matchday "*services*) echo kafka ;;
+    *"--project-name matchday "*logs*) echo 'kafka-1 | so it is' ;;
+    *" down "*) echo "$*" >>"$ENDED"; exit "${DOWN_CODE:-0}" ;;
+esac"#;
+
+#[test]
+fn down_ends_this_folders_own_compose_project_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stacks, ended) = (stacks_in(&folder), folder.path().join("ended"));
+    let path = path_of(&[("docker", DOCKER_WITH_PROJECTS)]);
+    symlink("/usr/bin/timeout", path.path().join("timeout")).unwrap();
+    let run = |args: &[&str], down_code: &str| {
+        let mut command = matchday(&stacks, args);
+        command.env("PATH", path.path()).env("ENDED", &ended).env("DOWN_CODE", down_code);
+        let output = command.env("HERE", concat!(env!("CARGO_MANIFEST_DIR"), "/..")).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), said.concat())
+    };
+    let (is_ok, said) = run(&["logs", "kafka"], "0");
+    assert!(is_ok && said.contains("so it is"), "{said}");
+    let (is_ok, said) = run(&["logs", "database"], "0");
+    assert!(!is_ok && said.contains("only kafka"), "{said}");
+
+    let (is_ok, said) = run(&["down"], "1");
+    assert!(!is_ok && !said.contains("No stack is up"), "{said}");
+    fs::remove_file(&ended).unwrap();
+    let (is_ok, said) = run(&["down"], "0");
+    assert!(is_ok && said.contains("Ended the Compose project matchday;"), "{said}");
+    assert!(said.contains("The Compose project other") && !said.contains("elsewhere"), "{said}");
+    let ended = fs::read_to_string(&ended).unwrap();
+    assert_eq!(ended.lines().count(), 1, "{ended}");
+    assert!(ended.contains("--project-name matchday --profile * down"), "{ended}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
