@@ -35,7 +35,8 @@ pub(super) fn recipe(port: u16) -> Recipe {
         image: KAFKA_IMAGE,
         port,
         files: vec![("/mnt/shared/config/server.properties", properties)],
-        env: vec![("KAFKA_HEAP_OPTS", "-Xmx512m".to_owned())],
+        // The image's own id is the same everywhere, and offsets are only good where they were made.
+        env: vec![("KAFKA_HEAP_OPTS", "-Xmx512m".to_owned()), ("CLUSTER_ID", new_cluster_id())],
         command: Vec::new(),
         memory_mib: 1_024,
     }

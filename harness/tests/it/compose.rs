@@ -52,10 +52,12 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     verify(&places, &feed, clients).await;
     assert!(compose.restarts("processors-hockey") >= 1, "Docker has not started it again");
     let store = Mysql::new(&places.mysql).unwrap().store_id().await.unwrap();
+    let kafka = cluster_id(&compose);
 
     compose.run_timed("down", &["down"]);
     compose.run_timed("warm start to healthy", &UP);
     assert_eq!(Mysql::new(&places.mysql).unwrap().store_id().await.unwrap(), store);
+    assert_eq!(cluster_id(&compose), kafka);
     // Who subscribes now is told of games that are on, and these are over: stores and REST have them.
     verify(&places, &feed, Vec::new()).await;
 
@@ -63,6 +65,7 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     let other = Compose::new("matchday-test-beside", tag.as_deref().unwrap_or("test"));
     other.run_timed("a second stack beside it", &UP);
     assert_eq!(rest::listed(&self::places(&other).rest).await.unwrap().len(), 0);
+    assert_ne!(cluster_id(&other), kafka);
     drop(other);
     assert_eq!(rest::listed(&places.rest).await.unwrap().len(), feed.expected.len());
 
@@ -115,6 +118,13 @@ fn places(compose: &Compose) -> Places {
         redis: format!("redis://127.0.0.1:{redis}"),
         rest: format!("http://127.0.0.1:{rest}"),
     }
+}
+
+/// By what processors know whether an offset is one of this Kafka's.
+fn cluster_id(compose: &Compose) -> String {
+    let file = compose.run(&["exec", "-T", "kafka", "cat", "/var/lib/kafka/data/meta.properties"]);
+    let id = file.lines().find_map(|line| line.strip_prefix("cluster.id="));
+    id.unwrap_or_else(|| panic!("no id in {file}")).to_owned()
 }
 
 async fn subscribe(url: &str, feed: &Feed) -> Vec<Client> {
