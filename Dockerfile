@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="Matchday" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:12.12-slim"
 # A user without a name, home or shell. A volume that is mounted here for the first time becomes that user's.
-RUN install --directory --owner=10001 --group=10001 --mode=0750 /run/secrets
+RUN install --directory --owner=10001 --group=10001 --mode=0750 \
+    /run/secrets/mysql /run/secrets/mysql-root /run/secrets/grafana
 COPY --from=binaries /ingestion /processors /distribution /simulator /matchday /usr/local/bin/
 USER 10001:10001
 # What changes with every build comes last, so that the layers above stay.

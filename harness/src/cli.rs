@@ -62,9 +62,9 @@ enum Command {
     Doctor,
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
     Init(Init),
-    /// Make the passwords that containers share, a file each; those that are there stay as they are
+    /// Make the passwords that containers share, a folder each; those that are there stay as they are
     Secrets {
-        /// The folder of the files
+        /// The folder of those folders
         folder: PathBuf,
     },
     /// Say whether a service can work: what containers are asked, for they have neither curl nor wget

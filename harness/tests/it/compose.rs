@@ -110,7 +110,7 @@ fn feed() -> Feed {
 
 /// The addresses on this machine, with the password that the stack made for itself.
 fn places(compose: &Compose) -> Places {
-    let password = compose.run(&["exec", "-T", "mysql", "cat", "/run/secrets/mysql-password"]);
+    let password = compose.run(&["exec", "-T", "mysql", "cat", "/run/secrets/mysql/password"]);
     let (mysql, redis, rest) =
         (compose.port("MYSQL_PORT"), compose.port("REDIS_PORT"), compose.port("REST_PORT"));
     Places {
