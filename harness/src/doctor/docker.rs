@@ -3,6 +3,7 @@
 use super::tools::Version;
 use super::{Check, State};
 use crate::stack::{LABEL, LeftContainer, Project, StoresChoice, docker, left_containers};
+use std::collections::BTreeMap;
 use std::fs;
 
 /// The oldest versions that understand `docker-compose.yml`.
@@ -15,8 +16,9 @@ const MEMORY_MIB_MIN: u64 = 3_072;
 /// The exit code of what was ended by `SIGKILL`: 128 and the signal's number.
 const KILLED: &str = "137";
 
-/// What Compose calls the project of this checkout, unless it is told otherwise.
-const PROJECT: &str = "matchday";
+/// What every volume of `docker-compose.yml` is labelled with, and where Compose notes whose it is.
+const VOLUME_LABEL: &str = "matchday.volume";
+const PROJECT_LABEL: &str = "com.docker.compose.project";
 
 pub(super) fn checks(project: &Project, stores: StoresChoice) -> Vec<Check> {
     let engine = match docker::ask(&["version", "--format", "{{.Server.Version}}"]) {
@@ -39,7 +41,7 @@ pub(super) fn checks(project: &Project, stores: StoresChoice) -> Vec<Check> {
     ];
     checks.extend(memory());
     checks.extend(left_containers().iter().map(left_container));
-    checks.extend(volumes(project));
+    checks.extend(volumes());
     checks.push(killed(&killed_containers(project)));
     checks
 }
@@ -74,21 +76,29 @@ fn left_container(LeftContainer { name, folder }: &LeftContainer) -> Check {
     Check::new(format!("container {name}"), State::Note, says)
 }
 
-/// What Compose keeps, where nothing is there any more that uses it.
-fn volumes(project: &Project) -> Option<Check> {
-    let label = |key: &str, value: &str| format!("label=com.docker.compose.{key}={value}");
-    let in_use = docker::ask(&["ps", "--all", "--quiet", "--filter", &label("project", PROJECT)]).ok()?;
-    let volumes = docker::ask(&["volume", "ls", "--quiet", "--filter", &label("project", PROJECT)]).ok()?;
-    if !in_use.is_empty() || volumes.is_empty() {
-        return None;
+/// What Compose projects of ours keep, whatever their names are, where nothing is there any more that uses it.
+fn volumes() -> Vec<Check> {
+    let (label, format) =
+        (format!("label={VOLUME_LABEL}"), format!("{{{{.Label \"{PROJECT_LABEL}\"}}}}\t{{{{.Name}}}}"));
+    let said = docker::ask(&["volume", "ls", "--filter", &label, "--format", &format]).unwrap_or_default();
+    let mut of_project: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (project, volume) in said.lines().filter_map(|line| line.split_once('\t')) {
+        of_project.entry(project).or_default().push(volume);
     }
-    let says = format!(
-        "{} hold what an earlier `docker compose up` kept, and its passwords: docker compose down --volumes in {} \
-         removes them",
-        volumes.lines().collect::<Vec<_>>().join(", "),
-        project.root().display()
-    );
-    Some(Check::new("docker volumes", State::Note, says))
+    let is_unused = |project: &str| {
+        let label = format!("label={PROJECT_LABEL}={project}");
+        docker::ask(&["ps", "--all", "--quiet", "--filter", &label]).is_ok_and(|ids| ids.is_empty())
+    };
+    let unused = of_project.into_iter().filter(|(project, _)| is_unused(project));
+    let check = |(_, volumes): (&str, Vec<&str>)| {
+        let says = format!(
+            "{} hold what an earlier `docker compose up` kept, and its passwords: docker volume rm {} removes them",
+            volumes.join(", "),
+            volumes.join(" ")
+        );
+        Check::new("docker volumes", State::Note, says)
+    };
+    unused.map(check).collect()
 }
 
 /// The containers of stacks and of this checkout's Compose projects that ended so, and whether for lack of memory.

@@ -32,7 +32,7 @@ const UP: [&str; 7] = ["up", "--wait", "--wait-timeout", "300", "--no-build", "-
 async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     // The image of this tag; without one it is built, as whoever starts here does.
     let tag = std::env::var("MATCHDAY_TAG").ok();
-    let compose = Compose::new("matchday-test", tag.as_deref().unwrap_or("test"));
+    let compose = Compose::new("games", tag.as_deref().unwrap_or("test"));
     if tag.is_none() {
         compose.run_timed("build", &["build"]);
     }
@@ -62,7 +62,7 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     verify(&places, &feed, Vec::new()).await;
 
     // A second stack beside it disturbs nobody.
-    let other = Compose::new("matchday-test-beside", tag.as_deref().unwrap_or("test"));
+    let other = Compose::new("beside", tag.as_deref().unwrap_or("test"));
     other.run_timed("a second stack beside it", &UP);
     assert_eq!(rest::listed(&self::places(&other).rest).await.unwrap().len(), 0);
     assert_ne!(cluster_id(&other), kafka);
@@ -161,8 +161,7 @@ async fn verify(places: &Places, feed: &Feed, clients: Vec<Client>) {
 
 /// What `docker-compose.yml` says of a service, whatever profile it is of.
 fn service(name: &str) -> Value {
-    let config =
-        Compose::new("matchday-config", "test").run(&["--profile", "*", "config", "--format", "json"]);
+    let config = Compose::new("config", "test").run(&["--profile", "*", "config", "--format", "json"]);
     serde_json::from_str::<Value>(&config).unwrap()["services"][name].take()
 }
 
@@ -181,7 +180,7 @@ fn settings<'a>(text: &'a str, separator: char, own: &'a [&str]) -> Vec<(&'a str
 fn alerts_fire_when_they_should_and_not_otherwise() {
     let promtool = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "promtool", "prometheus"];
     let test = ["test", "rules", "/etc/prometheus/alerts.test.yml"];
-    println!("{}", Compose::new("matchday-alerts", "test").run(&[&promtool[..], &test].concat()));
+    println!("{}", Compose::new("alerts", "test").run(&[&promtool[..], &test].concat()));
 }
 
 /// Every name of a metric in these files is one that a process has.

@@ -113,7 +113,7 @@ fn an_engine_that_is_too_old_for_compose_is_named_with_what_is_needed() {
             "info --format") echo 1073741824 ;;
             "ps --all") case "$*" in *exited=137*) echo matchday-kafka-1 ;; esac ;;
             "inspect --format") echo true ;;
-            "volume ls") echo matchday_kafka ;;
+            "volume ls") printf 'matchday\tmatchday_kafka\nmatchday\tmatchday_mysql\n' ;;
         esac"#,
     )]);
     symlink("/usr/bin/timeout", path.path().join("timeout")).unwrap();
@@ -122,7 +122,7 @@ fn an_engine_that_is_too_old_for_compose_is_named_with_what_is_needed() {
         ("docker ", "20.10.24, docker-compose.yml needs 25.0"),
         ("docker compose", "2.3.3, docker-compose.yml needs 2.24"),
         ("docker memory", "1024 MB, the kit in containers needs"),
-        ("docker volumes", "matchday_kafka hold what an earlier `docker compose up` kept"),
+        ("docker volumes", "matchday_kafka, matchday_mysql hold what an earlier `docker compose up` kept"),
         ("exit code 137", "matchday-kafka-1 reached its memory limit and was killed"),
     ] {
         let line = said.lines().find(|line| line.contains(&format!("note     {what}")));

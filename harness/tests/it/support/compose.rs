@@ -1,8 +1,14 @@
 //! Drives `docker compose` on the project's own file, as a project of the test's own, on free ports.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 use std::time::Instant;
+
+/// What the names of all tests' projects begin with. They end with the number of the process whose test it is.
+const PREFIX: &str = "matchday-test";
 
 /// The variables that move the ports of `docker-compose.yml`.
 const PORTS: [&str; 11] = [
@@ -26,8 +32,10 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// A project whose name begins with `name`, of which nothing runs yet. It uses the image with this tag.
-    pub fn new(name: &str, tag: &str) -> Self {
+    /// A project of which nothing runs yet, with `what` in its name. It uses the image with this tag.
+    pub fn new(what: &str, tag: &str) -> Self {
+        static LOOKED: Once = Once::new();
+        LOOKED.call_once(remove_left);
         // Held all at once, so that no two are the same. Not from the system's own range, from which an outgoing connection may
         // take one while it is not listened on yet.
         let listeners = PORTS.map(|_| {
@@ -39,7 +47,7 @@ impl Compose {
         let mut env: Vec<_> = PORTS.into_iter().zip(ports).collect();
         env.push(("MATCHDAY_TAG", tag.to_owned()));
         env.push(("CARGO_PROFILE", std::env::var("CARGO_PROFILE").unwrap_or_else(|_| "quick".to_owned())));
-        Self { name: format!("{name}-{}", std::process::id()), env }
+        Self { name: format!("{PREFIX}-{what}-{}", std::process::id()), env }
     }
 
     /// The port on this machine that one of the variables says.
@@ -109,6 +117,20 @@ impl Drop for Compose {
             self.try_run(&["logs", "--tail", "20"]);
         }
         self.try_run(&["--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10"]);
+    }
+}
+
+/// Takes down the projects of test runs that were killed: those whose process is no more.
+fn remove_left() {
+    const PROJECT: &str = "com.docker.compose.project";
+    let (filter, format) = (format!("label={PROJECT}"), format!("{{{{.Label \"{PROJECT}\"}}}}"));
+    let names = |what: &[&str]| docker(&[what, &["--filter", &filter, "--format", &format]].concat());
+    let names = names(&["ps", "--all"]) + &names(&["volume", "ls"]) + &names(&["network", "ls"]);
+    let owner = |name: &str| name.strip_prefix(PREFIX)?.rsplit('-').next()?.parse::<u32>().ok();
+    let is_left = |name: &str| owner(name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
+    for name in names.lines().filter(|name| is_left(name)).collect::<BTreeSet<_>>() {
+        println!("{name} was left by a test run that was killed");
+        drop(Compose { name: name.to_owned(), env: Vec::new() });
     }
 }
 
