@@ -14,6 +14,9 @@ const ENSURE_WITHIN: Duration = Duration::from_secs(30);
 /// How long between two tries.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// The largest segment, which is Kafka's own default.
+const SEGMENT_BYTES_MAX: i64 = 1 << 30;
+
 /// A topic that must exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -21,7 +24,8 @@ pub struct TopicSpec {
     pub name: String,
     /// How many partitions it has at least.
     pub partitions: i32,
-    /// Bytes that each partition keeps at least; -1 for no limit by size.
+    /// Bytes that each partition keeps at least; -1 for no limit by size. Kafka deletes whole segments, and looks every five
+    /// minutes: a partition holds up to a quarter more, and what came since.
     pub retention_bytes: i64,
     /// Milliseconds for which each record is kept; -1 for no limit by age.
     pub retention_ms: i64,
@@ -93,13 +97,14 @@ async fn create(
     topics: &[TopicSpec],
     deadline: Instant,
 ) -> Result<(), TopicError> {
-    let settings: Vec<[String; 3]> = topics
+    let settings: Vec<[String; 4]> = topics
         .iter()
         .map(|topic| {
             [
                 topic.retention_bytes.to_string(),
                 topic.retention_ms.to_string(),
                 topic.max_message_bytes.to_string(),
+                topic.segment_bytes().to_string(),
             ]
         })
         .collect();
@@ -124,10 +129,40 @@ async fn create(
     Ok(())
 }
 
-fn new_topic<'a>(topic: &'a TopicSpec, [bytes, ms, message]: &'a [String; 3]) -> NewTopic<'a> {
+impl TopicSpec {
+    /// A quarter of what is kept, and never less than the largest batch, which must fit into one.
+    fn segment_bytes(&self) -> i64 {
+        let least = i64::try_from(self.max_message_bytes).unwrap_or(SEGMENT_BYTES_MAX).min(SEGMENT_BYTES_MAX);
+        match self.retention_bytes {
+            ..0 => SEGMENT_BYTES_MAX,
+            kept => (kept / 4).clamp(least, SEGMENT_BYTES_MAX),
+        }
+    }
+}
+
+fn new_topic<'a>(topic: &'a TopicSpec, [bytes, ms, message, segment]: &'a [String; 4]) -> NewTopic<'a> {
     NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1))
         .set("retention.bytes", bytes)
         .set("retention.ms", ms)
         .set("max.message.bytes", message)
+        .set("segment.bytes", segment)
         .set("message.timestamp.type", "LogAppendTime")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_lies_in_several_segments_each_of_which_takes_the_largest_batch() {
+        let segment = |retention_bytes, max_message_bytes| {
+            let name = "sports-feed-hockey".to_owned();
+            TopicSpec { name, partitions: 4, retention_bytes, retention_ms: -1, max_message_bytes }
+                .segment_bytes()
+        };
+        assert_eq!(segment(256 << 20, 8 << 20), 64 << 20);
+        assert_eq!(segment(1 << 20, 8 << 20), 8 << 20);
+        assert_eq!(segment(1 << 40, 8 << 20), SEGMENT_BYTES_MAX);
+        assert_eq!(segment(-1, 8 << 20), SEGMENT_BYTES_MAX);
+    }
 }
