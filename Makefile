@@ -65,7 +65,7 @@ test-mysql: build ## the tests that need a stack, on MySQL 8
 
 # Builds an image, with CARGO_PROFILE=release as people run it; MATCHDAY_TAG=local takes the one of that tag instead.
 test-compose: setup ## docker-compose.yml, its image and its alert rules, on the Docker engine of this machine
-	cargo test --release --workspace --test it -- --ignored --test-threads=1 --nocapture compose::
+	REVISION=$$(git rev-parse HEAD) cargo test --release --workspace --test it -- --ignored --test-threads=1 --nocapture compose::
 
 lint: setup ## format, clippy, shell scripts; warnings are errors
 	cargo fmt --all --check

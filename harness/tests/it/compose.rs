@@ -35,6 +35,9 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     let compose = Compose::new("games", tag.as_deref().unwrap_or("test"));
     if tag.is_none() {
         compose.run_timed("build", &["build"]);
+        let revision = std::env::var("REVISION").unwrap_or_else(|_| "unknown".to_owned());
+        assert_eq!(compose.image_label("org.opencontainers.image.version"), env!("CARGO_PKG_VERSION"));
+        assert_eq!(compose.image_label("org.opencontainers.image.revision"), revision);
     }
     compose.run_timed("cold start to healthy", &UP);
     let open_to_all = ["0.0.0.0:", "[::]:"].map(|address| compose.published().contains(address));

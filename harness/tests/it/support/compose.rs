@@ -52,6 +52,10 @@ impl Compose {
 
     /// The port on this machine that one of the variables says.
     pub fn port(&self, variable: &str) -> &str {
+        self.setting(variable)
+    }
+
+    fn setting(&self, variable: &str) -> &str {
         &self.env.iter().find(|(name, _)| *name == variable).unwrap().1
     }
 
@@ -87,6 +91,13 @@ impl Compose {
     pub fn published(&self) -> String {
         let label = format!("label=com.docker.compose.project={}", self.name);
         docker(&["ps", "--filter", &label, "--format", "{{.Ports}}"])
+    }
+
+    /// What a label of the image says.
+    pub fn image_label(&self, label: &str) -> String {
+        let image = format!("matchday:{}", self.setting("MATCHDAY_TAG"));
+        let format = format!("{{{{index .Config.Labels \"{label}\"}}}}");
+        docker(&["image", "inspect", "--format", &format, &image]).trim().to_owned()
     }
 
     /// How often Docker started a service's container again by itself.
