@@ -18,9 +18,9 @@ doctor: ## say what this machine lacks, and how to install it
 		command -v cargo >/dev/null && echo "ok	rust" || echo "missing	rust	https://rustup.rs"; \
 		harness/services/install-debian.sh --check; fi
 
-# With MATCHDAY_STORES=containers no Java, no database and no Redis.
+# Where stores run in containers (a Docker engine answers, or MATCHDAY_STORES says so) no Java, no database and no Redis.
 setup: ## install what is missing on this machine; says what and why before it does
-	@harness/services/install-debian.sh $(if $(filter containers,$(MATCHDAY_STORES)),--containers)
+	@harness/services/install-debian.sh
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run make again." >&2; exit 1; }
 
 build: setup ## build everything in release mode
@@ -32,15 +32,24 @@ demo: build ## play games through the whole pipeline, verify every store and soc
 up: build ## start everything and leave it running, every address printed
 	$(MATCHDAY) up
 
-# Without a build: what runs can be ended while the code does not compile.
+# Without a build: what runs can be looked at and ended while the code does not compile, or where it never was compiled here.
+# Takes the command of matchday and that of Compose.
+define matchday-or-compose
+	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) $(1); \
+	elif command -v docker >/dev/null && [ -n "$$(docker compose --profile '*' ps --all --quiet)" ]; then \
+		docker compose --profile '*' $(2); \
+	elif [ -d .matchday ]; then echo "A stack of an earlier build is in .matchday: make build, then make $(1)." >&2; exit 1; \
+	else echo "Nothing is built here, and Docker tells of no Compose project of this folder."; fi
+endef
+
 down: ## end what `make up` or `docker compose up` started; nothing stays but Compose's volumes
-	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) down; else echo "No stack is up: nothing was built yet."; fi
+	$(call matchday-or-compose,down,down --remove-orphans)
 
 status: ## which stacks are there, how each part of them is, every address
-	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) status; else echo "No stack is up: nothing was built yet."; fi
+	$(call matchday-or-compose,status,ps --all)
 
 logs: ## what each part of the stack wrote last
-	@if [ -x $(MATCHDAY) ]; then $(MATCHDAY) logs; else echo "No stack is up: nothing was built yet."; fi
+	$(call matchday-or-compose,logs,logs --tail 50)
 
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 # Stores run in containers where a Docker engine answers, else as processes; MATCHDAY_STORES=native or containers chooses.

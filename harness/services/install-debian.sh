@@ -4,28 +4,38 @@
 #
 #   --check       installs nothing; a line for everything that is needed, `ok` or `missing`, package and purpose between
 #                 tabs, and an exit code of 1 where something is missing. `matchday doctor` reads this.
-#   --containers  without what only native stores need.
-#   --mysql       also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
+#   --containers  without what only native stores need: Java, Maven, a database, Redis.
+#   --native      with it. Without either of the two as `matchday` chooses: by MATCHDAY_STORES and MATCHDAY_DATABASE, else
+#                 by whether a Docker engine answers.
+#   --mysql       native, and also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
 #   --python      also what schemathesis needs, with which `make test` tests REST.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 is_check=''
-is_native=yes
+is_native=unknown
 is_mysql=''
 is_python=''
 for argument in "$@"; do
     case $argument in
         --check) is_check=yes ;;
         --containers) is_native='' ;;
-        --mysql) is_mysql=yes ;;
+        --native) is_native=yes ;;
+        --mysql) is_mysql=yes is_native=yes ;;
         --python) is_python=yes ;;
         *)
-            echo "$0 knows --check, --containers, --mysql and --python, not $argument" >&2
+            echo "$0 knows --check, --containers, --native, --mysql and --python, not $argument" >&2
             exit 2
             ;;
     esac
 done
+if [ "$is_native" = unknown ]; then
+    is_native=yes
+    case ${MATCHDAY_STORES:-auto},${MATCHDAY_DATABASE:-installed} in
+        containers,*) is_native='' ;;
+        auto,installed) if timeout 10 docker version >/dev/null 2>&1; then is_native=''; fi ;;
+    esac
+fi
 missing=''
 reasons=''
 

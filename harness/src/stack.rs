@@ -34,6 +34,7 @@ mod watcher;
 pub use self::compose::ComposeProject;
 pub use self::condition::{Condition, survey};
 pub(crate) use self::condition::{LeftContainer, left_containers};
+pub(crate) use self::container::store_images;
 pub use self::database::{DATABASE, DatabaseChoice};
 pub(crate) use self::database::{MYSQL_8, Server};
 pub(crate) use self::docker::LABEL;

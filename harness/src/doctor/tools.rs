@@ -1,7 +1,9 @@
 //! Programs and libraries: what the install script installs, Rust, what comes from Maven Central, the database server.
 
 use super::{Check, State};
-use crate::stack::{DatabaseChoice, Download, JARS, MYSQL_8, Project, Server, StoresChoice};
+use crate::stack::{
+    DatabaseChoice, Download, JARS, MYSQL_8, Project, Server, StoresChoice, docker, store_images,
+};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,8 +30,14 @@ impl Version {
 
 pub(super) fn checks(project: &Project, stores: StoresChoice, database: &DatabaseChoice) -> Vec<Check> {
     let mut checks = vec![rust()];
-    checks.extend(packages(project, stores, database));
-    if stores != StoresChoice::Containers {
+    if let Err(error) = stores.check(database) {
+        checks.push(Check::new("stores", State::Missing, error.to_string()));
+    }
+    let in_containers = stores.expects_containers(database);
+    checks.extend(packages(project, in_containers, database));
+    if in_containers {
+        checks.push(images());
+    } else {
         checks.push(download(JARS, project));
         checks.push(server(project, database));
     }
@@ -51,15 +59,15 @@ fn rust() -> Check {
 }
 
 /// What the install script says about every package that it would install.
-fn packages(project: &Project, stores: StoresChoice, database: &DatabaseChoice) -> Vec<Check> {
+fn packages(project: &Project, in_containers: bool, database: &DatabaseChoice) -> Vec<Check> {
     let script = project.services().join("install-debian.sh");
     let mut command = Command::new(&script);
     command.arg("--check");
-    if stores == StoresChoice::Containers {
-        command.arg("--containers");
-    } else if *database == DatabaseChoice::MySql {
-        command.arg("--mysql");
-    }
+    command.arg(match database {
+        _ if in_containers => "--containers",
+        DatabaseChoice::MySql => "--mysql",
+        _ => "--native",
+    });
     let said = match command.stdin(Stdio::null()).output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => format!("missing\t{}\tcannot be run: {error}", script.display()),
@@ -78,6 +86,21 @@ fn package(line: &str) -> Option<Check> {
             Check::new(name, State::Missing, hint)
         }
     })
+}
+
+/// The stores' images. Where they cannot be fetched, stores that run natively need what is then not asked for here.
+fn images() -> Check {
+    let is_missing = |name: &String| docker::ask(&["image", "inspect", name]).is_err();
+    let missing: Vec<String> = store_images().filter(is_missing).collect();
+    let says = if missing.is_empty() {
+        "are there: Kafka, MySQL and Redis run in containers".to_owned()
+    } else {
+        format!(
+            "{} come at the first start; without them: MATCHDAY_STORES=native make setup",
+            missing.join(", ")
+        )
+    };
+    Check::new("images", State::Ok, says)
 }
 
 fn download(download: Download, project: &Project) -> Check {

@@ -21,6 +21,11 @@ pub(crate) struct Image {
 
 /// The images of all stores: the same as in `docker-compose.yml`.
 pub(crate) const IMAGES: [Image; 3] = [KAFKA_IMAGE, MYSQL_IMAGE, REDIS_IMAGE];
+/// The full names of [`IMAGES`].
+pub(crate) fn store_images() -> impl Iterator<Item = String> {
+    IMAGES.into_iter().map(Image::full_name)
+}
+
 pub(super) const KAFKA_IMAGE: Image = Image { name: "apache/kafka", tag: "4.3.1" };
 pub(super) const MYSQL_IMAGE: Image = Image { name: "mysql", tag: "8.4.7" };
 pub(super) const REDIS_IMAGE: Image = Image { name: "redis", tag: "7.4.7-bookworm" };

@@ -92,7 +92,9 @@ impl Server {
         if let Some(server) = mariadb::installed()? {
             return Ok(server);
         }
-        mysql::installed().context("neither mariadbd nor mysqld is installed: `make setup` installs one")
+        mysql::installed().context(
+            "neither mariadbd nor mysqld is installed: `MATCHDAY_STORES=native make setup` installs one",
+        )
     }
 
     fn in_folder(folder: &Path) -> Result<Self> {
@@ -114,7 +116,11 @@ impl Server {
             DatabaseChoice::Installed => Some(Self::installed()?),
             DatabaseChoice::MariaDb => {
                 let server = mariadb::installed()?;
-                Some(server.context("mariadbd is not installed: `make setup` installs it")?)
+                Some(
+                    server.context(
+                        "mariadbd is not installed: `MATCHDAY_STORES=native make setup` installs it",
+                    )?,
+                )
             }
             DatabaseChoice::MySql => mysql::installed(),
             DatabaseChoice::Folder(folder) => Some(Self::in_folder(folder)?),

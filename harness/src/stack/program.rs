@@ -23,8 +23,9 @@ pub(crate) fn installed(names: &[&str]) -> Option<PathBuf> {
 
 /// As [`installed`], with the way out for who has none of them.
 pub(super) fn required(names: &[&str]) -> Result<PathBuf> {
-    installed(names)
-        .with_context(|| format!("{} is not installed: `make setup` installs it", names.join(" or ")))
+    installed(names).with_context(|| {
+        format!("{} is not installed: `MATCHDAY_STORES=native make setup` installs it", names.join(" or "))
+    })
 }
 
 /// One of this project's own binaries. They lie beside the current executable, or one folder up when that is a test.

@@ -9,7 +9,7 @@ use super::probe::Probe;
 use super::process::{Body, Process};
 use super::redis::{self, REDIS};
 use super::{DATABASE_PORT, KAFKA_PORT, READY_DEADLINE, REDIS_PORT, Say, Stack, StackConfig, docker};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use domain::Topics;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, MySqlConnection};
@@ -84,21 +84,50 @@ impl StoresChoice {
         }
     }
 
+    /// Whether this goes with the database that was chosen.
+    ///
+    /// # Errors
+    /// When it does not: containers run MySQL 8.4 and no other.
+    pub(crate) fn check(self, database: &DatabaseChoice) -> Result<()> {
+        let is_other = matches!(database, DatabaseChoice::MariaDb | DatabaseChoice::Folder(_));
+        ensure!(
+            self != Self::Containers || !is_other,
+            "stores in containers are Kafka, MySQL 8.4 and Redis: another database than mysql (--database, \
+             MATCHDAY_DATABASE) needs stores that run natively (--stores native, MATCHDAY_STORES=native)"
+        );
+        Ok(())
+    }
+
+    /// Whether stores run in containers as far as that is known before one is started: images may have to be fetched.
+    pub(crate) fn expects_containers(self, database: &DatabaseChoice) -> bool {
+        match self {
+            Self::Native => false,
+            Self::Containers => true,
+            Self::Auto => Self::may_be_containers(database) && docker::engine().is_some(),
+        }
+    }
+
+    /// Whether [`Self::Auto`] may take containers: who chose a server means that of this machine.
+    fn may_be_containers(database: &DatabaseChoice) -> bool {
+        *database == DatabaseChoice::Installed
+    }
+
     /// Where the stores of this process's stacks run.
     ///
     /// # Errors
-    /// When containers were chosen and cannot be had.
+    /// When containers were chosen and cannot be had, or do not go with the database that was chosen.
     pub async fn decide(self, database: &DatabaseChoice, say: Say) -> Result<StoresKind> {
         // Asking takes longer than a stack may, where a registry is out of reach.
         static AUTO: OnceCell<StoresKind> = OnceCell::const_new();
         match self {
             Self::Native => Ok(StoresKind::Native),
             Self::Containers => {
+                self.check(database)?;
                 docker::engine().context("no Docker engine answers: `matchday doctor` says more")?;
                 blocking(move || fetch_images(say)).await?;
                 Ok(StoresKind::Containers)
             }
-            Self::Auto if *database != DatabaseChoice::Installed => Ok(StoresKind::Native),
+            Self::Auto if !Self::may_be_containers(database) => Ok(StoresKind::Native),
             Self::Auto => AUTO.get_or_try_init(|| blocking(move || Ok(whichever(say)))).await.copied(),
         }
     }
@@ -269,5 +298,13 @@ mod tests {
         }
         let error = "podman".parse::<StoresChoice>().unwrap_err().to_string();
         assert!(error.contains("`podman`") && error.contains("native"), "{error}");
+    }
+
+    #[test]
+    fn containers_do_not_go_with_a_database_that_they_are_not() {
+        let error = StoresChoice::Containers.check(&DatabaseChoice::MariaDb).unwrap_err().to_string();
+        assert!(error.contains("MySQL 8.4") && error.contains("MATCHDAY_STORES=native"), "{error}");
+        assert!(StoresChoice::Containers.check(&DatabaseChoice::MySql).is_ok());
+        assert!(StoresChoice::Auto.check(&DatabaseChoice::MariaDb).is_ok());
     }
 }
