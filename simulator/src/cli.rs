@@ -4,24 +4,25 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
-use crate::drive::{self, DriveOptions, drive};
+use crate::drive::{self, DriveOptions};
 use crate::format::Format;
 use crate::import::{ImportError, Imported, nba, nhl};
 use crate::pacer::Speed;
 use crate::recording::Header;
 use crate::schedule::Schedule;
-use crate::sender::{Patience, Token};
 use crate::world::{self, Formats, Plan, Played};
 
+mod delivery;
 mod info;
 mod say;
+
+use self::delivery::{Delivery, Outlet};
 
 /// The largest file that is imported, in bytes.
 const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -126,22 +127,6 @@ struct Play {
     delivery: Delivery,
 }
 
-#[derive(Debug, Args)]
-struct Delivery {
-    /// Ingestion's address
-    #[arg(long, env = "MATCHDAY_INGESTION", default_value = "http://127.0.0.1:4000", value_name = "URL")]
-    to: String,
-    /// What the provider shows to be let in
-    #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<Token>,
-    /// Connections per provider and format
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
-    lanes: u16,
-    /// How long a batch that is not taken is sent again
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
-    give_up_after: u64,
-}
-
 /// Does what the command line says. Fails when a message was refused or could not be delivered.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -194,7 +179,7 @@ fn replay(args: &Replay) -> anyhow::Result<bool> {
     let recordings = args.recordings.iter().map(|path| recordings(path)).collect::<Result<Vec<_>, _>>()?;
     let schedule = Schedule::load(&recordings.concat())?;
     let options = DriveOptions { speed: args.speed, raw: args.raw, ..args.delivery.options() };
-    send(schedule, &options)
+    args.delivery.open()?.send(schedule, &options)
 }
 
 /// The recording itself, or all that are in a folder, by name.
@@ -213,20 +198,21 @@ fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn play(args: &Play) -> anyhow::Result<bool> {
+    let outlet = args.delivery.open()?;
     if !args.endless {
-        return play_once(args, args.seed);
+        return play_once(args, args.seed, &outlet);
     }
     loop {
         // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
         let seed = u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default();
         say::line(&format!("seed {seed}"));
-        if !play_once(args, seed)? {
+        if !play_once(args, seed, &outlet)? {
             return Ok(false);
         }
     }
 }
 
-fn play_once(args: &Play, seed: u64) -> anyhow::Result<bool> {
+fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
     let recorded = match args.formats {
         Formats::Json => Some(Format::Json),
         Formats::Xml => Some(Format::Xml),
@@ -257,16 +243,7 @@ fn play_once(args: &Play, seed: u64) -> anyhow::Result<bool> {
         let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
-    send(schedule, &args.delivery.options())
-}
-
-fn send(schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
-    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
-    let mut progress = say::Progressing::default();
-    let report = runtime.block_on(drive(Arc::new(schedule), options, |step| progress.tell(step)))?;
-    progress.end();
-    say::report(&report);
-    Ok(report.is_complete())
+    outlet.send(schedule, &args.delivery.options())
 }
 
 fn write_file<T>(
@@ -280,15 +257,6 @@ fn write_file<T>(
         Ok(written)
     };
     attempt().with_context(|| format!("cannot write {}", path.display()))
-}
-
-impl Delivery {
-    fn options(&self) -> DriveOptions {
-        let options = DriveOptions::to(&self.to);
-        let give_up_after = Duration::from_secs(self.give_up_after);
-        let patience = Patience { give_up_after, ..options.patience };
-        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, ..options }
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::format::Format;
+use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
 use crate::sender::{Batch, Patience, Problem, Sender, Token};
@@ -169,6 +170,7 @@ pub async fn drive(
             limits: options.batch,
             raw: options.raw,
             counters: Arc::clone(&counters),
+            lateness: metrics::lateness(),
         };
         tasks.spawn(lane.run());
     }
@@ -281,6 +283,7 @@ struct Lane {
     limits: BatchLimits,
     raw: bool,
     counters: Arc<Counters>,
+    lateness: ::metrics::Histogram,
 }
 
 impl Lane {
@@ -314,7 +317,10 @@ impl Lane {
         self.note_lateness(lines, &mut report.lateness_micros);
         report.sent += lines.len() as u64;
         self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        metrics::sent(lines.len());
         let delivery = self.sender.deliver(batch).await;
+        let given_up = delivery.given_up.as_ref().map_or(0, |(messages, _)| *messages);
+        metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
         report.accepted += delivery.accepted as u64;
         report.refused += delivery.refused.len() as u64;
         report.sent_again += delivery.sent_again as u64;
@@ -360,6 +366,7 @@ impl Lane {
             let due = self.timeline.due_after(self.schedule.offset_ns(line as usize));
             let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
             lateness_micros.saturating_record(late);
+            self.lateness.record(Duration::from_micros(late));
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod drive;
 pub mod format;
 pub mod import;
 pub mod ledger;
+mod metrics;
 pub mod pacer;
 pub mod recording;
 pub mod schedule;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::format::Format;
+use crate::metrics;
 
 /// How much of an answer is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -206,7 +207,9 @@ impl Sender {
             retry_after: None,
             unanswered: !error.is_connect(),
         };
-        let mut response = match request.send().await {
+        let sent = request.send().await;
+        metrics::request(sent.as_ref().ok().map(reqwest::Response::status));
+        let mut response = match sent {
             Ok(response) => response,
             Err(error) => return no_answer(&error),
         };

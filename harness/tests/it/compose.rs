@@ -73,6 +73,10 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     assert_eq!(rest::listed(&places.rest).await.unwrap().len(), feed.expected.len());
 
     compose.run_timed("the simulator as well", &UP[..5]);
+    let simulator = format!("http://127.0.0.1:{}", compose.port("SIMULATOR_PORT"));
+    let metrics = reqwest::get(format!("{simulator}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("matchday_simulator_requests_total{status=\"202\"}"), "{metrics}");
+
     let live = format!("{}/matches/live", places.rest);
     until("games to be on without being asked for", PATIENCE, async || {
         let answer: Value = reqwest::get(&live).await?.error_for_status()?.json().await?;
@@ -87,7 +91,7 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     until("Prometheus to have read every process", PATIENCE, async || {
         let answer: Value = reqwest::get(&targets).await?.error_for_status()?.json().await?;
         let targets = answer["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
-        Ok(targets.len() == 6 && targets.iter().all(|target| target["health"] == "up"))
+        Ok(targets.len() == 7 && targets.iter().all(|target| target["health"] == "up"))
     })
     .await
     .unwrap();
@@ -190,6 +194,7 @@ fn alerts_fire_when_they_should_and_not_otherwise() {
 #[test]
 fn alerts_and_dashboards_speak_of_metrics_that_exist() {
     let ours = [
+        include_str!("../../../simulator/src/metrics.rs"),
         include_str!("../../../ingestion/src/metrics.rs"),
         include_str!("../../../processors/src/metrics.rs"),
         include_str!("../../../distribution/src/metrics.rs"),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -68,6 +69,52 @@ async fn a_game_is_imported_and_a_refusal_is_told_and_fails() {
     assert_eq!(replayed.status.code(), Some(1));
     assert_eq!(stderr(&replayed), "message 1: 422 no so it is (at `/body`)\n");
     assert!(stdout(&replayed).contains("1 refused, 0 not delivered"), "{}", stdout(&replayed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_is_told_what_was_sent_and_whether_it_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    // Busy at first, then there.
+    let receiver = Receiver::new(|request, lines| {
+        Some(if request > 8 { accept(lines) } else { StatusCode::SERVICE_UNAVAILABLE.into_response() })
+    });
+    let target = receiver.listen("127.0.0.1:0").await;
+    let address = free_address();
+    let url = format!("http://{address}");
+    let play = ["play", "--games", "2", "--rate", "100", "--seconds", "600", "--to", &target];
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.current_dir(directory.path()).args(play).env("MATCHDAY_LISTEN", &address);
+    let mut running = command.stdout(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
+
+    let mut statuses = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while statuses.last() != Some(&200) && Instant::now() < deadline {
+        if let Ok(answer) = reqwest::get(format!("{url}/readyz")).await {
+            statuses.push(answer.status().as_u16());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let metrics = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    let livez = reqwest::get(format!("{url}/livez")).await.unwrap().status();
+    running.kill().await.unwrap();
+    assert_eq!((statuses.first(), statuses.last()), (Some(&503), Some(&200)));
+    assert!(livez.is_success());
+    for line in [
+        "matchday_simulator_requests_total{status=\"503\"} ",
+        "matchday_simulator_requests_total{status=\"202\"} ",
+        "matchday_simulator_messages_total{outcome=\"accepted\"} ",
+        "matchday_simulator_sent_messages_total ",
+        "matchday_simulator_messages_sent_again_total ",
+        "matchday_simulator_lateness_seconds{quantile=\"0.5\"} ",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+/// Where nobody listens.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use std::time::Instant;
 const PREFIX: &str = "matchday-test";
 
 /// The variables that move the ports of `docker-compose.yml`.
-const PORTS: [&str; 11] = [
+const PORTS: [&str; 12] = [
     "INGESTION_PORT",
     "FOOTBALL_PORT",
     "BASKETBALL_PORT",
@@ -19,6 +19,7 @@ const PORTS: [&str; 11] = [
     "HOCKEY_PORT",
     "REST_PORT",
     "SOCKET_PORT",
+    "SIMULATOR_PORT",
     "KAFKA_PORT",
     "REDIS_PORT",
     "MYSQL_PORT",

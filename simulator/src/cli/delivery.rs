@@ -1,0 +1,102 @@
+//! Where messages go, how patiently, and where that can be watched meanwhile.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chassis::lifecycle::Shutdown;
+use chassis::readiness::{Latch, Readiness};
+use chassis::{admin, http, telemetry};
+use clap::Args;
+use tokio::runtime::Runtime;
+
+use super::say;
+use crate::drive::{DriveOptions, Progress, drive};
+use crate::schedule::Schedule;
+use crate::sender::{Patience, Token};
+
+/// What clients of the address that is watched may use: those who watch are few, and ask little.
+const WATCHERS: http::Limits = http::Limits { connections: 64, head_seconds: 15, head_bytes: 16 << 10 };
+
+#[derive(Debug, Args)]
+pub(super) struct Delivery {
+    /// Ingestion's address
+    #[arg(long, env = "MATCHDAY_INGESTION", default_value = "http://127.0.0.1:4000", value_name = "URL")]
+    to: String,
+    /// What the provider shows to be let in
+    #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<Token>,
+    /// Connections per provider and format
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    lanes: u16,
+    /// How long a batch that is not taken is sent again
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    give_up_after: u64,
+    /// Where to answer /livez, /readyz, /health and /metrics meanwhile; without it nowhere
+    #[arg(long, env = "MATCHDAY_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// What sends, for as long as the command lasts.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    runtime: Runtime,
+    /// Whether messages are taken, where somebody may ask.
+    taken: Option<Latch>,
+}
+
+impl Delivery {
+    pub(super) fn options(&self) -> DriveOptions {
+        let options = DriveOptions::to(&self.to);
+        let give_up_after = Duration::from_secs(self.give_up_after);
+        let patience = Patience { give_up_after, ..options.patience };
+        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, ..options }
+    }
+
+    /// Starts what sends, and listens where that is to be watched.
+    pub(super) fn open(&self) -> anyhow::Result<Outlet> {
+        let runtime = Runtime::new().context("cannot start a runtime")?;
+        let taken = self.listen.map(|address| watch(&runtime, address)).transpose()?;
+        Ok(Outlet { runtime, taken })
+    }
+}
+
+/// Serves the routes by which a process is watched, until the runtime ends.
+fn watch(runtime: &Runtime, address: SocketAddr) -> anyhow::Result<Latch> {
+    let metrics = telemetry::record_metrics()?;
+    let readiness = Readiness::default();
+    let taken = readiness.latch("ingestion", "it has taken nothing yet");
+    let listener = runtime.block_on(http::bind(address))?;
+    let routes = admin::routes(readiness, metrics.clone());
+    runtime.spawn(telemetry::upkeep(metrics));
+    runtime.spawn(http::serve(listener, routes, WATCHERS, Shutdown::default()));
+    Ok(taken)
+}
+
+impl Outlet {
+    /// Sends a schedule and says how that went; whether every message was accepted is the answer.
+    pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
+        let mut shown = say::Progressing::default();
+        let mut before = (0, 0);
+        let progress = |step: &Progress| {
+            shown.tell(step);
+            let now = (step.accepted, step.sent_again);
+            self.note(now.0 > before.0, now.1 > before.1);
+            before = now;
+        };
+        let report = self.runtime.block_on(drive(Arc::new(schedule), options, progress))?;
+        shown.end();
+        say::report(&report);
+        Ok(report.is_complete())
+    }
+
+    /// While nothing is due, nothing is learnt.
+    fn note(&self, is_taken: bool, is_sent_again: bool) {
+        match &self.taken {
+            Some(taken) if is_taken => taken.ready(),
+            Some(taken) if is_sent_again => taken.not_ready("it takes nothing, messages are sent again"),
+            _ => {}
+        }
+    }
+}
