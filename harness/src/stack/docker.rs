@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to start, stop or remove a container on a busy machine.
 pub(super) const WORK: Duration = Duration::from_secs(60);
 
+/// The exit code of `timeout` where the time was over.
+const TIMED_OUT: i32 = 124;
+
 /// The version of the engine that answers here, if one does.
 pub(crate) fn engine() -> Option<String> {
     ask(&["version", "--format", "{{.Server.Version}}"]).ok().filter(|version| !version.is_empty())
@@ -39,6 +42,9 @@ pub(crate) fn ask(arguments: &[&str]) -> Result<String> {
 /// As [`ask`].
 pub(super) fn run(arguments: &[&str], limit: Duration) -> Result<String> {
     let output = output(arguments, limit)?;
+    if output.status.code() == Some(TIMED_OUT) {
+        bail!("`docker {}` was not answered within {} s", arguments.join(" "), limit.as_secs());
+    }
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("`docker {}` failed with {}: {}", arguments.join(" "), output.status, said.trim());
