@@ -1,5 +1,5 @@
-//! Serving HTTP so that no client can hold what it does not use: deadlines for head and body, limits on
-//! connections and sizes, an end that lets requests in hand finish.
+//! Serving HTTP so that no client can hold what it does not use: deadlines for head, body and
+//! answer, limits on connections and sizes, an end that lets requests in hand finish.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -20,6 +20,10 @@ use crate::lifecycle::Shutdown;
 
 mod body;
 mod limit;
+mod stall;
+
+use limit::Ended;
+use stall::{Stall, Watched};
 
 pub use body::{BodyError, BodyLimits, discard_body, read_body};
 
@@ -57,6 +61,16 @@ pub struct Limits {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(8192..=1 << 20)
     )]
     pub head_bytes: usize,
+
+    /// Seconds for which a client may take nothing of its answer
+    #[arg(
+        id = "http_write_seconds",
+        long = "http-write-seconds",
+        env = "MATCHDAY_HTTP_WRITE_SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub write_seconds: u64,
 }
 
 /// Listens on `address`; port 0 takes any free port.
@@ -111,7 +125,8 @@ pub async fn serve(
         };
         accepted.increment(1);
         open.increment(1);
-        let connection = converse(http.clone(), stream, service.clone(), shutdown.clone());
+        let write_limit = Duration::from_secs(limits.write_seconds);
+        let connection = converse(http.clone(), stream, service.clone(), write_limit, shutdown.clone());
         let (open, limited) = (open.clone(), limited.clone());
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -143,18 +158,27 @@ async fn converse(
     http: http1::Builder,
     stream: TcpStream,
     service: TowerToHyperService<Router>,
+    write_limit: Duration,
     shutdown: Shutdown,
-) -> hyper::Result<()> {
+) -> Result<(), Ended> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let stall = Arc::new(Stall::default());
+    let stream = TokioIo::new(Watched::new(stream, Arc::clone(&stall)));
+    let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
+    let conversation = async {
+        tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
+    };
+    tokio::select! {
+        outcome = conversation => Ok(outcome?),
+        () = stall.lasts(write_limit) => Err(Ended::Unread),
     }
 }
 
@@ -167,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits { connections: 2, head_seconds: 1, head_bytes: 8192 };
+    const LIMITS: Limits = Limits { connections: 2, head_seconds: 1, head_bytes: 8192, write_seconds: 1 };
     const PATIENCE: Duration = Duration::from_secs(5);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -265,11 +289,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_that_does_not_read_its_answer_is_cut_off_and_one_that_reads_slowly_is_not() {
+        // More than the kernel's buffers of both sides hold.
+        const ANSWER: usize = 64 << 20;
+        let large = Router::new().route("/", get(|| async { vec![b' '; ANSWER] }));
+        let (address, shutdown, server) = start(large).await;
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        deaf.write_all(REQUEST).await.unwrap();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(REQUEST).await.unwrap();
+        let reading = async {
+            let (mut buffer, mut read) = (vec![0; 4 << 20], 0);
+            while read < ANSWER {
+                // Slow, but never as long as the limit.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                read += slow.read(&mut buffer).await.unwrap();
+            }
+        };
+        timeout(6 * PATIENCE, reading).await.expect("all of the answer");
+        shutdown.begin();
+        // The end waits for connections, and nobody reads from this one.
+        timeout(PATIENCE, server).await.expect("cut off").unwrap().unwrap();
+        drop(deaf);
+    }
+
+    #[tokio::test]
     async fn shutdown_finishes_requests_in_hand_and_closes_idle_connections() {
         let (release, gate) = tokio::sync::watch::channel(false);
+        let (entered, mut in_hand) = tokio::sync::mpsc::channel(1);
         let slow = move || {
-            let mut gate = gate.clone();
+            let (mut gate, entered) = (gate.clone(), entered.clone());
             async move {
+                entered.send(()).await.unwrap();
                 gate.wait_for(|open| *open).await.unwrap();
                 "finished"
             }
@@ -280,7 +331,7 @@ mod tests {
         read_some(&mut idle).await;
         let mut busy = TcpStream::connect(address).await.unwrap();
         busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        timeout(PATIENCE, in_hand.recv()).await.unwrap();
 
         shutdown.begin();
         assert_eq!(read_some(&mut idle).await, "");

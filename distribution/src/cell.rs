@@ -15,7 +15,7 @@ use crate::outbox::{Follower, News, Subscriber};
 mod frames;
 
 use frames::Encoded;
-pub use frames::{Overflow, Scope};
+pub use frames::{FrameBudget, Overflow, Scope};
 
 /// Updates kept while an image is loaded; if more come, another is loaded that has them.
 const WAITING_MAX: usize = 1_000;
@@ -100,7 +100,7 @@ pub struct Evicted;
 impl Cell {
     /// An event with what is known of it.
     #[must_use]
-    pub fn new(image: Image, urgent_max: usize, now: Instant) -> Arc<Self> {
+    pub fn new(image: Image, urgent_max: usize, budget: Arc<FrameBudget>, now: Instant) -> Arc<Self> {
         Arc::new(Self {
             event_id: image.event_id().clone(),
             sport: image.sport(),
@@ -114,7 +114,7 @@ impl Cell {
                 swept_at: FOLLOWERS_UNSWEPT,
                 urgent: VecDeque::new(),
                 urgent_lost: 0,
-                encoded: Encoded::default(),
+                encoded: Encoded::new(budget),
                 touched_at: now,
                 evicted: false,
             }),
@@ -247,7 +247,7 @@ impl Cell {
     pub fn sweep(&self) {
         let mut state = lock(&self.state);
         state.forget_closed();
-        state.encoded = Encoded::default();
+        state.encoded.forget();
     }
 
     /// When the event was last heard of, and whether it is over; `None` while it must stay in memory, because a

@@ -9,7 +9,7 @@ use domain::{EventId, Sport};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use crate::cell::{Cell, Taken};
+use crate::cell::{Cell, FrameBudget, Taken};
 use crate::image::{Image, RawUpdate};
 use crate::lock::lock;
 use crate::metrics;
@@ -19,6 +19,8 @@ use crate::store::{Store, Unavailable};
 
 /// Images loaded at once when the hub is filled.
 const LOADS_MAX: usize = 16;
+/// Bytes of encoded frames kept for sessions in step, of all events together.
+const FRAME_BYTES_MAX: usize = 256 << 20;
 /// Between attempts to load an image that is needed.
 const RETRY_PAUSE: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_secs(5);
 
@@ -37,6 +39,7 @@ pub struct HubLimits {
 pub struct Hub {
     store: Store,
     limits: HubLimits,
+    frame_budget: Arc<FrameBudget>,
     cells: RwLock<HashMap<EventId, Arc<Cell>>>,
     /// Subscriptions to all events of a sport. Locked before `cells`, so that a subscription and a new event
     /// cannot miss one another.
@@ -61,7 +64,8 @@ impl Hub {
     /// A hub without events.
     #[must_use]
     pub fn new(store: Store, limits: HubLimits) -> Arc<Self> {
-        Arc::new(Self { store, limits, cells: RwLock::default(), sports: Mutex::default() })
+        let frame_budget = FrameBudget::new(FRAME_BYTES_MAX);
+        Arc::new(Self { store, limits, frame_budget, cells: RwLock::default(), sports: Mutex::default() })
     }
 
     /// Where its images come from.
@@ -222,7 +226,9 @@ impl Hub {
         match self.write().entry(image.event_id().clone()) {
             Entry::Occupied(entry) => Arc::clone(entry.get()),
             Entry::Vacant(entry) => {
-                Arc::clone(entry.insert(Cell::new(image, self.limits.urgent_max, Instant::now())))
+                let budget = Arc::clone(&self.frame_budget);
+                let cell = Cell::new(image, self.limits.urgent_max, budget, Instant::now());
+                Arc::clone(entry.insert(cell))
             }
         }
     }

@@ -83,6 +83,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::cell::FrameBudget;
     use crate::image::Entry;
 
     fn cell(id: &str, status: &str) -> Arc<Cell> {
@@ -93,7 +94,12 @@ mod tests {
             (Key::Status, Entry { version: 2, value: Some(value.into()) }),
             ("market:406".parse().expect("a key"), Entry { version: 1, value: Some("{\"id\":406}".into()) }),
         ];
-        Cell::new(Image::stored(id.parse().expect("a URN"), Sport::Hockey, 2, entries), 1, Instant::now())
+        Cell::new(
+            Image::stored(id.parse().expect("a URN"), Sport::Hockey, 2, entries),
+            1,
+            FrameBudget::new(1 << 20),
+            Instant::now(),
+        )
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub async fn follow(
     process: Process,
     caught_up: CaughtUp,
 ) -> anyhow::Result<()> {
-    let latch = process.readiness.latch("updates", "connecting");
+    let latch = process.readiness.latch("updates", "loading images");
     let following = async {
         loop {
             match follow_once(&hub, &brokers, &topics, &process, &latch, &caught_up).await {
@@ -93,7 +93,6 @@ async fn follow_once(
         .await
         .context("the updates topics cannot be read")?;
     let ends = reader.ends().to_vec();
-    latch.not_ready("loading images");
     let events = hub.fill().await?;
     tracing::info!(events, partitions = ends.len(), "images loaded");
     latch.not_ready("catching up");

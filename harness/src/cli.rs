@@ -220,6 +220,12 @@ async fn up(
     if !args.foreground && is_up_already(&stacks).await? {
         return Ok(());
     }
+    let of_compose = project.clone();
+    // Where Docker does not say, nothing of it is in the way.
+    let projects = blocking(move || ComposeProject::of(&of_compose)).await.unwrap_or_default();
+    for ComposeProject { name, .. } in projects.iter().filter(|project| project.is_own) {
+        say(&format!("The Compose project {name} is there as well; `matchday down` will end both."));
+    }
     say("Starting a stack");
     let config = StackConfig {
         project,

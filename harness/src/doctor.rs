@@ -50,7 +50,7 @@ pub fn examine(
     let mut checks = tools::checks(project, stores, database);
     checks.extend(machine::checks(stacks));
     checks.extend(docker::checks(project, stores));
-    checks.extend(ports::checks());
+    checks.extend(ports::checks(project));
     checks.extend(stacks::checks(stacks));
     checks
 }

@@ -1,9 +1,9 @@
 //! What a request's sender is told of its messages.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use chassis::kafka::SendError;
-use chassis::problem::Problem;
+use chassis::problem::{Problem, retry_after};
 use domain::MessageId;
 use domain::codec::batch::Piece;
 use serde::Serialize;
@@ -111,8 +111,7 @@ impl Answer {
         let mut response = (status, Json(body)).into_response();
         let wait = self.problems.iter().filter_map(|item| item.problem.retry_after).max();
         if let Some(wait) = wait {
-            let seconds = HeaderValue::from(wait.as_secs().max(1));
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
         }
         response
     }

@@ -124,6 +124,9 @@ impl Feeds {
                 Ok(Pieces::Many { pieces, messages }) => (Shape::Batch, pieces, messages),
                 Err(error) => return Err(not_split(&error)),
             };
+        let partitions = self.topics.partitions(&self.producer);
+        let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
+        // Last of what may refuse the request whole: one that is refused for another reason has cost nothing.
         if let Some(bucket) = &bucket {
             bucket.take(messages, Instant::now()).map_err(|limited| {
                 metrics::rate_limited(provider.as_str(), messages);
@@ -133,8 +136,6 @@ impl Feeds {
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
         let origin = Origin { provider: &provider, format: content.format, request, refused_at: received_at };
-        let partitions = self.topics.partitions(&self.producer);
-        let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
         Ok(self.store(&received.bytes, &pieces, &origin, broadcasts).await.into_response(shape))
     }
 

@@ -1,17 +1,18 @@
 -- The whole state of every event, the update log that is also the outbox, and how far each feed partition has been
--- processed. Runs on MySQL 8 and on MariaDB 10.11. All times are microseconds since the Unix epoch, UTC.
+-- processed. Runs on MySQL 8 and on MariaDB 10.11,
+-- and once more where it was interrupted: what makes a table cannot be taken back. All times are microseconds since the Unix epoch, UTC.
 
 -- One row: which store this is. Redis keys and resume tokens carry the id, so a fresh database never meets an old cache.
-CREATE TABLE store (
+CREATE TABLE IF NOT EXISTS store (
     singleton TINYINT NOT NULL PRIMARY KEY DEFAULT 1,
     store_id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
 ) ENGINE = InnoDB;
 
-INSERT INTO store (store_id) VALUES (LOWER(HEX(RANDOM_BYTES(16))));
+INSERT IGNORE INTO store (store_id) VALUES (LOWER(HEX(RANDOM_BYTES(16))));
 
 -- One row per feed partition. `generation` is the fence: whoever takes the partition adds 1, and no transaction of a
 -- former owner finds its row again.
-CREATE TABLE feed_offsets (
+CREATE TABLE IF NOT EXISTS feed_offsets (
     sport VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kafka_partition INT NOT NULL,
     kafka_cluster_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -23,7 +24,7 @@ CREATE TABLE feed_offsets (
     PRIMARY KEY (sport, kafka_partition)
 ) ENGINE = InnoDB;
 
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS events (
     event_id VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     sport VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kafka_partition INT NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE events (
     KEY events_by_status (sport, status, event_id)
 ) ENGINE = InnoDB;
 
-CREATE TABLE markets (
+CREATE TABLE IF NOT EXISTS markets (
     event_id VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     market_key VARCHAR(176) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     -- The event version at which the public value last changed.
@@ -54,7 +55,7 @@ CREATE TABLE markets (
     PRIMARY KEY (event_id, market_key)
 ) ENGINE = InnoDB;
 
-CREATE TABLE incidents (
+CREATE TABLE IF NOT EXISTS incidents (
     event_id VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     incident_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     version BIGINT NOT NULL,
@@ -64,7 +65,7 @@ CREATE TABLE incidents (
 ) ENGINE = InnoDB;
 
 -- The update log and outbox. The day is that on which the event was first seen, so that whole days can be dropped.
-CREATE TABLE updates (
+CREATE TABLE IF NOT EXISTS updates (
     sport VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kafka_partition INT NOT NULL,
     number BIGINT NOT NULL,
@@ -78,7 +79,7 @@ CREATE TABLE updates (
 ) ENGINE = InnoDB;
 
 -- Messages that wait for those before them.
-CREATE TABLE held_messages (
+CREATE TABLE IF NOT EXISTS held_messages (
     sport VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kafka_partition INT NOT NULL,
     feed_offset BIGINT NOT NULL,
@@ -90,7 +91,7 @@ CREATE TABLE held_messages (
 ) ENGINE = InnoDB;
 
 -- Refused messages, numbered with the updates in one outbox.
-CREATE TABLE dead_letters (
+CREATE TABLE IF NOT EXISTS dead_letters (
     sport VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kafka_partition INT NOT NULL,
     number BIGINT NOT NULL,

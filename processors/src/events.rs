@@ -8,6 +8,9 @@ use domain::{EventId, Timestamp};
 
 use crate::batch::WorkingEvent;
 
+/// After how long without odds a live game is not waited for any more.
+const ABANDONED_MICROS: i64 = 15 * 60 * 1_000_000;
+
 /// Events of the owned partitions, up to a limit; all others are in the database only.
 #[derive(Debug)]
 pub struct Events {
@@ -40,10 +43,13 @@ impl Events {
         self.kept.len()
     }
 
-    /// For how many microseconds the live game that waits longest for odds has had none; 0 where no game is live.
+    /// For how many microseconds the live game that waits longest for odds has had none; 0 where no game is live. One for
+    /// which nobody has offered odds for a quarter of an hour does not count: whoever did so has left it, and it would hide
+    /// the others.
     #[must_use]
     pub fn odds_age_micros_max(&self, now: Timestamp) -> i64 {
-        self.kept.values().filter_map(|kept| kept.event.odds_age_micros(now)).max().unwrap_or_default()
+        let ages = self.kept.values().filter_map(|kept| kept.event.odds_age_micros(now));
+        ages.filter(|age| *age < ABANDONED_MICROS).max().unwrap_or_default()
     }
 
     /// Takes an event out, where it is kept.
@@ -167,6 +173,7 @@ mod tests {
             events.put_back(HashMap::from([(id, event)]));
         }
         assert_eq!(events.odds_age_micros_max(Timestamp(1_000)), 2);
+        assert_eq!(events.odds_age_micros_max(Timestamp(998 + ABANDONED_MICROS)), 0);
         assert_eq!(Events::new(8).odds_age_micros_max(Timestamp(1_000)), 0);
     }
 

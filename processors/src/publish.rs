@@ -15,7 +15,9 @@ use crate::store::load::{self, ImageFilter, Which};
 use crate::store::offsets::{self, OffsetRow};
 use crate::store::outbox;
 use crate::store::rows::{EventRows, Writes};
+use crate::store::within;
 
+mod adopt;
 pub mod images;
 mod records;
 
@@ -57,7 +59,10 @@ pub struct Publisher {
     warm: bool,
     look_at_redis: Instant,
     noted_at: Instant,
-    kafka: Latch,
+    /// Says whether what is committed reaches Kafka.
+    publishing: Latch,
+    /// Whether the process ends with something unpublished: nothing that comes after it may be noted as published.
+    gave_up: bool,
     /// Ends the wait for something that is away: the outbox keeps what is not published.
     shutdown: Shutdown,
 }
@@ -69,10 +74,10 @@ const NOTE_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a Redis that was silent is left alone, at most.
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(20);
-/// Rows of the outbox read at once.
-const OUTBOX_PAGE: u32 = 500;
 /// Images read and written at once.
 const IMAGES_PAGE: u32 = 200;
+/// How long the database may take to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
@@ -84,7 +89,7 @@ impl Publisher {
         pool: MySqlPool,
         producer: Producer,
         images: Images,
-        kafka: Latch,
+        publishing: Latch,
         shutdown: Shutdown,
     ) -> Self {
         Self {
@@ -97,7 +102,8 @@ impl Publisher {
             warm: false,
             look_at_redis: Instant::now(),
             noted_at: Instant::now(),
-            kafka,
+            publishing,
+            gave_up: false,
             shutdown,
         }
     }
@@ -153,7 +159,7 @@ impl Publisher {
 
     /// Publishes batches in the order in which they were committed.
     async fn publish(&mut self, batches: Vec<Writes>) {
-        if batches.is_empty() {
+        if batches.is_empty() || self.gave_up {
             return;
         }
         self.look_after_redis_now_and_then().await;
@@ -167,8 +173,7 @@ impl Publisher {
             );
             records.extend(dead_letters.iter().map(|letter| self.records.dead_letter(letter)));
         }
-        self.send(records).await;
-        if !self.kafka.is_ready() {
+        if !self.send(records).await {
             return;
         }
         for advance in batches.iter().flat_map(|writes| &writes.advances) {
@@ -198,7 +203,8 @@ impl Publisher {
     async fn rewrite_images(&mut self, ids: &[EventId]) {
         metrics::images_rewritten(ids.len());
         for ids in ids.chunks(IMAGES_PAGE as usize) {
-            match load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await {
+            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids));
+            match within(ANSWER_MAX, images).await {
                 Ok(images) => {
                     if let Err(error) = self.images.replace(&images, Replace::Older).await {
                         return self.redis_failed(&error);
@@ -270,81 +276,35 @@ impl Publisher {
         let Some(published) = self.outboxes.get(&partition).map(|outbox| outbox.published) else {
             return Ok(());
         };
-        let ids = outbox::events(&self.pool, self.sport, partition, published).await?;
+        let ids = within(ANSWER_MAX, outbox::events(&self.pool, self.sport, partition, published)).await?;
         for ids in ids.chunks(IMAGES_PAGE as usize) {
-            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids)).await?;
+            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids));
+            let images = within(ANSWER_MAX, images).await?;
             self.images.replace(&images, Replace::Older).await?;
         }
         Ok(())
     }
 
-    async fn adopt(&mut self, rows: &[(i32, OffsetRow)]) {
-        for &(partition, ref row) in rows {
-            while let Err(error) = self.publish_left(partition, row).await {
-                tracing::warn!(partition, %error, "the outbox cannot be published");
-                if self.shutdown.has_begun() {
-                    return;
-                }
-                tokio::time::sleep(RETRY_EVERY).await;
-            }
-            let outbox =
-                Outbox { generation: row.generation, sent: row.next_number - 1, published: row.published };
-            self.outboxes.insert(partition, outbox);
-            // The former owner may have died between COMMIT and Redis.
-            if self.warm
-                && let Err(error) = self.write_unpublished(partition).await
-            {
-                tracing::warn!(partition, error = format!("{error:#}"), "redis is behind");
-                self.warm = false;
-            }
-        }
-        self.look_after_redis().await;
-        self.note_published().await;
-        self.kafka.ready();
-    }
-
-    /// Publishes a partition's outbox above `published`, byte for byte as its former owner may have done.
-    async fn publish_left(&self, partition: i32, row: &OffsetRow) -> Result<(), sqlx::Error> {
-        let mut sent = row.published;
-        loop {
-            let page = outbox::dead_letters(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
-            let Some(last) = page.last().map(|letter| letter.number) else { break };
-            self.send(page.iter().map(|letter| self.records.dead_letter(letter)).collect()).await;
-            sent = last;
-        }
-        sent = row.published;
-        while sent + 1 < row.next_number {
-            let page = outbox::updates(&self.pool, self.sport, partition, sent, OUTBOX_PAGE).await?;
-            let Some(last) = page.last().map(|update| update.number) else { break };
-            tracing::info!(partition, updates = page.len(), "publishing what was left in the outbox");
-            let records = page
-                .into_iter()
-                .map(|update| self.records.update(partition, &update.event_id, &update.payload.into()))
-                .collect();
-            self.send(records).await;
-            sent = last;
-        }
-        Ok(())
-    }
-
     /// Sends until everything is acknowledged: what is committed must be published, however long Kafka is away. Only
-    /// the end of the process ends it before.
-    async fn send(&self, mut records: Vec<Record>) {
+    /// the end of the process ends it before; then it is false.
+    async fn send(&mut self, mut records: Vec<Record>) -> bool {
         while !records.is_empty() {
             let answers = self.producer.send_all(records.clone()).await;
             let Some(first) = answers.iter().position(Result::is_err) else { break };
             if let Err(error) = &answers[first] {
-                self.kafka.not_ready(format!("updates cannot be published: {error}"));
+                self.publishing.not_ready(format!("updates cannot be published: {error}"));
             }
             if self.shutdown.has_begun() {
                 tracing::warn!(records = records.len() - first, "not published; the outbox keeps them");
-                return;
+                self.gave_up = true;
+                return false;
             }
             // Order within a partition: from the first failure on, everything is sent again.
             records.drain(..first);
             tokio::time::sleep(RETRY_EVERY).await;
         }
-        self.kafka.ready();
+        self.publishing.ready();
+        true
     }
 
     async fn note_published(&mut self) {
@@ -356,8 +316,9 @@ impl Publisher {
             if outbox.sent <= outbox.published {
                 continue;
             }
-            match offsets::published(&self.pool, self.sport, partition, outbox.generation, outbox.sent).await
-            {
+            let Outbox { generation, sent, .. } = *outbox;
+            let noted = offsets::published(&self.pool, self.sport, partition, generation, sent);
+            match within(ANSWER_MAX, noted).await {
                 Ok(()) => outbox.published = outbox.sent,
                 Err(error) => return tracing::warn!(partition, %error, "cannot note what is published"),
             }
@@ -378,7 +339,7 @@ pub async fn warm_partition(
     let mut written = 0;
     loop {
         let filter = ImageFilter::Partition { partition, which, after: &after, limit: IMAGES_PAGE };
-        let page = load::images(pool, sport, filter).await?;
+        let page = within(ANSWER_MAX, load::images(pool, sport, filter)).await?;
         let Some(last) = page.last() else { return Ok(written) };
         after.clone_from(&last.event_id);
         images.replace(&page, replace).await?;

@@ -2,6 +2,17 @@
 
 use metrics::Counter;
 
+/// Why a connection ended before its client wanted it to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    /// What came was no HTTP, or not in time, or too much.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// The client took nothing of its answer for too long.
+    #[error("the client does not read its answer")]
+    Unread,
+}
+
 /// `matchday_http_limited_total` of one listener, by limit.
 #[derive(Clone)]
 pub(super) struct Struck {
@@ -9,6 +20,7 @@ pub(super) struct Struck {
     pub(super) connections: Counter,
     head_seconds: Counter,
     head_bytes: Counter,
+    write_seconds: Counter,
 }
 
 impl Struck {
@@ -18,15 +30,17 @@ impl Struck {
             connections: counter("connections"),
             head_seconds: counter("head_seconds"),
             head_bytes: counter("head_bytes"),
+            write_seconds: counter("write_seconds"),
         }
     }
 
     /// Counts the limit for which a connection ended, if it was one.
-    pub(super) fn count(&self, error: &hyper::Error) {
-        if error.is_timeout() {
-            self.head_seconds.increment(1);
-        } else if error.is_parse_too_large() {
-            self.head_bytes.increment(1);
+    pub(super) fn count(&self, ended: &Ended) {
+        match ended {
+            Ended::Unread => self.write_seconds.increment(1),
+            Ended::Http(error) if error.is_timeout() => self.head_seconds.increment(1),
+            Ended::Http(error) if error.is_parse_too_large() => self.head_bytes.increment(1),
+            Ended::Http(_) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::State;
 use crate::filter::Markets;
@@ -28,17 +29,51 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
 
+/// What the encoded frames kept of all events may weigh together. Beyond it frames are encoded for each session anew.
+#[derive(Debug)]
+pub struct FrameBudget {
+    left: AtomicUsize,
+}
+
+impl FrameBudget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(bytes) })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 /// The frames encoded since the event last changed, each for the clients of one market filter at one version.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Encoded {
     frames: HashMap<(u64, u64, Markets), Frame>,
     bytes: usize,
+    budget: Arc<FrameBudget>,
 }
 
 impl Encoded {
+    pub(super) fn new(budget: Arc<FrameBudget>) -> Self {
+        Self { frames: HashMap::new(), bytes: 0, budget }
+    }
+
     pub(super) fn clear(&mut self) {
         self.frames.clear();
-        self.bytes = 0;
+        self.budget.give_back(std::mem::take(&mut self.bytes));
+    }
+
+    /// As [`Encoded::clear`], and the room for them is given back as well.
+    pub(super) fn forget(&mut self) {
+        self.clear();
+        self.frames.shrink_to_fit();
     }
 
     /// The frame that was encoded for another session, or a new one.
@@ -49,8 +84,10 @@ impl Encoded {
         }
         let frame = encode();
         self.make_room(frame.body.len());
-        self.bytes += frame.body.len();
-        self.frames.insert(step, frame.clone());
+        if self.budget.take(frame.body.len()) {
+            self.bytes += frame.body.len();
+            self.frames.insert(step, frame.clone());
+        }
         frame
     }
 
@@ -58,8 +95,16 @@ impl Encoded {
     fn make_room(&mut self, bytes: usize) {
         while self.frames.len() >= ENCODED_MAX || self.bytes + bytes > ENCODED_BYTES_MAX {
             let Some(step) = self.frames.keys().next().cloned() else { return };
-            self.bytes -= self.frames.remove(&step).map_or(0, |frame| frame.body.len());
+            let bytes = self.frames.remove(&step).map_or(0, |frame| frame.body.len());
+            self.bytes -= bytes;
+            self.budget.give_back(bytes);
         }
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -172,7 +217,8 @@ mod tests {
         let image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
         let frame = Frame { body: vec![b' '; bytes].into(), ..Frame::image(&image, &Markets::default()) };
         let filters: Vec<Markets> = (0..filters).map(markets).collect();
-        let mut kept = Encoded::default();
+        let budget = FrameBudget::new(usize::MAX);
+        let mut kept = Encoded::new(Arc::clone(&budget));
         let mut encodings = 0;
         for markets in filters.iter().cycle().take(filters.len() * turns) {
             let frame = kept.get((1, 2), markets, || {
@@ -182,8 +228,26 @@ mod tests {
             assert_eq!(frame.body.len(), bytes);
             assert!(kept.frames.len() <= ENCODED_MAX);
             assert!(kept.bytes <= ENCODED_BYTES_MAX.max(bytes), "{} bytes", kept.bytes);
+            assert_eq!(budget.left.load(Ordering::Relaxed), usize::MAX - kept.bytes);
         }
+        drop(kept);
+        assert_eq!(budget.left.load(Ordering::Relaxed), usize::MAX, "all is given back");
         encodings
+    }
+
+    #[test]
+    fn events_together_keep_no_more_than_the_budget() {
+        let image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
+        let frame = Frame { body: vec![b' '; 100].into(), ..Frame::image(&image, &Markets::default()) };
+        let budget = FrameBudget::new(250);
+        let mut events = [(); 3].map(|()| Encoded::new(Arc::clone(&budget)));
+        for kept in &mut events {
+            assert_eq!(kept.get((1, 2), &Markets::default(), || frame.clone()).body.len(), 100);
+        }
+        assert_eq!(events.each_ref().map(|kept| kept.frames.len()), [1, 1, 0]);
+        events[0].clear();
+        let _ = events[2].get((1, 2), &Markets::default(), || frame.clone());
+        assert_eq!(events.each_ref().map(|kept| kept.frames.len()), [0, 1, 1]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use domain::{Key, Sport};
 use serde_json::Value;
 
 use super::*;
-use crate::cell::{Cell, Taken};
+use crate::cell::{Cell, FrameBudget, Taken};
 use crate::filter::{FilterLimits, Markets, Sports};
 use crate::image::{Image, Origin, RawJson, RawUpdate};
 use crate::protocol::ClientMessage;
@@ -28,7 +28,12 @@ struct Event {
 impl Event {
     fn new(number: usize) -> Self {
         let event_id = format!("md:match:{number}").parse().expect("a URN");
-        let cell = Cell::new(Image::empty(event_id, Sport::Hockey), 1_000, Instant::now());
+        let cell = Cell::new(
+            Image::empty(event_id, Sport::Hockey),
+            1_000,
+            FrameBudget::new(1 << 20),
+            Instant::now(),
+        );
         Self { cell, version: 0, urgent: Vec::new() }
     }
 
@@ -320,7 +325,12 @@ fn a_client_from_the_future_gets_an_image() {
 #[test]
 fn a_client_that_is_behind_by_too_many_urgent_updates_is_closed() {
     let mut event = Event::new(0);
-    event.cell = Cell::new(Image::empty(event.cell.event_id().clone(), Sport::Hockey), 3, Instant::now());
+    event.cell = Cell::new(
+        Image::empty(event.cell.event_id().clone(), Sport::Hockey),
+        3,
+        FrameBudget::new(1 << 20),
+        Instant::now(),
+    );
     event.update(false, &[(1, 1)]);
     let mut events = [event];
     let mut link = Link::open(Client::default(), Duration::ZERO, &events);

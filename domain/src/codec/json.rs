@@ -34,7 +34,7 @@ pub enum DecodeError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename = "message")]
+#[serde(rename = "message", expecting = "an object")]
 struct EnvelopeIn<'a> {
     schema: SchemaVersion,
     message_id: MessageId,

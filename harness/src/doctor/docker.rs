@@ -2,7 +2,7 @@
 
 use super::tools::Version;
 use super::{Check, State};
-use crate::stack::{LABEL, LeftContainer, Project, StoresChoice, docker, left_containers};
+use crate::stack::{ComposeProject, LABEL, LeftContainer, Project, StoresChoice, docker, left_containers};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -42,7 +42,7 @@ pub(super) fn checks(project: &Project, stores: StoresChoice) -> Vec<Check> {
     checks.extend(memory());
     checks.extend(left_containers().iter().map(left_container));
     checks.extend(volumes());
-    checks.push(killed(&killed_containers(project)));
+    checks.push(killed(&ended_containers(project)));
     checks
 }
 
@@ -101,35 +101,72 @@ fn volumes() -> Vec<Check> {
     unused.map(check).collect()
 }
 
-/// The containers of stacks and of this checkout's Compose projects that ended so, and whether for lack of memory.
-fn killed_containers(project: &Project) -> Vec<(String, bool)> {
-    let of_compose = format!("label=com.docker.compose.project.working_dir={}", project.root().display());
+/// A container of ours that did not end well.
+#[derive(Debug)]
+struct Ended {
+    name: String,
+    how: HowEnded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HowEnded {
+    /// At its memory limit.
+    OutOfMemory,
+    /// By `SIGKILL` from elsewhere.
+    Killed,
+    /// Docker has started it again so often; what it ended with is forgotten then.
+    Restarted(u32),
+}
+
+/// The containers of stacks and of this checkout's Compose projects that were killed, or had to be started again.
+fn ended_containers(project: &Project) -> Vec<Ended> {
+    let projects = ComposeProject::of(project).unwrap_or_default();
+    let of_compose = projects.iter().map(|project| format!("label={PROJECT_LABEL}={}", project.name));
     let mut found = Vec::new();
-    for filter in [format!("label={LABEL}"), of_compose] {
-        let exited = format!("exited={KILLED}");
-        let names =
-            docker::ask(&["ps", "--all", "--filter", &exited, "--filter", &filter, "--format", "{{.Names}}"]);
-        for name in names.unwrap_or_default().lines() {
-            let said = docker::ask(&["inspect", "--format", "{{.State.OOMKilled}}", name]);
-            found.push((name.to_owned(), said.is_ok_and(|said| said == "true")));
+    for filter in of_compose.chain([format!("label={LABEL}")]) {
+        let ids = docker::ask(&["ps", "--all", "--quiet", "--filter", &filter]).unwrap_or_default();
+        let mut arguments = vec!["inspect", "--format", ENDED];
+        arguments.extend(ids.lines());
+        if ids.is_empty() {
+            continue;
         }
+        // One that is removed meanwhile fails the question for all; the next look tells.
+        found.extend(docker::ask(&arguments).unwrap_or_default().lines().filter_map(ended));
     }
     found
 }
 
+/// How a container is asked how it has ended.
+const ENDED: &str = "{{.Name}}\t{{.State.OOMKilled}}\t{{.State.ExitCode}}\t{{.RestartCount}}";
+
+/// What an answer to that says; nothing where all is well.
+fn ended(said: &str) -> Option<Ended> {
+    let mut parts = said.split('\t');
+    let name = parts.next()?.trim_start_matches('/').to_owned();
+    let how = match (parts.next()?, parts.next()?, parts.next()?.parse().ok()?) {
+        ("true", ..) => HowEnded::OutOfMemory,
+        (_, KILLED, _) => HowEnded::Killed,
+        (_, _, 0) => return None,
+        (.., restarts) => HowEnded::Restarted(restarts),
+    };
+    Some(Ended { name, how })
+}
+
 /// What 137 means, and whether it has happened here.
-fn killed(containers: &[(String, bool)]) -> Check {
+fn killed(containers: &[Ended]) -> Check {
     let what = format!("exit code {KILLED}");
     let by_kernel = oom_kills(&fs::read_to_string("/proc/vmstat").unwrap_or_default());
-    let mut said: Vec<String> = containers
-        .iter()
-        .map(|(name, for_memory)| match for_memory {
-            true => format!("{name} reached its memory limit and was killed: raise the limit"),
-            false => format!(
-                "{name} was killed, but not at its own limit: by docker kill, or see the kernel's log"
-            ),
-        })
-        .collect();
+    let say = |Ended { name, how }: &Ended| match how {
+        HowEnded::OutOfMemory => format!("{name} reached its memory limit and was killed: raise the limit"),
+        HowEnded::Killed => {
+            format!("{name} was killed, but not at its own limit: by docker kill, or see the kernel's log")
+        }
+        HowEnded::Restarted(count) => format!(
+            "{name} ended {count} times and was started again: docker logs {name} has its last words, and where there are \
+             none it was killed, mostly for lack of memory"
+        ),
+    };
+    let mut said: Vec<String> = containers.iter().map(say).collect();
     if by_kernel > 0 {
         said.push(format!(
             "the kernel has killed {by_kernel} processes for lack of memory since this machine started (dmesg says which)"
@@ -160,6 +197,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_service_that_was_killed_is_named_though_docker_has_started_it_again() {
+        let how = |said| ended(said).map(|ended| ended.how);
+        assert_eq!(how("/matchday-redis-1\tfalse\t0\t0"), None);
+        assert_eq!(how("/matchday-redis-1\tfalse\t0\t2"), Some(HowEnded::Restarted(2)));
+        let check = killed(&[Ended { name: "matchday-redis-1".to_owned(), how: HowEnded::Restarted(2) }]);
+        assert_eq!(check.state, State::Note);
+        assert!(check.says.contains("matchday-redis-1 ended 2 times"), "{}", check.says);
+    }
+
+    #[test]
     fn what_is_too_old_for_compose_is_said_and_is_no_obstacle() {
         assert_eq!(version("docker", "26.1.5+dfsg1", ENGINE_MIN).state, State::Ok);
         assert_eq!(version("docker compose", "2.24.0", COMPOSE_MIN).state, State::Ok);
@@ -170,7 +217,8 @@ mod tests {
 
     #[test]
     fn who_was_killed_is_told_with_the_reason() {
-        let killed = killed(&[("matchday-kafka-1".to_owned(), true), ("matchday-redis-1".to_owned(), false)]);
+        let said = ["/matchday-kafka-1\ttrue\t137\t1", "/matchday-redis-1\tfalse\t137\t0"];
+        let killed = killed(&said.map(|said| ended(said).expect("it was killed")));
         assert_eq!((killed.what.as_str(), killed.state), ("exit code 137", State::Note));
         assert!(killed.says.contains("matchday-kafka-1 reached its memory limit"), "{}", killed.says);
         assert!(killed.says.contains("matchday-redis-1 was killed, but not"), "{}", killed.says);

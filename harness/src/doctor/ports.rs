@@ -1,8 +1,11 @@
 //! The documented ports, and who holds the ones that are taken.
 
 use super::{Check, State};
-use crate::stack::{DATABASE, DATABASE_PORT, KAFKA, KAFKA_PORT, REDIS, REDIS_PORT, is_free, pipeline};
+use crate::stack::{
+    ComposeProject, DATABASE, DATABASE_PORT, KAFKA, KAFKA_PORT, Project, REDIS, REDIS_PORT, is_free, pipeline,
+};
 use domain::Sport;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,28 +13,55 @@ use std::path::{Path, PathBuf};
 /// How `/proc/net/tcp` writes that a socket listens.
 const LISTENS: &str = "0A";
 
-/// A taken port is no obstacle: a stack takes another, and says so.
-pub(super) fn checks() -> Vec<Check> {
-    let mut ports: Vec<(String, u16)> = [(KAFKA, KAFKA_PORT), (DATABASE, DATABASE_PORT), (REDIS, REDIS_PORT)]
-        .map(|(name, port)| (name.to_owned(), port))
-        .into();
-    for service in pipeline(&Sport::ALL) {
-        ports.extend(service.listeners.iter().map(|listener| (service.name.clone(), listener.port)));
+/// A taken port is no obstacle: a stack takes another, and says so; `docker compose up` can be told to.
+pub(super) fn checks(project: &Project) -> Vec<Check> {
+    let mut ports: BTreeMap<u16, Needed> = BTreeMap::new();
+    for (name, port) in [(KAFKA, KAFKA_PORT), (DATABASE, DATABASE_PORT), (REDIS, REDIS_PORT)] {
+        ports.entry(port).or_default().by_us = Some(name.to_owned());
     }
-    ports.sort_by_key(|(_, port)| *port);
-    let (free, taken): (Vec<_>, Vec<_>) = ports.into_iter().partition(|(_, port)| is_free(*port));
+    for service in pipeline(&Sport::ALL) {
+        for listener in &service.listeners {
+            ports.entry(listener.port).or_default().by_us = Some(service.name.clone());
+        }
+    }
+    // Those of a project that is up are taken by itself.
+    if ComposeProject::of(project).is_ok_and(|projects| projects.iter().all(|project| !project.is_own)) {
+        for (name, port) in ComposeProject::ports(project).unwrap_or_default() {
+            ports.entry(port).or_default().by_compose = Some(name);
+        }
+    }
+    let (free, taken): (Vec<_>, Vec<_>) = ports.into_iter().partition(|(port, _)| is_free(*port));
     let mut checks = Vec::new();
     if !free.is_empty() {
-        let free: Vec<String> = free.iter().map(|(_, port)| port.to_string()).collect();
+        let free: Vec<String> = free.iter().map(|(port, _)| port.to_string()).collect();
         checks.push(Check::new("free ports", State::Ok, free.join(" ")));
     }
-    checks.extend(taken.into_iter().map(|(name, port)| {
+    checks.extend(taken.into_iter().map(|(port, needed)| {
         let holder = holder(port).unwrap_or_else(|| "another process".to_owned());
-        let says =
-            format!("held by {holder}: make up gives {name} another, or lsof -i :{port} tells whose it is");
+        let says = format!("held by {holder}: {}; lsof -i :{port} tells whose it is", needed.without());
         Check::new(format!("port {port}"), State::Note, says)
     }));
     checks
+}
+
+/// Whose port it is, by name.
+#[derive(Debug, Default)]
+struct Needed {
+    /// In a stack of `matchday up`.
+    by_us: Option<String>,
+    /// In `docker-compose.yml`, with what `.env` says.
+    by_compose: Option<String>,
+}
+
+impl Needed {
+    /// What becomes of whoever does not get it.
+    fn without(&self) -> String {
+        let ours = self.by_us.as_ref().map(|name| format!("make up gives {name} another"));
+        let compose = self.by_compose.as_ref().map(|name| {
+            format!("docker compose up fails on {name} unless .env moves it, by PORT_PREFIX or alone")
+        });
+        [ours, compose].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The process that listens on a port, where one of this user does: `nginx (812)`.

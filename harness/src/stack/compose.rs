@@ -3,7 +3,7 @@
 use super::{Project, docker};
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +30,38 @@ pub struct ComposeProject {
 #[derive(Deserialize)]
 struct Config {
     name: String,
+    #[serde(default)]
+    services: BTreeMap<String, Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    #[serde(default)]
+    ports: Vec<Published>,
+}
+
+#[derive(Deserialize)]
+struct Published {
+    published: String,
+}
+
+impl Config {
+    /// That of the project in a folder, with what its `.env` says.
+    fn of(folder: &Path) -> Result<Self> {
+        let folder = utf8(folder)?;
+        let said = docker::ask(&[
+            "compose",
+            "--project-directory",
+            folder,
+            "--profile",
+            "*",
+            "config",
+            "--format",
+            "json",
+        ]);
+        let said = said.context("asking Compose about this project")?;
+        serde_json::from_str(&said).context("reading what Compose says of this project")
+    }
 }
 
 impl ComposeProject {
@@ -46,13 +78,24 @@ impl ComposeProject {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let config =
-            docker::ask(&["compose", "--project-directory", utf8(folder)?, "config", "--format", "json"]);
-        let config = config.context("asking Compose for the name of this project")?;
-        let own: Config =
-            serde_json::from_str(&config).context("reading what Compose says of this project")?;
+        let own = Config::of(folder)?;
         let project = |name: String| Self { is_own: name == own.name, name, folder: folder.to_owned() };
         Ok(names.into_iter().map(project).collect())
+    }
+
+    /// Every port of this machine that the services of any profile would take, with the service's name. Blocks.
+    ///
+    /// # Errors
+    /// When Docker is not installed, or Compose cannot read the project.
+    pub fn ports(project: &Project) -> Result<Vec<(String, u16)>> {
+        let services = Config::of(project.root())?.services;
+        let port = |name: &str, Published { published }: &Published| {
+            Some((name.to_owned(), published.parse().ok()?))
+        };
+        Ok(services
+            .iter()
+            .flat_map(|(name, service)| service.ports.iter().filter_map(|p| port(name, p)))
+            .collect())
     }
 
     /// Its containers, one a line, with how each is and what it publishes.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use domain::{Sport, Timestamp};
+use domain::{Sport, Timestamp, Topics};
 use futures_util::future::try_join_all;
 use harness::feed::Feed;
 use harness::observe::mysql::Mysql;
@@ -18,7 +18,7 @@ use simulator::world::{Formats, Plan};
 use simulator::{DriveOptions, drive};
 
 use crate::support::compose::Compose;
-use crate::support::until;
+use crate::support::{read_topic, until};
 
 /// What is found with one seed is found again with it.
 const SEED: u64 = 4_000;
@@ -61,6 +61,11 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     compose.run_timed("warm start to healthy", &UP);
     assert_eq!(Mysql::new(&places.mysql).unwrap().store_id().await.unwrap(), store);
     assert_eq!(cluster_id(&compose), kafka);
+    // Kafka answers this machine where it says that it does.
+    let brokers = format!("127.0.0.1:{}", compose.port("KAFKA_PORT"));
+    for sport in Sport::ALL {
+        assert!(!read_topic(&brokers, &Topics::default().feed(sport)).await.is_empty(), "{sport}");
+    }
     // Who subscribes now is told of games that are on, and these are over: stores and REST have them.
     verify(&places, &feed, Vec::new()).await;
 
@@ -97,7 +102,7 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     .unwrap();
 
     assert_ne!(compose.left(), "");
-    compose.run_timed("down, with volumes", &["--profile", "*", "down", "--volumes"]);
+    compose.run_timed("down, with volumes", &["--profile", "*", "down", "--volumes", "--remove-orphans"]);
     assert_eq!(compose.left(), "");
 }
 

@@ -111,8 +111,8 @@ fn an_engine_that_is_too_old_for_compose_is_named_with_what_is_needed() {
             "version --format") echo 20.10.24 ;;
             "compose version") echo 2.3.3 ;;
             "info --format") echo 1073741824 ;;
-            "ps --all") case "$*" in *exited=137*) echo matchday-kafka-1 ;; esac ;;
-            "inspect --format") echo true ;;
+            "ps --all") case "$*" in *quiet*label=matchday*) echo 0f3c ;; esac ;;
+            "inspect --format") printf '/matchday-kafka-1\ttrue\t137\t0\n' ;;
             "volume ls") printf 'matchday\tmatchday_kafka\nmatchday\tmatchday_mysql\n' ;;
         esac"#,
     )]);

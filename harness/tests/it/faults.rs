@@ -65,7 +65,7 @@ async fn a_processor_stopped_in_a_transaction_finds_its_partitions_taken_and_wri
         committed(&stack, &feed, 15).await?;
         let mysql = Mysql::new(&stack.mysql_url())?;
         let before = mysql.generations().await?;
-        pause_in_transaction(&mysql, &first).await?;
+        let asked = pause_in_transaction(&mysql, &first).await?;
         // Kafka gives the silent one's partitions to the second, which needs all of them to be ready.
         let second = tokio::time::timeout(DEADLINE, stack.add_processors(Sport::Hockey)).await??;
         until("every partition to be taken over", DEADLINE, async || {
@@ -80,15 +80,18 @@ async fn a_processor_stopped_in_a_transaction_finds_its_partitions_taken_and_wri
             Ok(log().contains("fenced: another process has taken the partition"))
         })
         .await
-        .with_context(|| format!("{second} took over; the first one's log:\n{}", log()))
+        .with_context(|| format!("{second} took over; stopped in {asked:?}; the first one's log:\n{}", log()))
     };
     assert_pass(&play(&stack, &feed, disturb).await);
     assert!(first.is_running(), "the first one goes on as a member of its group");
     stack.down().await.unwrap();
 }
 
-/// Stops a processor while the first statement of its transaction waits for a lock.
-async fn pause_in_transaction(mysql: &Mysql, process: &Process) -> Result<()> {
+/// Stops a processor while the first statement of its transaction waits for a lock. Says what the database was asked then.
+async fn pause_in_transaction(
+    mysql: &Mysql,
+    process: &Process,
+) -> Result<Vec<(Option<i64>, Option<String>)>> {
     let mut lock = mysql.pool().begin().await?;
     sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await?;
     until("a transaction to wait for the lock", DEADLINE, async || {
@@ -101,8 +104,10 @@ async fn pause_in_transaction(mysql: &Mysql, process: &Process) -> Result<()> {
     })
     .await?;
     process.pause()?;
+    let asked = "SELECT CAST(time AS SIGNED), CAST(info AS CHAR) FROM information_schema.processlist";
+    let asked = sqlx::query_as(asked).fetch_all(mysql.pool()).await?;
     lock.rollback().await?;
-    Ok(())
+    Ok(asked)
 }
 
 #[tokio::test(flavor = "multi_thread")]

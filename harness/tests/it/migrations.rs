@@ -3,7 +3,7 @@
 use crate::support;
 use harness::init::{self, InitConfig};
 use harness::stack::Stack;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
 use sqlx::mysql::MySqlPool;
 use std::path::Path;
 
@@ -13,14 +13,46 @@ const EVENT: &str = r#"INSERT INTO events
     VALUES ('md:match:1', 'hockey', 0, '2026-01-01', 7, 'Florida', 'Tampa Bay', 1767225600000000,
     '{"fixture":{"version":3,"value":{"home":{"id":"md:competitor:13"},"away":{"id":"md:competitor:14"}}}}')"#;
 
+/// The migrations of the processors, in order.
+async fn migrations() -> Vec<Migration> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processors/migrations");
+    Migrator::new(folder).await.unwrap().iter().cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_interrupted_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();
+    let pool = MySqlPool::connect(&stack.mysql_url()).await.unwrap();
+    let all = migrations().await;
+    let init = InitConfig::new(stack.kafka(), stack.topics().clone(), stack.mysql_url());
+    Migrator::with_migrations(all[..1].to_vec()).run(&pool).await.unwrap();
+    for (done, migration) in all.iter().enumerate() {
+        // Ended before it was noted, with all that it makes but the last table of the first.
+        let unnote = "UPDATE _sqlx_migrations SET success = FALSE WHERE version = ?";
+        sqlx::query(unnote).bind(migration.version).execute(&pool).await.unwrap();
+        if done == 0 {
+            sqlx::query("DROP TABLE dead_letters").execute(&pool).await.unwrap();
+        }
+        let half = init::init(&init).await;
+        half.unwrap_or_else(|error| panic!("after {}: {error:#}", migration.description));
+        sqlx::query("SELECT * FROM dead_letters").fetch_all(&pool).await.unwrap();
+        let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE NOT success")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(open, 0, "after {}", migration.description);
+    }
+    stack.down().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_releases_events_get_their_competitors() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();
     let pool = MySqlPool::connect(&stack.mysql_url()).await.unwrap();
 
-    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processors/migrations");
-    let all: Vec<_> = Migrator::new(migrations).await.unwrap().iter().cloned().collect();
+    let all = migrations().await;
     Migrator::with_migrations(all[..1].to_vec()).run(&pool).await.unwrap();
     sqlx::query(EVENT).execute(&pool).await.unwrap();
 

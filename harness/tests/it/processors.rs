@@ -1,137 +1,18 @@
 //! What a processor keeps while messages are poisonous, early or missing, and while it is killed in between.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::Sport;
-use harness::observe::mysql::Mysql;
-use harness::observe::{Picture, redis, rest};
-use harness::stack::{DATABASE, KAFKA, Stack, own_binary, processors_name};
+use harness::observe::redis;
+use harness::stack::{own_binary, processors_name};
 use serde_json::{Value, json};
 
-use crate::support::{self, read_topic, until};
+use crate::support::{read_topic, until};
 
-/// How long anything may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+mod desk;
+mod outbox;
 
-/// The market all of these tests look at.
-const MARKET: &str = "market:406";
-
-/// A stack, and one who sends to it by hand.
-struct Desk {
-    stack: Stack,
-    mysql: Mysql,
-    _folder: tempfile::TempDir,
-}
-
-impl Desk {
-    async fn new(name: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let stack = support::up(folder.path().join("stacks"), name).await;
-        Self::at(stack, folder)
-    }
-
-    /// With stores of its own.
-    async fn with_stores(name: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let stack = support::up_with_stores(folder.path().join("stacks"), name).await;
-        Self::at(stack, folder)
-    }
-
-    fn at(stack: Stack, folder: tempfile::TempDir) -> Self {
-        let mysql = Mysql::new(&stack.mysql_url()).unwrap();
-        Self { stack, mysql, _folder: folder }
-    }
-
-    /// Posts messages in one request; all must be accepted.
-    async fn send(&self, messages: &[Value]) {
-        let body: String = messages.iter().map(|message| format!("{message}\n")).collect();
-        let url = format!("{}/feeds/md", self.stack.ingestion_url().unwrap());
-        let request =
-            reqwest::Client::new().post(url).header("content-type", "application/x-ndjson").body(body);
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
-    }
-
-    async fn picture(&self, event_id: &str) -> Result<Picture> {
-        Ok(self.mysql.pictures().await?.remove(event_id).unwrap_or_default())
-    }
-
-    /// Waits until the market is in this state in MySQL, then finds it so in Redis and by REST.
-    async fn expect_market(&self, event_id: &str, status: &str, suspension: Option<&str>) {
-        let is_so = |picture: &Picture| {
-            let market = picture.values.get(MARKET);
-            market.is_some_and(|market| {
-                market["status"] == status && market.get("suspension").and_then(Value::as_str) == suspension
-            })
-        };
-        let what = format!("{event_id} to have its market {status}, suspension {suspension:?}");
-        until(&what, DEADLINE, async || Ok(is_so(&self.picture(event_id).await?))).await.unwrap();
-        let events = [event_id.to_owned()];
-        let store_id = self.mysql.store_id().await.unwrap();
-        until(&format!("{what}, in Redis and by REST"), DEADLINE, async || {
-            let in_redis = redis::pictures(&self.stack.redis_url(), &store_id, &events).await?;
-            let by_rest = rest::pictures(&self.stack.rest_url()?, &events).await?;
-            Ok(in_redis.get(event_id).is_some_and(is_so) && by_rest.get(event_id).is_some_and(is_so))
-        })
-        .await
-        .unwrap();
-    }
-
-    async fn count(&self, sql: &'static str) -> Result<i64> {
-        Ok(sqlx::query_scalar(sql).fetch_one(self.mysql.pool()).await?)
-    }
-
-    /// What the processor answers to whether it is ready, with its reasons; nothing while it does not answer.
-    async fn readiness(&self) -> Option<(u16, String)> {
-        let url = self.stack.processor_url(Sport::Hockey).unwrap();
-        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
-        Some((answer.status().as_u16(), answer.text().await.ok()?))
-    }
-
-    /// Waits until the processor is not ready for this reason.
-    async fn expect_reason(&self, reason: &str) {
-        let (what, mut said) = (format!("the processor to say `{reason}`"), None);
-        let expected = until(&what, DEADLINE, async || {
-            said = self.readiness().await;
-            Ok(said.as_ref().is_some_and(|(status, reasons)| *status == 503 && reasons.contains(reason)))
-        });
-        expected.await.unwrap_or_else(|error| panic!("{error}; it says {said:?}"));
-    }
-
-    async fn everything_is_published(&self) {
-        until("everything to be published", DEADLINE, async || self.mysql.is_published().await)
-            .await
-            .unwrap();
-    }
-
-    async fn kill_and_restart(&self) {
-        let name = processors_name(Sport::Hockey);
-        self.stack.process(&name).unwrap().kill().unwrap();
-        self.stack.restart(&name).await.unwrap();
-    }
-}
-
-fn message(event_id: &str, sequence: u64, message_type: &str, body: Value) -> Value {
-    json!({
-        "schema": "1.0", "message_id": format!("{event_id}/{sequence}"), "provider": "md", "producer": "live",
-        "sport": "hockey", "event_id": event_id, "epoch": 1, "sequence": sequence, "type": message_type,
-        "generated_at": 1_767_225_600_000_000_i64, "body": body
-    })
-}
-
-fn odds(event_id: &str, sequence: u64, home: u32) -> Value {
-    let outcomes = json!([{"id": "4", "odds": home}, {"id": "5", "odds": 2_000}]);
-    let body = json!({"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]});
-    message(event_id, sequence, "odds_change", body)
-}
-
-fn shot(event_id: &str, sequence: u64, incident_id: &str) -> Value {
-    let body = json!({"incident_id": incident_id, "action": "new", "kind": "shot_on_goal", "match_status": "period_1"});
-    message(event_id, sequence, "incident", body)
-}
+use desk::{DEADLINE, Desk, MARKET, message, odds, shot};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter() {
@@ -340,90 +221,4 @@ async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_even
         assert!(!header(index, "reason").is_empty() && !header(index, "refused_at").is_empty());
     }
     desk.stack.down().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
-    let desk = Desk::with_stores("outbox").await;
-    let name = processors_name(Sport::Hockey);
-    let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
-    let event_id = "md:match:1";
-    desk.send(&[odds(event_id, 1, 1_500)]).await;
-    desk.everything_is_published().await;
-
-    // The transaction waits for a lock while Kafka falls silent: it is committed then, and cannot be published. On a
-    // machine that stalls, the transaction may be given up before its lock is: then once more.
-    let mut sequence = 1;
-    loop {
-        assert!(sequence < 20, "no transaction outlived its lock");
-        let mut lock = desk.mysql.pool().begin().await.unwrap();
-        sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
-        desk.send(&[odds(event_id, sequence + 1, 1_600), odds(event_id, sequence + 2, 1_700)]).await;
-        sequence += 2;
-        // Where it lost its partitions to the silence of an attempt before, it waits to take them again; then once more, too.
-        until("the processor to wait for the lock", DEADLINE, async || {
-            let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
-                           WHERE info LIKE 'UPDATE feed_offsets SET next_offset%' \
-                           OR info LIKE 'INSERT IGNORE INTO feed_offsets%'";
-            Ok(desk.count(waiting).await? > 0)
-        })
-        .await
-        .unwrap();
-        kafka.pause().unwrap();
-        lock.rollback().await.unwrap();
-        let version = sequence - 1;
-        let commit = async || Ok(desk.picture(event_id).await?.version >= version);
-        let committed = until("the commit", Duration::from_secs(5), commit).await;
-        if committed.is_ok() {
-            break;
-        }
-        kafka.resume().unwrap();
-        let all = async || Ok(desk.picture(event_id).await?.version >= sequence);
-        until("the messages of this attempt", DEADLINE, all).await.unwrap();
-        desk.everything_is_published().await;
-    }
-    assert!(!desk.mysql.is_published().await.unwrap());
-    processor.kill().unwrap();
-    kafka.resume().unwrap();
-    desk.stack.restart(&name).await.unwrap();
-    desk.everything_is_published().await;
-    is_in_the_updates_topic(&desk, event_id, sequence).await;
-
-    // The database goes and comes back: accepted meanwhile, applied afterwards.
-    desk.stack.process(DATABASE).unwrap().kill().unwrap();
-    desk.send(&(sequence + 1..=40).map(|sequence| odds(event_id, sequence, 1_800)).collect::<Vec<_>>()).await;
-    desk.expect_reason(r#""mysql","ready":false"#).await;
-    desk.stack.restart(DATABASE).await.unwrap();
-    until("everything to be applied", DEADLINE, async || Ok(desk.picture(event_id).await?.version == 40))
-        .await
-        .unwrap();
-    desk.everything_is_published().await;
-    is_in_the_updates_topic(&desk, event_id, 40).await;
-    until("the processor to be ready", DEADLINE, async || {
-        Ok(desk.readiness().await.is_some_and(|(status, _)| status == 200))
-    })
-    .await
-    .unwrap();
-    desk.stack.down().await.unwrap();
-}
-
-/// Every version up to `last`, and every copy of it the same bytes as in the log.
-async fn is_in_the_updates_topic(desk: &Desk, event_id: &str, last: u64) {
-    let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().updates(Sport::Hockey)).await;
-    let mut published: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
-    for record in batches.iter().flat_map(|batch| batch.iter()) {
-        let update: Value = serde_json::from_slice(record.payload()).unwrap();
-        assert_eq!((&update["event_id"], record.key()), (&json!(event_id), Some(event_id.as_bytes())));
-        published.entry(update["version"].as_u64().unwrap()).or_default().push(record.payload().to_vec());
-    }
-    assert_eq!(published.keys().copied().collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
-    let logged: Vec<(u64, Vec<u8>)> =
-        sqlx::query_as("SELECT CAST(version AS UNSIGNED), payload FROM updates")
-            .fetch_all(desk.mysql.pool())
-            .await
-            .unwrap();
-    assert_eq!(logged.len(), published.len());
-    for (version, payload) in logged {
-        assert!(published[&version].iter().all(|copy| *copy == payload), "version {version}");
-    }
 }

@@ -14,14 +14,15 @@ use crate::support::until;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A demo's exit code and what it printed, with something done to its stack in the middle.
+/// A demo's exit code and what it printed, with something done to its stack in the middle. Two games of each sport, one in
+/// JSON and one in XML.
 async fn demo(
     tamper: impl AsyncFn(&Mysql, &mut redis::aio::MultiplexedConnection) -> Result<bool>,
 ) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let stacks = folder.path().join("stacks");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_matchday"))
-        .args(["demo", "--games", "3", "--rate", "300", "--seconds", "10", "--seed", "21"])
+        .args(["demo", "--games", "8", "--rate", "400", "--seconds", "10", "--seed", "21"])
         .env("MATCHDAY_STACKS", &stacks)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -67,6 +67,8 @@ impl Processor {
     pub(super) fn give_up_partitions(&mut self, partitions: &[i32]) {
         self.is_assigned = false;
         self.owned.retain(|partition, _| !partitions.contains(partition));
+        // Its next owner measures it from now on.
+        partitions.iter().for_each(|&partition| metrics::lag(partition, 0));
         self.heard_until.retain(|partition, _| !partitions.contains(partition));
         self.events.forget(|partition| partitions.contains(&partition));
         self.parts

@@ -1,8 +1,9 @@
 //! The schema, brought up to date. Safe to run again and by several processes at once.
 
 use anyhow::Context;
-use sqlx::MySqlPool;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::{MySqlConnection, MySqlPool};
 
 /// Every migration in order: version, what it does, its statements.
 const MIGRATIONS: [(i64, &str, &str); 4] = [
@@ -27,9 +28,40 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations)
 }
 
-/// Applies what is missing.
+/// Applies what is missing, and finishes what was interrupted.
 pub async fn migrate(pool: &MySqlPool) -> anyhow::Result<()> {
-    migrator().run(pool).await.context("cannot bring the database schema up to date")
+    let mut connection = pool.acquire().await.context("cannot reach the database")?;
+    let connection = &mut *connection;
+    loop {
+        match migrator().run(&mut *connection).await {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::Dirty(version)) => {
+                tracing::warn!(version, "this migration was interrupted, it is finished now");
+                finish(connection, version).await.context("cannot finish an interrupted migration")?;
+            }
+            Err(error) => return Err(error).context("cannot bring the database schema up to date"),
+        }
+    }
+}
+
+/// Runs a migration again whose end is not known. Each can be: it is one statement, or none of its statements minds.
+/// The lock under which it was found is still this connection's, so no other process is in the middle of it.
+async fn finish(connection: &mut MySqlConnection, version: i64) -> anyhow::Result<()> {
+    let (.., sql) = MIGRATIONS.iter().find(|known| known.0 == version).context("it is not of this build")?;
+    match sqlx::raw_sql(*sql).execute(&mut *connection).await {
+        Err(error) if !was_done(&error) => return Err(error.into()),
+        Ok(_) | Err(_) => {}
+    }
+    let sql = "UPDATE _sqlx_migrations SET success = TRUE WHERE version = ?";
+    sqlx::query(sql).bind(version).execute(connection).await?;
+    Ok(())
+}
+
+/// Whether what the statement makes is there already: a table (1050), a column (1060), a key (1061).
+fn was_done(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
+    matches!(number, Some(1050 | 1060 | 1061))
 }
 
 /// Whether every migration this build knows has been applied.

@@ -17,7 +17,8 @@ use crate::schedule::Schedule;
 use crate::sender::{Patience, Token};
 
 /// What clients of the address that is watched may use: those who watch are few, and ask little.
-const WATCHERS: http::Limits = http::Limits { connections: 64, head_seconds: 15, head_bytes: 16 << 10 };
+const WATCHERS: http::Limits =
+    http::Limits { connections: 64, head_seconds: 15, head_bytes: 16 << 10, write_seconds: 30 };
 
 #[derive(Debug, Args)]
 pub(super) struct Delivery {

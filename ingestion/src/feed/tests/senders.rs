@@ -209,7 +209,8 @@ async fn every_limit_that_strikes_is_counted_and_no_token_is() {
 async fn listen(bench: &Bench) -> (std::net::SocketAddr, Shutdown) {
     let listener = chassis::http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::default());
-    let limits = chassis::http::Limits { connections: 16, head_seconds: 1, head_bytes: 8192 };
+    let limits =
+        chassis::http::Limits { connections: 16, head_seconds: 1, head_bytes: 8192, write_seconds: 30 };
     tokio::spawn(chassis::http::serve(listener, bench.router.clone(), limits, shutdown.clone()));
     (address, shutdown)
 }

@@ -1,0 +1,99 @@
+//! What is committed is published, whatever dies or goes away in between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::Sport;
+use harness::stack::{DATABASE, KAFKA, processors_name};
+use serde_json::{Value, json};
+
+use super::desk::{DEADLINE, Desk, odds};
+use crate::support::{read_topic, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
+    let desk = Desk::with_stores("outbox").await;
+    let name = processors_name(Sport::Hockey);
+    let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
+    let event_id = "md:match:1";
+    desk.send(&[odds(event_id, 1, 1_500)]).await;
+    desk.everything_is_published().await;
+
+    // The transaction waits for a lock while Kafka falls silent: it is committed then, and cannot be published. On a
+    // machine that stalls, the transaction may be given up before its lock is: then once more.
+    let mut sequence = 1;
+    loop {
+        assert!(sequence < 20, "no transaction outlived its lock");
+        let mut lock = desk.mysql.pool().begin().await.unwrap();
+        sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
+        desk.send(&[odds(event_id, sequence + 1, 1_600), odds(event_id, sequence + 2, 1_700)]).await;
+        sequence += 2;
+        // Where it lost its partitions to the silence of an attempt before, it waits to take them again; then once more, too.
+        let waits = until("the processor to wait for the lock", DEADLINE, async || {
+            let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                           WHERE info LIKE 'UPDATE feed_offsets SET next_offset%' \
+                           OR info LIKE 'INSERT IGNORE INTO feed_offsets%'";
+            Ok(desk.count(waiting).await? > 0)
+        })
+        .await;
+        if let Err(error) = waits {
+            panic!("{error:#}: {:?}; {:?}", desk.readiness().await, desk.statements().await);
+        }
+        kafka.pause().unwrap();
+        lock.rollback().await.unwrap();
+        let version = sequence - 1;
+        let commit = async || Ok(desk.picture(event_id).await?.version >= version);
+        let committed = until("the commit", Duration::from_secs(5), commit).await;
+        if committed.is_ok() {
+            break;
+        }
+        kafka.resume().unwrap();
+        let all = async || Ok(desk.picture(event_id).await?.version >= sequence);
+        until("the messages of this attempt", DEADLINE, all).await.unwrap();
+        desk.everything_is_published().await;
+    }
+    assert!(!desk.mysql.is_published().await.unwrap());
+    processor.kill().unwrap();
+    kafka.resume().unwrap();
+    desk.stack.restart(&name).await.unwrap();
+    desk.everything_is_published().await;
+    is_in_the_updates_topic(&desk, event_id, sequence).await;
+
+    // The database goes and comes back: accepted meanwhile, applied afterwards.
+    desk.stack.process(DATABASE).unwrap().kill().unwrap();
+    desk.send(&(sequence + 1..=40).map(|sequence| odds(event_id, sequence, 1_800)).collect::<Vec<_>>()).await;
+    desk.expect_reason(r#""mysql","ready":false"#).await;
+    desk.stack.restart(DATABASE).await.unwrap();
+    until("everything to be applied", DEADLINE, async || Ok(desk.picture(event_id).await?.version == 40))
+        .await
+        .unwrap();
+    desk.everything_is_published().await;
+    is_in_the_updates_topic(&desk, event_id, 40).await;
+    until("the processor to be ready", DEADLINE, async || {
+        Ok(desk.readiness().await.is_some_and(|(status, _)| status == 200))
+    })
+    .await
+    .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+/// Every version up to `last`, and every copy of it the same bytes as in the log.
+async fn is_in_the_updates_topic(desk: &Desk, event_id: &str, last: u64) {
+    let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().updates(Sport::Hockey)).await;
+    let mut published: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
+    for record in batches.iter().flat_map(|batch| batch.iter()) {
+        let update: Value = serde_json::from_slice(record.payload()).unwrap();
+        assert_eq!((&update["event_id"], record.key()), (&json!(event_id), Some(event_id.as_bytes())));
+        published.entry(update["version"].as_u64().unwrap()).or_default().push(record.payload().to_vec());
+    }
+    assert_eq!(published.keys().copied().collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+    let logged: Vec<(u64, Vec<u8>)> =
+        sqlx::query_as("SELECT CAST(version AS UNSIGNED), payload FROM updates")
+            .fetch_all(desk.mysql.pool())
+            .await
+            .unwrap();
+    assert_eq!(logged.len(), published.len());
+    for (version, payload) in logged {
+        assert!(published[&version].iter().all(|copy| *copy == payload), "version {version}");
+    }
+}
