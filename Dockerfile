@@ -1,5 +1,5 @@
-# One image for every process of ours: `ingestion`, `processors`, `distribution`, `simulator`, and `matchday`, which prepares
-# the stores and answers health checks. The command says which one runs.
+# One image for every process of ours: `ingestion`, `processors`, `distribution`, `simulator`, `matchday`, which prepares
+# the stores and answers health checks, and `matchday-top`, the dashboard. The command says which one runs.
 
 # How much the compiler optimises: `release`, or `quick` where it is the build that is to be quick.
 ARG CARGO_PROFILE=release
@@ -20,7 +20,7 @@ RUN --mount=type=cache,id=matchday-registry,target=/usr/local/cargo/registry,sha
     find . -path ./target -prune -o -type f -exec touch {} + \
     && cargo build --locked --workspace --bins --profile "$CARGO_PROFILE" \
     && cd "target/$CARGO_PROFILE" \
-    && install -D --target-directory=/out ingestion processors distribution simulator matchday
+    && install -D --target-directory=/out ingestion processors distribution simulator matchday matchday-top
 
 # What is to run, alone. `--build-context binaries=<folder>` puts binaries here that were built elsewhere, for Debian 12.
 FROM scratch AS binaries
@@ -34,7 +34,7 @@ LABEL org.opencontainers.image.title="Matchday" \
 # A user without a name, home or shell. A volume that is mounted here for the first time becomes that user's.
 RUN install --directory --owner=10001 --group=10001 --mode=0750 \
     /run/secrets/mysql /run/secrets/mysql-root /run/secrets/grafana
-COPY --from=binaries /ingestion /processors /distribution /simulator /matchday /usr/local/bin/
+COPY --from=binaries /ingestion /processors /distribution /simulator /matchday /matchday-top /usr/local/bin/
 USER 10001:10001
 # What changes with every build comes last, so that the layers above stay.
 ARG VERSION=unknown

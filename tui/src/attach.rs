@@ -1,0 +1,237 @@
+//! Finds the stack: by the record that the one who started it keeps, else at the documented ports; addresses that were given
+//! come first.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use domain::{Sport, Topics};
+use serde::Deserialize;
+
+use crate::source::Part;
+
+mod dotenv;
+
+/// The name of the stack that `matchday up` starts: the first choice where there are several.
+const UP: &str = "up";
+
+/// Where a part of a stack is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// What it is that is looked at, for a person.
+    pub name: String,
+    /// The processes that have metrics, each with its address.
+    pub parts: BTreeMap<Part, String>,
+    /// Distribution's REST.
+    pub rest: Option<String>,
+    /// Kafka's bootstrap servers.
+    pub kafka: Option<String>,
+    /// The names of its topics.
+    pub topics: Topics,
+    /// The folder of its logs, where they are files.
+    pub logs: Option<PathBuf>,
+}
+
+/// Addresses that were given; each replaces what would be found.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The stack to look at, of several.
+    pub stack: Option<String>,
+    /// The folder of all stacks.
+    pub stacks: Option<PathBuf>,
+    /// Processes.
+    pub parts: BTreeMap<Part, String>,
+    /// REST.
+    pub rest: Option<String>,
+    /// Kafka.
+    pub kafka: Option<String>,
+    /// Topics.
+    pub topics: Topics,
+}
+
+/// `stack.json` of a stack's folder, as far as it is of use here.
+#[derive(Debug, Deserialize)]
+struct Record {
+    #[serde(default)]
+    stores: String,
+    #[serde(default)]
+    processes: Vec<Process>,
+    addresses: Vec<Address>,
+}
+
+/// One of its processes.
+#[derive(Debug, Deserialize)]
+struct Process {
+    /// `{"pid":1933,…}` of a process of this machine, the id of a container.
+    id: serde_json::Value,
+}
+
+impl Record {
+    fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join("stack.json")).ok()?).ok()
+    }
+
+    /// Whether nothing of it runs any more: a crash left it behind.
+    fn is_left_over(&self) -> bool {
+        // Whether a container runs, the engine alone knows.
+        let is_gone = |process: &Process| {
+            let pid = process.id.get("pid").and_then(serde_json::Value::as_u64);
+            pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+        };
+        !self.processes.is_empty() && self.processes.iter().all(is_gone)
+    }
+}
+
+/// One of its addresses: `REST`, `http://127.0.0.1:4002`.
+#[derive(Debug, Deserialize)]
+struct Address {
+    what: String,
+    url: String,
+}
+
+impl Given {
+    /// Where to look now. Cheap enough to ask again and again, for stacks come and go. Reads files.
+    #[must_use]
+    pub fn find(&self) -> Places {
+        let project = project();
+        let stacks =
+            self.stacks.clone().or_else(|| project.as_ref().map(|project| project.join(".matchday")));
+        let recorded = stacks.and_then(|stacks| recorded(&stacks, self.stack.as_deref()));
+        let mut places = recorded.unwrap_or_else(|| documented(project.as_deref()));
+        places.topics = self.topics.clone();
+        places.parts.extend(self.parts.clone());
+        if let Some(rest) = &self.rest {
+            places.rest = Some(rest.clone());
+            places.parts.insert(Part::Distribution, rest.clone());
+        }
+        places.kafka = self.kafka.clone().or(places.kafka);
+        places
+    }
+}
+
+/// The checkout around the current folder, else the one in which this program was built.
+fn project() -> Option<PathBuf> {
+    let (current, program) = (env::current_dir().ok(), env::current_exe().ok());
+    let is_root = |folder: &&Path| folder.join("harness/services/kafka/pom.xml").is_file();
+    let root = |from: &Path| from.ancestors().find(is_root).map(Path::to_owned);
+    current.as_deref().and_then(root).or_else(|| program.as_deref().and_then(root))
+}
+
+/// The stack of this name among `stacks`; without a name, the one of `matchday up`, else the one that was changed last.
+fn recorded(stacks: &Path, name: Option<&str>) -> Option<Places> {
+    let entries = fs::read_dir(stacks).ok()?.flatten();
+    let changed =
+        |folder: &Path| fs::metadata(folder.join("stack.json")).and_then(|file| file.modified()).ok();
+    let found = entries.filter_map(|entry| {
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let changed = changed(&entry.path())?;
+        let record = Record::read(&entry.path()).filter(|_| name.is_none_or(|name| name == own))?;
+        (name.is_some() || !record.is_left_over()).then(|| (own == UP, changed, entry.path(), own, record))
+    });
+    let (_, _, folder, name, record): (bool, SystemTime, _, _, _) =
+        found.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
+    let address = |what: &str| {
+        record.addresses.iter().find(|address| address.what == what).map(|address| address.url.clone())
+    };
+    let mut parts: BTreeMap<Part, String> = BTreeMap::new();
+    parts.extend(address("ingestion").map(|url| (Part::Ingestion, url)));
+    parts.extend(address("REST").map(|url| (Part::Distribution, url)));
+    for sport in Sport::ALL {
+        let part = Part::Processors(sport);
+        parts.extend(address(&part.to_string()).map(|url| (part, url)));
+    }
+    // It is started beside the stack, which does not know of it.
+    parts.insert(Part::Simulator, "http://127.0.0.1:4004".to_owned());
+    let kind = if record.stores.is_empty() { "native".to_owned() } else { record.stores };
+    Some(Places {
+        name: format!("{name} ({kind})"),
+        rest: address("REST"),
+        kafka: address("Kafka"),
+        topics: Topics::default(),
+        logs: Some(folder),
+        parts,
+    })
+}
+
+/// The documented ports, as `docker compose up` publishes them: with the project's `.env`.
+fn documented(project: Option<&Path>) -> Places {
+    let settings = dotenv::Settings::read(project);
+    let url = |name: &str, port: u16| format!("http://127.0.0.1:{}", settings.port(name, port));
+    let mut parts = BTreeMap::from([
+        (Part::Simulator, url("SIMULATOR", 4004)),
+        (Part::Ingestion, url("INGESTION", 4000)),
+        (Part::Distribution, url("REST", 4002)),
+    ]);
+    for (sport, port) in Sport::ALL.into_iter().zip(4101..) {
+        parts.insert(Part::Processors(sport), url(&sport.as_str().to_ascii_uppercase(), port));
+    }
+    Places {
+        name: "documented ports".to_owned(),
+        rest: Some(url("REST", 4002)),
+        kafka: Some(format!("127.0.0.1:{}", settings.port("KAFKA", 9092))),
+        topics: Topics::default(),
+        logs: None,
+        parts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(stacks: &Path, name: &str, port: u16, pid: u32) {
+        let folder = stacks.join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let record = format!(
+            r#"{{"lifetime":"detached","stores":"containers",
+                "processes":[{{"name":"kafka","id":"f00"}},{{"name":"ingestion","id":{{"pid":{pid},"started_ticks":1}}}}],"addresses":[
+                {{"what":"ingestion","url":"http://127.0.0.1:{port}"}},
+                {{"what":"processors-hockey","url":"http://127.0.0.1:4104"}},
+                {{"what":"REST","url":"http://127.0.0.1:4002"}},{{"what":"Kafka","url":"127.0.0.1:9092"}}]}}"#
+        );
+        fs::write(folder.join("stack.json"), record).expect("written");
+    }
+
+    #[test]
+    fn the_stack_of_matchday_up_comes_first_unless_another_is_named_or_addresses_are_given() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "up", 1, 1);
+        write(stacks.path(), "demo-7", 2, 1);
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        let found = given.find();
+        assert_eq!(found.name, "up (containers)");
+        assert_eq!(found.parts[&Part::Ingestion], "http://127.0.0.1:1");
+        assert_eq!(found.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
+        assert_eq!(found.kafka.as_deref(), Some("127.0.0.1:9092"));
+        assert_eq!(found.logs, Some(stacks.path().join("up")));
+        given.stack = Some("demo-7".to_owned());
+        assert_eq!(given.find().parts[&Part::Ingestion], "http://127.0.0.1:2");
+        given.rest = Some("http://10.0.0.1:80".to_owned());
+        assert_eq!(given.find().parts[&Part::Distribution], "http://10.0.0.1:80");
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_passed_over_unless_it_is_named() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "demo-7", 2, 1);
+        // No process has such a number, and without the container nothing of it may run.
+        write(stacks.path(), "up", 1, 999_999_999);
+        let record = stacks.path().join("up/stack.json");
+        let text = fs::read_to_string(&record).expect("read").replace(r#"{"name":"kafka","id":"f00"},"#, "");
+        fs::write(&record, text).expect("written");
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        assert_eq!(given.find().name, "demo-7 (containers)");
+        given.stack = Some("up".to_owned());
+        assert_eq!(given.find().name, "up (containers)");
+    }
+
+    #[test]
+    fn without_a_record_the_documented_ports_are_asked() {
+        let places = documented(None);
+        assert_eq!(places.parts[&Part::Processors(Sport::Football)], "http://127.0.0.1:4101");
+        assert_eq!(places.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
+        assert_eq!(places.parts.len(), 7);
+    }
+}

@@ -1,0 +1,74 @@
+//! Who is served: sockets and REST.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::series::{Counter, Series};
+use crate::source::Samples;
+use crate::text::Text;
+
+/// What distribution told of its clients, over time.
+#[derive(Clone, Debug, Default)]
+pub struct Clients {
+    /// Sessions open.
+    pub sessions: Series,
+    /// Those whose client does not keep up: their news are merged.
+    pub behind: Series,
+    /// Subscriptions open.
+    pub subscriptions: Series,
+    /// Messages written.
+    pub frames: Counter,
+    /// Bytes written.
+    pub bytes: Counter,
+    /// Writes, each of one or more messages.
+    pub writes: Counter,
+    /// Updates that reached a client merged with a later one.
+    pub conflated: Counter,
+    /// REST requests answered.
+    pub requests: Counter,
+    /// Those answered with a server's error.
+    pub failures: Counter,
+    /// The latency of REST that one answer in a hundred exceeds, in seconds: of the slowest route.
+    pub rest_p99: Series,
+    /// Sessions that were ended, by reason, since the process started.
+    pub closed: BTreeMap<Text, f64>,
+    /// Sessions and messages that were refused, by reason, since the process started.
+    pub refused: BTreeMap<Text, f64>,
+}
+
+impl Clients {
+    pub(super) fn take(&mut self, at: Duration, samples: &Samples) {
+        let gauges = [
+            (&mut self.sessions, "matchday_distribution_sessions"),
+            (&mut self.behind, "matchday_distribution_sessions_behind"),
+            (&mut self.subscriptions, "matchday_distribution_subscriptions"),
+        ];
+        for (series, name) in gauges {
+            if let Some(value) = samples.sum(name, &[]) {
+                series.push(at, value);
+            }
+        }
+        let counters = [
+            (&mut self.frames, "matchday_distribution_frames_total"),
+            (&mut self.bytes, "matchday_distribution_frames_bytes_total"),
+            (&mut self.writes, "matchday_distribution_writes_total"),
+            (&mut self.conflated, "matchday_distribution_conflated_total"),
+            (&mut self.requests, "matchday_distribution_rest_requests_total"),
+        ];
+        for (counter, name) in counters {
+            counter.push(at, samples.sum(name, &[]).unwrap_or_default());
+        }
+        let answers = samples.by("matchday_distribution_rest_requests_total", "status");
+        let failed: f64 = answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum();
+        self.failures.push(at, failed);
+        let slowest =
+            samples.each("matchday_distribution_rest_seconds", &[("quantile", "0.99")]).reduce(f64::max);
+        if let Some(slowest) = slowest {
+            self.rest_p99.push(at, slowest);
+        }
+        let by_reason =
+            |name| samples.by(name, "reason").map(|(reason, count)| (Text::new(reason), count)).collect();
+        self.closed = by_reason("matchday_distribution_closed_total");
+        self.refused = by_reason("matchday_distribution_refused_total");
+    }
+}

@@ -1,0 +1,199 @@
+//! The hops of the pipeline: which of a process's numbers say how much passes, how fast, and what goes wrong.
+
+use std::time::Duration;
+
+use domain::Sport;
+
+use super::series::{Counter, Series};
+use crate::source::{Part, Samples};
+
+/// A place that messages pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hop {
+    /// They leave the provider.
+    Simulator,
+    /// They are accepted.
+    Ingestion,
+    /// They are applied, one sport's.
+    Processors(Sport),
+    /// Distribution reads the updates.
+    Distribution,
+    /// Clients are told.
+    Sockets,
+}
+
+impl Hop {
+    /// The process in which it is.
+    #[must_use]
+    pub fn part(self) -> Part {
+        match self {
+            Self::Simulator => Part::Simulator,
+            Self::Ingestion => Part::Ingestion,
+            Self::Processors(sport) => Part::Processors(sport),
+            Self::Distribution | Self::Sockets => Part::Distribution,
+        }
+    }
+}
+
+/// What a hop's numbers said at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Reading {
+    /// Messages that have passed, since the process started.
+    passed: Option<f64>,
+    /// Those that went wrong, and whatever else did.
+    errors: Option<f64>,
+    /// The median of its latency, in seconds.
+    p50: Option<f64>,
+    /// The latency that one in a hundred exceeds, in seconds.
+    p99: Option<f64>,
+    /// Messages that wait before it.
+    lag: Option<f64>,
+}
+
+/// What a hop's numbers said over time.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Messages that passed.
+    pub passed: Counter,
+    /// What went wrong.
+    pub errors: Counter,
+    /// The median of its latency, in seconds.
+    pub p50: Series,
+    /// The latency that one in a hundred exceeds, in seconds.
+    pub p99: Series,
+    /// Messages that wait before it.
+    pub lag: Series,
+}
+
+impl History {
+    pub(super) fn take(&mut self, at: Duration, reading: &Reading) {
+        let Reading { passed, errors, p50, p99, lag } = *reading;
+        // A counter that is not there has counted nothing.
+        self.passed.push(at, passed.unwrap_or_default());
+        self.errors.push(at, errors.unwrap_or_default());
+        for (series, value) in [(&mut self.p50, p50), (&mut self.p99, p99), (&mut self.lag, lag)] {
+            if let Some(value) = value {
+                series.push(at, value);
+            }
+        }
+    }
+}
+
+/// The hops that a process's numbers tell of.
+pub(super) fn read(part: Part, samples: &Samples) -> Vec<(Hop, Reading)> {
+    match part {
+        Part::Simulator => vec![(Hop::Simulator, simulator(samples))],
+        Part::Ingestion => vec![(Hop::Ingestion, ingestion(samples))],
+        Part::Processors(sport) => vec![(Hop::Processors(sport), processors(samples))],
+        Part::Distribution => {
+            vec![(Hop::Distribution, distribution(samples)), (Hop::Sockets, sockets(samples))]
+        }
+    }
+}
+
+fn simulator(samples: &Samples) -> Reading {
+    Reading {
+        passed: samples.sum("matchday_simulator_sent_messages_total", &[]),
+        errors: samples.sum_without("matchday_simulator_messages_total", "outcome", &["accepted"]),
+        ..latency(samples, "matchday_simulator_lateness_seconds")
+    }
+}
+
+fn ingestion(samples: &Samples) -> Reading {
+    let messages = "matchday_ingestion_messages_total";
+    Reading {
+        passed: samples.sum(messages, &[("outcome", "accepted")]),
+        errors: add([
+            samples.sum_without(messages, "outcome", &["accepted"]),
+            samples.sum("matchday_ingestion_rate_limited_messages_total", &[]),
+            samples.sum("matchday_ingestion_unauthorised_requests_total", &[]),
+            samples.sum("matchday_ingestion_limited_total", &[]),
+        ]),
+        ..latency(samples, "matchday_ingestion_request_seconds")
+    }
+}
+
+fn processors(samples: &Samples) -> Reading {
+    let messages = "matchday_processor_messages_total";
+    Reading {
+        passed: samples.sum(messages, &[]),
+        errors: add([
+            samples.sum(messages, &[("outcome", "dead_letter")]),
+            samples.sum("matchday_processor_gaps_total", &[]),
+            samples.sum_without("matchday_processor_batches_total", "outcome", &["committed"]),
+            samples.sum("matchday_processor_fence_lost_total", &[]),
+        ]),
+        lag: samples.sum("matchday_processor_lag", &[]),
+        ..latency(samples, "matchday_processor_generated_to_commit_seconds")
+    }
+}
+
+fn distribution(samples: &Samples) -> Reading {
+    let updates = "matchday_distribution_updates_total";
+    Reading {
+        passed: samples.sum(updates, &[("outcome", "applied")]),
+        errors: add([
+            samples.sum(updates, &[("outcome", "unreadable")]),
+            samples.sum(updates, &[("outcome", "hole")]),
+            samples.sum("matchday_distribution_store_reads_total", &[("outcome", "failed")]),
+        ]),
+        ..Reading::default()
+    }
+}
+
+fn sockets(samples: &Samples) -> Reading {
+    Reading {
+        passed: samples.sum("matchday_distribution_frames_total", &[]),
+        errors: add([
+            samples.sum_without("matchday_distribution_closed_total", "reason", &["closed", "restart"]),
+            samples.sum("matchday_distribution_refused_total", &[]),
+        ]),
+        ..latency(samples, "matchday_distribution_generated_to_socket_seconds")
+    }
+}
+
+fn latency(samples: &Samples, name: &str) -> Reading {
+    let (p50, p99) = (samples.quantile(name, "0.5"), samples.quantile(name, "0.99"));
+    Reading { p50, p99, ..Reading::default() }
+}
+
+fn add<const N: usize>(numbers: [Option<f64>; N]) -> Option<f64> {
+    numbers.into_iter().flatten().reduce(|sum, number| sum + number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_and_what_goes_wrong_are_told_apart() {
+        let samples = Samples::parse(
+            "matchday_processor_messages_total{outcome=\"applied\"} 90\n\
+             matchday_processor_messages_total{outcome=\"dead_letter\"} 3\n\
+             matchday_processor_gaps_total 2\n\
+             matchday_processor_batches_total{outcome=\"committed\"} 40\n\
+             matchday_processor_batches_total{outcome=\"failed\"} 1\n\
+             matchday_processor_lag{partition=\"0\"} 5\nmatchday_processor_lag{partition=\"1\"} 6\n\
+             matchday_processor_generated_to_commit_seconds{quantile=\"0.5\"} 0.004\n\
+             matchday_processor_generated_to_commit_seconds{quantile=\"0.99\"} 0.1\n",
+        );
+        let read = read(Part::Processors(Sport::Tennis), &samples);
+        let reading = Reading {
+            passed: Some(93.0),
+            errors: Some(6.0),
+            p50: Some(0.004),
+            p99: Some(0.1),
+            lag: Some(11.0),
+        };
+        assert_eq!(read, [(Hop::Processors(Sport::Tennis), reading)]);
+    }
+
+    #[test]
+    fn clients_that_leave_are_no_errors() {
+        let samples = Samples::parse(
+            "matchday_distribution_closed_total{reason=\"closed\"} 100\n\
+             matchday_distribution_closed_total{reason=\"the client does not read\"} 2\n",
+        );
+        assert_eq!(sockets(&samples).errors, Some(2.0));
+    }
+}

@@ -1,0 +1,167 @@
+//! Topics and partitions: how fast they are written, how much waits in them, and whether that grows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::{Sport, Topics};
+
+use super::contact::Contact;
+use super::series::{Counter, Series};
+use crate::source::PartitionOffsets;
+
+/// Over how long the slope of a lag is taken.
+pub(super) const SLOPE_OVER: Duration = Duration::from_secs(15);
+
+/// A partition is hot that takes so many times its share of the topic's messages.
+const HOT: f64 = 1.5;
+
+/// Messages a second of a topic below which no partition is called hot.
+const HOT_RATE_MIN: f64 = 20.0;
+
+/// All that Kafka told.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// Whether it answers.
+    pub contact: Contact,
+    /// Whether its address is known.
+    pub is_asked: bool,
+    /// Our topics that are there, by name.
+    pub topics: BTreeMap<String, TopicHistory>,
+}
+
+/// One topic.
+#[derive(Clone, Debug, Default)]
+pub struct TopicHistory {
+    /// The sport, of a feed topic: only these have a group whose lag is known.
+    pub fed: Option<Sport>,
+    /// What is written to it, all partitions together.
+    pub written: Counter,
+    /// What waits in it, all partitions together.
+    pub lag: Series,
+    /// Its partitions.
+    pub partitions: BTreeMap<i32, PartitionHistory>,
+}
+
+/// One partition.
+#[derive(Clone, Debug, Default)]
+pub struct PartitionHistory {
+    /// The offset that the next record will get.
+    pub end: i64,
+    /// Where its group has come to.
+    pub committed: Option<i64>,
+    /// What is written to it.
+    pub written: Counter,
+    /// What waits in it.
+    pub lag: Series,
+}
+
+impl Kafka {
+    pub(super) fn new(interval: Duration, is_asked: bool) -> Self {
+        Self { contact: Contact::new(interval), is_asked, topics: BTreeMap::new() }
+    }
+
+    pub(super) fn take(&mut self, at: Duration, topics: &Topics, offsets: Vec<PartitionOffsets>) {
+        let mut totals: BTreeMap<String, (f64, Option<f64>)> = BTreeMap::new();
+        for PartitionOffsets { topic, partition, end, committed } in offsets {
+            let fed = Sport::ALL.into_iter().find(|sport| topics.feed(*sport) == topic);
+            // Nothing committed yet: everything waits.
+            let lag = fed.map(|_| (end - committed.unwrap_or_default()).max(0) as f64);
+            let total = totals.entry(topic.clone()).or_default();
+            total.0 += end as f64;
+            total.1 = total.1.map_or(lag, |sum| lag.map(|lag| sum + lag));
+            let history = self.topics.entry(topic).or_default();
+            history.fed = fed;
+            let history = history.partitions.entry(partition).or_default();
+            (history.end, history.committed) = (end, committed);
+            history.written.push(at, end as f64);
+            if let Some(lag) = lag {
+                history.lag.push(at, lag);
+            }
+        }
+        self.topics.retain(|name, _| totals.contains_key(name));
+        for (name, (end, lag)) in totals {
+            let Some(history) = self.topics.get_mut(&name) else { continue };
+            history.written.push(at, end);
+            if let Some(lag) = lag {
+                history.lag.push(at, lag);
+            }
+        }
+    }
+
+    /// The feed topics.
+    pub fn feeds(&self) -> impl Iterator<Item = &TopicHistory> {
+        self.topics.values().filter(|topic| topic.fed.is_some())
+    }
+
+    /// A sport's feed topic.
+    #[must_use]
+    pub fn feed(&self, sport: Sport) -> Option<&TopicHistory> {
+        self.feeds().find(|topic| topic.fed == Some(sport))
+    }
+}
+
+impl TopicHistory {
+    /// The partition that takes far more than its share, with its share of all.
+    #[must_use]
+    pub fn hot(&self, now: Duration) -> Option<(i32, f64)> {
+        let rate =
+            |partition: &PartitionHistory| partition.written.rate.mean(now, SLOPE_OVER).unwrap_or_default();
+        let rates = self.partitions.iter().map(|(number, partition)| (*number, rate(partition)));
+        let total: f64 = self.partitions.values().map(rate).sum();
+        let (number, most) = rates.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+        let share = most / total;
+        let is_hot = total >= HOT_RATE_MIN && share * self.partitions.len() as f64 >= HOT;
+        (is_hot && self.partitions.len() > 1).then_some((number, share))
+    }
+}
+
+/// By how much a lag grows in a second.
+#[must_use]
+pub fn slope(lag: &Series, now: Duration) -> Option<f64> {
+    lag.slope(now, SLOPE_OVER)
+}
+
+/// How long a lag that shrinks takes until it is gone; `None` where it does not shrink, or there is none.
+#[must_use]
+pub fn drains_in(lag: &Series, now: Duration) -> Option<Duration> {
+    let (waits, slope) = (lag.last(now)?, slope(lag, now)?);
+    (waits >= 1.0 && slope < -0.1).then(|| Duration::from_secs_f64((waits / -slope).min(86_400.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(kafka: &mut Kafka, seconds: u64, ends: [i64; 2], committed: [i64; 2]) {
+        let partition = |number: usize| PartitionOffsets {
+            topic: "sports-feed-hockey".to_owned(),
+            partition: number as i32,
+            end: ends[number],
+            committed: Some(committed[number]),
+        };
+        kafka.take(Duration::from_secs(seconds), &Topics::default(), vec![partition(0), partition(1)]);
+    }
+
+    #[test]
+    fn a_lag_that_shrinks_says_when_it_will_be_gone_and_one_partition_is_hot() {
+        let mut kafka = Kafka::new(Duration::from_secs(1), true);
+        for second in 0..10 {
+            let n = second as i64;
+            feed(&mut kafka, second, [1000 + 90 * n, 500 + 10 * n], [700 + 100 * n, 400 + 10 * n]);
+        }
+        let (topic, now) = (kafka.feed(Sport::Hockey).expect("there"), Duration::from_secs(9));
+        assert_eq!(topic.lag.last(now), Some(310.0));
+        assert_eq!(drains_in(&topic.lag, now).map(|time| time.as_secs()), Some(31));
+        let (partition, share) = topic.hot(now).expect("hot");
+        assert_eq!(partition, 0);
+        assert!((share - 0.9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_topic_that_was_deleted_is_not_shown() {
+        let mut kafka = Kafka::new(Duration::from_secs(1), true);
+        feed(&mut kafka, 1, [1, 1], [1, 1]);
+        kafka.take(Duration::from_secs(2), &Topics::default(), Vec::new());
+        assert!(kafka.topics.is_empty());
+    }
+}

@@ -1,0 +1,207 @@
+//! One number over time: what is kept of it, and what a screen's columns show of that.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// For how long values are kept: the longest window that can be chosen.
+pub const KEPT: Duration = Duration::from_secs(15 * 60);
+
+/// Values kept at most, whatever the interval.
+const POINTS_MAX: usize = 4096;
+
+/// A value is taken to hold for so long where no other follows, at least.
+const HOLDS_AT_LEAST: Duration = Duration::from_secs(3);
+
+/// The values of the last quarter of an hour, each with when it was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    points: VecDeque<(Duration, f64)>,
+}
+
+impl Series {
+    /// Adds a value, measured later than those before.
+    pub fn push(&mut self, at: Duration, value: f64) {
+        let oldest = at.saturating_sub(KEPT);
+        while self.points.front().is_some_and(|(at, _)| *at < oldest) || self.points.len() >= POINTS_MAX {
+            self.points.pop_front();
+        }
+        self.points.push_back((at, value));
+    }
+
+    /// The last value, where it still holds.
+    #[must_use]
+    pub fn last(&self, now: Duration) -> Option<f64> {
+        let (at, value) = self.points.back()?;
+        (now.saturating_sub(*at) <= self.holds()).then_some(*value)
+    }
+
+    /// The values measured within the last `span`, oldest first.
+    pub fn within(&self, now: Duration, span: Duration) -> impl Iterator<Item = (Duration, f64)> + '_ {
+        let from = now.saturating_sub(span);
+        let start = self.points.partition_point(|(at, _)| *at < from);
+        self.points.range(start..).copied()
+    }
+
+    /// What the values of the last `span` add up to.
+    #[must_use]
+    pub fn sum(&self, now: Duration, span: Duration) -> Option<f64> {
+        self.within(now, span).map(|(_, value)| value).reduce(|sum, value| sum + value)
+    }
+
+    /// The mean of the values of the last `span`.
+    #[must_use]
+    pub fn mean(&self, now: Duration, span: Duration) -> Option<f64> {
+        let (count, sum) =
+            self.within(now, span).fold((0_u32, 0.0), |(count, sum), (_, value)| (count + 1, sum + value));
+        (count > 0).then(|| sum / f64::from(count))
+    }
+
+    /// By how much it rises in a second: the least squares' line through the last `span`. `None` where that has fewer than three
+    /// values.
+    #[must_use]
+    pub fn slope(&self, now: Duration, span: Duration) -> Option<f64> {
+        let from = now.saturating_sub(span);
+        let (mut n, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for (at, value) in self.within(now, span) {
+            let seconds = at.saturating_sub(from).as_secs_f64();
+            n += 1.0;
+            x += seconds;
+            y += value;
+            xx += seconds * seconds;
+            xy += seconds * value;
+        }
+        let spread = n * xx - x * x;
+        (n >= 3.0 && spread > 1e-9).then(|| (n * xy - x * y) / spread)
+    }
+
+    /// The last `span` in so many columns, oldest first: the mean of the values that fall into each; in one without any, the
+    /// value before it for as long as that holds. `None` where nothing was measured.
+    #[must_use]
+    pub fn columns(&self, now: Duration, span: Duration, columns: usize) -> Vec<Option<f64>> {
+        let (holds, from) = (self.holds(), now.saturating_sub(span).as_secs_f64());
+        let width = span.as_secs_f64() / columns.max(1) as f64;
+        let start_of = |column: usize| from + width * column as f64;
+        let mut next = self.points.partition_point(|(at, _)| at.as_secs_f64() < from);
+        let mut before = next.checked_sub(1).and_then(|index| self.points.get(index)).copied();
+        let mut filled = Vec::with_capacity(columns);
+        for column in 0..columns {
+            let (mut count, mut sum) = (0.0, 0.0);
+            while let Some((at, value)) = self.points.get(next).copied()
+                && (at.as_secs_f64() < start_of(column + 1) || column + 1 == columns)
+            {
+                (count, sum, before, next) = (count + 1.0, sum + value, Some((at, value)), next + 1);
+            }
+            let held = before.filter(|(at, _)| start_of(column) - at.as_secs_f64() <= holds.as_secs_f64());
+            filled.push(if count > 0.0 { Some(sum / count) } else { held.map(|(_, value)| value) });
+        }
+        filled
+    }
+
+    /// Three times as long as the values lie apart.
+    fn holds(&self) -> Duration {
+        let last = self.points.len().checked_sub(2).and_then(|index| self.points.range(index..).next());
+        let apart = last.zip(self.points.back()).map(|((one, _), (other, _))| other.saturating_sub(*one));
+        apart.map_or(HOLDS_AT_LEAST, |apart| (apart * 3).clamp(HOLDS_AT_LEAST, Duration::from_secs(60)))
+    }
+}
+
+/// Makes rates of a counter's values.
+#[derive(Clone, Debug, Default)]
+pub struct Counter {
+    before: Option<(Duration, f64)>,
+    /// What was added in a second.
+    pub rate: Series,
+    /// What was added since the value before.
+    pub added: Series,
+}
+
+impl Counter {
+    /// Takes the counter's value. One that is lower than the last is of a process that began anew: what it counted is what was
+    /// added.
+    pub fn push(&mut self, at: Duration, value: f64) {
+        if let Some((before_at, before)) = self.before {
+            let seconds = at.saturating_sub(before_at).as_secs_f64();
+            if seconds <= 0.0 {
+                return;
+            }
+            let added = if value < before { value } else { value - before };
+            self.rate.push(at, added / seconds);
+            self.added.push(at, added);
+        }
+        self.before = Some((at, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn rates_come_of_counters_and_survive_a_restart() {
+        let mut counter = Counter::default();
+        for (at, value) in [(1, 100.0), (2, 400.0), (4, 1000.0), (5, 50.0)] {
+            counter.push(seconds(at), value);
+        }
+        let rates: Vec<f64> = counter.rate.within(seconds(5), seconds(60)).map(|(_, rate)| rate).collect();
+        assert_eq!(rates, [300.0, 300.0, 50.0]);
+        assert_eq!(counter.added.sum(seconds(5), seconds(60)), Some(950.0));
+    }
+
+    #[test]
+    fn a_value_that_nothing_follows_stops_holding() {
+        let mut series = Series::default();
+        series.push(seconds(10), 7.0);
+        series.push(seconds(11), 8.0);
+        assert_eq!(series.last(seconds(12)), Some(8.0));
+        assert_eq!(series.last(seconds(30)), None);
+    }
+
+    #[test]
+    fn a_gap_in_what_was_measured_is_a_gap_on_the_screen() {
+        let mut series = Series::default();
+        for at in (0..10).chain(30..40) {
+            series.push(seconds(at), 1.0);
+        }
+        let columns = series.columns(seconds(40), seconds(40), 40);
+        assert!(columns[..10].iter().all(Option::is_some));
+        assert!(columns[20..30].iter().all(Option::is_none), "{columns:?}");
+        assert!(columns[30..].iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn more_columns_than_values_are_filled_by_those_before() {
+        let mut series = Series::default();
+        for at in 0..=10 {
+            series.push(seconds(at), at as f64);
+        }
+        let columns = series.columns(seconds(10), seconds(10), 100);
+        assert_eq!(columns.len(), 100);
+        assert!(columns.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_line() {
+        let mut series = Series::default();
+        for at in 0..20 {
+            series.push(seconds(at), 100.0 + 7.0 * at as f64);
+        }
+        let slope = series.slope(seconds(19), seconds(15)).expect("enough values");
+        assert!((slope - 7.0).abs() < 1e-6, "{slope}");
+        assert_eq!(Series::default().slope(seconds(19), seconds(15)), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut series = Series::default();
+        for at in 0..10_000 {
+            series.push(Duration::from_millis(at), 1.0);
+        }
+        assert_eq!(series.points.len(), POINTS_MAX);
+        series.push(seconds(4_000), 1.0);
+        assert_eq!(series.points.len(), 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! GET, with a limit on what is read.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use reqwest::{Client, StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+/// Bytes that are read of one answer: thousands of games, or a large game with its log.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// A client for all sources, which keep one connection to each service.
+pub(super) fn client(within: Duration) -> anyhow::Result<Client> {
+    let client =
+        Client::builder().connect_timeout(within).timeout(within).pool_max_idle_per_host(2).no_proxy();
+    client.build().context("making a client for HTTP")
+}
+
+/// Asks, whatever the status of the answer.
+pub(super) async fn get(client: &Client, url: Url) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+    let mut answer = client.get(url).send().await.map_err(cause)?;
+    let mut body = Vec::new();
+    while let Some(piece) = answer.chunk().await.map_err(cause)? {
+        ensure!(
+            body.len() + piece.len() <= BODY_BYTES_MAX,
+            "the answer has more than {BODY_BYTES_MAX} bytes"
+        );
+        body.extend_from_slice(&piece);
+    }
+    Ok((answer.status(), body))
+}
+
+/// The innermost reason, which is the one that tells something: `Connection refused`.
+fn cause(error: reqwest::Error) -> anyhow::Error {
+    anyhow!("{}", anyhow::Error::from(error).root_cause())
+}
+
+/// Asks for JSON.
+pub(super) async fn get_json<T: DeserializeOwned>(client: &Client, url: Url) -> anyhow::Result<T> {
+    let (status, body) = get(client, url).await?;
+    ensure!(status.is_success(), "the answer is {status}");
+    serde_json::from_slice(&body).context("reading the answer")
+}
+
+/// The address `path`, under another address.
+pub(super) fn join(base: &str, path: &str) -> anyhow::Result<Url> {
+    let base = base.trim_end_matches('/');
+    Url::parse(&format!("{base}{path}")).with_context(|| format!("{base} is no address"))
+}

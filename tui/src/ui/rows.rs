@@ -1,0 +1,88 @@
+//! The rows of a list that are shown, in the order that was chosen.
+
+use std::cmp::{Ordering, Reverse};
+
+use super::{Sort, Ui, View};
+use crate::game::Match;
+use crate::model::{Model, TopicHistory};
+use crate::source::LogLine;
+use crate::text::Text;
+
+impl Ui {
+    /// The games that are shown, in their order.
+    #[must_use]
+    pub fn games<'a>(&self, model: &'a Model) -> Vec<&'a Match> {
+        let name = |name: &Option<Text>| name.as_ref().map_or("", |name| name.as_str()).to_lowercase();
+        let filter = self.filters[View::Games.index()].to_lowercase();
+        let is_wanted = |game: &&Match| {
+            filter.is_empty()
+                || [
+                    game.event_id.as_str(),
+                    game.sport.as_str(),
+                    game.status.as_str(),
+                    game.match_status.as_str(),
+                ]
+                .iter()
+                .any(|text| text.contains(&filter))
+                || name(&game.home).contains(&filter)
+                || name(&game.away).contains(&filter)
+        };
+        let mut games: Vec<&Match> = model.games.live.iter().filter(is_wanted).collect();
+        match self.games_by {
+            Sort::Name => {
+                games.sort_by_cached_key(|game| (game.sport, name(&game.home), game.event_id.clone()))
+            }
+            Sort::Most => games.sort_by_cached_key(|game| {
+                let played = game.clock.map(|clock| clock.elapsed_seconds);
+                (Reverse((game.match_status, played)), game.event_id.clone())
+            }),
+            Sort::Busiest => {
+                games.sort_by_cached_key(|game| (Reverse(game.version), game.event_id.clone()));
+            }
+        }
+        games
+    }
+
+    /// Where the chosen game stands among them: at the top, where it is none of them.
+    #[must_use]
+    pub fn game_index(&self, games: &[&Match]) -> usize {
+        games.iter().position(|game| Some(&game.event_id) == self.game.as_ref()).unwrap_or_default()
+    }
+
+    /// The topics that are shown, in their order.
+    #[must_use]
+    pub fn topics<'a>(&self, model: &'a Model) -> Vec<&'a str> {
+        let filter = &self.filters[View::Kafka.index()];
+        let mut topics: Vec<_> =
+            model.kafka.topics.iter().filter(|(name, _)| name.contains(filter.as_str())).collect();
+        let now = model.now;
+        match self.topics_by {
+            Sort::Name => {}
+            Sort::Most => topics.sort_by(|(_, one), (_, other)| {
+                other.lag.last(now).partial_cmp(&one.lag.last(now)).unwrap_or(Ordering::Equal)
+            }),
+            Sort::Busiest => topics.sort_by(|(_, one), (_, other)| {
+                let rate = |topic: &TopicHistory| topic.written.rate.last(now).unwrap_or(-1.0);
+                rate(other).total_cmp(&rate(one))
+            }),
+        }
+        topics.into_iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Where the chosen topic stands among them: at the top, where it is none of them.
+    #[must_use]
+    pub fn topic_index(&self, topics: &[&str]) -> usize {
+        topics.iter().position(|topic| Some(*topic) == self.topic.as_deref()).unwrap_or_default()
+    }
+
+    /// The lines of the log that are shown, oldest first.
+    #[must_use]
+    pub fn lines<'a>(&self, model: &'a Model) -> Vec<&'a LogLine> {
+        let filter = self.filters[View::Logs.index()].to_lowercase();
+        let is_wanted = |line: &&LogLine| {
+            self.logs_of.as_ref().is_none_or(|part| *part == line.part)
+                && (filter.is_empty() || line.text.as_str().to_lowercase().contains(&filter))
+        };
+        model.logs.lines.iter().filter(is_wanted).collect()
+    }
+}

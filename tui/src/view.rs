@@ -1,0 +1,197 @@
+//! Frames: pure functions of the model, what was chosen, and the theme.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Clear, Paragraph, Wrap};
+
+use crate::keys::KEYS;
+use crate::model::{Contact, Level, Model, Touch};
+use crate::theme::{Theme, Tone};
+use crate::ui::{Ui, View};
+
+mod chart;
+mod clients;
+mod format;
+mod games;
+mod kafka;
+mod logs;
+mod open_game;
+mod pipeline;
+
+/// The smallest terminal that everything fits into.
+pub const WIDTH_MIN: u16 = 80;
+/// The smallest terminal that everything fits into.
+pub const HEIGHT_MIN: u16 = 24;
+
+/// What a view is made of.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    model: &'a Model,
+    ui: &'a Ui,
+    theme: &'a Theme,
+}
+
+/// Draws one frame.
+pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
+    let scene = Scene { model, ui, theme };
+    let area = frame.area();
+    if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
+        return too_small(frame, area);
+    }
+    let [head, body, foot] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    draw_head(frame, head, scene);
+    draw_foot(frame, foot, scene);
+    if ui.shows_help {
+        return draw_help(frame, body, scene);
+    }
+    match ui.view {
+        View::Pipeline => pipeline::draw(frame, body, scene),
+        View::Games if ui.is_open => open_game::draw(frame, body, scene),
+        View::Games => games::draw(frame, body, scene),
+        View::Kafka => kafka::draw(frame, body, scene),
+        View::Clients => clients::draw(frame, body, scene),
+        View::Logs => logs::draw(frame, body, scene),
+    }
+}
+
+fn too_small(frame: &mut Frame<'_>, area: Rect) {
+    let text = format!(
+        "This terminal has {}x{} characters, the dashboard needs {WIDTH_MIN}x{HEIGHT_MIN}. q quits.",
+        area.width, area.height
+    );
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+}
+
+/// The views, and on the right how everything is.
+fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, ui, theme } = scene;
+    let mut spans = vec![Span::styled(" Matchday ", theme.style(Tone::Strong))];
+    for (index, view) in View::ALL.into_iter().enumerate() {
+        let style = if view == ui.view { theme.chosen() } else { theme.style(Tone::Dim) };
+        spans.push(Span::styled(format!(" {} {} ", index + 1, view.name()), style));
+    }
+    frame.render_widget(Line::from(spans), area);
+    let worst = model.warnings().first().map_or_else(|| model.known(), |warning| warning.level);
+    let mut state = vec![Span::raw(" "), level_span(worst, theme), Span::raw(" ")];
+    if ui.is_held {
+        state.insert(0, Span::styled(" PAUSED ", theme.chosen()));
+    }
+    let line = Line::from(state).alignment(Alignment::Right);
+    let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
+    frame.render_widget(line, Rect { x: area.right() - width, width, ..area });
+}
+
+/// What can be typed here, or the filter while it is typed, and on the right the stack.
+fn draw_foot(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, ui, theme } = scene;
+    let stack = Line::from(Span::styled(format!(" {} ", model.stack), theme.style(Tone::Dim)));
+    let width = u16::try_from(stack.width()).unwrap_or(area.width).min(area.width / 3);
+    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(width)]).areas(area);
+    frame.render_widget(stack, right);
+    if ui.is_typing {
+        let cursor = Span::styled(" ", theme.chosen());
+        let hint = Span::styled("  Enter keeps it, Esc drops it", theme.style(Tone::Dim));
+        let line = Line::from(vec![Span::raw(format!(" / {}", ui.filter())), cursor, hint]);
+        return frame.render_widget(line, left);
+    }
+    let mut line = Line::default();
+    if !ui.filter().is_empty() {
+        line.push_span(Span::styled(format!(" only \"{}\" ", ui.filter()), theme.style(Tone::Warning)));
+    }
+    for binding in KEYS.iter().filter(|binding| !binding.hint.is_empty() && ui.is_useful(binding.action)) {
+        let key = binding.label.split(',').next().unwrap_or_default();
+        if line.width() + key.len() + binding.hint.len() + 3 > usize::from(left.width) {
+            break;
+        }
+        line.push_span(Span::styled(format!(" {key}"), theme.style(Tone::Strong)));
+        line.push_span(Span::styled(format!(" {} ", binding.hint), theme.style(Tone::Dim)));
+    }
+    frame.render_widget(line, left);
+}
+
+/// Every key, and what the figures mean.
+fn draw_help(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let theme = scene.theme;
+    let line = |key: &'static str, help: &'static str| {
+        Line::from(vec![Span::styled(format!(" {key:<13}"), theme.style(Tone::Strong)), Span::raw(help)])
+    };
+    let keys = KEYS
+        .iter()
+        .filter(|binding| !binding.help.is_empty())
+        .map(|binding| line(binding.label, binding.help));
+    let meaning = [
+        ("p50, p99", "half of all take at most this, 99 of 100"),
+        ("of simulator", "how late it sends"),
+        ("of ingestion", "until it has answered"),
+        ("of processors", "from the provider's clock to the commit"),
+        ("of sockets", "from the provider's clock to the client"),
+        ("lag", "messages that wait"),
+        ("errors", "what went wrong within the window"),
+    ];
+    let title = Line::styled(" What the figures say", theme.style(Tone::Strong));
+    let meaning: Vec<Line<'_>> =
+        std::iter::once(title).chain(meaning.map(|(figure, means)| line(figure, means))).collect();
+    // Side by side where there is room, else the keys alone fill the screen.
+    if area.width >= 120 {
+        let [left, right] = Layout::horizontal([Constraint::Length(60), Constraint::Min(0)]).areas(area);
+        frame.render_widget(Paragraph::new(keys.collect::<Vec<_>>()), left);
+        frame.render_widget(Paragraph::new(meaning), right);
+    } else {
+        let all: Vec<Line<'_>> = keys.chain(meaning).collect();
+        frame.render_widget(Paragraph::new(all), area);
+    }
+}
+
+/// A level as sign and word, in its colour.
+fn level_span(level: Level, theme: &Theme) -> Span<'static> {
+    let tone = level_tone(level);
+    let sign = match tone {
+        Tone::Bad => theme.sign("✖", "X"),
+        Tone::Warning => theme.sign("▲", "!"),
+        Tone::Good => theme.sign("●", "o"),
+        _ => theme.sign("○", "."),
+    };
+    Span::styled(format!("{sign} {}", level.word()), theme.style(tone))
+}
+
+fn level_tone(level: Level) -> Tone {
+    match level {
+        Level::Waiting | Level::Absent | Level::Idle => Tone::Dim,
+        Level::Fine => Tone::Good,
+        Level::Errors | Level::Slow | Level::Growing => Tone::Warning,
+        Level::Behind | Level::Stalled | Level::NotReady | Level::Down => Tone::Bad,
+    }
+}
+
+/// A title over a part of the screen, with a mark where what stands below is not of now.
+fn title<'a>(text: &'a str, contact: Option<&'a Contact>, scene: Scene<'_>) -> Line<'a> {
+    let Scene { model, theme, .. } = scene;
+    let mut spans = vec![Span::styled(format!(" {text}"), theme.style(Tone::Strong))];
+    let why = |contact: &Contact| contact.trouble().map(|why| format!(": {why}")).unwrap_or_default();
+    if let Some(contact) = contact {
+        let (tone, told) = match contact.touch(model.now) {
+            Touch::Fresh => return Line::from(spans),
+            Touch::Waiting => (Tone::Dim, format!("  {} waiting", theme.sign("○", "."))),
+            Touch::Stale(age) => (
+                Tone::Bad,
+                format!("  {} STALE for {} s{}", theme.sign("✖", "X"), age.as_secs(), why(contact)),
+            ),
+            Touch::Away => (Tone::Bad, format!("  {} NO ANSWER{}", theme.sign("✖", "X"), why(contact))),
+        };
+        spans.push(Span::styled(told, theme.style(tone)));
+    }
+    Line::from(spans)
+}
+
+/// A table's cell with a number in it.
+fn right<'a>(text: impl Into<Span<'a>>) -> Cell<'a> {
+    Cell::from(Line::from(text.into()).right_aligned())
+}
+
+/// A line that says why there is nothing to see.
+fn nothing(frame: &mut Frame<'_>, area: Rect, why: &str, scene: Scene<'_>) {
+    frame.render_widget(Line::styled(format!(" {why}"), scene.theme.style(Tone::Dim)), area);
+}

@@ -1,0 +1,153 @@
+//! Numbers, short enough for a column and never more exact than they are.
+
+use std::time::Duration;
+
+use crate::theme::Theme;
+
+/// What stands where nothing is known.
+pub(super) fn none(theme: &Theme) -> &'static str {
+    theme.sign("–", "-")
+}
+
+/// A number with three or four digits that count: `0`, `3.2`, `312`, `9876`, `12.3k`, `1.23M`.
+pub(super) fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        ..0.05 => "<0.1".to_owned(),
+        ..9.95 => format!("{value:.1}"),
+        ..9_999.5 => format!("{value:.0}"),
+        ..999_950.0 => format!("{:.1}k", value / 1e3),
+        ..999_995_000.0 => format!("{:.2}M", value / 1e6),
+        _ => format!("{:.1}G", value / 1e9),
+    }
+}
+
+/// A number with its sign: `+12.0`, `-3.2`.
+pub(super) fn signed(value: f64) -> String {
+    let rounded = if value.abs() < 0.05 { 0.0 } else { value };
+    let sign = if rounded > 0.0 { "+" } else { "" };
+    format!("{sign}{}", number(rounded))
+}
+
+/// A latency: `0.4ms`, `12ms`, `1.2s`, `75s`.
+pub(super) fn seconds(value: f64) -> String {
+    match value * 1e3 {
+        ..9.95 => format!("{:.1}ms", value * 1e3),
+        ..999.5 => format!("{:.0}ms", value * 1e3),
+        ..9_950.0 => format!("{value:.1}s"),
+        _ => format!("{value:.0}s"),
+    }
+}
+
+/// Bytes: `312 B`, `1.2 MB`.
+pub(super) fn bytes(value: f64) -> String {
+    match value.abs() {
+        ..999.5 => format!("{value:.0} B"),
+        ..999_950.0 => format!("{:.1} kB", value / 1e3),
+        ..999_950_000.0 => format!("{:.1} MB", value / 1e6),
+        _ => format!("{:.1} GB", value / 1e9),
+    }
+}
+
+/// A span of time in its two largest units: `45s`, `3m 20s`, `2h 5m`.
+pub(super) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 60 {
+        format!("{seconds}s")
+    } else if seconds < 3_600 {
+        format!("{}m {}s", seconds / 60, seconds % 60)
+    } else {
+        format!("{}h {}m", seconds / 3_600, seconds % 3_600 / 60)
+    }
+}
+
+/// The game clock: `12:07`.
+pub(super) fn clock(seconds: u32) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// Odds as they are read aloud: `1.85`, and `1.855` where that counts.
+pub(super) fn odds(odds: domain::Odds) -> String {
+    let thousandths = odds.thousandths();
+    match thousandths {
+        100_000.. => (thousandths / 1_000).to_string(),
+        _ if thousandths.is_multiple_of(10) => {
+            format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
+        }
+        _ => odds.to_string(),
+    }
+}
+
+/// What happened so many microseconds before: `0.4ms`, or nothing where the clocks disagree.
+pub(super) fn between(earlier: u64, later: u64) -> Option<String> {
+    later.checked_sub(earlier).map(|micros| seconds(micros as f64 / 1e6))
+}
+
+/// The text in at most `width` columns, with an ellipsis where it was cut.
+pub(super) fn fit(text: &str, width: usize, theme: &Theme) -> String {
+    let wide = |text: &str| ratatui::text::Span::raw(text).width();
+    if wide(text) <= width {
+        return text.to_owned();
+    }
+    let ellipsis = theme.sign("…", ".");
+    let mut fitting = String::new();
+    for character in text.chars() {
+        let mut longer = fitting.clone();
+        longer.push(character);
+        if wide(&longer) + 1 > width {
+            break;
+        }
+        fitting = longer;
+    }
+    if width > 0 { fitting + ellipsis } else { fitting }
+}
+
+/// The text in pieces of at most `width` columns; one at least.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in text.chars() {
+        let wide = ratatui::text::Span::raw(character.encode_utf8(&mut [0; 4]) as &str).width();
+        if used + wide > width.max(1) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(last) = pieces.last_mut() {
+            last.push(character);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theme::Palette;
+
+    #[test]
+    fn numbers_stay_short() {
+        let all = [0.0, 0.01, 3.21, 9.96, 312.4, 9_876.0, 12_345.0, 999_960.0, 1_234_567.0];
+        assert_eq!(all.map(number), ["0", "<0.1", "3.2", "10", "312", "9876", "12.3k", "1.00M", "1.23M"]);
+        assert_eq!([0.0004, 0.0123, 1.24, 75.2].map(seconds), ["0.4ms", "12ms", "1.2s", "75s"]);
+        assert_eq!([12.0, -3.2, 0.01].map(signed), ["+12", "-3.2", "0"]);
+        assert_eq!([312.0, 1_234_000.0].map(bytes), ["312 B", "1.2 MB"]);
+        assert_eq!([45, 200, 7_500].map(|time| span(Duration::from_secs(time))), ["45s", "3m 20s", "2h 5m"]);
+    }
+
+    #[test]
+    fn odds_keep_a_thousandth_that_counts() {
+        let text = |thousandths| odds(domain::Odds::from_thousandths(thousandths).expect("odds"));
+        assert_eq!([1_850, 1_855, 21_000, 501_000].map(text), ["1.85", "1.855", "21.00", "501"]);
+    }
+
+    #[test]
+    fn wide_letters_count_twice() {
+        let theme = Theme::new(Palette::None, false);
+        assert_eq!(fit("東京ヴェルディ", 7, &theme), "東京ヴ…");
+        assert_eq!(fit("Harriers", 8, &theme), "Harriers");
+        assert_eq!(fit("Harriers", 5, &theme), "Harr…");
+        assert_eq!(wrap("東京ヴェルディ", 5), ["東京", "ヴェ", "ルデ", "ィ"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+}

@@ -1,0 +1,128 @@
+//! Topics with what waits in them, whether that grows and when it will be gone; below, the partitions of the one that is chosen.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Span;
+use ratatui::widgets::{Cell, Row, Table, TableState};
+
+use super::{Scene, chart, format, level_span, nothing, right, title};
+use crate::model::{Level, TopicHistory, kafka};
+use crate::theme::Tone;
+use crate::ui::Sort;
+
+/// Columns of the topics before the sparkline.
+const TOPIC: [u16; 7] = [11, 25, 8, 8, 8, 7, 8];
+
+/// Columns of the partitions before the bar.
+const PARTITION: [u16; 6] = [11, 11, 11, 9, 8, 6];
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, ui, .. } = scene;
+    let topics = ui.topics(model);
+    let by = match ui.topics_by {
+        Sort::Name => "name",
+        Sort::Most => "lag",
+        Sort::Busiest => "messages a second",
+    };
+    let text = format!("{} topics, by {by}", topics.len());
+    let chosen = topics.get(ui.topic_index(&topics)).copied();
+    let history = chosen.and_then(|name| model.kafka.topics.get(name));
+    let below = history.map_or(0, |history| history.partitions.len() + 3);
+    let below = u16::try_from(below).unwrap_or(u16::MAX).min(area.height / 2);
+    let [above, list, partitions] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(below)]).areas(area);
+    frame.render_widget(title(&text, Some(&model.kafka.contact), scene), above);
+    if !model.kafka.is_asked {
+        return nothing(frame, list, "the address of Kafka is not known", scene);
+    }
+    if model.kafka.topics.is_empty() {
+        return nothing(frame, list, "no topic of ours is known", scene);
+    }
+    draw_topics(frame, list, &topics, scene);
+    if let Some((name, history)) = chosen.zip(history) {
+        draw_partitions(frame, partitions, name, history, scene);
+    }
+}
+
+fn draw_topics(frame: &mut Frame<'_>, area: Rect, topics: &[&str], scene: Scene<'_>) {
+    let Scene { model, ui, theme } = scene;
+    let used: u16 = TOPIC.iter().map(|width| width + 1).sum();
+    let bars = usize::from(area.width.saturating_sub(used + 1));
+    let known = topics.iter().filter_map(|name| Some((*name, model.kafka.topics.get(*name)?)));
+    let rows = known.map(|(name, topic)| Row::new(cells(name, topic, bars, scene)));
+    let header = [" state", "topic"].map(Cell::from).into_iter();
+    let header =
+        header.chain(["msg/s", "lag", "lag/s", "drains", "hot"].map(right)).chain([Cell::from("msg/s")]);
+    let widths = TOPIC.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
+    let table = Table::new(rows, widths)
+        .header(Row::new(header).style(theme.style(Tone::Dim)))
+        .row_highlight_style(theme.chosen());
+    let mut state = TableState::new().with_selected(ui.topic_index(topics));
+    frame.render_stateful_widget(table, area, &mut state);
+}
+
+fn cells(name: &str, topic: &TopicHistory, bars: usize, scene: Scene<'_>) -> Vec<Cell<'static>> {
+    let Scene { model, ui, theme } = scene;
+    let now = model.now;
+    let none = || right(Span::styled(format::none(theme), theme.style(Tone::Dim)));
+    let told = |value: Option<String>| value.map_or_else(none, right);
+    let rate = topic.written.rate.last(now);
+    let passes = if rate > Some(0.0) { Level::Fine } else { Level::Idle };
+    let level = topic.fed.and_then(|sport| model.feed_level(sport)).unwrap_or(passes);
+    let mut state = level_span(level, theme);
+    state.content = format!(" {}", state.content).into();
+    let lag = topic.fed.and_then(|sport| model.lag(sport));
+    let hot = topic.hot(now).map(|(partition, share)| {
+        let text = format!("p{partition} {:.0}%", share * 100.0);
+        right(Span::styled(text, theme.style(Tone::Warning)))
+    });
+    let columns = topic.written.rate.columns(now, ui.window(), bars);
+    vec![
+        Cell::from(state),
+        Cell::from(format::fit(name, usize::from(TOPIC[1]), theme)),
+        told(rate.map(format::number)),
+        told(lag.and_then(|lag| lag.last(now)).map(format::number)),
+        told(lag.and_then(|lag| kafka::slope(lag, now)).map(format::signed)),
+        told(lag.and_then(|lag| kafka::drains_in(lag, now)).map(format::span)),
+        hot.unwrap_or_else(none),
+        Cell::from(Span::styled(chart::sparkline(&columns, theme), theme.style(Tone::Accent))),
+    ]
+}
+
+fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicHistory, scene: Scene<'_>) {
+    let Scene { model, theme, .. } = scene;
+    let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let text = format!("{name}: {} partitions", topic.partitions.len());
+    frame.render_widget(title(&text, None, scene), above);
+    let now = model.now;
+    let told = |value: Option<f64>| value.map_or_else(|| format::none(theme).to_owned(), format::number);
+    let total = topic.written.rate.last(now).unwrap_or_default();
+    let used: u16 = PARTITION.iter().map(|width| width + 1).sum();
+    let room = f64::from(area.width.saturating_sub(used + 1));
+    let rows = topic.partitions.iter().map(|(number, partition)| {
+        let rate = partition.written.rate.last(now).unwrap_or_default();
+        let share = if total > 0.0 { rate / total } else { 0.0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 0 to the width of a screen"
+        )]
+        let bar = theme.sign("█", "#").repeat((share * room).round() as usize);
+        let committed =
+            partition.committed.map_or_else(|| format::none(theme).to_owned(), |at| at.to_string());
+        Row::new([
+            Cell::from(format!(" {number}")),
+            right(partition.end.to_string()),
+            right(committed),
+            right(told(topic.fed.and_then(|sport| model.partition_lag(sport, *number)))),
+            right(told(partition.written.rate.last(now))),
+            right(format!("{:.0}%", share * 100.0)),
+            Cell::from(Span::styled(bar, theme.style(Tone::Accent))),
+        ])
+    });
+    let header = ["end", "committed", "lag", "msg/s", "share"].map(right);
+    let header = std::iter::once(Cell::from(" partition")).chain(header);
+    let widths = PARTITION.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
+    let table = Table::new(rows, widths).header(Row::new(header).style(theme.style(Tone::Dim)));
+    frame.render_widget(table, list);
+}

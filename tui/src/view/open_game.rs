@@ -1,0 +1,164 @@
+//! One game: how it stands, its markets, what happened, and its update log.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::games::{clock, odds, status, versus};
+use super::{Scene, format, nothing, title};
+use crate::game::{self, Game, Incident, Market, Update};
+use crate::model::OpenGame;
+use crate::theme::Tone;
+use crate::ui::Pane;
+
+/// From this width on all panes stand side by side.
+const WIDE: u16 = 120;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Some(open) = &scene.model.games.open else { return };
+    let [above, state, rest] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(2), Constraint::Min(0)]).areas(area);
+    frame.render_widget(title(open.event_id.as_str(), Some(&open.contact), scene), above);
+    let Some(game) = &open.game else { return nothing(frame, rest, "waiting for the game", scene) };
+    draw_state(frame, state, game, scene);
+    if area.width >= WIDE {
+        let parts = [Constraint::Percentage(38), Constraint::Percentage(29), Constraint::Percentage(33)];
+        let areas: [Rect; 3] = Layout::horizontal(parts).areas(rest);
+        for (pane, area) in Pane::ALL.into_iter().zip(areas) {
+            draw_pane(frame, area, pane, (open, game), scene);
+        }
+    } else {
+        draw_pane(frame, rest, scene.ui.pane, (open, game), scene);
+    }
+}
+
+/// Who plays, how it stands, how far it is.
+fn draw_state(frame: &mut Frame<'_>, area: Rect, game: &Game, scene: Scene<'_>) {
+    let theme = scene.theme;
+    let fixture = game.fixture.as_ref();
+    let (home, away) = (fixture.map(|fixture| &fixture.home.name), fixture.map(|fixture| &fixture.away.name));
+    let score = game.status.as_ref().map_or_else(|| "?".to_owned(), |status| status.score.to_string());
+    let names = versus(home, away, usize::from(area.width).saturating_sub(score.len() + 4), theme);
+    let who = Line::from(vec![
+        Span::styled(format!(" {score}  "), theme.style(Tone::Accent)),
+        Span::styled(names, theme.style(Tone::Strong)),
+    ]);
+    let mut told = vec![game.sport.to_string()];
+    told.extend(
+        fixture.and_then(|fixture| fixture.tournament.as_ref()).map(|tournament| tournament.name.to_string()),
+    );
+    if let Some(status) = &game.status {
+        told.extend([status.status.as_str().to_owned(), status.match_status.to_string()]);
+        told.extend(status.game_score.map(|points| format!("points {points}")));
+        told.extend(status.clock.map(|_| clock(status.clock, theme)));
+        told.extend(status.clock.filter(|clock| clock.stopped).map(|_| "clock stopped".to_owned()));
+    }
+    told.push(format!("version {}", game.version));
+    let how = Line::styled(format!(" {}", told.join(theme.sign(" · ", ", "))), theme.style(Tone::Dim));
+    for (line, row) in [who, how].into_iter().zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+/// A pane with a title that says which of its rows are shown; the one that is scrolled has its title reversed.
+fn draw_pane(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    pane: Pane,
+    (open, game): (&OpenGame, &Game),
+    scene: Scene<'_>,
+) {
+    let Scene { ui, theme, .. } = scene;
+    let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let (name, rows) = match pane {
+        Pane::Markets => ("markets", game.markets.len()),
+        Pane::Incidents => ("incidents, the last first", game.incidents.len()),
+        Pane::Log => ("updates, the last first", open.log.len()),
+    };
+    let room = usize::from(list.height);
+    let first = ui.scrolled[pane as usize].min(rows.saturating_sub(room));
+    let style = if pane == ui.pane { theme.chosen() } else { theme.style(Tone::Strong) };
+    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {rows} {name} "), style)];
+    if frame.area().width < WIDE {
+        heading.push(Span::styled("  l: the next pane", theme.style(Tone::Dim)));
+    }
+    frame.render_widget(Line::from(heading), above);
+    let width = usize::from(list.width);
+    let lines: Vec<Line<'_>> = match pane {
+        Pane::Markets => {
+            game.markets.iter().skip(first).take(room).map(|one| market(one, open, game, scene)).collect()
+        }
+        Pane::Incidents => game
+            .incidents
+            .iter()
+            .rev()
+            .skip(first)
+            .take(room)
+            .map(|one| incident(one, width, scene))
+            .collect(),
+        Pane::Log => open.log.iter().skip(first).take(room).map(|one| update(one, width, scene)).collect(),
+    };
+    for (line, row) in lines.into_iter().zip(list.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+fn market(market: &Market, open: &OpenGame, game: &Game, scene: Scene<'_>) -> Line<'static> {
+    let Scene { model, theme, .. } = scene;
+    let name = game::market_name(game.sport, market.id).map_or_else(|| market.id.to_string(), str::to_owned);
+    let specifiers =
+        market.specifiers.as_ref().map(|specifiers| format!(" {specifiers}")).unwrap_or_default();
+    let name = format::fit(&format!("{name}{specifiers}"), 21, theme);
+    let mut spans = vec![Span::raw(format!(
+        " {name}{:pad$} ",
+        "",
+        pad = 21_usize.saturating_sub(Span::raw(&name).width())
+    ))];
+    if market.outcomes.iter().any(|outcome| outcome.result.is_some()) {
+        spans.push(status(market, theme));
+        for outcome in &market.outcomes {
+            let Some(result) = &outcome.result else { continue };
+            let void = result.void.as_ref().map(|void| format!(" void {void}")).unwrap_or_default();
+            spans.push(Span::raw(format!(" {}:{}{void}", outcome.id, result.result)));
+        }
+    } else {
+        spans.extend(odds(market, theme, |outcome| open.movement(market, outcome, model.now)));
+    }
+    Line::from(spans)
+}
+
+fn incident(incident: &Incident, width: usize, scene: Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let at = incident.elapsed_seconds.map_or_else(|| format::none(theme).to_owned(), format::clock);
+    let mut told = vec![incident.kind.to_string()];
+    told.extend(
+        [&incident.side, &incident.player, &incident.detail].into_iter().flatten().map(ToString::to_string),
+    );
+    let tone = if incident.score.is_some() { Tone::Strong } else { Tone::Plain };
+    let score = incident.score.map(|score| format!(" {score}")).unwrap_or_default();
+    let text = format!("{}{score}", told.join(" "));
+    let when = format!(" {:<9} {at:>5} ", format::fit(incident.match_status.as_str(), 9, theme));
+    let text = format::fit(&text, width.saturating_sub(when.len()), theme);
+    Line::from(vec![Span::styled(when, theme.style(Tone::Dim)), Span::styled(text, theme.style(tone))])
+}
+
+fn update(update: &Update, width: usize, scene: Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let took = update.cause.generated_at.and_then(|at| format::between(at, update.applied_at));
+    let took = took.unwrap_or_else(|| format::none(theme).to_owned());
+    let keys: Vec<&str> = update.changes.iter().map(|change| change.key.as_str()).collect();
+    let head = format!(" {:>6} {took:>6} ", update.version);
+    let tone = match update.cause.kind.as_str() {
+        "gap" => Tone::Bad,
+        "bet_stop" | "cancel" | "settlement_rollback" | "cancel_rollback" => Tone::Warning,
+        "settlement" => Tone::Accent,
+        _ => Tone::Plain,
+    };
+    let kind = update.cause.kind.to_string();
+    let room = width.saturating_sub(head.len() + Span::raw(&kind).width() + 1);
+    Line::from(vec![
+        Span::styled(head, theme.style(Tone::Dim)),
+        Span::styled(format!("{kind} "), theme.style(tone)),
+        Span::styled(format::fit(&keys.join(" "), room, theme), theme.style(Tone::Dim)),
+    ])
+}

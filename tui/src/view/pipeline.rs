@@ -1,0 +1,149 @@
+//! The first view: what needs attention, every hop, every sport, and the last minutes of the one that is chosen.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Row as TableRow, Table};
+
+use super::{Scene, chart, format, level_span, nothing, right};
+use crate::model::Level;
+use crate::model::summary::{Figure, Place, Row};
+use crate::theme::Tone;
+use crate::ui::places;
+
+/// Columns of the table before the sparkline, with the spaces between them.
+const COLUMNS: [u16; 7] = [11, 13, 8, 7, 7, 8, 7];
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, ui, .. } = scene;
+    let places = places(model);
+    let warnings = if area.height < 30 { 3 } else { 6 };
+    let rows = u16::try_from(places.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let [above, table, below] =
+        Layout::vertical([Constraint::Length(warnings), Constraint::Length(rows), Constraint::Min(0)])
+            .areas(area);
+    draw_warnings(frame, above, scene);
+    draw_table(frame, table, &places, scene);
+    if let Some(place) = places.get(ui.place.min(places.len().saturating_sub(1))) {
+        draw_chart(frame, below, *place, scene);
+    }
+}
+
+/// The worst first; how many more there are where they do not fit.
+fn draw_warnings(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, theme, .. } = scene;
+    let warnings = model.warnings();
+    if warnings.is_empty() {
+        let is_known = model.known() != Level::Waiting;
+        let text = if is_known { "nothing needs attention" } else { "nothing is known yet" };
+        return nothing(frame, area, text, scene);
+    }
+    let room = usize::from(area.height);
+    let shown = if warnings.len() > room { room.saturating_sub(1) } else { warnings.len() };
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for warning in &warnings[..shown] {
+        let mut level = level_span(warning.level, theme);
+        level.content = format!(" {:<11} ", level.content).into();
+        let place = Span::styled(format!("{:<21} ", warning.place), theme.style(Tone::Strong));
+        let room = usize::from(area.width).saturating_sub(level.width() + place.width());
+        lines.push(Line::from(vec![level, place, Span::raw(format::fit(&warning.what, room, theme))]));
+    }
+    if shown < warnings.len() {
+        let more = format!(" {:<11} and {} more", "", warnings.len() - shown);
+        lines.push(Line::styled(more, theme.style(Tone::Dim)));
+    }
+    for (line, row) in lines.into_iter().zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+fn draw_table(frame: &mut Frame<'_>, area: Rect, places: &[Place], scene: Scene<'_>) {
+    let Scene { model, ui, theme } = scene;
+    let used: u16 = COLUMNS.iter().map(|width| width + 1).sum();
+    let bars = usize::from(area.width.saturating_sub(used + 1));
+    let window = format::span(ui.window()).replace(" 0s", "");
+    let header = [" state", ""].map(Cell::from).into_iter();
+    let header = header.chain(["msg/s", "p50", "p99", "lag", "errors"].map(right));
+    let header = header.chain([Cell::from(format!("{}, {window}", name(ui.figure)))]);
+    let mut rows = Vec::new();
+    for (index, place) in places.iter().enumerate() {
+        if index == Place::HOPS.len() {
+            rows.push(TableRow::new([Cell::default()]));
+        }
+        let columns = model.columns(*place, ui.figure, ui.window(), bars);
+        let row = model.row(*place, ui.window());
+        let row = TableRow::new(cells(&row, chart::sparkline(&columns, theme), scene));
+        rows.push(if index == ui.place { row.style(theme.chosen()) } else { row });
+    }
+    let widths = COLUMNS.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
+    let table = Table::new(rows, widths).header(TableRow::new(header).style(theme.style(Tone::Dim)));
+    frame.render_widget(table, area);
+}
+
+fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
+    let theme = scene.theme;
+    let told = |value: Option<f64>, tell: fn(f64) -> String, is_bad: bool| {
+        let tone = match value {
+            None => Tone::Dim,
+            Some(_) if is_bad => Tone::Warning,
+            Some(_) => Tone::Plain,
+        };
+        right(Span::styled(value.map_or_else(|| format::none(theme).to_owned(), tell), theme.style(tone)))
+    };
+    let mut state = level_span(row.state, theme);
+    state.content = format!(" {}", state.content).into();
+    let is_slow = matches!(row.state, Level::Slow);
+    let is_behind = matches!(row.state, Level::Growing | Level::Behind | Level::Stalled);
+    vec![
+        Cell::from(state),
+        Cell::from(row.place.name()),
+        told(row.per_second, format::number, false),
+        told(row.p50_seconds, format::seconds, false),
+        told(row.p99_seconds, format::seconds, is_slow),
+        told(row.lag, format::number, is_behind),
+        told(row.errors, format::number, row.errors > Some(0.0)),
+        Cell::from(Span::styled(bars, theme.style(Tone::Accent))),
+    ]
+}
+
+fn name(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Rate => "msg/s",
+        Figure::P99 => "p99",
+        Figure::Lag => "lag",
+    }
+}
+
+/// The chosen figure of the chosen row, large; where there is room, the other two below it.
+fn draw_chart(frame: &mut Frame<'_>, area: Rect, place: Place, scene: Scene<'_>) {
+    let figures = [Figure::Rate, Figure::P99, Figure::Lag];
+    let figures: Vec<Figure> = if area.height >= 18 { figures.to_vec() } else { vec![scene.ui.figure] };
+    let parts = Layout::vertical(figures.iter().map(|_| Constraint::Fill(1))).split(area);
+    for (figure, part) in figures.into_iter().zip(parts.iter()) {
+        draw_one(frame, *part, place, figure, scene);
+    }
+}
+
+fn draw_one(frame: &mut Frame<'_>, area: Rect, place: Place, figure: Figure, scene: Scene<'_>) {
+    let Scene { model, ui, theme } = scene;
+    let [above, bars] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let columns = usize::from(bars.width).saturating_sub(chart::SIDE + 1);
+    let values = model.columns(place, figure, ui.window(), columns);
+    let (what, label): (_, fn(f64) -> String) = match figure {
+        Figure::Rate => ("messages a second", format::number),
+        Figure::P99 => ("99 of 100 take at most", format::seconds),
+        Figure::Lag => ("messages that wait", format::number),
+    };
+    let minutes = (ui.window() + Duration::from_secs(59)).as_secs() / 60;
+    let window =
+        if minutes == 1 { "the last minute".to_owned() } else { format!("the last {minutes} minutes") };
+    let text = format!(" {}: {what}, {window}", place.name());
+    frame.render_widget(Line::styled(text, theme.style(Tone::Strong)), above);
+    if values.iter().any(Option::is_some) {
+        chart::draw(frame, bars, &values, label, scene);
+    } else {
+        nothing(frame, bars, "nothing was measured here", scene);
+    }
+}

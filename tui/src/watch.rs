@@ -1,0 +1,77 @@
+//! One stack that is watched, whichever it is at the time: found, asked, known.
+
+use std::time::Duration;
+
+use domain::EventId;
+
+use crate::attach::{Given, Places};
+use crate::clock::Clock;
+use crate::model::Model;
+use crate::source::{Report, Sources};
+
+/// A stack that is watched.
+#[derive(Debug)]
+pub struct Watch {
+    given: Given,
+    interval: Duration,
+    clock: Clock,
+    places: Places,
+    sources: Sources,
+    /// What is known of it.
+    pub model: Model,
+}
+
+impl Watch {
+    /// Finds the stack and begins to ask.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn start(given: Given, interval: Duration) -> anyhow::Result<Self> {
+        let (clock, places) = (Clock::start(), given.find());
+        let sources = Sources::start(&places, interval, clock)?;
+        let model = Model::new(&places, interval, clock.now());
+        Ok(Self { given, interval, clock, places, sources, model })
+    }
+
+    /// Waits for a report. Can be given up at any time.
+    ///
+    /// # Errors
+    /// When a source broke down.
+    pub async fn next(&mut self) -> anyhow::Result<Report> {
+        self.sources.next().await
+    }
+
+    /// Takes a report, and all that wait behind it.
+    pub fn take(&mut self, report: Report) {
+        self.model.take(report);
+        while let Some(report) = self.sources.another() {
+            self.model.take(report);
+        }
+    }
+
+    /// Time goes on.
+    pub fn step(&mut self) {
+        self.model.step(self.clock.now());
+    }
+
+    /// Looks at a game, or at none.
+    pub fn open(&mut self, game: Option<EventId>) {
+        self.model.games.open(game.clone());
+        self.sources.open(game);
+    }
+
+    /// Begins anew where the stack has become another: it was taken down and started again, on other ports. Says whether.
+    ///
+    /// # Errors
+    /// As [`Watch::start`].
+    pub fn look(&mut self) -> anyhow::Result<bool> {
+        let places = self.given.find();
+        if places == self.places {
+            return Ok(false);
+        }
+        self.sources = Sources::start(&places, self.interval, self.clock)?;
+        self.model = Model::new(&places, self.interval, self.clock.now());
+        self.places = places;
+        Ok(true)
+    }
+}

@@ -1,0 +1,160 @@
+//! Every view at three sizes against the pictures in `tests/golden`; `BLESS=1` draws those anew.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{env, fs};
+
+use ratatui::style::Color;
+use tui::keys::KEYS;
+use tui::model::Model;
+use tui::theme::{Palette, Theme};
+use tui::ui::{Pane, Ui, View};
+
+use crate::stage::{OPENED, empty, evening, evening_with_a_game, screen};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+const NAMES: [&str; 2] = ["Østfold Ørnene 東京", "Zoë O'Keefe"];
+
+/// What a terminal would obey, or what turns text around.
+const HOSTILE: [&str; 2] = ["\u{1b}[2J\u{1b}]0;gone\u{7}", "\u{202e}desrever\u{2066}\u{200b}\r\n"];
+
+fn ui(view: View, is_open: bool) -> Ui {
+    let mut ui = Ui::new(24);
+    (ui.view, ui.is_open) = (view, is_open);
+    ui.game = is_open.then(|| OPENED.parse().expect("an id"));
+    ui
+}
+
+/// Every screen there is: its name, what it shows, what was chosen.
+fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
+    let mut screens: Vec<(String, Model, Ui)> = View::ALL
+        .into_iter()
+        .map(|view| (view.name().to_lowercase(), evening(names), ui(view, false)))
+        .collect();
+    for pane in Pane::ALL {
+        let mut ui = ui(View::Games, true);
+        ui.pane = pane;
+        screens.push((format!("game-{pane:?}").to_lowercase(), evening_with_a_game(names), ui));
+    }
+    let mut help = ui(View::Pipeline, false);
+    help.shows_help = true;
+    screens.push(("help".to_owned(), evening(names), help));
+    screens
+}
+
+fn golden(name: &str, drawn: &str) -> Result<(), String> {
+    // Without what is not seen: the ends of lines, and what the backend notes of letters that are two columns wide.
+    let seen = |line: &'_ str| line.split_once("\" Hidden").map_or(line, |(seen, _)| seen).to_owned();
+    let lines = drawn.lines().map(|line| seen(line).trim_matches('"').trim_end().to_owned());
+    let drawn = &lines.map(|line| format!("{line}\n")).collect::<String>();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    if env::var_os("BLESS").is_some() {
+        fs::write(&path, drawn).expect("written");
+    }
+    let wanted = fs::read_to_string(&path).unwrap_or_default();
+    let differs = |(wanted, drawn): &(&str, &str)| wanted != drawn;
+    match wanted.lines().zip(drawn.lines()).find(differs) {
+        Some((wanted, drawn)) => Err(format!("{name}\n  wanted {wanted}\n  drawn  {drawn}")),
+        None if wanted.lines().count() == drawn.lines().count() => Ok(()),
+        None => Err(format!("{name} has another number of lines")),
+    }
+}
+
+#[test]
+fn every_view_looks_as_it_was_drawn() {
+    let theme = Theme::new(Palette::True, false);
+    let mut wrong = Vec::new();
+    for (name, model, ui) in screens(NAMES) {
+        for size in SIZES {
+            let drawn = screen(&model, &ui, &theme, size).backend().to_string();
+            wrong.extend(golden(&format!("{name}-{}x{}", size.0, size.1), &drawn).err());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
+    let theme = Theme::new(Palette::True, false);
+    let drawn = screen(&empty(), &ui(View::Pipeline, false), &theme, SIZES[0]).backend().to_string();
+    golden("unknown-80x24", &drawn).expect("as drawn");
+    let mut gone = evening(NAMES);
+    gone.step(Duration::from_secs(95));
+    let drawn = screen(&gone, &ui(View::Pipeline, false), &theme, SIZES[0]).backend().to_string();
+    golden("gone-80x24", &drawn).expect("as drawn");
+    for view in [View::Games, View::Kafka, View::Clients, View::Logs] {
+        let drawn = screen(&gone, &ui(view, false), &theme, SIZES[0]).backend().to_string();
+        assert!(drawn.contains("STALE for 35 s"), "{drawn}");
+    }
+}
+
+#[test]
+fn without_colours_the_same_is_told() {
+    for (name, model, ui) in screens(NAMES) {
+        let text = |palette| screen(&model, &ui, &Theme::new(palette, false), SIZES[1]).backend().to_string();
+        let plain = screen(&model, &ui, &Theme::new(Palette::None, false), SIZES[1]);
+        let coloured = |cell: &&ratatui::buffer::Cell| cell.fg != Color::Reset || cell.bg != Color::Reset;
+        assert_eq!(plain.backend().buffer().content.iter().find(coloured), None, "{name}");
+        for palette in [Palette::None, Palette::Eight, Palette::Sixteen, Palette::Indexed] {
+            assert_eq!(text(palette), text(Palette::True), "{name} {palette:?}");
+        }
+    }
+}
+
+#[test]
+fn with_ascii_alone_everything_is_told_in_it() {
+    for (name, model, ui) in screens(["Harriers", "Voyagers"]) {
+        let terminal = screen(&model, &ui, &Theme::new(Palette::None, true), SIZES[2]);
+        let other = terminal.backend().buffer().content.iter().find(|cell| !cell.symbol().is_ascii());
+        assert_eq!(other.map(|cell| cell.symbol()), None, "{name}");
+    }
+}
+
+#[test]
+fn what_a_feed_says_is_shown_and_never_obeyed() {
+    let theme = Theme::new(Palette::True, false);
+    for (name, model, ui) in screens(HOSTILE) {
+        for size in SIZES {
+            let terminal = screen(&model, &ui, &theme, size);
+            let is_harmful = |letter: char| {
+                letter.is_control()
+                    || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            let cells = &terminal.backend().buffer().content;
+            assert!(cells.iter().all(|cell| !cell.symbol().contains(is_harmful)), "{name}");
+        }
+    }
+    let game = evening_with_a_game(HOSTILE);
+    let drawn = screen(&game, &ui(View::Games, true), &theme, SIZES[2]).backend().to_string();
+    assert!(drawn.contains(r"\u{1b}[2J") && drawn.contains(r"\u{202e}desrever"), "{drawn}");
+}
+
+#[test]
+fn any_size_is_drawn_and_one_that_is_too_small_says_what_is_needed() {
+    let theme = Theme::new(Palette::True, false);
+    for (name, model, ui) in screens(NAMES) {
+        for size in [(80, 24), (81, 25), (119, 29), (120, 24), (133, 31), (300, 24), (80, 200), (500, 120)] {
+            let drawn = screen(&model, &ui, &theme, size).backend().to_string();
+            assert!(drawn.contains("Matchday"), "{name} {size:?}");
+        }
+        for size in [(79, 24), (80, 23), (30, 5)] {
+            let drawn = screen(&model, &ui, &theme, size).backend().to_string().replace("\"\n\"", "");
+            assert!(drawn.contains("80x24"), "{name} {size:?}: {drawn}");
+        }
+        for size in [(1, 1), (2, 60), (200, 1)] {
+            screen(&model, &ui, &theme, size);
+        }
+    }
+}
+
+#[test]
+fn the_help_names_every_key() {
+    let mut help = ui(View::Pipeline, false);
+    help.shows_help = true;
+    for size in SIZES {
+        let drawn = screen(&empty(), &help, &Theme::new(Palette::None, false), size).backend().to_string();
+        for binding in KEYS.iter().filter(|binding| !binding.help.is_empty()) {
+            assert!(drawn.contains(binding.label) && drawn.contains(binding.help), "{}", binding.label);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What keys do.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui::model::Model;
+use tui::model::summary::Figure;
+use tui::theme::{Palette, Theme};
+use tui::ui::{Effect, Pane, Ui, View};
+
+use crate::stage::{OPENED, empty, evening, evening_with_a_game, screen};
+
+const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
+
+fn press(ui: &mut Ui, model: &Model, keys: &str) -> Effect {
+    keys.chars().map(|key| press_code(ui, model, KeyCode::Char(key))).last().unwrap_or(Effect::None)
+}
+
+fn press_code(ui: &mut Ui, model: &Model, code: KeyCode) -> Effect {
+    ui.press(KeyEvent::new(code, KeyModifiers::NONE), model)
+}
+
+#[test]
+fn views_are_chosen_by_number_and_by_tab() {
+    let (mut ui, model) = (Ui::new(24), empty());
+    press(&mut ui, &model, "3");
+    assert_eq!(ui.view, View::Kafka);
+    press_code(&mut ui, &model, KeyCode::Tab);
+    assert_eq!(ui.view, View::Clients);
+    press(&mut ui, &model, "1");
+    press_code(&mut ui, &model, KeyCode::BackTab);
+    assert_eq!(ui.view, View::Logs);
+    assert_eq!(press(&mut ui, &model, "q"), Effect::Quit);
+}
+
+#[test]
+fn the_game_that_is_chosen_stays_chosen_when_the_order_changes() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "2G");
+    let chosen = ui.game.clone();
+    assert!(chosen.is_some());
+    press(&mut ui, &model, "ss");
+    let games = ui.games(&model);
+    assert_eq!(Some(&games[ui.game_index(&games)].event_id), chosen.as_ref());
+    assert_eq!(press_code(&mut ui, &model, KeyCode::Enter), Effect::Open(chosen));
+    assert!(ui.is_open);
+    assert_eq!(press_code(&mut ui, &model, KeyCode::Esc), Effect::Open(None));
+}
+
+#[test]
+fn an_open_game_is_scrolled_by_panes_and_never_past_its_end() {
+    let (mut ui, model) = (Ui::new(24), evening_with_a_game(NAMES));
+    (ui.view, ui.is_open, ui.game) = (View::Games, true, Some(OPENED.parse().expect("an id")));
+    press(&mut ui, &model, "l");
+    assert_eq!(ui.pane, Pane::Incidents);
+    press(&mut ui, &model, "jj");
+    assert_eq!(ui.scrolled, [0, 2, 0]);
+    press(&mut ui, &model, "G");
+    let game = model.games.open.as_ref().and_then(|open| open.game.as_ref()).expect("a game");
+    assert_eq!(ui.scrolled[1], game.incidents.len() - 1);
+    press(&mut ui, &model, "hh");
+    assert_eq!(ui.pane, Pane::Log);
+}
+
+#[test]
+fn a_filter_is_typed_kept_and_dropped() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "2/harr?q");
+    assert_eq!((ui.filter(), ui.is_typing, ui.shows_help), ("harr?q", true, false));
+    press_code(&mut ui, &model, KeyCode::Backspace);
+    press_code(&mut ui, &model, KeyCode::Backspace);
+    press_code(&mut ui, &model, KeyCode::Enter);
+    assert!(!ui.games(&model).is_empty());
+    press(&mut ui, &model, "/nobody is called this");
+    press_code(&mut ui, &model, KeyCode::Enter);
+    assert!(ui.games(&model).is_empty());
+    press_code(&mut ui, &model, KeyCode::Esc);
+    assert_eq!(ui.games(&model).len(), model.games.live.len());
+    press(&mut ui, &model, "/\u{202e}");
+    assert_eq!(ui.filter(), r"\u{202e}");
+}
+
+#[test]
+fn the_window_the_chart_and_the_pause_are_chosen() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "+++++");
+    assert_eq!(ui.window().as_secs(), 15 * 60);
+    press(&mut ui, &model, "-----l");
+    assert_eq!((ui.window().as_secs(), ui.figure), (60, Figure::P99));
+    press(&mut ui, &model, " ");
+    assert!(ui.is_held);
+    let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(drawn.contains("PAUSED"), "{drawn}");
+    press(&mut ui, &model, " ");
+    assert!(!ui.is_held);
+}
+
+#[test]
+fn no_key_breaks_any_view_whatever_is_known() {
+    let codes = [
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::PageDown,
+        KeyCode::PageUp,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::Left,
+    ];
+    let keys: Vec<KeyCode> = codes.into_iter().chain("?? jkhlgGs+-/".chars().map(KeyCode::Char)).collect();
+    for model in [empty(), evening(NAMES), evening_with_a_game(NAMES)] {
+        let mut ui = Ui::new(24);
+        for view in '1'..='5' {
+            press_code(&mut ui, &model, KeyCode::Esc);
+            press(&mut ui, &model, &view.to_string());
+            for first in &keys {
+                for second in &keys {
+                    press_code(&mut ui, &model, *first);
+                    press_code(&mut ui, &model, *second);
+                    screen(&model, &ui, &Theme::new(Palette::True, false), (80, 24));
+                    press_code(&mut ui, &model, KeyCode::Esc);
+                }
+            }
+        }
+    }
+}

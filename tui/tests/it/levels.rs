@@ -1,0 +1,68 @@
+//! What is called slow, growing, stalled or down, and when.
+
+use std::time::Duration;
+
+use domain::Sport;
+use tui::model::summary::Place;
+use tui::model::{Level, Model};
+use tui::source::{Finding, Part, Report, Source};
+use tui::text::Text;
+
+use crate::stage::{empty, evening, evening_until, processors};
+
+const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
+
+fn take(model: &mut Model, second: u64, found: Result<Finding, Text>) {
+    let source = Source::Part(Part::Processors(Sport::Hockey));
+    model.take(Report { source, at: Duration::from_secs(second), found });
+}
+
+#[test]
+fn nothing_is_called_wrong_before_it_was_seen_for_a_while() {
+    let mut model = empty();
+    assert_eq!(model.known(), Level::Waiting);
+    take(&mut model, 1, Ok(processors(1_000, 900)));
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Idle);
+    assert!(evening_until(3, NAMES).warnings().is_empty());
+}
+
+#[test]
+fn what_waits_while_nothing_passes_is_stalled_and_goes_on_when_something_does() {
+    let mut model = empty();
+    for second in 1..=20 {
+        take(&mut model, second, Ok(processors(1_000, 50)));
+    }
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Stalled);
+    take(&mut model, 21, Ok(processors(1_050, 0)));
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Fine);
+}
+
+#[test]
+fn much_that_waits_is_a_backlog_even_where_it_shrinks() {
+    let mut model = empty();
+    for second in 1..=20 {
+        take(&mut model, second, Ok(processors(1_000 * second, 50_000 - 1_000 * second)));
+    }
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Behind);
+    let warning = &model.warnings()[0];
+    assert!(warning.what.contains("30000 messages wait, -1000 a second"), "{warning:?}");
+}
+
+#[test]
+fn a_process_that_stops_is_down_and_its_lag_is_known_from_kafka() {
+    let model = evening(NAMES);
+    assert_eq!(model.part_level(Part::Processors(Sport::Tennis)), Level::Down);
+    let row = model.row(Place::Sport(Sport::Tennis), Duration::from_secs(60));
+    assert_eq!((row.per_second, row.lag), (None, Some(4_500.0)));
+    let levels: Vec<Level> = model.warnings().iter().map(|warning| warning.level).collect();
+    assert!(levels.is_sorted_by(|one, other| one >= other), "{levels:?}");
+}
+
+#[test]
+fn a_simulator_that_is_not_there_is_nothing_wrong() {
+    let mut model = empty();
+    let found = Err(Text::new("connection refused"));
+    model.take(Report { source: Source::Part(Part::Simulator), at: Duration::from_secs(1), found });
+    assert_eq!(model.level(Place::Simulator), Level::Absent);
+    assert!(model.warnings().is_empty());
+}

@@ -1,0 +1,87 @@
+//! The program without a terminal, in front of a process that answers as ours do.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+/// Where nothing listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Answers `/metrics` with ingestion's, of which each tells a hundred messages more, and everything else with readiness.
+fn ingestion() -> SocketAddr {
+    static ACCEPTED: AtomicU64 = AtomicU64::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request) {
+                    let body = if request[..read].starts_with(b"GET /metrics") {
+                        let accepted = ACCEPTED.fetch_add(100, Ordering::Relaxed);
+                        format!(
+                            "matchday_ingestion_messages_total{{outcome=\"accepted\",provider=\"md\"}} {accepted}\n"
+                        )
+                    } else {
+                        r#"{"ready":true,"checks":[]}"#.to_owned()
+                    };
+                    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                    if stream.write_all((head + &body).as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn once(ingestion: &str, format: &[&str]) -> Output {
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matchday-top"));
+    command.args([
+        "--once",
+        "--interval",
+        "0.2",
+        "--kafka",
+        "127.0.0.1:1",
+        "--rest",
+        NOWHERE,
+        "--simulator",
+        NOWHERE,
+    ]);
+    for sport in ["football", "basketball", "tennis", "hockey"] {
+        command.arg("--processors").arg(format!("{sport}={NOWHERE}"));
+    }
+    command.arg("--stacks").arg(nowhere.path()).args(["--ingestion", ingestion]).args(format);
+    command.stdin(Stdio::null()).output().expect("it runs")
+}
+
+#[test]
+fn scripts_are_told_in_json_what_answers_and_what_does_not() {
+    let output = once(&format!("http://{}", ingestion()), &["--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let hop = |place: &str| {
+        let mut hops = told["hops"].as_array().expect("hops").iter();
+        hops.find(|hop| hop["place"] == place).expect("the hop").clone()
+    };
+    assert_eq!(told["schema"], "1.0");
+    assert!(hop("ingestion")["per_second"].as_f64() > Some(50.0), "{told}");
+    assert_eq!(hop("processors")["state"], "down");
+    assert_eq!(hop("simulator")["state"], "none");
+    assert_eq!(told["state"], "down");
+}
+
+#[test]
+fn where_nothing_answers_it_fails_and_says_so() {
+    let output = once(NOWHERE, &[]);
+    assert!(!output.status.success(), "{output:?}");
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(line.contains("DOWN") && line.lines().count() == 1, "{line}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("nothing answers"), "{error}");
+}
