@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MATCHDAY := target/release/matchday
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build demo up top down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ demo: build ## play games through the whole pipeline, verify every store and soc
 
 up: build ## start everything and leave it running, every address printed
 	$(MATCHDAY) up
+
+top: build ## what the stack does, live, in this terminal; ? shows the keys, q ends it
+	@$(MATCHDAY) top
 
 # Without a build: what runs can be looked at and ended while the code does not compile, or where it never was compiled here.
 # Takes the command of matchday and that of Compose.

@@ -13,9 +13,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
 use domain::{Sport, Topics};
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -58,6 +60,13 @@ enum Command {
     Status,
     /// Show what the parts of the stack that is up wrote last
     Logs(Logs),
+    /// Show what the stack does, live, in this terminal; `matchday top --help` says what can be set
+    #[command(disable_help_flag = true)]
+    Top {
+        /// What `matchday-top` is called with
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
+    },
     /// Say what this machine lacks for a stack, and how to install it
     Doctor,
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
@@ -173,6 +182,7 @@ async fn execute(cli: Cli) -> Result<()> {
             say(blocking(logs).await?.trim_end());
             Ok(())
         }
+        Command::Top { args } => Err(top(cli.stacks, args)),
         Command::Doctor => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
@@ -195,6 +205,17 @@ async fn execute(cli: Cli) -> Result<()> {
         }
         Command::Healthcheck { url } => stack::ask_service(&url).await.map_err(|reason| anyhow!(reason)),
     }
+}
+
+/// Becomes the dashboard, a binary of its own; returns only why that did not go.
+fn top(stacks: Option<PathBuf>, args: Vec<OsString>) -> anyhow::Error {
+    let binary = match stack::own_binary("matchday-top") {
+        Ok(binary) => binary,
+        Err(error) => return error,
+    };
+    let stacks = stacks.map(|stacks| ("MATCHDAY_STACKS", stacks));
+    let error = process::Command::new(&binary).args(args).envs(stacks).exec();
+    anyhow!(error).context(format!("running {}", binary.display()))
 }
 
 /// The folder of all stacks, and the Compose projects of this checkout. Where Docker does not say which there are, that is no

@@ -19,4 +19,5 @@ mod slow_clients;
 mod socket;
 mod stack;
 mod support;
+mod top;
 mod verdict;
