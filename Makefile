@@ -5,6 +5,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 MATCHDAY := target/release/matchday
 
+# The fuzz targets compile on stable, too. Nothing is linked, so libFuzzer itself is not built: any name stands for it.
+CHECK_FUZZ := CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a RUSTFLAGS="-D warnings" cargo check --locked --target-dir target/fuzz
+
 .DEFAULT_GOAL := help
 .PHONY: help doctor setup build demo up top down status logs test test-api test-containers test-mysql test-compose lint doc
 
@@ -79,9 +82,10 @@ test-mysql: build ## the tests that need a stack, on MySQL 8
 test-compose: setup ## docker-compose.yml, its image and its alert rules, on the Docker engine of this machine
 	REVISION=$$(git rev-parse HEAD) cargo test --release --workspace --test it -- --ignored --test-threads=1 --nocapture compose::
 
-lint: setup ## format, clippy, shell scripts; warnings are errors
+lint: setup ## format, clippy, fuzz targets, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+	@for crate in domain ingestion; do $(CHECK_FUZZ) --manifest-path $$crate/fuzz/Cargo.toml || exit 1; done
 	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
 
 doc: setup ## the documentation of all crates; warnings are errors
