@@ -32,6 +32,7 @@ mod trust;
 mod watcher;
 
 pub use self::compose::ComposeProject;
+pub(crate) use self::compose::PROJECT_LABEL;
 pub use self::condition::{Condition, survey};
 pub(crate) use self::condition::{LeftContainer, left_containers};
 pub(crate) use self::container::store_images;

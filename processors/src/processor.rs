@@ -19,14 +19,12 @@ use crate::metrics;
 use crate::publish::Job;
 use crate::store::commit::{Commit, CommitError};
 use crate::store::load::{self, LoadError};
-use crate::store::within;
+use crate::store::{ANSWER_MAX, within};
 
 mod assignment;
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
-/// How long the database may take to read events or to hand over partitions.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// When a gap that the database refused is declared again.

@@ -15,7 +15,7 @@ use crate::store::load::{self, ImageFilter, Which};
 use crate::store::offsets::{self, OffsetRow};
 use crate::store::outbox;
 use crate::store::rows::{EventRows, Writes};
-use crate::store::within;
+use crate::store::{ANSWER_MAX, within};
 
 mod adopt;
 pub mod images;
@@ -76,8 +76,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(20);
 /// Images read and written at once.
 const IMAGES_PAGE: u32 = 200;
-/// How long the database may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 

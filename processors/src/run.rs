@@ -28,8 +28,6 @@ use crate::store::{self, migrate};
 const POLL_WAIT: Duration = Duration::from_millis(100);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
-/// How long the database may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// The feed's thread does one thing at a time; a second connection replaces one that broke without a wait.
 const FEED_CONNECTIONS: u32 = 2;
 /// How often Kafka is told, for lag tools, how far the feed is processed, and the lag is measured.
@@ -232,8 +230,8 @@ fn report(consumer: &Consumer, processor: &mut Processor) {
 
 async fn wait_for_schema(pool: &MySqlPool, mysql: &Latch) -> String {
     loop {
-        match store::within(ANSWER_MAX, migrate::is_current(pool)).await {
-            Ok(true) => match store::within(ANSWER_MAX, migrate::store_id(pool)).await {
+        match store::within(store::ANSWER_MAX, migrate::is_current(pool)).await {
+            Ok(true) => match store::within(store::ANSWER_MAX, migrate::store_id(pool)).await {
                 Ok(store_id) => return store_id,
                 Err(error) => mysql.not_ready(format!("the store id cannot be read: {error}")),
             },

@@ -17,6 +17,9 @@ mod statement;
 /// it: a processor that was stopped in the middle of one holds its locks no longer than this.
 const SILENCE_SECONDS_MAX: u32 = 10;
 
+/// How long the database may take to answer a question, or to hand over partitions.
+pub const ANSWER_MAX: Duration = Duration::from_secs(15);
+
 /// Connects to MySQL or MariaDB. Connections read what is committed and wait at most five seconds for a lock.
 pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPool> {
     let options: MySqlConnectOptions = url.parse()?;

@@ -234,4 +234,22 @@ mod tests {
         assert_eq!(places.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
         assert_eq!(places.parts.len(), 7);
     }
+
+    #[test]
+    fn what_is_documented_is_what_compose_publishes() {
+        let compose = include_str!("../../docker-compose.yml");
+        let places = documented(None);
+        for (part, url) in &places.parts {
+            let name = match part {
+                Part::Distribution => "REST".to_owned(),
+                Part::Processors(sport) => sport.as_str().to_ascii_uppercase(),
+                Part::Simulator | Part::Ingestion => part.to_string().to_ascii_uppercase(),
+            };
+            let (_, port) = url.rsplit_once(':').expect("a port");
+            let published = format!("${{{name}_PORT:-${{PORT_PREFIX:-}}{port}}}");
+            assert!(compose.contains(&published), "{published}");
+        }
+        assert_eq!(places.kafka.as_deref(), Some("127.0.0.1:9092"));
+        assert!(compose.contains("${KAFKA_PORT:-${PORT_PREFIX:-}9092}"));
+    }
 }

@@ -27,13 +27,14 @@ struct Event {
 
 impl Event {
     fn new(number: usize) -> Self {
+        Self::with_urgent_max(number, 1_000)
+    }
+
+    /// One whose followers may be behind by so many urgent updates.
+    fn with_urgent_max(number: usize, urgent_max: usize) -> Self {
         let event_id = format!("md:match:{number}").parse().expect("a URN");
-        let cell = Cell::new(
-            Image::empty(event_id, Sport::Hockey),
-            1_000,
-            FrameBudget::new(1 << 20),
-            Instant::now(),
-        );
+        let image = Image::empty(event_id, Sport::Hockey);
+        let cell = Cell::new(image, urgent_max, FrameBudget::new(1 << 20), Instant::now());
         Self { cell, version: 0, urgent: Vec::new() }
     }
 
@@ -324,13 +325,7 @@ fn a_client_from_the_future_gets_an_image() {
 
 #[test]
 fn a_client_that_is_behind_by_too_many_urgent_updates_is_closed() {
-    let mut event = Event::new(0);
-    event.cell = Cell::new(
-        Image::empty(event.cell.event_id().clone(), Sport::Hockey),
-        3,
-        FrameBudget::new(1 << 20),
-        Instant::now(),
-    );
+    let mut event = Event::with_urgent_max(0, 3);
     event.update(false, &[(1, 1)]);
     let mut events = [event];
     let mut link = Link::open(Client::default(), Duration::ZERO, &events);

@@ -2,7 +2,9 @@
 
 use super::tools::Version;
 use super::{Check, State};
-use crate::stack::{ComposeProject, LABEL, LeftContainer, Project, StoresChoice, docker, left_containers};
+use crate::stack::{
+    ComposeProject, LABEL, LeftContainer, PROJECT_LABEL, Project, StoresChoice, docker, left_containers,
+};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -16,9 +18,11 @@ const MEMORY_MIB_MIN: u64 = 3_072;
 /// The exit code of what was ended by `SIGKILL`: 128 and the signal's number.
 const KILLED: &str = "137";
 
-/// What every volume of `docker-compose.yml` is labelled with, and where Compose notes whose it is.
+/// What every volume of `docker-compose.yml` is labelled with.
 const VOLUME_LABEL: &str = "matchday.volume";
-const PROJECT_LABEL: &str = "com.docker.compose.project";
+
+/// How a container is asked how it has ended.
+const ENDED: &str = "{{.Name}}\t{{.State.OOMKilled}}\t{{.State.ExitCode}}\t{{.RestartCount}}";
 
 pub(super) fn checks(project: &Project, stores: StoresChoice) -> Vec<Check> {
     let engine = match docker::ask(&["version", "--format", "{{.Server.Version}}"]) {
@@ -136,10 +140,7 @@ fn ended_containers(project: &Project) -> Vec<Ended> {
     found
 }
 
-/// How a container is asked how it has ended.
-const ENDED: &str = "{{.Name}}\t{{.State.OOMKilled}}\t{{.State.ExitCode}}\t{{.RestartCount}}";
-
-/// What an answer to that says; nothing where all is well.
+/// What the answer to [`ENDED`] says; nothing where all is well.
 fn ended(said: &str) -> Option<Ended> {
     let mut parts = said.split('\t');
     let name = parts.next()?.trim_start_matches('/').to_owned();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where Compose notes in every container which project it belongs to, and where that lies.
-const NAME: &str = "com.docker.compose.project";
+pub(crate) const PROJECT_LABEL: &str = "com.docker.compose.project";
 const FOLDER: &str = "com.docker.compose.project.working_dir";
 
 /// How long all services may take to end: longer than any of them is given.
@@ -144,8 +144,10 @@ impl ComposeProject {
 
 /// The names of all projects whose folder is this one, by whichever path it was reached.
 fn names(folder: &Path) -> Result<BTreeSet<String>> {
-    let (filter, format) =
-        (format!("label={NAME}"), format!("{{{{.Label \"{NAME}\"}}}}\t{{{{.Label \"{FOLDER}\"}}}}"));
+    let (filter, format) = (
+        format!("label={PROJECT_LABEL}"),
+        format!("{{{{.Label \"{PROJECT_LABEL}\"}}}}\t{{{{.Label \"{FOLDER}\"}}}}"),
+    );
     let said = docker::ask(&["ps", "--all", "--filter", &filter, "--format", &format])?;
     let folder = fs::canonicalize(folder).with_context(|| format!("looking for {}", folder.display()))?;
     let is_here = |path: &str| fs::canonicalize(path).is_ok_and(|path| path == folder);

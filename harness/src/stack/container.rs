@@ -21,6 +21,7 @@ pub(crate) struct Image {
 
 /// The images of all stores: the same as in `docker-compose.yml`.
 pub(crate) const IMAGES: [Image; 3] = [KAFKA_IMAGE, MYSQL_IMAGE, REDIS_IMAGE];
+
 /// The full names of [`IMAGES`].
 pub(crate) fn store_images() -> impl Iterator<Item = String> {
     IMAGES.into_iter().map(Image::full_name)

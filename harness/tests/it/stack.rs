@@ -3,9 +3,10 @@
 use crate::support::{self, eventually, parts_of, path_of};
 use chassis::kafka::topics::{self, TopicError, TopicSpec};
 use domain::Sport;
-use harness::stack::{DATABASE, KAFKA, PartId, PartState, REDIS, Stack, processors_name};
+use harness::stack::{DATABASE, KAFKA, PartId, PartState, REDIS, Stack, own_binary, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use sqlx::{Connection, MySqlConnection};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -97,6 +98,19 @@ async fn a_whole_stack_answers_at_every_address() {
     }
     tokio_tungstenite::connect_async(stack.socket_url().unwrap()).await.unwrap();
     stack.init().await.unwrap();
+
+    // The dashboard reads the record that the stack keeps, and needs no address.
+    let (stacks, name) = (stack.folder().parent().unwrap(), stack.folder().file_name().unwrap());
+    let mut top = Command::new(own_binary("matchday-top").unwrap());
+    top.args(["--once", "--json", "--stack"]).arg(name).arg("--stacks").arg(stacks);
+    let output = top.stdin(Stdio::null()).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["stack"].as_str().unwrap().starts_with(name.to_str().unwrap()), "{told}");
+    let hops = told["hops"].as_array().unwrap();
+    let hop = |place: &str| hops.iter().find(|hop| hop["place"] == place).unwrap();
+    for place in ["ingestion", "processors", "distribution"] {
+        assert!(hop(place)["per_second"].is_number(), "{place}: {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

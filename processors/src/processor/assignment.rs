@@ -8,11 +8,11 @@ use chassis::kafka::{Assignments, ConsumeError, Start};
 use domain::EventId;
 use tokio::sync::oneshot;
 
-use super::{ANSWER_MAX, FLUSH_MAX, Parts, Processor, day, now};
+use super::{FLUSH_MAX, Parts, Processor, day, now};
 use crate::batch::{OwnedPartition, WorkingEvent};
 use crate::metrics;
 use crate::publish::Job;
-use crate::store::{load, offsets};
+use crate::store::{ANSWER_MAX, load, offsets};
 
 impl Processor {
     /// Whether the group has said which partitions are ours and Kafka has not yet been asked whether it has them from

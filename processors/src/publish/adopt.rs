@@ -2,10 +2,10 @@
 
 use chassis::kafka::Record;
 
-use super::{ANSWER_MAX, Outbox, Publisher, RETRY_EVERY};
+use super::{Outbox, Publisher, RETRY_EVERY};
 use crate::store::offsets::OffsetRow;
 use crate::store::outbox::{self, LoggedUpdate};
-use crate::store::within;
+use crate::store::{ANSWER_MAX, within};
 
 /// Rows of the outbox read at once.
 const OUTBOX_PAGE: u32 = 500;

@@ -27,13 +27,7 @@ fn what_a_filter_leaves_out_makes_no_frame_and_the_chain_goes_on() {
 
 #[test]
 fn urgent_updates_that_a_filter_leaves_out_are_not_held_against_a_client_that_reads() {
-    let mut event = Event::new(0);
-    event.cell = Cell::new(
-        Image::empty(event.cell.event_id().clone(), Sport::Hockey),
-        3,
-        FrameBudget::new(1 << 20),
-        Instant::now(),
-    );
+    let mut event = Event::with_urgent_max(0, 3);
     event.update(false, &[(TAKEN, 1)]);
     let mut events = [event];
     let mut link = Link::open_filtered(Client::default(), Duration::ZERO, of_market(406), &events);

@@ -10,23 +10,21 @@ use serde_json::{Value, json};
 use super::desk::{DEADLINE, Desk, odds};
 use crate::support::{read_topic, until};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
-    let desk = Desk::with_stores("outbox").await;
-    let name = processors_name(Sport::Hockey);
-    let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
-    let event_id = "md:match:1";
-    desk.send(&[odds(event_id, 1, 1_500)]).await;
-    desk.everything_is_published().await;
+const EVENT: &str = "md:match:1";
 
-    // The transaction waits for a lock while Kafka falls silent: it is committed then, and cannot be published. On a
-    // machine that stalls, the transaction may be given up before its lock is: then once more.
+/// Lets a transaction wait for a lock while Kafka falls silent: it is committed then, and cannot be published. On a machine
+/// that stalls, it may be given up before its lock is: then once more. Kafka is silent afterwards; returns the last message
+/// that it accepted.
+async fn commit_unpublished(desk: &Desk) -> u64 {
+    let kafka = desk.stack.process(KAFKA).unwrap();
+    desk.send(&[odds(EVENT, 1, 1_500)]).await;
+    desk.everything_is_published().await;
     let mut sequence = 1;
     loop {
         assert!(sequence < 20, "no transaction outlived its lock");
         let mut lock = desk.mysql.pool().begin().await.unwrap();
         sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
-        desk.send(&[odds(event_id, sequence + 1, 1_600), odds(event_id, sequence + 2, 1_700)]).await;
+        desk.send(&[odds(EVENT, sequence + 1, 1_600), odds(EVENT, sequence + 2, 1_700)]).await;
         sequence += 2;
         // Where it lost its partitions to the silence of an attempt before, it waits to take them again; then once more, too.
         let waits = until("the processor to wait for the lock", DEADLINE, async || {
@@ -42,38 +40,63 @@ async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_
         kafka.pause().unwrap();
         lock.rollback().await.unwrap();
         let version = sequence - 1;
-        let commit = async || Ok(desk.picture(event_id).await?.version >= version);
+        let commit = async || Ok(desk.picture(EVENT).await?.version >= version);
         let committed = until("the commit", Duration::from_secs(5), commit).await;
         if committed.is_ok() {
             break;
         }
         kafka.resume().unwrap();
-        let all = async || Ok(desk.picture(event_id).await?.version >= sequence);
+        let all = async || Ok(desk.picture(EVENT).await?.version >= sequence);
         until("the messages of this attempt", DEADLINE, all).await.unwrap();
         desk.everything_is_published().await;
     }
     assert!(!desk.mysql.is_published().await.unwrap());
+    sequence
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_published_after_a_crash_and_a_database_that_comes_back_finds_nothing_missing() {
+    let desk = Desk::with_stores("outbox").await;
+    let name = processors_name(Sport::Hockey);
+    let (kafka, processor) = (desk.stack.process(KAFKA).unwrap(), desk.stack.process(&name).unwrap());
+    let sequence = commit_unpublished(&desk).await;
     processor.kill().unwrap();
     kafka.resume().unwrap();
     desk.stack.restart(&name).await.unwrap();
     desk.everything_is_published().await;
-    is_in_the_updates_topic(&desk, event_id, sequence).await;
+    is_in_the_updates_topic(&desk, EVENT, sequence).await;
 
     // The database goes and comes back: accepted meanwhile, applied afterwards.
     desk.stack.process(DATABASE).unwrap().kill().unwrap();
-    desk.send(&(sequence + 1..=40).map(|sequence| odds(event_id, sequence, 1_800)).collect::<Vec<_>>()).await;
+    desk.send(&(sequence + 1..=40).map(|sequence| odds(EVENT, sequence, 1_800)).collect::<Vec<_>>()).await;
     desk.expect_reason(r#""mysql","ready":false"#).await;
     desk.stack.restart(DATABASE).await.unwrap();
-    until("everything to be applied", DEADLINE, async || Ok(desk.picture(event_id).await?.version == 40))
+    until("everything to be applied", DEADLINE, async || Ok(desk.picture(EVENT).await?.version == 40))
         .await
         .unwrap();
     desk.everything_is_published().await;
-    is_in_the_updates_topic(&desk, event_id, 40).await;
+    is_in_the_updates_topic(&desk, EVENT, 40).await;
     until("the processor to be ready", DEADLINE, async || {
         Ok(desk.readiness().await.is_some_and(|(status, _)| status == 200))
     })
     .await
     .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_published_before_a_processor_is_stopped_is_published_by_the_next() {
+    let desk = Desk::with_stores("stopped").await;
+    let name = processors_name(Sport::Hockey);
+    let sequence = commit_unpublished(&desk).await;
+    // It ends by itself, and may not say that it has sent what Kafka never took.
+    let status = desk.stack.process(&name).unwrap().stop().await.unwrap();
+    assert!(status.success(), "{status}");
+    assert!(!desk.mysql.is_published().await.unwrap());
+    desk.stack.process(KAFKA).unwrap().resume().unwrap();
+    desk.stack.restart(&name).await.unwrap();
+    desk.everything_is_published().await;
+    is_in_the_updates_topic(&desk, EVENT, sequence).await;
     desk.stack.down().await.unwrap();
 }
 
