@@ -20,6 +20,7 @@ mod check;
 pub mod feed;
 mod step;
 mod times;
+mod trust;
 
 /// One event as its processor knows it: the public value of every key, and what is needed to go on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct EventState {
 /// The part of an event's state that is stored as one: all but markets and incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Head {
-    /// Versions count applied messages and declared gaps, from 1.
+    /// Versions count applied messages, declared gaps and what producers going down and up led to, from 1.
     pub version: u64,
     /// Who plays whom and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,6 +318,14 @@ impl EventState {
         self.publish(cause, at, changes)
     }
 
+    /// As [`Self::publish_refreshed`], where that changes anything for clients.
+    fn publish_if_changed(&mut self, source: &Source, cause: Cause, at: Timestamp) -> Option<Update> {
+        let mut step = Step::new(self, source);
+        step.refresh_all();
+        let changes = step.finish();
+        (!changes.is_empty()).then(|| self.publish(cause, at, changes))
+    }
+
     fn publish(&mut self, cause: Cause, applied_at: Timestamp, changes: Vec<Change>) -> Update {
         let previous_version = self.head.version;
         self.head.version = self.next_version();
@@ -351,6 +360,11 @@ impl Head {
         if let Some(stop) = feed.barrier_for(sport.rules(), market_id) {
             return Some(Shut { status: stop.market_status, reason: Suspension::BetStop });
         }
-        feed.gap.then_some(Shut { status: StopStatus::Suspended, reason: Suspension::Gap })
+        let reason = match (feed.gap, feed.down) {
+            (true, _) => Suspension::Gap,
+            (false, true) => Suspension::ProducerDown,
+            (false, false) => return None,
+        };
+        Some(Shut { status: StopStatus::Suspended, reason })
     }
 }

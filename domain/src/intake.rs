@@ -88,7 +88,7 @@ impl Intake {
         &self.state
     }
 
-    /// The event, to store it.
+    /// The event, to store it, or to say whether its producers are trusted.
     pub fn state_mut(&mut self) -> &mut EventState {
         &mut self.state
     }

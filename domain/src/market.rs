@@ -122,6 +122,8 @@ pub enum Suspension {
     BetStop,
     /// Messages of its producer are missing.
     Gap,
+    /// Its producer is down, or has not recovered yet.
+    ProducerDown,
 }
 
 /// How an outcome ended.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::id::{EventId, MessageId, Name, Source};
 use crate::message::{FeedMessage, MessageType, Position};
+use crate::producer::Reason;
 use crate::{Fixture, Incident, Key, Market, Sport, Status, Timestamp, text};
 
 /// One step of an event from `previous_version` to `version`.
@@ -38,7 +39,7 @@ pub struct Cause {
     /// The message's type, or what else happened.
     #[serde(rename = "type")]
     pub kind: CauseKind,
-    /// Whose message it was, or whose messages are missing.
+    /// Whose message it was, whose messages are missing, or who went down or came up.
     #[serde(flatten)]
     pub source: Source,
     /// The message's id; absent where no message led to it.
@@ -47,6 +48,9 @@ pub struct Cause {
     /// The message's place, or of a gap the first place that is missing.
     #[serde(flatten)]
     pub position: Option<Position>,
+    /// Why the producer went down or came up, where that led to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// See [`FeedMessage::occurred_at`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
@@ -68,6 +72,7 @@ struct CauseFields {
     message_id: Option<MessageId>,
     epoch: Option<u64>,
     sequence: Option<u64>,
+    reason: Option<Reason>,
     occurred_at: Option<Timestamp>,
     generated_at: Option<Timestamp>,
     received_at: Option<Timestamp>,
@@ -81,6 +86,7 @@ impl From<CauseFields> for Cause {
             source: Source { provider: fields.provider, producer: fields.producer },
             message_id: fields.message_id,
             position: position.map(|(epoch, sequence)| Position { epoch, sequence }),
+            reason: fields.reason,
             occurred_at: fields.occurred_at,
             generated_at: fields.generated_at,
             received_at: fields.received_at,
@@ -97,6 +103,7 @@ impl Cause {
             source: message.source.clone(),
             message_id: Some(message.message_id.clone()),
             position: message.position(),
+            reason: None,
             occurred_at: message.occurred_at,
             generated_at: Some(message.generated_at),
             received_at: message.received_at,
@@ -106,11 +113,23 @@ impl Cause {
     /// Messages of `source` are missing, from `missing` on.
     #[must_use]
     pub fn gap(source: Source, missing: Position) -> Self {
+        Self { position: Some(missing), ..Self::unsaid(CauseKind::Gap, source) }
+    }
+
+    /// The producer that `source` is went down or came up.
+    #[must_use]
+    pub fn producer(kind: CauseKind, source: Source, reason: Reason) -> Self {
+        Self { reason: Some(reason), ..Self::unsaid(kind, source) }
+    }
+
+    /// No message led to it.
+    fn unsaid(kind: CauseKind, source: Source) -> Self {
         Self {
-            kind: CauseKind::Gap,
+            kind,
             source,
             message_id: None,
-            position: Some(missing),
+            position: None,
+            reason: None,
             occurred_at: None,
             generated_at: None,
             received_at: None,
@@ -118,13 +137,17 @@ impl Cause {
     }
 }
 
-/// The kind of a [`Cause`]. On the wire a message type's name, or `gap`.
+/// The kind of a [`Cause`]. On the wire a message type's name, `gap`, `producer_down` or `producer_up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CauseKind {
     /// A message of this type.
     Message(MessageType),
     /// Messages did not come in time.
     Gap,
+    /// The producer can no longer be trusted.
+    ProducerDown,
+    /// The producer can be trusted again.
+    ProducerUp,
 }
 
 impl CauseKind {
@@ -132,7 +155,8 @@ impl CauseKind {
     #[must_use]
     pub fn is_urgent(self) -> bool {
         match self {
-            Self::Gap => true,
+            Self::Gap | Self::ProducerDown => true,
+            Self::ProducerUp => false,
             Self::Message(kind) => matches!(
                 kind,
                 MessageType::BetStop
@@ -150,6 +174,8 @@ impl fmt::Display for CauseKind {
         f.write_str(match self {
             Self::Message(kind) => kind.as_str(),
             Self::Gap => "gap",
+            Self::ProducerDown => "producer_down",
+            Self::ProducerUp => "producer_up",
         })
     }
 }
@@ -159,6 +185,8 @@ impl FromStr for CauseKind {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text {
             "gap" => Ok(Self::Gap),
+            "producer_down" => Ok(Self::ProducerDown),
+            "producer_up" => Ok(Self::ProducerUp),
             _ => MessageType::deserialize(text.into_deserializer()).map(Self::Message),
         }
     }

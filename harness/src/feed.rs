@@ -57,6 +57,7 @@ fn expected(event: &LedgerEvent) -> Expected {
     Expected {
         sport: event.sport.to_string(),
         messages: event.messages,
+        turns: 0,
         status: status.status.as_str().to_owned(),
         match_status: status.match_status.to_string(),
         score: (status.score.home, status.score.away),

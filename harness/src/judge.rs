@@ -15,6 +15,8 @@ pub struct Expected {
     pub sport: String,
     /// How many messages were sent of it: each is one version.
     pub messages: u64,
+    /// How often something of it was shut or opened because a producer went down or came up: each is one version, too.
+    pub turns: u64,
     /// `status` of the state of play.
     pub status: String,
     /// `match_status` of the state of play.
@@ -30,6 +32,12 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// The version in which it must end.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.messages + self.turns
+    }
+
     /// What a list must say of the event: nothing of its periods, markets and incidents.
     #[must_use]
     pub fn listed(&self) -> Self {
@@ -148,7 +156,7 @@ impl Verdict {
         }
     }
 
-    /// Every update once: as many versions as messages, without a hole, each led to by a message of its own.
+    /// Every update once: as many versions as messages and producers' turns, without a hole, and each message led to one.
     pub fn judge_logs(&mut self, expected: &BTreeMap<String, Expected>, logs: &BTreeMap<String, Log>) {
         let place = "update log";
         self.places.entry(place.to_owned()).or_default();
@@ -156,7 +164,7 @@ impl Verdict {
             let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
             let empty = Log::default();
             let log = logs.get(event_id).unwrap_or(&empty);
-            at.compare("number of updates", expected.messages.to_string(), log.versions.len().to_string());
+            at.compare("number of updates", expected.version().to_string(), log.versions.len().to_string());
             let hole = (1..).zip(&log.versions).find(|(due, version)| due != *version);
             at.compare(
                 "first version out of order",
@@ -194,7 +202,7 @@ struct At<'a> {
 
 impl At<'_> {
     fn judge(&mut self, expected: &Expected, picture: &Picture) {
-        self.compare("version", expected.messages.to_string(), picture.version.to_string());
+        self.compare("version", expected.version().to_string(), picture.version.to_string());
         let status = picture.status();
         let part = |name: &str| text(status.and_then(|status| status.pointer(name)));
         self.compare("status", quoted(&expected.status), part("/status"));
@@ -293,101 +301,4 @@ fn none() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn expected() -> BTreeMap<String, Expected> {
-        let outcomes = BTreeMap::from([("4".to_owned(), (Some(1_850), Some(json!({"result": "won"}))))]);
-        let market = ExpectedMarket { status: "settled".to_owned(), outcomes };
-        let expected = Expected {
-            sport: "hockey".to_owned(),
-            messages: 7,
-            status: "closed".to_owned(),
-            match_status: "ended".to_owned(),
-            score: (2, 1),
-            periods: Some(vec![("period_1".to_owned(), 2, 1)]),
-            markets: Some(BTreeMap::from([("406".to_owned(), market)])),
-            exact: BTreeMap::from([("incident:1".to_owned(), json!({"kind": "goal"}))]),
-        };
-        BTreeMap::from([("md:match:1".to_owned(), expected)])
-    }
-
-    fn found() -> Pictures {
-        let mut picture = Picture { version: 7, ..Picture::default() };
-        picture.set(
-            "status",
-            json!({"status": "closed", "match_status": "ended", "score": {"home": 2, "away": 1},
-                "period_scores": [{"period": "period_1", "home": 2, "away": 1}]}),
-        );
-        picture.set(
-            "market:406",
-            json!({"id": 406, "status": "settled", "outcomes": [{"id": "4", "odds": 1850, "result": {"result": "won"}}]}),
-        );
-        picture.set("incident:1", json!({"kind": "goal"}));
-        BTreeMap::from([("md:match:1".to_owned(), picture)])
-    }
-
-    #[test]
-    fn what_agrees_passes() {
-        let mut verdict = Verdict::default();
-        verdict.judge_place("mysql", &expected(), &found());
-        assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
-        assert_eq!(verdict.places["mysql"], verdict.sports["hockey"]);
-    }
-
-    #[test]
-    fn nothing_compared_is_no_pass() {
-        assert!(!Verdict::default().is_pass());
-        let mut verdict = Verdict::default();
-        verdict.judge_place("mysql", &BTreeMap::new(), &Pictures::new());
-        assert!(!verdict.is_pass());
-    }
-
-    #[test]
-    fn one_wrong_value_is_named_with_its_place() {
-        for (pointer, wrong, what) in [
-            ("/score/home", json!(3), "score"),
-            ("/status", json!("live"), "status"),
-            ("/period_scores/0/away", json!(2), "periods"),
-        ] {
-            let mut found = found();
-            let status = found.get_mut("md:match:1").and_then(|picture| picture.values.get_mut("status"));
-            *status.and_then(|status| status.pointer_mut(pointer)).expect("it is there") = wrong;
-            let mut verdict = Verdict::default();
-            verdict.judge_place("redis", &expected(), &found);
-            assert!(!verdict.is_pass());
-            assert_eq!(
-                (verdict.discrepancies[0].place.as_str(), verdict.discrepancies[0].what.as_str()),
-                ("redis", what)
-            );
-        }
-    }
-
-    #[test]
-    fn a_missing_event_and_one_that_nobody_sent_are_both_named() {
-        let mut verdict = Verdict::default();
-        verdict.judge_place("rest", &expected(), &Pictures::new());
-        assert_eq!(verdict.discrepancies[0].found, "missing");
-        let mut verdict = Verdict::default();
-        verdict.judge_place("rest", &BTreeMap::new(), &found());
-        assert_eq!(verdict.discrepancies[0].found, "there");
-    }
-
-    #[test]
-    fn a_log_with_a_hole_or_a_message_twice_is_seen() {
-        let ids = |n: u64| (1..=n).map(|n| format!("m{n}")).collect::<Vec<_>>();
-        let log = Log { versions: (1..=7).collect(), message_ids: ids(7) };
-        let judge = |log: Log| {
-            let mut verdict = Verdict::default();
-            verdict.judge_logs(&expected(), &BTreeMap::from([("md:match:1".to_owned(), log)]));
-            verdict.is_pass()
-        };
-        assert!(judge(log.clone()));
-        assert!(!judge(Log { versions: vec![1, 2, 3, 5, 6, 7, 8], ..log.clone() }));
-        let mut twice = log;
-        twice.message_ids[3] = "m1".to_owned();
-        assert!(!judge(twice));
-    }
-}
+mod tests;

@@ -50,9 +50,15 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// The latencies at a client. The n-th message sent of an event led to the event's version n.
+    /// The latencies at a client. The n-th message sent of an event led to the n-th of the event's versions, without the
+    /// `turns` that no message led to, in order.
     #[must_use]
-    pub fn of_arrivals(feed: &Feed, timeline: &Timeline, arrivals: &[Arrival]) -> Self {
+    pub fn of_arrivals(
+        feed: &Feed,
+        timeline: &Timeline,
+        arrivals: &[Arrival],
+        turns: &BTreeMap<String, Vec<u64>>,
+    ) -> Self {
         let schedule = &feed.schedule;
         let mut due: HashMap<&str, (Format, Vec<i64>)> = HashMap::new();
         for index in 0..schedule.len() {
@@ -68,7 +74,9 @@ impl Latencies {
             let Some((format, due)) = due.get(event_id.as_str()) else { continue };
             let class = (expected.sport.clone(), *format);
             let micros = latencies.socket_micros.entry(class).or_insert_with(histogram);
-            let range = place(*from).min(due.len())..place(*to).min(due.len());
+            let turns = turns.get(event_id).map(Vec::as_slice).unwrap_or_default();
+            let messages = |version| place(version) - turns.partition_point(|turn| *turn <= version);
+            let range = messages(*from).min(due.len())..messages(*to).min(due.len());
             for due in &due[range] {
                 match u64::try_from(at_micros - due) {
                     Ok(latency) => micros.saturating_record(latency),

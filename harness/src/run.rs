@@ -102,7 +102,8 @@ pub async fn run(
     for client in clients {
         seen.merge(client.cut().await.context("a client on the socket")?);
     }
-    let mut latencies = Latencies::of_arrivals(feed, &drive.timeline, &seen.arrivals);
+    let turns = Mysql::new(&places.mysql)?.turns().await.context("reading the update log")?;
+    let mut latencies = Latencies::of_arrivals(feed, &drive.timeline, &seen.arrivals, &turns);
     latencies.read_commits(stack).await?;
     let verdict = judge(&places, feed, &[("socket", &seen)]).await?;
     let database = stack.database().to_owned();
@@ -124,20 +125,27 @@ fn share(feed: &Feed, sport: &str) -> SportOutcome {
 pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<()> {
     let mysql = Mysql::new(&places.mysql)?;
     let total = feed.messages();
+    let mut turns = BTreeMap::new();
     let mut best = 0;
     let mut moved = Instant::now();
     loop {
         // A database that is being restarted answers later.
         let in_mysql = mysql.versions().await.unwrap_or_default();
         let is_published = mysql.is_published().await.unwrap_or(false);
-        let reached = count(feed, &in_mysql);
+        let reached = count(feed, &in_mysql, &turns);
         let mut at_clients = BTreeMap::new();
         for client in clients {
             at_clients.extend(client.versions().borrow().clone());
         }
-        let seen = if clients.is_empty() { total } else { count(feed, &at_clients) };
+        let seen = if clients.is_empty() { total } else { count(feed, &at_clients, &turns) };
         if reached == total && seen == total && is_published {
-            return Ok(());
+            // Versions that no message led to are looked for only once there is nothing else to wait for: it takes time.
+            let found = mysql.turns().await.context("reading the update log")?;
+            if found == turns {
+                return Ok(());
+            }
+            (turns, best) = (found, 0);
+            continue;
         }
         let now = reached + seen + u64::from(is_published);
         if now > best {
@@ -154,9 +162,13 @@ pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<
     }
 }
 
-fn count(feed: &Feed, versions: &BTreeMap<String, u64>) -> u64 {
-    let reached =
-        |id: &String, expected: &Expected| versions.get(id).map_or(0, |found| expected.messages.min(*found));
+/// How many messages have arrived where the events are at these versions.
+fn count(feed: &Feed, versions: &BTreeMap<String, u64>, turns: &BTreeMap<String, Vec<u64>>) -> u64 {
+    let reached = |id: &String, expected: &Expected| {
+        let version = versions.get(id).copied().unwrap_or_default();
+        let turns = turns.get(id).map_or(0, |turns| turns.partition_point(|turn| *turn <= version));
+        expected.messages.min(version - turns as u64)
+    };
     feed.expected.iter().map(|(id, expected)| reached(id, expected)).sum()
 }
 
@@ -170,19 +182,25 @@ pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> R
     let in_mysql = mysql.pictures().await.context("reading MySQL")?;
     let in_redis = redis::pictures(&places.redis, &mysql.store_id().await?, &events).await?;
     let by_rest = rest::pictures(&places.rest, &events).await?;
+    let mut expected = feed.expected.clone();
+    for (id, turns) in mysql.turns().await.context("reading the update log")? {
+        if let Some(expected) = expected.get_mut(&id) {
+            expected.turns = turns.len() as u64;
+        }
+    }
     let mut verdict = Verdict::default();
-    verdict.judge_place("mysql", &feed.expected, &in_mysql);
-    verdict.judge_logs(&feed.expected, &mysql.logs().await.context("reading the update log")?);
+    verdict.judge_place("mysql", &expected, &in_mysql);
+    verdict.judge_logs(&expected, &mysql.logs().await.context("reading the update log")?);
     let mut judge_place = |place: &str, pictures: &Pictures| {
-        verdict.judge_place(place, &feed.expected, pictures);
-        verdict.judge_equal(place, &feed.expected, pictures, &in_mysql);
+        verdict.judge_place(place, &expected, pictures);
+        verdict.judge_equal(place, &expected, pictures, &in_mysql);
     };
     judge_place("redis", &in_redis);
     judge_place("rest", &by_rest);
     for (place, seen) in clients {
         judge_place(place, &seen.pictures);
     }
-    let listed = feed.expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
+    let listed = expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
     verdict.judge_place("rest list", &listed, &rest::listed(&places.rest).await?);
     for (place, seen) in clients {
         verdict.judge_none(place, "break in the order of frames", &seen.breaks);

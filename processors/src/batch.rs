@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::codec::json::{self, DecodeError};
-use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Timestamp};
+use domain::intake::HoldLimits;
+use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Sport, Timestamp};
 
+use crate::producers::Producers;
 use crate::store::rows::Writes;
 
 mod planner;
@@ -98,6 +100,23 @@ impl WorkingEvent {
     }
 }
 
+/// What a plan begins with. It changes nothing of it: that is COMMIT's.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The sport.
+    pub sport: Sport,
+    /// The clock.
+    pub now: Timestamp,
+    /// How long and how many early messages wait.
+    pub limits: HoldLimits,
+    /// The partitions that this process owns.
+    pub partitions: &'a BTreeMap<i32, OwnedPartition>,
+    /// The time up to which each partition's feed has been processed.
+    pub heard_until: &'a BTreeMap<i32, Timestamp>,
+    /// The producers that are watched.
+    pub producers: &'a Producers,
+}
+
 /// What became of the messages, for the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -115,6 +134,10 @@ pub struct Tally {
     pub gaps: u64,
     /// Messages of producers as a whole.
     pub producer: u64,
+    /// Events that lost something open to a producer that is down.
+    pub distrusted: u64,
+    /// Events that got something back from one that is up again.
+    pub trusted: u64,
 }
 
 /// The outcome of planning.

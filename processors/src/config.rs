@@ -6,7 +6,9 @@ use std::num::NonZeroUsize;
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
 use domain::intake::HoldLimits;
-use domain::{Sport, Topics};
+use domain::{Name, Sport, Topics};
+
+use crate::producers::ProducerTerms;
 
 /// The admin port of the first sport.
 const FIRST_PORT: u16 = 4101;
@@ -125,6 +127,15 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_HELD_MAX", default_value_t = 1_000)]
     pub held_max: usize,
 
+    /// Milliseconds without an `alive` after which a producer is down and its open markets are suspended
+    #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub producer_silence_ms: u32,
+
+    /// Providers, separated by commas, whose producers come up again only with `snapshot_complete`; of the others an
+    /// `alive` with `subscribed` is enough
+    #[arg(long, env = "MATCHDAY_SNAPSHOT_RECOVERY", value_delimiter = ',', value_name = "PROVIDERS")]
+    pub snapshot_recovery: Vec<Name>,
+
     /// Committed batches that may wait to be published
     #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = at_least_one(8))]
     pub publish_queue: NonZeroUsize,
@@ -169,5 +180,14 @@ impl ProcessConfig {
     #[must_use]
     pub fn hold_limits(&self) -> HoldLimits {
         HoldLimits { wait_micros: i64::from(self.hold_ms) * 1_000, held_max: self.held_max }
+    }
+
+    /// What is expected of producers.
+    #[must_use]
+    pub fn producer_terms(&self) -> ProducerTerms {
+        ProducerTerms {
+            silence_micros: i64::from(self.producer_silence_ms) * 1_000,
+            snapshot_recovery: self.snapshot_recovery.iter().cloned().collect(),
+        }
     }
 }

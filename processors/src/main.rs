@@ -7,6 +7,7 @@ mod config;
 mod events;
 mod metrics;
 mod processor;
+mod producers;
 mod publish;
 mod run;
 mod store;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use domain::producer::{Reason, State};
 use domain::{Source, Timestamp};
 use metrics::{counter, gauge, histogram};
 
@@ -16,6 +17,18 @@ pub fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("matchday_processor_messages_total", "feed messages by what became of them");
     describe_counter!("matchday_processor_gaps_total", "gaps declared");
+    describe_counter!(
+        "matchday_processor_producer_updates_total",
+        "events that heard of a producer, with something shut or opened by it"
+    );
+    describe_counter!(
+        "matchday_processor_producer_transitions_total",
+        "producers that went down, began to recover or came up, once per partition"
+    );
+    describe_gauge!(
+        "matchday_processor_producer_up",
+        "1 while the producer is trusted in every partition owned, or not watched in any"
+    );
     describe_counter!("matchday_processor_batches_total", "transactions by how they ended");
     describe_counter!(
         "matchday_processor_fence_lost_total",
@@ -55,6 +68,9 @@ pub fn committed(records: usize, tally: Tally, generated_at: &[Timestamp], now: 
         counter!("matchday_processor_messages_total", "outcome" => outcome).increment(count);
     }
     counter!("matchday_processor_gaps_total").increment(tally.gaps);
+    for (to, count) in [("down", tally.distrusted), ("up", tally.trusted)] {
+        counter!("matchday_processor_producer_updates_total", "to" => to).increment(count);
+    }
     counter!("matchday_processor_batches_total", "outcome" => "committed").increment(1);
     #[expect(clippy::cast_precision_loss, reason = "a batch is far smaller than 2^52 messages")]
     histogram!("matchday_processor_batch_messages").record(records as f64);
@@ -64,6 +80,31 @@ pub fn committed(records: usize, tally: Tally, generated_at: &[Timestamp], now: 
         #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 microseconds")]
         latency.record(now.micros_since(*generated_at) as f64 / 1e6);
     }
+}
+
+/// A producer is in another state in one partition.
+pub fn producer_turned(source: &Source, to: State, reason: Reason) {
+    if !has_series(source) {
+        return;
+    }
+    counter!(
+        "matchday_processor_producer_transitions_total",
+        "provider" => source.provider.to_string(), "producer" => source.producer.to_string(),
+        "to" => to.as_str(), "reason" => reason.as_str()
+    )
+    .increment(1);
+}
+
+/// Whether a producer is trusted in every partition owned.
+pub fn producer_up(source: &Source, up: bool) {
+    if !has_series(source) {
+        return;
+    }
+    gauge!(
+        "matchday_processor_producer_up",
+        "provider" => source.provider.to_string(), "producer" => source.producer.to_string()
+    )
+    .set(f64::from(u8::from(up)));
 }
 
 /// A transaction did not come about.
@@ -98,16 +139,21 @@ pub fn odds_age(micros: i64) {
     gauge!("matchday_processor_odds_age_seconds").set(micros as f64 / 1e6);
 }
 
-/// A message of a producer was committed at `now`. The first producers get a series each; there may be more than anyone
-/// would want to look at.
-pub fn producer_heard(source: &Source, now: Timestamp) {
+/// Whether a producer has series of its own: the first ones do; there may be more than anyone would want to look at.
+fn has_series(source: &Source) -> bool {
     static SEEN: Mutex<BTreeSet<Source>> = Mutex::new(BTreeSet::new());
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !seen.contains(source) {
-        if seen.len() >= PRODUCERS_MAX {
-            return;
-        }
+    let has_series = seen.contains(source) || seen.len() < PRODUCERS_MAX;
+    if has_series && !seen.contains(source) {
         seen.insert(source.clone());
+    }
+    has_series
+}
+
+/// A message of a producer was committed at `now`.
+pub fn producer_heard(source: &Source, now: Timestamp) {
+    if !has_series(source) {
+        return;
     }
     let (provider, producer) = (source.provider.to_string(), source.producer.to_string());
     #[expect(clippy::cast_precision_loss, reason = "a fraction of a second is enough")]

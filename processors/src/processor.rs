@@ -13,22 +13,25 @@ use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::batch::{FeedRecord, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
+use crate::batch::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::events::Events;
 use crate::metrics;
+use crate::producers::{ProducerTerms, Producers};
 use crate::publish::Job;
 use crate::store::commit::{Commit, CommitError};
 use crate::store::load::{self, LoadError};
 use crate::store::{ANSWER_MAX, within};
 
 mod assignment;
+mod gaps;
+mod producers;
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
-/// When a gap that the database refused is declared again.
-const REFUSED_GAP_AGAIN: Duration = Duration::from_secs(5);
+/// When what the database refused although no message asked for it is tried again.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a processor works with.
 pub struct Parts {
@@ -40,6 +43,8 @@ pub struct Parts {
     pub pool: MySqlPool,
     /// How long and how many early messages wait.
     pub limits: HoldLimits,
+    /// What is expected of producers.
+    pub producer_terms: ProducerTerms,
     /// Events kept in memory.
     pub events_in_memory: usize,
     /// The publisher's queue.
@@ -63,6 +68,10 @@ pub struct Processor {
     heard_until: BTreeMap<i32, Timestamp>,
     /// What need not be written again yet.
     producers_written: ProducersWritten,
+    /// Which producers are trusted.
+    producers: Producers,
+    /// Events that the database does not let hear of them.
+    refused: producers::Refused,
     /// Whether the group has said which partitions are ours, be it none.
     is_assigned: bool,
 }
@@ -83,12 +92,15 @@ impl Processor {
     /// A processor that owns no partition yet.
     pub fn new(parts: Parts) -> Self {
         let events = Events::new(parts.events_in_memory);
+        let producers = Producers::new(parts.producer_terms.clone());
         Self {
             parts,
             owned: BTreeMap::new(),
             events,
             heard_until: BTreeMap::new(),
             producers_written: ProducersWritten::default(),
+            producers,
+            refused: producers::Refused::default(),
             is_assigned: false,
         }
     }
@@ -146,51 +158,26 @@ impl Processor {
         *heard_until = at.max(*heard_until);
     }
 
-    /// Declares the gaps whose deadline has passed in the feed: what is missing may lie in a backlog, so a deadline
-    /// counts against the time up to which the feed has been processed, not against the clock.
-    pub fn expire(&mut self) -> Next {
-        let overdue = self.events.overdue(&self.heard_until, Instant::now());
-        match self.declare_gaps(&overdue) {
-            Outcome::Done => Next::Continue,
-            Outcome::Rejoin => Next::Rejoin,
-            Outcome::Stop => Next::Stop,
-            Outcome::Refused(_) => self.declare_gaps_one_by_one(overdue),
-        }
-    }
-
-    /// One event's gap is refused for good, and the others' must not wait for it. It waits on, and is tried again.
-    fn declare_gaps_one_by_one(&mut self, overdue: Vec<(EventId, i32)>) -> Next {
-        for event in overdue {
-            match self.declare_gaps(std::slice::from_ref(&event)) {
-                Outcome::Done => {}
-                Outcome::Rejoin => return Next::Rejoin,
-                Outcome::Stop => return Next::Stop,
-                Outcome::Refused(error) => {
-                    tracing::error!(event_id = %event.0, %error, "a gap cannot be declared");
-                    metrics::batch_failed("gap_refused");
-                    match self.gather([(&event.0, event.1)].into_iter()) {
-                        Ok(working) => self.events.put_back(working),
-                        Err(_) => return Next::Stop,
-                    }
-                    self.events.postpone(event.0, Instant::now() + REFUSED_GAP_AGAIN);
-                }
+    /// Does what no message asks for: gaps, producers' silences, and events that have yet to hear of those.
+    pub fn tend(&mut self) -> Next {
+        for work in [Self::expire, Self::expire_producers, Self::sweep] {
+            let next = work(self);
+            if next != Next::Continue {
+                return next;
             }
         }
         Next::Continue
     }
 
-    fn declare_gaps(&mut self, overdue: &[(EventId, i32)]) -> Outcome {
-        if overdue.is_empty() {
-            return Outcome::Done;
+    fn known(&self) -> Known<'_> {
+        Known {
+            sport: self.parts.sport,
+            now: now(),
+            limits: self.parts.limits,
+            partitions: &self.owned,
+            heard_until: &self.heard_until,
+            producers: &self.producers,
         }
-        let mut working = match self.gather(overdue.iter().map(|(id, partition)| (id, *partition))) {
-            Ok(working) => working,
-            Err(outcome) => return outcome,
-        };
-        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
-        planner.expire(&self.heard_until);
-        let plan = planner.finish();
-        self.commit_plan(plan, working, 0)
     }
 
     /// A statement that fails for good is found by halving: the half that commits is done, the other is halved.
@@ -251,7 +238,7 @@ impl Processor {
             Ok(working) => working,
             Err(outcome) => return outcome,
         };
-        let mut planner = Planner::new(self.parts.sport, now(), self.parts.limits, &mut working, &self.owned);
+        let mut planner = Planner::new(self.known(), &mut working);
         for record in records {
             plan_one(&mut planner, record);
         }
@@ -303,6 +290,7 @@ impl Processor {
             .producers
             .iter()
             .for_each(|row| metrics::producer_heard(&row.source, row.last_message_at));
+        self.producers.committed(&plan.writes.watched);
         self.events.put_back(working);
         metrics::holds(self.events.len(), self.owned.len());
         match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {

@@ -144,6 +144,7 @@ async fn wire(
             cluster_id,
             pool,
             limits: config.hold_limits(),
+            producer_terms: config.producer_terms(),
             events_in_memory: config.events_in_memory.get(),
             jobs,
             mysql,
@@ -166,12 +167,10 @@ fn read_feed(
 ) -> anyhow::Result<()> {
     let mut reported = std::time::Instant::now();
     while !shutdown.has_begun() {
-        let next = match consumer.poll_batch(limits, &mut processor) {
-            Ok(batch) if batch.is_empty() => processor.expire(),
-            Ok(batch) => match processor.process(&batch) {
-                Next::Continue => processor.expire(),
-                other => other,
-            },
+        let wait = if processor.is_sweeping() { Duration::ZERO } else { limits.wait };
+        let mut next = match consumer.poll_batch(PollLimits { wait, ..limits }, &mut processor) {
+            Ok(batch) if batch.is_empty() => Next::Continue,
+            Ok(batch) => processor.process(&batch),
             // These partitions stand still until an operator has decided; the others go on.
             Err(error @ ConsumeError::OffsetOutOfRange(_)) => {
                 processor.stand_still(&error);
@@ -184,14 +183,18 @@ fn read_feed(
             }
             Err(error) => return Err(error).context("the feed cannot be read"),
         };
+        if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() {
+            reported = std::time::Instant::now();
+            report(&consumer, &mut processor);
+        }
+        // Deadlines count against the time that the report has just moved on: nothing is noticed a poll later for it.
+        if next == Next::Continue {
+            next = processor.tend();
+        }
         match next {
             Next::Continue => {}
             Next::Rejoin => consumer.rejoin()?,
             Next::Stop => break,
-        }
-        if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() {
-            reported = std::time::Instant::now();
-            report(&consumer, &mut processor);
         }
     }
     report(&consumer, &mut processor);

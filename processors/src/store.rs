@@ -10,6 +10,7 @@ pub mod load;
 pub mod migrate;
 pub mod offsets;
 pub mod outbox;
+pub mod producers;
 pub mod rows;
 mod statement;
 

@@ -1,9 +1,10 @@
-//! The producers: which there are, and when each was last heard.
+//! The producers: which there are, whether they are trusted, and when each was last heard.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chassis::problem::Problem;
+use domain::producer::Reason;
 use serde::Serialize;
 
 use super::Sources;
@@ -21,6 +22,9 @@ struct ProducerList {
 struct ListedProducer {
     provider: String,
     producer: String,
+    state: &'static str,
+    reason: Option<Reason>,
+    since: Option<i64>,
     subscribed: Option<bool>,
     last_alive: Option<ListedAlive>,
     last_message_at: i64,
@@ -37,6 +41,9 @@ impl From<Producer> for ListedProducer {
         Self {
             provider: producer.provider,
             producer: producer.producer,
+            state: producer.trust.map_or("unwatched", |trust| trust.state.as_str()),
+            reason: producer.trust.map(|trust| trust.reason),
+            since: producer.trust.map(|trust| trust.since),
             subscribed: producer.subscribed,
             last_alive: producer.last_alive.map(|alive| ListedAlive {
                 generated_at: alive.generated_at,

@@ -27,6 +27,9 @@ pub struct Feed {
     /// Whether messages are missing for good or for too long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
+    /// Whether its producer is down: nothing that it offers is open until it is up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub down: bool,
 }
 
 /// A bet stop ahead of its sequence.
@@ -46,7 +49,13 @@ impl Feed {
             recent: VecDeque::new(),
             barriers: Vec::new(),
             gap: false,
+            down: false,
         }
+    }
+
+    /// Whether no message of it has come.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.heard.epoch == 0
     }
 
     /// The first position known to be missing: of a later epoch that was heard of, its snapshot.

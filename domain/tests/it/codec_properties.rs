@@ -1,6 +1,7 @@
 //! What holds for every message: reading after writing is the identity, and no bytes make the reader panic.
 
 use domain::codec::json;
+use domain::producer::Reason;
 use domain::update::CauseKind;
 use domain::{Body, Cause, Change, Content, Key, MarketKey, Update, Value};
 use proptest::prelude::*;
@@ -56,6 +57,8 @@ proptest! {
         update.cause = Cause::gap(message.source.clone(), message.position().unwrap_or(POSITION));
         prop_assert_eq!(&read(&update), &update);
         prop_assert_eq!(update.cause.kind, CauseKind::Gap);
+        update.cause = Cause::producer(CauseKind::ProducerDown, message.source.clone(), Reason::NotSubscribed);
+        prop_assert_eq!(&read(&update), &update);
     }
 
     #[test]

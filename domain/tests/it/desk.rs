@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::event::book::Book;
 use domain::event::{Head, Versioned};
 use domain::intake::{Arrival, HoldLimits};
+use domain::producer::Reason;
 use domain::{
     Effect, EventState, FeedMessage, HeldMessage, Incident, IncidentId, Intake, Key, Market, MarketKey,
     Position, Refusal, Sport, Timestamp, Update, Value,
@@ -21,7 +22,7 @@ pub struct Desk {
     pub intake: Intake,
     pub limits: HoldLimits,
     pub updates: Vec<Update>,
-    now: i64,
+    pub now: i64,
     client: BTreeMap<Key, (u64, Option<Value>)>,
     store: Store,
 }
@@ -76,6 +77,18 @@ impl Desk {
         effects
     }
 
+    /// The producer goes down, or comes up again.
+    pub fn trusts(&mut self, who: Who, is_trusted: bool) -> Option<Update> {
+        self.now += 1_000;
+        let (state, source, at) = (self.intake.state_mut(), who.source(), Timestamp(self.now));
+        let update = match is_trusted {
+            true => state.trust(&source, Reason::AliveAgain, at),
+            false => state.distrust(&source, Reason::AliveInterval, at),
+        };
+        self.record(&update.clone().map(Effect::Updated).into_iter().collect::<Vec<_>>());
+        update
+    }
+
     /// Stops and starts again with what the store holds.
     pub fn restart(&mut self) {
         self.intake = self.restored();
@@ -114,11 +127,16 @@ impl Desk {
     /// The markets that clients see as the offer of `who`.
     pub fn markets(&self, who: Who) -> Vec<Market> {
         let producer = who.source().producer;
+        self.markets_of_all().into_iter().filter(|market| market.producer == producer).collect()
+    }
+
+    /// The markets that clients see.
+    pub fn markets_of_all(&self) -> Vec<Market> {
         let markets = self.values().into_values().filter_map(|value| match value {
             Value::Market(market) => Some(market),
             _ => None,
         });
-        markets.filter(|market| market.producer == producer).collect()
+        markets.collect()
     }
 
     /// One market as clients see it.

@@ -1,6 +1,7 @@
 //! Golden bytes of updates: what other programs read from the updates topics.
 
 use domain::market::{ResultKind, Suspension, VoidWindow};
+use domain::producer::Reason;
 use domain::update::CauseKind;
 use domain::{
     Cause, Change, IncidentId, Key, Market, MarketStatus, MessageId, MessageType, Name, Outcome, Position,
@@ -33,6 +34,7 @@ fn update(
             source: source(),
             message_id: Some(MessageId::new(format!("1001-1-{version}")).expect("an id")),
             position: Some(Position { epoch: 1, sequence: version }),
+            reason: None,
             occurred_at: None,
             generated_at: Some(at(generated_at)),
             received_at: received_at.map(Timestamp),
@@ -99,6 +101,27 @@ fn an_update_says_why_a_market_is_suspended() {
         ..update(62, MessageType::BetStop, 0, None, 1_767_205_003_000_000)
     };
     publishes("update_gap", &expected);
+}
+
+#[test]
+fn an_update_says_why_a_producer_is_trusted_or_not() {
+    let silent = Market {
+        suspension: Some(Suspension::ProducerDown),
+        ..public("406", MarketStatus::Suspended, vec![outcome("4", odds(1_850))])
+    };
+    let expected = Update {
+        cause: Cause::producer(CauseKind::ProducerDown, source(), Reason::AliveInterval),
+        changes: vec![changed(silent)],
+        ..update(63, MessageType::Alive, 0, None, 1_767_205_020_000_000)
+    };
+    publishes("update_producer_down", &expected);
+    let open = public("406", MarketStatus::Active, vec![outcome("4", odds(1_850))]);
+    let expected = Update {
+        cause: Cause::producer(CauseKind::ProducerUp, source(), Reason::SnapshotComplete),
+        changes: vec![changed(open)],
+        ..update(64, MessageType::Alive, 0, None, 1_767_205_032_500_000)
+    };
+    publishes("update_producer_up", &expected);
 }
 
 #[test]

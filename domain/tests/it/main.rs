@@ -16,4 +16,6 @@ mod golden_updates;
 mod market_cases;
 mod order_cases;
 mod order_properties;
+mod producer_cases;
+mod producer_properties;
 mod xml_properties;

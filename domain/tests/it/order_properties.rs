@@ -17,7 +17,7 @@ use crate::feed::{self, Move, Provider, Who};
 const WINDOW: usize = 12;
 
 /// A feed and the order in which its messages arrive, some of them twice.
-fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
+pub fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
     feed::feed(60).prop_flat_map(|sent| {
         let delays = prop::collection::vec((0..WINDOW, prop::option::weighted(0.2, 0..WINDOW)), sent.len());
         delays.prop_map(move |delays| {
@@ -40,7 +40,7 @@ fn waits() -> impl Strategy<Value = HoldLimits> {
 }
 
 /// The same with little room, so that messages are lost for good.
-fn limits() -> impl Strategy<Value = HoldLimits> {
+pub fn limits() -> impl Strategy<Value = HoldLimits> {
     let held_max = prop_oneof![0..6_usize, Just(PATIENT.held_max)];
     (waits(), held_max).prop_map(|(waits, held_max)| HoldLimits { held_max, ..waits })
 }

@@ -50,6 +50,20 @@ impl Mysql {
         rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
     }
 
+    /// The versions, by event, that no message led to but a producer that went down or came up. Looks at every update.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn turns(&self) -> anyhow::Result<BTreeMap<String, Vec<u64>>> {
+        let sql = r#"SELECT event_id, version FROM updates WHERE payload LIKE '%"cause":{"type":"producer_%'
+                     ORDER BY event_id, version"#;
+        let mut turns: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
+            turns.entry(row.try_get(0)?).or_default().push(unsigned(row.try_get(1)?)?);
+        }
+        Ok(turns)
+    }
+
     /// How often each feed partition has been taken, by sport and number.
     ///
     /// # Errors

@@ -27,9 +27,10 @@ async fn fill(stack: &Stack) {
     let report = drive(Arc::clone(&feed.schedule), &options, |_| {}).await.unwrap();
     assert!(report.is_complete());
     settle(&stack.places().unwrap(), &feed, &[]).await.unwrap();
+    // One that offers nothing: it falls silent, and nobody else's markets may be shut by it.
     let alive = json!({
-        "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "live", "type": "alive",
-        "generated_at": 1767225600000000_i64, "body": {"subscribed": true},
+        "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "idle", "type": "alive",
+        "generated_at": 1_767_225_600_000_000_i64, "body": {"subscribed": true},
     });
     let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
     assert_eq!(reqwest::Client::new().post(url).json(&alive).send().await.unwrap().status(), 202);

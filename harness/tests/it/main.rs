@@ -13,6 +13,7 @@ mod idle_sockets;
 mod ingestion;
 mod migrations;
 mod processors;
+mod producers;
 mod recorded;
 mod rest;
 mod slow_clients;

@@ -65,6 +65,7 @@ fn expected(sport: Sport, imported: &Imported, match_status: &str, score: (u32, 
     Expected {
         sport: sport.to_string(),
         messages: imported.messages.len() as u64,
+        turns: 0,
         status: "closed".to_owned(),
         match_status: match_status.to_owned(),
         score,

@@ -234,6 +234,7 @@ async fn a_producer_is_told_with_what_it_said_last() {
     until("every partition to have heard the last alive", PATIENCE, is_back).await.unwrap();
     let producer = told().await.unwrap();
     assert_eq!((&producer["producer"], &producer["subscribed"]), (&json!("pre"), &json!(true)));
+    assert_eq!((&producer["state"], &producer["reason"]), (&json!("up"), &json!("alive_again")));
     assert!(producer["last_alive"]["received_at"].as_i64() <= producer["last_message_at"].as_i64());
 
     // One that was never alive is told of too.
@@ -245,6 +246,7 @@ async fn a_producer_is_told_with_what_it_said_last() {
     let live =
         producers["producers"].as_array().unwrap().iter().find(|one| one["provider"] == "mute").unwrap();
     assert_eq!((&live["producer"], &live["last_alive"]), (&json!("live"), &Value::Null));
+    assert_eq!((&live["state"], &live["reason"]), (&json!("unwatched"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use domain::{Sport, Timestamp};
 use harness::feed::Feed;
 use harness::stack::{
     DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, ServiceSpec, Stack, StackConfig, StoresChoice,
-    pipeline,
+    pipeline, processors_name,
 };
 use simulator::world::{Formats, Plan};
 use std::fs;
@@ -144,6 +144,16 @@ pub fn services_with(sports: &[Sport], settings: &[(&str, u64)]) -> Vec<ServiceS
         service.env.extend(settings);
     }
     services
+}
+
+/// A stack of hockey whose processors have these settings.
+pub async fn stack_with_processors(folder: &TempDir, name: &str, settings: &[(&str, &str)]) -> Stack {
+    let mut services = pipeline(&[Sport::Hockey]);
+    let processors = processors_name(Sport::Hockey);
+    for service in services.iter_mut().filter(|service| service.name == processors) {
+        service.env.extend(settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    guest(folder.path().join("stacks"), name, services).await
 }
 
 /// On free ports, ending with this process.

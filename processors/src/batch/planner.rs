@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::codec::json::DecodeError;
-use domain::event::Head;
-use domain::intake::{Arrival, HoldLimits};
-use domain::{Body, Content, Effect, EventId, Refusal, Sport, Timestamp, Update};
+use domain::intake::Arrival;
+use domain::update::CauseKind;
+use domain::{Body, Content, Effect, EventId, Refusal, Timestamp, Update};
 
 use super::producers::Heard;
-use super::{FeedRecord, OwnedPartition, Plan, Tally, WorkingEvent};
-use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, Writes};
+use super::{FeedRecord, Known, OwnedPartition, Plan, Tally, WorkingEvent};
+use crate::producers::ByPartition;
+use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
+
+mod trust;
 
 /// Plans one batch.
 pub struct Planner<'a> {
-    sport: Sport,
-    now: Timestamp,
-    limits: HoldLimits,
+    known: Known<'a>,
     working: &'a mut HashMap<EventId, WorkingEvent>,
-    before: &'a BTreeMap<i32, OwnedPartition>,
     after: BTreeMap<i32, OwnedPartition>,
     versions_before: HashMap<EventId, u64>,
     updates: Vec<UpdateRow>,
@@ -26,25 +26,18 @@ pub struct Planner<'a> {
     released: Vec<(i32, i64)>,
     dead_letters: Vec<DeadLetterRow>,
     heard: Heard,
+    /// Producers of which the batch knows something new.
+    watched: ByPartition,
     tally: Tally,
     generated_at: Vec<Timestamp>,
 }
 
 impl<'a> Planner<'a> {
-    /// Begins a plan: `working` must hold every event of the batch, `before` every partition of it.
-    pub fn new(
-        sport: Sport,
-        now: Timestamp,
-        limits: HoldLimits,
-        working: &'a mut HashMap<EventId, WorkingEvent>,
-        before: &'a BTreeMap<i32, OwnedPartition>,
-    ) -> Self {
+    /// Begins a plan: `working` must hold every event of the batch.
+    pub fn new(known: Known<'a>, working: &'a mut HashMap<EventId, WorkingEvent>) -> Self {
         Self {
-            sport,
-            now,
-            limits,
+            known,
             working,
-            before,
             after: BTreeMap::new(),
             versions_before: HashMap::new(),
             updates: Vec::new(),
@@ -52,6 +45,7 @@ impl<'a> Planner<'a> {
             released: Vec::new(),
             dead_letters: Vec::new(),
             heard: Heard::default(),
+            watched: ByPartition::new(),
             tally: Tally::default(),
             generated_at: Vec::new(),
         }
@@ -72,32 +66,40 @@ impl<'a> Planner<'a> {
                 return self.refuse(record, reason, pointer);
             }
         };
-        let Content::Event(event) = &message.content else {
-            self.heard.note(record.partition, message, self.now);
-            self.tally.producer += 1;
-            return;
+        let event = match &message.content {
+            Content::Event(event) => event,
+            Content::Producer(body) => {
+                self.heard.note(record.partition, message, self.known.now);
+                self.hear(record.partition, message, body);
+                self.tally.producer += 1;
+                return;
+            }
         };
         // Before anything is noted of the event: its rows belong to the other sport's processor.
-        if event.sport != self.sport {
-            let reason = format!("this is the feed of {}, the message is of {}", self.sport, event.sport);
+        let sport = self.known.sport;
+        if event.sport != sport {
+            let reason = format!("this is the feed of {sport}, the message is of {}", event.sport);
             return self.refuse(record, reason, "/sport");
         }
         let Some(working) = self.working.get_mut(&event.event_id) else {
-            let reason = format!("event {} belongs to another sport than {}", event.event_id, self.sport);
+            let reason = format!("event {} belongs to another sport than {sport}", event.event_id);
             return self.refuse(record, reason, "/event_id");
         };
-        self.heard.note(record.partition, message, self.now);
         if matches!(event.body, Body::OddsChange(_)) {
-            working.odds_at = self.now;
+            working.odds_at = self.known.now;
         }
         note_version(&mut self.versions_before, working);
+        self.heard.note(record.partition, message, self.known.now);
+        self.tell_event(&event.event_id, Some(&message.source));
         let arrival = Arrival {
             message: message.clone(),
             payload: Arc::clone(&record.payload),
             feed_offset: record.offset,
         };
-        let effects = working.intake.accept(arrival, self.now, self.limits);
-        self.record(&event.event_id, effects);
+        if let Some(working) = self.working.get_mut(&event.event_id) {
+            let effects = working.intake.accept(arrival, self.known.now, self.known.limits);
+            self.record(&event.event_id, effects);
+        }
     }
 
     /// Takes a record only to keep it as a dead letter, since the database has refused what it leads to. From here on it is
@@ -110,7 +112,7 @@ impl<'a> Planner<'a> {
         let (Ok(message), Some(id)) = (&record.decoded, record.event_id()) else { return };
         let Some(working) = self.working.get_mut(id) else { return };
         note_version(&mut self.versions_before, working);
-        if let Some(update) = working.intake.give_up(message, self.now) {
+        if let Some(update) = working.intake.give_up(message, self.known.now) {
             self.update(id, &update);
         }
     }
@@ -123,7 +125,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Declares gaps whose deadline has passed, of all events in work; see [`WorkingEvent::is_overdue`].
-    pub fn expire(&mut self, heard_until: &BTreeMap<i32, Timestamp>) {
+    pub fn expire(&mut self) {
+        let heard_until = self.known.heard_until;
         let due = |(id, working): (&EventId, &WorkingEvent)| {
             let heard_until = *heard_until.get(&working.partition)?;
             (working.intake.next_deadline()? <= heard_until).then(|| (id.clone(), heard_until))
@@ -142,8 +145,8 @@ impl<'a> Planner<'a> {
     pub fn finish(mut self) -> Option<Plan> {
         let mut advances = Vec::with_capacity(self.after.len());
         for (&partition, after) in &self.after {
-            let before = self.before.get(&partition)?;
-            if before == after {
+            let before = self.known.partitions.get(&partition)?;
+            if before == after && !self.watched.contains_key(&partition) {
                 continue;
             }
             advances.push(Advance {
@@ -163,7 +166,7 @@ impl<'a> Planner<'a> {
             if let Some(working) = self.working.get_mut(id) {
                 let WorkingEvent { intake, partition, first_seen_day, .. } = working;
                 // Refused as a whole: an event of which nothing is known is not stored.
-                if *intake.state().head() == Head::default() {
+                if intake.state().is_blank() {
                     continue;
                 }
                 events.push(EventRows::of(intake.state_mut(), *partition, first_seen_day, *version_before));
@@ -175,7 +178,7 @@ impl<'a> Planner<'a> {
         self.released.sort_unstable();
         self.dead_letters.sort_by_key(|row| (row.partition, row.number));
         let writes = Writes {
-            sport: self.sport,
+            sport: self.known.sport,
             advances,
             events,
             updates: self.updates,
@@ -183,12 +186,14 @@ impl<'a> Planner<'a> {
             released: self.released,
             dead_letters: self.dead_letters,
             producers: self.heard.into_rows(),
+            watched: WatchedRow::all_of(self.watched),
         };
         Some(Plan { writes, partitions: self.after, tally: self.tally, generated_at: self.generated_at })
     }
 
     fn move_on(&mut self, record: &FeedRecord) -> bool {
-        let Some(partition) = partition_after(&mut self.after, self.before, record.partition) else {
+        let Some(partition) = partition_after(&mut self.after, self.known.partitions, record.partition)
+        else {
             return false;
         };
         if record.offset < partition.next_offset {
@@ -199,7 +204,7 @@ impl<'a> Planner<'a> {
     }
 
     fn next_number(&mut self, partition: i32) -> i64 {
-        match partition_after(&mut self.after, self.before, partition) {
+        match partition_after(&mut self.after, self.known.partitions, partition) {
             Some(owned) => {
                 owned.next_number += 1;
                 owned.next_number - 1
@@ -248,12 +253,14 @@ impl<'a> Planner<'a> {
     }
 
     fn update(&mut self, event_id: &EventId, update: &Update) {
-        match update.cause.generated_at {
-            Some(generated_at) => {
+        match update.cause.kind {
+            CauseKind::Message(_) => {
                 self.tally.applied += 1;
-                self.generated_at.push(generated_at);
+                self.generated_at.extend(update.cause.generated_at);
             }
-            None => self.tally.gaps += 1,
+            CauseKind::Gap => self.tally.gaps += 1,
+            CauseKind::ProducerDown => self.tally.distrusted += 1,
+            CauseKind::ProducerUp => self.tally.trusted += 1,
         }
         let Some(working) = self.working.get(event_id) else { return };
         let (partition, first_seen_day) = (working.partition, working.first_seen_day.clone());
@@ -298,7 +305,7 @@ impl<'a> Planner<'a> {
             key: key.filter(|key| key.len() <= KEY_BYTES_MAX),
             reason: cut(reason, REASON_CHARS_MAX),
             pointer: cut(pointer.to_owned(), POINTER_CHARS_MAX),
-            refused_at: self.now.0,
+            refused_at: self.known.now.0,
             payload: payload.to_vec(),
         });
     }

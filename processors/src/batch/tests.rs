@@ -1,20 +1,24 @@
 //! What a plan comes to, held against rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::intake::HoldLimits;
 use domain::{EventId, EventState, Intake, Sport, Timestamp};
 use serde_json::{Value, json};
 
 use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
-use super::{FeedRecord, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
+use super::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
+use crate::producers::{ProducerTerms, Producers};
 use crate::store::rows::AliveColumns;
+
+mod trust;
 
 const EVENT: &str = "md:match:1";
 const PARTITION: i32 = 3;
 const BEFORE: OwnedPartition = OwnedPartition { generation: 7, next_offset: 100, next_number: 40 };
 const LIMITS: HoldLimits = HoldLimits { wait_micros: 1_000_000, held_max: 10 };
 const NOW: Timestamp = Timestamp(5_000_000);
+const SILENCE: i64 = 20_000_000;
 
 fn message(sequence: u64, sport: &str, message_type: &str, body: Value) -> Vec<u8> {
     let message = json!({
@@ -52,15 +56,32 @@ fn unknown_event() -> HashMap<EventId, WorkingEvent> {
     )])
 }
 
+/// The plan of one batch, where the feed has been processed up to `heard_until` and `producers` are watched.
+fn plan_knowing(
+    heard_until: Timestamp,
+    producers: &Producers,
+    working: &mut HashMap<EventId, WorkingEvent>,
+    take: impl FnOnce(&mut Planner<'_>),
+) -> Option<Plan> {
+    let partitions = &BTreeMap::from([(PARTITION, BEFORE)]);
+    let heard_until = &BTreeMap::from([(PARTITION, heard_until)]);
+    let known = Known { sport: Sport::Hockey, now: NOW, limits: LIMITS, partitions, heard_until, producers };
+    let mut planner = Planner::new(known, working);
+    take(&mut planner);
+    planner.finish()
+}
+
 /// The plan of one batch for one event.
 fn plan_with(
     working: &mut HashMap<EventId, WorkingEvent>,
     take: impl FnOnce(&mut Planner<'_>),
 ) -> Option<Plan> {
-    let owned = BTreeMap::from([(PARTITION, BEFORE)]);
-    let mut planner = Planner::new(Sport::Hockey, NOW, LIMITS, working, &owned);
-    take(&mut planner);
-    planner.finish()
+    plan_knowing(Timestamp(0), &nobody(), working, take)
+}
+
+/// No producer is watched yet.
+fn nobody() -> Producers {
+    Producers::new(ProducerTerms { silence_micros: SILENCE, snapshot_recovery: BTreeSet::new() })
 }
 
 fn plan(records: &[FeedRecord]) -> Option<Plan> {
@@ -161,9 +182,11 @@ fn a_gap_moves_the_outbox_and_not_the_feed() {
     let mut working = unknown_event();
     plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
     plan_with(&mut working, |planner| planner.take(&record(101, &odds(3)))).unwrap();
-    let heard = |micros| BTreeMap::from([(PARTITION, Timestamp(micros))]);
-    assert!(plan_with(&mut working, |planner| planner.expire(&heard(5_999_999))).is_none());
-    let plan = plan_with(&mut working, |planner| planner.expire(&heard(6_000_000))).unwrap();
+    let mut expire = |micros| {
+        plan_knowing(Timestamp(micros), &nobody(), &mut working, |planner: &mut Planner<'_>| planner.expire())
+    };
+    assert!(expire(5_999_999).is_none());
+    let plan = expire(6_000_000).unwrap();
     let advance = plan.writes.advances[0];
     assert_eq!((advance.offset_before, advance.offset_after), (100, 100));
     assert_eq!((advance.number_before, advance.number_after), (40, 41));

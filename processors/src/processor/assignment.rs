@@ -12,7 +12,8 @@ use super::{FLUSH_MAX, Parts, Processor, day, now};
 use crate::batch::{OwnedPartition, WorkingEvent};
 use crate::metrics;
 use crate::publish::Job;
-use crate::store::{ANSWER_MAX, load, offsets};
+use crate::store::rows::WatchedRow;
+use crate::store::{ANSWER_MAX, load, offsets, producers};
 
 impl Processor {
     /// Whether the group has said which partitions are ours and Kafka has not yet been asked whether it has them from
@@ -71,6 +72,7 @@ impl Processor {
         partitions.iter().for_each(|&partition| metrics::lag(partition, 0));
         self.heard_until.retain(|partition, _| !partitions.contains(partition));
         self.events.forget(|partition| partitions.contains(&partition));
+        self.producers.forget(|partition| partitions.contains(&partition));
         self.parts
             .partitions
             .not_ready(format!("{} partitions owned, others were given up", self.owned.len()));
@@ -84,6 +86,7 @@ impl Processor {
             let row = offsets::take(pool, *sport, partition, cluster_id).await;
             rows.push((partition, row.context("the partition cannot be taken")?));
         }
+        let producers = producers::watched(pool, *sport, partitions).await?;
         let waiting = load::waiting_events(pool, *sport, partitions).await?;
         let mut events = HashMap::with_capacity(waiting.len());
         for (&partition, ids) in &waiting {
@@ -95,7 +98,7 @@ impl Processor {
                 );
             }
         }
-        Ok(Taken { rows, events })
+        Ok(Taken { rows, events, producers })
     }
 }
 
@@ -104,6 +107,8 @@ struct Taken {
     rows: Vec<(i32, offsets::OffsetRow)>,
     /// Events for which messages wait: their deadlines go on running.
     events: HashMap<EventId, WorkingEvent>,
+    /// Which producers are trusted, and how many events have heard of it.
+    producers: Vec<WatchedRow>,
 }
 
 impl Assignments for Processor {
@@ -120,6 +125,7 @@ impl Assignments for Processor {
             self.owned.insert(*partition, OwnedPartition { generation, next_offset, next_number });
         }
         self.events.put_back(taken.events);
+        self.producers.adopt(taken.producers);
         self.tell_publisher(Job::Adopt(taken.rows)).context("the publisher cannot take partitions over")?;
         self.parts.partitions.not_ready("the offsets have not been compared with Kafka's yet");
         self.is_assigned = true;

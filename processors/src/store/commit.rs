@@ -9,7 +9,7 @@ use super::rows::{
     Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, ProducerRow, UpdateRow, Writes,
 };
 use super::statement::Insert;
-use super::{Failure, offsets, within};
+use super::{Failure, offsets, producers, within};
 
 /// Why a transaction did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +82,12 @@ impl<'a> Commit<'a> {
         ))))
     }
 
-    /// All partitions move in one transaction, so any one of them tells.
+    /// All partitions move in one transaction, so any one of them tells. Where none does, all rows are written as they
+    /// were: doing it again changes nothing.
     async fn was_done(&self) -> Result<bool, CommitError> {
-        let Some(advance) = self.writes.advances.first() else { return Ok(true) };
+        let Some(advance) = self.writes.advances.iter().find(|advance| advance.is_move()) else {
+            return Ok(false);
+        };
         let read = within(ATTEMPT_MAX, offsets::read(self.pool, self.writes.sport, advance.partition));
         let row = read.await.map_err(CommitError::Away)?;
         match row.filter(|row| row.generation == advance.generation) {
@@ -287,7 +290,11 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(row.last_message_at.0)
             },
         )
-        .await
+        .await?;
+    for row in &writes.watched {
+        producers::write(connection, writes.sport, row).await?;
+    }
+    Ok(())
 }
 
 /// Deletes the messages that wait no longer, many with one statement.

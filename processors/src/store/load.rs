@@ -194,7 +194,7 @@ where
 
 /// The same items in one of few lengths, the last repeated, so that few statements are ever prepared: one that is
 /// prepared for once is closed again, and on some servers the next answer then waits 40 ms for that packet.
-fn padded<T>(items: &[T]) -> impl Iterator<Item = &T> {
+pub(super) fn padded<T>(items: &[T]) -> impl Iterator<Item = &T> {
     let length = [1, 4, 16, 64].into_iter().find(|&length| length >= items.len()).unwrap_or(EVENTS_MAX);
     items.iter().chain(items.last().into_iter().cycle()).take(length.max(items.len()))
 }

@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{MySqlConnection, MySqlPool};
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -15,6 +15,9 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         include_str!("../../migrations/0003_competitors_of_stored_events.sql"),
     ),
     (4, "producers", include_str!("../../migrations/0004_producers.sql")),
+    (5, "producer states", include_str!("../../migrations/0005_producer_states.sql")),
+    (6, "events by partition", include_str!("../../migrations/0006_events_by_partition.sql")),
+    (7, "markets by status", include_str!("../../migrations/0007_markets_by_status.sql")),
 ];
 
 fn migrator() -> Migrator {

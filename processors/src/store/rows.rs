@@ -4,6 +4,8 @@ use bytes::Bytes;
 use domain::{EventId, EventState, Fixture, Key, Source, Sport, Status, Timestamp};
 use serde::Serialize;
 
+use crate::producers::{ByPartition, Watched};
+
 /// One event after a batch, with the parts of it that the batch touched.
 #[derive(Debug)]
 pub struct EventRows {
@@ -192,7 +194,29 @@ pub struct AliveColumns {
     pub received_at: Option<Timestamp>,
 }
 
-/// How far a batch takes one partition.
+/// Whether a partition trusts a producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedRow {
+    /// The feed partition.
+    pub partition: i32,
+    /// The producer.
+    pub source: Source,
+    /// What is known of it.
+    pub watched: Watched,
+}
+
+impl WatchedRow {
+    /// A row for each.
+    #[must_use]
+    pub fn all_of(watched: ByPartition) -> Vec<Self> {
+        let rows = watched.into_iter().flat_map(|(partition, watched)| {
+            watched.into_iter().map(move |(source, watched)| Self { partition, source, watched })
+        });
+        rows.collect()
+    }
+}
+
+/// How far a batch takes one partition: nowhere, where all it does is to say something of producers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advance {
     /// The feed partition.
@@ -207,6 +231,14 @@ pub struct Advance {
     pub number_before: i64,
     /// The outbox number that is next after the batch.
     pub number_after: i64,
+}
+
+impl Advance {
+    /// Whether the partition's row tells if the batch was committed.
+    #[must_use]
+    pub fn is_move(&self) -> bool {
+        (self.offset_before, self.number_before) != (self.offset_after, self.number_after)
+    }
 }
 
 /// Everything one transaction writes.
@@ -228,6 +260,8 @@ pub struct Writes {
     pub dead_letters: Vec<DeadLetterRow>,
     /// What was heard of producers, sorted by partition and source.
     pub producers: Vec<ProducerRow>,
+    /// Which producers are trusted now, sorted by partition and source.
+    pub watched: Vec<WatchedRow>,
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -1,5 +1,7 @@
 //! What the feed's partitions have heard of each producer, put together.
 
+use anyhow::Context;
+use domain::producer::{Reason, State};
 use sqlx::FromRow;
 
 use super::Database;
@@ -20,6 +22,20 @@ pub struct Producer {
     pub last_alive: Option<LastAlive>,
     /// When a processor last took a message of it, in microseconds since the Unix epoch.
     pub last_message_at: i64,
+    /// Whether it is trusted, in the partition that trusts it least; nothing where none has heard an `alive`: then nobody
+    /// can tell its silence.
+    pub trust: Option<Trust>,
+}
+
+/// Whether a producer is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    /// What it is.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// Since when it is trusted, or not, in microseconds since the Unix epoch.
+    pub since: i64,
 }
 
 /// When an `alive` was sent and received, in microseconds since the Unix epoch.
@@ -40,29 +56,40 @@ struct ProducerRow {
     generated_at: Option<i64>,
     received_at: Option<i64>,
     last_message_at: i64,
+    trust: Option<String>,
 }
 
 impl Database {
     /// Every producer, in the order of providers and names.
     pub async fn producers(&self) -> anyhow::Result<Vec<Producer>> {
+        // The states stand in the order of the alphabet: `down` is the least.
         let sql = "SELECT provider, producer, COUNT(alive_generated_at) = COUNT(*) AS is_heard, \
                    MIN(subscribed) AS subscribed, MIN(alive_generated_at) AS generated_at, \
-                   MIN(alive_received_at) AS received_at, MAX(last_message_at) AS last_message_at \
+                   MIN(alive_received_at) AS received_at, MAX(last_message_at) AS last_message_at, \
+                   MIN(CONCAT(state, ' ', reason, ' ', since)) AS trust \
                    FROM producers GROUP BY provider, producer ORDER BY provider, producer LIMIT ?";
         let rows: Vec<ProducerRow> = sqlx::query_as(sql).bind(PRODUCERS_MAX).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(Producer::from).collect())
+        rows.into_iter().map(ProducerRow::read).collect()
     }
 }
 
-impl From<ProducerRow> for Producer {
-    fn from(row: ProducerRow) -> Self {
-        let alive = |generated_at| LastAlive { generated_at, received_at: row.received_at };
-        Self {
-            subscribed: row.subscribed.filter(|_| row.is_heard),
-            last_alive: row.generated_at.filter(|_| row.is_heard).map(alive),
-            last_message_at: row.last_message_at,
-            provider: row.provider,
-            producer: row.producer,
-        }
+impl ProducerRow {
+    fn read(self) -> anyhow::Result<Producer> {
+        let alive = |generated_at| LastAlive { generated_at, received_at: self.received_at };
+        Ok(Producer {
+            subscribed: self.subscribed.filter(|_| self.is_heard),
+            last_alive: self.generated_at.filter(|_| self.is_heard).map(alive),
+            last_message_at: self.last_message_at,
+            trust: self.trust.as_deref().map(read_trust).transpose()?,
+            provider: self.provider,
+            producer: self.producer,
+        })
     }
+}
+
+fn read_trust(text: &str) -> anyhow::Result<Trust> {
+    let mut words = text.split(' ');
+    let mut next =
+        || words.next().with_context(|| format!("`{text}` is not all of what is kept of a producer"));
+    Ok(Trust { state: next()?.parse()?, reason: next()?.parse()?, since: next()?.parse()? })
 }

@@ -1,0 +1,36 @@
+//! Whether the producers that speak of an event can be trusted: what one that is down offers is not open.
+
+use super::feed::Feed;
+use super::{EventState, Head};
+use crate::id::Source;
+use crate::limit::SOURCES_MAX;
+use crate::producer::Reason;
+use crate::update::CauseKind;
+use crate::{Cause, Timestamp, Update};
+
+impl EventState {
+    /// The producer is down: its open markets are suspended, and what it says opens nothing, until it is trusted again.
+    /// `None` where nothing of it was open.
+    pub fn distrust(&mut self, source: &Source, reason: Reason, at: Timestamp) -> Option<Update> {
+        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+            return None;
+        }
+        self.head.feed_entry(source).down = true;
+        self.publish_if_changed(source, Cause::producer(CauseKind::ProducerDown, source.clone(), reason), at)
+    }
+
+    /// The producer is up again: its markets are what it says they are. `None` where nothing but its being down had kept
+    /// them shut.
+    pub fn trust(&mut self, source: &Source, reason: Reason, at: Timestamp) -> Option<Update> {
+        self.feed(source)?;
+        self.head.feed_entry(source).down = false;
+        self.publish_if_changed(source, Cause::producer(CauseKind::ProducerUp, source.clone(), reason), at)
+    }
+
+    /// Whether nothing was ever said of it: then there is nothing to store.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let Head { version, feeds, .. } = &self.head;
+        *version == 0 && feeds.iter().all(Feed::is_silent)
+    }
+}

@@ -1,0 +1,118 @@
+//! A verdict can fail, and says where.
+
+use serde_json::json;
+
+use super::*;
+
+fn expected() -> BTreeMap<String, Expected> {
+    let outcomes = BTreeMap::from([("4".to_owned(), (Some(1_850), Some(json!({"result": "won"}))))]);
+    let market = ExpectedMarket { status: "settled".to_owned(), outcomes };
+    let expected = Expected {
+        sport: "hockey".to_owned(),
+        messages: 7,
+        turns: 0,
+        status: "closed".to_owned(),
+        match_status: "ended".to_owned(),
+        score: (2, 1),
+        periods: Some(vec![("period_1".to_owned(), 2, 1)]),
+        markets: Some(BTreeMap::from([("406".to_owned(), market)])),
+        exact: BTreeMap::from([("incident:1".to_owned(), json!({"kind": "goal"}))]),
+    };
+    BTreeMap::from([("md:match:1".to_owned(), expected)])
+}
+
+fn found() -> Pictures {
+    let mut picture = Picture { version: 7, ..Picture::default() };
+    picture.set(
+        "status",
+        json!({"status": "closed", "match_status": "ended", "score": {"home": 2, "away": 1},
+            "period_scores": [{"period": "period_1", "home": 2, "away": 1}]}),
+    );
+    picture.set(
+        "market:406",
+        json!({"id": 406, "status": "settled", "outcomes": [{"id": "4", "odds": 1850, "result": {"result": "won"}}]}),
+    );
+    picture.set("incident:1", json!({"kind": "goal"}));
+    BTreeMap::from([("md:match:1".to_owned(), picture)])
+}
+
+#[test]
+fn what_agrees_passes() {
+    let mut verdict = Verdict::default();
+    verdict.judge_place("mysql", &expected(), &found());
+    assert!(verdict.is_pass(), "{:?}", verdict.discrepancies);
+    assert_eq!(verdict.places["mysql"], verdict.sports["hockey"]);
+}
+
+#[test]
+fn nothing_compared_is_no_pass() {
+    assert!(!Verdict::default().is_pass());
+    let mut verdict = Verdict::default();
+    verdict.judge_place("mysql", &BTreeMap::new(), &Pictures::new());
+    assert!(!verdict.is_pass());
+}
+
+#[test]
+fn one_wrong_value_is_named_with_its_place() {
+    for (pointer, wrong, what) in [
+        ("/score/home", json!(3), "score"),
+        ("/status", json!("live"), "status"),
+        ("/period_scores/0/away", json!(2), "periods"),
+    ] {
+        let mut found = found();
+        let status = found.get_mut("md:match:1").and_then(|picture| picture.values.get_mut("status"));
+        *status.and_then(|status| status.pointer_mut(pointer)).expect("it is there") = wrong;
+        let mut verdict = Verdict::default();
+        verdict.judge_place("redis", &expected(), &found);
+        assert!(!verdict.is_pass());
+        assert_eq!(
+            (verdict.discrepancies[0].place.as_str(), verdict.discrepancies[0].what.as_str()),
+            ("redis", what)
+        );
+    }
+}
+
+#[test]
+fn a_missing_event_and_one_that_nobody_sent_are_both_named() {
+    let mut verdict = Verdict::default();
+    verdict.judge_place("rest", &expected(), &Pictures::new());
+    assert_eq!(verdict.discrepancies[0].found, "missing");
+    let mut verdict = Verdict::default();
+    verdict.judge_place("rest", &BTreeMap::new(), &found());
+    assert_eq!(verdict.discrepancies[0].found, "there");
+}
+
+#[test]
+fn a_producer_that_went_down_and_came_up_led_to_versions_of_its_own() {
+    let mut expected = expected();
+    expected.get_mut("md:match:1").expect("it is there").turns = 2;
+    let mut found = found();
+    let judge = |found: &Pictures, versions: u64| {
+        let ids = (1..=7).map(|n| format!("m{n}")).collect();
+        let log = Log { versions: (1..=versions).collect(), message_ids: ids };
+        let mut verdict = Verdict::default();
+        verdict.judge_place("mysql", &expected, found);
+        verdict.judge_logs(&expected, &BTreeMap::from([("md:match:1".to_owned(), log)]));
+        verdict.is_pass()
+    };
+    assert!(!judge(&found, 9));
+    found.get_mut("md:match:1").expect("it is there").version = 9;
+    assert!(judge(&found, 9));
+    assert!(!judge(&found, 8));
+}
+
+#[test]
+fn a_log_with_a_hole_or_a_message_twice_is_seen() {
+    let ids = |n: u64| (1..=n).map(|n| format!("m{n}")).collect::<Vec<_>>();
+    let log = Log { versions: (1..=7).collect(), message_ids: ids(7) };
+    let judge = |log: Log| {
+        let mut verdict = Verdict::default();
+        verdict.judge_logs(&expected(), &BTreeMap::from([("md:match:1".to_owned(), log)]));
+        verdict.is_pass()
+    };
+    assert!(judge(log.clone()));
+    assert!(!judge(Log { versions: vec![1, 2, 3, 5, 6, 7, 8], ..log.clone() }));
+    let mut twice = log;
+    twice.message_ids[3] = "m1".to_owned();
+    assert!(!judge(twice));
+}

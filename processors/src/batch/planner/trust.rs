@@ -1,0 +1,109 @@
+//! Plans what producers say of themselves: which of them are trusted, and what that means for events.
+
+use domain::message::ProducerBody;
+use domain::{EventId, FeedMessage, Producer, Source, Timestamp};
+
+use super::{Planner, note_version, partition_after};
+use crate::producers::{Sweep, Watched};
+
+/// Where a sweep begins.
+const START: String = String::new();
+
+impl Planner<'_> {
+    /// Takes what a producer says of itself.
+    pub(super) fn hear(&mut self, partition: i32, message: &FeedMessage, body: &ProducerBody) {
+        let source = &message.source;
+        let at = self.heard_at(partition, message);
+        let watched = match (self.watched(partition, source), body) {
+            (Some(known), _) => {
+                let mut watched = known.clone();
+                watched.producer.hear(body, at, self.known.producers.terms(source));
+                if watched.producer.is_trusted() != known.producer.is_trusted() {
+                    watched.swept_to = Some(START);
+                }
+                watched
+            }
+            (None, ProducerBody::Alive(alive)) if self.known.producers.has_room(partition) => {
+                let producer = Producer::first_heard(alive, at);
+                Watched { producer, swept_to: (!producer.is_trusted()).then_some(START) }
+            }
+            (None, _) => return,
+        };
+        self.watch(partition, source, watched);
+    }
+
+    /// These producers' silence has lasted too long.
+    pub fn expire_producers(&mut self, overdue: &[(i32, Source)]) {
+        for (partition, source) in overdue {
+            let Some(heard_until) = self.known.heard_until.get(partition) else { continue };
+            let Some(mut watched) = self.watched(*partition, source).cloned() else { continue };
+            let was_trusted = watched.producer.is_trusted();
+            if watched.producer.expire(*heard_until, self.known.producers.terms(source)) {
+                if was_trusted {
+                    watched.swept_to = Some(START);
+                }
+                self.watch(*partition, source, watched);
+            }
+        }
+    }
+
+    /// Goes through some events of a sweep, which then stands at `to`, or is at its end.
+    pub fn sweep(&mut self, sweep: &Sweep, events: &[EventId], to: Option<String>) {
+        for event_id in events {
+            self.tell_event(event_id, None);
+        }
+        if let Some(watched) = self.watched(sweep.partition, &sweep.source) {
+            let watched = Watched { swept_to: to, ..watched.clone() };
+            self.watch(sweep.partition, &sweep.source, watched);
+        }
+    }
+
+    /// Brings what an event holds of its producers up to date, before anything else happens to it: `speaker` is about to
+    /// say something of it, for the first time perhaps.
+    pub(super) fn tell_event(&mut self, event_id: &EventId, speaker: Option<&Source>) {
+        let Some(working) = self.working.get(event_id) else { return };
+        let (state, partition) = (working.intake.state(), working.partition);
+        let known = state.head().feeds.iter().map(|feed| (&feed.source, feed.down));
+        let first = speaker.filter(|speaker| state.feed(speaker).is_none()).map(|speaker| (speaker, false));
+        let news: Vec<(Source, Producer)> = known
+            .chain(first)
+            .filter_map(|(source, is_down)| {
+                let producer = self.watched(partition, source)?.producer;
+                (producer.is_trusted() == is_down).then(|| (source.clone(), producer))
+            })
+            .collect();
+        for (source, Producer { reason, .. }) in news {
+            let Some(working) = self.working.get_mut(event_id) else { return };
+            note_version(&mut self.versions_before, working);
+            let state = working.intake.state_mut();
+            let is_down = state.feed(&source).is_some_and(|feed| feed.down);
+            let update = match is_down {
+                true => state.trust(&source, reason, self.known.now),
+                false => state.distrust(&source, reason, self.known.now),
+            };
+            if let Some(update) = update {
+                self.update(event_id, &update);
+            }
+        }
+    }
+
+    /// When a message came, as deadlines count it: its receiver's clock may differ from ours, but what follows in the feed
+    /// came no earlier than what was before.
+    fn heard_at(&self, partition: i32, message: &FeedMessage) -> Timestamp {
+        let now = self.known.now;
+        let at = message.received_at.map_or(now, |received_at| received_at.min(now));
+        self.known.heard_until.get(&partition).map_or(at, |heard_until| at.max(*heard_until))
+    }
+
+    fn watched(&self, partition: i32, source: &Source) -> Option<&Watched> {
+        let after = self.watched.get(&partition).and_then(|watched| watched.get(source));
+        after.or_else(|| self.known.producers.get(partition, source))
+    }
+
+    /// The partition's row is fenced although nothing of it may move.
+    fn watch(&mut self, partition: i32, source: &Source, watched: Watched) {
+        if partition_after(&mut self.after, self.known.partitions, partition).is_some() {
+            self.watched.entry(partition).or_default().insert(source.clone(), watched);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The producers that speak in the owned partitions: which of them are trusted, and how many events have heard of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::producer::{Recovery, State, Terms};
+use domain::{Name, Producer, Source, Timestamp};
+
+use crate::metrics;
+use crate::store::rows::WatchedRow;
+
+/// Producers watched per partition. A feed that invents more of them is taken, but nobody notices when they fall silent.
+const WATCHED_MAX: usize = 1_000;
+
+/// What is expected of the producers of every provider.
+#[derive(Debug, Clone)]
+pub struct ProducerTerms {
+    /// Microseconds without an `alive` after which a producer is down.
+    pub silence_micros: i64,
+    /// The providers whose producers come up again with `snapshot_complete` only.
+    pub snapshot_recovery: BTreeSet<Name>,
+}
+
+impl ProducerTerms {
+    /// What is expected of a producer.
+    #[must_use]
+    pub fn of(&self, source: &Source) -> Terms {
+        let recovery = match self.snapshot_recovery.contains(&source.provider) {
+            true => Recovery::Snapshot,
+            false => Recovery::Alive,
+        };
+        Terms { silence_micros: self.silence_micros, recovery }
+    }
+}
+
+/// One producer in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Whether it is trusted, and why.
+    pub producer: Producer,
+    /// Events up to this id know of it, and those after it have yet to be gone through; `None`: all know.
+    pub swept_to: Option<String>,
+}
+
+/// Producers by partition.
+pub type ByPartition = BTreeMap<i32, BTreeMap<Source, Watched>>;
+
+/// Where a sweep stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    /// The partition that is gone through.
+    pub partition: i32,
+    /// The producer that its events are to hear of.
+    pub source: Source,
+    /// Whether it is trusted.
+    pub is_trusted: bool,
+    /// The last event that was gone through; empty at the beginning.
+    pub after: String,
+}
+
+/// The watched producers of the owned partitions, as the database has them.
+#[derive(Debug)]
+pub struct Producers {
+    terms: ProducerTerms,
+    watched: ByPartition,
+}
+
+impl Producers {
+    /// Nobody is watched yet.
+    #[must_use]
+    pub fn new(terms: ProducerTerms) -> Self {
+        Self { terms, watched: ByPartition::new() }
+    }
+
+    /// What is expected of a producer.
+    #[must_use]
+    pub fn terms(&self, source: &Source) -> Terms {
+        self.terms.of(source)
+    }
+
+    /// A producer, where it is watched.
+    #[must_use]
+    pub fn get(&self, partition: i32, source: &Source) -> Option<&Watched> {
+        self.watched.get(&partition)?.get(source)
+    }
+
+    /// Whether one more producer of a partition can be watched.
+    #[must_use]
+    pub fn has_room(&self, partition: i32) -> bool {
+        self.watched.get(&partition).is_none_or(|watched| watched.len() < WATCHED_MAX)
+    }
+
+    /// Those whose silence has lasted too long, each in a partition whose feed has been processed beyond its deadline.
+    #[must_use]
+    pub fn overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> Vec<(i32, Source)> {
+        let mut overdue = Vec::new();
+        for (partition, watched) in &self.watched {
+            let Some(heard_until) = heard_until.get(partition) else { continue };
+            let is_overdue = |(source, watched): &(&Source, &Watched)| {
+                let deadline = watched.producer.deadline(self.terms.of(source));
+                deadline.is_some_and(|deadline| deadline <= *heard_until)
+            };
+            overdue.extend(watched.iter().filter(is_overdue).map(|(source, _)| (*partition, source.clone())));
+        }
+        overdue
+    }
+
+    /// The sweeps that are not at their end.
+    pub fn sweeps(&self) -> impl Iterator<Item = Sweep> + '_ {
+        self.watched.iter().flat_map(|(&partition, watched)| {
+            watched.iter().filter_map(move |(source, Watched { producer, swept_to })| {
+                let (source, after) = (source.clone(), swept_to.clone()?);
+                Some(Sweep { partition, source, is_trusted: producer.is_trusted(), after })
+            })
+        })
+    }
+
+    /// A sweep came by events that need not hear of anything.
+    pub fn swept(&mut self, sweep: &Sweep, to: String) {
+        let watched = self.watched.get_mut(&sweep.partition).and_then(|all| all.get_mut(&sweep.source));
+        if let Some(watched) = watched {
+            watched.swept_to = Some(to);
+        }
+    }
+
+    /// Partitions were taken: these producers are watched there.
+    pub fn adopt(&mut self, rows: Vec<WatchedRow>) {
+        let sources: BTreeSet<Source> = rows.iter().map(|row| row.source.clone()).collect();
+        for WatchedRow { partition, source, watched } in rows {
+            self.watched.entry(partition).or_default().insert(source, watched);
+        }
+        sources.iter().for_each(|source| self.measure(source));
+    }
+
+    /// What has been committed.
+    pub fn committed(&mut self, rows: &[WatchedRow]) {
+        for WatchedRow { partition, source, watched } in rows {
+            let known = self.watched.entry(*partition).or_default();
+            let before = known.insert(source.clone(), watched.clone()).map(|before| before.producer.state);
+            let Producer { state, reason, .. } = watched.producer;
+            if before == Some(state) {
+                continue;
+            }
+            match state {
+                State::Up => tracing::info!(partition, %source, %reason, "producer up"),
+                State::Recovering => tracing::info!(partition, %source, %reason, "producer recovering"),
+                State::Down => tracing::warn!(partition, %source, %reason, "producer down"),
+            }
+            metrics::producer_turned(source, state, reason);
+            self.measure(source);
+        }
+    }
+
+    /// Forgets the producers of partitions that are no longer owned.
+    pub fn forget(&mut self, is_gone: impl Fn(i32) -> bool) {
+        let sources: BTreeSet<Source> =
+            self.watched.values().flat_map(|watched| watched.keys().cloned()).collect();
+        self.watched.retain(|partition, _| !is_gone(*partition));
+        sources.iter().for_each(|source| self.measure(source));
+    }
+
+    fn measure(&self, source: &Source) {
+        let is_up = self.watched.values().filter_map(|watched| watched.get(source));
+        metrics::producer_up(source, is_up.into_iter().all(|watched| watched.producer.is_trusted()));
+    }
+}
