@@ -305,6 +305,16 @@ impl EventState {
         Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
     }
 
+    /// A message of `source` was refused and lies among the dead letters: its open markets are suspended for that reason
+    /// until a message that is right takes its place. `None` where that was said before.
+    pub(crate) fn refuse(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
+        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+            return None;
+        }
+        let is_news = self.head.feed_entry(source).refuse(position);
+        is_news.then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), position), at))
+    }
+
     /// How far `source` has come with this event.
     #[must_use]
     pub fn feed(&self, source: &Source) -> Option<&Feed> {
@@ -360,10 +370,11 @@ impl Head {
         if let Some(stop) = feed.barrier_for(sport.rules(), market_id) {
             return Some(Shut { status: stop.market_status, reason: Suspension::BetStop });
         }
-        let reason = match (feed.gap, feed.down) {
-            (true, _) => Suspension::Gap,
-            (false, true) => Suspension::ProducerDown,
-            (false, false) => return None,
+        let reason = match (feed.refused, feed.gap, feed.down) {
+            (Some(_), ..) => Suspension::DeadLetter,
+            (None, true, _) => Suspension::Gap,
+            (None, false, true) => Suspension::ProducerDown,
+            (None, false, false) => return None,
         };
         Some(Shut { status: StopStatus::Suspended, reason })
     }

@@ -125,12 +125,11 @@ impl Intake {
     }
 
     /// A message of this event is lost for a reason that is not in it: nobody could store what it leads to. From here on it
-    /// is missing, as if the rules had refused it. `None` where that changes nothing: its turn is over or never was, or a
-    /// gap is known already.
+    /// is missing, as if the rules had refused it. `None` where that changes nothing: its turn is over or never was, or it
+    /// is not the first.
     pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
-        self.state.hear(&message.source, message.position()?);
-        self.state.declare_gap(&message.source, now)
+        self.state.refuse(&message.source, message.position()?, now)
     }
 
     fn hold(
@@ -154,7 +153,7 @@ impl Intake {
             let refusal =
                 Refusal::invalid("/sequence", format!("{held} messages wait for {expected} already"));
             effects.push(Effect::Refused { arrival, refusal });
-            effects.extend(self.state.declare_gap(&source, now).map(Effect::Updated));
+            effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
             return;
         }
         let message = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
@@ -187,9 +186,8 @@ impl Intake {
                 Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
                 Ok(Applied::Reached) => {}
                 Err(refusal) => {
-                    self.state.hear(&source, position);
                     effects.push(Effect::Refused { arrival, refusal });
-                    effects.extend(self.state.declare_gap(&source, now).map(Effect::Updated));
+                    effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
                     return;
                 }
             }

@@ -10,6 +10,7 @@ pub mod id;
 pub mod incident;
 pub mod intake;
 pub mod key;
+pub mod letter;
 pub mod limit;
 pub mod market;
 pub mod message;

@@ -124,6 +124,8 @@ pub enum Suspension {
     Gap,
     /// Its producer is down, or has not recovered yet.
     ProducerDown,
+    /// A message of its producer was refused and lies among the dead letters.
+    DeadLetter,
 }
 
 /// How an outcome ended.

@@ -45,7 +45,7 @@ pub struct Cause {
     /// The message's id; absent where no message led to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<MessageId>,
-    /// The message's place, or of a gap the first place that is missing.
+    /// The message's place, also of one that was refused; of a gap the first place that is missing.
     #[serde(flatten)]
     pub position: Option<Position>,
     /// Why the producer went down or came up, where that led to it.
@@ -116,6 +116,12 @@ impl Cause {
         Self { position: Some(missing), ..Self::unsaid(CauseKind::Gap, source) }
     }
 
+    /// The message of `source` at `refused` lies among the dead letters.
+    #[must_use]
+    pub fn dead_letter(source: Source, refused: Position) -> Self {
+        Self { position: Some(refused), ..Self::unsaid(CauseKind::DeadLetter, source) }
+    }
+
     /// The producer that `source` is went down or came up.
     #[must_use]
     pub fn producer(kind: CauseKind, source: Source, reason: Reason) -> Self {
@@ -137,7 +143,7 @@ impl Cause {
     }
 }
 
-/// The kind of a [`Cause`]. On the wire a message type's name, `gap`, `producer_down` or `producer_up`.
+/// The kind of a [`Cause`]. On the wire a message type's name, `gap`, `dead_letter`, `producer_down` or `producer_up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CauseKind {
     /// A message of this type.
@@ -148,6 +154,8 @@ pub enum CauseKind {
     ProducerDown,
     /// The producer can be trusted again.
     ProducerUp,
+    /// A message was refused.
+    DeadLetter,
 }
 
 impl CauseKind {
@@ -155,7 +163,7 @@ impl CauseKind {
     #[must_use]
     pub fn is_urgent(self) -> bool {
         match self {
-            Self::Gap | Self::ProducerDown => true,
+            Self::Gap | Self::DeadLetter | Self::ProducerDown => true,
             Self::ProducerUp => false,
             Self::Message(kind) => matches!(
                 kind,
@@ -176,6 +184,7 @@ impl fmt::Display for CauseKind {
             Self::Gap => "gap",
             Self::ProducerDown => "producer_down",
             Self::ProducerUp => "producer_up",
+            Self::DeadLetter => "dead_letter",
         })
     }
 }
@@ -187,6 +196,7 @@ impl FromStr for CauseKind {
             "gap" => Ok(Self::Gap),
             "producer_down" => Ok(Self::ProducerDown),
             "producer_up" => Ok(Self::ProducerUp),
+            "dead_letter" => Ok(Self::DeadLetter),
             _ => MessageType::deserialize(text.into_deserializer()).map(Self::Message),
         }
     }

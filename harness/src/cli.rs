@@ -1,6 +1,7 @@
 //! The command line of `matchday`.
 
 use crate::demo::{DemoArgs, demo};
+use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::secrets;
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Say what this machine lacks for a stack, and how to install it
     Doctor,
+    /// List dead letters, show them, and send them again once they are put right
+    Dlq(Box<DlqArgs>),
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
     Init(Init),
     /// Make the passwords that containers share, a folder each; those that are there stay as they are
@@ -190,6 +193,14 @@ async fn execute(cli: Cli) -> Result<()> {
             say(&doctor::report(&checks));
             ensure!(doctor::is_healthy(&checks), "this machine lacks something");
             Ok(())
+        }
+        Command::Dlq(args) => {
+            // Where addresses are given there need be no project.
+            let stacks = match &cli.stacks {
+                Some(stacks) => stacks.clone(),
+                None => Project::find().map_or_else(|_| PathBuf::new(), |project| project.stacks()),
+            };
+            dlq(*args, (&stacks, UP), say).await
         }
         Command::Init(args) => {
             let Init { kafka, mysql, topics, partitions, retention_bytes } = args;

@@ -1,10 +1,12 @@
 //! Starts stacks and judges what comes out of them; owns the `matchday` command.
 //!
 //! [`stack`] runs Kafka, a database and Redis, as processes of this machine or in containers, and the services of this project; [`init`] makes the
-//! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`cli`] is the command line.
+//! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`dlq`] sends
+//! again what was refused; [`cli`] is the command line.
 
 pub mod cli;
 pub mod demo;
+pub mod dlq;
 pub mod doctor;
 pub mod feed;
 pub mod init;

@@ -7,11 +7,13 @@ use chassis::kafka::Producer;
 use chassis::problem::Problem;
 use domain::codec::batch::{Fault, Format};
 use domain::codec::{json, xml};
+use domain::letter::{REDRIVE_HEADER, Redrive};
 use domain::{Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
+use crate::redrive;
 use crate::refusal::{self, Refusal};
 
 /// The feed topics' names, shared by all records.
@@ -52,6 +54,8 @@ pub struct Receipt<'a> {
     pub topics: &'a FeedTopics,
     /// Who has spoken so far.
     pub producers: &'a Producers,
+    /// Which dead letter's place the request's only message takes, where it takes one.
+    pub redrive: Option<Redrive>,
 }
 
 /// One piece of a request's body.
@@ -80,6 +84,12 @@ pub fn accept(
             outbox.write(piece.index, topic, event.event_id.as_str(), |buffer| {
                 json::encode_into(&message, buffer);
             });
+            if let Some(redrive) = receipt.redrive {
+                outbox.mark_last((REDRIVE_HEADER, redrive.to_string().into()));
+            }
+        }
+        Content::Producer(_) if receipt.redrive.is_some() => {
+            return Err(about(&message, redrive::of_a_producer()));
         }
         Content::Producer(_) => {
             let payload = json::encode(&message);
@@ -151,6 +161,7 @@ mod tests {
             max_message_bytes: 400,
             topics: &topics,
             producers: &Producers::new(1),
+            redrive: None,
         };
         let limits = Config::parse_from(["ingestion"]).limits;
         let place = Admission::new(&limits).request(receipt.provider).unwrap();

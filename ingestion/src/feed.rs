@@ -19,6 +19,7 @@ use chassis::http::discard_body;
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
 use domain::codec::batch::{self, Piece, Pieces, SplitError};
+use domain::letter::Redrive;
 use domain::{Name, Timestamp, Topics};
 
 use crate::accept::{self, FeedTopics, Receipt, accept};
@@ -34,6 +35,7 @@ use crate::outbox::{Outbox, failures};
 use crate::producers::Producers;
 use crate::providers::{Providers, Unauthorised};
 use crate::rate::Bucket;
+use crate::redrive;
 use crate::refusal;
 
 /// Room in the outbox for each message's key and receipt, beside what its body takes.
@@ -71,6 +73,7 @@ struct Head {
     bucket: Option<Arc<Bucket>>,
     place: Place,
     content: Content,
+    redrive: Option<Redrive>,
 }
 
 async fn push(
@@ -107,7 +110,7 @@ impl Feeds {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        let Head { provider, bucket, place, content } = match self.head(provider, headers) {
+        let Head { provider, bucket, place, content, redrive } = match self.head(provider, headers) {
             Ok(head) => head,
             Err(problem) => {
                 // Whoever is still writing would see the connection break and not this answer.
@@ -124,6 +127,9 @@ impl Feeds {
                 Ok(Pieces::Many { pieces, messages }) => (Shape::Batch, pieces, messages),
                 Err(error) => return Err(not_split(&error)),
             };
+        if redrive.is_some() && shape != Shape::Single {
+            return Err(redrive::not_alone());
+        }
         let partitions = self.topics.partitions(&self.producer);
         let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
         // Last of what may refuse the request whole: one that is refused for another reason has cost nothing.
@@ -136,7 +142,7 @@ impl Feeds {
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
         let origin = Origin { provider: &provider, format: content.format, request, refused_at: received_at };
-        Ok(self.store(&received.bytes, &pieces, &origin, broadcasts).await.into_response(shape))
+        Ok(self.store(&received.bytes, &pieces, (&origin, redrive), broadcasts).await.into_response(shape))
     }
 
     /// What can be told before the body is read.
@@ -152,7 +158,8 @@ impl Feeds {
         })?;
         let place = self.admission.request(&provider)?;
         let content = Content::of(headers)?;
-        Ok(Head { provider, bucket, place, content })
+        let redrive = redrive::of(headers)?;
+        Ok(Head { provider, bucket, place, content, redrive })
     }
 
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.
@@ -160,7 +167,7 @@ impl Feeds {
         &self,
         body: &Bytes,
         pieces: &[Piece],
-        origin: &Origin<'_>,
+        (origin, redrive): (&Origin<'_>, Option<Redrive>),
         mut broadcasts: Broadcasts<'_>,
     ) -> Answer {
         let receipt = Receipt {
@@ -170,6 +177,7 @@ impl Feeds {
             max_message_bytes: self.limits.max_message_bytes,
             topics: &self.topics,
             producers: &self.producers,
+            redrive,
         };
         let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
         let mut outbox = Outbox::with_capacity(pieces.len(), capacity);
@@ -180,7 +188,8 @@ impl Feeds {
             }
             let piece = accept::Piece { index, bytes: &body[range.clone()], fault: *fault };
             if let Err(refusal) = accept(piece, &receipt, &mut broadcasts, &mut outbox) {
-                if refusal.is_final() {
+                // A letter that is sent again is among the dead letters already.
+                if refusal.is_final() && redrive.is_none() {
                     let original = body.slice(range.clone());
                     origin.keep(&mut outbox, &self.dead_letters, (index, range.start), original, &refusal);
                 }

@@ -16,6 +16,7 @@ mod outbox;
 mod producers;
 mod providers;
 mod rate;
+mod redrive;
 mod refusal;
 mod service;
 mod token;

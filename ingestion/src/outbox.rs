@@ -54,6 +54,13 @@ impl Outbox {
         });
     }
 
+    /// Gives the last record a header.
+    pub fn mark_last(&mut self, header: (&'static str, Bytes)) {
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.headers.push(header);
+        }
+    }
+
     /// Records without a key that share one payload, one for each partition of each topic.
     pub fn broadcast(
         &mut self,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::codec::json::{self, DecodeError};
 use domain::intake::HoldLimits;
+use domain::letter::Redrive;
 use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Sport, Timestamp};
 
 use crate::producers::Producers;
@@ -12,11 +13,13 @@ use crate::store::rows::Writes;
 
 mod planner;
 mod producers;
+mod redrives;
 #[cfg(test)]
 mod tests;
 
 pub use planner::Planner;
 pub use producers::ProducersWritten;
+pub use redrives::Letter;
 
 /// One record of the feed topic, decoded once.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct FeedRecord {
     pub payload: Arc<[u8]>,
     /// What they say.
     pub decoded: Result<FeedMessage, DecodeError>,
+    /// Which dead letter's place it takes, where it takes one.
+    pub redrive: Option<Redrive>,
 }
 
 impl FeedRecord {
@@ -38,7 +43,15 @@ impl FeedRecord {
     #[must_use]
     pub fn new(partition: i32, offset: i64, key: Option<&[u8]>, payload: &[u8]) -> Self {
         let decoded = json::decode(payload);
-        Self { partition, offset, key: key.map(<[u8]>::to_vec), payload: Arc::from(payload), decoded }
+        let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
+        Self { partition, offset, key, payload, decoded, redrive: None }
+    }
+
+    /// The record with the header that says which dead letter's place it takes; one that is unreadable says nothing.
+    #[must_use]
+    pub fn with_redrive(mut self, header: Option<&[u8]>) -> Self {
+        self.redrive = header.and_then(|header| std::str::from_utf8(header).ok()?.parse().ok());
+        self
     }
 
     /// Its partition, and when ingestion received it, where it says so.

@@ -8,6 +8,7 @@ use chassis::kafka::Batch;
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
+use domain::letter::REDRIVE_HEADER;
 use domain::{EventId, Sport, Timestamp};
 use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
@@ -25,6 +26,7 @@ use crate::store::{ANSWER_MAX, within};
 mod assignment;
 mod gaps;
 mod producers;
+mod redrives;
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -121,6 +123,7 @@ impl Processor {
             .iter()
             .map(|message| {
                 FeedRecord::new(message.partition(), message.offset(), message.key(), message.payload())
+                    .with_redrive(message.header(REDRIVE_HEADER))
             })
             .collect();
         if let Some(skipped) = self.first_skipped(&records) {
@@ -233,12 +236,17 @@ impl Processor {
         records: &[FeedRecord],
         plan_one: impl Fn(&mut Planner<'_>, &FeedRecord),
     ) -> Outcome {
+        let redriven = match self.redriven(records) {
+            Ok(redriven) => redriven,
+            Err(outcome) => return outcome,
+        };
         let wanted = records.iter().filter_map(|record| Some((record.event_id()?, record.partition)));
         let mut working = match self.gather(wanted) {
             Ok(working) => working,
             Err(outcome) => return outcome,
         };
         let mut planner = Planner::new(self.known(), &mut working);
+        planner.leave_out(redriven);
         for record in records {
             plan_one(&mut planner, record);
         }

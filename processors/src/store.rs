@@ -11,6 +11,7 @@ pub mod migrate;
 pub mod offsets;
 pub mod outbox;
 pub mod producers;
+pub mod redrives;
 pub mod rows;
 mod statement;
 

@@ -30,6 +30,9 @@ pub struct Feed {
     /// Whether its producer is down: nothing that it offers is open until it is up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
+    /// The last position ahead whose message was refused and lies among the dead letters: the cause of the gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Position>,
 }
 
 /// A bet stop ahead of its sequence.
@@ -50,6 +53,7 @@ impl Feed {
             barriers: Vec::new(),
             gap: false,
             down: false,
+            refused: None,
         }
     }
 
@@ -92,19 +96,34 @@ impl Feed {
         self.heard = self.heard.max(position);
     }
 
+    /// Takes note that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
+    pub(crate) fn refuse(&mut self, position: Position) -> bool {
+        self.hear(position);
+        let is_known = self.gap && self.refused.is_some();
+        self.gap = true;
+        self.refused = self.refused.max(Some(position));
+        !is_known
+    }
+
     /// Takes the next position. Barriers up to it have had their time, and a gap ends with the last message heard of.
     /// Says whether something that kept markets shut is gone.
     pub(crate) fn advance(&mut self, position: Position, id: &MessageId) -> bool {
-        let before = (self.gap, self.barriers.len());
+        let before = self.shutters();
         self.applied = position;
         self.hear(position);
         self.barriers.retain(|barrier| barrier.position > position);
         self.gap &= self.heard > position;
+        self.refused = self.refused.filter(|refused| *refused > position);
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
         self.recent.push_back(hash(id));
-        before != (self.gap, self.barriers.len())
+        before != self.shutters()
+    }
+
+    /// All that keeps markets shut, in a form that tells whether some of it went.
+    fn shutters(&self) -> (bool, bool, usize) {
+        (self.gap, self.refused.is_some(), self.barriers.len())
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {

@@ -57,6 +57,8 @@ fn state(desk: &Desk, id: u32) -> (MarketStatus, Option<Suspension>) {
 const ACTIVE: (MarketStatus, Option<Suspension>) = (MarketStatus::Active, None);
 const STOPPED: (MarketStatus, Option<Suspension>) = (MarketStatus::Suspended, Some(Suspension::BetStop));
 const BEHIND_GAP: (MarketStatus, Option<Suspension>) = (MarketStatus::Suspended, Some(Suspension::Gap));
+const BEHIND_LETTER: (MarketStatus, Option<Suspension>) =
+    (MarketStatus::Suspended, Some(Suspension::DeadLetter));
 
 /// Effects in short: the cause of each update, and what happened to messages.
 fn in_short(effects: &[Effect]) -> Vec<String> {
@@ -144,17 +146,17 @@ fn a_gap_of_one_producer_leaves_the_markets_of_another_open() {
 }
 
 #[test]
-fn when_too_many_wait_the_next_is_refused_and_a_gap_declared() {
+fn when_too_many_wait_the_next_is_refused_and_shuts_the_event() {
     let mut desk = open();
     for sequence in 3..6 {
         desk.take(&at(sequence, quote(406, 2_000)));
     }
     let effects = desk.take(&at(6, quote(406, 6_000)));
     let refused = "live-1-6: invalid at `/sequence`: 3 messages wait for epoch 1 sequence 2 already";
-    assert_eq!(in_short(&effects), [refused, "gap -> 2"]);
+    assert_eq!(in_short(&effects), [refused, "dead_letter -> 2"]);
     desk.take(&at(2, quote(406, 2_000)));
     assert_eq!(desk.applied(Who::Live), Some(Position { epoch: 1, sequence: 5 }));
-    assert_eq!(state(&desk, 406), BEHIND_GAP, "message 6 is lost");
+    assert_eq!(state(&desk, 406), BEHIND_LETTER, "message 6 is a dead letter");
     desk.take(&at(6, quote(406, 6_000)));
     assert_eq!(state(&desk, 406), ACTIVE, "message 6 was sent again");
 }
@@ -202,10 +204,10 @@ fn a_new_epoch_without_a_snapshot_is_refused_and_drops_nothing() {
     desk.take(&at(3, quote(406, 3_000)));
     let renewed = message(Who::Live, Position { epoch: 2, sequence: 1 }, 0, quote(406, 1_600));
     let refused = "live-2-1: invalid at `/type`: a new epoch begins with a snapshot, not with `odds_change`";
-    assert_eq!(in_short(&desk.take(&renewed)), [refused, "gap -> 2"]);
+    assert_eq!(in_short(&desk.take(&renewed)), [refused, "dead_letter -> 2"]);
     assert_eq!(desk.intake.held(), 1);
     desk.take(&at(2, quote(406, 2_000)));
-    assert_eq!(state(&desk, 406), BEHIND_GAP, "the new epoch has not begun");
+    assert_eq!(state(&desk, 406), BEHIND_LETTER, "the new epoch has not begun");
 }
 
 #[test]
@@ -285,8 +287,8 @@ fn a_refused_message_can_be_sent_again_with_what_was_wrong_put_right() {
     let mut desk = open();
     let twice = Body::OddsChange(OddsChange { markets: vec![offer(406, 2_000), offer(406, 2_100)] });
     let refused = "live-1-2: invalid at `/body/markets/1`: the message names this market twice";
-    assert_eq!(in_short(&desk.take(&at(2, twice))), [refused, "gap -> 2"]);
-    assert_eq!(state(&desk, 406), BEHIND_GAP);
+    assert_eq!(in_short(&desk.take(&at(2, twice))), [refused, "dead_letter -> 2"]);
+    assert_eq!(state(&desk, 406), BEHIND_LETTER);
     assert_eq!(in_short(&desk.take(&at(2, quote(406, 2_000)))), ["odds_change -> 3"]);
     assert_eq!(state(&desk, 406), ACTIVE);
     assert_eq!(desk.updates[2].cause.kind, CauseKind::Message(MessageType::OddsChange));
@@ -297,14 +299,36 @@ fn a_message_that_could_not_be_stored_is_missing_until_it_comes_again() {
     let mut desk = open();
     let lost = at(3, quote(406, 1_900));
     let update = desk.intake.give_up(&lost, Timestamp(9_000)).expect("a gap");
-    assert_eq!(update.cause.kind, CauseKind::Gap);
-    assert_eq!(state(&desk, 406), BEHIND_GAP);
+    assert_eq!(update.cause.kind, CauseKind::DeadLetter);
+    assert_eq!(update.cause.position, lost.position());
+    assert_eq!(state(&desk, 406), BEHIND_LETTER);
     assert_eq!(desk.intake.give_up(&lost, Timestamp(9_000)), None, "said once");
     desk.take(&at(2, quote(410, 1_500)));
-    assert_eq!(state(&desk, 406), BEHIND_GAP, "the message before it does not end the gap");
+    assert_eq!(state(&desk, 406), BEHIND_LETTER, "the message before it does not take its place");
     desk.take(&lost);
     assert_eq!(state(&desk, 406), ACTIVE);
     assert_eq!(desk.intake.give_up(&at(1, quote(406, 1_850)), Timestamp(9_000)), None, "its turn is over");
+}
+
+#[test]
+fn a_gap_says_what_it_is_known_to_come_from() {
+    let mut desk = open();
+    desk.take(&at(5, quote(406, 2_000)));
+    assert_eq!(in_short(&desk.wait(WAIT_MICROS)), ["gap -> 2"]);
+    assert_eq!(state(&desk, 406), BEHIND_GAP);
+    let twice = Body::OddsChange(OddsChange { markets: vec![offer(406, 2_000), offer(406, 2_100)] });
+    assert_eq!(in_short(&desk.take(&at(2, twice.clone())))[1..], ["dead_letter -> 3"]);
+    assert_eq!(state(&desk, 406), BEHIND_LETTER);
+    desk.take(&at(2, quote(406, 2_000)));
+    assert_eq!(
+        state(&desk, 406),
+        BEHIND_GAP,
+        "the letter's place is taken, messages 3 and 4 are missing still"
+    );
+    assert_eq!(in_short(&desk.take(&at(3, twice)))[1..], ["dead_letter -> 5"]);
+    desk.take(&at(3, quote(406, 2_000)));
+    desk.take(&at(4, quote(406, 2_000)));
+    assert_eq!(state(&desk, 406), ACTIVE);
 }
 
 #[test]

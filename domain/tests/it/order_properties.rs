@@ -205,7 +205,8 @@ fn position(message: &FeedMessage) -> Position {
 
 fn declared_gap(update: &Update) -> Option<Who> {
     let mut both = Who::BOTH.into_iter();
-    both.find(|who| update.cause.kind == CauseKind::Gap && who.source() == update.cause.source)
+    let is_gap = matches!(update.cause.kind, CauseKind::Gap | CauseKind::DeadLetter);
+    both.find(|who| is_gap && who.source() == update.cause.source)
 }
 
 fn as_stop(message: &FeedMessage) -> Option<&BetStop> {
@@ -277,7 +278,7 @@ fn only_suspended(
             return Err(TestCaseError::fail(format!("{key} has changed")));
         };
         prop_assert_eq!((&market.producer, market.status), (&who.source().producer, MarketStatus::Active));
-        let suspension = Some(Suspension::Gap);
+        let suspension = Some(Suspension::DeadLetter);
         prop_assert_eq!(now, domain::Market { status: MarketStatus::Suspended, suspension, ..market });
     }
     Ok(())

@@ -7,6 +7,7 @@ mod architecture;
 mod asyncapi;
 mod compose;
 mod distribution;
+mod dlq;
 mod doctor;
 mod faults;
 mod idle_sockets;

@@ -1,18 +1,15 @@
 //! What a processor keeps while messages are poisonous, early or missing, and while it is killed in between.
 
 use anyhow::ensure;
-use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::Sport;
 use harness::observe::redis;
 use harness::stack::{own_binary, processors_name};
 use serde_json::{Value, json};
 
+use crate::support::desk::{DEADLINE, Desk, MARKET, message, odds, produce, score, shot};
 use crate::support::{read_topic, until};
 
-mod desk;
 mod outbox;
-
-use desk::{DEADLINE, Desk, MARKET, message, odds, shot};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter() {
@@ -40,7 +37,7 @@ async fn a_poison_message_is_found_among_many_and_it_alone_becomes_a_dead_letter
     .await
     .unwrap();
     // A dead letter is a gap at once, and what followed waits for it.
-    desk.expect_market("md:match:3", "suspended", Some("gap")).await;
+    desk.expect_market("md:match:3", "suspended", Some("dead_letter")).await;
     assert_eq!(desk.picture("md:match:3").await.unwrap().version, 24 + 1, "24 messages and a gap");
     assert_eq!(desk.count("SELECT COUNT(*) FROM held_messages").await.unwrap(), 25);
 
@@ -164,24 +161,6 @@ async fn an_offset_that_kafka_does_not_have_is_not_reset_and_redis_is_rebuilt_wi
     desk.stack.down().await.unwrap();
 }
 
-/// Puts a record into the feed topic as ingestion would, but unchecked.
-async fn produce(desk: &Desk, event_id: &str, payload: &[u8]) {
-    let producer = Producer::new(ProducerSettings::new(desk.stack.kafka(), "test")).unwrap();
-    let record = Record {
-        topic: desk.stack.topics().feed(Sport::Hockey).into(),
-        partition: None,
-        key: Some(event_id.as_bytes().to_vec().into()),
-        payload: payload.to_vec().into(),
-        headers: Vec::new(),
-    };
-    producer.send(record).await.unwrap();
-}
-
-fn score(event_id: &str, sequence: u64, home: u32) -> Value {
-    let body = json!({"status": "live", "match_status": "period_1", "score": {"home": home, "away": 0}});
-    message(event_id, sequence, "event_status", body)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_event_alone() {
     let desk = Desk::new("refused").await;
@@ -192,7 +171,7 @@ async fn what_cannot_be_read_or_cannot_be_true_is_kept_and_is_a_gap_for_its_even
     produce(&desk, other, b"{\"schema\": oops").await;
     produce(&desk, other, br#"{"schema":"1.0","message_id":"m","odds":1.5}"#).await;
     desk.send(&[odds(wrong, 4, 1_600), odds(other, 2, 1_600)]).await;
-    desk.expect_market(wrong, "suspended", Some("gap")).await;
+    desk.expect_market(wrong, "suspended", Some("dead_letter")).await;
     until("the other event to go on", DEADLINE, async || Ok(desk.picture(other).await?.version == 2))
         .await
         .unwrap();

@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 
 pub mod compose;
 pub mod contract;
+pub mod desk;
 pub mod event;
 pub mod metric;
 pub mod socket;

@@ -158,6 +158,33 @@ async fn a_refused_message_is_answered_with_its_pointer_and_kept_as_it_came() {
 }
 
 #[tokio::test]
+async fn what_is_sent_in_a_letters_place_says_so_in_the_feed_and_is_not_kept_once_more() {
+    let bench = Bench::new().await;
+    let post = async |value: &str, content_type: &str, body: String| {
+        let request =
+            Request::post("/feeds/md").header("content-type", content_type).header("redrive", value);
+        bench.call(request.body(body.into()).unwrap()).await.status
+    };
+    let letter = "0/17/00c0ffee00c0ffee";
+    assert_eq!(post(letter, JSON, stop(1, 1)).await, StatusCode::ACCEPTED);
+    let wrong = stop(1, 2).replace(r#""all""#, "7");
+    assert_eq!(post(letter, JSON, wrong).await, StatusCode::UNPROCESSABLE_ENTITY);
+    let alive = r#"{"schema":"1.0","message_id":"a1","provider":"md","producer":"live","type":"alive","generated_at":1767225600000000,"body":{"subscribed":true}}"#;
+    assert_eq!(post(letter, JSON, alive.to_owned()).await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        post(letter, LINES, format!("{}\n{}\n", stop(1, 2), stop(1, 3))).await,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(post("17", JSON, stop(1, 2)).await, StatusCode::BAD_REQUEST);
+
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+    let stored: Vec<_> = batches.iter().flat_map(Batch::iter).collect();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].header("redrive"), Some(letter.as_bytes()));
+    assert!(bench.read(&Topics::default().dead_letters()).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_malformed_line_costs_its_neighbours_nothing_and_their_order_stays() {
     let bench = Bench::new().await;
     let body = format!("{}\nnonsense\n{}\n{}\n", stop(1, 1), stop(1, 2), stop(1, 3));

@@ -1,6 +1,6 @@
 //! Decides in memory what a batch comes to: which events move on, which messages wait, which are refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::codec::json::DecodeError;
@@ -9,6 +9,7 @@ use domain::update::CauseKind;
 use domain::{Body, Content, Effect, EventId, Refusal, Timestamp, Update};
 
 use super::producers::Heard;
+use super::redrives::{Letter, Redrives};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Tally, WorkingEvent};
 use crate::producers::ByPartition;
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
@@ -25,6 +26,7 @@ pub struct Planner<'a> {
     held: Vec<HeldRow>,
     released: Vec<(i32, i64)>,
     dead_letters: Vec<DeadLetterRow>,
+    redrives: Redrives,
     heard: Heard,
     /// Producers of which the batch knows something new.
     watched: ByPartition,
@@ -44,6 +46,7 @@ impl<'a> Planner<'a> {
             held: Vec::new(),
             released: Vec::new(),
             dead_letters: Vec::new(),
+            redrives: Redrives::default(),
             heard: Heard::default(),
             watched: ByPartition::new(),
             tally: Tally::default(),
@@ -51,9 +54,18 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Says which dead letters have had their effect: their messages have none.
+    pub fn leave_out(&mut self, done: HashSet<Letter>) {
+        self.redrives = Redrives::of(done);
+    }
+
     /// Takes one record. Records of partitions that this process does not own are skipped.
     pub fn take(&mut self, record: &FeedRecord) {
         if !self.move_on(record) {
+            return;
+        }
+        if self.redrives.is_done(record) {
+            self.tally.duplicate += 1;
             return;
         }
         let message = match &record.decoded {
@@ -98,6 +110,7 @@ impl<'a> Planner<'a> {
         };
         if let Some(working) = self.working.get_mut(&event.event_id) {
             let effects = working.intake.accept(arrival, self.known.now, self.known.limits);
+            let effects = self.redrives.settle(record, effects, self.known.now);
             self.record(&event.event_id, effects);
         }
     }
@@ -185,6 +198,7 @@ impl<'a> Planner<'a> {
             held: self.held,
             released: self.released,
             dead_letters: self.dead_letters,
+            redrives: self.redrives.into_rows(),
             producers: self.heard.into_rows(),
             watched: WatchedRow::all_of(self.watched),
         };
@@ -258,7 +272,7 @@ impl<'a> Planner<'a> {
                 self.tally.applied += 1;
                 self.generated_at.extend(update.cause.generated_at);
             }
-            CauseKind::Gap => self.tally.gaps += 1,
+            CauseKind::Gap | CauseKind::DeadLetter => self.tally.gaps += 1,
             CauseKind::ProducerDown => self.tally.distrusted += 1,
             CauseKind::ProducerUp => self.tally.trusted += 1,
         }
@@ -277,6 +291,9 @@ impl<'a> Planner<'a> {
     }
 
     fn refuse(&mut self, record: &FeedRecord, reason: String, pointer: &str) {
+        if self.redrives.refuse(record, &reason, pointer, self.known.now) {
+            return;
+        }
         self.dead_letter(
             record.partition,
             record.offset,
@@ -320,7 +337,7 @@ const KEY_BYTES_MAX: usize = 1_024;
 pub(super) const REASON_CHARS_MAX: usize = 1_024;
 pub(super) const POINTER_CHARS_MAX: usize = 512;
 
-fn cut(text: String, chars_max: usize) -> String {
+pub(super) fn cut(text: String, chars_max: usize) -> String {
     if text.len() <= chars_max { text } else { text.chars().take(chars_max).collect() }
 }
 

@@ -1,8 +1,9 @@
 //! What a plan comes to, held against rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::intake::HoldLimits;
+use domain::letter::RedriveOutcome;
 use domain::{EventId, EventState, Intake, Sport, Timestamp};
 use serde_json::{Value, json};
 
@@ -150,7 +151,7 @@ fn a_message_of_another_sport_leaves_no_trace_of_its_event() {
 }
 
 #[test]
-fn a_record_given_up_is_a_dead_letter_and_a_gap_for_its_event() {
+fn a_record_given_up_is_a_dead_letter_and_shuts_its_event() {
     let mut working = unknown_event();
     plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
     let give_up = |planner: &mut Planner<'_>| planner.give_up(&record(101, &odds(2)), "poison".to_owned());
@@ -158,7 +159,7 @@ fn a_record_given_up_is_a_dead_letter_and_a_gap_for_its_event() {
     assert_eq!((writes.dead_letters.len(), writes.updates.len()), (1, 1));
     assert_eq!(writes.events[0].markets[0].status, Some("suspended"));
     let update: Value = serde_json::from_slice(&writes.updates[0].payload).unwrap();
-    assert_eq!(update["cause"]["type"], "gap");
+    assert_eq!(update["cause"]["type"], "dead_letter");
 
     let set_aside =
         |planner: &mut Planner<'_>| planner.set_aside(&record(101, &odds(2)), "poison".to_owned());
@@ -226,4 +227,44 @@ fn that_a_producer_speaks_is_written_once_a_second_and_its_alive_always() {
     assert!(written.is_due(&rows(&alive(true, 7))[0]));
     row.partition += 1;
     assert!(written.is_due(&row), "each partition has a row of its own");
+}
+
+/// A record that takes the place of the letter at 17.
+fn redriven(offset: i64, payload: &[u8]) -> FeedRecord {
+    record(offset, payload).with_redrive(Some(b"0/17/000000000000beef"))
+}
+
+#[test]
+fn a_letter_has_its_effect_once_and_what_becomes_of_it_is_written_with_it() {
+    let plan = plan(&[redriven(100, &odds(1)), redriven(101, &odds(2))]).unwrap();
+    assert_eq!(plan.writes.updates.len(), 1);
+    let [row] = &plan.writes.redrives[..] else { panic!("{:?}", plan.writes.redrives) };
+    assert_eq!((row.outcome, row.attempt, row.feed_offset), (RedriveOutcome::Applied, 0xbeef, 100));
+    assert_eq!(plan.tally.duplicate, 1);
+
+    let done = HashSet::from([redriven(100, &odds(1)).letter().unwrap()]);
+    let plan = plan_with(&mut unknown_event(), |planner| {
+        planner.leave_out(done);
+        planner.take(&redriven(100, &odds(1)));
+    });
+    let writes = plan.unwrap().writes;
+    assert_eq!((writes.updates.len(), writes.redrives.len(), writes.advances[0].offset_after), (0, 0, 101));
+}
+
+#[test]
+fn a_letter_that_is_refused_again_makes_no_other_and_can_be_put_right() {
+    let twice = json!({"markets": [{"id": 406, "status": "active"}, {"id": 406, "status": "active"}]});
+    let wrong = message(1, "hockey", "odds_change", twice);
+    let of_football = message(1, "football", "bet_stop", json!({"groups": "all"}));
+    for wrong in [wrong, of_football] {
+        let plan = plan(&[redriven(100, &wrong), redriven(101, &odds(1))]).unwrap();
+        assert!(plan.writes.dead_letters.is_empty());
+        let outcomes: Vec<_> = plan.writes.redrives.iter().map(|row| row.outcome).collect();
+        assert_eq!(outcomes, [RedriveOutcome::Applied], "the last word stands");
+    }
+    let plan =
+        plan(&[redriven(100, &odds(3)), record(101, b"oops").with_redrive(Some(b"0/18/000000000000beef"))]);
+    let writes = plan.unwrap().writes;
+    assert_eq!(writes.redrives[0].outcome, RedriveOutcome::Waiting);
+    assert_eq!(writes.dead_letters.len(), 1, "what does not say whose it is takes nobody's place");
 }

@@ -9,7 +9,7 @@ use super::rows::{
     Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, ProducerRow, UpdateRow, Writes,
 };
 use super::statement::Insert;
-use super::{Failure, offsets, producers, within};
+use super::{Failure, offsets, producers, redrives, within};
 
 /// Why a transaction did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -273,6 +273,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
             },
         )
         .await?;
+    redrives::write(connection, sport, &writes.redrives).await?;
     PRODUCERS
         .run(
             connection,

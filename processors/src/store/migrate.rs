@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{MySqlConnection, MySqlPool};
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -18,6 +18,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "producer states", include_str!("../../migrations/0005_producer_states.sql")),
     (6, "events by partition", include_str!("../../migrations/0006_events_by_partition.sql")),
     (7, "markets by status", include_str!("../../migrations/0007_markets_by_status.sql")),
+    (8, "redrives", include_str!("../../migrations/0008_redrives.sql")),
 ];
 
 fn migrator() -> Migrator {

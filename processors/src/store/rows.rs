@@ -1,7 +1,8 @@
 //! What a batch writes: plain rows, made from applied effects, sorted by primary key.
 
 use bytes::Bytes;
-use domain::{EventId, EventState, Fixture, Key, Source, Sport, Status, Timestamp};
+use domain::letter::{LetterId, RedriveOutcome};
+use domain::{EventId, EventState, Fixture, Key, Name, Source, Sport, Status, Timestamp};
 use serde::Serialize;
 
 use crate::producers::{ByPartition, Watched};
@@ -170,6 +171,37 @@ pub struct DeadLetterRow {
     pub payload: Vec<u8>,
 }
 
+/// What became of a message that was sent in a dead letter's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedriveRow {
+    /// Whose message it was.
+    pub provider: Name,
+    /// The letter.
+    pub letter: LetterId,
+    /// Which attempt it was.
+    pub attempt: u64,
+    /// What became of it.
+    pub outcome: RedriveOutcome,
+    /// Why, where it has had no effect.
+    pub reason: String,
+    /// JSON pointer to what is wrong; may be empty.
+    pub pointer: String,
+    /// The feed partition it came in.
+    pub partition: i32,
+    /// Its offset there.
+    pub feed_offset: i64,
+    /// The processor's clock.
+    pub decided_at: Timestamp,
+}
+
+impl RedriveRow {
+    /// The primary key.
+    #[must_use]
+    pub fn key(&self) -> (&Name, LetterId) {
+        (&self.provider, self.letter)
+    }
+}
+
 /// What a partition has heard of one producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerRow {
@@ -258,6 +290,8 @@ pub struct Writes {
     pub released: Vec<(i32, i64)>,
     /// Messages refused.
     pub dead_letters: Vec<DeadLetterRow>,
+    /// What became of dead letters that were sent again, sorted by provider and letter.
+    pub redrives: Vec<RedriveRow>,
     /// What was heard of producers, sorted by partition and source.
     pub producers: Vec<ProducerRow>,
     /// Which producers are trusted now, sorted by partition and source.

@@ -7,7 +7,7 @@ use domain::Sport;
 use harness::stack::{DATABASE, KAFKA, processors_name};
 use serde_json::{Value, json};
 
-use super::desk::{DEADLINE, Desk, odds};
+use crate::support::desk::{DEADLINE, Desk, odds};
 use crate::support::{read_topic, until};
 
 const EVENT: &str = "md:match:1";

@@ -1,15 +1,16 @@
-//! One who sends messages to a processor by hand, and looks at what it keeps.
+//! One who sends messages by hand to a stack of its own, and looks what comes of them.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::Sport;
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, redis, rest};
 use harness::stack::{Stack, processors_name};
 use serde_json::{Value, json};
 
-use crate::support::{self, until};
+use super::until;
 
 /// How long anything may take on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -19,7 +20,9 @@ pub const MARKET: &str = "market:406";
 
 /// A stack, and one who sends to it by hand.
 pub struct Desk {
+    /// The stack.
     pub stack: Stack,
+    /// Its database.
     pub mysql: Mysql,
     _folder: tempfile::TempDir,
 }
@@ -27,14 +30,14 @@ pub struct Desk {
 impl Desk {
     pub async fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stack = support::up(folder.path().join("stacks"), name).await;
+        let stack = super::up(folder.path().join("stacks"), name).await;
         Self::at(stack, folder)
     }
 
     /// With stores of its own.
     pub async fn with_stores(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stack = support::up_with_stores(folder.path().join("stacks"), name).await;
+        let stack = super::up_with_stores(folder.path().join("stacks"), name).await;
         Self::at(stack, folder)
     }
 
@@ -135,4 +138,22 @@ pub fn odds(event_id: &str, sequence: u64, home: u32) -> Value {
 pub fn shot(event_id: &str, sequence: u64, incident_id: &str) -> Value {
     let body = json!({"incident_id": incident_id, "action": "new", "kind": "shot_on_goal", "match_status": "period_1"});
     message(event_id, sequence, "incident", body)
+}
+
+/// Puts a record into the feed topic as ingestion would, but unchecked.
+pub async fn produce(desk: &Desk, event_id: &str, payload: &[u8]) {
+    let producer = Producer::new(ProducerSettings::new(desk.stack.kafka(), "test")).unwrap();
+    let record = Record {
+        topic: desk.stack.topics().feed(Sport::Hockey).into(),
+        partition: None,
+        key: Some(event_id.as_bytes().to_vec().into()),
+        payload: payload.to_vec().into(),
+        headers: Vec::new(),
+    };
+    producer.send(record).await.unwrap();
+}
+
+pub fn score(event_id: &str, sequence: u64, home: u32) -> Value {
+    let body = json!({"status": "live", "match_status": "period_1", "score": {"home": home, "away": 0}});
+    message(event_id, sequence, "event_status", body)
 }

@@ -1,0 +1,228 @@
+//! `matchday dlq`: looks through what was refused, and sends it again once it is put right.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use chassis::config::MysqlArgs;
+use clap::{Args, Subcommand};
+use domain::letter::LetterId;
+use domain::{EventId, Name, Topics};
+use sqlx::MySqlPool;
+
+use crate::stack::{Record, Stack};
+use letter::Letter;
+use state::State;
+
+mod bytes;
+mod edit;
+mod letter;
+mod redrive;
+mod report;
+mod state;
+
+/// What is asked, and of which stack.
+#[derive(Debug, Args)]
+pub struct DlqArgs {
+    /// Kafka's bootstrap servers [default: those of the stack that is up]
+    #[arg(long, global = true, env = "MATCHDAY_KAFKA", value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    #[command(flatten)]
+    mysql: Option<MysqlArgs>,
+    /// Ingestion, to which what it refused is sent again [default: that of the stack that is up]
+    #[arg(long, global = true, env = "MATCHDAY_INGESTION", value_name = "URL")]
+    ingestion: Option<String>,
+    /// What all topics' names begin with
+    #[arg(
+        long = "topic-prefix",
+        global = true,
+        env = "MATCHDAY_TOPIC_PREFIX",
+        default_value = "",
+        value_name = "PREFIX"
+    )]
+    topics: Topics,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List dead letters: what was refused why, where it stood, and what has become of it
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// Only those that are still to be dealt with
+        #[arg(long)]
+        open: bool,
+    },
+    /// Show one, with its bytes
+    Show {
+        /// Its name in the list, as in `0/17` or `17`
+        letter: LetterId,
+        /// The bytes in hexadecimal, also where they are text
+        #[arg(long, conflicts_with = "raw")]
+        hex: bool,
+        /// The bytes alone and as they are, for a file
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Send letters again to where they were refused, as they are or put right. Each has its effect once, however often it
+    /// is sent
+    Redrive(Redrive),
+}
+
+/// Which letters.
+#[derive(Debug, Args)]
+struct Filter {
+    /// Those of this provider
+    #[arg(long)]
+    provider: Option<Name>,
+    /// Those of this event
+    #[arg(long)]
+    event: Option<EventId>,
+    /// How many of the newest letters are looked at
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    last: i64,
+}
+
+#[derive(Debug, Args)]
+struct Redrive {
+    /// Their names in the list, as in `0/17` or `17`
+    #[arg(required_unless_present = "open", conflicts_with = "open")]
+    letters: Vec<LetterId>,
+    /// All that are still to be dealt with, each event's in order
+    #[arg(long, conflicts_with_all = ["body", "edit"])]
+    open: bool,
+    #[command(flatten)]
+    filter: Filter,
+    /// Send what is in this file in the letter's place; `-` is standard input
+    #[arg(long, conflicts_with = "edit", value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// Open the letter in $VISUAL or $EDITOR and send what is saved
+    #[arg(long)]
+    edit: bool,
+    /// The provider's token, where ingestion asks for one
+    #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// How long to wait for what becomes of each, in seconds
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    wait: u64,
+}
+
+/// A stack as this command needs it.
+struct Place {
+    kafka: String,
+    topics: Topics,
+    database: MySqlPool,
+    ingestion: Option<String>,
+}
+
+/// Does what is asked, on the addresses that are given or those of the stack `name` among `stacks`.
+///
+/// # Errors
+/// When a letter is not there, cannot be sent, or is refused again; when Kafka or the database does not answer.
+pub async fn dlq(args: DlqArgs, (stacks, name): (&Path, &str), say: fn(&str)) -> Result<()> {
+    let place = Place::find(&args, Stack::find(stacks, name).as_ref())?;
+    match args.command {
+        Command::List { filter, open } => {
+            let letters = place.letters(&filter, open).await?;
+            report::list(&letters, say);
+        }
+        Command::Show { letter, hex, raw } => {
+            let letter = letter::read(&place.kafka, &place.topics.dead_letters(), letter).await?;
+            if raw {
+                return std::io::stdout().write_all(&letter.bytes).context("writing the bytes");
+            }
+            let state = place.state_of(&letter).await?;
+            report::show(&letter, &state, hex, say);
+        }
+        Command::Redrive(args) => place.redrive(args, say).await?,
+    }
+    Ok(())
+}
+
+impl Place {
+    fn find(args: &DlqArgs, record: Option<&Record>) -> Result<Self> {
+        let known = |what: &str| {
+            let mut addresses = record.iter().flat_map(|record| &record.addresses);
+            addresses.find(|address| address.what == what).map(|address| address.url.clone())
+        };
+        let no_stack = "no stack of `matchday up` is up";
+        let kafka = args.kafka.clone().or_else(|| known("Kafka"));
+        let mysql = match &args.mysql {
+            Some(mysql) => Some(mysql.url()?),
+            None => known("MySQL"),
+        };
+        let mysql = mysql.with_context(|| format!("{no_stack}: say where the database is with --mysql"))?;
+        Ok(Self {
+            kafka: kafka.with_context(|| format!("{no_stack}: say where Kafka is with --kafka"))?,
+            topics: args.topics.clone(),
+            database: MySqlPool::connect_lazy(&mysql).context("not the address of a database")?,
+            ingestion: args.ingestion.clone().or_else(|| known("ingestion")),
+        })
+    }
+
+    /// The letters that the filter lets through, oldest first, each with what has become of it.
+    async fn letters(&self, filter: &Filter, only_open: bool) -> Result<Vec<(Letter, State)>> {
+        let mut letters = letter::last(&self.kafka, &self.topics.dead_letters(), filter.last).await?;
+        letters.retain(|letter| {
+            let of_provider = filter.provider.as_ref().is_none_or(|wanted| letter.provider() == Some(wanted));
+            let of_event =
+                filter.event.as_ref().is_none_or(|wanted| letter.event_id() == Some(wanted.as_str()));
+            of_provider && of_event
+        });
+        let states = state::of(&self.database, &letters).await?;
+        let mut found: Vec<(Letter, State)> = letters.into_iter().zip(states).collect();
+        found.retain(|(_, state)| !only_open || state.is_open());
+        Ok(found)
+    }
+
+    async fn state_of(&self, letter: &Letter) -> Result<State> {
+        let states = state::of(&self.database, std::slice::from_ref(letter)).await?;
+        states.into_iter().next().context("no state of the letter")
+    }
+
+    async fn redrive(&self, args: Redrive, say: fn(&str)) -> Result<()> {
+        let Redrive { letters: names, open, filter, body, edit, token, wait } = args;
+        ensure!(names.len() == 1 || (body.is_none() && !edit), "put letters right one by one");
+        let mut letters = if open {
+            self.letters(&filter, true).await?.into_iter().map(|(letter, _)| letter).collect()
+        } else {
+            let mut letters = Vec::with_capacity(names.len());
+            for name in names {
+                letters.push(letter::read(&self.kafka, &self.topics.dead_letters(), name).await?);
+            }
+            letters
+        };
+        // Each waits for the one before it, so that an event's come in their order.
+        letters.sort_by(|a, b| a.order().cmp(&b.order()));
+        letters.dedup_by_key(|letter| letter.id);
+        let driver = redrive::Driver::new(self, token, Duration::from_secs(wait))?;
+        let mut failed = 0;
+        for letter in &letters {
+            let body = match (&body, edit) {
+                (Some(file), _) => edit::read(file)?,
+                (None, true) => edit::edit(letter)?,
+                (None, false) => letter.bytes.clone(),
+            };
+            let outcome = driver.redrive(letter, &body).await;
+            failed += usize::from(!matches!(&outcome, Ok(outcome) if outcome.is_done()));
+            let said = outcome.map_or_else(|error| format!("{error:#}"), |outcome| outcome.to_string());
+            say(&format!("{}  {}", letter.id, bytes::line(&said)));
+        }
+        if letters.is_empty() {
+            say("No dead letter is open.");
+        }
+        if failed > 0 {
+            bail!("{failed} of {} dead letters stay as they are", letters.len());
+        }
+        Ok(())
+    }
+}
+
+/// Whether what is written can be cut to what a person's terminal shows.
+fn columns() -> Option<usize> {
+    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    std::io::stdout().is_terminal().then_some(width.unwrap_or(160))
+}

@@ -1,0 +1,166 @@
+//! A dead letter as it lies in Kafka.
+
+use anyhow::{Context, Result, bail};
+use chassis::kafka::{ConsumeError, Message, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
+use chassis::lifecycle::{Shutdown, Tasks};
+use domain::codec::{json, xml};
+use domain::letter::LetterId;
+use domain::{Content, EventId, FeedMessage, MessageType, Name, Position, Source};
+
+/// One refused message, and what was noted of it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// Its place among the dead letters.
+    pub id: LetterId,
+    /// Who refused it.
+    pub refused_by: RefusedBy,
+    /// Why.
+    pub reason: String,
+    /// JSON pointer to what is wrong; may be empty.
+    pub pointer: String,
+    /// Where it stood: of ingestion the request, of a processor topic, partition and offset.
+    pub position: String,
+    /// In what ingestion read it; empty where it stood in a feed, which is JSON.
+    pub content_type: String,
+    /// What it came with, of a Unified Odds Feed.
+    pub routing_key: Option<String>,
+    /// When, in microseconds since the epoch.
+    pub refused_at: Option<i64>,
+    /// What the message says of itself, where it is readable.
+    pub about: Option<About>,
+    /// The message as it came.
+    pub bytes: Vec<u8>,
+    provider: Option<Name>,
+    key: String,
+}
+
+/// Who refused a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// Ingestion, which has told its sender.
+    Ingestion,
+    /// A processor.
+    Processor,
+}
+
+/// A message's place, as it says itself.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// What it is.
+    pub message_type: MessageType,
+    /// Whose it is.
+    pub source: Source,
+    /// Its event, where it is about one.
+    pub event_id: Option<EventId>,
+    /// Its place, where its feed counts.
+    pub position: Option<Position>,
+}
+
+impl About {
+    fn of(message: &FeedMessage) -> Self {
+        let event_id = match &message.content {
+            Content::Event(event) => Some(event.event_id.clone()),
+            Content::Producer(_) => None,
+        };
+        Self {
+            message_type: message.message_type(),
+            source: message.source.clone(),
+            event_id,
+            position: message.position(),
+        }
+    }
+}
+
+impl Letter {
+    /// The provider that sent it, where that is known.
+    pub fn provider(&self) -> Option<&Name> {
+        self.provider.as_ref()
+    }
+
+    /// Its event, where that could be read.
+    pub fn event_id(&self) -> Option<&str> {
+        let read = self.about.as_ref().and_then(|about| about.event_id.as_ref()).map(EventId::as_str);
+        read.or_else(|| EventId::new(&self.key).ok().map(|_| self.key.as_str()))
+    }
+
+    /// By which letters of one event stand in their order.
+    pub fn order(&self) -> (&str, Option<&Source>, Option<Position>, LetterId) {
+        let about = self.about.as_ref();
+        let (source, position) = (about.map(|about| &about.source), about.and_then(|about| about.position));
+        (self.event_id().unwrap_or_default(), source, position, self.id)
+    }
+
+    fn of(message: &Message<'_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let header = |name: &str| message.header(name).map(text).unwrap_or_default();
+        let bytes = message.payload().to_vec();
+        let decoded = json::decode(&bytes).ok().or_else(|| xml::decode(&bytes).ok());
+        let about = decoded.as_ref().map(About::of);
+        let provider = Name::new(header("provider")).ok();
+        Self {
+            id: LetterId { partition: message.partition(), offset: message.offset() },
+            refused_by: match message.header("source") {
+                Some(b"processor") => RefusedBy::Processor,
+                _ => RefusedBy::Ingestion,
+            },
+            reason: header("reason"),
+            pointer: header("pointer"),
+            position: header("position"),
+            content_type: header("content_type"),
+            routing_key: message.header("routing_key").map(text),
+            refused_at: header("refused_at").parse().ok(),
+            provider: provider.or_else(|| about.as_ref().map(|about| about.source.provider.clone())),
+            about,
+            bytes,
+            key: message.key().map(text).unwrap_or_default(),
+        }
+    }
+}
+
+/// One letter.
+pub async fn read(kafka: &str, topic: &str, id: LetterId) -> Result<Letter> {
+    let reader = open(kafka, topic).await?;
+    let end = reader.ends().iter().find(|end| end.partition == id.partition && id.offset < end.offset);
+    let Some(end) = end.cloned() else { bail!("there is no dead letter {id}") };
+    let from = vec![TopicOffset { offset: id.offset, ..end }];
+    let letters = read_from(reader, from, 1).await?;
+    letters
+        .into_iter()
+        .find(|letter| letter.id == id)
+        .with_context(|| format!("dead letter {id} was deleted"))
+}
+
+/// The last letters of each partition, oldest first.
+pub async fn last(kafka: &str, topic: &str, count: i64) -> Result<Vec<Letter>> {
+    let reader = open(kafka, topic).await?;
+    let from = reader
+        .ends()
+        .iter()
+        .map(|end| TopicOffset { offset: end.offset.saturating_sub(count).max(0), ..end.clone() })
+        .collect();
+    read_from(reader, from, usize::MAX).await
+}
+
+async fn open(kafka: &str, topic: &str) -> Result<PartitionReader> {
+    let settings = ReaderSettings::new(kafka, "matchday dlq");
+    PartitionReader::open(settings, &[topic]).await.with_context(|| format!("asking Kafka for {topic}"))
+}
+
+/// Letters from these offsets on to the end, or so many.
+async fn read_from(reader: PartitionReader, from: Vec<TopicOffset>, count: usize) -> Result<Vec<Letter>> {
+    let shutdown = Shutdown::default();
+    let mut events = reader.start(from, &Tasks::new(shutdown.clone()), shutdown)?;
+    let mut letters = Vec::new();
+    while letters.len() < count {
+        match events.recv().await {
+            Some(ReadEvent::Batch(batch)) => letters.extend(batch.iter().map(|message| Letter::of(&message))),
+            Some(ReadEvent::CaughtUp) => break,
+            Some(ReadEvent::Failed(ConsumeError::OffsetOutOfRange(_))) => {
+                bail!("the dead letters asked for were deleted; ask for newer ones with --last")
+            }
+            Some(ReadEvent::Failed(error)) => return Err(error).context("reading dead letters"),
+            None => bail!("reading dead letters ended early"),
+        }
+    }
+    Ok(letters)
+}

@@ -1,0 +1,130 @@
+//! What has become of a dead letter: what the processors have noted of its redrive, and whether its event still waits for it.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use domain::event::Head;
+use domain::letter::{LetterId, RedriveOutcome};
+use domain::{EventId, Position, Source};
+use sqlx::{MySqlPool, QueryBuilder};
+
+use super::letter::{About, Letter};
+
+/// Events asked for with one statement.
+const EVENTS_MAX: usize = 200;
+
+/// What has become of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It was never sent again, or was refused again for this reason.
+    Open(Option<String>),
+    /// It was sent again, and nothing more is to be done.
+    Redriven(RedriveOutcome, String),
+    /// Its event has gone on without it: another message has taken its place.
+    Superseded,
+}
+
+/// What is noted of a redrive.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Noted {
+    letter_partition: i32,
+    letter_offset: i64,
+    provider: String,
+    /// Which attempt it is about.
+    pub attempt: u64,
+    outcome: String,
+    reason: String,
+    pointer: String,
+}
+
+impl State {
+    /// Whether something is still to be done about the letter.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+}
+
+impl Noted {
+    /// What became of it.
+    pub fn outcome(&self) -> Result<RedriveOutcome> {
+        self.outcome.parse().with_context(|| format!("the database says `{}`", self.outcome))
+    }
+
+    /// Why, and where in the message; empty where it has had its effect.
+    pub fn reason(&self) -> String {
+        match self.pointer.as_str() {
+            "" => self.reason.clone(),
+            pointer => format!("{} at {pointer}", self.reason),
+        }
+    }
+
+    /// Whether it is about this letter: what another provider says of it does not count.
+    pub fn is_of(&self, letter: &Letter) -> bool {
+        let id = LetterId { partition: self.letter_partition, offset: self.letter_offset };
+        id == letter.id && letter.provider().is_none_or(|name| name.as_str() == self.provider)
+    }
+}
+
+/// What has become of each letter.
+pub async fn of(database: &MySqlPool, letters: &[Letter]) -> Result<Vec<State>> {
+    let Some(first) = letters.iter().map(|letter| letter.id.offset).min() else { return Ok(Vec::new()) };
+    let last = letters.iter().map(|letter| letter.id.offset).max().unwrap_or(first);
+    let noted = noted(database, first, last).await?;
+    let heads = heads(database, letters).await?;
+    let state = |letter: &Letter| -> Result<State> {
+        let is_over = letter.about.as_ref().is_some_and(|about| is_over(about, &heads));
+        let found = noted.iter().find(|noted| noted.is_of(letter));
+        let Some(found) = found else {
+            return Ok(if is_over { State::Superseded } else { State::Open(None) });
+        };
+        Ok(match found.outcome()? {
+            RedriveOutcome::Refused if is_over => State::Superseded,
+            RedriveOutcome::Refused => State::Open(Some(found.reason())),
+            RedriveOutcome::Waiting if is_over => State::Redriven(RedriveOutcome::Applied, String::new()),
+            outcome => State::Redriven(outcome, found.reason()),
+        })
+    };
+    letters.iter().map(state).collect()
+}
+
+/// What is noted of the letters between two offsets, both included.
+pub async fn noted(database: &MySqlPool, first: i64, last: i64) -> Result<Vec<Noted>> {
+    let sql = "SELECT letter_partition, letter_offset, provider, attempt, outcome, reason, pointer FROM redrives \
+               WHERE letter_offset BETWEEN ? AND ? ORDER BY decided_at DESC";
+    let found = sqlx::query_as(sql).bind(first).bind(last).fetch_all(database).await;
+    found.context("asking the database what became of dead letters")
+}
+
+/// How far each source has come with the letters' events.
+async fn heads(database: &MySqlPool, letters: &[Letter]) -> Result<HashMap<EventId, Head>> {
+    let mut ids: Vec<&EventId> =
+        letters.iter().filter_map(|letter| letter.about.as_ref()?.event_id.as_ref()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut heads = HashMap::new();
+    for ids in ids.chunks(EVENTS_MAX) {
+        let mut query = QueryBuilder::new("SELECT event_id, state FROM events WHERE event_id IN (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(id.as_str());
+        }
+        query.push(")");
+        let rows: Vec<(String, String)> = query.build_query_as().fetch_all(database).await?;
+        for (id, state) in rows {
+            let head = serde_json::from_str(&state).with_context(|| format!("the stored state of {id}"))?;
+            heads.insert(EventId::new(id)?, head);
+        }
+    }
+    Ok(heads)
+}
+
+fn is_over(about: &About, heads: &HashMap<EventId, Head>) -> bool {
+    let applied = |event_id: &EventId, source: &Source| -> Option<Position> {
+        let feeds = &heads.get(event_id)?.feeds;
+        Some(feeds.iter().find(|feed| feed.source == *source)?.applied)
+    };
+    let place = about.event_id.as_ref().zip(about.position);
+    place.is_some_and(|(event_id, position)| {
+        applied(event_id, &about.source).is_some_and(|applied| position <= applied)
+    })
+}

@@ -1,0 +1,181 @@
+//! Dead letters looked at, put right and sent again, while what is to note it is killed.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use domain::Sport;
+use harness::stack::processors_name;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::desk::{DEADLINE, Desk, odds, produce, score};
+use crate::support::event::get;
+use crate::support::{read_topic, until};
+
+/// What a command said, and whether it succeeded.
+struct Said {
+    text: String,
+    is_success: bool,
+}
+
+impl Desk {
+    /// `matchday dlq …` on this stack, with something on its standard input.
+    async fn dlq(&self, arguments: &[&str], input: &[u8]) -> Said {
+        self.dlq_with_editor(arguments, input, "false").await
+    }
+
+    async fn dlq_with_editor(&self, arguments: &[&str], input: &[u8], editor: &str) -> Said {
+        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_matchday"))
+            .arg("dlq")
+            .args(arguments)
+            .env("MATCHDAY_KAFKA", self.stack.kafka())
+            .env("MATCHDAY_MYSQL", self.stack.mysql_url())
+            .env("MATCHDAY_INGESTION", self.stack.ingestion_url().unwrap())
+            .env("MATCHDAY_TOPIC_PREFIX", self.stack.topics().to_string())
+            .env("VISUAL", editor)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Whoever does not read it need not.
+        let _ = stdin.write_all(input).await;
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Said { text: text.concat(), is_success: output.status.success() }
+    }
+
+    async fn letters(&self) -> usize {
+        let batches = read_topic(&self.stack.kafka(), &self.stack.topics().dead_letters()).await;
+        batches.iter().map(|batch| batch.len()).sum()
+    }
+
+    /// The causes of an event's updates, as REST has them.
+    async fn causes(&self, event_id: &str) -> Vec<Value> {
+        let log: Value =
+            get(&self.stack, &format!("/v1/events/{event_id}/updates?limit=500")).await.json().await.unwrap();
+        log["updates"].as_array().unwrap().iter().map(|update| update["cause"].clone()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_is_sent_twice_to_a_processor_that_is_killed_has_its_effect_once() {
+    let desk = Desk::new("dlq").await;
+    let event_id = "md:match:1";
+    desk.send(&[odds(event_id, 1, 1_500), score(event_id, 2, 2)]).await;
+    produce(&desk, event_id, score(event_id, 3, 1).to_string().as_bytes()).await;
+    desk.send(&[odds(event_id, 4, 1_600)]).await;
+    desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
+    let cause =
+        json!({"type": "dead_letter", "provider": "md", "producer": "live", "epoch": 1, "sequence": 3});
+    assert_eq!(desk.causes(event_id).await[2], cause);
+    desk.everything_is_published().await;
+
+    let listed = desk.dlq(&["list"], b"").await.text;
+    for part in ["0/0", " md ", event_id, "epoch 1 sequence 3", "open", "/body/score", "sports-feed-hockey/"]
+    {
+        assert!(listed.contains(part), "no `{part}` in\n{listed}");
+    }
+    let shown = desk.dlq(&["show", "0"], b"").await.text;
+    assert!(shown.contains(r#""score":{"away":0,"home":1}"#), "{shown}");
+    let again = desk.dlq(&["redrive", "0/0"], b"").await;
+    assert!(
+        !again.is_success && again.text.contains("refused: ") && again.text.contains("/body/score"),
+        "{}",
+        again.text
+    );
+    assert!(desk.dlq(&["list", "--open"], b"").await.text.contains("refused again"));
+
+    // The transaction of its effect waits for a lock, and the processor is killed there.
+    let name = processors_name(Sport::Hockey);
+    let mut lock = desk.mysql.pool().begin().await.unwrap();
+    sqlx::query("SELECT * FROM feed_offsets FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
+    let right = score(event_id, 3, 3).to_string();
+    let body = ["redrive", "0", "--body", "-", "--wait", "1"];
+    let sent = desk.dlq(&body, right.as_bytes()).await;
+    assert!(!sent.is_success && sent.text.contains("no processor has taken it"), "{}", sent.text);
+    until("its transaction to wait for the lock", DEADLINE, async || {
+        let waiting =
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE feed_offsets SET next_offset%'";
+        Ok(desk.count(waiting).await? > 0)
+    })
+    .await
+    .unwrap();
+    desk.stack.process(&name).unwrap().kill().unwrap();
+    lock.rollback().await.unwrap();
+    let other = score(event_id, 3, 4).to_string();
+    assert!(!desk.dlq(&body, other.as_bytes()).await.is_success, "nobody is there to take it");
+    desk.stack.restart(&name).await.unwrap();
+
+    desk.expect_market(event_id, "active", None).await;
+    until("all that was sent to be seen", DEADLINE, async || {
+        let text = desk.dlq(&["list"], b"").await.text;
+        Ok(text.contains("applied") && text.contains("0 of them open"))
+    })
+    .await
+    .unwrap();
+    let late = desk.dlq(&["redrive", "0"], b"").await;
+    assert!(late.is_success && late.text.contains("applied before, nothing was sent"), "{}", late.text);
+
+    desk.kill_and_restart().await;
+    desk.send(&[odds(event_id, 5, 1_700)]).await;
+    until("the event to go on", DEADLINE, async || Ok(desk.picture(event_id).await?.version == 6))
+        .await
+        .unwrap();
+    let picture = desk.picture(event_id).await.unwrap();
+    assert_eq!(picture.values["status"]["score"]["home"], json!(3), "the first that was sent");
+    let sequences: Vec<Value> =
+        desk.causes(event_id).await.iter().map(|cause| cause["sequence"].clone()).collect();
+    assert_eq!(
+        json!(sequences),
+        json!([1, 2, 3, 3, 4, 5]),
+        "the letter, then what takes its place, in order, once"
+    );
+    assert_eq!(desk.letters().await, 1, "what is sent again makes no letter of itself");
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ingestion_refused_is_put_right_in_an_editor_and_walks_the_whole_way() {
+    let desk = Desk::new("edited").await;
+    let event_id = "md:match:7";
+    desk.send(&[odds(event_id, 1, 1_500)]).await;
+    let url = format!("{}/feeds/md", desk.stack.ingestion_url().unwrap());
+    let wrong = odds(event_id, 2, 1_600).to_string().replace("1600", "16");
+    let post = reqwest::Client::new().post(url).header("content-type", "application/json").body(wrong);
+    assert_eq!(post.send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    desk.send(&[odds(event_id, 3, 1_700)]).await;
+    desk.expect_market(event_id, "suspended", Some("gap")).await;
+
+    let listed = desk.dlq(&["list", "--provider", "md"], b"").await.text;
+    assert!(listed.contains("ingestion, request=") && listed.contains("odds of 16 thousandths"), "{listed}");
+    assert!(!desk.dlq(&["redrive", "--open"], b"").await.is_success, "it is as wrong as before");
+
+    let folder = tempfile::tempdir().unwrap();
+    let editor = folder.path().join("editor");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i 's/\"odds\":16,\\|\"odds\":16}/\"odds\":1600}/' \"$1\"\n")
+        .unwrap();
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let editor = editor.to_str().unwrap();
+    let edited = desk.dlq_with_editor(&["redrive", "0", "--edit"], b"", editor).await;
+    assert!(edited.is_success && edited.text.contains("0/0  applied"), "{}", edited.text);
+    desk.expect_market(event_id, "active", None).await;
+    assert_eq!(desk.picture(event_id).await.unwrap().version, 4, "three messages and a gap");
+    assert_eq!(desk.letters().await, 1);
+
+    // A provider that sends another in its place is faster than whoever looks after letters.
+    produce(&desk, event_id, odds(event_id, 4, 16).to_string().as_bytes()).await;
+    desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
+    desk.send(&[odds(event_id, 4, 1_800)]).await;
+    desk.expect_market(event_id, "active", None).await;
+    desk.everything_is_published().await;
+    assert!(desk.dlq(&["list"], b"").await.text.contains("superseded"));
+    let superseded =
+        desk.dlq(&["redrive", "1", "--body", "-"], odds(event_id, 4, 1_900).to_string().as_bytes()).await;
+    assert!(superseded.text.contains("superseded"), "{}", superseded.text);
+    desk.stack.down().await.unwrap();
+}
