@@ -7,6 +7,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 
 mod assignment;
+mod backlog;
 mod batch;
 mod consumer;
 mod metadata;
@@ -15,6 +16,7 @@ mod reader;
 pub mod topics;
 
 pub use assignment::{Assignments, Start};
+pub use backlog::{BacklogReader, Kept, Unread};
 pub use batch::{Batch, Header, Message};
 pub use consumer::{ConsumeError, Consumer, ConsumerSettings, OutOfRange, PollLimits};
 pub use metadata::{TopicOffset, Watermarks};

@@ -10,6 +10,7 @@ use domain::codec::{json, xml};
 use domain::letter::{REDRIVE_HEADER, Redrive};
 use domain::{Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
+use crate::backlog::Backlogs;
 use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
@@ -54,6 +55,8 @@ pub struct Receipt<'a> {
     pub topics: &'a FeedTopics,
     /// Who has spoken so far.
     pub producers: &'a Producers,
+    /// Which sports' feeds take no more now.
+    pub backlogs: &'a Backlogs,
     /// Which dead letter's place the request's only message takes, where it takes one.
     pub redrive: Option<Redrive>,
 }
@@ -80,6 +83,7 @@ pub fn accept(
     message.received_at = Some(receipt.received_at);
     match &message.content {
         Content::Event(event) => {
+            receipt.backlogs.admit(event.sport).map_err(|problem| about(&message, problem))?;
             let topic = receipt.topics.of(event.sport);
             outbox.write(piece.index, topic, event.event_id.as_str(), |buffer| {
                 json::encode_into(&message, buffer);
@@ -161,6 +165,7 @@ mod tests {
             max_message_bytes: 400,
             topics: &topics,
             producers: &Producers::new(1),
+            backlogs: &Backlogs::default(),
             redrive: None,
         };
         let limits = Config::parse_from(["ingestion"]).limits;

@@ -26,6 +26,11 @@ pub struct Config {
     #[arg(long, env = "MATCHDAY_DELIVERY_MS", default_value_t = 5_000, value_name = "MS")]
     pub delivery_ms: u64,
 
+    /// How much of a sport's feed may be unread, in percent of what Kafka keeps of a partition, before the sport's messages
+    /// are answered with 503; 0 for no limit
+    #[arg(long, env = "MATCHDAY_UNREAD_PERCENT", default_value_t = 80, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub unread_percent: u64,
+
     /// Where Kafka is.
     #[command(flatten)]
     pub kafka: KafkaArgs,

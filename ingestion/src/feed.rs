@@ -25,6 +25,7 @@ use domain::{Name, Timestamp, Topics};
 use crate::accept::{self, FeedTopics, Receipt, accept};
 use crate::admission::{Admission, Place};
 use crate::answer::{Answer, Shape};
+use crate::backlog::Backlogs;
 use crate::body;
 use crate::broadcast::Broadcasts;
 use crate::content::Content;
@@ -51,6 +52,7 @@ pub struct Feeds {
     limits: Limits,
     admission: Admission,
     producers: Producers,
+    backlogs: Backlogs,
     topics: FeedTopics,
     dead_letters: Arc<str>,
     requests: AtomicU64,
@@ -90,13 +92,20 @@ async fn push(
 }
 
 impl Feeds {
-    /// An endpoint for `providers` that writes to `topics` through `producer`.
-    pub fn new(producer: Producer, topics: &Topics, providers: Arc<Providers>, limits: Limits) -> Self {
+    /// An endpoint for `providers` that writes to `topics` through `producer`, but for the sports that `backlogs` shuts out.
+    pub fn new(
+        producer: Producer,
+        topics: &Topics,
+        providers: Arc<Providers>,
+        limits: Limits,
+        backlogs: Backlogs,
+    ) -> Self {
         Self {
             producer,
             providers,
             admission: Admission::new(&limits),
             producers: Producers::new(limits.max_producers),
+            backlogs,
             limits,
             topics: FeedTopics::new(topics),
             dead_letters: topics.dead_letters().into(),
@@ -177,6 +186,7 @@ impl Feeds {
             max_message_bytes: self.limits.max_message_bytes,
             topics: &self.topics,
             producers: &self.producers,
+            backlogs: &self.backlogs,
             redrive,
         };
         let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;

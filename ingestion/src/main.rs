@@ -3,6 +3,7 @@
 mod accept;
 mod admission;
 mod answer;
+mod backlog;
 mod body;
 mod broadcast;
 mod config;

@@ -47,6 +47,11 @@ pub fn limited(limit: &'static str) {
     counter!("matchday_ingestion_limited_total", "limit" => limit).increment(1);
 }
 
+/// How much of a sport's feed is unread, in percent of what Kafka keeps.
+pub fn unread(sport: &'static str, percent: u64) {
+    gauge!("matchday_ingestion_unread_percent", "sport" => sport).set(percent as f64);
+}
+
 /// Counts a request without a valid token; of a provider that is not known, which anybody can invent, by no name.
 pub fn unauthorised(provider: Option<&str>) {
     let provider = provider.map_or_else(|| OTHER_PROVIDER.to_owned(), bounded);

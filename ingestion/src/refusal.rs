@@ -9,7 +9,7 @@ use chassis::kafka::SendError;
 use chassis::problem::Problem;
 use domain::codec::batch::SplitError;
 use domain::codec::{json, xml};
-use domain::{EventId, MessageId};
+use domain::{EventId, MessageId, Sport};
 
 use crate::decompress::DecompressError;
 use crate::rate::Limited;
@@ -207,6 +207,15 @@ pub fn decode_xml(error: &xml::DecodeError) -> Problem {
 /// There is no room for the request now.
 pub fn overloaded(detail: &'static str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:overloaded", "Overloaded", detail)
+        .retry_after(RETRY_AFTER)
+}
+
+/// Too much of the sport's feed is unread to take more of it.
+pub fn unread(sport: Sport) -> Problem {
+    let detail = format!(
+        "{sport} is not processed as fast as it comes: what is unread is close to what kafka keeps, and must not be deleted"
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:unread", "Too much is unread", detail)
         .retry_after(RETRY_AFTER)
 }
 

@@ -7,8 +7,10 @@ use chassis::http;
 use chassis::kafka::{Producer, ProducerSettings};
 use chassis::lifecycle::{Process, Shutdown};
 use domain::{Sport, Topics};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::backlog::{Backlogs, UnreadLimits};
 use crate::config::Config;
 use crate::feed::{self, Feeds};
 use crate::providers::Providers;
@@ -40,7 +42,18 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         Ok(())
     });
 
-    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, config.limits));
+    let backlogs = Backlogs::default();
+    if config.unread_percent > 0 {
+        let (watching, shutdown) = (backlogs.clone(), process.shutdown.clone());
+        let (brokers, topics, runtime) =
+            (config.kafka.brokers.clone(), config.topics.clone(), Handle::current());
+        let limits = UnreadLimits::of(config.unread_percent, &config.limits);
+        process.tasks.spawn_thread("backlog", move || {
+            watching.watch(&brokers, &topics, limits, (&shutdown, &runtime))
+        })?;
+    }
+
+    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, config.limits, backlogs));
     let router = feed::routes(feeds).merge(process.admin());
     process.tasks.spawn("http", http::serve(listener, router, config.http, process.shutdown.clone()));
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
@@ -9,6 +10,8 @@ use domain::intake::HoldLimits;
 use domain::{Name, Sport, Topics};
 
 use crate::producers::ProducerTerms;
+
+use crate::retention::Retention;
 
 /// The admin port of the first sport.
 const FIRST_PORT: u16 = 4101;
@@ -140,6 +143,14 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = at_least_one(8))]
     pub publish_queue: NonZeroUsize,
 
+    /// Days for which the update log of an event is kept after the day on which it was first seen
+    #[arg(long, env = "MATCHDAY_UPDATES_DAYS", default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub updates_days: u16,
+
+    /// How often days past that are looked for, in seconds
+    #[arg(long, env = "MATCHDAY_RETENTION_SECONDS", default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub retention_seconds: u64,
+
     /// Connections to the database
     #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub mysql_connections: u32,
@@ -174,6 +185,12 @@ impl ProcessConfig {
     #[must_use]
     pub fn group(&self) -> String {
         self.group.clone().unwrap_or_else(|| self.topics.group(self.sport))
+    }
+
+    /// What is kept of the update log.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention { days: self.updates_days, every: Duration::from_secs(self.retention_seconds) }
     }
 
     /// How long and how many early messages wait.

@@ -9,6 +9,7 @@ mod metrics;
 mod processor;
 mod producers;
 mod publish;
+mod retention;
 mod run;
 mod store;
 

@@ -34,6 +34,7 @@ pub fn describe() {
         "matchday_processor_fence_lost_total",
         "transactions that found their partition taken over"
     );
+    describe_counter!("matchday_processor_days_dropped_total", "days of the update log dropped");
     describe_counter!("matchday_processor_images_rewritten_total", "Redis images written as a whole");
     describe_gauge!("matchday_processor_redis_up", "1 while Redis takes images");
     describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
@@ -53,6 +54,11 @@ pub fn describe() {
         "matchday_processor_generated_to_commit_seconds",
         "from a message's generated_at to its commit, of every applied message"
     );
+}
+
+/// Counts a day of the update log that was dropped.
+pub fn day_dropped() {
+    counter!("matchday_processor_days_dropped_total").increment(1);
 }
 
 /// A batch was committed at `now`.

@@ -21,7 +21,7 @@ use crate::producers::{ProducerTerms, Producers};
 use crate::publish::Job;
 use crate::store::commit::{Commit, CommitError};
 use crate::store::load::{self, LoadError};
-use crate::store::{ANSWER_MAX, within};
+use crate::store::{ANSWER_MAX, days, within};
 
 mod assignment;
 mod gaps;
@@ -328,7 +328,7 @@ impl Processor {
         if !absent.is_empty() {
             let mut ids: Vec<EventId> = absent.keys().cloned().collect();
             ids.sort_unstable();
-            let today = day(now());
+            let today = days::day_of(now()).to_string();
             for (id, event) in self.load(&ids)? {
                 let partition = absent.get(&id).copied().unwrap_or_default();
                 let first_seen_day = event.first_seen_day.unwrap_or_else(|| today.clone());
@@ -375,13 +375,6 @@ enum Outcome {
     Rejoin,
     Stop,
     Refused(sqlx::Error),
-}
-
-/// The UTC day of a point in time, `YYYY-MM-DD`.
-fn day(at: Timestamp) -> String {
-    let date =
-        jiff::Timestamp::from_microsecond(at.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
-    date.to_string()
 }
 
 /// The clock: the only place where a processor looks at it.

@@ -21,8 +21,9 @@ use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
+use crate::retention;
 use crate::store::load::Which;
-use crate::store::{self, migrate};
+use crate::store::{self, days, migrate};
 
 /// How long a poll waits for the first message; also how late a deadline may be noticed.
 const POLL_WAIT: Duration = Duration::from_millis(100);
@@ -45,7 +46,7 @@ pub fn run(config: Config) -> ExitCode {
         Config::Once(Command::Migrate { mysql, process }) => {
             chassis::lifecycle::run("processors migrate", &process, |_| async move {
                 let pool = store::connect(&mysql.url()?, 1).await?;
-                migrate::migrate(&pool).await?;
+                migrate::migrate(&pool, days::day_of(processor::now())).await?;
                 tracing::info!("the database schema is up to date");
                 Ok(())
             })
@@ -100,7 +101,11 @@ async fn wire(
 ) -> anyhow::Result<()> {
     let Latches { mysql, kafka, partitions, publishing } = latches;
     let store_id = wait_for_schema(&pool, &mysql).await;
+    // Before partitions are taken: what is put back into the log is published with the rest of it.
+    retention::recover(&pool).await;
     mysql.ready();
+    let looking_after = config.retention().run(pool.clone(), process.shutdown.clone());
+    process.tasks.spawn("retention", looking_after);
 
     let sport = config.sport;
     let brokers = config.kafka.brokers.as_str();

@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, MySqlPool};
 
 pub mod commit;
+pub mod days;
 pub mod load;
 pub mod migrate;
 pub mod offsets;

@@ -17,6 +17,7 @@ mod processors;
 mod producers;
 mod recorded;
 mod rest;
+mod retention;
 mod slow_clients;
 mod socket;
 mod stack;

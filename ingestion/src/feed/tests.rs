@@ -69,10 +69,9 @@ impl Bench {
         settings.delivery_timeout = Duration::from_secs(1);
         let producer = Producer::new(settings).unwrap();
         producer.partition_counts(feeds.to_vec()).await.unwrap();
-        Self {
-            cluster,
-            router: routes(Arc::new(Feeds::new(producer, &Topics::default(), Arc::new(providers), limits))),
-        }
+        let backlogs = Backlogs::default();
+        let feeds = Feeds::new(producer, &Topics::default(), Arc::new(providers), limits, backlogs);
+        Self { cluster, router: routes(Arc::new(feeds)) }
     }
 
     async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Told {

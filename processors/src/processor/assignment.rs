@@ -8,12 +8,12 @@ use chassis::kafka::{Assignments, ConsumeError, Start};
 use domain::EventId;
 use tokio::sync::oneshot;
 
-use super::{FLUSH_MAX, Parts, Processor, day, now};
+use super::{FLUSH_MAX, Parts, Processor, now};
 use crate::batch::{OwnedPartition, WorkingEvent};
 use crate::metrics;
 use crate::publish::Job;
 use crate::store::rows::WatchedRow;
-use crate::store::{ANSWER_MAX, load, offsets, producers};
+use crate::store::{ANSWER_MAX, days, load, offsets, producers};
 
 impl Processor {
     /// Whether the group has said which partitions are ours and Kafka has not yet been asked whether it has them from
@@ -91,7 +91,7 @@ impl Processor {
         let mut events = HashMap::with_capacity(waiting.len());
         for (&partition, ids) in &waiting {
             for (id, event) in load::events(pool, *sport, ids).await? {
-                let first_seen_day = event.first_seen_day.unwrap_or_else(|| day(now()));
+                let first_seen_day = event.first_seen_day.unwrap_or_else(|| days::day_of(now()).to_string());
                 events.insert(
                     id,
                     WorkingEvent { intake: event.intake, partition, first_seen_day, odds_at: now() },

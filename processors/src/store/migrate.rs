@@ -1,12 +1,15 @@
 //! The schema, brought up to date. Safe to run again and by several processes at once.
 
 use anyhow::Context;
+use jiff::civil::Date;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{MySqlConnection, MySqlPool};
 
+use super::days::Keeper;
+
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -19,6 +22,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "events by partition", include_str!("../../migrations/0006_events_by_partition.sql")),
     (7, "markets by status", include_str!("../../migrations/0007_markets_by_status.sql")),
     (8, "redrives", include_str!("../../migrations/0008_redrives.sql")),
+    (9, "updates by day", include_str!("../../migrations/0009_updates_by_day.sql")),
 ];
 
 fn migrator() -> Migrator {
@@ -32,8 +36,16 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations)
 }
 
-/// Applies what is missing, and finishes what was interrupted.
-pub async fn migrate(pool: &MySqlPool) -> anyhow::Result<()> {
+/// Applies what is missing, finishes what was interrupted, and makes the update log's next days.
+pub async fn migrate(pool: &MySqlPool, today: Date) -> anyhow::Result<()> {
+    apply(pool).await?;
+    let Some(mut keeper) = Keeper::take(pool).await? else { return Ok(()) };
+    let made = keeper.make_ahead(today).await;
+    keeper.release().await?;
+    made.context("cannot make the update log's next days")
+}
+
+async fn apply(pool: &MySqlPool) -> anyhow::Result<()> {
     let mut connection = pool.acquire().await.context("cannot reach the database")?;
     let connection = &mut *connection;
     loop {

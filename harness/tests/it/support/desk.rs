@@ -7,7 +7,7 @@ use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::Sport;
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, redis, rest};
-use harness::stack::{Stack, processors_name};
+use harness::stack::{ServiceSpec, Stack, processors_name};
 use serde_json::{Value, json};
 
 use super::until;
@@ -31,6 +31,13 @@ impl Desk {
     pub async fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stack = super::up(folder.path().join("stacks"), name).await;
+        Self::at(stack, folder)
+    }
+
+    /// With these services.
+    pub async fn with_services(name: &str, services: Vec<ServiceSpec>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = super::guest(folder.path().join("stacks"), name, services).await;
         Self::at(stack, folder)
     }
 

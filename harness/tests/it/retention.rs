@@ -1,0 +1,229 @@
+//! What is kept, and for how long: days of the update log go when they may, and nothing unread is deleted.
+
+use std::time::Duration;
+
+use chassis::kafka::topics::{self, TopicSpec};
+use chassis::kafka::{MAX_MESSAGE_BYTES, Producer, ProducerSettings};
+use domain::Sport;
+use harness::init::{self, InitConfig};
+use harness::stack::{Stack, pipeline, processors_name};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::desk::{DEADLINE, Desk, odds, score};
+use crate::support::event::get;
+use crate::support::{config, read_topic, until};
+
+/// What REST answers to the log of an event: its status, the oldest version of a refusal, the versions otherwise.
+async fn log(desk: &Desk, event_id: &str, after: u64) -> (u16, Value) {
+    let answer = get(&desk.stack, &format!("/v1/events/{event_id}/updates?after={after}")).await;
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.unwrap();
+    match status {
+        200 => {
+            let updates = body["updates"].as_array().unwrap();
+            (status, updates.iter().map(|update| update["version"].clone()).collect())
+        }
+        _ => (status, body["oldest"].clone()),
+    }
+}
+
+/// The name of the partition of a day so many days ago, and the day after, where it ends.
+async fn day(desk: &Desk, ago: i64) -> (String, String) {
+    let sql = "SELECT DATE_FORMAT(UTC_DATE() - INTERVAL ? DAY, 'd%Y%m%d'), \
+               CAST(UTC_DATE() - INTERVAL ? DAY + INTERVAL 1 DAY AS CHAR)";
+    sqlx::query_as(sql).bind(ago).bind(ago).fetch_one(desk.mysql.pool()).await.unwrap()
+}
+
+async fn execute(desk: &Desk, sql: String) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(desk.mysql.pool()).await.unwrap();
+}
+
+/// An event whose log lies in the partition of so many days ago.
+async fn backdate(desk: &Desk, event_id: &str, ago: i64) {
+    for table in ["events", "updates"] {
+        let sql = format!(
+            "UPDATE {table} SET first_seen_day = UTC_DATE() - INTERVAL {ago} DAY WHERE event_id = '{event_id}'"
+        );
+        execute(desk, sql).await;
+    }
+}
+
+async fn partitions(desk: &Desk) -> Vec<String> {
+    let sql = "SELECT partition_name FROM information_schema.partitions WHERE table_schema = DATABASE() \
+               AND table_name = 'updates' ORDER BY partition_ordinal_position";
+    sqlx::query_scalar(sql).fetch_all(desk.mysql.pool()).await.unwrap()
+}
+
+fn ended(event_id: &str, sequence: u64) -> Value {
+    let mut message = score(event_id, sequence, 1);
+    let periods = json!([{"period": "period_1", "home": 1, "away": 0}]);
+    message["body"] = json!({"status": "ended", "match_status": "ended", "score": {"home": 1, "away": 0}, "period_scores": periods});
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_dropped_when_it_is_past_retention_over_and_published_and_a_killed_drop_is_ended() {
+    let mut services = pipeline(&[Sport::Hockey]);
+    for service in &mut services {
+        service.env.push(("MATCHDAY_RETENTION_SECONDS".to_owned(), "1".to_owned()));
+    }
+    let desk = Desk::with_services("days", services).await;
+    let (over, live, endless, young) = ("md:match:1", "md:match:2", "md:match:3", "md:match:4");
+    for event_id in [over, live, endless, young] {
+        desk.send(&[odds(event_id, 1, 1_500), score(event_id, 2, 0)]).await;
+    }
+    desk.send(&[ended(over, 3)]).await;
+    until("the events to be stored", DEADLINE, async || {
+        Ok(desk.mysql.versions().await?.values().sum::<u64>() == 9)
+    })
+    .await
+    .unwrap();
+    desk.everything_is_published().await;
+    let name = processors_name(Sport::Hockey);
+    desk.stack.process(&name).unwrap().stop().await.unwrap();
+
+    // Days that passed while nobody looked: 40 days ago one that never ended began, 21 days ago one that is over, and 20 days
+    // ago one that is on.
+    let (today, today_end) = day(&desk, 0).await;
+    let mut split = String::new();
+    for ago in [40, 21, 20] {
+        let (name, end) = day(&desk, ago).await;
+        split.push_str(&format!("PARTITION {name} VALUES LESS THAN ('{end}'), "));
+    }
+    execute(
+        &desk,
+        format!("ALTER TABLE updates REORGANIZE PARTITION {today} INTO ({split}PARTITION {today} VALUES LESS THAN ('{today_end}'))"),
+    )
+    .await;
+    backdate(&desk, over, 21).await;
+    backdate(&desk, live, 20).await;
+    backdate(&desk, endless, 40).await;
+    // Whoever dropped the oldest day was killed before it was known that an update of it had not been published.
+    let oldest = day(&desk, 40).await.0;
+    execute(&desk, "CREATE TABLE updates_past LIKE updates".to_owned()).await;
+    execute(&desk, "ALTER TABLE updates_past REMOVE PARTITIONING".to_owned()).await;
+    execute(&desk, format!("ALTER TABLE updates EXCHANGE PARTITION {oldest} WITH TABLE updates_past")).await;
+    let unpublish = "UPDATE feed_offsets o JOIN updates_past u ON u.sport = o.sport AND u.kafka_partition = o.kafka_partition \
+                     SET o.published = u.number - 1 WHERE u.version = 2";
+    execute(&desk, unpublish.to_owned()).await;
+    let copies = async || {
+        let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().updates(Sport::Hockey)).await;
+        let updates = batches.iter().flat_map(|batch| batch.iter());
+        let of_it = updates.filter(|update| {
+            let update: Value = serde_json::from_slice(update.payload()).unwrap();
+            update["event_id"] == endless && update["version"] == 2
+        });
+        of_it.count()
+    };
+    assert_eq!(copies().await, 1);
+
+    desk.stack.restart(&name).await.unwrap();
+    let (gone, kept) = ([day(&desk, 40).await.0, day(&desk, 21).await.0], day(&desk, 20).await.0);
+    until("the days to be dropped", DEADLINE, async || {
+        let partitions = partitions(&desk).await;
+        Ok(!gone.iter().any(|day| partitions.contains(day)))
+    })
+    .await
+    .unwrap();
+    assert_eq!(copies().await, 2, "published before it was dropped");
+    let left = partitions(&desk).await;
+    assert_eq!((&left[0], left.last().map(String::as_str)), (&kept, Some("later")), "{left:?}");
+    assert!(left.contains(&day(&desk, -7).await.0), "a week ahead: {left:?}");
+    assert_eq!(desk.count("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'updates_past'").await.unwrap(), 0);
+
+    assert_eq!(log(&desk, over, 0).await, (410, Value::Null));
+    assert_eq!(log(&desk, endless, 0).await, (410, Value::Null));
+    assert_eq!(log(&desk, live, 0).await, (200, json!([1, 2])));
+    assert_eq!(log(&desk, young, 0).await, (200, json!([1, 2])));
+    // It goes on all the same, and its log with it.
+    desk.send(&[odds(endless, 3, 1_700)]).await;
+    until("it to go on", DEADLINE, async || Ok(log(&desk, endless, 2).await == (200, json!([3]))))
+        .await
+        .unwrap();
+    assert_eq!(log(&desk, endless, 0).await, (410, json!(3)));
+    desk.stack.down().await.unwrap();
+}
+
+/// Of a Kafka that keeps one megabyte of each partition.
+async fn small_stack(stacks: std::path::PathBuf) -> Stack {
+    let stack = Stack::infrastructure(config(stacks, "unread")).await.unwrap();
+    let spec = |name: String, partitions, retention_bytes| TopicSpec {
+        name,
+        partitions,
+        retention_bytes,
+        retention_ms: -1,
+        max_message_bytes: MAX_MESSAGE_BYTES,
+    };
+    let topics = stack.topics();
+    let mut wanted = vec![spec(topics.dead_letters(), 1, -1)];
+    for sport in Sport::ALL {
+        wanted.push(spec(topics.feed(sport), 1, 1 << 20));
+        wanted.push(spec(topics.updates(sport), 1, -1));
+    }
+    topics::ensure(&stack.kafka(), &wanted).await.unwrap();
+    let (kafka, mysql) = (stack.kafka(), stack.mysql_url());
+    init::init(&InitConfig { partitions: 1, ..InitConfig::new(kafka, topics.clone(), mysql) }).await.unwrap();
+    stack.start_services(pipeline(&[Sport::Hockey, Sport::Football])).await.unwrap();
+    stack
+}
+
+/// A message of about 10 kB.
+fn large(sport: &str, sequence: u64) -> Value {
+    let outcomes: Vec<Value> = (0..400).map(|id| json!({"id": id.to_string(), "odds": 1_500})).collect();
+    let mut message = odds(&format!("md:match:{sport}"), sequence, 1_500);
+    message["sport"] = json!(sport);
+    message["body"] = json!({"markets": [{"id": 9_001, "status": "active", "outcomes": outcomes}]});
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_kafka_deletes_what_is_unread_no_more_of_the_sport_is_taken_and_of_others_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = small_stack(folder.path().join("stacks")).await;
+    let mysql = harness::observe::mysql::Mysql::new(&stack.mysql_url()).unwrap();
+    let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
+    let client = Client::new();
+    let post = async |message: &Value| {
+        let answer = client.post(&url).json(message).send().await.unwrap();
+        (answer.status(), answer.headers().contains_key("retry-after"), answer.json::<Value>().await.unwrap())
+    };
+    let processor = stack.process(&processors_name(Sport::Hockey)).unwrap();
+    processor.kill().unwrap();
+
+    // As fast as a provider whose messages nobody reads.
+    let mut accepted = 0;
+    until("ingestion to take no more", DEADLINE, async || {
+        let (status, retry_after, body) = post(&large("hockey", accepted + 1)).await;
+        if status == StatusCode::ACCEPTED {
+            accepted += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Ok(false);
+        }
+        assert_eq!((status, retry_after), (StatusCode::SERVICE_UNAVAILABLE, true), "{body}");
+        assert_eq!(body["type"], "urn:matchday:problem:unread");
+        Ok(true)
+    })
+    .await
+    .unwrap();
+    let bytes = accepted * serde_json::to_vec(&large("hockey", 1)).unwrap().len() as u64;
+    println!("{accepted} messages of {bytes} bytes were taken");
+    assert!(bytes > 1 << 19, "it stopped at {bytes} bytes already");
+    assert_eq!(post(&large("football", 1)).await.0, StatusCode::ACCEPTED, "the others go on");
+
+    let producer = Producer::new(ProducerSettings::new(stack.kafka(), "test")).unwrap();
+    let watermarks = producer.watermarks(&stack.topics().feed(Sport::Hockey), 0).await.unwrap();
+    assert_eq!((watermarks.low, watermarks.high), (0, accepted as i64), "nothing is deleted");
+    stack.restart(&processors_name(Sport::Hockey)).await.unwrap();
+    until("all that was taken to be processed", DEADLINE, async || {
+        Ok(mysql.versions().await?.get("md:match:hockey").copied() == Some(accepted))
+    })
+    .await
+    .unwrap();
+    until("messages to be taken again", DEADLINE, async || {
+        Ok(post(&large("hockey", accepted + 1)).await.0 == StatusCode::ACCEPTED)
+    })
+    .await
+    .unwrap();
+    stack.down().await.unwrap();
+}

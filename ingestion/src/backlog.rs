@@ -1,0 +1,129 @@
+//! What is not read yet must not be deleted: while too much of a sport's feed is unread, no more of it is taken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chassis::kafka::BacklogReader;
+use chassis::lifecycle::Shutdown;
+use chassis::problem::Problem;
+use domain::{Sport, Topics};
+use tokio::runtime::Handle;
+
+use crate::limit::Limits;
+use crate::{metrics, refusal};
+
+/// How often it is looked how much is unread; at most so long more is taken than should be.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many times as long as it came a message may be stored.
+const JSON_GROWTH_MAX: u64 = 4;
+
+/// How much may be unread.
+#[derive(Clone, Copy, Debug)]
+pub struct UnreadLimits {
+    /// In percent of what Kafka keeps of a partition at least.
+    pub percent_max: u64,
+    /// Bytes of one record of a feed, at most.
+    pub record_bytes_max: u64,
+}
+
+/// Of which sports no more is taken.
+#[derive(Clone, Debug, Default)]
+pub struct Backlogs(Arc<[AtomicBool; Sport::ALL.len()]>);
+
+impl UnreadLimits {
+    /// A message is stored as JSON of ours, whatever it was sent as: that is longer than the tersest way to say it.
+    pub fn of(percent_max: u64, limits: &Limits) -> Self {
+        Self { percent_max, record_bytes_max: limits.max_message_bytes as u64 * JSON_GROWTH_MAX }
+    }
+}
+
+impl Backlogs {
+    /// Why no message of a sport is taken now, where none is.
+    ///
+    /// # Errors
+    /// A problem for its sender, who has to send again later.
+    pub fn admit(&self, sport: Sport) -> Result<(), Problem> {
+        if !self.state(sport).load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        metrics::limited("unread");
+        Err(refusal::unread(sport))
+    }
+
+    fn state(&self, sport: Sport) -> &AtomicBool {
+        let index = Sport::ALL.iter().position(|known| *known == sport);
+        &self.0[index.expect("every sport is one of all")]
+    }
+
+    fn note(&self, sport: Sport, unread_percent: u64, percent_max: u64) {
+        metrics::unread(sport.as_str(), unread_percent);
+        let is_too_much = unread_percent >= percent_max;
+        if self.state(sport).swap(is_too_much, Ordering::Relaxed) != is_too_much {
+            if is_too_much {
+                tracing::warn!(%sport, unread_percent, "too much is unread: no more is taken before kafka deletes any of it");
+            } else {
+                tracing::info!(%sport, unread_percent, "processed far enough: messages are taken again");
+            }
+        }
+    }
+
+    /// Looks after the sports' feeds until the process ends. Blocks.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn watch(
+        &self,
+        brokers: &str,
+        topics: &Topics,
+        limits: UnreadLimits,
+        (shutdown, runtime): (&Shutdown, &Handle),
+    ) -> anyhow::Result<()> {
+        let mut readers = Vec::with_capacity(Sport::ALL.len());
+        for sport in Sport::ALL {
+            let (group, topic) = (topics.group(sport), topics.feed(sport));
+            let reader =
+                BacklogReader::new(brokers, (&group, &topic), limits.record_bytes_max, runtime.clone())?;
+            readers.push((sport, reader));
+        }
+        while !shutdown.has_begun() {
+            for (sport, reader) in &mut readers {
+                match reader.unread_percent(now_ms()) {
+                    Ok(percent) => self.note(*sport, percent, limits.percent_max),
+                    // What was true before may be true still.
+                    Err(error) => tracing::debug!(%sport, %error, "kafka does not tell how much is unread"),
+                }
+                if shutdown.has_begun() {
+                    return Ok(());
+                }
+            }
+            thread::park_timeout(LOOK_EVERY);
+        }
+        Ok(())
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sport_of_which_too_much_is_unread_does_not_stop_the_others() {
+        let backlogs = Backlogs::default();
+        backlogs.note(Sport::Hockey, 80, 80);
+        backlogs.note(Sport::Football, 79, 80);
+        let problem = backlogs.admit(Sport::Hockey).unwrap_err();
+        assert_eq!(problem.status.as_u16(), 503);
+        assert!(problem.detail.contains("hockey"), "{}", problem.detail);
+        assert!(backlogs.admit(Sport::Football).is_ok());
+        backlogs.note(Sport::Hockey, 12, 80);
+        assert!(backlogs.admit(Sport::Hockey).is_ok());
+    }
+}

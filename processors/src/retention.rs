@@ -1,0 +1,70 @@
+//! Makes room: once in a while a processor makes the next days of the update log and drops those past retention.
+
+use std::time::Duration;
+
+use chassis::lifecycle::Shutdown;
+use sqlx::MySqlPool;
+
+use crate::metrics;
+use crate::processor;
+use crate::store::days::{self, DayError, Droppable, Keeper};
+
+/// What is kept, and how often it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Days for which the log of an event is kept after the day on which it was first seen.
+    pub days: u16,
+    /// How often to look.
+    pub every: Duration,
+}
+
+/// How many times as long a day is kept on which an event began that is not over. There is always one that never ends.
+const PATIENCE: u16 = 4;
+
+/// Ends what a process that was killed had begun to drop. What fails is said, and tried again by [`Retention::run`].
+pub async fn recover(pool: &MySqlPool) {
+    let recovered = async {
+        let Some(mut keeper) = Keeper::take(pool).await? else { return Ok(()) };
+        let finished = keeper.finish().await;
+        keeper.release().await?;
+        finished
+    };
+    let recovered: Result<(), DayError> = recovered.await;
+    if let Err(error) = recovered {
+        tracing::warn!(%error, "a day of the update log is dropped by half");
+    }
+}
+
+impl Retention {
+    /// Looks after the log until the process ends. What fails is tried again the next time: nothing waits for it.
+    pub async fn run(self, pool: MySqlPool, shutdown: Shutdown) -> anyhow::Result<()> {
+        loop {
+            if let Err(error) = self.turn(&pool).await {
+                tracing::warn!(%error, "the update log's days are left as they are");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.every) => {}
+                () = shutdown.begun() => return Ok(()),
+            }
+        }
+    }
+
+    async fn turn(self, pool: &MySqlPool) -> Result<(), DayError> {
+        let today = days::day_of(processor::now());
+        let Some(mut keeper) = Keeper::take(pool).await? else { return Ok(()) };
+        let dropped = async {
+            keeper.finish().await?;
+            keeper.make_ahead(today).await?;
+            let past = days::before(today, self.days);
+            let long_past = days::before(today, self.days.saturating_mul(PATIENCE));
+            keeper.drop_past(Droppable { past, long_past }).await
+        };
+        let dropped = dropped.await;
+        keeper.release().await?;
+        for day in dropped? {
+            metrics::day_dropped();
+            tracing::info!(day, "a day of the update log is past retention and was dropped");
+        }
+        Ok(())
+    }
+}
