@@ -2,4 +2,5 @@
 
 pub mod batch;
 pub mod json;
+pub mod uof;
 pub mod xml;

@@ -7,15 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::id::{EventId, IncidentId, Source};
 use crate::limit::SOURCES_MAX;
 use crate::market::{Market, MarketKey, Suspension};
-use crate::message::{Body, Content, EventMessage, FeedMessage, Position, StopStatus};
+use crate::message::{Content, EventMessage, FeedMessage, Position, StopStatus};
 use crate::update::{Cause, Change, Update, Value};
 use crate::{Fixture, Incident, Key, Sport, Status, Timestamp};
 
 use book::{Book, Shut};
+pub use by_time::Times;
 pub use feed::Feed;
 use step::Step;
 
+mod ahead;
 pub mod book;
+mod by_time;
 mod check;
 pub mod feed;
 mod step;
@@ -50,6 +53,9 @@ pub struct Head {
     /// How far each source has come.
     #[serde(default)]
     pub feeds: Vec<Feed>,
+    /// When sources that order by time said what stands.
+    #[serde(default, skip_serializing_if = "Times::is_empty")]
+    pub times: Times,
 }
 
 /// A value and the event version at which it last changed.
@@ -89,6 +95,9 @@ pub enum Refusal {
         /// The last position applied.
         applied: Position,
     },
+    /// Its source orders by time, and has said later whatever it says.
+    #[error("outdated: later messages have said all that it says")]
+    Outdated,
     /// Messages before it are missing.
     #[error("early: {expected} is expected")]
     Early {
@@ -118,11 +127,19 @@ impl Refusal {
 /// Says what is wrong where.
 pub fn check_alone(message: &FeedMessage) -> Result<(), Refusal> {
     times::check(message)?;
+    check_apart_from_times(message)
+}
+
+/// The same of messages whose times have their unit from their schema: there any time is meant.
+///
+/// # Errors
+/// Says what is wrong where.
+pub fn check_apart_from_times(message: &FeedMessage) -> Result<(), Refusal> {
     match &message.content {
         Content::Producer(_) => Ok(()),
         Content::Event(event) => {
             let unknown = EventState::new(event.event_id.clone(), event.sport);
-            check::body(&unknown, &message.source, &event.body, false)
+            check::body(&unknown, &message.source, &event.body, check::Turn::Next)
         }
     }
 }
@@ -154,8 +171,7 @@ impl EventState {
         let mut state =
             Self { head, incidents: incidents.into_iter().collect(), ..Self::new(event_id, sport) };
         for (key, Versioned { version, value: book }) in books {
-            let value =
-                book.value(&key, book.owner().and_then(|owner| state.head.shut(sport, owner, key.id)));
+            let value = book.value(&key, state.head.shut(sport, &book, key.id));
             state.outcomes += book.outcomes();
             state.markets.insert(key, MarketEntry { book, public: Versioned { version, value } });
         }
@@ -224,9 +240,11 @@ impl EventState {
     /// Applies the next message of its source, or says why not.
     pub fn apply(&mut self, message: &FeedMessage, at: Timestamp) -> Result<Applied, Refusal> {
         let (event, position) = self.turn(message)?;
+        let Some(position) = position else { return self.apply_by_time(message, event, at) };
         let source = &message.source;
         let renews = self.feed(source).is_some_and(|feed| feed.renews(position));
-        check::body(self, source, &event.body, renews)?;
+        let turn = if renews { check::Turn::Renewing } else { check::Turn::Next };
+        check::body(self, source, &event.body, turn)?;
 
         let feed = self.head.feed_entry(source);
         let reached = feed.has_barrier_at(position);
@@ -243,8 +261,12 @@ impl EventState {
         Ok(Applied::Updated(self.publish(Cause::message(message), at, changes)))
     }
 
-    /// The event part of a message and its position, where it is the message's turn; otherwise why it is not.
-    pub(crate) fn turn<'m>(&self, message: &'m FeedMessage) -> Result<(&'m EventMessage, Position), Refusal> {
+    /// The event part of a message and its position, where it is the message's turn; otherwise why it is not. Without a
+    /// position it is always its turn: what it says finds its place by its time.
+    pub(crate) fn turn<'m>(
+        &self,
+        message: &'m FeedMessage,
+    ) -> Result<(&'m EventMessage, Option<Position>), Refusal> {
         let Content::Event(event) = &message.content else {
             return Err(Refusal::invalid("/type", "a producer's message concerns no event"));
         };
@@ -253,66 +275,23 @@ impl EventState {
                 format!("{} {} is not {} {}", event.sport, event.event_id, self.sport, self.event_id);
             return Err(Refusal::invalid("/event_id", detail));
         }
-        let position =
-            event.position.ok_or_else(|| Refusal::invalid("/sequence", "the message has no sequence"))?;
-        match self.feed(&message.source) {
-            Some(feed) => feed.turn(position, &message.message_id)?,
+        let unheard_of;
+        let feed = match self.feed(&message.source) {
+            Some(feed) => feed,
             None if self.head.feeds.len() >= SOURCES_MAX => {
                 let detail = format!("{SOURCES_MAX} producers speak of this event already");
                 return Err(Refusal::invalid("/producer", detail));
             }
-            None => Feed::new(message.source.clone()).turn(position, &message.message_id)?,
-        }
-        Ok((event, position))
-    }
-
-    /// Takes note that `source` has a message at `position` that is not applied yet: no gap ends before it is.
-    pub(crate) fn hear(&mut self, source: &Source, position: Position) {
-        self.head.feed_entry(source).hear(position);
-    }
-
-    /// A bet stop that came before its turn shuts its markets at once, until the turn comes. `None` where it is
-    /// no such message, or has done so before.
-    pub(crate) fn overtake(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
-        let Content::Event(EventMessage { body: Body::BetStop(stop), position: Some(position), .. }) =
-            &message.content
-        else {
-            return None;
+            None => {
+                unheard_of = Feed::new(message.source.clone());
+                &unheard_of
+            }
         };
-        let feed = self.head.feed_entry(&message.source);
-        if feed.has_barrier_at(*position) {
-            return None;
+        match event.position {
+            Some(position) => feed.turn(position, &message.message_id)?,
+            None => feed.turn_without_position(&message.message_id)?,
         }
-        if !feed.raise_barrier(*position, stop) {
-            // It cannot be remembered, so everything of its source is shut until all is there.
-            return self.declare_gap(&message.source, at);
-        }
-        Some(self.publish_refreshed(&message.source, Cause::message(message), at))
-    }
-
-    /// Messages of `source` are missing: its open markets are suspended until they come. `None` where that was
-    /// said before.
-    pub fn declare_gap(&mut self, source: &Source, at: Timestamp) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
-            return None;
-        }
-        let feed = self.head.feed_entry(source);
-        if feed.gap {
-            return None;
-        }
-        feed.gap = true;
-        let missing = feed.missing();
-        Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
-    }
-
-    /// A message of `source` was refused and lies among the dead letters: its open markets are suspended for that reason
-    /// until a message that is right takes its place. `None` where that was said before.
-    pub(crate) fn refuse(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
-            return None;
-        }
-        let is_news = self.head.feed_entry(source).refuse(position);
-        is_news.then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), position), at))
+        Ok((event, event.position))
     }
 
     /// How far `source` has come with this event.
@@ -364,11 +343,15 @@ impl Head {
         &mut self.feeds[index]
     }
 
-    /// What keeps the markets of this id shut that `owner` offers.
-    fn shut(&self, sport: Sport, owner: &Source, market_id: u32) -> Option<Shut> {
+    /// What keeps a market of this id shut although the owner of its book offers it.
+    fn shut(&self, sport: Sport, book: &Book, market_id: u32) -> Option<Shut> {
+        let (owner, rules) = (book.owner()?, sport.rules());
         let feed = self.feeds.iter().find(|feed| feed.source == *owner)?;
-        if let Some(stop) = feed.barrier_for(sport.rules(), market_id) {
-            return Some(Shut { status: stop.market_status, reason: Suspension::BetStop });
+        let stopped = || feed.stopped_since(rules, market_id, book.offered_at()?);
+        if let Some(status) =
+            feed.barrier_for(rules, market_id).map(|stop| stop.market_status).or_else(stopped)
+        {
+            return Some(Shut { status, reason: Suspension::BetStop });
         }
         let reason = match (feed.refused, feed.gap, feed.down) {
             (Some(_), ..) => Suspension::DeadLetter,

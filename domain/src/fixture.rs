@@ -6,7 +6,7 @@ use crate::Timestamp;
 use crate::id::{Text, Urn};
 
 /// What is known of an event before it starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fixture {
     /// When it is to begin.
     pub scheduled_start: Timestamp,
@@ -20,7 +20,7 @@ pub struct Fixture {
 }
 
 /// A competition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tournament {
     /// Its id.
     pub id: Urn,
@@ -29,7 +29,7 @@ pub struct Tournament {
 }
 
 /// A team or a player who competes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Competitor {
     /// Its id.
     pub id: Urn,

@@ -110,7 +110,8 @@ impl Intake {
     pub fn accept(&mut self, arrival: Arrival, now: Timestamp, limits: HoldLimits) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(1);
         match self.state.turn(&arrival.message) {
-            Ok((_, position)) => self.take_turn(position, arrival, now, &mut effects),
+            Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),
+            Ok((_, None)) => effects.extend(self.take_by_time(arrival, now)),
             Err(Refusal::Early { expected }) => self.hold(expected, arrival, now, limits, &mut effects),
             Err(refusal) => effects.push(Effect::Refused { arrival, refusal }),
         }
@@ -130,6 +131,15 @@ impl Intake {
     pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
         self.state.refuse(&message.source, message.position()?, now)
+    }
+
+    /// Applies a message that has no turn. One that is refused leaves no gap: nobody could tell when it ends.
+    fn take_by_time(&mut self, arrival: Arrival, now: Timestamp) -> Option<Effect> {
+        match self.state.apply(&arrival.message, now) {
+            Ok(Applied::Updated(update)) => Some(Effect::Updated(update)),
+            Ok(Applied::Reached) => None,
+            Err(refusal) => Some(Effect::Refused { arrival, refusal }),
+        }
     }
 
     fn hold(

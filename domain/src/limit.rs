@@ -35,5 +35,5 @@ pub const TIME_MIN_MICROS: i64 = 946_684_800_000_000;
 pub const TIME_END_MICROS: i64 = 4_102_444_800_000_000;
 /// Elements of an XML message that stand in each other.
 pub const XML_DEPTH_MAX: usize = 16;
-/// Attributes of one element of an XML message.
+/// Attributes of one element of an XML message: as many as a word has bits, in which the reader marks those asked for.
 pub const XML_ATTRIBUTES_MAX: usize = 64;

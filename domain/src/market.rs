@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::id::{Name, OutcomeId, Text};
+use crate::{Side, Timestamp};
 
 pub use key::{MarketKey, MarketKeyError, Specifiers, SpecifiersError};
 
@@ -112,6 +112,30 @@ impl MarketStatus {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// How far it is from taking bets: of two that were said at the same time the higher one stands.
+    pub(crate) fn restriction(self) -> u8 {
+        match self {
+            Self::Active => 0,
+            Self::Suspended => 1,
+            Self::Inactive => 2,
+            Self::HandedOver => 3,
+            Self::Settled => 4,
+            Self::Cancelled => 5,
+        }
+    }
+}
+
+/// Whether bets on a market may be cashed out. Codes follow the Unified Odds Feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cashout {
+    /// -2: no more.
+    Closed,
+    /// -1: not for the moment.
+    Unavailable,
+    /// 1: at the odds there are.
+    Available,
 }
 
 /// Why a market is suspended although its producer did not say so in its odds.
@@ -129,7 +153,7 @@ pub enum Suspension {
 }
 
 /// How an outcome ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultKind {
     /// The bet loses.
@@ -141,7 +165,7 @@ pub enum ResultKind {
 }
 
 /// How much of the stake is paid back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Void {
     /// Half of the stake: half won or half lost.
@@ -151,7 +175,7 @@ pub enum Void {
 }
 
 /// The result of one outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutcomeResult {
     /// Won, lost or undecided.
     pub result: ResultKind,
@@ -164,7 +188,7 @@ pub struct OutcomeResult {
 }
 
 /// One outcome of a market, as offered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Outcome {
     /// Its id.
     pub id: OutcomeId,
@@ -177,9 +201,20 @@ pub struct Outcome {
     /// Whether it is offered.
     #[serde(default = "active", skip_serializing_if = "is_active")]
     pub active: bool,
+    /// Whose player it is about, where that is told. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
     /// Its result, once settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<OutcomeResult>,
+}
+
+impl Outcome {
+    /// An outcome that is offered, and of which nothing more is known.
+    #[must_use]
+    pub fn new(id: OutcomeId) -> Self {
+        Self { id, odds: None, probability: None, active: true, side: None, result: None }
+    }
 }
 
 fn active() -> bool {
@@ -205,6 +240,12 @@ pub struct Market {
     /// Why it is suspended, where its producer's odds do not say so themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
+    /// Whether it is the main line among markets of the same id.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub favourite: bool,
+    /// Whether bets on it may be cashed out, where that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cashout: Option<Cashout>,
     /// Its outcomes, in the provider's order.
     pub outcomes: Vec<Outcome>,
     /// Why it is void, where it is.
@@ -238,6 +279,9 @@ struct MarketFields {
     producer: Name,
     status: MarketStatus,
     suspension: Option<Suspension>,
+    #[serde(default)]
+    favourite: bool,
+    cashout: Option<Cashout>,
     outcomes: Vec<Outcome>,
     void_reason: Option<Text>,
     #[serde(default)]
@@ -252,12 +296,14 @@ impl From<MarketFields> for Market {
             producer,
             status,
             suspension,
+            favourite,
+            cashout,
             outcomes,
             void_reason,
             void_windows,
         } = fields;
         let key = MarketKey { id, specifiers };
-        Self { key, producer, status, suspension, outcomes, void_reason, void_windows }
+        Self { key, producer, status, suspension, favourite, cashout, outcomes, void_reason, void_windows }
     }
 }
 

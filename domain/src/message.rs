@@ -18,7 +18,7 @@ mod body;
 mod flat;
 
 /// The version of the native schema that this code writes.
-pub const SCHEMA: SchemaVersion = SchemaVersion { major: 1, minor: 0 };
+pub const SCHEMA: SchemaVersion = SchemaVersion { major: 1, minor: 1 };
 
 /// `major.minor`: a minor version only adds optional fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

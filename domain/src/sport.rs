@@ -82,6 +82,9 @@ pub struct Rules {
     pub phases: &'static [MatchStatus],
     /// How long a part may last by the game clock, in seconds; `None` where the clock does not run in it.
     pub seconds: fn(MatchStatus) -> Option<u32>,
+    /// At how many seconds a part begins on a clock that counts through a game of so many seconds, where those are
+    /// known; `None` where that cannot be told.
+    pub begins: fn(MatchStatus, Option<u32>) -> Option<u32>,
     /// What can happen in it.
     pub incidents: &'static [IncidentKind],
     /// The markets offered on it.
@@ -127,6 +130,12 @@ impl Rules {
         self.markets.iter().find(|market| market.id == id)
     }
 
+    /// Whether a game can be in this part.
+    #[must_use]
+    pub fn has_part(&self, part: MatchStatus) -> bool {
+        self.phases.contains(&part) || is_anywhere(part)
+    }
+
     /// Whether `next` may follow `previous` (nothing, where the event had no status yet).
     pub fn check_status(&self, previous: Option<&Status>, next: &Status) -> Result<(), Illegal> {
         self.check_alone(next)?;
@@ -137,7 +146,7 @@ impl Rules {
     }
 
     fn check_alone(&self, status: &Status) -> Result<(), Illegal> {
-        if !self.phases.contains(&status.match_status) && !is_anywhere(status.match_status) {
+        if !self.has_part(status.match_status) {
             return Err(Illegal::new(
                 "/match_status",
                 format!("{} has no part `{}`", self.name, status.match_status),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Side;
 
 /// How an event stands as a whole. Codes follow the Unified Odds Feed's event status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// 0: before the start.
@@ -213,7 +213,7 @@ impl fmt::Display for MatchStatus {
 }
 
 /// Points, goals or games of both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Score {
     /// Of the competitor named first.
     pub home: u32,
@@ -228,7 +228,7 @@ impl fmt::Display for Score {
 }
 
 /// The score of one period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PeriodScore {
     /// The period.
     pub period: MatchStatus,
@@ -239,17 +239,49 @@ pub struct PeriodScore {
 }
 
 /// The game clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Clock {
     /// Seconds played in this period.
     pub elapsed_seconds: u32,
     /// Whether it stands still.
     #[serde(default)]
     pub stopped: bool,
+    /// Seconds on a clock that counts through the whole game, without what is added to a half, where such a clock is
+    /// told. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub match_seconds: Option<u32>,
+    /// Seconds left in this period, where they are told. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<u32>,
+}
+
+impl Clock {
+    /// A clock of which nothing more is known.
+    #[must_use]
+    pub fn new(elapsed_seconds: u32, stopped: bool) -> Self {
+        Self { elapsed_seconds, stopped, match_seconds: None, remaining_seconds: None }
+    }
+}
+
+/// What is counted beside the score, of each side. Since schema 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Yellow cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yellow_cards: Option<Score>,
+    /// Red cards shown at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red_cards: Option<Score>,
+    /// Second yellow cards, which dismiss as a red one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yellow_red_cards: Option<Score>,
+    /// Corner kicks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corners: Option<Score>,
 }
 
 /// The state of play, as a provider reports it and as clients see it: always whole, never a difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Status {
     /// How the event stands.
     pub status: EventStatus,
@@ -275,6 +307,9 @@ pub struct Status {
     /// Whether a tie-break is played (tennis).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tie_break: bool,
+    /// What is counted beside the score, where it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Statistics>,
     /// Says that this takes back something said before: only then may a score go down or a period return.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub correction: bool,
@@ -294,6 +329,7 @@ impl Status {
             game_score: None,
             server: None,
             tie_break: false,
+            statistics: None,
             correction: false,
         }
     }

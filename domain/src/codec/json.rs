@@ -133,7 +133,7 @@ pub fn decode(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
         event_type => Content::Event(EventMessage {
             sport: required(envelope.sport, "sport")?,
             event_id: required(envelope.event_id, "event_id")?,
-            position: Some(position(envelope.epoch, envelope.sequence)?),
+            position: position(envelope.epoch, envelope.sequence)?,
             body: read_event_body(event_type, envelope.body)?,
         }),
     };
@@ -168,14 +168,18 @@ fn read_event_body(message_type: MessageType, raw: &RawValue) -> Result<Body, De
     })
 }
 
-fn position(epoch: Option<u64>, sequence: Option<u64>) -> Result<Position, DecodeError> {
+/// Both or neither: of a provider without sequences messages have no place.
+fn position(epoch: Option<u64>, sequence: Option<u64>) -> Result<Option<Position>, DecodeError> {
+    if epoch.is_none() && sequence.is_none() {
+        return Ok(None);
+    }
     let position = Position { epoch: required(epoch, "epoch")?, sequence: required(sequence, "sequence")? };
     for (pointer, value) in [("/epoch", position.epoch), ("/sequence", position.sequence)] {
         if !(1..=POSITION_MAX).contains(&value) {
             return Err(schema(pointer, &format!("{value} is not between 1 and 2^53")));
         }
     }
-    Ok(position)
+    Ok(Some(position))
 }
 
 fn required<T>(field: Option<T>, name: &str) -> Result<T, DecodeError> {

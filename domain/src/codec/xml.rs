@@ -10,7 +10,7 @@ pub use write::{encode, encode_into};
 
 mod place;
 mod read;
-mod reader;
+pub(in crate::codec) mod reader;
 mod value;
 mod write;
 
@@ -50,6 +50,14 @@ impl DecodeError {
 /// # Errors
 /// When the bytes are not XML or not a message, with the place.
 pub fn decode(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
+    read_document(bytes, read::message)
+}
+
+/// Reads a document of any schema: UTF-8, with or without a byte-order mark.
+pub(in crate::codec) fn read_document<'b, T>(
+    bytes: &'b [u8],
+    read: impl FnOnce(&'b str) -> reader::Read<T>,
+) -> Result<T, DecodeError> {
     let (readable, rest) = match str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
@@ -59,7 +67,7 @@ pub fn decode(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
     };
     let text = readable.strip_prefix('\u{feff}').unwrap_or(readable);
     let message = match rest {
-        None => read::message(text),
+        None => read(text),
         Some(byte) => Err(reader::Fault::encoding(text, *byte)),
     };
     message.map_err(|fault| fault.locate(text))

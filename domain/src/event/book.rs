@@ -2,20 +2,26 @@
 //!
 //! Each source has its own offer, and takes back only what it decided itself, so sources that speak of the same
 //! market may be heard in any order. Settlements and cancels are only ever added, rollbacks too: the value is derived
-//! from the whole list, so a rollback restores exactly what was there before.
+//! from the whole list, so a rollback restores exactly what was there before. What sources say that order by time
+//! instead of by sequence is in `timed.rs`.
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::id::{OutcomeId, Source, Text};
-use crate::market::{Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension, VoidWindow};
+use crate::market::{
+    Cashout, Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension, VoidWindow,
+};
 use crate::message::{Certainty, Offer, SettledMarket, SettledOutcome, StopStatus, Window};
+
+mod timed;
 
 /// A market as its sources left it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Book {
-    /// What each source offers; who offered last stands last.
+    /// What each source offers; who offered last stands last, of sources that order by time whose offer is the latest.
     offers: Vec<StandingOffer>,
-    /// Settlements, cancels and rollbacks in the order in which they came.
+    /// Settlements, cancels and rollbacks in the order in which they came, or by the times that they were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     decisions: Vec<Decision>,
 }
@@ -28,7 +34,14 @@ struct StandingOffer {
     /// Whether that status is a bet stop's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    favourite: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cashout: Option<Cashout>,
     outcomes: Vec<Outcome>,
+    /// When it was said; of sources that order by time only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said: Option<timed::Said>,
 }
 
 /// Something decided about the market, and by whom.
@@ -36,15 +49,19 @@ struct StandingOffer {
 struct Decision {
     source: Source,
     verdict: Verdict,
+    /// When it was decided; of sources that order by time only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Ordered by how much it restricts: of those decided at the same time the last one has the last word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
-    Settlement { certainty: Certainty, void_reason: Option<Text>, outcomes: Vec<SettledOutcome> },
     SettlementRollback,
-    Cancel { window: Window, void_reason: Option<Text> },
     CancelRollback { window: Window },
+    Settlement { certainty: Certainty, void_reason: Option<Text>, outcomes: Vec<SettledOutcome> },
+    Cancel { window: Window, void_reason: Option<Text> },
 }
 
 /// What keeps a market shut although it is offered.
@@ -90,6 +107,11 @@ impl Book {
         self.current().map(|offer| &offer.source)
     }
 
+    /// When that offer was made, where its source orders by time.
+    pub(crate) fn offered_at(&self) -> Option<Timestamp> {
+        self.current()?.said.map(|said| said.at)
+    }
+
     /// Whether `source` offers it, or has decided something about it.
     pub(crate) fn concerns(&self, source: &Source) -> bool {
         self.offers.iter().any(|offer| offer.source == *source)
@@ -100,6 +122,8 @@ impl Book {
         let standing = self.offer_entry(source);
         standing.status = offer.status;
         standing.stopped = false;
+        standing.favourite = offer.favourite;
+        standing.cashout = offer.cashout;
         if !offer.outcomes.is_empty() {
             standing.outcomes.clone_from(&offer.outcomes);
         }
@@ -178,6 +202,8 @@ impl Book {
             producer: speaker.producer.clone(),
             status: offer.map_or(MarketStatus::Inactive, |offer| offer.status),
             suspension: offer.filter(|offer| offer.stopped).map(|_| Suspension::BetStop),
+            favourite: offer.is_some_and(|offer| offer.favourite),
+            cashout: offer.and_then(|offer| offer.cashout),
             outcomes: offer.map(|offer| offer.outcomes.clone()).unwrap_or_default(),
             void_reason: None,
             void_windows: windows.into_iter().map(|(_, window)| window).collect(),
@@ -211,18 +237,13 @@ impl Book {
     fn offer_entry(&mut self, source: &Source) -> &mut StandingOffer {
         match self.offers.iter().position(|offer| offer.source == *source) {
             Some(known) => self.offers[known..].rotate_left(1),
-            None => self.offers.push(StandingOffer {
-                source: source.clone(),
-                status: MarketStatus::Inactive,
-                stopped: false,
-                outcomes: Vec::new(),
-            }),
+            None => self.offers.push(StandingOffer::nothing(source)),
         }
         self.offers.last_mut().expect("one has just been put there")
     }
 
     fn decide(&mut self, source: &Source, verdict: Verdict) {
-        self.decisions.push(Decision { source: source.clone(), verdict });
+        self.decisions.push(Decision { source: source.clone(), verdict, at: None });
     }
 
     fn standing(&self) -> Standing<'_> {
@@ -231,17 +252,27 @@ impl Book {
         }
         let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
         let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
-        for Decision { source, verdict } in &self.decisions {
+        for Decision { source, verdict, at } in &self.decisions {
+            // A source without sequences repeats, in a recovery, what it has said: that adds nothing to take back.
+            let adds = |known: bool| at.is_none() || !known;
             match verdict {
                 Verdict::Settlement { certainty, void_reason, outcomes } => {
-                    settlements.push((source, *certainty, void_reason, outcomes));
+                    let settlement = (source, *certainty, void_reason, outcomes.as_slice());
+                    if adds(settlements.contains(&settlement)) {
+                        settlements.push(settlement);
+                    }
                 }
                 Verdict::SettlementRollback => {
                     if let Some(last) = settlements.iter().rposition(|(settler, ..)| *settler == source) {
                         settlements.remove(last);
                     }
                 }
-                Verdict::Cancel { window, void_reason } => cancels.push((source, *window, void_reason)),
+                Verdict::Cancel { window, void_reason } => {
+                    let cancel = (source, *window, void_reason);
+                    if adds(cancels.contains(&cancel)) {
+                        cancels.push(cancel);
+                    }
+                }
                 Verdict::CancelRollback { window } => {
                     let same = |cancel: &(&Source, Window, _)| cancel.0 == source && cancel.1 == *window;
                     if let Some(last) = cancels.iter().rposition(same) {
@@ -265,17 +296,26 @@ impl Book {
     }
 }
 
+impl StandingOffer {
+    /// Of a source that has offered nothing.
+    fn nothing(source: &Source) -> Self {
+        Self {
+            source: source.clone(),
+            status: MarketStatus::Inactive,
+            stopped: false,
+            favourite: false,
+            cashout: None,
+            outcomes: Vec::new(),
+            said: None,
+        }
+    }
+}
+
 fn set_result(outcomes: &mut Vec<Outcome>, id: &OutcomeId, result: OutcomeResult) {
     match outcomes.iter_mut().find(|outcome| outcome.id == *id) {
         Some(outcome) => outcome.result = Some(result),
         None => {
-            outcomes.push(Outcome {
-                id: id.clone(),
-                odds: None,
-                probability: None,
-                active: true,
-                result: Some(result),
-            });
+            outcomes.push(Outcome { result: Some(result), ..Outcome::new(id.clone()) });
         }
     }
 }

@@ -15,21 +15,40 @@ use crate::{Incident, Status};
 
 type Checked = Result<(), Refusal>;
 
-/// Checks a body of `source` against the event it is to change. `renews` says that it begins another epoch.
-pub(super) fn body(state: &EventState, source: &Source, body: &Body, renews: bool) -> Checked {
-    if renews && !matches!(body, Body::Snapshot(_)) {
+/// How a message came to its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is the next one of its epoch.
+    Next,
+    /// It begins another epoch.
+    Renewing,
+    /// Its source orders by time: what is known of the event may be later, so nothing is compared with it.
+    ByTime,
+}
+
+/// Checks a body of `source` against the event it is to change.
+pub(super) fn body(state: &EventState, source: &Source, body: &Body, turn: Turn) -> Checked {
+    if turn == Turn::ByTime && matches!(body, Body::Incident(_) | Body::Snapshot(_)) {
+        return Err(Refusal::invalid("/sequence", "incidents and snapshots are told in sequence only"));
+    }
+    if turn == Turn::Renewing && !matches!(body, Body::Snapshot(_)) {
         let detail =
             format!("a new epoch begins with a snapshot, not with `{}`", body.message_type().as_str());
         return Err(Refusal::invalid("/type", detail));
     }
     match body {
         Body::Fixture(_) | Body::FixtureChange(_) => Ok(()),
-        Body::EventStatus(status) => check_status(state, status, "/body", false),
+        Body::EventStatus(status) => check_status(state, status, "/body", turn == Turn::ByTime),
         Body::Incident(incident) => {
             check_incident_kind(state, incident, || "/body".to_owned())?;
             check_incident_count(state, std::slice::from_ref(incident), "/body")
         }
-        Body::OddsChange(odds) => check_offers(state, source, &odds.markets, false),
+        Body::OddsChange(odds) => {
+            if let Some(status) = &odds.status {
+                check_status(state, status, "/body/status", turn == Turn::ByTime)?;
+            }
+            check_offers(state, source, &odds.markets, false)
+        }
         Body::BetStop(stop) => match &stop.groups {
             Groups::Named(names) if names.len() > GROUPS_MAX => Err(Refusal::invalid(
                 "/body/groups/named",
@@ -66,7 +85,8 @@ fn check_snapshot(state: &EventState, source: &Source, snapshot: &Snapshot) -> C
     check_offers(state, source, &snapshot.markets, true)
 }
 
-/// A snapshot's status stands `alone`: it may say anything that can be true, what came before may have been wrong.
+/// A status that stands `alone`, as a snapshot's does, may say anything that can be true: what came before may have been
+/// wrong.
 fn check_status(state: &EventState, status: &Status, at: &str, alone: bool) -> Checked {
     if status.period_scores.len() > PERIODS_MAX {
         return Err(Refusal::invalid(format!("{at}/period_scores"), format!("more than {PERIODS_MAX}")));

@@ -1,13 +1,14 @@
 //! How far one source has come with one event: position, duplicates, bet stops that ran ahead, gaps.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::event::Refusal;
-use crate::id::{MessageId, Source};
+use crate::id::{MessageId, Name, Source};
 use crate::limit::{BARRIERS_MAX, GROUPS_MAX, RECENT_MAX};
-use crate::message::{BetStop, Groups, Position};
+use crate::message::{BetStop, Groups, Position, StopStatus};
 use crate::sport::Rules;
 
 /// What a source has said of an event so far.
@@ -24,6 +25,10 @@ pub struct Feed {
     /// Bet stops that came before their turn; until it comes, their markets stay shut.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     barriers: Vec<Barrier>,
+    /// Of a source that orders by time: the last bet stops of each group. They hold for every offer that is not later,
+    /// of markets not seen yet, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    stops: BTreeMap<Name, LastStops>,
     /// Whether messages are missing for good or for too long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
@@ -33,6 +38,15 @@ pub struct Feed {
     /// The last position ahead whose message was refused and lies among the dead letters: the cause of the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Position>,
+}
+
+/// When bets on a group were last stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct LastStops {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inactive: Option<Timestamp>,
 }
 
 /// A bet stop ahead of its sequence.
@@ -51,6 +65,7 @@ impl Feed {
             heard: NOTHING,
             recent: VecDeque::new(),
             barriers: Vec::new(),
+            stops: BTreeMap::new(),
             gap: false,
             down: false,
             refused: None,
@@ -59,7 +74,7 @@ impl Feed {
 
     /// Whether no message of it has come.
     pub(crate) fn is_silent(&self) -> bool {
-        self.heard.epoch == 0
+        self.heard.epoch == 0 && self.recent.is_empty()
     }
 
     /// The first position known to be missing: of a later epoch that was heard of, its snapshot.
@@ -74,6 +89,12 @@ impl Feed {
 
     /// Whether it is the turn of a message at `position`; otherwise whether its turn has not come, or is over.
     pub(crate) fn turn(&self, position: Position, id: &MessageId) -> Result<(), Refusal> {
+        if self.applied.epoch == 0 && !self.recent.is_empty() {
+            return Err(Refusal::invalid(
+                "/sequence",
+                "messages of this producer have had none, and this one has",
+            ));
+        }
         let expected = self.expected_towards(position.epoch);
         if position == expected {
             Ok(())
@@ -84,6 +105,17 @@ impl Feed {
         } else {
             Err(Refusal::Stale { applied: self.applied })
         }
+    }
+
+    /// Whether a message without a position may be looked at: not twice, and not of a source that counts its messages.
+    pub(crate) fn turn_without_position(&self, id: &MessageId) -> Result<(), Refusal> {
+        if self.heard.epoch > 0 {
+            return Err(Refusal::invalid(
+                "/sequence",
+                "messages of this producer have one, and this one has none",
+            ));
+        }
+        if self.recent.contains(&hash(id)) { Err(Refusal::Duplicate) } else { Ok(()) }
     }
 
     /// Whether `position` begins another epoch after one that had begun.
@@ -114,16 +146,59 @@ impl Feed {
         self.barriers.retain(|barrier| barrier.position > position);
         self.gap &= self.heard > position;
         self.refused = self.refused.filter(|refused| *refused > position);
+        self.remember(id);
+        before != self.shutters()
+    }
+
+    /// Takes note of a message that has been applied.
+    pub(crate) fn remember(&mut self, id: &MessageId) {
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
         self.recent.push_back(hash(id));
-        before != self.shutters()
     }
 
     /// All that keeps markets shut, in a form that tells whether some of it went.
     fn shutters(&self) -> (bool, bool, usize) {
         (self.gap, self.refused.is_some(), self.barriers.len())
+    }
+
+    /// Takes note of a bet stop of a source that orders by time; says whether it adds anything.
+    pub(crate) fn stop_at(&mut self, stop: &BetStop, at: Timestamp) -> bool {
+        let all = Name::new(ALL).expect("three letters are a name");
+        let names = match &stop.groups {
+            Groups::All => vec![all],
+            // What cannot be remembered group by group is remembered of all.
+            Groups::Named(names) if self.stops.len() + names.len() > GROUPS_MAX => vec![all],
+            Groups::Named(names) => names.clone(),
+        };
+        let mut adds = false;
+        for name in names {
+            let last = self.stops.entry(name).or_default();
+            let known = match stop.market_status {
+                StopStatus::Suspended => &mut last.suspended,
+                StopStatus::Inactive => &mut last.inactive,
+            };
+            adds |= *known < Some(at);
+            *known = (*known).max(Some(at));
+        }
+        adds
+    }
+
+    /// What bet stops since `offered_at`, that time included, make of an offer of a source that orders by time: of
+    /// several the more restrictive one stands.
+    pub(crate) fn stopped_since(
+        &self,
+        rules: &Rules,
+        market_id: u32,
+        offered_at: Timestamp,
+    ) -> Option<StopStatus> {
+        let since = |stop: Option<Timestamp>| stop.is_some_and(|stop| stop >= offered_at);
+        let meant = || self.stops.iter().filter(|(name, _)| concerns_group(name, rules, market_id));
+        if meant().any(|(_, last)| since(last.inactive)) {
+            return Some(StopStatus::Inactive);
+        }
+        meant().any(|(_, last)| since(last.suspended)).then_some(StopStatus::Suspended)
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {
@@ -149,14 +224,28 @@ impl Feed {
     }
 }
 
-/// Whether a bet stop of these groups means markets of this id; a market whose groups are not known may be meant.
+/// The group that every market is in.
+const ALL: &str = "all";
+
+/// Whether a bet stop of these groups means markets of this id.
 pub(crate) fn concerns(groups: &Groups, rules: &Rules, market_id: u32) -> bool {
     match groups {
         Groups::All => true,
-        Groups::Named(names) => rules.market(market_id).is_none_or(|market| {
-            names.iter().any(|name| name.as_str() == "all" || market.groups.contains(&name.as_str()))
-        }),
+        Groups::Named(names) => {
+            rules.market(market_id).is_none()
+                || names.iter().any(|name| concerns_group(name, rules, market_id))
+        }
     }
+}
+
+/// Whether a market of this id is in the group. A market whose groups are not known may be in it, and in a group whose
+/// markets are not known may be any.
+fn concerns_group(name: &Name, rules: &Rules, market_id: u32) -> bool {
+    let name = name.as_str();
+    let Some(market) = rules.market(market_id) else { return true };
+    name == ALL
+        || market.groups.contains(&name)
+        || rules.markets.iter().all(|market| !market.groups.contains(&name))
 }
 
 /// FNV-1a: stable across builds, since it is stored.

@@ -12,7 +12,7 @@ use crate::{Fixture, Incident, IncidentAction, Key, Status};
 
 /// What one source changes in one step.
 pub(super) struct Step<'a> {
-    state: &'a mut EventState,
+    pub(super) state: &'a mut EventState,
     source: &'a Source,
     version: u64,
     changes: Vec<Change>,
@@ -42,6 +42,9 @@ impl<'a> Step<'a> {
             Body::EventStatus(status) => self.set_status(status),
             Body::Incident(incident) => self.set_incident(incident),
             Body::OddsChange(odds) => {
+                if let Some(status) = &odds.status {
+                    self.set_status(status);
+                }
                 for offer in &odds.markets {
                     self.edit(&offer.key, |book, source| book.offer(source, offer));
                 }
@@ -60,7 +63,7 @@ impl<'a> Step<'a> {
         let Self { state, source, version, changes } = self;
         let EventState { head, sport, markets, touched, .. } = &mut **state;
         for (key, entry) in markets.iter_mut().filter(|(_, entry)| entry.book.owner() == Some(source)) {
-            let shut = head.shut(*sport, source, key.id);
+            let shut = head.shut(*sport, &entry.book, key.id);
             if let Some(change) = entry.refresh(key, shut, *version) {
                 touched.insert(change.key.clone());
                 changes.push(change);
@@ -68,14 +71,14 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn set_fixture(&mut self, fixture: &Fixture) {
+    pub(super) fn set_fixture(&mut self, fixture: &Fixture) {
         if self.state.head.fixture.as_ref().is_none_or(|known| known.value != *fixture) {
             self.changes.push(Change { key: Key::Fixture, value: Some(Value::Fixture(fixture.clone())) });
             self.state.head.fixture = Some(Versioned { version: self.version, value: fixture.clone() });
         }
     }
 
-    fn set_status(&mut self, status: &Status) {
+    pub(super) fn set_status(&mut self, status: &Status) {
         if self.state.head.status.as_ref().is_none_or(|known| known.value != *status) {
             self.changes.push(Change { key: Key::Status, value: Some(Value::Status(status.clone())) });
             self.state.head.status = Some(Versioned { version: self.version, value: status.clone() });
@@ -182,18 +185,19 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn edit(&mut self, key: &MarketKey, edit: impl FnOnce(&mut Book, &Source)) {
+    pub(super) fn edit<T>(&mut self, key: &MarketKey, edit: impl FnOnce(&mut Book, &Source) -> T) -> T {
         let EventState { head, sport, markets, outcomes, touched, .. } = &mut *self.state;
         let entry = markets.entry(key.clone()).or_insert_with(|| MarketEntry {
             book: Book::default(),
             public: Versioned { version: self.version, value: None },
         });
         let outcomes_before = entry.book.outcomes();
-        edit(&mut entry.book, self.source);
+        let edited = edit(&mut entry.book, self.source);
         *outcomes = *outcomes + entry.book.outcomes() - outcomes_before;
-        let shut = entry.book.owner().and_then(|owner| head.shut(*sport, owner, key.id));
+        let shut = head.shut(*sport, &entry.book, key.id);
         self.changes.extend(entry.refresh(key, shut, self.version));
         touched.insert(Key::Market(key.clone()));
+        edited
     }
 }
 

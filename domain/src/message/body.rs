@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{MessageType, flat};
 use crate::fixture::FixtureChange;
 use crate::id::{EventId, Name, OutcomeId, Text};
-use crate::market::{MarketKey, MarketStatus, Outcome, OutcomeResult};
+use crate::market::{Cashout, MarketKey, MarketStatus, Outcome, OutcomeResult};
 use crate::{Fixture, Incident, Status, Timestamp};
 
 /// What a message says of an event. Written without a tag: the envelope's `type` names it.
@@ -83,8 +83,19 @@ pub struct SnapshotComplete {
 /// Odds and statuses of some markets; markets not named stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OddsChange {
+    /// The state of play that the odds belong to, where they come with it. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// The markets.
     pub markets: Vec<Offer>,
+}
+
+impl OddsChange {
+    /// Odds that come without a state of play.
+    #[must_use]
+    pub fn of(markets: Vec<Offer>) -> Self {
+        Self { status: None, markets }
+    }
 }
 
 /// One market as its producer offers it.
@@ -96,9 +107,23 @@ pub struct Offer {
     pub key: MarketKey,
     /// Whether bets may be placed.
     pub status: MarketStatus,
+    /// Whether it is the main line among markets of the same id. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub favourite: bool,
+    /// Whether bets on it may be cashed out, where that is told. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cashout: Option<Cashout>,
     /// All its outcomes; none means as before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
+}
+
+impl Offer {
+    /// An offer of which nothing more is told.
+    #[must_use]
+    pub fn new(key: MarketKey, status: MarketStatus, outcomes: Vec<Outcome>) -> Self {
+        Self { key, status, favourite: false, cashout: None, outcomes }
+    }
 }
 
 /// Which markets a bet stop means.
@@ -177,7 +202,7 @@ pub struct SettledMarket {
 }
 
 /// The result of one outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "flat::SettledOutcome")]
 pub struct SettledOutcome {
     /// Which outcome.
@@ -221,7 +246,7 @@ pub struct CancelledMarket {
 }
 
 /// A span of time, open where an end is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Window {
     /// From here on, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::Timestamp;
 use crate::id::{EventId, OutcomeId, Text};
 use crate::market::{
-    MarketKey, MarketStatus, Millionths, Outcome, OutcomeResult, ResultKind, Specifiers, Void,
+    Cashout, MarketKey, MarketStatus, Millionths, Outcome, OutcomeResult, ResultKind, Specifiers, Void,
 };
 use crate::message::{self, Window};
 
@@ -19,12 +19,15 @@ pub(super) struct Offer {
     specifiers: Specifiers,
     status: MarketStatus,
     #[serde(default)]
+    favourite: bool,
+    cashout: Option<Cashout>,
+    #[serde(default)]
     outcomes: Vec<Outcome>,
 }
 
 impl From<Offer> for message::Offer {
-    fn from(Offer { id, specifiers, status, outcomes }: Offer) -> Self {
-        Self { key: MarketKey { id, specifiers }, status, outcomes }
+    fn from(Offer { id, specifiers, status, favourite, cashout, outcomes }: Offer) -> Self {
+        Self { key: MarketKey { id, specifiers }, status, favourite, cashout, outcomes }
     }
 }
 

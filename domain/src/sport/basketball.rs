@@ -21,6 +21,7 @@ pub(super) static RULES: Rules = Rules {
         MatchStatus::EndedAfterOvertime,
     ],
     seconds,
+    begins,
     incidents: &[
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
@@ -65,6 +66,18 @@ fn seconds(part: MatchStatus) -> Option<u32> {
         MatchStatus::Overtime => Some(5 * 60),
         _ => None,
     }
+}
+
+/// How long a quarter lasts depends on the competition: a quarter of the game.
+fn begins(part: MatchStatus, game_seconds: Option<u32>) -> Option<u32> {
+    let quarters_before = match part {
+        MatchStatus::Quarter1 => return Some(0),
+        MatchStatus::Quarter2 => 1,
+        MatchStatus::Quarter3 => 2,
+        MatchStatus::Quarter4 => 3,
+        _ => return None,
+    };
+    Some(game_seconds? / 4 * quarters_before)
 }
 
 /// Quarters and overtime add up to the score. Overtime is played for a winner; a game of two legs may end level
@@ -112,7 +125,7 @@ mod tests {
     #[test]
     fn a_quarter_has_twelve_minutes() {
         let mut late = status(MatchStatus::Quarter3, 50, 50);
-        late.clock = Some(Clock { elapsed_seconds: 721, stopped: false });
+        late.clock = Some(Clock::new(721, false));
         assert_eq!(RULES.check_status(None, &late).expect_err("too late").pointer, "/clock/elapsed_seconds");
     }
 }

@@ -22,6 +22,7 @@ pub(super) static RULES: Rules = Rules {
         MatchStatus::EndedAfterPenalties,
     ],
     seconds,
+    begins,
     incidents: &[
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
@@ -67,6 +68,17 @@ fn seconds(part: MatchStatus) -> Option<u32> {
     match part {
         MatchStatus::Half1 | MatchStatus::Half2 => Some(45 * 60 + ADDED),
         MatchStatus::ExtraTime1 | MatchStatus::ExtraTime2 => Some(15 * 60 + ADDED),
+        _ => None,
+    }
+}
+
+/// The second half begins at 45:00 on a clock that counts through the game, however long the first one lasted.
+fn begins(part: MatchStatus, _: Option<u32>) -> Option<u32> {
+    match part {
+        MatchStatus::Half1 => Some(0),
+        MatchStatus::Half2 => Some(45 * 60),
+        MatchStatus::ExtraTime1 => Some(90 * 60),
+        MatchStatus::ExtraTime2 => Some(105 * 60),
         _ => None,
     }
 }
@@ -120,9 +132,9 @@ mod tests {
     #[test]
     fn the_clock_runs_on_through_added_time_but_not_for_ever() {
         let mut late = status(MatchStatus::Half1, 0, 0);
-        late.clock = Some(Clock { elapsed_seconds: 49 * 60, stopped: false });
+        late.clock = Some(Clock::new(49 * 60, false));
         assert_eq!(RULES.check_status(None, &late), Ok(()));
-        late.clock = Some(Clock { elapsed_seconds: 76 * 60, stopped: false });
+        late.clock = Some(Clock::new(76 * 60, false));
         assert_eq!(RULES.check_status(None, &late).expect_err("too late").pointer, "/clock/elapsed_seconds");
     }
 

@@ -22,6 +22,7 @@ pub(super) static RULES: Rules = Rules {
         MatchStatus::EndedAfterPenalties,
     ],
     seconds,
+    begins,
     incidents: &[
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
@@ -62,6 +63,16 @@ fn seconds(part: MatchStatus) -> Option<u32> {
         MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime => {
             Some(1_200)
         }
+        _ => None,
+    }
+}
+
+fn begins(part: MatchStatus, _: Option<u32>) -> Option<u32> {
+    match part {
+        MatchStatus::Period1 => Some(0),
+        MatchStatus::Period2 => Some(20 * 60),
+        MatchStatus::Period3 => Some(40 * 60),
+        MatchStatus::Overtime => Some(60 * 60),
         _ => None,
     }
 }
@@ -130,7 +141,7 @@ mod tests {
     #[test]
     fn a_clock_stays_within_its_period() {
         let mut late = status(MatchStatus::Period1, 0, 0);
-        late.clock = Some(crate::Clock { elapsed_seconds: 1_201, stopped: true });
+        late.clock = Some(crate::Clock::new(1_201, true));
         assert_eq!(RULES.check_status(None, &late).expect_err("too late").pointer, "/clock/elapsed_seconds");
     }
 }

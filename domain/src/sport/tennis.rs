@@ -24,6 +24,7 @@ pub(super) static RULES: Rules = Rules {
         MatchStatus::AwayWalkover,
     ],
     seconds: |_| None,
+    begins: |_, _| None,
     incidents: &[
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,

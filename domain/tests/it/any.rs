@@ -9,10 +9,10 @@ use domain::message::{
     SnapshotComplete, StopStatus, Window,
 };
 use domain::{
-    Body, Clock, Competitor, Content, EventMessage, EventStatus, FeedMessage, Fixture, Incident,
+    Body, Cashout, Clock, Competitor, Content, EventMessage, EventStatus, FeedMessage, Fixture, Incident,
     IncidentAction, IncidentId, IncidentKind, MarketKey, MarketStatus, MatchStatus, MessageId, Name, Odds,
-    Outcome, OutcomeResult, PeriodScore, Position, Score, Side, Source, Sport, Status, Timestamp, Tournament,
-    Urn,
+    Outcome, OutcomeResult, PeriodScore, Position, Score, Side, Source, Sport, Statistics, Status, Timestamp,
+    Tournament, Urn,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -40,8 +40,8 @@ pub fn message() -> impl Strategy<Value = FeedMessage> {
 
 fn content() -> impl Strategy<Value = Content> {
     let sport = select(Sport::ALL.to_vec());
-    let of_event = (sport, urn(), position(), body()).prop_map(|(sport, event_id, position, body)| {
-        Content::Event(EventMessage { sport, event_id, position: Some(position), body })
+    let of_event = (sport, urn(), of(position()), body()).prop_map(|(sport, event_id, position, body)| {
+        Content::Event(EventMessage { sport, event_id, position, body })
     });
     let alive = any::<bool>().prop_map(|subscribed| ProducerBody::Alive(Alive { subscribed }));
     let complete =
@@ -67,7 +67,8 @@ fn body() -> impl Strategy<Value = Body> {
         fixture_change().prop_map(Body::FixtureChange),
         status().prop_map(Body::EventStatus),
         incident().prop_map(Body::Incident),
-        vec(offer(), 0..6).prop_map(|markets| Body::OddsChange(OddsChange { markets })),
+        (of(status()), vec(offer(), 0..6))
+            .prop_map(|(status, markets)| Body::OddsChange(OddsChange { status, markets })),
         stop.prop_map(Body::BetStop),
         settlement.prop_map(Body::Settlement),
         vec(market_key(), 0..4).prop_map(|markets| Body::SettlementRollback(SettlementRollback { markets })),
@@ -117,12 +118,18 @@ fn status() -> impl Strategy<Value = Status> {
         home,
         away,
     });
-    let clock = (any::<u32>(), any::<bool>())
-        .prop_map(|(elapsed_seconds, stopped)| Clock { elapsed_seconds, stopped });
+    let clock = (any::<u32>(), any::<bool>(), of(any::<u32>()), of(any::<u32>())).prop_map(
+        |(elapsed_seconds, stopped, match_seconds, remaining_seconds)| Clock {
+            elapsed_seconds,
+            stopped,
+            match_seconds,
+            remaining_seconds,
+        },
+    );
     let stands = (select(statuses), match_status(), score(), vec(period, 0..6), of(clock), any::<bool>());
     let side = of(select(vec![Side::Home, Side::Away]));
-    (stands, of(score()), of(score()), side, any::<bool>()).prop_map(
-        |(stands, penalty_box, game_score, server, tie_break)| {
+    (stands, of(score()), of(score()), side, any::<bool>(), of(statistics())).prop_map(
+        |(stands, penalty_box, game_score, server, tie_break, statistics)| {
             let (status, match_status, score, period_scores, clock, correction) = stands;
             Status {
                 status,
@@ -134,8 +141,20 @@ fn status() -> impl Strategy<Value = Status> {
                 game_score,
                 server,
                 tie_break,
+                statistics,
                 correction,
             }
+        },
+    )
+}
+
+fn statistics() -> impl Strategy<Value = Statistics> {
+    (of(score()), of(score()), of(score()), of(score())).prop_map(
+        |(yellow_cards, red_cards, yellow_red_cards, corners)| Statistics {
+            yellow_cards,
+            red_cards,
+            yellow_red_cards,
+            corners,
         },
     )
 }
@@ -174,17 +193,25 @@ fn incident() -> impl Strategy<Value = Incident> {
 fn offer() -> impl Strategy<Value = Offer> {
     use MarketStatus::{Active, Cancelled, HandedOver, Inactive, Settled, Suspended};
     let status = select(vec![Active, Inactive, Suspended, HandedOver, Settled, Cancelled]);
-    (market_key(), status, vec(outcome(), 0..4)).prop_map(|(key, status, outcomes)| Offer {
-        key,
-        status,
-        outcomes,
-    })
+    let cashout = of(select(vec![Cashout::Closed, Cashout::Unavailable, Cashout::Available]));
+    (market_key(), status, any::<bool>(), cashout, vec(outcome(), 0..4)).prop_map(
+        |(key, status, favourite, cashout, outcomes)| Offer { key, status, favourite, cashout, outcomes },
+    )
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let odds = (1_000..=1_000_000_000_u32).prop_map(|odds| Odds::from_thousandths(odds).expect("in range"));
-    (outcome_id(), of(odds), of(share()), any::<bool>(), of(result()))
-        .prop_map(|(id, odds, probability, active, result)| Outcome { id, odds, probability, active, result })
+    let side = of(select(vec![Side::Home, Side::Away]));
+    (outcome_id(), of(odds), of(share()), any::<bool>(), side, of(result())).prop_map(
+        |(id, odds, probability, active, side, result)| Outcome {
+            id,
+            odds,
+            probability,
+            active,
+            side,
+            result,
+        },
+    )
 }
 
 fn result() -> impl Strategy<Value = OutcomeResult> {

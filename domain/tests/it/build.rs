@@ -33,7 +33,7 @@ pub fn share(millionths: u32) -> Option<Millionths> {
 }
 
 pub fn outcome(id: &str, odds: Option<Odds>) -> Outcome {
-    Outcome { id: OutcomeId::new(id).expect("an id"), odds, probability: None, active: true, result: None }
+    Outcome { odds, ..Outcome::new(OutcomeId::new(id).expect("an id")) }
 }
 
 pub fn result(result: ResultKind) -> OutcomeResult {

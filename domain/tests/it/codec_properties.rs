@@ -119,6 +119,8 @@ fn public(message: &domain::FeedMessage, offer: domain::message::Offer) -> Chang
         producer: message.source.producer.clone(),
         status: offer.status,
         suspension: offer.outcomes.first().map(|_| Suspension::Gap),
+        favourite: offer.favourite,
+        cashout: offer.cashout,
         outcomes: offer.outcomes,
         void_reason: None,
         void_windows: message.occurred_at.map(|_| window).into_iter().collect(),

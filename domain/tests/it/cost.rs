@@ -8,6 +8,7 @@ use domain::FeedMessage;
 use domain::codec::{json, xml};
 
 use crate::golden::line;
+use crate::uof::{decode_as, goldens, sport_of};
 
 /// How often each message is read and written in one round.
 const TIMES: u32 = 20_000;
@@ -55,5 +56,22 @@ fn cost_of_a_message() {
             in_json.len(),
             in_xml.len()
         );
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement is for people to read")]
+fn cost_of_a_unified_odds_feed_message() {
+    let goldens = goldens();
+    let mut rounds = vec![Vec::new(); goldens.len()];
+    for _ in 0..ROUNDS {
+        for ((name, bytes), figures) in goldens.iter().zip(&mut rounds) {
+            let sport = sport_of(name);
+            figures.push(micros_each(|| drop(black_box(decode_as(sport, black_box(bytes))))));
+        }
+    }
+    for ((name, bytes), figures) in goldens.iter().zip(rounds) {
+        println!("{name:26} {:5} bytes read {:6.2} us", bytes.len(), median(figures));
     }
 }

@@ -162,7 +162,7 @@ impl Provider {
     /// The message that tells a move, where `who` can make it now.
     pub fn say(&mut self, who: Who, next: &Move) -> Option<FeedMessage> {
         let body = match next {
-            Move::Odds(quotes) => Body::OddsChange(OddsChange { markets: offers(who, quotes) }),
+            Move::Odds(quotes) => Body::OddsChange(OddsChange::of(offers(who, quotes))),
             Move::Stop(groups, market_status) => stop_body(groups, *market_status),
             Move::Settle { market, certainty, home } => settlement(decided(who, *market)?, *certainty, *home),
             Move::RollBackSettlement(market) => {
@@ -231,7 +231,7 @@ impl Provider {
         };
         self.status.status = if part == Ended { EventStatus::Ended } else { EventStatus::Live };
         self.status.match_status = part;
-        self.status.clock = elapsed.map(|elapsed_seconds| Clock { elapsed_seconds, stopped: false });
+        self.status.clock = elapsed.map(|elapsed_seconds| Clock::new(elapsed_seconds, false));
         self.status.correction = false;
         Some(self.status.clone())
     }
@@ -332,7 +332,7 @@ fn offers(who: Who, quotes: &[Quote]) -> Vec<Offer> {
     for &(index, status, thousandths) in quotes {
         let key = who.market(index);
         if offers.iter().all(|offer| offer.key != key) {
-            offers.push(Offer { key, status, outcomes: outcomes(thousandths) });
+            offers.push(Offer::new(key, status, outcomes(thousandths)));
         }
     }
     offers

@@ -9,7 +9,7 @@ use domain::fixture::{FixtureChange, FixtureChangeKind};
 use domain::market::{ResultKind, Void};
 use domain::message::{
     Alive, BetStop, Cancel, CancelRollback, CancelledMarket, Certainty, Groups, OddsChange, Offer,
-    ProducerBody, SCHEMA, SettledMarket, Settlement, SettlementRollback, Snapshot, SnapshotComplete,
+    ProducerBody, SchemaVersion, SettledMarket, Settlement, SettlementRollback, Snapshot, SnapshotComplete,
     StopStatus, Window,
 };
 use domain::{
@@ -115,7 +115,7 @@ pub fn source() -> Source {
 
 fn message(id: &str, generated_at: i64, received_at: Option<i64>, content: Content) -> FeedMessage {
     FeedMessage {
-        schema: SCHEMA,
+        schema: SchemaVersion { major: 1, minor: 0 },
         message_id: MessageId::new(id).expect("an id"),
         source: source(),
         request_id: None,
@@ -168,7 +168,7 @@ fn a_fixture_change_says_what_is_new() {
 fn an_event_status_is_the_whole_state_of_play() {
     let live = Status {
         period_scores: vec![period(MatchStatus::Period1, 1, 1), period(MatchStatus::Period2, 1, 0)],
-        clock: Some(Clock { elapsed_seconds: 754, stopped: true }),
+        clock: Some(Clock::new(754, true)),
         penalty_box: Some(Score { home: 0, away: 1 }),
         ..status(EventStatus::Live, MatchStatus::Period2, 2, 1)
     };
@@ -176,7 +176,7 @@ fn an_event_status_is_the_whole_state_of_play() {
     says("event_status", &FeedMessage { occurred_at: Some(at(1_767_204_912_000_000)), ..message });
 
     let corrected = Status {
-        clock: Some(Clock { elapsed_seconds: 754, stopped: false }),
+        clock: Some(Clock::new(754, false)),
         correction: true,
         ..status(EventStatus::Live, MatchStatus::Period2, 1, 1)
     };
@@ -236,16 +236,16 @@ fn an_odds_change_names_markets_statuses_and_integer_odds() {
     ];
     let total = vec![outcome("12", odds(2_240)), Outcome { active: false, ..outcome("13", odds(1_640)) }];
     let markets = vec![
-        Offer { key: MarketKey::plain(406), status: MarketStatus::Active, outcomes: winner },
-        Offer { key: market("412:total=5.5"), status: MarketStatus::Active, outcomes: total },
-        Offer { key: MarketKey::plain(1), status: MarketStatus::HandedOver, outcomes: Vec::new() },
-        Offer {
-            key: market("202:gamenr=2|setnr=3"),
-            status: MarketStatus::Suspended,
-            outcomes: vec![outcome("pre:outcometext:9", None)],
-        },
+        Offer::new(MarketKey::plain(406), MarketStatus::Active, winner),
+        Offer::new(market("412:total=5.5"), MarketStatus::Active, total),
+        Offer::new(MarketKey::plain(1), MarketStatus::HandedOver, Vec::new()),
+        Offer::new(
+            market("202:gamenr=2|setnr=3"),
+            MarketStatus::Suspended,
+            vec![outcome("pre:outcometext:9", None)],
+        ),
     ];
-    let body = Body::OddsChange(OddsChange { markets });
+    let body = Body::OddsChange(OddsChange::of(markets));
     says("odds_change", &of_game(1, 60, 1_767_204_993_000_000, Some(1_767_204_993_002_500), body));
 }
 
@@ -364,8 +364,8 @@ fn a_snapshot_is_the_whole_event() {
         }),
         status: Some(status(EventStatus::Closed, MatchStatus::EndedAfterPenalties, 3, 2)),
         markets: vec![
-            Offer { key: MarketKey::plain(406), status: MarketStatus::Settled, outcomes },
-            Offer { key: market("412:total=5.5"), status: MarketStatus::Cancelled, outcomes: Vec::new() },
+            Offer::new(MarketKey::plain(406), MarketStatus::Settled, outcomes),
+            Offer::new(market("412:total=5.5"), MarketStatus::Cancelled, Vec::new()),
         ],
         incidents: Some(vec![goal, last]),
     };

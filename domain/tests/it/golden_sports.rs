@@ -43,13 +43,13 @@ fn football_has_added_time_extra_time_and_a_shoot_out_that_does_not_count() {
     let halves = [period(MatchStatus::Half1, 1, 0), period(MatchStatus::Half2, 1, 2)];
     let in_added_time = Status {
         period_scores: vec![halves[0]],
-        clock: Some(Clock { elapsed_seconds: 45 * 60 + 173, stopped: false }),
+        clock: Some(Clock::new(45 * 60 + 173, false)),
         ..status(EventStatus::Live, MatchStatus::Half1, 1, 0)
     };
     assert_eq!(status_of("football_event_status"), in_added_time);
     let in_extra_time = Status {
         period_scores: [&halves[..], &[period(MatchStatus::ExtraTime1, 0, 0)]].concat(),
-        clock: Some(Clock { elapsed_seconds: 312, stopped: false }),
+        clock: Some(Clock::new(312, false)),
         ..status(EventStatus::Live, MatchStatus::ExtraTime1, 2, 2)
     };
     assert_eq!(status_of("football_event_status_extra_time"), in_extra_time);
@@ -79,7 +79,7 @@ fn basketball_counts_quarters_and_overtime() {
     ];
     let in_overtime = Status {
         period_scores: [&quarters[..], &[period(MatchStatus::Overtime, 7, 5)]].concat(),
-        clock: Some(Clock { elapsed_seconds: 187, stopped: false }),
+        clock: Some(Clock::new(187, false)),
         ..status(EventStatus::Live, MatchStatus::Overtime, 112, 110)
     };
     assert_eq!(status_of("basketball_event_status_overtime"), in_overtime);
@@ -146,7 +146,7 @@ fn golden_messages_keep_the_rules_of_their_sport() {
             let event = event(&format!("{sport}_{name}"));
             assert_eq!(event.sport, sport);
             let ids: Vec<u32> = match event.body {
-                Body::OddsChange(OddsChange { markets }) => {
+                Body::OddsChange(OddsChange { markets, .. }) => {
                     markets.iter().map(|market| market.key.id).collect()
                 }
                 Body::Settlement(Settlement { markets, .. }) => {

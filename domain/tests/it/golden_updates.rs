@@ -50,6 +50,8 @@ fn public(key: &str, status: MarketStatus, outcomes: Vec<Outcome>) -> Market {
         producer: Name::new("live").expect("a name"),
         status,
         suspension: None,
+        favourite: false,
+        cashout: None,
         outcomes,
         void_reason: None,
         void_windows: Vec::new(),

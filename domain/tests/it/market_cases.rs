@@ -196,11 +196,8 @@ fn an_event_takes_no_more_markets_outcomes_or_decisions_than_its_limits() {
 
     let crowd = |count: u32, outcomes: usize| {
         let outcomes: Vec<_> = (0..outcomes).map(|id| outcome(&id.to_string(), None)).collect();
-        let offer = |id| domain::message::Offer {
-            key: MarketKey::plain(id),
-            status: MarketStatus::Active,
-            outcomes: outcomes.clone(),
-        };
+        let offer =
+            |id| domain::message::Offer::new(MarketKey::plain(id), MarketStatus::Active, outcomes.clone());
         let markets = (0..count).map(offer).collect();
         Body::Snapshot(Snapshot { fixture: None, status: None, markets, incidents: None })
     };

@@ -23,11 +23,11 @@ fn at(sequence: u64, body: Body) -> FeedMessage {
 
 fn offer(market_id: u32, thousandths: u32) -> Offer {
     let outcomes = vec![outcome("4", odds(thousandths))];
-    Offer { key: MarketKey::plain(market_id), status: MarketStatus::Active, outcomes }
+    Offer::new(MarketKey::plain(market_id), MarketStatus::Active, outcomes)
 }
 
 fn quote(market_id: u32, thousandths: u32) -> Body {
-    Body::OddsChange(OddsChange { markets: vec![offer(market_id, thousandths)] })
+    Body::OddsChange(OddsChange::of(vec![offer(market_id, thousandths)]))
 }
 
 fn stop(groups: Groups) -> Body {
@@ -285,7 +285,7 @@ fn bet_stops_beyond_what_is_remembered_shut_everything() {
 #[test]
 fn a_refused_message_can_be_sent_again_with_what_was_wrong_put_right() {
     let mut desk = open();
-    let twice = Body::OddsChange(OddsChange { markets: vec![offer(406, 2_000), offer(406, 2_100)] });
+    let twice = Body::OddsChange(OddsChange::of(vec![offer(406, 2_000), offer(406, 2_100)]));
     let refused = "live-1-2: invalid at `/body/markets/1`: the message names this market twice";
     assert_eq!(in_short(&desk.take(&at(2, twice))), [refused, "dead_letter -> 2"]);
     assert_eq!(state(&desk, 406), BEHIND_LETTER);
@@ -316,7 +316,7 @@ fn a_gap_says_what_it_is_known_to_come_from() {
     desk.take(&at(5, quote(406, 2_000)));
     assert_eq!(in_short(&desk.wait(WAIT_MICROS)), ["gap -> 2"]);
     assert_eq!(state(&desk, 406), BEHIND_GAP);
-    let twice = Body::OddsChange(OddsChange { markets: vec![offer(406, 2_000), offer(406, 2_100)] });
+    let twice = Body::OddsChange(OddsChange::of(vec![offer(406, 2_000), offer(406, 2_100)]));
     assert_eq!(in_short(&desk.take(&at(2, twice.clone())))[1..], ["dead_letter -> 3"]);
     assert_eq!(state(&desk, 406), BEHIND_LETTER);
     desk.take(&at(2, quote(406, 2_000)));

@@ -220,7 +220,7 @@ fn as_stop(message: &FeedMessage) -> Option<&BetStop> {
 }
 
 /// Whether a bet stop means a market. Written down again here: the judge shares no logic with the judged.
-fn means(stop: &BetStop, key: &MarketKey) -> bool {
+pub fn means(stop: &BetStop, key: &MarketKey) -> bool {
     let own: &[&str] = match key.id {
         1 => &["regular_time"],
         18 => &["regular_time", "total"],
@@ -228,9 +228,12 @@ fn means(stop: &BetStop, key: &MarketKey) -> bool {
         412 => &["whole_game", "total"],
         _ => return true,
     };
+    // Nobody knows which markets are in another group: any may be.
+    let known = ["regular_time", "whole_game", "total"];
+    let includes = |name: &str| own.contains(&name) || !known.contains(&name);
     match &stop.groups {
         Groups::All => true,
-        Groups::Named(names) => names.iter().any(|name| own.contains(&name.as_str())),
+        Groups::Named(names) => names.iter().any(|name| includes(name.as_str())),
     }
 }
 
@@ -251,8 +254,8 @@ fn no_stopped_market_is_open(desk: &Desk, stops: &[(Who, Position, BetStop)]) ->
 
 /// The same message with a body that no event takes: it names a market twice.
 fn refusable(message: &FeedMessage) -> FeedMessage {
-    let offer = Offer { key: MarketKey::plain(1), status: MarketStatus::Active, outcomes: Vec::new() };
-    let body = Body::OddsChange(OddsChange { markets: vec![offer.clone(), offer] });
+    let offer = Offer::new(MarketKey::plain(1), MarketStatus::Active, Vec::new());
+    let body = Body::OddsChange(OddsChange::of(vec![offer.clone(), offer]));
     let Content::Event(event) = message.content.clone() else { panic!("a message about an event") };
     FeedMessage {
         message_id: MessageId::new(format!("wrong-{}", message.message_id)).expect("an id"),

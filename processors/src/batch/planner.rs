@@ -254,9 +254,10 @@ impl<'a> Planner<'a> {
                     }
                 }
                 Effect::Refused { refusal: Refusal::Duplicate, .. } => self.tally.duplicate += 1,
-                Effect::Refused { refusal: Refusal::Stale { .. } | Refusal::Early { .. }, .. } => {
-                    self.tally.stale += 1
-                }
+                Effect::Refused {
+                    refusal: Refusal::Stale { .. } | Refusal::Outdated | Refusal::Early { .. },
+                    ..
+                } => self.tally.stale += 1,
                 Effect::Refused { arrival, refusal: Refusal::Invalid { pointer, detail } } => {
                     let partition = self.partition_of(event_id);
                     let key = Some(event_id.as_str().as_bytes().to_vec());

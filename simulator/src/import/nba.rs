@@ -232,7 +232,7 @@ impl<'a> Narrator<'a> {
     fn set_clock(&mut self, place: (u32, u32), kind: IncidentKind) {
         if place >= self.furthest {
             self.furthest = place;
-            let clock = Clock { elapsed_seconds: place.1, stopped: !clock_runs_after(kind) };
+            let clock = Clock::new(place.1, !clock_runs_after(kind));
             self.board.clock = Some(clock);
         }
         if part(self.furthest.0) != self.board.phase {

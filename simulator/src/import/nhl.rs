@@ -245,7 +245,7 @@ fn clock(phase: MatchStatus, elapsed_seconds: u32, stopped: bool) -> Option<Cloc
         phase,
         MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
     );
-    runs.then_some(Clock { elapsed_seconds, stopped })
+    runs.then_some(Clock::new(elapsed_seconds, stopped))
 }
 
 fn fixture(game: &Game) -> Result<Fixture, ImportError> {

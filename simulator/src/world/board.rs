@@ -91,7 +91,7 @@ impl Scoreboard {
     pub(super) fn status(&self, status: EventStatus, has_clock: bool) -> Status {
         Status {
             period_scores: self.periods.clone(),
-            clock: has_clock.then_some(Clock { elapsed_seconds: self.seconds, stopped: !self.running }),
+            clock: has_clock.then_some(Clock::new(self.seconds, !self.running)),
             ..Status::new(status, self.phase, self.score)
         }
     }

@@ -138,7 +138,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
                 let offered: Vec<usize> =
                     (0..self.markets.len()).filter(|&index| self.is_on_offer(index, board)).collect();
                 let markets = offered.into_iter().map(|index| self.offer(index, board, &outlook)).collect();
-                self.voice.say(Body::OddsChange(OddsChange { markets }), due_ns, None)
+                self.voice.say(Body::OddsChange(OddsChange::of(markets)), due_ns, None)
             }
             Said::Settlement(certainty) => self.settle(certainty, board, due_ns),
         }
@@ -162,7 +162,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         };
         let outlook = self.game.outlook(&beat.board, since, self.mood);
         let offer = self.offer(index, &beat.board, &outlook);
-        self.voice.say(Body::OddsChange(OddsChange { markets: vec![offer] }), due_ns, None)
+        self.voice.say(Body::OddsChange(OddsChange::of(vec![offer])), due_ns, None)
     }
 
     /// Offers a market as things stand; where no price makes sense it is taken off, with the odds it had.
@@ -171,7 +171,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         market.suspension = None;
         if !G::is_open(*question, board) {
             market.status = MarketStatus::Inactive;
-            return Offer { key: market.key.clone(), status: market.status, outcomes: Vec::new() };
+            return Offer::new(market.key.clone(), market.status, Vec::new());
         }
         market.status = if self.stopped { MarketStatus::Suspended } else { MarketStatus::Active };
         let prices = ladder::book(G::chances(*question, outlook));
@@ -179,7 +179,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             outcome.odds = Some(odds);
             outcome.probability = Some(probability);
         }
-        Offer { key: market.key.clone(), status: market.status, outcomes: market.outcomes.clone() }
+        Offer::new(market.key.clone(), market.status, market.outcomes.clone())
     }
 
     /// The board as it is, its clock `since` seconds later.
@@ -249,18 +249,14 @@ fn has_been_open(market: &Market) -> bool {
 }
 
 fn market(voice: &Voice, key: MarketKey, outcomes: &[&str]) -> Market {
-    let outcome = |id: &&str| Outcome {
-        id: OutcomeId::new(*id).expect("a number is an outcome id"),
-        odds: None,
-        probability: None,
-        active: true,
-        result: None,
-    };
+    let outcome = |id: &&str| Outcome::new(OutcomeId::new(*id).expect("a number is an outcome id"));
     Market {
         key,
         producer: voice.source.producer.clone(),
         status: MarketStatus::Inactive,
         suspension: None,
+        favourite: false,
+        cashout: None,
         outcomes: outcomes.iter().map(outcome).collect(),
         void_reason: None,
         void_windows: Vec::new(),

@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::{
     Body, Clock, Competitor, Content, EventMessage, FeedMessage, Fixture, Incident, MarketKey, MessageType,
-    Outcome, PeriodScore, Position, Score, Status, Tournament,
+    Outcome, PeriodScore, Position, Score, Statistics, Status, Tournament,
 };
 
 /// Reads a document that is one message.
@@ -45,7 +45,7 @@ fn content(r: &mut Reader, message_type: MessageType) -> Read<Content> {
             return Ok(Content::Event(EventMessage {
                 sport: r.required("sport")?,
                 event_id: r.required("event_id")?,
-                position: Some(Position { epoch: place(r, "epoch")?, sequence: place(r, "sequence")? }),
+                position: position(r)?,
                 body: body(r, event_type)?,
             }));
         }
@@ -54,12 +54,25 @@ fn content(r: &mut Reader, message_type: MessageType) -> Read<Content> {
     Ok(Content::Producer(producer_body))
 }
 
-fn place(r: &mut Reader, name: &str) -> Read<u64> {
-    let number = r.required(name)?;
-    if (1..=POSITION_MAX).contains(&number) {
-        return Ok(number);
+/// Both or neither: of a provider without sequences messages have no place.
+fn position(r: &mut Reader) -> Read<Option<Position>> {
+    let (epoch, sequence) = (place(r, "epoch")?, place(r, "sequence")?);
+    match (epoch, sequence) {
+        (Some(epoch), Some(sequence)) => Ok(Some(Position { epoch, sequence })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(r.lacks("epoch")),
+        (Some(_), None) => Err(r.lacks("sequence")),
     }
-    Err(r.wrong(name, format_args!("{number} is not between 1 and 2^53")))
+}
+
+fn place(r: &mut Reader, name: &str) -> Read<Option<u64>> {
+    let number = r.optional(name)?;
+    match number {
+        Some(number) if !(1..=POSITION_MAX).contains(&number) => {
+            Err(r.wrong(name, format_args!("{number} is not between 1 and 2^53")))
+        }
+        _ => Ok(number),
+    }
 }
 
 fn body(r: &mut Reader, message_type: MessageType) -> Read<Body> {
@@ -68,7 +81,7 @@ fn body(r: &mut Reader, message_type: MessageType) -> Read<Body> {
         MessageType::FixtureChange => Body::FixtureChange(fixture_change(r)?),
         MessageType::EventStatus => Body::EventStatus(status(r)?),
         MessageType::Incident => Body::Incident(incident(r)?),
-        MessageType::OddsChange => Body::OddsChange(OddsChange { markets: children(r, "market", offer)? }),
+        MessageType::OddsChange => Body::OddsChange(odds_change(r)?),
         MessageType::BetStop => Body::BetStop(bet_stop(r)?),
         MessageType::Settlement => {
             let certainty = r.required("certainty")?;
@@ -184,6 +197,7 @@ fn status(r: &mut Reader) -> Read<Status> {
             "clock" => r.once(&mut status.clock, clock)?,
             "penalty_box" => r.once(&mut status.penalty_box, self::score)?,
             "game_score" => r.once(&mut status.game_score, self::score)?,
+            "statistics" => r.once(&mut status.statistics, statistics)?,
             other => unknown(r, other)?,
         }
     }
@@ -196,6 +210,20 @@ fn score(r: &mut Reader) -> Read<Score> {
     leaf(r, score)
 }
 
+fn statistics(r: &mut Reader) -> Read<Statistics> {
+    let mut statistics = Statistics::default();
+    while let Some(child) = r.next_child()? {
+        match child {
+            "yellow_cards" => r.once(&mut statistics.yellow_cards, score)?,
+            "red_cards" => r.once(&mut statistics.red_cards, score)?,
+            "yellow_red_cards" => r.once(&mut statistics.yellow_red_cards, score)?,
+            "corners" => r.once(&mut statistics.corners, score)?,
+            other => unknown(r, other)?,
+        }
+    }
+    Ok(statistics)
+}
+
 fn period_score(r: &mut Reader) -> Read<PeriodScore> {
     let score =
         PeriodScore { period: r.required("period")?, home: r.required("home")?, away: r.required("away")? };
@@ -206,6 +234,8 @@ fn clock(r: &mut Reader) -> Read<Clock> {
     let clock = Clock {
         elapsed_seconds: r.required("elapsed_seconds")?,
         stopped: r.optional("stopped")?.unwrap_or_default(),
+        match_seconds: r.optional("match_seconds")?,
+        remaining_seconds: r.optional("remaining_seconds")?,
     };
     leaf(r, clock)
 }
@@ -242,7 +272,20 @@ fn market_key(r: &mut Reader) -> Read<MarketKey> {
 
 fn offer(r: &mut Reader) -> Read<Offer> {
     let (key, status) = (market_key_attributes(r)?, r.required("status")?);
-    Ok(Offer { key, status, outcomes: children(r, "outcome", outcome)? })
+    let (favourite, cashout) = (r.optional("favourite")?.unwrap_or_default(), r.optional("cashout")?);
+    Ok(Offer { key, status, favourite, cashout, outcomes: children(r, "outcome", outcome)? })
+}
+
+fn odds_change(r: &mut Reader) -> Read<OddsChange> {
+    let (mut status, mut markets) = (None, Vec::new());
+    while let Some(child) = r.next_child()? {
+        match child {
+            "status" => r.once(&mut status, self::status)?,
+            "market" => markets.push(offer(r)?),
+            other => unknown(r, other)?,
+        }
+    }
+    Ok(OddsChange { status, markets })
 }
 
 fn outcome(r: &mut Reader) -> Read<Outcome> {
@@ -251,6 +294,7 @@ fn outcome(r: &mut Reader) -> Read<Outcome> {
         odds: r.optional("odds")?,
         probability: r.optional("probability")?,
         active: r.optional("active")?.unwrap_or(true),
+        side: r.optional("side")?,
         result: result(r)?,
     };
     leaf(r, outcome)

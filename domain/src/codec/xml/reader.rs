@@ -12,11 +12,11 @@ use super::{DecodeError, value};
 use crate::limit::{XML_ATTRIBUTES_MAX, XML_DEPTH_MAX};
 
 /// What was read, or what is wrong.
-pub(super) type Read<T> = Result<T, Box<Fault>>;
+pub(in crate::codec) type Read<T> = Result<T, Box<Fault>>;
 
 /// What is wrong, and at which byte; the rest of the place is found only where it is told.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(in crate::codec) struct Fault {
     at: usize,
     /// The part of the element there that is meant: `@odds`, `score`.
     step: String,
@@ -33,12 +33,12 @@ impl Fault {
     }
 
     /// Something of this schema is wrong with the element at `at`, or with its part `step`.
-    pub(super) fn schema(at: usize, step: impl Into<String>, detail: impl ToString) -> Box<Self> {
+    pub(in crate::codec) fn schema(at: usize, step: impl Into<String>, detail: impl ToString) -> Box<Self> {
         Box::new(Self { at, step: step.into(), detail: detail.to_string(), is_syntax: false })
     }
 
     /// After `text` comes a byte that is not UTF-8.
-    pub(super) fn encoding(text: &str, byte: u8) -> Box<Self> {
+    pub(in crate::codec) fn encoding(text: &str, byte: u8) -> Box<Self> {
         Self::syntax(
             text.len(),
             format_args!("the byte 0x{byte:02x} is not UTF-8, and no other encoding is read"),
@@ -46,7 +46,7 @@ impl Fault {
     }
 
     /// The error with its place in `text`.
-    pub(super) fn locate(self, text: &str) -> DecodeError {
+    pub(in crate::codec) fn locate(self, text: &str) -> DecodeError {
         let Self { at, step, mut detail, is_syntax } = self;
         if detail.len() > DETAIL_BYTES_MAX {
             detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
@@ -65,12 +65,14 @@ struct Attribute<'t> {
 
 /// Reads a document element by element: the attributes are those of the element that was entered last, so an
 /// element's attributes are read before its children.
-pub(super) struct Reader<'t> {
+pub(in crate::codec) struct Reader<'t> {
     text: &'t str,
     events: quick_xml::Reader<&'t [u8]>,
     attributes: Vec<Attribute<'t>>,
     /// Where the attribute read next will stand, if they come in the order in which they are asked for.
     expected: usize,
+    /// Of each attribute a bit that says whether it was asked for.
+    asked: u64,
     element_at: usize,
     /// Whether the element entered last has no content, and so no end tag of its own.
     is_empty: bool,
@@ -78,15 +80,15 @@ pub(super) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(in crate::codec) fn new(text: &'t str) -> Self {
         let mut events = quick_xml::Reader::from_str(text);
         events.config_mut().check_comments = true;
         let attributes = Vec::with_capacity(16);
-        Self { text, events, attributes, expected: 0, element_at: 0, is_empty: false, depth: 0 }
+        Self { text, events, attributes, expected: 0, asked: 0, element_at: 0, is_empty: false, depth: 0 }
     }
 
     /// Enters the document's element and gives its name.
-    pub(super) fn root(&mut self) -> Read<&'t str> {
+    pub(in crate::codec) fn root(&mut self) -> Read<&'t str> {
         if !self.text.starts_with(['<', ' ', '\t', '\r', '\n']) {
             return Err(Fault::syntax(0, "a document begins with `<`"));
         }
@@ -103,7 +105,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Makes sure that nothing follows the document's element.
-    pub(super) fn end(&mut self) -> Read<()> {
+    pub(in crate::codec) fn end(&mut self) -> Read<()> {
         loop {
             let at = self.position();
             match self.event()? {
@@ -118,12 +120,12 @@ impl<'t> Reader<'t> {
 
     /// Enters the next child of the element entered last that has not ended yet, and gives its name; `None` ends
     /// that element. What is entered must be read to its end: by this, by [`Self::close`] or by [`Self::skip`].
-    pub(super) fn next_child(&mut self) -> Read<Option<&'t str>> {
+    pub(in crate::codec) fn next_child(&mut self) -> Read<Option<&'t str>> {
         self.advance(false)
     }
 
     /// Ends an element of which no children are known.
-    pub(super) fn close(&mut self) -> Read<()> {
+    pub(in crate::codec) fn close(&mut self) -> Read<()> {
         while self.advance(false)?.is_some() {
             self.skip()?;
         }
@@ -131,7 +133,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes over an element that is not known, whatever is in it.
-    pub(super) fn skip(&mut self) -> Read<()> {
+    pub(in crate::codec) fn skip(&mut self) -> Read<()> {
         while self.advance(true)?.is_some() {
             self.skip()?;
         }
@@ -139,7 +141,11 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads a child that may stand there once.
-    pub(super) fn once<T>(&mut self, slot: &mut Option<T>, read: fn(&mut Self) -> Read<T>) -> Read<()> {
+    pub(in crate::codec) fn once<T>(
+        &mut self,
+        slot: &mut Option<T>,
+        read: fn(&mut Self) -> Read<T>,
+    ) -> Read<()> {
         if slot.is_some() {
             return Err(Fault::schema(self.element_at, "", "this element stands there twice"));
         }
@@ -148,23 +154,26 @@ impl<'t> Reader<'t> {
     }
 
     /// Where the element entered last begins.
-    pub(super) fn element_at(&self) -> usize {
+    pub(in crate::codec) fn element_at(&self) -> usize {
         self.element_at
     }
 
     /// The value of an attribute of the element entered last.
-    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Read<T> {
+    pub(in crate::codec) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Read<T> {
         match self.optional(name)? {
             Some(value) => Ok(value),
-            None => {
-                let detail = format_args!("missing attribute `{name}`");
-                Err(Fault::schema(self.element_at, format!("@{name}"), detail))
-            }
+            None => Err(self.lacks(name)),
         }
     }
 
+    /// That the element entered last lacks an attribute.
+    pub(in crate::codec) fn lacks(&self, name: &str) -> Box<Fault> {
+        let detail = format_args!("missing attribute `{name}`");
+        Fault::schema(self.element_at, format!("@{name}"), detail)
+    }
+
     /// The value of an attribute of the element entered last, where it has it.
-    pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Read<Option<T>> {
+    pub(in crate::codec) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Read<Option<T>> {
         let Some(attribute) = self.attribute(name) else { return Ok(None) };
         match value::read(&attribute.value) {
             Ok(value) => Ok(Some(value)),
@@ -172,8 +181,37 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The text of an attribute of the element entered last, where it has it.
+    pub(in crate::codec) fn text(&mut self, name: &str) -> Option<&str> {
+        self.attribute(name).map(|attribute| &*attribute.value)
+    }
+
+    /// The value of an attribute of the element entered last as `parse` reads its text, where it has it and it is not
+    /// empty.
+    pub(in crate::codec) fn parsed<T, E: ToString>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Read<Option<T>> {
+        let Some(attribute) = self.attribute(name) else { return Ok(None) };
+        if attribute.value.is_empty() {
+            return Ok(None);
+        }
+        match parse(&attribute.value) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(Fault::schema(attribute.at, format!("@{name}"), error)),
+        }
+    }
+
+    /// The names of the attributes of the element entered last that nobody asked for.
+    pub(in crate::codec) fn unasked(&self) -> impl Iterator<Item = &'t str> + '_ {
+        let asked = self.asked;
+        let unasked = self.attributes.iter().enumerate().filter(move |(place, _)| asked & (1 << place) == 0);
+        unasked.map(|(_, attribute)| attribute.name)
+    }
+
     /// That something is wrong with the value of an attribute of the element entered last.
-    pub(super) fn wrong(&mut self, name: &str, detail: impl ToString) -> Box<Fault> {
+    pub(in crate::codec) fn wrong(&mut self, name: &str, detail: impl ToString) -> Box<Fault> {
         let at = self.attribute(name).map(|attribute| attribute.at);
         Fault::schema(at.unwrap_or(self.element_at), format!("@{name}"), detail)
     }
@@ -185,6 +223,7 @@ impl<'t> Reader<'t> {
             _ => self.attributes.iter().position(has_name)?,
         };
         self.expected = place + 1;
+        self.asked |= 1 << place;
         self.attributes.get(place)
     }
 
@@ -257,7 +296,7 @@ impl<'t> Reader<'t> {
         self.depth += 1;
         self.is_empty = is_empty;
         self.element_at = at;
-        self.expected = 0;
+        (self.expected, self.asked) = (0, 0);
         self.attributes.clear();
         let mut attributes = Attributes::new(tag, name_bytes);
         for attribute in attributes.with_checks(false) {

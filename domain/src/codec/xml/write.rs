@@ -10,7 +10,7 @@ use crate::market::OutcomeResult;
 use crate::message::{BetStop, Groups, Offer, ProducerBody, Snapshot, Window};
 use crate::{
     Body, Competitor, Content, EventMessage, FeedMessage, Fixture, Incident, MarketKey, Outcome, Score,
-    Status,
+    Statistics, Status,
 };
 
 /// A message as bytes, on one line and without a declaration: it may stand alone or in a batch.
@@ -56,7 +56,12 @@ fn body(w: &mut Writer, body: &Body) {
         Body::FixtureChange(change) => fixture_change(w, change),
         Body::EventStatus(status) => status_parts(w, status),
         Body::Incident(incident) => incident_parts(w, incident),
-        Body::OddsChange(odds) => odds.markets.iter().for_each(|market| offer(w, market)),
+        Body::OddsChange(odds) => {
+            if let Some(status) = &odds.status {
+                w.element("status", |w| status_parts(w, status));
+            }
+            odds.markets.iter().for_each(|market| offer(w, market));
+        }
         Body::BetStop(stop) => bet_stop(w, stop),
         Body::Settlement(settlement) => {
             w.value("certainty", &settlement.certainty);
@@ -132,9 +137,28 @@ fn status_parts(w: &mut Writer, status: &Status) {
         w.element("clock", |w| {
             w.value("elapsed_seconds", &clock.elapsed_seconds);
             w.value("stopped", &clock.stopped);
+            w.maybe("match_seconds", clock.match_seconds.as_ref());
+            w.maybe("remaining_seconds", clock.remaining_seconds.as_ref());
         });
     }
     for (name, told) in [("penalty_box", status.penalty_box), ("game_score", status.game_score)] {
+        if let Some(told) = told {
+            score(w, name, told);
+        }
+    }
+    if let Some(statistics) = &status.statistics {
+        w.element("statistics", |w| statistics_parts(w, statistics));
+    }
+}
+
+fn statistics_parts(w: &mut Writer, statistics: &Statistics) {
+    let counts = [
+        ("yellow_cards", statistics.yellow_cards),
+        ("red_cards", statistics.red_cards),
+        ("yellow_red_cards", statistics.yellow_red_cards),
+        ("corners", statistics.corners),
+    ];
+    for (name, told) in counts {
         if let Some(told) = told {
             score(w, name, told);
         }
@@ -179,6 +203,8 @@ fn keys(w: &mut Writer, keys: &[MarketKey]) {
 fn offer(w: &mut Writer, offer: &Offer) {
     market_of(w, &offer.key, |w| {
         w.value("status", &offer.status);
+        w.maybe("favourite", offer.favourite.then_some(&true));
+        w.maybe("cashout", offer.cashout.as_ref());
         for each in &offer.outcomes {
             outcome(w, each);
         }
@@ -191,6 +217,7 @@ fn outcome(w: &mut Writer, outcome: &Outcome) {
         w.maybe("odds", outcome.odds.as_ref());
         w.maybe("probability", outcome.probability.as_ref());
         w.maybe("active", (!outcome.active).then_some(&false));
+        w.maybe("side", outcome.side.as_ref());
         if let Some(known) = &outcome.result {
             result(w, known);
         }

@@ -1,0 +1,52 @@
+//! Unified Odds Feed XML: what this industry's most used feed says, in the envelope of every other one.
+//!
+//! It has no sequence, no message id and no sport: the first is absent, the second is a hash, the third comes from the
+//! message's routing key or from whoever knows its event. What is dropped, and why, is [`DROPPED`]; all of it is in
+//! `docs/uof.md`.
+
+use crate::id::{EventId, Name};
+use crate::{FeedMessage, Sport};
+
+pub use super::xml::{DecodeError, Place};
+pub use dropped::{DROPPED, Dropped, EVERY};
+pub use route::{RoutingKey, RoutingKeyError};
+
+mod codes;
+mod dropped;
+mod id;
+mod market;
+mod message;
+mod number;
+mod route;
+mod status;
+mod tree;
+
+/// What is to be known of a message beside its bytes.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Whose feed it is.
+    pub provider: &'a Name,
+    /// The routing key that it came with.
+    pub routing_key: Option<&'a RoutingKey>,
+    /// The sport of an event, for messages whose routing key does not tell it.
+    pub sport_of: &'a dyn Fn(&EventId) -> Option<Sport>,
+}
+
+/// A message, and what of it nobody will see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The message.
+    pub message: FeedMessage,
+    /// Attributes and elements that are not known here, and were ignored.
+    pub unknown: u32,
+    /// Why its state of play, or a part of that, was left out; its odds are not worth less for it.
+    pub unusable_status: Option<String>,
+}
+
+/// Reads one message of the provider's feed.
+///
+/// # Errors
+/// When the bytes are not XML or not such a message, or when nobody knows its sport: with the place.
+pub fn decode(bytes: &[u8], origin: &Origin) -> Result<Decoded, DecodeError> {
+    super::xml::read_document(bytes, |text| message::message(text, origin))
+}

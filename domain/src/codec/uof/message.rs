@@ -1,0 +1,190 @@
+//! Messages as they are read: the root element's attributes are the envelope.
+
+use super::tree::Tree;
+use super::{Decoded, Origin, codes, id, market, status};
+use crate::codec::xml::reader::{Fault, Read};
+use crate::fixture::{FixtureChange, FixtureChangeKind};
+use crate::id::{EventId, Name, Source};
+use crate::limit::GROUPS_MAX;
+use crate::message::{
+    Alive, BetStop, Cancel, CancelRollback, Certainty, Groups, OddsChange, ProducerBody, SCHEMA, Settlement,
+    SettlementRollback, SnapshotComplete, StopStatus, Window,
+};
+use crate::{Body, Content, EventMessage, FeedMessage, Sport};
+
+/// Reads a document that is one message.
+pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
+    let tree = &mut Tree::new(text);
+    let name = tree.reader.root()?;
+    let producer = producer(tree, origin)?;
+    let generated_at = tree.time("timestamp")?.ok_or_else(|| tree.reader.lacks("timestamp"))?;
+    let request_id = tree.reader.optional("request_id")?;
+    let mut unusable_status = None;
+    let content = match name {
+        "alive" => Content::Producer(alive(tree)?),
+        "snapshot_complete" => {
+            let request_id = request_id.ok_or_else(|| tree.reader.lacks("request_id"))?;
+            tree.leaf(name)?;
+            Content::Producer(ProducerBody::SnapshotComplete(SnapshotComplete { request_id }))
+        }
+        _ => Content::Event(event(tree, name, origin, &mut unusable_status)?),
+    };
+    tree.reader.end()?;
+    let source = Source { provider: origin.provider.clone(), producer };
+    let mut message = FeedMessage {
+        schema: SCHEMA,
+        message_id: id::none(),
+        source,
+        request_id,
+        occurred_at: None,
+        generated_at,
+        received_at: None,
+        content,
+    };
+    message.message_id = id::of(&mut message);
+    Ok(Decoded { message, unknown: tree.unknown, unusable_status })
+}
+
+/// The producer's number is its name. Where it is missing, the routing key tells the two that everyone has.
+fn producer(tree: &mut Tree, origin: &Origin) -> Read<Name> {
+    if let Some(product) = tree.reader.parsed("product", str::parse::<Name>)? {
+        return Ok(product);
+    }
+    let name = match origin.routing_key {
+        Some(key) if key.is_live && !key.is_pre => "1",
+        Some(key) if key.is_pre && !key.is_live => "3",
+        _ => "unknown",
+    };
+    Ok(Name::new(name).expect("letters and digits are a name"))
+}
+
+fn alive(tree: &mut Tree) -> Read<ProducerBody> {
+    let subscribed = tree.flag("subscribed")?.ok_or_else(|| tree.reader.lacks("subscribed"))?;
+    tree.leaf("alive")?;
+    Ok(ProducerBody::Alive(Alive { subscribed }))
+}
+
+fn event(
+    tree: &mut Tree,
+    name: &str,
+    origin: &Origin,
+    unusable_status: &mut Option<String>,
+) -> Read<EventMessage> {
+    let root_at = tree.reader.element_at();
+    let is_known = [
+        "odds_change",
+        "bet_stop",
+        "bet_settlement",
+        "rollback_bet_settlement",
+        "bet_cancel",
+        "rollback_bet_cancel",
+        "fixture_change",
+    ];
+    if !is_known.contains(&name) {
+        let detail = format_args!("`{name}` is no message of the Unified Odds Feed");
+        return Err(Fault::schema(root_at, "", detail));
+    }
+    let event_id: EventId = tree.reader.required("event_id")?;
+    let sport = sport(tree, &event_id, origin)?;
+    let body = match name {
+        "odds_change" => Body::OddsChange(odds_change(tree, sport, unusable_status)?),
+        "bet_stop" => Body::BetStop(bet_stop(tree)?),
+        "bet_settlement" => Body::Settlement(settlement(tree)?),
+        "rollback_bet_settlement" => {
+            tree.end_attributes(name);
+            Body::SettlementRollback(SettlementRollback { markets: market::all(tree, market::key_only)? })
+        }
+        "bet_cancel" => {
+            let (window, superseded_by) = (window(tree)?, tree.reader.optional("superceded_by")?);
+            tree.end_attributes(name);
+            Body::Cancel(Cancel { markets: market::all(tree, market::cancelled)?, window, superseded_by })
+        }
+        "rollback_bet_cancel" => {
+            let window = window(tree)?;
+            tree.end_attributes(name);
+            Body::CancelRollback(CancelRollback { markets: market::all(tree, market::key_only)?, window })
+        }
+        _ => Body::FixtureChange(fixture_change(tree)?),
+    };
+    Ok(EventMessage { sport, event_id, position: None, body })
+}
+
+fn sport(tree: &mut Tree, event_id: &EventId, origin: &Origin) -> Read<Sport> {
+    let routed = origin.routing_key.and_then(|key| key.sport);
+    routed.or_else(|| (origin.sport_of)(event_id)).ok_or_else(|| {
+        let detail = match origin.routing_key {
+            Some(_) => "the routing key names no sport of ours, and no fixture of this event is known",
+            None => "there is no routing key to tell the sport, and no fixture of this event is known",
+        };
+        tree.reader.wrong("event_id", detail)
+    })
+}
+
+fn odds_change(tree: &mut Tree, sport: Sport, unusable_status: &mut Option<String>) -> Read<OddsChange> {
+    let (mut status, mut markets) = (None, None);
+    tree.end_attributes("odds_change");
+    tree.children(|tree, child| {
+        match child {
+            "sport_event_status" => {
+                tree.once(&mut status, |tree| status::status(tree, sport.rules(), unusable_status))?;
+            }
+            "odds" => tree.once(&mut markets, |tree| {
+                tree.end_attributes("odds");
+                market::all(tree, market::offer)
+            })?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(OddsChange { status: status.flatten(), markets: markets.unwrap_or_default() })
+}
+
+/// Without groups, or with more or other groups than can be kept, it means every market: that is the safe side.
+fn bet_stop(tree: &mut Tree) -> Read<BetStop> {
+    let market_status = match tree.reader.text("market_status") {
+        Some("0") => StopStatus::Inactive,
+        _ => StopStatus::Suspended,
+    };
+    let groups = tree.reader.text("groups").unwrap_or_default().split('|');
+    let groups = match groups.map(Name::new).collect::<Result<Vec<Name>, _>>().ok() {
+        Some(names) if names.len() <= GROUPS_MAX && names.iter().all(|name| name.as_str() != "all") => {
+            Groups::Named(names)
+        }
+        _ => Groups::All,
+    };
+    tree.leaf("bet_stop")?;
+    Ok(BetStop { groups, market_status })
+}
+
+/// A settlement that does not say how sure it is counts as the less sure one.
+fn settlement(tree: &mut Tree) -> Read<Settlement> {
+    let certainty = tree.code("certainty", codes::certainty)?.unwrap_or(Certainty::LiveScouted);
+    tree.end_attributes("bet_settlement");
+    let mut markets = None;
+    tree.children(|tree, child| {
+        if child != "outcomes" {
+            return Ok(false);
+        }
+        tree.once(&mut markets, |tree| {
+            tree.end_attributes("outcomes");
+            market::all(tree, market::settled)
+        })?;
+        Ok(true)
+    })?;
+    Ok(Settlement { certainty, markets: markets.unwrap_or_default() })
+}
+
+/// A change that does not say what it changes, or says it by a code that is not known, changes the beginning if anything.
+fn fixture_change(tree: &mut Tree) -> Read<FixtureChange> {
+    let change = FixtureChange {
+        change: tree.code("change_type", codes::fixture_change)?.unwrap_or(FixtureChangeKind::StartTime),
+        scheduled_start: tree.time("start_time")?,
+        next_live_time: tree.time("next_live_time")?,
+    };
+    tree.leaf("fixture_change")?;
+    Ok(change)
+}
+
+fn window(tree: &mut Tree) -> Read<Window> {
+    Ok(Window { start_time: tree.time("start_time")?, end_time: tree.time("end_time")? })
+}

@@ -1,0 +1,54 @@
+//! The routing key that a message came with: it tells the sport, which the message does not.
+
+use std::str::FromStr;
+
+use super::codes;
+use crate::Sport;
+
+/// What the key `hi.-.live.odds_change.1.sr:match.123.-` tells. Its fields: priority, `pre` or `-`, `live` or `-`, message
+/// type, sport id, kind of event, number of the event and, where there are several receivers, node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoutingKey {
+    /// The sport, where it is one of ours.
+    pub sport: Option<Sport>,
+    /// Whether it is meant for who follows events before they begin.
+    pub is_pre: bool,
+    /// Whether it is meant for who follows events that are on.
+    pub is_live: bool,
+}
+
+/// A text that is no routing key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a routing key such as `hi.-.live.odds_change.1.sr:match.123.-`")]
+pub struct RoutingKeyError(String);
+
+impl FromStr for RoutingKey {
+    type Err = RoutingKeyError;
+    fn from_str(text: &str) -> Result<Self, RoutingKeyError> {
+        let fields: Vec<&str> = text.split('.').collect();
+        let [_priority, pre, live, _message_type, sport, _kind, _event, ..] = *fields else {
+            return Err(RoutingKeyError(text.to_owned()));
+        };
+        Ok(Self {
+            sport: sport.parse().ok().and_then(codes::sport),
+            is_pre: pre == "pre",
+            is_live: live == "live",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fifth_field_is_the_sport() {
+        let sport = |text: &str| text.parse::<RoutingKey>().expect("a routing key").sport;
+        assert_eq!(sport("hi.-.live.odds_change.1.sr:match.123.-"), Some(Sport::Football));
+        assert_eq!(sport("lo.pre.-.bet_settlement.5.sr:match.123"), Some(Sport::Tennis));
+        assert_eq!(sport("hi.pre.live.fixture_change.4.sr:match.123.-"), Some(Sport::Hockey));
+        assert_eq!(sport("hi.-.live.odds_change.21.sr:match.123.-"), None);
+        assert_eq!(sport("-.-.-.alive.-.-.-.-"), None);
+        assert!("odds_change".parse::<RoutingKey>().is_err());
+    }
+}

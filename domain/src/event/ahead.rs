@@ -1,0 +1,59 @@
+//! What is known of messages ahead of their turn: that they exist, that they stop bets, that they were refused, and that
+//! what comes before them is missing.
+
+use super::EventState;
+use crate::id::Source;
+use crate::limit::SOURCES_MAX;
+use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
+use crate::{Cause, Timestamp, Update};
+
+impl EventState {
+    /// Takes note that `source` has a message at `position` that is not applied yet: no gap ends before it is.
+    pub(crate) fn hear(&mut self, source: &Source, position: Position) {
+        self.head.feed_entry(source).hear(position);
+    }
+
+    /// A bet stop that came before its turn shuts its markets at once, until the turn comes. `None` where it is
+    /// no such message, or has done so before.
+    pub(crate) fn overtake(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
+        let Content::Event(EventMessage { body: Body::BetStop(stop), position: Some(position), .. }) =
+            &message.content
+        else {
+            return None;
+        };
+        let feed = self.head.feed_entry(&message.source);
+        if feed.has_barrier_at(*position) {
+            return None;
+        }
+        if !feed.raise_barrier(*position, stop) {
+            // It cannot be remembered, so everything of its source is shut until all is there.
+            return self.declare_gap(&message.source, at);
+        }
+        Some(self.publish_refreshed(&message.source, Cause::message(message), at))
+    }
+
+    /// Messages of `source` are missing: its open markets are suspended until they come. `None` where that was
+    /// said before.
+    pub fn declare_gap(&mut self, source: &Source, at: Timestamp) -> Option<Update> {
+        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+            return None;
+        }
+        let feed = self.head.feed_entry(source);
+        if feed.gap {
+            return None;
+        }
+        feed.gap = true;
+        let missing = feed.missing();
+        Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
+    }
+
+    /// A message of `source` was refused and lies among the dead letters: its open markets are suspended for that reason
+    /// until a message that is right takes its place. `None` where that was said before.
+    pub(crate) fn refuse(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
+        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+            return None;
+        }
+        let is_news = self.head.feed_entry(source).refuse(position);
+        is_news.then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), position), at))
+    }
+}

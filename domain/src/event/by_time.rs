@@ -1,0 +1,160 @@
+//! Messages without a sequence: each part of an event keeps what was said of it last by the time of the message, of two
+//! of the same time the more restrictive, whichever came first.
+//!
+//! So what they lead to depends on which messages came, not on their order, nor on how often each of them came. A bet stop
+//! is kept with its time, and holds for every offer that is not later.
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{self, Turn};
+use super::step::Step;
+use super::{Applied, EventState, Refusal};
+use crate::message::{Body, EventMessage, FeedMessage};
+use crate::update::Cause;
+use crate::{Fixture, Status, Timestamp};
+
+/// When the parts of an event were said that are not a market's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Times {
+    /// The fixture's, and the beginning that it named: another one may have replaced that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixture: Option<(Timestamp, Timestamp)>,
+    /// That of the last change of the beginning, and the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<(Timestamp, Timestamp)>,
+    /// The status'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<Timestamp>,
+}
+
+impl Times {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl EventState {
+    /// Applies a message without a sequence.
+    pub(super) fn apply_by_time(
+        &mut self,
+        message: &FeedMessage,
+        event: &EventMessage,
+        at: Timestamp,
+    ) -> Result<Applied, Refusal> {
+        let source = &message.source;
+        check::body(self, source, &event.body, Turn::ByTime)?;
+        // Before the change: a market's value asks what its source has stopped.
+        self.head.feed_entry(source).remember(&message.message_id);
+        let stops = match &event.body {
+            Body::BetStop(stop) => self.head.feed_entry(source).stop_at(stop, message.generated_at),
+            _ => false,
+        };
+        let mut step = Step::new(self, source);
+        let adds = step.change_by_time(&event.body, message.generated_at);
+        if stops {
+            step.refresh_all();
+        }
+        let changes = step.finish();
+        if !adds && !stops {
+            return Err(Refusal::Outdated);
+        }
+        Ok(Applied::Updated(self.publish(Cause::message(message), at, changes)))
+    }
+}
+
+impl Step<'_> {
+    /// Makes of a checked body what it says, as of `at`; says whether it added anything to what was known.
+    fn change_by_time(&mut self, body: &Body, at: Timestamp) -> bool {
+        let mut adds = false;
+        match body {
+            Body::Fixture(fixture) => adds = self.tell_fixture(fixture, at),
+            Body::FixtureChange(change) => {
+                adds = change.scheduled_start.is_some_and(|start| self.tell_start(start, at));
+            }
+            Body::EventStatus(status) => adds = self.tell_status(status, at),
+            Body::OddsChange(odds) => {
+                adds = odds.status.as_ref().is_some_and(|status| self.tell_status(status, at));
+                for offer in &odds.markets {
+                    adds |= self.edit(&offer.key, |book, source| book.offer_at(source, offer, at));
+                }
+            }
+            Body::Settlement(settlement) => {
+                for market in &settlement.markets {
+                    adds |= self.edit(&market.key, |book, source| {
+                        book.settle_at(source, settlement.certainty, market, at)
+                    });
+                }
+            }
+            Body::SettlementRollback(rollback) => {
+                for key in &rollback.markets {
+                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, at));
+                }
+            }
+            Body::Cancel(cancel) => {
+                for market in &cancel.markets {
+                    adds |= self.edit(&market.key, |book, source| {
+                        book.cancel_at(source, cancel.window, market.void_reason.clone(), at)
+                    });
+                }
+            }
+            Body::CancelRollback(rollback) => {
+                for key in &rollback.markets {
+                    adds |=
+                        self.edit(key, |book, source| book.roll_back_cancel_at(source, rollback.window, at));
+                }
+            }
+            Body::BetStop(_) | Body::Incident(_) | Body::Snapshot(_) => {}
+        }
+        adds
+    }
+
+    fn tell_status(&mut self, status: &Status, at: Timestamp) -> bool {
+        let head = &mut self.state.head;
+        let known = head.status.as_ref().map(|known| &known.value);
+        if (head.times.status, known) >= (Some(at), Some(status)) {
+            return false;
+        }
+        head.times.status = Some(at);
+        self.set_status(status);
+        true
+    }
+
+    fn tell_fixture(&mut self, fixture: &Fixture, at: Timestamp) -> bool {
+        let head = &mut self.state.head;
+        let told = head.times.fixture;
+        let known = head
+            .fixture
+            .as_ref()
+            .zip(told)
+            .map(|(known, (_, scheduled_start))| Fixture { scheduled_start, ..known.value.clone() });
+        if (told.map(|(told_at, _)| told_at), known.as_ref()) >= (Some(at), Some(fixture)) {
+            return false;
+        }
+        head.times.fixture = Some((at, fixture.scheduled_start));
+        let scheduled_start = head.times.start_of(fixture.scheduled_start, at);
+        self.set_fixture(&Fixture { scheduled_start, ..fixture.clone() });
+        true
+    }
+
+    fn tell_start(&mut self, start: Timestamp, at: Timestamp) -> bool {
+        let head = &mut self.state.head;
+        if head.times.start >= Some((at, start)) {
+            return false;
+        }
+        head.times.start = Some((at, start));
+        if let Some(known) = head.fixture.as_ref().map(|known| known.value.clone()) {
+            let (told_at, told_start) =
+                head.times.fixture.unwrap_or((Timestamp(i64::MIN), known.scheduled_start));
+            let scheduled_start = head.times.start_of(told_start, told_at);
+            self.set_fixture(&Fixture { scheduled_start, ..known });
+        }
+        true
+    }
+}
+
+impl Times {
+    /// The beginning of a fixture that named `start` at `told_at`: a change of the same time or later outweighs it.
+    fn start_of(&self, start: Timestamp, told_at: Timestamp) -> Timestamp {
+        self.start.filter(|(changed_at, _)| *changed_at >= told_at).map_or(start, |(_, changed)| changed)
+    }
+}

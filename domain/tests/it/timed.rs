@@ -1,0 +1,280 @@
+//! Order by time: what sources without sequences say leads to the same state in whatever order and however often it
+//! comes.
+
+use std::collections::BTreeSet;
+
+use domain::fixture::{FixtureChange, FixtureChangeKind};
+use domain::market::{Cashout, ResultKind};
+use domain::message::{
+    BetStop, Cancel, CancelRollback, CancelledMarket, Certainty, Groups, OddsChange, Offer, SettledMarket,
+    Settlement, SettlementRollback, StopStatus, Window,
+};
+use domain::{
+    Body, Content, EventStatus, FeedMessage, Fixture, MarketKey, MarketStatus, MatchStatus, MessageId, Name,
+    Position, Refusal, Timestamp,
+};
+use proptest::prelude::*;
+
+use crate::build::{competitor, market, odds, outcome, result, settled, status, text};
+use crate::desk::{Desk, PATIENT, refusals};
+use crate::feed::{self, Who};
+use crate::order_properties::means;
+
+/// Few, so that many messages have the same.
+const TIMES: std::ops::Range<i64> = 0..6;
+const MARKETS: [&str; 4] = ["406", "1", "412:total=5.5", "9001:variant=top_scorer"];
+
+fn key() -> impl Strategy<Value = MarketKey> {
+    prop::sample::select(MARKETS.map(market).to_vec())
+}
+
+fn offer() -> impl Strategy<Value = Offer> {
+    use MarketStatus::{Active, HandedOver, Inactive, Suspended};
+    let status =
+        prop_oneof![5 => Just(Active), 1 => Just(Suspended), 1 => Just(Inactive), 1 => Just(HandedOver)];
+    let outcomes = prop_oneof![
+        1 => Just(Vec::new()),
+        3 => (1_000..1_004_u32).prop_map(|price| vec![outcome("4", odds(price)), outcome("5", odds(3_000))]),
+    ];
+    let cashout = prop::option::of(prop::sample::select(vec![Cashout::Available, Cashout::Closed]));
+    (key(), status, any::<bool>(), cashout, outcomes).prop_map(
+        |(key, status, favourite, cashout, outcomes)| Offer { key, status, favourite, cashout, outcomes },
+    )
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let groups = prop_oneof![
+        Just(Groups::All),
+        prop::sample::select(vec!["all", "total", "regular_time", "no_such_group"])
+            .prop_map(|name| Groups::Named(vec![Name::new(name).expect("a name")])),
+    ];
+    let stop = (groups, prop::sample::select(vec![StopStatus::Suspended, StopStatus::Inactive]))
+        .prop_map(|(groups, market_status)| Body::BetStop(BetStop { groups, market_status }));
+    let certainty = || prop::sample::select(vec![Certainty::LiveScouted, Certainty::Confirmed]);
+    let kind = || prop::sample::select(vec![ResultKind::Won, ResultKind::Lost]);
+    let settlement = (key(), certainty(), kind()).prop_map(|(key, certainty, kind)| {
+        let markets =
+            vec![SettledMarket { key, void_reason: None, outcomes: vec![settled("4", result(kind))] }];
+        Body::Settlement(Settlement { certainty, markets })
+    });
+    let window = || {
+        prop::option::of(0..2_i64)
+            .prop_map(|start| Window { start_time: start.map(Timestamp), end_time: None })
+    };
+    let cancel = (key(), window(), prop::option::of(0..2_u8)).prop_map(|(key, window, reason)| {
+        let void_reason = reason.map(|reason| text(&reason.to_string()));
+        let markets = vec![CancelledMarket { key, void_reason }];
+        Body::Cancel(Cancel { markets, window, superseded_by: None })
+    });
+    let cancel_rollback = (key(), window())
+        .prop_map(|(key, window)| Body::CancelRollback(CancelRollback { markets: vec![key], window }));
+    let fixture = (0..3_i64, 0..2_u8).prop_map(|(start, name)| {
+        Body::Fixture(Fixture {
+            scheduled_start: Timestamp(start),
+            tournament: None,
+            home: competitor("md:competitor:1", &format!("Name {name}"), None),
+            away: competitor("md:competitor:2", "Other", None),
+        })
+    });
+    let change = prop::option::of(10..13_i64).prop_map(|start| {
+        Body::FixtureChange(FixtureChange {
+            change: FixtureChangeKind::StartTime,
+            scheduled_start: start.map(Timestamp),
+            next_live_time: None,
+        })
+    });
+    let told = || (0..3_u32).prop_map(|home| status(EventStatus::Live, MatchStatus::Period1, home, 0));
+    prop_oneof![
+        6 => (prop::option::of(told()), prop::collection::vec(offer(), 0..3)).prop_map(|(status, markets)| {
+            let mut seen = BTreeSet::new();
+            let markets = markets.into_iter().filter(|offer| seen.insert(offer.key.clone())).collect();
+            Body::OddsChange(OddsChange { status, markets })
+        }),
+        3 => stop,
+        2 => settlement,
+        1 => key().prop_map(|key| Body::SettlementRollback(SettlementRollback { markets: vec![key] })),
+        1 => cancel,
+        1 => cancel_rollback,
+        1 => told().prop_map(Body::EventStatus),
+        1 => fixture,
+        1 => change,
+    ]
+}
+
+/// A message without a sequence; its id is its number.
+fn message(number: usize, who: Who, at: i64, body: Body) -> FeedMessage {
+    let mut message = feed::message(who, Position { epoch: 1, sequence: 1 }, at, body);
+    message.message_id = MessageId::new(format!("m-{number}")).expect("an id");
+    let Content::Event(event) = &mut message.content else { panic!("a message about an event") };
+    event.position = None;
+    message
+}
+
+fn messages() -> impl Strategy<Value = Vec<FeedMessage>> {
+    let who = prop::sample::select(Who::BOTH.to_vec());
+    prop::collection::vec((who, TIMES, body()), 1..30).prop_map(|said| {
+        let numbered = said.into_iter().enumerate();
+        numbered.map(|(number, (who, at, body))| message(number, who, at, body)).collect()
+    })
+}
+
+/// Messages as they were sent, and as they arrive: in any order, some of them twice.
+fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
+    (messages(), any::<u64>()).prop_flat_map(|(sent, twice)| {
+        let again = sent.iter().enumerate().filter(|(place, _)| twice & (1 << place) != 0);
+        let arriving: Vec<_> =
+            sent.iter().cloned().chain(again.map(|(_, message)| message.clone())).collect();
+        (Just(sent), Just(arriving).prop_shuffle())
+    })
+}
+
+fn is_taken(desk: &mut Desk, message: &FeedMessage) -> Result<(), TestCaseError> {
+    let effects = desk.take(message);
+    let refused = refusals(&effects);
+    prop_assert!(matches!(refused[..], [] | [Refusal::Duplicate | Refusal::Outdated]), "{effects:?}");
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_order_ends_in_the_same_state((sent, arriving) in shuffled()) {
+        let mut desk = Desk::new(PATIENT);
+        for message in &arriving {
+            is_taken(&mut desk, message)?;
+        }
+        prop_assert_eq!(desk.values(), Desk::with(&sent).values());
+    }
+
+    #[test]
+    fn all_of_it_again_changes_nothing((sent, arriving) in shuffled()) {
+        let mut desk = Desk::with(&sent);
+        let before = desk.entries();
+        for message in &arriving {
+            is_taken(&mut desk, message)?;
+        }
+        prop_assert_eq!(desk.entries(), before);
+    }
+
+    #[test]
+    fn what_is_stored_and_what_clients_have_is_the_state((_, arriving) in shuffled()) {
+        let mut desk = Desk::new(PATIENT);
+        for message in &arriving {
+            is_taken(&mut desk, message)?;
+            let known = desk.entries();
+            // A market of which only a rollback is known has no value, and no client has heard of it.
+            for (key, (version, value)) in desk.client() {
+                prop_assert_eq!(known.get(key), Some(&(*version, value.clone())));
+            }
+            prop_assert!(known.iter().all(|(key, (_, value))| value.is_none() || desk.client().contains_key(key)));
+            let before = desk.intake.clone();
+            desk.restart();
+            prop_assert_eq!(&desk.intake, &before);
+        }
+    }
+
+    #[test]
+    fn no_market_is_open_that_a_stop_of_its_time_or_later_means((_, arriving) in shuffled()) {
+        let mut desk = Desk::new(PATIENT);
+        let mut seen = Vec::new();
+        for message in &arriving {
+            is_taken(&mut desk, message)?;
+            seen.push(message.clone());
+            for who in Who::BOTH {
+                for market in desk.markets(who) {
+                    if market.status == MarketStatus::Active {
+                        prop_assert!(may_be_open(&seen, who, &market.key), "{market:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the latest offer of a market says that it is open, and no stop since means it.
+fn may_be_open(seen: &[FeedMessage], who: Who, key: &MarketKey) -> bool {
+    let said = || {
+        seen.iter().filter(|message| message.source == who.source()).filter_map(|message| {
+            match &message.content {
+                Content::Event(event) => Some((message.generated_at, &event.body)),
+                Content::Producer(_) => None,
+            }
+        })
+    };
+    let offers = said().flat_map(|(at, body)| match body {
+        Body::OddsChange(odds) => {
+            odds.markets.iter().filter(|offer| offer.key == *key).map(|offer| (at, offer.status)).collect()
+        }
+        _ => Vec::new(),
+    });
+    let offers: Vec<_> = offers.collect();
+    let Some(last) = offers.iter().map(|(at, _)| *at).max() else { return false };
+    let all_open =
+        offers.iter().filter(|(at, _)| *at == last).all(|(_, status)| *status == MarketStatus::Active);
+    let stopped =
+        said().any(|(at, body)| matches!(body, Body::BetStop(stop) if at >= last && means(stop, key)));
+    all_open && !stopped
+}
+
+fn odds_of(price: u32, status: MarketStatus) -> Body {
+    Body::OddsChange(OddsChange::of(vec![Offer::new(market("406"), status, vec![outcome("4", odds(price))])]))
+}
+
+fn settlement(certainty: Certainty, kind: ResultKind) -> Body {
+    let outcomes = vec![settled("4", result(kind))];
+    let markets = vec![SettledMarket { key: market("406"), void_reason: None, outcomes }];
+    Body::Settlement(Settlement { certainty, markets })
+}
+
+fn status_of(said: &[(i64, Body)]) -> MarketStatus {
+    let messages: Vec<_> = said
+        .iter()
+        .enumerate()
+        .map(|(number, (at, body))| message(number, Who::Live, *at, body.clone()))
+        .collect();
+    Desk::with(&messages).market(&market("406")).expect("the market").status
+}
+
+#[test]
+fn of_two_of_the_same_time_the_more_restrictive_one_stands() {
+    use MarketStatus::{Active, Suspended};
+    let (open, shut) = ((5, odds_of(2_000, Active)), (5, odds_of(2_100, Suspended)));
+    assert_eq!(status_of(&[open.clone(), shut.clone()]), Suspended);
+    assert_eq!(status_of(&[shut, open]), Suspended);
+}
+
+#[test]
+fn a_stop_means_markets_not_seen_yet_and_offers_that_are_not_later() {
+    let stop =
+        |at| (at, Body::BetStop(BetStop { groups: Groups::All, market_status: StopStatus::Suspended }));
+    let open = |at| (at, odds_of(2_000, MarketStatus::Active));
+    assert_eq!(status_of(&[stop(5), open(4)]), MarketStatus::Suspended);
+    assert_eq!(status_of(&[stop(5), open(5)]), MarketStatus::Suspended);
+    assert_eq!(status_of(&[stop(5), open(6)]), MarketStatus::Active);
+    assert_eq!(status_of(&[open(6), stop(5)]), MarketStatus::Active);
+}
+
+#[test]
+fn a_settlement_that_a_recovery_repeats_is_taken_back_at_once() {
+    let open = (1, odds_of(2_000, MarketStatus::Active));
+    let seen = settlement(Certainty::LiveScouted, ResultKind::Lost);
+    let sure = settlement(Certainty::Confirmed, ResultKind::Won);
+    let rollback = Body::SettlementRollback(SettlementRollback { markets: vec![market("406")] });
+    let twice = [open.clone(), (2, seen.clone()), (3, seen.clone()), (4, rollback.clone())];
+    assert_eq!(status_of(&twice), MarketStatus::Active);
+    let upgraded = [open, (2, seen), (3, sure.clone()), (4, sure), (5, rollback)];
+    assert_eq!(status_of(&upgraded), MarketStatus::Settled, "what was before it stands again");
+}
+
+#[test]
+fn a_source_counts_its_messages_or_does_not() {
+    let open = odds_of(2_000, MarketStatus::Active);
+    let counted = feed::message(Who::Live, Position { epoch: 1, sequence: 1 }, 1, open.clone());
+    let uncounted = message(1, Who::Live, 2, open);
+    for (first, second) in [(&counted, &uncounted), (&uncounted, &counted)] {
+        let mut desk = Desk::with(std::slice::from_ref(first));
+        let effects = desk.take(second);
+        assert!(
+            matches!(refusals(&effects)[..], [Refusal::Invalid { pointer, .. }] if pointer == "/sequence")
+        );
+    }
+}

@@ -1,0 +1,273 @@
+//! Unified Odds Feed XML: golden messages written by hand, what is odd in real ones, and no bytes that make the reader
+//! panic.
+
+use std::fs;
+use std::path::PathBuf;
+
+use domain::codec::uof::{self, DecodeError, Decoded, Origin, RoutingKey};
+use domain::codec::{json, xml};
+use domain::message::{Certainty, Groups, StopStatus};
+use domain::{Body, Content, EventMessage, FeedMessage, Name, Sport};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/uof")
+}
+
+/// The names and the bytes of all golden messages.
+pub fn goldens() -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder()).expect("the golden folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let of_xml = paths.filter(|path| path.extension().is_some_and(|extension| extension == "xml"));
+    let mut goldens: Vec<_> = of_xml
+        .map(|path| {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
+            (name, fs::read(path).expect("a golden file"))
+        })
+        .collect();
+    goldens.sort();
+    goldens
+}
+
+/// Reads a message of the provider `uof` whose sport the routing key tells.
+pub fn decode_as(sport: Sport, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let key: RoutingKey =
+        format!("hi.-.live.any.{}.sr:match.1.-", sport.rules().id).parse().expect("a routing key");
+    let provider = Name::new("uof").expect("a name");
+    uof::decode(bytes, &Origin { provider: &provider, routing_key: Some(&key), sport_of: &|_| None })
+}
+
+/// The sport that a golden message's name tells; football where it tells none.
+pub fn sport_of(name: &str) -> Sport {
+    Sport::ALL.into_iter().find(|sport| name.ends_with(sport.as_str())).unwrap_or(Sport::Football)
+}
+
+fn event(text: &str) -> EventMessage {
+    match decode_as(Sport::Football, text.as_bytes()).expect("a message").message.content {
+        Content::Event(event) => event,
+        Content::Producer(body) => panic!("{body:?} is about no event"),
+    }
+}
+
+fn refused(text: &str) -> (String, String) {
+    let error = decode_as(Sport::Football, text.as_bytes()).expect_err("it is wrong");
+    (error.to_string(), error.place().path.clone())
+}
+
+#[test]
+fn every_golden_message_means_what_is_written_beside_it() {
+    let goldens = goldens();
+    assert!(goldens.len() >= 14, "a golden message of every type");
+    for (name, bytes) in goldens {
+        let expected = fs::read_to_string(folder().join(format!("{name}.json"))).expect("what it means");
+        let decoded = decode_as(sport_of(&name), &bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let in_json = json::encode(&decoded.message);
+        assert_eq!(String::from_utf8(in_json).expect("UTF-8"), expected.trim_end(), "{name}");
+        assert_eq!(decoded.unusable_status, None, "{name}");
+        // Only `node` is a stranger, in one message.
+        assert_eq!(decoded.unknown, u32::from(name == "odds_change"), "{name}");
+    }
+}
+
+#[test]
+fn a_decoded_message_is_one_of_both_native_formats() {
+    for (name, bytes) in goldens() {
+        let message = decode_as(sport_of(&name), &bytes).expect("a golden message").message;
+        assert_eq!(json::decode(&json::encode(&message)).as_ref(), Ok(&message), "{name}");
+        assert_eq!(xml::decode(&xml::encode(&message)).as_ref(), Ok(&message), "{name}");
+        assert_eq!(domain::check_alone(&message), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn the_id_is_that_of_what_is_said_whoever_asked_for_it() {
+    let id = |text: &str| decode_as(Sport::Football, text.as_bytes()).expect("a message").message.message_id;
+    let stop = r#"<bet_stop product="1" event_id="a:b:1" timestamp="5" groups="all"/>"#;
+    let asked_for = stop.replace("<bet_stop", r#"<?xml version="1.0"?><bet_stop request_id="7" more="1""#);
+    assert_eq!(id(stop), id(&asked_for));
+    for (part, other) in
+        [("\"5\"", "\"6\""), ("b:1", "b:2"), ("product=\"1\"", "product=\"3\""), ("all", "a")]
+    {
+        assert_ne!(id(stop), id(&stop.replace(part, other)), "{other}");
+    }
+    assert_eq!(id(stop).as_str(), "f623a1897ee3b5fb3fe7dd20a0f725f4", "ids are the same in every release");
+}
+
+#[test]
+fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
+    let stop = br#"<bet_stop event_id="a:b:1" timestamp="5"/>"#;
+    let provider = Name::new("uof").expect("a name");
+    let sport = |key: Option<&str>, known: Option<Sport>| -> Result<Sport, DecodeError> {
+        let key = key.map(|key| key.parse().expect("a routing key"));
+        let origin = Origin { provider: &provider, routing_key: key.as_ref(), sport_of: &|_| known };
+        match uof::decode(stop, &origin)?.message.content {
+            Content::Event(event) => Ok(event.sport),
+            Content::Producer(_) => panic!("a bet stop is about an event"),
+        }
+    };
+    let tennis = "hi.-.live.bet_stop.5.sr:match.1.-";
+    assert_eq!(sport(Some(tennis), Some(Sport::Hockey)), Ok(Sport::Tennis));
+    assert_eq!(sport(None, Some(Sport::Hockey)), Ok(Sport::Hockey));
+    let cricket = "hi.-.live.bet_stop.21.sr:match.1.-";
+    assert_eq!(sport(Some(cricket), Some(Sport::Hockey)), Ok(Sport::Hockey));
+    for key in [None, Some(cricket)] {
+        let error = sport(key, None).expect_err("nobody knows");
+        assert_eq!(error.place().path, "/bet_stop/@event_id");
+    }
+}
+
+#[test]
+fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
+    let producer = |key: &str| {
+        let (key, provider) = (key.parse().expect("a routing key"), Name::new("uof").expect("a name"));
+        let origin = Origin { provider: &provider, routing_key: Some(&key), sport_of: &|_| None };
+        let bytes = br#"<rollback_bet_cancel event_id="a:b:1" timestamp="5"/>"#;
+        uof::decode(bytes, &origin).expect("a message").message.source.producer.to_string()
+    };
+    assert_eq!(producer("hi.-.live.rollback_bet_cancel.1.sr:match.1.-"), "1");
+    assert_eq!(producer("hi.pre.-.rollback_bet_cancel.1.sr:match.1.-"), "3");
+    assert_eq!(producer("hi.pre.live.rollback_bet_cancel.1.sr:match.1.-"), "unknown");
+}
+
+#[test]
+fn what_is_odd_in_real_messages_is_survived() {
+    let odds = |inner: &str| {
+        event(&format!(r#"<odds_change event_id="a:b:1" timestamp="5">{inner}</odds_change>"#)).body
+    };
+    for nothing in ["", "<odds/>", "<odds></odds>", "<odds betting_status='1'/><later><x y='1'/></later>"] {
+        let Body::OddsChange(change) = odds(nothing) else { panic!("an odds change") };
+        assert!(change.markets.is_empty() && change.status.is_none(), "{nothing}");
+    }
+    let misspelt =
+        odds(r#"<odds><market id="1" specifier="b=2|a=1" extended_specifers="x=y" status="7"/></odds>"#);
+    let Body::OddsChange(change) = misspelt else { panic!("an odds change") };
+    assert_eq!(change.markets[0].key.to_string(), "1:a=1|b=2");
+    assert_eq!(change.markets[0].status, domain::MarketStatus::Inactive, "what nobody knows is not open");
+
+    let settlement = event(r#"<bet_settlement event_id="a:b:1" timestamp="5"><outcomes/></bet_settlement>"#);
+    let Body::Settlement(settlement) = settlement.body else { panic!("a settlement") };
+    assert_eq!(settlement.certainty, Certainty::LiveScouted);
+
+    let stop = |attributes: &str| match event(&format!(
+        r#"<bet_stop event_id="a:b:1" timestamp="5" {attributes}/>"#
+    ))
+    .body
+    {
+        Body::BetStop(stop) => (stop.groups, stop.market_status),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(stop(""), (Groups::All, StopStatus::Suspended));
+    assert_eq!(stop(r#"groups="score|all" market_status="-1""#), (Groups::All, StopStatus::Suspended));
+    assert_eq!(stop(r#"groups="SCORE!" market_status="0""#), (Groups::All, StopStatus::Inactive));
+    let score = Groups::Named(vec![Name::new("score").expect("a name")]);
+    assert_eq!(stop(r#"groups="score""#), (score, StopStatus::Suspended));
+}
+
+#[test]
+fn a_state_of_play_that_cannot_be_costs_the_odds_nothing() {
+    let with_status = |status: &str| {
+        let text = format!(
+            r#"<odds_change event_id="a:b:1" timestamp="5">{status}<odds><market id="1"/></odds></odds_change>"#
+        );
+        let decoded = decode_as(Sport::Football, text.as_bytes()).expect("a message");
+        let Content::Event(EventMessage { body: Body::OddsChange(change), .. }) = decoded.message.content
+        else {
+            panic!("an odds change")
+        };
+        assert_eq!(change.markets.len(), 1);
+        (change.status, decoded.unusable_status)
+    };
+    for hopeless in [
+        r#"<sport_event_status status="1" match_status="3"/>"#,
+        r#"<sport_event_status status="1" match_status="999"/>"#,
+        r#"<sport_event_status status="77"/>"#,
+        r#"<sport_event_status status="1" match_status="6" home_score="10000"/>"#,
+    ] {
+        let (status, why) = with_status(hopeless);
+        assert!(status.is_none() && why.is_some(), "{hopeless}");
+    }
+    let (status, why) = with_status(
+        r#"<sport_event_status status="1" match_status="7" home_score="1"><clock match_time="10:00"/><period_scores>
+        <period_score match_status_code="6" home_score="3" away_score="0"/></period_scores></sport_event_status>"#,
+    );
+    let status = status.expect("the score is right");
+    assert_eq!((status.score.home, status.period_scores.len(), status.clock), (1, 0, None));
+    assert!(why.expect("the periods add up to another score").contains("/period_scores"));
+    let (status, why) = with_status(r#"<sport_event_status status="3" match_status="999"/>"#);
+    assert_eq!((status.expect("it has ended").match_status, why), (domain::MatchStatus::Ended, None));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let odds = |market: &str| {
+        format!("<odds_change event_id=\"a:b:1\" timestamp=\"5\">\n<odds>{market}</odds></odds_change>")
+    };
+    let (error, path) =
+        refused(&odds(r#"<market id="1"/><market id="2"><outcome id="1" odds="0.99"/></market>"#));
+    assert_eq!(path, "/odds_change/odds[1]/market[2]/outcome[1]/@odds");
+    assert!(error.contains("line 2"), "{error}");
+    assert_eq!(refused(&odds(r#"<market id="x"/>"#)).1, "/odds_change/odds[1]/market[1]/@id");
+    assert_eq!(
+        refused(&odds(r#"<market id="1"><outcome odds="2"/></market>"#)).1,
+        "/odds_change/odds[1]/market[1]/outcome[1]/@id"
+    );
+    assert_eq!(
+        refused(&odds(r#"<market id="1" specifiers="a"/>"#)).1,
+        "/odds_change/odds[1]/market[1]/@specifiers"
+    );
+    assert_eq!(refused(r#"<bet_stop event_id="a:b:1"/>"#).1, "/bet_stop/@timestamp");
+    assert_eq!(refused(r#"<bet_stop timestamp="5"/>"#).1, "/bet_stop/@event_id");
+    assert_eq!(refused(r#"<alive timestamp="5"/>"#).1, "/alive/@subscribed");
+    assert_eq!(refused(r#"<snapshot_complete timestamp="5"/>"#).1, "/snapshot_complete/@request_id");
+    assert!(refused(r#"<bet_go event_id="a:b:1" timestamp="5"/>"#).0.contains("bet_go"));
+    assert!(refused("<!DOCTYPE alive><alive/>").0.contains("document types"));
+    assert!(refused("").0.starts_with("not XML"));
+}
+
+/// Any golden message, by its place among them.
+fn golden() -> impl Strategy<Value = (String, Vec<u8>)> {
+    prop::sample::select(goldens())
+}
+
+fn read_or_refuse(bytes: &[u8]) -> Result<(), TestCaseError> {
+    for sport in Sport::ALL {
+        match decode_as(sport, bytes) {
+            Ok(Decoded { message, .. }) => means_the_same_again(&message)?,
+            Err(error) => prop_assert!(error.to_string().len() < 4_096, "an error stays short"),
+        }
+    }
+    Ok(())
+}
+
+fn means_the_same_again(message: &FeedMessage) -> Result<(), TestCaseError> {
+    prop_assert_eq!(&json::decode(&json::encode(message)).expect("its own JSON"), message);
+    prop_assert_eq!(&xml::decode(&xml::encode(message)).expect("its own XML"), message);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        read_or_refuse(&bytes)?;
+    }
+
+    #[test]
+    fn damaged_messages_are_read_or_refused(
+        (_, mut bytes) in golden(),
+        damage in prop::collection::vec((any::<Index>(), prop_oneof![any::<u8>(), prop::sample::select(b"<>/&='\" 0123456789.eE-:|".to_vec())]), 1..8),
+    ) {
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        read_or_refuse(&bytes)?;
+    }
+
+    #[test]
+    fn any_number_is_read_or_refused(text in "[0-9.eE:-]{0,12}", attribute in prop::sample::select(vec!["odds", "probabilities", "active", "team", "id"])) {
+        let outcome = format!(r#"<outcome id="1" odds="2" {attribute}="{text}"/>"#);
+        let outcome = if matches!(attribute, "odds" | "id") { format!(r#"<outcome {attribute}="{text}"/>"#) } else { outcome };
+        read_or_refuse(format!(r#"<odds_change event_id="a:b:1" timestamp="5"><odds><market id="1">{outcome}</market></odds></odds_change>"#).as_bytes())?;
+    }
+}
