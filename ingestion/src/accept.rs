@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use chassis::kafka::Producer;
-use chassis::problem::Problem;
-use domain::codec::batch::{Fault, Format};
-use domain::codec::{json, xml};
+use domain::codec::batch::Fault;
+use domain::codec::json;
 use domain::letter::{REDRIVE_HEADER, Redrive};
 use domain::{Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
@@ -14,6 +13,7 @@ use crate::backlog::Backlogs;
 use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
+use crate::reading::{Reading, about};
 use crate::redrive;
 use crate::refusal::{self, Refusal};
 
@@ -45,8 +45,8 @@ impl FeedTopics {
 pub struct Receipt<'a> {
     /// The provider in the request's path.
     pub provider: &'a Name,
-    /// In which they are written.
-    pub format: Format,
+    /// How they are read.
+    pub reading: &'a Reading,
     /// When the request's body was here.
     pub received_at: Timestamp,
     /// The largest message, in bytes.
@@ -115,18 +115,7 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
         let stored = if piece.bytes.is_empty() { "" } else { "; nothing of what stands here is stored" };
         return Err(Box::new(refusal::malformed(format!("not a message: {fault}{stored}")).into()));
     }
-    let decoded = match receipt.format {
-        Format::Json | Format::Lines => json::decode(piece.bytes).map_err(refusal::decode_json),
-        Format::Xml => xml::decode(piece.bytes).map_err(|error| refusal::decode_xml(&error)),
-    };
-    let message = decoded.map_err(|problem| Box::new(problem.into()))?;
-    if message.source.provider != *receipt.provider {
-        let detail = format!("this is the feed of `{}`", receipt.provider);
-        return Err(about(&message, refusal::invalid(detail).at("/provider")));
-    }
-    if let Err(domain::Refusal::Invalid { pointer, detail }) = domain::check_alone(&message) {
-        return Err(about(&message, refusal::invalid(detail).at(pointer)));
-    }
+    let message = receipt.reading.read(piece.bytes, receipt.provider)?;
     receipt
         .producers
         .admit(&message.source, receipt.received_at)
@@ -134,18 +123,10 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
     Ok(message)
 }
 
-/// A refusal that names the message and its event.
-fn about(message: &FeedMessage, problem: Problem) -> Box<Refusal> {
-    let event_id = match &message.content {
-        Content::Event(event) => Some(event.event_id.clone()),
-        Content::Producer(_) => None,
-    };
-    Box::new(Refusal { problem, message_id: Some(message.message_id.clone()), event_id })
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use domain::codec::batch::Format;
 
     use super::*;
     use crate::admission::Admission;
@@ -160,7 +141,7 @@ mod tests {
         let partitions: Vec<_> = topics.0.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
         let receipt = Receipt {
             provider: &Name::new("md").unwrap(),
-            format: Format::Json,
+            reading: &Reading::Native(Format::Json),
             received_at: Timestamp(1000),
             max_message_bytes: 400,
             topics: &topics,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chassis::problem::Problem;
-use domain::codec::batch::Format;
 use domain::{Name, Timestamp};
 
 use crate::content;
 use crate::outbox::Outbox;
+use crate::reading::Reading;
 use crate::refusal::Refusal;
 
 /// Where refused bytes stood, and when.
@@ -16,8 +16,8 @@ use crate::refusal::Refusal;
 pub struct Origin<'a> {
     /// The provider in the request's path.
     pub provider: &'a Name,
-    /// In which the bytes are written, for whoever sends them again.
-    pub format: Format,
+    /// How the bytes were read, for whoever sends them again.
+    pub reading: &'a Reading,
     /// The number of the request, unique to it.
     pub request: u64,
     /// When the request's body was here.
@@ -41,28 +41,33 @@ impl Origin<'_> {
 
     fn headers(&self, index: usize, offset: usize, problem: &Problem) -> Vec<(&'static str, Bytes)> {
         let text = |text: String| Bytes::from(text);
-        vec![
+        let mut headers = vec![
             ("reason", text(problem.detail.clone())),
             ("pointer", text(problem.pointer.clone().unwrap_or_default())),
-            ("content_type", Bytes::from_static(content::type_of_message(self.format).as_bytes())),
+            ("content_type", Bytes::from_static(content::type_of_message(self.reading.format()).as_bytes())),
             ("source", Bytes::from_static(b"ingestion")),
             ("position", text(format!("request={:x} index={index} offset={offset}", self.request))),
             ("provider", text(self.provider.to_string())),
             ("refused_at", text(self.refused_at.0.to_string())),
-        ]
+        ];
+        headers.extend(self.reading.routing_key().map(|key| ("routing_key", text(key.to_owned()))));
+        headers
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::codec::batch::Format;
+
     use super::*;
     use crate::refusal;
 
     #[test]
     fn says_why_and_where_and_when() {
         let provider = Name::new("md").unwrap();
+        let reading = Reading::Native(Format::Xml);
         let origin =
-            Origin { provider: &provider, format: Format::Xml, request: 0xbeef, refused_at: Timestamp(77) };
+            Origin { provider: &provider, reading: &reading, request: 0xbeef, refused_at: Timestamp(77) };
         let refusal = Refusal::from(refusal::invalid("too low").at("/body/odds"));
         let mut outbox = Outbox::default();
         origin.keep(&mut outbox, &"letters".into(), (4, 99), Bytes::from_static(b"original"), &refusal);

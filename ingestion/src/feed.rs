@@ -18,7 +18,7 @@ use bytes::Bytes;
 use chassis::http::discard_body;
 use chassis::kafka::Producer;
 use chassis::problem::Problem;
-use domain::codec::batch::{self, Piece, Pieces, SplitError};
+use domain::codec::batch::{Piece, Pieces, SplitError};
 use domain::letter::Redrive;
 use domain::{Name, Timestamp, Topics};
 
@@ -30,12 +30,14 @@ use crate::body;
 use crate::broadcast::Broadcasts;
 use crate::content::Content;
 use crate::dead_letter::Origin;
+use crate::decompress::Encoding;
 use crate::limit::Limits;
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
 use crate::producers::Producers;
-use crate::providers::{Providers, Unauthorised};
+use crate::providers::{Providers, Sender, Unauthorised};
 use crate::rate::Bucket;
+use crate::reading::Reading;
 use crate::redrive;
 use crate::refusal;
 
@@ -74,7 +76,8 @@ struct Head {
     provider: Name,
     bucket: Option<Arc<Bucket>>,
     place: Place,
-    content: Content,
+    reading: Reading,
+    encoding: Option<Encoding>,
     redrive: Option<Redrive>,
 }
 
@@ -119,7 +122,8 @@ impl Feeds {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        let Head { provider, bucket, place, content, redrive } = match self.head(provider, headers) {
+        let Head { provider, bucket, place, reading, encoding, redrive } = match self.head(provider, headers)
+        {
             Ok(head) => head,
             Err(problem) => {
                 // Whoever is still writing would see the connection break and not this answer.
@@ -127,15 +131,14 @@ impl Feeds {
                 return Err(problem);
             }
         };
-        let received = body::receive(body, content.encoding, &self.limits, &self.admission, &place).await?;
+        let received = body::receive(body, encoding, &self.limits, &self.admission, &place).await?;
 
         let received_at = now();
-        let (shape, pieces, messages) =
-            match batch::split(content.format, &received.bytes, self.limits.max_messages) {
-                Ok(Pieces::Single(piece)) => (Shape::Single, vec![piece], 1),
-                Ok(Pieces::Many { pieces, messages }) => (Shape::Batch, pieces, messages),
-                Err(error) => return Err(not_split(&error)),
-            };
+        let (shape, pieces, messages) = match reading.split(&received.bytes, self.limits.max_messages) {
+            Ok(Pieces::Single(piece)) => (Shape::Single, vec![piece], 1),
+            Ok(Pieces::Many { pieces, messages }) => (Shape::Batch, pieces, messages),
+            Err(error) => return Err(not_split(&error)),
+        };
         if redrive.is_some() && shape != Shape::Single {
             return Err(redrive::not_alone());
         }
@@ -150,7 +153,7 @@ impl Feeds {
         }
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
-        let origin = Origin { provider: &provider, format: content.format, request, refused_at: received_at };
+        let origin = Origin { provider: &provider, reading: &reading, request, refused_at: received_at };
         Ok(self.store(&received.bytes, &pieces, (&origin, redrive), broadcasts).await.into_response(shape))
     }
 
@@ -161,14 +164,16 @@ impl Feeds {
         headers: &HeaderMap,
     ) -> Result<Head, Problem> {
         let provider = provider_of(provider)?;
-        let bucket = self.providers.authorise(&provider, headers).map_err(|Unauthorised { is_known }| {
-            metrics::unauthorised(is_known.then_some(provider.as_str()));
-            refusal::unauthorised()
-        })?;
+        let Sender { bucket, dialect } =
+            self.providers.authorise(&provider, headers).map_err(|Unauthorised { is_known }| {
+                metrics::unauthorised(is_known.then_some(provider.as_str()));
+                refusal::unauthorised()
+            })?;
         let place = self.admission.request(&provider)?;
-        let content = Content::of(headers)?;
+        let Content { format, encoding } = Content::of(headers)?;
+        let reading = Reading::of(dialect, format, headers)?;
         let redrive = redrive::of(headers)?;
-        Ok(Head { provider, bucket, place, content, redrive })
+        Ok(Head { provider, bucket, place, reading, encoding, redrive })
     }
 
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.
@@ -181,7 +186,7 @@ impl Feeds {
     ) -> Answer {
         let receipt = Receipt {
             provider: origin.provider,
-            format: origin.format,
+            reading: origin.reading,
             received_at: origin.refused_at,
             max_message_bytes: self.limits.max_message_bytes,
             topics: &self.topics,

@@ -17,6 +17,7 @@ mod outbox;
 mod producers;
 mod providers;
 mod rate;
+mod reading;
 mod redrive;
 mod refusal;
 mod service;

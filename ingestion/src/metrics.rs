@@ -36,6 +36,17 @@ pub fn messages(provider: &str, counts: Counts) {
     }
 }
 
+/// Counts what of a message of another schema nobody here knows, and a state of play that could not be used.
+pub fn ignored(provider: &str, unknown: u32, is_status_unusable: bool) {
+    if unknown > 0 {
+        counter!("matchday_ingestion_ignored_attributes_total", "provider" => bounded(provider))
+            .increment(unknown.into());
+    }
+    if is_status_unusable {
+        counter!("matchday_ingestion_unusable_statuses_total", "provider" => bounded(provider)).increment(1);
+    }
+}
+
 /// Counts a request by its answer's status and notes how long it took.
 pub fn request(status: StatusCode, took: Duration) {
     counter!("matchday_ingestion_requests_total", "status" => status.as_str().to_owned()).increment(1);

@@ -5,6 +5,7 @@
 //! tokens = ["the-token-in-use", "the-one-that-follows-it"]
 //! messages_per_second = 5000
 //! burst = 20000
+//! format = "uof" # where its messages are Unified Odds Feed XML
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use domain::Name;
 use serde::Deserialize;
 
 use crate::rate::{Bucket, Rate};
+use crate::reading::Dialect;
 use crate::token::Token;
 
 /// Whoever may push, now.
@@ -31,7 +33,16 @@ type Known = BTreeMap<Name, Provider>;
 
 struct Provider {
     tokens: Vec<Token>,
-    bucket: Arc<Bucket>,
+    sender: Sender,
+}
+
+/// What is settled with a provider.
+#[derive(Clone, Debug, Default)]
+pub struct Sender {
+    /// How much it may send; none: as much as it likes.
+    pub bucket: Option<Arc<Bucket>>,
+    /// In what it writes.
+    pub dialect: Dialect,
 }
 
 /// The sender is not who may push there.
@@ -53,6 +64,8 @@ struct Entry {
     tokens: Tokens,
     messages_per_second: NonZeroU32,
     burst: NonZeroU32,
+    #[serde(default)]
+    format: Dialect,
 }
 
 impl Providers {
@@ -68,24 +81,20 @@ impl Providers {
         Ok(Self { file, known: RwLock::new(known.map(Arc::new)) })
     }
 
-    /// The bucket of a provider whose token a request presents; none where anyone may push as much as they like. A
-    /// provider that is not known is refused as a wrong token is: whoever has none learns no names.
-    pub fn authorise(
-        &self,
-        provider: &Name,
-        headers: &HeaderMap,
-    ) -> Result<Option<Arc<Bucket>>, Unauthorised> {
-        let Some(known) = self.known() else { return Ok(None) };
+    /// What is settled with a provider whose token a request presents; where anyone may push, nothing is. A provider that
+    /// is not known is refused as a wrong token is: whoever has none learns no names.
+    pub fn authorise(&self, provider: &Name, headers: &HeaderMap) -> Result<Sender, Unauthorised> {
+        let Some(known) = self.known() else { return Ok(Sender::default()) };
         let unauthorised = || Unauthorised { is_known: known.contains_key(provider) };
         let token = Token::of(headers).ok_or_else(unauthorised)?;
         // Every token of everyone is looked at, so that the time tells neither which was close nor whose there are.
         let mut authorised = None;
         for (name, entry) in known.iter() {
             if token.is_one_of(&entry.tokens) & (name == provider) {
-                authorised = Some(Arc::clone(&entry.bucket));
+                authorised = Some(entry.sender.clone());
             }
         }
-        authorised.map(Some).ok_or_else(unauthorised)
+        authorised.ok_or_else(unauthorised)
     }
 
     /// Reads the file again. A provider whose rate is what it was keeps its bucket as full as it is.
@@ -127,9 +136,11 @@ fn parse(text: &str, before: Option<&Known>) -> Result<Known> {
             }
         }
         let rate = Rate { messages_per_second: entry.messages_per_second, burst: entry.burst };
-        let kept = before.and_then(|before| before.get(&provider)).filter(|kept| kept.bucket.rate() == rate);
-        let bucket = kept.map_or_else(|| Arc::new(Bucket::new(rate)), |kept| Arc::clone(&kept.bucket));
-        known.insert(provider, Provider { tokens: entry.tokens.0, bucket });
+        let known_before = before.and_then(|before| before.get(&provider)?.sender.bucket.clone());
+        let kept = known_before.filter(|bucket| bucket.rate() == rate);
+        let bucket = kept.unwrap_or_else(|| Arc::new(Bucket::new(rate)));
+        let sender = Sender { bucket: Some(bucket), dialect: entry.format };
+        known.insert(provider, Provider { tokens: entry.tokens.0, sender });
     }
     ensure!(!known.is_empty(), "`providers` is empty, so nobody could push");
     Ok(known)

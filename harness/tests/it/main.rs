@@ -23,4 +23,5 @@ mod socket;
 mod stack;
 mod support;
 mod top;
+mod uof;
 mod verdict;

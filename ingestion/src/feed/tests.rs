@@ -16,6 +16,7 @@ use super::*;
 mod cost;
 mod senders;
 mod shares;
+mod unified;
 
 const PARTITIONS: i32 = 3;
 const JSON: &str = "application/json";

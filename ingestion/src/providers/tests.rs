@@ -49,7 +49,8 @@ fn every_token_of_a_provider_lets_in_and_those_of_others_do_not() {
 #[test]
 fn without_a_file_anyone_may_push() {
     let providers = Providers::new(None).unwrap();
-    assert!(matches!(providers.authorise(&Name::new("md").unwrap(), &HeaderMap::new()), Ok(None)));
+    let sender = providers.authorise(&Name::new("md").unwrap(), &HeaderMap::new()).unwrap();
+    assert!(sender.bucket.is_none() && sender.dialect == Dialect::Native);
 }
 
 #[test]
@@ -73,6 +74,7 @@ fn errors_name_line_and_key_and_no_token() {
         (good.replace("= 20", "= 0"), &["line 4", "providers.md.burst", "nonzero"]),
         (good.replace("= 10", "= 1.5"), &["line 3", "providers.md.messages_per_second", "1.5"]),
         (good.replace(".md", ".MD"), &["providers.MD"]),
+        (format!("{good}format = \"xml\"\n"), &["line 5", "providers.md.format", "unknown variant `xml`"]),
         (format!("{good}{good}"), &["line 5"]),
         ("limit = 4\n".to_owned(), &["line 1", "unknown field `limit`"]),
         (String::new(), &["missing field `providers`"]),
@@ -92,8 +94,9 @@ fn reading_again_replaces_tokens_keeps_buckets_and_keeps_all_when_the_file_is_wr
     let path = folder.path().join("providers.toml");
     std::fs::write(&path, FILE).unwrap();
     let providers = Providers::new(Some(path.clone())).unwrap();
-    let bucket =
-        |provider: &str| Arc::clone(&providers.known().unwrap()[&Name::new(provider).unwrap()].bucket);
+    let bucket = |provider: &str| {
+        providers.known().unwrap()[&Name::new(provider).unwrap()].sender.bucket.clone().unwrap()
+    };
     let before = [bucket("md"), bucket("nhl")];
 
     std::fs::write(

@@ -1,0 +1,195 @@
+//! A Unified Odds Feed through the real stack: what is posted as its XML is in MySQL, by REST and on a socket.
+
+use std::path::Path;
+use std::time::Duration;
+
+use domain::Sport;
+use harness::observe::mysql::Mysql;
+use harness::observe::{Picture, rest};
+use harness::stack::{INGESTION, Stack, pipeline};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::socket::Client;
+use crate::support::{guest, read_topic, until};
+
+/// How long anything may take on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const TOKEN: &str = "the-token-of-uof-1";
+
+const EVENT: &str = "sr:match:4001";
+
+/// A stack to which the provider `uof` sends its XML, and whoever looks at it.
+struct Desk {
+    stack: Stack,
+    mysql: Mysql,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn new(sport: Sport) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let providers = folder.path().join("providers.toml");
+        let text = format!(
+            "[providers.uof]\nformat = \"uof\"\ntokens = [\"{TOKEN}\"]\nmessages_per_second = 1000\nburst = 1000\n"
+        );
+        std::fs::write(&providers, text).unwrap();
+        let mut services = pipeline(&[sport]);
+        let ingestion = services.iter_mut().find(|service| service.name == INGESTION).unwrap();
+        ingestion.env.push(("MATCHDAY_PROVIDERS".to_owned(), providers.display().to_string()));
+        let stack = guest(folder.path().join("stacks"), "uof", services).await;
+        let mysql = Mysql::new(&stack.mysql_url()).unwrap();
+        Self { stack, mysql, _folder: folder }
+    }
+
+    async fn post(&self, routing_key: &str, xml: impl Into<reqwest::Body>) -> (StatusCode, String) {
+        let url = format!("{}/feeds/uof", self.stack.ingestion_url().unwrap());
+        let request = reqwest::Client::new().post(url).bearer_auth(TOKEN);
+        let request = request.header("content-type", "application/xml").header("routing-key", routing_key);
+        let answer = request.body(xml).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    /// Sends a message about the hockey game; it must be accepted.
+    async fn tell(&self, kind: &str, xml: String) {
+        let told = self.post(&format!("hi.-.live.{kind}.4.sr:match.4001.-"), xml).await;
+        assert_eq!(told.0, StatusCode::ACCEPTED, "{}", told.1);
+    }
+
+    async fn tell_odds(&self, at: i64, odds: &str) {
+        let message = format!(
+            r#"<odds_change product="1" event_id="{EVENT}" timestamp="{at}">
+                 <sport_event_status status="1" match_status="2" home_score="0" away_score="1"/>
+                 <odds><market id="406"><outcome id="4" odds="{odds}"/><outcome id="5" odds="1.5"/></market></odds>
+               </odds_change>"#
+        );
+        self.tell("odds_change", message).await;
+    }
+
+    async fn tell_stop(&self, at: i64) {
+        let message = format!(r#"<bet_stop product="1" event_id="{EVENT}" timestamp="{at}" groups="all"/>"#);
+        self.tell("bet_stop", message).await;
+    }
+
+    /// Waits until the game has this version in MySQL and by REST, where both say the same, and gives back the market.
+    async fn market_at(&self, version: u64) -> Value {
+        let what = format!("MySQL to have version {version}");
+        until(&what, DEADLINE, async || Ok(self.picture().await?.version >= version)).await.unwrap();
+        let stored = self.picture().await.unwrap();
+        assert_eq!(stored.version, version);
+        until("REST to say what MySQL does", DEADLINE, async || {
+            let by_rest = rest::pictures(&self.stack.rest_url()?, &[EVENT.to_owned()]).await?;
+            Ok(by_rest.get(EVENT) == Some(&stored))
+        })
+        .await
+        .unwrap();
+        stored.values["market:406"].clone()
+    }
+
+    async fn picture(&self) -> anyhow::Result<Picture> {
+        Ok(self.mysql.pictures().await?.remove(EVENT).unwrap_or_default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival() {
+    let desk = Desk::new(Sport::Hockey).await;
+    let mut client = Client::connect(&desk.stack).await;
+    client.say(&json!({"type": "subscribe", "id": "a", "sports": ["hockey"], "conflate_ms": 0})).await;
+    assert_eq!(client.frame_of("subscribed").await["sports"], json!(["hockey"]));
+
+    desk.tell_odds(1_767_204_993_250, "2.6").await;
+    let market = desk.market_at(1).await;
+    assert_eq!((&market["status"], &market["producer"]), (&json!("active"), &json!("1")));
+    assert_eq!(market["outcomes"][0], json!({"id": "4", "odds": 2_600}));
+    assert_eq!(desk.picture().await.unwrap().status().unwrap()["score"], json!({"home": 0, "away": 1}));
+    assert_eq!(heard(&mut client, 1).await, market);
+
+    desk.tell_stop(1_767_204_993_500).await;
+    let market = desk.market_at(2).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("bet_stop")));
+    assert_eq!(heard(&mut client, 2).await, market);
+
+    // Late: it was said before the stop, and after the odds that are known.
+    desk.tell_odds(1_767_204_993_400, "2.7").await;
+    let market = desk.market_at(3).await;
+    assert_eq!((&market["status"], &market["outcomes"][0]["odds"]), (&json!("suspended"), &json!(2_700)));
+    // A recovery repeats it: the same message, and nothing more.
+    desk.tell_stop(1_767_204_993_500).await;
+    desk.tell_odds(1_767_204_994_000, "2.8").await;
+    let market = desk.market_at(4).await;
+    assert_eq!((&market["status"], &market["outcomes"][0]["odds"]), (&json!("active"), &json!(2_800)));
+
+    let settlement = format!(
+        r#"<bet_settlement product="1" event_id="{EVENT}" timestamp="1767204995000" certainty="2"><outcomes>
+             <market id="406"><outcome id="4" result="1" dead_heat_factor="0.5"/><outcome id="5" result="0" void_factor="0.5"/></market>
+           </outcomes></bet_settlement>"#
+    );
+    desk.tell("bet_settlement", settlement).await;
+    let market = desk.market_at(5).await;
+    assert_eq!(market["status"], "settled");
+    assert_eq!(market["outcomes"][0]["result"], json!({"result": "won", "dead_heat": 500_000}));
+    assert_eq!(market["outcomes"][1]["result"], json!({"result": "lost", "void": "half"}));
+
+    let rollback = format!(
+        r#"<rollback_bet_settlement product="1" event_id="{EVENT}" timestamp="1767204996000"><market id="406"/></rollback_bet_settlement>"#
+    );
+    desk.tell("rollback_bet_settlement", rollback).await;
+    let market = desk.market_at(6).await;
+    assert_eq!((&market["status"], market["outcomes"][0].get("result")), (&json!("active"), None));
+    assert_eq!(heard(&mut client, 6).await, market);
+    desk.stack.down().await.unwrap();
+}
+
+/// The market as a client has it once its event is at `version`; one of the frames to there must tell it.
+async fn heard(client: &mut Client, version: u64) -> Value {
+    let mut market = Value::Null;
+    loop {
+        let frame = client.frame().await;
+        assert_eq!(frame["event_id"], EVENT, "{frame}");
+        let mut changes = frame["changes"].as_array().unwrap().iter();
+        if let Some(change) = changes.rfind(|change| change["key"] == "market:406") {
+            market = change["value"].clone();
+        }
+        if frame["to"].as_u64() >= Some(version) {
+            return market;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_real_message_goes_through_and_none_becomes_a_dead_letter() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof");
+    let Ok(files) = std::fs::read_dir(&folder) else {
+        println!("SKIPPED: there are no real messages in {}", folder.display());
+        return;
+    };
+    let desk = Desk::new(Sport::Football).await;
+    let mut messages = 0;
+    for file in files {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        // What describes fixtures and markets is no message.
+        if name.starts_with("fixture-") || name.starts_with("markets-") {
+            continue;
+        }
+        let told = desk.post("hi.pre.live.-.1.sr:match.1.-", std::fs::read(&path).unwrap()).await;
+        assert_eq!(told.0, StatusCode::ACCEPTED, "{name}: {}", told.1);
+        messages += 1;
+    }
+    assert!(messages >= 14, "{messages} messages");
+
+    let events =
+        ["sr:match:123", "sr:match:4444", "sr:match:13369905", "sr:match:16807109", "sr:match:18001015"];
+    until("the events to be stored", DEADLINE, async || {
+        let stored = desk.mysql.pictures().await?;
+        Ok(events.iter().chain(&["vhc:stage:18361597"]).all(|event| stored.contains_key(*event)))
+    })
+    .await
+    .unwrap();
+    until("all of it to be published", DEADLINE, async || desk.mysql.is_published().await).await.unwrap();
+    let letters = read_topic(&desk.stack.kafka(), &desk.stack.topics().dead_letters()).await;
+    assert!(letters.is_empty(), "{letters:?}");
+    desk.stack.down().await.unwrap();
+}

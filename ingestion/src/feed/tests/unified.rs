@@ -1,0 +1,76 @@
+//! A provider whose messages are Unified Odds Feed XML.
+
+use super::*;
+
+const FILE: &str = r#"
+[providers.uof]
+tokens = ["the-token-of-uof-1"]
+messages_per_second = 1000
+burst = 1000
+format = "uof"
+"#;
+
+const STOP: &str = r#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all" odd="1"/>"#;
+const HOCKEY: &str = "hi.-.live.bet_stop.4.sr:match.7.-";
+
+async fn bench() -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("providers.toml");
+    std::fs::write(&path, FILE).unwrap();
+    Bench::of(small(), Providers::new(Some(path)).unwrap()).await
+}
+
+async fn post(bench: &Bench, content_type: &str, routing_key: Option<&str>, body: &str) -> Told {
+    let mut request = Request::post("/feeds/uof")
+        .header("authorization", "Bearer the-token-of-uof-1")
+        .header("content-type", content_type);
+    if let Some(key) = routing_key {
+        request = request.header("Routing-Key", key);
+    }
+    bench.call(request.body(body.to_owned().into()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_message_is_stored_in_the_topic_that_its_routing_key_names() {
+    let bench = bench().await;
+    let told = post(&bench, XML, Some(HOCKEY), STOP).await;
+    assert_eq!((told.status, told.body.to_string()), (StatusCode::ACCEPTED, r#"{"accepted":1}"#.to_owned()));
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+    let record = batches[0].get(0).unwrap();
+    assert_eq!(record.key(), Some(&b"sr:match:7"[..]));
+    let message = json::decode(record.payload()).unwrap();
+    assert_eq!((message.source.to_string(), message.position()), ("uof/1".to_owned(), None));
+    assert_eq!(message.generated_at, Timestamp(1_234_000));
+}
+
+#[tokio::test]
+async fn a_message_without_a_sport_is_kept_with_the_routing_key_that_it_came_with() {
+    let bench = bench().await;
+    let cricket = HOCKEY.replace(".4.", ".21.");
+    let told = post(&bench, XML, Some(&cricket), STOP).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    assert!(told.body["detail"].as_str().unwrap().contains("sport"), "{}", told.body);
+    let batches = bench.read(&Topics::default().dead_letters()).await;
+    let letter = batches[0].get(0).unwrap();
+    assert_eq!(letter.payload(), STOP.as_bytes());
+    assert_eq!(letter.header("routing_key"), Some(cricket.as_bytes()));
+    assert_eq!(letter.header("content_type"), Some(&b"application/xml"[..]));
+    assert_eq!(post(&bench, XML, None, STOP).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn only_its_own_format_and_a_routing_key_that_is_one_are_taken() {
+    let bench = bench().await;
+    assert_eq!(post(&bench, JSON, Some(HOCKEY), "{}").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(post(&bench, XML, Some("hockey"), STOP).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(post(&bench, XML, Some(HOCKEY), " \n").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(post(&bench, XML, Some(HOCKEY), "<bet_stop").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn who_writes_natively_counts_their_messages() {
+    let bench = Bench::new().await;
+    let uncounted = stop(1, 1).replace(r#""epoch":1,"sequence":1,"#, "");
+    let told = bench.post("/feeds/md", JSON, uncounted).await;
+    assert_eq!((told.status, &told.body["pointer"]), (StatusCode::UNPROCESSABLE_ENTITY, &"/sequence".into()));
+}
