@@ -26,6 +26,12 @@ impl Topics {
         format!("{}sports-feed-dlq", self.prefix)
     }
 
+    /// Where ingestion keeps of which sport the events are whose fixtures were loaded.
+    #[must_use]
+    pub fn events(&self) -> String {
+        format!("{}sports-feed-events", self.prefix)
+    }
+
     /// Where ingestion writes a sport's feed messages.
     #[must_use]
     pub fn feed(&self, sport: Sport) -> String {

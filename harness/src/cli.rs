@@ -4,6 +4,7 @@ use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
 use crate::init::{self, InitConfig};
+use crate::load::{LoadArgs, load};
 use crate::secrets;
 use crate::stack::{
     self, Address, ComposeProject, Condition, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
@@ -74,6 +75,9 @@ enum Command {
     Dlq(Box<DlqArgs>),
     /// Make topics and tables where Kafka and a database already run; doing it again changes nothing
     Init(Init),
+    /// Send the fixtures in a folder, as a Unified Odds Feed's API serves them, to the provider's feed, so that its events
+    /// have names and its messages a sport
+    LoadUof(LoadArgs),
     /// Make the passwords that containers share, a folder each; those that are there stay as they are
     Secrets {
         /// The folder of those folders
@@ -209,6 +213,7 @@ async fn execute(cli: Cli) -> Result<()> {
             say("Topics and tables are there.");
             Ok(())
         }
+        Command::LoadUof(args) => load(args, say).await,
         Command::Secrets { folder } => {
             let made = secrets::make(&folder)?;
             say(&format!("{} secrets are there, {made} of them new.", secrets::NAMES.len()));

@@ -35,7 +35,7 @@ impl InitConfig {
     }
 }
 
-/// Makes every sport's topics, the topic of dead letters, and the tables.
+/// Makes every sport's topics, those of dead letters and of events, and the tables.
 ///
 /// # Errors
 /// When Kafka refuses a topic, a migration fails, or the binary `processors` was not built.
@@ -43,6 +43,9 @@ pub async fn init(config: &InitConfig) -> Result<()> {
     topics::ensure(&config.kafka, &wanted_topics(config)).await.context("making topics")?;
     migrate(config).await
 }
+
+/// How much is kept of which sport events are of, in bytes: more events than ingestion remembers.
+const EVENTS_BYTES: i64 = 16 << 20;
 
 /// A sport's two topics have the same number of partitions, for an update goes to the partition of its feed message. Dead
 /// letters are few, and none is ever deleted.
@@ -54,7 +57,8 @@ fn wanted_topics(config: &InitConfig) -> Vec<TopicSpec> {
         retention_ms: -1,
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut topics = vec![spec(config.topics.dead_letters(), 1, -1)];
+    let mut topics =
+        vec![spec(config.topics.dead_letters(), 1, -1), spec(config.topics.events(), 1, EVENTS_BYTES)];
     for sport in Sport::ALL {
         for name in [config.topics.feed(sport), config.topics.updates(sport)] {
             topics.push(spec(name, config.partitions, config.retention_bytes));

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod init;
 pub mod judge;
 pub mod latency;
+pub mod load;
 pub mod observe;
 pub mod report;
 pub mod run;

@@ -7,10 +7,11 @@ use chassis::kafka::Producer;
 use domain::codec::batch::Fault;
 use domain::codec::json;
 use domain::letter::{REDRIVE_HEADER, Redrive};
-use domain::{Content, FeedMessage, Name, Sport, Timestamp, Topics};
+use domain::{Body, Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::backlog::Backlogs;
 use crate::broadcast::Broadcasts;
+use crate::events::Events;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
 use crate::reading::{Reading, about};
@@ -19,24 +20,30 @@ use crate::refusal::{self, Refusal};
 
 /// The feed topics' names, shared by all records.
 #[derive(Debug)]
-pub struct FeedTopics(Vec<(Sport, Arc<str>)>);
+pub struct FeedTopics {
+    feeds: Vec<(Sport, Arc<str>)>,
+    events: Arc<str>,
+}
 
 impl FeedTopics {
     /// Of every sport.
     pub fn new(topics: &Topics) -> Self {
-        Self(Sport::ALL.into_iter().map(|sport| (sport, topics.feed(sport).into())).collect())
+        Self {
+            feeds: Sport::ALL.into_iter().map(|sport| (sport, topics.feed(sport).into())).collect(),
+            events: topics.events().into(),
+        }
     }
 
     /// A sport's topic. Every sport has one.
     fn of(&self, sport: Sport) -> &Arc<str> {
-        let found = self.0.iter().find(|(known, _)| *known == sport);
+        let found = self.feeds.iter().find(|(known, _)| *known == sport);
         &found.expect("topics were made for Sport::ALL").1
     }
 
     /// Every topic with its number of partitions; none while Kafka has not told them.
     pub fn partitions(&self, producer: &Producer) -> Option<Vec<(Arc<str>, i32)>> {
         let count = |topic: &Arc<str>| Some((Arc::clone(topic), producer.known_partition_count(topic)?));
-        self.0.iter().map(|(_, topic)| count(topic)).collect()
+        self.feeds.iter().map(|(_, topic)| count(topic)).collect()
     }
 }
 
@@ -59,6 +66,8 @@ pub struct Receipt<'a> {
     pub backlogs: &'a Backlogs,
     /// Which dead letter's place the request's only message takes, where it takes one.
     pub redrive: Option<Redrive>,
+    /// The sports of events whose fixtures were loaded.
+    pub events: &'a Events,
 }
 
 /// One piece of a request's body.
@@ -91,6 +100,12 @@ pub fn accept(
             if let Some(redrive) = receipt.redrive {
                 outbox.mark_last((REDRIVE_HEADER, redrive.to_string().into()));
             }
+            if receipt.reading.may_lack_sports() && matches!(event.body, Body::Fixture(_)) {
+                receipt.events.note(&event.event_id, event.sport);
+                outbox.write(piece.index, &receipt.topics.events, event.event_id.as_str(), |buffer| {
+                    buffer.extend_from_slice(event.sport.as_str().as_bytes());
+                });
+            }
         }
         Content::Producer(_) if receipt.redrive.is_some() => {
             return Err(about(&message, redrive::of_a_producer()));
@@ -115,7 +130,7 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
         let stored = if piece.bytes.is_empty() { "" } else { "; nothing of what stands here is stored" };
         return Err(Box::new(refusal::malformed(format!("not a message: {fault}{stored}")).into()));
     }
-    let message = receipt.reading.read(piece.bytes, receipt.provider)?;
+    let message = receipt.reading.read(piece.bytes, receipt.provider, receipt.events)?;
     receipt
         .producers
         .admit(&message.source, receipt.received_at)
@@ -138,7 +153,7 @@ mod tests {
     /// Accepts one message of the provider `md`, received at 1000, where every feed topic has 3 partitions.
     fn accept_text(text: &str, know_partitions: bool) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
         let topics = FeedTopics::new(&Topics::default());
-        let partitions: Vec<_> = topics.0.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
+        let partitions: Vec<_> = topics.feeds.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
         let receipt = Receipt {
             provider: &Name::new("md").unwrap(),
             reading: &Reading::Native(Format::Json),
@@ -148,6 +163,7 @@ mod tests {
             producers: &Producers::new(1),
             backlogs: &Backlogs::default(),
             redrive: None,
+            events: &Events::default(),
         };
         let limits = Config::parse_from(["ingestion"]).limits;
         let place = Admission::new(&limits).request(receipt.provider).unwrap();

@@ -31,6 +31,7 @@ use crate::broadcast::Broadcasts;
 use crate::content::Content;
 use crate::dead_letter::Origin;
 use crate::decompress::Encoding;
+use crate::events::Events;
 use crate::limit::Limits;
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
@@ -55,6 +56,7 @@ pub struct Feeds {
     admission: Admission,
     producers: Producers,
     backlogs: Backlogs,
+    events: Arc<Events>,
     topics: FeedTopics,
     dead_letters: Arc<str>,
     requests: AtomicU64,
@@ -95,17 +97,20 @@ async fn push(
 }
 
 impl Feeds {
-    /// An endpoint for `providers` that writes to `topics` through `producer`, but for the sports that `backlogs` shuts out.
+    /// An endpoint for `providers` that writes to `topics` through `producer`, but for the sports that `backlogs` shuts out,
+    /// and knows the sports of `events`.
     pub fn new(
         producer: Producer,
         topics: &Topics,
         providers: Arc<Providers>,
+        events: Arc<Events>,
         limits: Limits,
         backlogs: Backlogs,
     ) -> Self {
         Self {
             producer,
             providers,
+            events,
             admission: Admission::new(&limits),
             producers: Producers::new(limits.max_producers),
             backlogs,
@@ -193,6 +198,7 @@ impl Feeds {
             producers: &self.producers,
             backlogs: &self.backlogs,
             redrive,
+            events: &self.events,
         };
         let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
         let mut outbox = Outbox::with_capacity(pieces.len(), capacity);

@@ -10,6 +10,7 @@ mod config;
 mod content;
 mod dead_letter;
 mod decompress;
+mod events;
 mod feed;
 mod limit;
 mod metrics;

@@ -8,6 +8,7 @@ use domain::codec::{json, xml};
 use domain::{Content, FeedMessage, Name};
 use serde::Deserialize;
 
+use crate::events::Events;
 use crate::metrics;
 use crate::refusal::{self, Refusal};
 
@@ -81,6 +82,11 @@ impl Reading {
         }
     }
 
+    /// Whether messages that are read so may not tell the sport of their event, and its fixture has to.
+    pub fn may_lack_sports(&self) -> bool {
+        matches!(self, Self::Uof { .. })
+    }
+
     /// Cuts a body into messages.
     ///
     /// # Errors
@@ -97,10 +103,10 @@ impl Reading {
     ///
     /// # Errors
     /// Says what is wrong with it, and where.
-    pub fn read(&self, bytes: &[u8], provider: &Name) -> Result<FeedMessage, Box<Refusal>> {
+    pub fn read(&self, bytes: &[u8], provider: &Name, events: &Events) -> Result<FeedMessage, Box<Refusal>> {
         match self {
             Self::Native(format) => native(*format, bytes, provider),
-            Self::Uof { key, .. } => unified(bytes, provider, key.as_ref()),
+            Self::Uof { key, .. } => unified(bytes, provider, key.as_ref(), events),
         }
     }
 }
@@ -122,8 +128,13 @@ fn native(format: Format, bytes: &[u8], provider: &Name) -> Result<FeedMessage, 
 }
 
 /// Its times are milliseconds by definition, so nobody can mean another unit: any time is taken.
-fn unified(bytes: &[u8], provider: &Name, key: Option<&RoutingKey>) -> Result<FeedMessage, Box<Refusal>> {
-    let origin = uof::Origin { provider, routing_key: key, sport_of: &|_| None };
+fn unified(
+    bytes: &[u8],
+    provider: &Name,
+    key: Option<&RoutingKey>,
+    events: &Events,
+) -> Result<FeedMessage, Box<Refusal>> {
+    let origin = uof::Origin { provider, routing_key: key, sport_of: &|event| events.sport(event) };
     let decoded =
         uof::decode(bytes, &origin).map_err(|error| Box::new(refusal::decode_xml(&error).into()))?;
     metrics::ignored(provider.as_str(), decoded.unknown, decoded.unusable_status.is_some());

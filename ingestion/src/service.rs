@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backlog::{Backlogs, UnreadLimits};
 use crate::config::Config;
+use crate::events::{self, Events};
 use crate::feed::{self, Feeds};
 use crate::providers::Providers;
 
@@ -53,7 +54,11 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         })?;
     }
 
-    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, config.limits, backlogs));
+    let events = Arc::new(Events::default());
+    let (brokers, topic) = (config.kafka.brokers.clone(), config.topics.events());
+    process.tasks.spawn("events", events::follow(Arc::clone(&events), brokers, topic, process.clone()));
+
+    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, events, config.limits, backlogs));
     let router = feed::routes(feeds).merge(process.admin());
     process.tasks.spawn("http", http::serve(listener, router, config.http, process.shutdown.clone()));
     Ok(())
@@ -82,5 +87,5 @@ async fn reload_on_hangup(
 /// Every topic that is written to.
 fn written(topics: &Topics) -> Vec<String> {
     let feeds = Sport::ALL.into_iter().map(|sport| topics.feed(sport));
-    feeds.chain([topics.dead_letters()]).collect()
+    feeds.chain([topics.dead_letters(), topics.events()]).collect()
 }

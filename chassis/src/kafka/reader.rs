@@ -65,11 +65,12 @@ pub struct PartitionReader {
     consumer: BaseConsumer<PlainContext>,
     settings: ReaderSettings,
     topics: Vec<Arc<str>>,
+    starts: Vec<TopicOffset>,
     ends: Vec<TopicOffset>,
 }
 
 impl PartitionReader {
-    /// Connects and notes where every partition ends now.
+    /// Connects and notes where every partition begins and ends now.
     ///
     /// # Errors
     /// When the brokers do not answer within seconds, or a topic or a leader is missing.
@@ -80,10 +81,15 @@ impl PartitionReader {
             // librdkafka reads only under a group's name; nothing ever joins this one.
             config.set("group.id", group_of_one(&settings.client_id));
             let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
-            let ends = end_offsets(&consumer, &topics)?;
-            Ok(Self { consumer, settings, topics, ends })
+            let (starts, ends) = offsets(&consumer, &topics)?;
+            Ok(Self { consumer, settings, topics, starts, ends })
         };
         tokio::task::spawn_blocking(open).await.unwrap_or(Err(KafkaError::Canceled))
+    }
+
+    /// Where every partition began when this reader was opened: what was before has been deleted.
+    pub fn starts(&self) -> &[TopicOffset] {
+        &self.starts
     }
 
     /// Where every partition ended when this reader was opened.
@@ -127,7 +133,7 @@ impl PartitionReader {
         self.consumer.assign(&list)?;
         let mut next: Places = from.iter().map(|place| (place.key(), place.offset)).collect();
         let mut behind: Places = Places::new();
-        for end in end_offsets(&self.consumer, &self.topics)? {
+        for end in offsets(&self.consumer, &self.topics)?.1 {
             if next.get(&end.key()).is_some_and(|offset| *offset < end.offset) {
                 behind.insert(end.key(), end.offset);
             }
@@ -218,16 +224,22 @@ fn advance(batch: &Batch, next: &mut Places, behind: &mut Places) {
     }
 }
 
-fn end_offsets(consumer: &BaseConsumer<PlainContext>, topics: &[Arc<str>]) -> KafkaResult<Vec<TopicOffset>> {
-    let mut ends = Vec::new();
+/// Where every partition begins, and where it ends.
+fn offsets(
+    consumer: &BaseConsumer<PlainContext>,
+    topics: &[Arc<str>],
+) -> KafkaResult<(Vec<TopicOffset>, Vec<TopicOffset>)> {
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
     for (topic, count) in metadata::partition_counts(consumer.client(), topics, ANSWER_WITHIN)? {
         let topic: Arc<str> = topic.into();
         for partition in 0..count {
-            let high = metadata::watermarks(consumer.client(), &topic, partition, ANSWER_WITHIN)?.high;
-            ends.push(TopicOffset { topic: Arc::clone(&topic), partition, offset: high });
+            let marks = metadata::watermarks(consumer.client(), &topic, partition, ANSWER_WITHIN)?;
+            let at = |offset| TopicOffset { topic: Arc::clone(&topic), partition, offset };
+            starts.push(at(marks.low));
+            ends.push(at(marks.high));
         }
     }
-    Ok(ends)
+    Ok((starts, ends))
 }
 
 fn group_of_one(client_id: &str) -> String {

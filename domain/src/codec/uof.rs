@@ -13,6 +13,7 @@ pub use route::{RoutingKey, RoutingKeyError};
 
 mod codes;
 mod dropped;
+mod fixture;
 mod id;
 mod market;
 mod message;
@@ -30,6 +31,13 @@ pub struct Origin<'a> {
     pub routing_key: Option<&'a RoutingKey>,
     /// The sport of an event, for messages whose routing key does not tell it.
     pub sport_of: &'a dyn Fn(&EventId) -> Option<Sport>,
+}
+
+impl Origin<'_> {
+    /// What is known of an event's sport without its message.
+    fn sport(&self, event_id: &EventId) -> Option<Sport> {
+        self.routing_key.and_then(|key| key.sport).or_else(|| (self.sport_of)(event_id))
+    }
 }
 
 /// A message, and what of it nobody will see.

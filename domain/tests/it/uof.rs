@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use domain::codec::uof::{self, DecodeError, Decoded, Origin, RoutingKey};
 use domain::codec::{json, xml};
 use domain::message::{Certainty, Groups, StopStatus};
-use domain::{Body, Content, EventMessage, FeedMessage, Name, Sport};
+use domain::{Body, Content, EventMessage, FeedMessage, Name, Sport, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -115,6 +115,42 @@ fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
         let error = sport(key, None).expect_err("nobody knows");
         assert_eq!(error.place().path, "/bet_stop/@event_id");
     }
+}
+
+const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00"><fixture id="sr:match:7"
+    scheduled="2026-01-02T18:00:00+00:00" start_time="2026-01-02T19:00:00+01:00" status="not_started">
+  <tournament id="sr:tournament:8" name="Nordic Cup"><sport id="sr:sport:4" name="Ice Hockey"/><category id="sr:category:9"/></tournament>
+  <competitors>
+    <competitor id="sr:competitor:2" name="Hämeen Karhut" qualifier="away"><players><player id="sr:player:1"/></players></competitor>
+    <competitor id="sr:competitor:1" name="Nordvik Bears" abbreviation="NVB" qualifier="home"/>
+  </competitors>
+  <venue name="Nordvik Ice Hall"/>
+</fixture></fixtures_fixture>"#;
+
+#[test]
+fn a_fixture_names_who_plays_and_tells_the_sport() {
+    let provider = Name::new("uof").expect("a name");
+    let read = |text: &str, sport| {
+        let origin = Origin { provider: &provider, routing_key: None, sport_of: &move |_| sport };
+        uof::decode(text.as_bytes(), &origin)
+    };
+    let Decoded { message, unknown, .. } = read(FIXTURE, None).expect("a fixture");
+    assert_eq!((message.source.producer.as_str(), unknown), ("fixtures", 0));
+    assert_eq!(message.generated_at, Timestamp(1_767_268_800_000_000));
+    let Content::Event(event) = &message.content else { panic!("it is about an event") };
+    assert_eq!((event.event_id.as_str(), event.sport), ("sr:match:7", Sport::Hockey));
+    let Body::Fixture(fixture) = &event.body else { panic!("it is a fixture") };
+    assert_eq!(fixture.scheduled_start, Timestamp(1_767_376_800_000_000));
+    assert_eq!((fixture.home.name.as_str(), fixture.away.name.as_str()), ("Nordvik Bears", "Hämeen Karhut"));
+    assert_eq!(fixture.tournament.as_ref().expect("a tournament").name.as_str(), "Nordic Cup");
+
+    let refused = |text: &str| read(text, None).expect_err("it is refused").to_string();
+    let elsewhere = FIXTURE.replace("sr:sport:4", "sr:sport:21");
+    assert!(refused(&elsewhere).contains("no sport of ours"));
+    assert!(read(&elsewhere, Some(Sport::Hockey)).is_ok(), "it is known already");
+    assert!(refused(&FIXTURE.replace(r#"qualifier="home""#, r#"qualifier="guest""#)).contains("neither"));
+    assert!(refused(&FIXTURE.replace(r#"qualifier="home""#, r#"qualifier="away""#)).contains("twice"));
+    assert!(refused(r#"<fixtures_fixture generated_at="2026-01-01T12:00:00Z"/>"#).contains("`fixture`"));
 }
 
 #[test]

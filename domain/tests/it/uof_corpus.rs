@@ -234,6 +234,11 @@ fn walk(file: &str, sport: Sport, bytes: &[u8]) -> usize {
     found
 }
 
+/// Where messages are that nobody of us wrote.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof")
+}
+
 #[test]
 fn every_attribute_of_our_samples_is_found_again() {
     for (name, bytes) in goldens() {
@@ -243,7 +248,7 @@ fn every_attribute_of_our_samples_is_found_again() {
 
 #[test]
 fn every_attribute_of_real_messages_is_found_again() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof");
+    let folder = folder();
     let Ok(entries) = fs::read_dir(&folder) else {
         say(&format!("SKIPPED: there are no real messages in {}\n", folder.display()));
         return;
@@ -262,6 +267,26 @@ fn every_attribute_of_real_messages_is_found_again() {
     }
     assert!(messages >= 14, "{messages} messages");
     say(&format!("{messages} real messages, {attributes} attributes found again\n"));
+}
+
+#[test]
+fn every_real_fixture_names_who_plays() {
+    let files = (0..4).map(|number| folder().join(format!("fixture-{number}.xml")));
+    for file in files {
+        let Ok(bytes) = fs::read(&file) else {
+            say(&format!("SKIPPED: there is no {}\n", file.display()));
+            return;
+        };
+        // One of them names no tournament, and so no sport: its event is known by then.
+        let decoded =
+            decode_as(Sport::Tennis, &bytes).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let stored: Value = serde_json::from_slice(&json::encode(&decoded.message)).expect("JSON");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        for side in ["home", "away"] {
+            let name = stored.pointer(&format!("/body/{side}/name")).and_then(Value::as_str).expect("a name");
+            assert!(text.contains(&format!("name=\"{name}\"")), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ async fn start(stacks: std::path::PathBuf) -> Stack {
         retention_ms: -1,
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut wanted = vec![spec(stack.topics().dead_letters(), 1)];
+    let mut wanted = vec![spec(stack.topics().dead_letters(), 1), spec(stack.topics().events(), 1)];
     wanted.extend(Sport::ALL.into_iter().map(|sport| spec(stack.topics().feed(sport), 4)));
     topics::ensure(&stack.kafka(), &wanted).await.unwrap();
     let mut services = pipeline(&Sport::ALL);

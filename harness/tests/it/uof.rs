@@ -44,9 +44,20 @@ impl Desk {
     }
 
     async fn post(&self, routing_key: &str, xml: impl Into<reqwest::Body>) -> (StatusCode, String) {
+        self.post_with(Some(routing_key), xml).await
+    }
+
+    async fn post_with(
+        &self,
+        routing_key: Option<&str>,
+        xml: impl Into<reqwest::Body>,
+    ) -> (StatusCode, String) {
         let url = format!("{}/feeds/uof", self.stack.ingestion_url().unwrap());
-        let request = reqwest::Client::new().post(url).bearer_auth(TOKEN);
-        let request = request.header("content-type", "application/xml").header("routing-key", routing_key);
+        let mut request = reqwest::Client::new().post(url).bearer_auth(TOKEN);
+        request = request.header("content-type", "application/xml");
+        if let Some(key) = routing_key {
+            request = request.header("routing-key", key);
+        }
         let answer = request.body(xml).send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }
@@ -142,14 +153,56 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
     desk.stack.down().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn loaded_fixtures_give_events_names_and_messages_a_sport_also_after_a_restart() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof");
+    if !folder.exists() {
+        println!("SKIPPED: there are no real fixtures in {}", folder.display());
+        return;
+    }
+    let desk = Desk::new(Sport::Football).await;
+    let feed = format!("{}/feeds/uof", desk.stack.ingestion_url().unwrap());
+    let mut load = tokio::process::Command::new(env!("CARGO_BIN_EXE_matchday"));
+    load.arg("load-uof").arg(&folder).args(["--to", &feed]).env("MATCHDAY_TOKEN", TOKEN);
+    let output = load.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "4 fixtures are loaded.");
+
+    let named = "sr:match:18001015";
+    until("the event to have its names", DEADLINE, async || {
+        let by_rest = rest::pictures(&desk.stack.rest_url()?, &[named.to_owned()]).await?;
+        let fixture = by_rest.get(named).and_then(|picture| picture.values.get("fixture"));
+        let names = fixture.map(|fixture| [&fixture["home"]["name"], &fixture["away"]["name"]]);
+        Ok(names == Some([&json!("Ajax Amsterdam"), &json!("Tottenham Hotspur")]))
+    })
+    .await
+    .unwrap();
+
+    // Who starts anew knows it, too.
+    desk.stack.process(INGESTION).unwrap().kill().unwrap();
+    desk.stack.restart(INGESTION).await.unwrap();
+    let odds = std::fs::read(folder.join("inline-odds_change.xml")).unwrap();
+    let told = desk.post_with(None, odds).await;
+    assert_eq!(told.0, StatusCode::ACCEPTED, "{}", told.1);
+    until("the odds to be stored", DEADLINE, async || {
+        let stored = desk.mysql.pictures().await?;
+        Ok(stored.get(named).is_some_and(|picture| picture.values.contains_key("market:1")))
+    })
+    .await
+    .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
 /// The market as a client has it once its event is at `version`; one of the frames to there must tell it.
 async fn heard(client: &mut Client, version: u64) -> Value {
     let mut market = Value::Null;
     loop {
         let frame = client.frame().await;
-        assert_eq!(frame["event_id"], EVENT, "{frame}");
-        let mut changes = frame["changes"].as_array().unwrap().iter();
-        if let Some(change) = changes.rfind(|change| change["key"] == "market:406") {
+        if frame["event_id"] != EVENT {
+            continue;
+        }
+        let changes = frame["changes"].as_array().unwrap().iter();
+        if let Some(change) = changes.filter(|change| change["key"] == "market:406").next_back() {
             market = change["value"].clone();
         }
         if frame["to"].as_u64() >= Some(version) {

@@ -66,12 +66,13 @@ impl Bench {
             cluster.create_topic(feed, PARTITIONS, 1).unwrap();
         }
         cluster.create_topic(&Topics::default().dead_letters(), 1, 1).unwrap();
+        cluster.create_topic(&Topics::default().events(), 1, 1).unwrap();
         let mut settings = ProducerSettings::new(cluster.bootstrap_servers(), "test");
         settings.delivery_timeout = Duration::from_secs(1);
         let producer = Producer::new(settings).unwrap();
         producer.partition_counts(feeds.to_vec()).await.unwrap();
-        let backlogs = Backlogs::default();
-        let feeds = Feeds::new(producer, &Topics::default(), Arc::new(providers), limits, backlogs);
+        let (providers, backlogs) = (Arc::new(providers), Backlogs::default());
+        let feeds = Feeds::new(producer, &Topics::default(), providers, Arc::default(), limits, backlogs);
         Self { cluster, router: routes(Arc::new(feeds)) }
     }
 

@@ -1,7 +1,7 @@
 //! Messages as they are read: the root element's attributes are the envelope.
 
 use super::tree::Tree;
-use super::{Decoded, Origin, codes, id, market, status};
+use super::{Decoded, Origin, codes, fixture, id, market, status};
 use crate::codec::xml::reader::{Fault, Read};
 use crate::fixture::{FixtureChange, FixtureChangeKind};
 use crate::id::{EventId, Name, Source};
@@ -16,11 +16,16 @@ use crate::{Body, Content, EventMessage, FeedMessage, Sport};
 pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     let tree = &mut Tree::new(text);
     let name = tree.reader.root()?;
-    let producer = producer(tree, origin)?;
-    let generated_at = tree.time("timestamp")?.ok_or_else(|| tree.reader.lacks("timestamp"))?;
+    let is_fixture = name == fixture::ROOT;
+    let (producer, generated_at) = if is_fixture {
+        (fixture::producer(), tree.date("generated_at")?.ok_or_else(|| tree.reader.lacks("generated_at"))?)
+    } else {
+        (producer(tree, origin)?, tree.time("timestamp")?.ok_or_else(|| tree.reader.lacks("timestamp"))?)
+    };
     let request_id = tree.reader.optional("request_id")?;
     let mut unusable_status = None;
     let content = match name {
+        _ if is_fixture => Content::Event(fixture::event(tree, origin)?),
         "alive" => Content::Producer(alive(tree)?),
         "snapshot_complete" => {
             let request_id = request_id.ok_or_else(|| tree.reader.lacks("request_id"))?;
@@ -110,8 +115,7 @@ fn event(
 }
 
 fn sport(tree: &mut Tree, event_id: &EventId, origin: &Origin) -> Read<Sport> {
-    let routed = origin.routing_key.and_then(|key| key.sport);
-    routed.or_else(|| (origin.sport_of)(event_id)).ok_or_else(|| {
+    origin.sport(event_id).ok_or_else(|| {
         let detail = match origin.routing_key {
             Some(_) => "the routing key names no sport of ours, and no fixture of this event is known",
             None => "there is no routing key to tell the sport, and no fixture of this event is known",

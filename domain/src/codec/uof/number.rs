@@ -1,6 +1,8 @@
 //! Numbers as the feed writes them, read without floats: `2.08` is 2080 thousandths, `8.97094E-4` is 897 millionths,
 //! `75:02` is 4502 seconds.
 
+use jiff::tz::TimeZone;
+
 use crate::Timestamp;
 
 /// A text that is not the number it should be.
@@ -61,6 +63,14 @@ pub(super) fn time(text: &str) -> Result<Timestamp, NumberError> {
     let error = || wrong(text, "a time in milliseconds since 1970");
     let micros = text.parse::<u64>().ok().and_then(|millis| millis.checked_mul(1_000));
     micros.and_then(|micros| i64::try_from(micros).ok()).map(Timestamp).ok_or_else(error)
+}
+
+/// A date with its time, as the API writes it: `2019-05-08T19:00:00+00:00`; without an offset it is UTC.
+pub(super) fn date(text: &str) -> Result<Timestamp, NumberError> {
+    let utc = |date: jiff::civil::DateTime| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let date = text.parse().or_else(|_| text.parse().and_then(utc));
+    let date = date.map_err(|_| wrong(text, "a date with its time, such as `2019-05-08T19:00:00+00:00`"))?;
+    Ok(Timestamp(jiff::Timestamp::as_microsecond(date)))
 }
 
 /// Seconds, of minutes and seconds: `m:ss`.
@@ -130,6 +140,15 @@ mod tests {
         for wrong in ["75", "1:60", ":", "1:2:3", "-1:00", "99999999:00"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_date_without_an_offset_is_utc() {
+        let at = Ok(Timestamp(1_557_342_000_000_000));
+        assert_eq!(date("2019-05-08T19:00:00+00:00"), at);
+        assert_eq!(date("2019-05-08T21:00:00+02:00"), at);
+        assert_eq!(date("2019-05-08T19:00:00"), at);
+        assert!(date("2019-05-08 at seven").is_err() && date("1557342000").is_err());
     }
 
     #[test]

@@ -28,16 +28,34 @@ impl<'t> Tree<'t> {
 
     /// Reads all children, to the end of the element entered last: `read` takes those it knows and says so.
     pub(super) fn children(&mut self, mut read: impl FnMut(&mut Self, &str) -> Read<bool>) -> Read<()> {
+        self.pick(|tree, child| {
+            let is_known = read(tree, child)?;
+            if !is_known && !is_dropped_whole(child) {
+                tree.unknown = tree.unknown.saturating_add(1);
+            }
+            Ok(is_known)
+        })
+    }
+
+    /// The same where most of what stands there is of no use: it is not counted.
+    pub(super) fn pick(&mut self, mut read: impl FnMut(&mut Self, &str) -> Read<bool>) -> Read<()> {
         while let Some(child) = self.reader.next_child()? {
-            if read(self, child)? {
-                continue;
+            if !read(self, child)? {
+                self.reader.skip()?;
             }
-            if !is_dropped_whole(child) {
-                self.unknown = self.unknown.saturating_add(1);
-            }
-            self.reader.skip()?;
         }
         Ok(())
+    }
+
+    /// The same where only children of this name are of use.
+    pub(super) fn pick_all(&mut self, name: &str, mut read: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.pick(|tree, child| {
+            let is_wanted = child == name;
+            if is_wanted {
+                read(tree)?;
+            }
+            Ok(is_wanted)
+        })
     }
 
     /// Ends an element of which no children are known.
@@ -61,6 +79,10 @@ impl<'t> Tree<'t> {
 
     pub(super) fn time(&mut self, name: &str) -> Read<Option<Timestamp>> {
         self.reader.parsed(name, number::time)
+    }
+
+    pub(super) fn date(&mut self, name: &str) -> Read<Option<Timestamp>> {
+        self.reader.parsed(name, number::date)
     }
 
     pub(super) fn count(&mut self, name: &str) -> Read<Option<u32>> {

@@ -11,6 +11,14 @@ format = "uof"
 "#;
 
 const STOP: &str = r#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all" odd="1"/>"#;
+const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00">
+  <fixture id="sr:match:7" start_time="2026-01-02T18:00:00+00:00">
+    <tournament id="sr:tournament:8" name="Nordic Cup"><sport id="sr:sport:4"/></tournament>
+    <competitors>
+      <competitor id="sr:competitor:1" name="Bears" qualifier="home"/><competitor id="sr:competitor:2" name="Owls" qualifier="away"/>
+    </competitors>
+  </fixture>
+</fixtures_fixture>"#;
 const HOCKEY: &str = "hi.-.live.bet_stop.4.sr:match.7.-";
 
 async fn bench() -> Bench {
@@ -41,6 +49,21 @@ async fn a_message_is_stored_in_the_topic_that_its_routing_key_names() {
     let message = json::decode(record.payload()).unwrap();
     assert_eq!((message.source.to_string(), message.position()), ("uof/1".to_owned(), None));
     assert_eq!(message.generated_at, Timestamp(1_234_000));
+}
+
+#[tokio::test]
+async fn a_fixture_tells_the_sport_of_what_comes_without_a_routing_key() {
+    let bench = bench().await;
+    assert_eq!(post(&bench, XML, None, STOP).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let told = post(&bench, XML, None, FIXTURE).await;
+    assert_eq!(told.status, StatusCode::ACCEPTED, "{}", told.body);
+    assert_eq!(post(&bench, XML, None, STOP).await.status, StatusCode::ACCEPTED);
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+    assert_eq!(batches.iter().flat_map(Batch::iter).count(), 2);
+    // Whoever reads this topic knows it, too.
+    let batches = bench.read(&Topics::default().events()).await;
+    let known = batches[0].get(0).unwrap();
+    assert_eq!((known.key(), known.payload()), (Some(&b"sr:match:7"[..]), &b"hockey"[..]));
 }
 
 #[tokio::test]
