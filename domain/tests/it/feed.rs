@@ -370,6 +370,6 @@ fn decided(who: Who, index: u8) -> Option<MarketKey> {
     (who == Who::Live || key != market(SHARED)).then_some(key)
 }
 
-fn since(from: Option<i64>) -> Window {
+pub fn since(from: Option<i64>) -> Window {
     Window { start_time: from.map(Timestamp), end_time: from.map(|from| Timestamp(from + 500)) }
 }

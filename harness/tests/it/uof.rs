@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::Sport;
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, rest};
-use harness::stack::{INGESTION, Stack, pipeline};
+use harness::stack::{INGESTION, Stack, pipeline, processors_name};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -98,6 +98,12 @@ impl Desk {
         stored.values["market:406"].clone()
     }
 
+    async fn kill_and_restart(&self, sport: Sport) {
+        let name = processors_name(sport);
+        self.stack.process(&name).unwrap().kill().unwrap();
+        self.stack.restart(&name).await.unwrap();
+    }
+
     async fn picture(&self) -> anyhow::Result<Picture> {
         Ok(self.mysql.pictures().await?.remove(EVENT).unwrap_or_default())
     }
@@ -154,6 +160,89 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_market_lives_through_hand_over_stops_results_and_cancels_whoever_is_killed_between() {
+    let desk = Desk::new(Sport::Hockey).await;
+    let mut said = Teller { desk: &desk, now: 1_767_204_990_000, version: 0 };
+    let odds = |status: i32, price: &str| {
+        format!(
+            r#"<odds><market id="406" status="{status}"><outcome id="4" odds="{price}"/></market></odds>"#
+        )
+    };
+    let results = |result: u8| {
+        format!(r#"<outcomes><market id="406"><outcome id="4" result="{result}"/></market></outcomes>"#)
+    };
+    let market = r#"<market id="406"/>"#;
+
+    // Pre-match hands over to live; what it stops afterwards is no longer its own.
+    let open = said.hear(3, "odds_change", "", &odds(1, "2.0")).await;
+    assert_eq!((&open["producer"], &open["status"]), (&json!("3"), &json!("active")));
+    let handed_over = said.hear(3, "odds_change", "", &odds(-2, "2.0")).await;
+    assert_eq!(handed_over["status"], "handed_over");
+    let live = said.hear(1, "odds_change", "", &odds(1, "2.2")).await;
+    assert_eq!((&live["producer"], &live["status"]), (&json!("1"), &json!("active")));
+    assert_eq!(said.hear(3, "bet_stop", r#"groups="all""#, "").await, live);
+
+    // A stop by groups means whom it names.
+    assert_eq!(said.hear(1, "bet_stop", r#"groups="total""#, "").await, live);
+    let stopped = said.hear(1, "bet_stop", r#"groups="total|whole_game" market_status="0""#, "").await;
+    assert_eq!((&stopped["status"], &stopped["suspension"]), (&json!("inactive"), &json!("bet_stop")));
+    let live = said.hear(1, "odds_change", "", &odds(1, "2.4")).await;
+    assert_eq!(live["status"], "active");
+
+    // Seen, confirmed otherwise, repeated, rolled back twice, with odds and a killed processor in between.
+    let lost = said.hear(1, "bet_settlement", r#"certainty="1""#, &results(0)).await;
+    assert_eq!(
+        (&lost["status"], &lost["outcomes"][0]["result"]),
+        (&json!("settled"), &json!({"result": "lost"}))
+    );
+    let won = said.hear(1, "bet_settlement", r#"certainty="2""#, &results(1)).await;
+    assert_eq!(won["outcomes"][0]["result"], json!({"result": "won"}));
+    desk.kill_and_restart(Sport::Hockey).await;
+    assert_eq!(said.hear(1, "bet_settlement", r#"certainty="2""#, &results(1)).await, won);
+    said.hear(1, "odds_change", "", &odds(1, "2.6")).await;
+    let back = said.hear(1, "rollback_bet_settlement", "", market).await;
+    assert_eq!(back["outcomes"][0], json!({"id": "4", "odds": 2_600, "result": {"result": "lost"}}));
+    let live = said.hear(1, "rollback_bet_settlement", "", market).await;
+    assert_eq!(
+        (&live["status"], &live["outcomes"][0]),
+        (&json!("active"), &json!({"id": "4", "odds": 2_600}))
+    );
+
+    // Cancelled for a while, then as a whole, both taken back.
+    let window = r#"start_time="1767204991000" end_time="1767204992000""#;
+    let partly = said.hear(1, "bet_cancel", window, r#"<market id="406" void_reason="12"/>"#).await;
+    assert_eq!(
+        (&partly["status"], &partly["void_windows"][0]["void_reason"]),
+        (&json!("active"), &json!("12"))
+    );
+    let cancelled = said.hear(1, "bet_cancel", "", market).await;
+    assert_eq!(cancelled["status"], "cancelled");
+    desk.kill_and_restart(Sport::Hockey).await;
+    assert_eq!(said.hear(1, "rollback_bet_cancel", "", market).await, partly);
+    assert_eq!(said.hear(1, "rollback_bet_cancel", window, market).await, live);
+    desk.stack.down().await.unwrap();
+}
+
+/// Tells of the game, a second after the message before.
+struct Teller<'a> {
+    desk: &'a Desk,
+    now: i64,
+    version: u64,
+}
+
+impl Teller<'_> {
+    /// Sends a message that leads to the next version, and gives back the market as it stands then.
+    async fn hear(&mut self, product: u8, kind: &str, attributes: &str, content: &str) -> Value {
+        let Self { desk, now, version } = self;
+        *now += 1_000;
+        *version += 1;
+        let head = format!(r#"product="{product}" event_id="{EVENT}" timestamp="{now}" {attributes}"#);
+        desk.tell(kind, format!("<{kind} {head}>{content}</{kind}>")).await;
+        desk.market_at(*version).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn loaded_fixtures_give_events_names_and_messages_a_sport_also_after_a_restart() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof");
     if !folder.exists() {
@@ -201,8 +290,8 @@ async fn heard(client: &mut Client, version: u64) -> Value {
         if frame["event_id"] != EVENT {
             continue;
         }
-        let changes = frame["changes"].as_array().unwrap().iter();
-        if let Some(change) = changes.filter(|change| change["key"] == "market:406").next_back() {
+        let mut changes = frame["changes"].as_array().unwrap().iter();
+        if let Some(change) = changes.rfind(|change| change["key"] == "market:406") {
             market = change["value"].clone();
         }
         if frame["to"].as_u64() >= Some(version) {
