@@ -15,6 +15,7 @@ mod live;
 mod lock;
 mod metrics;
 mod outbox;
+mod producers;
 mod protocol;
 mod rest;
 mod run;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::producer::{Reason, State};
 use domain::{EventId, Sport, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -140,7 +141,7 @@ pub enum ServerMessage<'a> {
         time: Timestamp,
     },
     /// Something about the session, not about one subscription.
-    Status(Status),
+    Status(Status<'a>),
     /// A message of the client was refused, or one of its events cannot be had.
     Error {
         /// What kind of error.
@@ -167,9 +168,26 @@ impl ServerMessage<'_> {
 /// What a `status` is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "subject", rename_all = "snake_case")]
-pub enum Status {
+pub enum Status<'a> {
     /// More is merged than the client asked for.
     Conflation(Conflation),
+    /// A producer can no longer be trusted, or can be again.
+    Producer(ProducerStatus<'a>),
+}
+
+/// Whether a producer can be trusted, in the partition of the feed that trusts it least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ProducerStatus<'a> {
+    /// The provider it belongs to.
+    pub provider: &'a str,
+    /// Its name there.
+    pub producer: &'a str,
+    /// Whether it can be trusted.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// Since when it is trusted, or not.
+    pub since: Timestamp,
 }
 
 /// That merging has begun, or is over.

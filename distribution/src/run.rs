@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::hub::Hub;
+use crate::producers::Producers;
 use crate::socket::SocketServer;
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -29,8 +30,14 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let store = Store::new(cache, database, config.store_reads);
     let hub = Hub::new(store, config.hub_limits());
     let caught_up = CaughtUp::default();
-    let sockets =
-        SocketServer::new(Arc::clone(&hub), caught_up.clone(), config.socket, process.shutdown.clone());
+    let producers = Producers::default();
+    let sockets = SocketServer::new(
+        Arc::clone(&hub),
+        caught_up.clone(),
+        producers.clone(),
+        config.socket,
+        process.shutdown.clone(),
+    );
 
     let rest = rest::routes(Arc::clone(&hub), caught_up.clone(), process.admin(), &config.cors_origins);
     let serve =
@@ -41,6 +48,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         sockets.ended().await;
         anyhow::Ok(())
     });
+    process.tasks.spawn("producers", producers.watch(hub.store().clone(), process.shutdown.clone()));
     process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
     process.tasks.spawn(
         "kafka watch",

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::filter::FilterLimits;
 use crate::hub::Hub;
 use crate::metrics::{self, SocketMetrics};
+use crate::producers::Producers;
 use crate::rest;
 use crate::session::BATCH_BYTES_MAX;
 use crate::updates::CaughtUp;
@@ -122,6 +123,7 @@ impl SocketLimits {
 pub struct SocketServer {
     hub: Arc<Hub>,
     caught_up: CaughtUp,
+    producers: Producers,
     limits: SocketLimits,
     shutdown: Shutdown,
     metrics: SocketMetrics,
@@ -133,12 +135,19 @@ pub struct SocketServer {
 impl SocketServer {
     /// A server without sessions.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, caught_up: CaughtUp, limits: SocketLimits, shutdown: Shutdown) -> Arc<Self> {
+    pub fn new(
+        hub: Arc<Hub>,
+        caught_up: CaughtUp,
+        producers: Producers,
+        limits: SocketLimits,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(limits.socket_sessions as usize));
         let metrics = SocketMetrics::new();
         Arc::new(Self {
             hub,
             caught_up,
+            producers,
             limits,
             shutdown,
             metrics,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chassis::problem::Problem;
+use domain::Timestamp;
 use domain::producer::Reason;
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ struct ListedProducer {
     producer: String,
     state: &'static str,
     reason: Option<Reason>,
-    since: Option<i64>,
+    since: Option<Timestamp>,
     subscribed: Option<bool>,
     last_alive: Option<ListedAlive>,
     last_message_at: i64,

@@ -18,6 +18,7 @@ use super::pace::{Pace, Written};
 use crate::clock;
 use crate::hub::FollowError;
 use crate::metrics;
+use crate::producers::News;
 use crate::protocol::{Close, ErrorCode, ServerMessage, Status};
 use crate::session::{Batch, Session};
 
@@ -35,6 +36,7 @@ pub(super) struct Connection {
     pub(super) replies: VecDeque<Vec<u8>>,
     /// Events that subscriptions wait for.
     pub(super) loads: Loads,
+    producers: News,
     socket: WebSocket,
     heard_at: Instant,
     ping_at: Instant,
@@ -62,6 +64,7 @@ pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
         session: Session::new(),
         replies: VecDeque::new(),
         loads: Loads::new(Arc::clone(&server.hub)),
+        producers: server.producers.news(),
         socket,
         heard_at: now,
         ping_at: now + server.limits.idle_time() / 3,
@@ -90,6 +93,7 @@ impl Connection {
                 return Err(Close::Idle);
             }
             batch.reset();
+            self.tell_producers();
             while !batch.is_full()
                 && let Some(reply) = self.replies.pop_front()
             {
@@ -121,6 +125,13 @@ impl Connection {
         }
     }
 
+    /// Not before earlier answers are on their way: whoever reads late hears where each producer stands by then.
+    fn tell_producers(&mut self) {
+        if self.replies.is_empty() {
+            self.replies.extend(self.producers.frames());
+        }
+    }
+
     /// Waits for whatever comes first: the client, news, an event that was loaded, time, the end.
     async fn wait(&mut self) -> Result<(), Close> {
         let idle_at = self.heard_at + self.server.limits.idle_time();
@@ -129,6 +140,7 @@ impl Connection {
             heard = self.socket.recv() => self.hear(heard)?,
             () = self.session.outbox().filled() => {}
             Some(loaded) = self.loads.next() => self.loaded(loaded),
+            () = self.producers.changed() => {}
             () = sleep_until(due.unwrap_or(idle_at)) => {}
             () = self.server.shutdown.begun() => return Err(Close::Restart),
         }

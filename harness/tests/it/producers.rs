@@ -256,9 +256,15 @@ async fn the_markets_of_a_silent_producer_are_shut_everywhere_and_reopen_with_it
     assert_eq!((desk.metric(&up("live")).await, desk.metric(&up("pre")).await), (0.0, 1.0));
     let once_each = desk.events.iter().map(|id| (id.clone(), 1)).collect::<BTreeMap<_, _>>();
     assert_eq!(desk.turns("producer_down").await, once_each);
-    let mut waited_for = desk.events.clone();
-    while !waited_for.is_empty() {
+    let (mut waited_for, mut is_told) = (desk.events.clone(), false);
+    while !(waited_for.is_empty() && is_told) {
         let frame = client.frame().await;
+        if frame["type"] == "status" {
+            let expected = json!({"subject": "producer", "producer": "live", "state": "down"});
+            let is_so = |(name, value): (&String, &Value)| frame[name] == *value;
+            assert!(expected.as_object().unwrap().iter().all(is_so), "{frame}");
+            is_told = true;
+        }
         if frame["cause"] == "producer_down" {
             let values = frame["changes"].as_array().unwrap().iter().map(|change| &change["value"]);
             assert!(values.clone().any(|value| value["id"] == 406 && value["suspension"] == "producer_down"));

@@ -1,6 +1,7 @@
 //! What the feed's partitions have heard of each producer, put together.
 
 use anyhow::Context;
+use domain::Timestamp;
 use domain::producer::{Reason, State};
 use sqlx::FromRow;
 
@@ -34,8 +35,8 @@ pub struct Trust {
     pub state: State,
     /// Why.
     pub reason: Reason,
-    /// Since when it is trusted, or not, in microseconds since the Unix epoch.
-    pub since: i64,
+    /// Since when it is trusted, or not.
+    pub since: Timestamp,
 }
 
 /// When an `alive` was sent and received, in microseconds since the Unix epoch.
@@ -91,5 +92,5 @@ fn read_trust(text: &str) -> anyhow::Result<Trust> {
     let mut words = text.split(' ');
     let mut next =
         || words.next().with_context(|| format!("`{text}` is not all of what is kept of a producer"));
-    Ok(Trust { state: next()?.parse()?, reason: next()?.parse()?, since: next()?.parse()? })
+    Ok(Trust { state: next()?.parse()?, reason: next()?.parse()?, since: Timestamp(next()?.parse()?) })
 }
