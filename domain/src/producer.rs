@@ -24,6 +24,9 @@ pub struct Producer {
     pub alive_at: Timestamp,
     /// Since when it has been alive without a break: what it said before that may be missing.
     pub alive_since: Timestamp,
+    /// The last `alive` before it was no longer trusted: nothing that it said before that is missing. 0 where it never was
+    /// trusted.
+    pub trusted_until: Timestamp,
 }
 
 /// Whether a producer can be trusted. Only one that is up can.
@@ -81,7 +84,7 @@ impl Producer {
             true => (State::Up, Reason::FirstAlive),
             false => (State::Down, Reason::NotSubscribed),
         };
-        Self { state, reason, since: at, alive_at: at, alive_since: at }
+        Self { state, reason, since: at, alive_at: at, alive_since: at, trusted_until: Timestamp(0) }
     }
 
     /// Whether its markets may be open.
@@ -98,6 +101,7 @@ impl Producer {
 
     /// Takes what it says at `at`.
     pub fn hear(&mut self, body: &ProducerBody, at: Timestamp, terms: Terms) {
+        let (was_trusted, last_alive) = (self.is_trusted(), self.alive_at);
         match body {
             ProducerBody::Alive(Alive { subscribed }) => {
                 let is_back = self.deadline(terms).is_none_or(|deadline| deadline <= at);
@@ -124,12 +128,18 @@ impl Producer {
             }
             ProducerBody::SnapshotComplete(_) => {}
         }
+        if was_trusted && !self.is_trusted() {
+            self.trusted_until = last_alive;
+        }
     }
 
     /// Goes down where its deadline has passed; says whether it did.
     pub fn expire(&mut self, heard_until: Timestamp, terms: Terms) -> bool {
         let is_overdue = self.deadline(terms).is_some_and(|deadline| deadline <= heard_until);
         if is_overdue {
+            if self.is_trusted() {
+                self.trusted_until = self.alive_at;
+            }
             self.turn(State::Down, Reason::AliveInterval, heard_until);
         }
         is_overdue

@@ -10,6 +10,7 @@ use domain::intake::HoldLimits;
 use domain::{Name, Sport, Topics};
 
 use crate::producers::ProducerTerms;
+use crate::recovery::{RecoverySettings, RecoveryUrl};
 
 use crate::retention::Retention;
 
@@ -139,6 +140,18 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_SNAPSHOT_RECOVERY", value_delimiter = ',', value_name = "PROVIDERS")]
     pub snapshot_recovery: Vec<Name>,
 
+    /// Where providers take requests to send again what was lost, `provider=http://host:port`, separated by commas
+    #[arg(long, env = "MATCHDAY_RECOVERY_URLS", value_delimiter = ',', value_name = "PROVIDER=URL")]
+    pub recovery_urls: Vec<RecoveryUrl>,
+
+    /// The shortest time between two such requests to one provider, in milliseconds
+    #[arg(long, env = "MATCHDAY_RECOVERY_EVERY_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub recovery_every_ms: u32,
+
+    /// Milliseconds in which a recovery must bring something; one that does not is asked for again
+    #[arg(long, env = "MATCHDAY_RECOVERY_SILENCE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub recovery_silence_ms: u32,
+
     /// Committed batches that may wait to be published
     #[arg(long, env = "MATCHDAY_PUBLISH_QUEUE", default_value_t = at_least_one(8))]
     pub publish_queue: NonZeroUsize,
@@ -197,6 +210,15 @@ impl ProcessConfig {
     #[must_use]
     pub fn hold_limits(&self) -> HoldLimits {
         HoldLimits { wait_micros: i64::from(self.hold_ms) * 1_000, held_max: self.held_max }
+    }
+
+    /// How providers are asked to send again; `None`: nobody is asked.
+    #[must_use]
+    pub fn recovery(&self) -> Option<RecoverySettings> {
+        let every = Duration::from_millis(u64::from(self.recovery_every_ms));
+        let silence_micros = i64::from(self.recovery_silence_ms) * 1_000;
+        let settings = RecoverySettings::new(&self.recovery_urls, every, silence_micros);
+        (!settings.urls.is_empty()).then_some(settings)
     }
 
     /// What is expected of producers.

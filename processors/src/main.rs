@@ -9,6 +9,7 @@ mod metrics;
 mod processor;
 mod producers;
 mod publish;
+mod recovery;
 mod retention;
 mod run;
 mod store;

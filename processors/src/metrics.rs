@@ -29,6 +29,10 @@ pub fn describe() {
         "matchday_processor_producer_up",
         "1 while the producer is trusted in every partition owned, or not watched in any"
     );
+    describe_counter!(
+        "matchday_processor_recovery_requests_total",
+        "requests to send again what was lost, by whether the provider took them"
+    );
     describe_counter!("matchday_processor_batches_total", "transactions by how they ended");
     describe_counter!(
         "matchday_processor_fence_lost_total",
@@ -111,6 +115,19 @@ pub fn producer_up(source: &Source, up: bool) {
         "provider" => source.provider.to_string(), "producer" => source.producer.to_string()
     )
     .set(f64::from(u8::from(up)));
+}
+
+/// A provider was asked to send again what was lost.
+pub fn recovery_asked(source: &Source, is_taken: bool) {
+    if !has_series(source) {
+        return;
+    }
+    counter!(
+        "matchday_processor_recovery_requests_total",
+        "provider" => source.provider.to_string(), "producer" => source.producer.to_string(),
+        "outcome" => if is_taken { "taken" } else { "failed" }
+    )
+    .increment(1);
 }
 
 /// A transaction did not come about.

@@ -21,6 +21,7 @@ use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
+use crate::recovery;
 use crate::retention;
 use crate::store::load::Which;
 use crate::store::{self, days, migrate};
@@ -118,6 +119,10 @@ async fn wire(
         watching.watch(kafka, watched, WATCH_EVERY, shutdown).await;
         Ok(())
     });
+
+    if let Some(settings) = config.recovery() {
+        process.tasks.spawn("recovery", recovery::run(pool.clone(), settings, process.shutdown.clone()));
+    }
 
     let (jobs, queue) = mpsc::channel(config.publish_queue.get());
     let images = Images::new(&config.redis.url, store_id, sport)?;

@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod offsets;
 pub mod outbox;
 pub mod producers;
+pub mod recovery;
 pub mod redrives;
 pub mod rows;
 mod statement;

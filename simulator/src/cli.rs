@@ -20,6 +20,7 @@ use crate::world::{self, Formats, Plan, Played};
 
 mod delivery;
 mod info;
+mod recovery;
 mod say;
 
 use self::delivery::{Delivery, Outlet};

@@ -11,14 +11,20 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use domain::{Name, Timestamp};
 use hdrhistogram::Histogram;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::format::Format;
 use crate::metrics;
-use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
-use crate::schedule::{Schedule, Times};
-use crate::sender::{Batch, Patience, Problem, Sender, Token};
+use crate::pacer::{BatchLimits, Speed, Timeline};
+use crate::presence::{Presence, RecoveryRequest};
+use crate::schedule::Schedule;
+use crate::sender::{Patience, Problem, Sender, Token};
+
+use lane::Lane;
+
+mod lane;
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;
@@ -42,6 +48,8 @@ pub struct DriveOptions {
     pub batch: BatchLimits,
     /// How long to try.
     pub patience: Patience,
+    /// How often producers say that they are alive; `None`: never, and nobody can tell when they fall silent.
+    pub alive_every: Option<Duration>,
 }
 
 impl DriveOptions {
@@ -59,6 +67,7 @@ impl DriveOptions {
                 answer_timeout: Duration::from_secs(10),
                 give_up_after: Duration::from_secs(30),
             },
+            alive_every: None,
         }
     }
 }
@@ -137,6 +146,20 @@ fn histogram() -> Histogram<u64> {
 pub async fn drive(
     schedule: Arc<Schedule>,
     options: &DriveOptions,
+    progress: impl FnMut(&Progress),
+) -> anyhow::Result<DriveReport> {
+    let (_, mut nobody) = mpsc::channel(1);
+    drive_and_answer(schedule, options, &mut nobody, progress).await
+}
+
+/// As [`drive`], and answers whoever asks for what was sent already.
+///
+/// # Errors
+/// As those of [`drive`].
+pub async fn drive_and_answer(
+    schedule: Arc<Schedule>,
+    options: &DriveOptions,
+    requests: &mut mpsc::Receiver<RecoveryRequest>,
     mut progress: impl FnMut(&Progress),
 ) -> anyhow::Result<DriveReport> {
     let target =
@@ -148,23 +171,14 @@ pub async fn drive(
     let started_at = now();
     let timeline = Timeline { started_at, speed: options.speed };
     let mut tasks = JoinSet::new();
+    let mut senders = BTreeMap::new();
     for ((provider, format), lines) in lanes {
-        // Nothing of a proxy, cookies or redirects is wanted here, and each lane has its own connection.
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("cannot make an HTTP client")?;
+        let sender = sender(options, &provider, format)?;
+        senders.entry((provider, format)).or_insert_with(|| sender.clone());
         let lane = Lane {
             schedule: Arc::clone(&schedule),
             lines,
-            sender: Sender {
-                client,
-                url: Sender::url(&options.target, &provider),
-                format,
-                token: options.token.clone(),
-                patience: options.patience,
-            },
+            sender,
             start,
             timeline,
             limits: options.batch,
@@ -175,6 +189,16 @@ pub async fn drive(
         tasks.spawn(lane.run());
     }
     let messages = schedule.len() as u64;
+    let presence = Presence {
+        schedule,
+        senders,
+        counters: Arc::clone(&counters),
+        start,
+        timeline,
+        limits: options.batch,
+        alive_every: options.alive_every,
+    };
+    let mut presence = std::pin::pin!(presence.run(requests));
     let mut report = DriveReport::new(timeline, messages);
     let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
     loop {
@@ -183,12 +207,29 @@ pub async fn drive(
                 Some(lane) => report.add(lane.context("a lane ended by panic")?),
                 None => break,
             },
+            () = &mut presence => {}
             _ = ticks.tick() => progress(&counters.progress(start.elapsed(), messages)),
         }
     }
     report.elapsed = start.elapsed();
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
+}
+
+/// A connection of its own. Nothing of a proxy, cookies or redirects is wanted here.
+fn sender(options: &DriveOptions, provider: &Name, format: Format) -> anyhow::Result<Sender> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("cannot make an HTTP client")?;
+    Ok(Sender {
+        client,
+        url: Sender::url(&options.target, provider),
+        format,
+        token: options.token.clone(),
+        patience: options.patience,
+    })
 }
 
 /// The wall clock.
@@ -219,10 +260,10 @@ fn share_out(schedule: &Schedule, lanes_per_feed: usize) -> Vec<((Name, Format),
 
 /// What all lanes add to while they go, for progress only: each lane's own report is what counts.
 #[derive(Debug, Default)]
-struct Counters {
-    sent: AtomicU64,
-    accepted: AtomicU64,
-    refused: AtomicU64,
+pub(crate) struct Counters {
+    pub(crate) sent: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: AtomicU64,
     sent_again: AtomicU64,
 }
 
@@ -271,106 +312,4 @@ impl DriveReport {
         }
         self.lateness_micros += lane.lateness_micros;
     }
-}
-
-/// One connection and what goes over it.
-struct Lane {
-    schedule: Arc<Schedule>,
-    lines: Vec<u32>,
-    sender: Sender,
-    start: Instant,
-    timeline: Timeline,
-    limits: BatchLimits,
-    raw: bool,
-    counters: Arc<Counters>,
-    lateness: ::metrics::Histogram,
-}
-
-impl Lane {
-    /// Sends every line when it is due. After a batch that had to be given up nothing follows: it would only be
-    /// a gap to its receiver.
-    async fn run(self) -> DriveReport {
-        let mut report = DriveReport::new(self.timeline, self.lines.len() as u64);
-        let mut pacer = Pacer::new(self.timeline, self.limits);
-        let item = |place: usize| {
-            let line = self.lines[place] as usize;
-            Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
-        };
-        loop {
-            match pacer.turn(self.start.elapsed(), self.lines.len(), item) {
-                Turn::Wait(until) => tokio::time::sleep_until(self.start + until).await,
-                Turn::Done => return report,
-                Turn::Send(range) => {
-                    let lines = &self.lines[range];
-                    self.send(lines, &mut report).await;
-                    if report.gave_up.is_some() {
-                        report.undelivered = report.messages - report.accepted - report.refused;
-                        return report;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn send(&self, lines: &[u32], report: &mut DriveReport) {
-        let batch = self.join(lines);
-        self.note_lateness(lines, &mut report.lateness_micros);
-        report.sent += lines.len() as u64;
-        self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
-        metrics::sent(lines.len());
-        let delivery = self.sender.deliver(batch).await;
-        let given_up = delivery.given_up.as_ref().map_or(0, |(messages, _)| *messages);
-        metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
-        report.accepted += delivery.accepted as u64;
-        report.refused += delivery.refused.len() as u64;
-        report.sent_again += delivery.sent_again as u64;
-        report.unanswered += delivery.unanswered as u64;
-        self.counters.accepted.fetch_add(delivery.accepted as u64, Ordering::Relaxed);
-        self.counters.refused.fetch_add(delivery.refused.len() as u64, Ordering::Relaxed);
-        self.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
-        for (place, problem) in delivery.refused {
-            if report.refused_first.len() < REFUSED_SHOWN_MAX {
-                report.refused_first.insert(lines[place] as usize, problem);
-            }
-        }
-        report.gave_up = delivery.given_up.map(|(_, why)| why);
-    }
-
-    /// The messages one under the other, each with its times. At top speed nothing is due, so now is its time.
-    fn join(&self, lines: &[u32]) -> Batch {
-        let now = self.timeline.started_at.plus_micros(micros(self.start.elapsed()));
-        // A rewritten time may be a few digits longer than the one it replaces.
-        let bytes: usize = lines.iter().map(|&line| self.schedule.message(line as usize).len() + 16).sum();
-        let mut batch = Batch::with_capacity(self.sender.format, lines.len(), bytes);
-        for &line in lines {
-            let line = line as usize;
-            let times = match (self.raw, self.timeline.speed) {
-                (true, _) => Times::AsWritten,
-                (false, Speed::Max) => Times::Generated(now),
-                (false, Speed::Factor(_)) => {
-                    Times::Generated(self.timeline.due_at(self.schedule.offset_ns(line)))
-                }
-            };
-            self.schedule.write(line, times, &mut batch.bytes);
-            batch.end_message();
-        }
-        batch
-    }
-
-    fn note_lateness(&self, lines: &[u32], lateness_micros: &mut Histogram<u64>) {
-        if self.timeline.speed == Speed::Max {
-            return;
-        }
-        let elapsed = self.start.elapsed();
-        for &line in lines {
-            let due = self.timeline.due_after(self.schedule.offset_ns(line as usize));
-            let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
-            lateness_micros.saturating_record(late);
-            self.lateness.record(Duration::from_micros(late));
-        }
-    }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

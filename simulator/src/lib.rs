@@ -7,12 +7,13 @@ pub mod import;
 pub mod ledger;
 mod metrics;
 pub mod pacer;
+pub mod presence;
 pub mod recording;
 pub mod schedule;
 mod sender;
 pub mod world;
 
-pub use drive::{DriveOptions, DriveReport, drive};
+pub use drive::{DriveOptions, DriveReport, drive, drive_and_answer};
 pub use format::Format;
 pub use schedule::{Schedule, ScheduleBuilder};
 pub use sender::{Patience, Problem, Token};

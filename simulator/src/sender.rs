@@ -45,8 +45,8 @@ impl std::str::FromStr for Token {
     }
 }
 
-/// A provider's connection to one feed, for messages of one format.
-#[derive(Debug)]
+/// A provider's connection to one feed, for messages of one format. Clones share it.
+#[derive(Debug, Clone)]
 pub(crate) struct Sender {
     pub(crate) client: reqwest::Client,
     pub(crate) url: String,
@@ -132,6 +132,11 @@ impl Batch {
         let mut batch = Vec::with_capacity(start.len() + bytes + messages + end.len());
         batch.extend_from_slice(start);
         Self { bytes: batch, format, ends: Vec::with_capacity(messages) }
+    }
+
+    /// How many messages it has.
+    pub(crate) fn messages(&self) -> usize {
+        self.ends.len()
     }
 
     /// Ends the message written last.

@@ -16,6 +16,7 @@ mod migrations;
 mod processors;
 mod producers;
 mod recorded;
+mod recovery;
 mod rest;
 mod retention;
 mod slow_clients;

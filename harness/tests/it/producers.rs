@@ -30,10 +30,10 @@ const ALIVE_EVERY: Duration = Duration::from_millis(400);
 const MARKETS: [(&str, u32); 2] = [("live", 406), ("pre", 18)];
 
 /// A stack, and a provider of two producers who speak of the same events.
-struct Desk {
-    stack: Stack,
-    mysql: Mysql,
-    events: Vec<String>,
+pub struct Desk {
+    pub stack: Stack,
+    pub mysql: Mysql,
+    pub events: Vec<String>,
     sequence: u64,
     _folder: tempfile::TempDir,
 }
@@ -48,7 +48,7 @@ impl Drop for Heart {
 }
 
 impl Desk {
-    async fn new(name: &str, events: usize, settings: &[(&str, &str)]) -> Self {
+    pub async fn new(name: &str, events: usize, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut all = vec![("MATCHDAY_PRODUCER_SILENCE_MS", SILENCE_MS)];
         all.extend(settings);
@@ -63,7 +63,7 @@ impl Desk {
         post(&self.url(), &[of_producer(producer, kind, &body)]).await.unwrap();
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("{}/feeds/md", self.stack.ingestion_url().unwrap())
     }
 
@@ -141,13 +141,13 @@ impl Desk {
         Ok((text("state"), text("reason")))
     }
 
-    async fn is_told(&self, producer: &str, state: &str, reason: &str) {
+    pub async fn is_told(&self, producer: &str, state: &str, reason: &str) {
         let what = format!("{producer} to be told of as {state}, {reason}");
         let wanted = (state.to_owned(), reason.to_owned());
         until(&what, DEADLINE, async || Ok(self.told(producer).await? == wanted)).await.unwrap();
     }
 
-    async fn metric(&self, line: &str) -> f64 {
+    pub async fn metric(&self, line: &str) -> f64 {
         let url = self.stack.processor_url(Sport::Hockey).unwrap();
         let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
         let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
@@ -155,7 +155,7 @@ impl Desk {
     }
 
     /// How many updates of each event went out because a producer went down or came up.
-    async fn turns(&self, kind: &str) -> BTreeMap<String, i64> {
+    pub async fn turns(&self, kind: &str) -> BTreeMap<String, i64> {
         let sql = "SELECT event_id, COUNT(*) FROM updates WHERE payload LIKE ? GROUP BY event_id";
         let cause = format!("%\"cause\":{{\"type\":\"{kind}\"%");
         let rows: Vec<(String, i64)> =
@@ -181,7 +181,7 @@ impl Desk {
     }
 
     /// Versions without a hole, as many as the events have.
-    async fn logs_are_whole(&self) {
+    pub async fn logs_are_whole(&self) {
         let pictures = self.mysql.pictures().await.unwrap();
         for (event_id, log) in self.mysql.logs().await.unwrap() {
             assert_eq!(log.versions, (1..=pictures[&event_id].version).collect::<Vec<_>>(), "{event_id}");
@@ -228,7 +228,7 @@ fn now_micros() -> u128 {
 }
 
 /// Posts messages in one request; all must be accepted.
-async fn post(url: &str, messages: &[Value]) -> Result<()> {
+pub async fn post(url: &str, messages: &[Value]) -> Result<()> {
     let answer = reqwest::Client::new().post(url).json(&json!(messages)).send().await?;
     anyhow::ensure!(answer.status() == 202, "{}", answer.text().await?);
     Ok(())

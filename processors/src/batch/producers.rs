@@ -25,7 +25,11 @@ impl Heard {
             source: message.source.clone(),
             alive: None,
             last_message_at: now,
+            recovered_at: None,
         });
+        if message.request_id.is_some() {
+            row.recovered_at = Some(now);
+        }
         if let Content::Producer(ProducerBody::Alive(alive)) = &message.content {
             row.alive = Some(AliveColumns {
                 subscribed: alive.subscribed,

@@ -184,6 +184,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(fixture.map(|fixture| fixture.home.name.as_str()))
                     .bind(fixture.map(|fixture| fixture.away.name.as_str()))
                     .bind(fixture.map(|fixture| fixture.scheduled_start.0))
+                    .bind(row.has_gap)
                     .bind(&row.state)
             },
         )
@@ -289,6 +290,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(row.alive.map(|alive| alive.generated_at.0))
                     .bind(row.alive.and_then(|alive| alive.received_at).map(|at| at.0))
                     .bind(row.last_message_at.0)
+                    .bind(row.recovered_at.map(|at| at.0))
             },
         )
         .await?;
@@ -330,13 +332,13 @@ fn signed(version: u64) -> i64 {
 
 const EVENTS: Insert = Insert {
     head: "INSERT INTO events (event_id, sport, kafka_partition, first_seen_day, version, status, match_status, \
-           home_score, away_score, home_id, away_id, home_name, away_name, scheduled_start, state) VALUES ",
-    columns: 15,
+           home_score, away_score, home_id, away_id, home_name, away_name, scheduled_start, has_gap, state) VALUES ",
+    columns: 16,
     tail: " ON DUPLICATE KEY UPDATE kafka_partition = VALUES(kafka_partition), version = VALUES(version), \
            status = VALUES(status), match_status = VALUES(match_status), home_score = VALUES(home_score), \
            away_score = VALUES(away_score), home_id = VALUES(home_id), away_id = VALUES(away_id), \
            home_name = VALUES(home_name), away_name = VALUES(away_name), \
-           scheduled_start = VALUES(scheduled_start), state = VALUES(state)",
+           scheduled_start = VALUES(scheduled_start), has_gap = VALUES(has_gap), state = VALUES(state)",
 };
 
 const MARKETS: Insert = Insert {
@@ -374,10 +376,10 @@ const DEAD_LETTERS: Insert = Insert {
 /// A batch without an `alive` leaves what the last one said.
 const PRODUCERS: Insert = Insert {
     head: "INSERT INTO producers (sport, kafka_partition, provider, producer, subscribed, alive_generated_at, \
-           alive_received_at, last_message_at) VALUES ",
-    columns: 8,
+           alive_received_at, last_message_at, recovered_at) VALUES ",
+    columns: 9,
     tail: " ON DUPLICATE KEY UPDATE subscribed = COALESCE(VALUES(subscribed), subscribed), \
            alive_generated_at = COALESCE(VALUES(alive_generated_at), alive_generated_at), \
            alive_received_at = COALESCE(VALUES(alive_received_at), alive_received_at), \
-           last_message_at = VALUES(last_message_at)",
+           last_message_at = VALUES(last_message_at), recovered_at = COALESCE(VALUES(recovered_at), recovered_at)",
 };

@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -23,6 +23,9 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "markets by status", include_str!("../../migrations/0007_markets_by_status.sql")),
     (8, "redrives", include_str!("../../migrations/0008_redrives.sql")),
     (9, "updates by day", include_str!("../../migrations/0009_updates_by_day.sql")),
+    (10, "recovery", include_str!("../../migrations/0010_recovery.sql")),
+    (11, "recovered producers", include_str!("../../migrations/0011_recovered_producers.sql")),
+    (12, "events with gaps", include_str!("../../migrations/0012_events_with_gaps.sql")),
 ];
 
 fn migrator() -> Migrator {

@@ -19,7 +19,7 @@ pub async fn watched(
     let mut rows = Vec::new();
     for &partition in partitions {
         let found: Vec<Row> = sqlx::query_as(
-            "SELECT provider, producer, state, reason, since, alive_at, alive_since, swept_to FROM producers \
+            "SELECT provider, producer, state, reason, since, alive_at, alive_since, trusted_until, swept_to FROM producers \
              WHERE sport = ? AND kafka_partition = ? AND state IS NOT NULL",
         )
         .bind(sport.as_str())
@@ -42,6 +42,7 @@ struct Row {
     since: i64,
     alive_at: i64,
     alive_since: i64,
+    trusted_until: i64,
     swept_to: Option<String>,
 }
 
@@ -54,6 +55,7 @@ impl Row {
             since: Timestamp(self.since),
             alive_at: Timestamp(self.alive_at),
             alive_since: Timestamp(self.alive_since),
+            trusted_until: Timestamp(self.trusted_until),
         };
         Ok(WatchedRow { partition, source, watched: Watched { producer, swept_to: self.swept_to } })
     }
@@ -67,7 +69,8 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     let WatchedRow { partition, source, watched: Watched { producer, swept_to } } = row;
     sqlx::query(
-        "UPDATE producers SET state = ?, reason = ?, since = ?, alive_at = ?, alive_since = ?, swept_to = ? \
+        "UPDATE producers SET state = ?, reason = ?, since = ?, alive_at = ?, alive_since = ?, trusted_until = ?, \
+         swept_to = ? \
          WHERE sport = ? AND kafka_partition = ? AND provider = ? AND producer = ?",
     )
     .bind(producer.state.as_str())
@@ -75,6 +78,7 @@ pub(super) async fn write(
     .bind(producer.since.0)
     .bind(producer.alive_at.0)
     .bind(producer.alive_since.0)
+    .bind(producer.trusted_until.0)
     .bind(swept_to)
     .bind(sport.as_str())
     .bind(partition)

@@ -24,6 +24,8 @@ pub struct EventRows {
     pub status: Option<Status>,
     /// Who plays and when.
     pub fixture: Option<Fixture>,
+    /// Whether messages of it are missing.
+    pub has_gap: bool,
     /// JSON of [`domain::event::Head`].
     pub state: String,
     /// The fixture, where the batch changed it: since which version, and its JSON.
@@ -78,6 +80,7 @@ impl EventRows {
             version: state.version(),
             status: status.map(|status| status.value.clone()),
             fixture: fixture.map(|fixture| fixture.value.clone()),
+            has_gap: head.feeds.iter().any(|feed| feed.gap),
             state: json(head),
             fixture_value: fixture
                 .filter(|f| f.version > version_before)
@@ -213,6 +216,8 @@ pub struct ProducerRow {
     pub alive: Option<AliveColumns>,
     /// The processor's clock when it took a message of the producer.
     pub last_message_at: Timestamp,
+    /// The same of a message that a recovery has brought, where the batch had one.
+    pub recovered_at: Option<Timestamp>,
 }
 
 /// What is kept of an `alive`.

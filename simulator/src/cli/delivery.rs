@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::{Latch, Readiness};
 use chassis::{admin, http, telemetry};
 use clap::Args;
 use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, mpsc};
 
-use super::say;
-use crate::drive::{DriveOptions, Progress, drive};
+use super::{recovery, say};
+use crate::drive::{DriveOptions, Progress, drive_and_answer};
+use crate::presence::RecoveryRequest;
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Token};
 
@@ -34,7 +37,10 @@ pub(super) struct Delivery {
     /// How long a batch that is not taken is sent again
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     give_up_after: u64,
-    /// Where to answer /livez, /readyz, /health and /metrics meanwhile; without it nowhere
+    /// How often producers say that they are alive; 0: never
+    #[arg(long, env = "MATCHDAY_ALIVE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    alive_seconds: u64,
+    /// Where to answer /livez, /readyz, /health and /metrics meanwhile, and to be asked for what was lost; without it nowhere
     #[arg(long, env = "MATCHDAY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
@@ -45,6 +51,8 @@ pub(super) struct Outlet {
     runtime: Runtime,
     /// Whether messages are taken, where somebody may ask.
     taken: Option<Latch>,
+    /// Who asks for what was sent already.
+    requests: Mutex<mpsc::Receiver<RecoveryRequest>>,
 }
 
 impl Delivery {
@@ -52,24 +60,26 @@ impl Delivery {
         let options = DriveOptions::to(&self.to);
         let give_up_after = Duration::from_secs(self.give_up_after);
         let patience = Patience { give_up_after, ..options.patience };
-        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, ..options }
+        let alive_every = (self.alive_seconds > 0).then(|| Duration::from_secs(self.alive_seconds));
+        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, alive_every, ..options }
     }
 
     /// Starts what sends, and listens where that is to be watched.
     pub(super) fn open(&self) -> anyhow::Result<Outlet> {
         let runtime = Runtime::new().context("cannot start a runtime")?;
-        let taken = self.listen.map(|address| watch(&runtime, address)).transpose()?;
-        Ok(Outlet { runtime, taken })
+        let (recovery, requests) = recovery::routes();
+        let taken = self.listen.map(|address| watch(&runtime, address, recovery)).transpose()?;
+        Ok(Outlet { runtime, taken, requests: Mutex::new(requests) })
     }
 }
 
-/// Serves the routes by which a process is watched, until the runtime ends.
-fn watch(runtime: &Runtime, address: SocketAddr) -> anyhow::Result<Latch> {
+/// Serves the routes by which a process is watched, and further ones, until the runtime ends.
+fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Result<Latch> {
     let metrics = telemetry::record_metrics()?;
     let readiness = Readiness::default();
     let taken = readiness.latch("ingestion", "it has taken nothing yet");
     let listener = runtime.block_on(http::bind(address))?;
-    let routes = admin::routes(readiness, metrics.clone());
+    let routes = admin::routes(readiness, metrics.clone()).merge(further);
     runtime.spawn(telemetry::upkeep(metrics));
     runtime.spawn(http::serve(listener, routes, WATCHERS, Shutdown::default()));
     Ok(taken)
@@ -86,7 +96,10 @@ impl Outlet {
             self.note(now.0 > before.0, now.1 > before.1);
             before = now;
         };
-        let report = self.runtime.block_on(drive(Arc::new(schedule), options, progress))?;
+        let report = self.runtime.block_on(async {
+            let mut requests = self.requests.lock().await;
+            drive_and_answer(Arc::new(schedule), options, &mut requests, progress).await
+        })?;
         shown.end();
         say::report(&report);
         Ok(report.is_complete())

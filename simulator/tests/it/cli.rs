@@ -13,7 +13,7 @@ use super::drive::{Receiver, accept, problem};
 
 async fn simulator(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
-    command.current_dir(directory).args(args);
+    command.current_dir(directory).args(args).env("MATCHDAY_ALIVE_SECONDS", "0");
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 

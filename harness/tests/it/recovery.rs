@@ -1,0 +1,207 @@
+//! What was lost is asked for: by one process, again until it is there, and of the simulator as of any provider.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use harness::observe::Picture;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
+use crate::producers::{Desk, post};
+use crate::support::until;
+
+/// How long anything may take on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A provider that is asked: answers 503 so many times, then 202.
+struct Provider {
+    address: String,
+    /// The path of each request, and when it came.
+    asked: Arc<Mutex<Vec<(String, Instant)>>>,
+}
+
+impl Provider {
+    async fn busy(times: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                let (mut first, mut line) = (String::new(), String::new());
+                stream.read_line(&mut first).await.unwrap();
+                while stream.read_line(&mut line).await.unwrap() > 2 {
+                    line.clear();
+                }
+                let before = {
+                    let mut noted = noted.lock().unwrap();
+                    noted.push((first.split(' ').nth(1).unwrap_or_default().to_owned(), Instant::now()));
+                    noted.len() - 1
+                };
+                let status = if before < times { "503 Busy" } else { "202 Accepted" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<(String, Instant)> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn odds(sequence: u64, thousandths: u32) -> Value {
+    let outcomes = json!([{"id": "4", "odds": thousandths}, {"id": "5", "odds": 2_000}]);
+    json!({
+        "schema": "1.0", "message_id": format!("odds-{sequence}"), "provider": "md", "producer": "live",
+        "sport": "hockey", "event_id": "md:match:1", "epoch": 1, "sequence": sequence, "type": "odds_change",
+        "generated_at": 1_767_225_600_000_000_i64,
+        "body": {"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]},
+    })
+}
+
+async fn market_is(desk: &Desk, status: &str, suspension: Option<&str>) {
+    until(&format!("the market to be {status}"), DEADLINE, async || {
+        let pictures = desk.mysql.pictures().await?;
+        let is_so = |picture: &Picture| {
+            let market = &picture.values["market:406"];
+            market["status"] == status && market["suspension"].as_str() == suspension
+        };
+        Ok(pictures.get("md:match:1").is_some_and(is_so))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_once_more() {
+    let provider = Provider::busy(2).await;
+    let url = format!("md=http://{}/base/", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_HOLD_MS", "200"),
+    ];
+    let desk = Desk::new("asked", 0, &settings).await;
+    post(&desk.url(), &[odds(1, 1_500)]).await.unwrap();
+    market_is(&desk, "active", None).await;
+    post(&desk.url(), &[odds(3, 1_700)]).await.unwrap();
+    market_is(&desk, "suspended", Some("gap")).await;
+    until("the third request", DEADLINE, async || Ok(provider.asked().len() == 3)).await.unwrap();
+    let asked = provider.asked();
+    let ids: Vec<u64> = asked
+        .iter()
+        .map(|(path, _)| {
+            let id = path.strip_prefix("/base/v1/live/odds/events/md:match:1/initiate_request?request_id=");
+            id.unwrap_or_else(|| panic!("{path}")).parse().unwrap()
+        })
+        .collect();
+    assert!(ids.is_sorted_by(|before, after| before < after), "{ids:?}");
+    let waits: Vec<Duration> = asked.windows(2).map(|two| two[1].1 - two[0].1).collect();
+    println!("asked again after {waits:?}");
+    assert!(waits[0] > Duration::from_millis(900) && waits[1] > Duration::from_millis(1_900), "{waits:?}");
+    let metric = |outcome| {
+        format!(
+            "matchday_processor_recovery_requests_total{{provider=\"md\",producer=\"live\",outcome=\"{outcome}\"}}"
+        )
+    };
+    assert_eq!(desk.metric(&metric("failed")).await, 2.0);
+    assert_eq!(desk.metric(&metric("taken")).await, 1.0);
+
+    let mut missing = odds(2, 1_600);
+    missing["request_id"] = json!(ids[2]);
+    post(&desk.url(), &[missing]).await.unwrap();
+    market_is(&desk, "active", None).await;
+    until("the request to be forgotten", DEADLINE, async || {
+        let left: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM recovery_requests").fetch_one(desk.mysql.pool()).await?;
+        Ok(left == 0)
+    })
+    .await
+    .unwrap();
+    assert_eq!(provider.asked().len(), 3);
+    desk.logs_are_whole().await;
+    desk.stack.down().await.unwrap();
+}
+
+/// The simulator as a process, so that it can be stopped.
+struct Simulator(std::process::Child);
+
+impl Simulator {
+    fn play(target: &str, listen: &str) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_matchday")).with_file_name("simulator");
+        let play = ["play", "--sport", "hockey", "--games", "4", "--rate", "400", "--seconds", "120"];
+        let ways = ["--seed", "41", "--to", target, "--listen", listen, "--alive-seconds", "1"];
+        let child = std::process::Command::new(program)
+            .args(play)
+            .args(ways)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn tell(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn free_address() -> Result<String> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulator_that_fell_silent_is_asked_for_what_was_lost_and_trusted_again_with_it() {
+    let listen = free_address().unwrap();
+    let url = format!("md=http://{listen}");
+    let settings = [
+        ("MATCHDAY_PRODUCER_SILENCE_MS", "4000"),
+        ("MATCHDAY_SNAPSHOT_RECOVERY", "md"),
+        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "200"),
+    ];
+    let desk = Desk::new("recovered", 0, &settings).await;
+    let simulator = Simulator::play(&desk.stack.ingestion_url().unwrap(), &listen);
+    until("the games to be under way", DEADLINE, async || {
+        Ok(desk.mysql.versions().await?.values().sum::<u64>() > 1_000)
+    })
+    .await
+    .unwrap();
+    desk.is_told("live", "up", "first_alive").await;
+    simulator.tell(Signal::SIGSTOP);
+    desk.is_told("live", "down", "alive_interval").await;
+    until("games to be shut", DEADLINE, async || Ok(!desk.mysql.turns().await?.is_empty())).await.unwrap();
+    simulator.tell(Signal::SIGCONT);
+    desk.is_told("live", "up", "snapshot_complete").await;
+    until("markets to be open again", DEADLINE, async || {
+        let turns = desk.turns("producer_up").await;
+        let pictures = desk.mysql.pictures().await?;
+        let is_free =
+            |picture: &Picture| picture.markets().all(|(_, market)| market["suspension"] != "producer_down");
+        Ok(!turns.is_empty() && pictures.values().all(is_free))
+    })
+    .await
+    .unwrap();
+    let taken =
+        "matchday_processor_recovery_requests_total{provider=\"md\",producer=\"live\",outcome=\"taken\"}";
+    // Once more where a partition heard of the return only after the first request.
+    let requests = desk.metric(taken).await;
+    assert!((1.0..=3.0).contains(&requests), "{requests} requests");
+    desk.logs_are_whole().await;
+    drop(simulator);
+    desk.stack.down().await.unwrap();
+}

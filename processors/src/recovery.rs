@@ -1,0 +1,173 @@
+//! Asks providers to send again what was lost: everything of a producer that is alive again and not trusted yet, or one event
+//! of which messages are missing. Of all processes one asks: the one that holds the lease in the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use chassis::lifecycle::Shutdown;
+use domain::{Name, Timestamp};
+use reqwest::Url;
+use sqlx::MySqlPool;
+use tokio::task::JoinSet;
+
+use crate::metrics;
+use crate::processor::now;
+use crate::store::recovery as store;
+
+mod due;
+
+pub use due::{Request, Target, Want};
+
+/// How long a provider may take to answer a request; what it then sends takes as long as it takes.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long the database may take for one round's statements.
+const STATEMENTS_MAX: Duration = Duration::from_secs(5);
+/// How much of what was still trusted is asked for again: the provider's clock may differ from ours.
+const OVERLAP_MICROS: i64 = 10_000_000;
+
+/// Where a provider takes requests: `md=http://simulator:4004`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryUrl {
+    provider: Name,
+    url: Url,
+}
+
+impl FromStr for RecoveryUrl {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (provider, url) = text.split_once('=').context("not of the form provider=url")?;
+        let url: Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+        ensure!(url.scheme() == "http", "`{url}` is no http address: put what speaks TLS in between");
+        Ok(Self { provider: Name::new(provider)?, url })
+    }
+}
+
+/// How providers are asked.
+#[derive(Debug, Clone)]
+pub struct RecoverySettings {
+    /// Where, by provider. The others are not asked.
+    pub urls: BTreeMap<Name, Url>,
+    /// The shortest time between two requests to one provider.
+    pub every: Duration,
+    /// Microseconds in which a recovery that has begun must bring something, else it is asked for again.
+    pub silence_micros: i64,
+}
+
+impl RecoverySettings {
+    /// Of each provider the last address counts.
+    #[must_use]
+    pub fn new(urls: &[RecoveryUrl], every: Duration, silence_micros: i64) -> Self {
+        let urls = urls.iter().cloned().map(|RecoveryUrl { provider, url }| (provider, url)).collect();
+        Self { urls, every, silence_micros }
+    }
+}
+
+/// Asks whenever something is lost, until the process stops.
+pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown) -> anyhow::Result<()> {
+    // Nothing of a proxy or of redirects is wanted here.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(ANSWER_MAX)
+        .build()
+        .context("cannot make an HTTP client")?;
+    let lease = store::Lease::new(now());
+    let asker = Asker { pool, client, settings };
+    let mut rounds = tokio::time::interval(asker.settings.every);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = rounds.tick() => {}
+            () = shutdown.begun() => return Ok(()),
+        }
+        if let Err(error) = asker.round(&lease).await {
+            tracing::warn!(error = format!("{error:#}"), "nobody can be asked for a recovery");
+        }
+    }
+}
+
+struct Asker {
+    pool: MySqlPool,
+    client: reqwest::Client,
+    settings: RecoverySettings,
+}
+
+impl Asker {
+    /// At most one request to each provider.
+    async fn round(&self, lease: &store::Lease) -> anyhow::Result<()> {
+        let look = async {
+            if !lease.hold(&self.pool).await? {
+                return anyhow::Ok(None);
+            }
+            let wants =
+                store::wants(&self.pool, |provider| self.settings.urls.contains_key(provider)).await?;
+            let requests = store::requests(&self.pool).await?;
+            let wanted: BTreeSet<&Target> = wants.iter().map(|want| &want.target).collect();
+            for target in requests.keys().filter(|target| !wanted.contains(target)) {
+                store::forget(&self.pool, target).await?;
+            }
+            Ok(Some((wants, requests)))
+        };
+        let Some((wants, requests)) = in_time(look).await? else { return Ok(()) };
+        let mut asking = JoinSet::new();
+        for (want, request) in due::next(&wants, &requests, now(), self.settings.silence_micros) {
+            in_time(store::write(&self.pool, &want.target, &request)).await?;
+            let asked = self.ask(want, request.asked_at)?;
+            let (pool, target) = (self.pool.clone(), want.target.clone());
+            asking.spawn(async move {
+                let outcome = answer(asked).await;
+                metrics::recovery_asked(&target.source, outcome.is_ok());
+                match outcome {
+                    Ok(()) => {
+                        tracing::info!(%target, request_id = request.asked_at.0, "a recovery has begun");
+                        in_time(store::note_taken(&pool, &target, request.asked_at)).await
+                    }
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        tracing::warn!(%target, failures = request.failures, error, "a recovery has not begun");
+                        Ok(())
+                    }
+                }
+            });
+        }
+        while let Some(asked) = asking.join_next().await {
+            asked.context("a request ended by panic")??;
+        }
+        Ok(())
+    }
+
+    fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<reqwest::RequestBuilder> {
+        let Target { source, event_id } = &want.target;
+        let mut url = self.settings.urls.get(&source.provider).context("a provider without a URL")?.clone();
+        {
+            let Ok(mut path) = url.path_segments_mut() else { bail!("a URL that can have no path") };
+            path.pop_if_empty().extend(["v1", source.producer.as_str()]);
+            match event_id {
+                None => path.extend(["recovery", "initiate_request"]),
+                Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
+            };
+        }
+        let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
+            .then(|| (want.trusted_until.0 - OVERLAP_MICROS) / 1_000);
+        if let Some(after) = after {
+            url.query_pairs_mut().append_pair("after", &after.to_string());
+        }
+        // In milliseconds the id is far below that of any request for a whole producer: when one event is complete, no
+        // partition can take the producer for complete.
+        let request_id = if event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
+        url.query_pairs_mut().append_pair("request_id", &request_id.to_string());
+        Ok(self.client.post(url))
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<()> {
+    let answer = request.send().await?;
+    ensure!(answer.status().is_success(), "the answer is {}", answer.status());
+    Ok(())
+}
+
+async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(STATEMENTS_MAX, work).await.context("the database does not answer")?
+}

@@ -1,0 +1,193 @@
+//! What is lost, what has been asked for, and who may ask.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use domain::event::Head;
+use domain::{EventId, Name, Source, Timestamp};
+use sqlx::{FromRow, MySqlPool};
+
+use crate::recovery::{Request, Target, Want};
+
+/// For how long a lease is taken, in microseconds: a process that died is followed by another after this.
+const LEASE_MICROS: i64 = 15_000_000;
+/// Events with gaps that are looked at in one round.
+const EVENTS_MAX: u32 = 1_000;
+/// The database's clock, in microseconds: the one that all processes share.
+const CLOCK: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+
+/// The right to ask, which one process has at a time.
+#[derive(Debug)]
+pub struct Lease {
+    holder: String,
+}
+
+impl Lease {
+    /// One that is not held yet, of a process that began at this time.
+    #[must_use]
+    pub fn new(began_at: Timestamp) -> Self {
+        Self { holder: format!("{}-{}", std::process::id(), began_at.0) }
+    }
+
+    /// Takes it where nobody else has it, or keeps it; says whether it is held.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold(&self, pool: &MySqlPool) -> anyhow::Result<bool> {
+        let sql = format!(
+            "UPDATE recovery_lease SET holder = ?, held_until = {CLOCK} + {LEASE_MICROS} \
+             WHERE holder = ? OR held_until < {CLOCK}"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&self.holder).bind(&self.holder);
+        Ok(query.execute(pool).await?.rows_affected() == 1)
+    }
+}
+
+#[derive(FromRow)]
+struct Standing {
+    provider: String,
+    producer: String,
+    /// In the partition that trusts it least; the states stand in the order of the alphabet.
+    state: Option<String>,
+    since: Option<i64>,
+    trusted_until: Option<i64>,
+    recovered_at: Option<i64>,
+}
+
+/// What is lost, of the providers that are asked.
+///
+/// # Errors
+/// When the database fails, or what it says cannot be read.
+pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow::Result<Vec<Want>> {
+    let standings: Vec<Standing> = sqlx::query_as(
+        "SELECT provider, producer, MIN(state) AS state, \
+         MAX(CASE WHEN state = 'recovering' THEN alive_since END) AS since, \
+         MIN(CASE WHEN state = 'recovering' THEN trusted_until END) AS trusted_until, \
+         MAX(recovered_at) AS recovered_at FROM producers GROUP BY provider, producer",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut wants = Vec::new();
+    // Those of which single events are asked for: of the others everything is, or nobody would answer.
+    let mut trusted = BTreeMap::new();
+    for standing in standings {
+        let Standing { provider, producer, state, since, trusted_until, recovered_at } = standing;
+        let source = Source { provider: Name::new(&provider)?, producer: Name::new(&producer)? };
+        let recovered_at = recovered_at.map(Timestamp);
+        if !is_asked(&source.provider) {
+            continue;
+        }
+        if let Some(since) = since {
+            let trusted_until = Timestamp(trusted_until.unwrap_or_default());
+            let target = Target { source, event_id: None };
+            wants.push(Want { target, since: Timestamp(since), trusted_until, recovered_at });
+        } else if state.is_none_or(|state| state == "up") {
+            trusted.insert(source, recovered_at);
+        }
+    }
+    let events: Vec<(String, String)> =
+        sqlx::query_as("SELECT event_id, state FROM events WHERE has_gap = TRUE ORDER BY event_id LIMIT ?")
+            .bind(EVENTS_MAX)
+            .fetch_all(pool)
+            .await?;
+    for (id, state) in events {
+        let head: Head = serde_json::from_str(&state).with_context(|| format!("the state of {id}"))?;
+        for feed in head.feeds.iter().filter(|feed| feed.gap) {
+            let Some(recovered_at) = trusted.get(&feed.source) else { continue };
+            wants.push(Want {
+                target: Target { source: feed.source.clone(), event_id: Some(EventId::new(&id)?) },
+                since: Timestamp(0),
+                trusted_until: Timestamp(0),
+                recovered_at: *recovered_at,
+            });
+        }
+    }
+    Ok(wants)
+}
+
+#[derive(FromRow)]
+struct RequestRow {
+    provider: String,
+    producer: String,
+    event_id: String,
+    asked_at: i64,
+    taken: bool,
+    failures: u32,
+}
+
+/// What has been asked for.
+///
+/// # Errors
+/// When the database fails, or what it says cannot be read.
+pub async fn requests(pool: &MySqlPool) -> anyhow::Result<BTreeMap<Target, Request>> {
+    let sql = "SELECT provider, producer, event_id, asked_at, taken, failures FROM recovery_requests";
+    let rows: Vec<RequestRow> = sqlx::query_as(sql).fetch_all(pool).await?;
+    let read = |row: RequestRow| {
+        let source = Source { provider: Name::new(&row.provider)?, producer: Name::new(&row.producer)? };
+        let event_id = (!row.event_id.is_empty()).then(|| EventId::new(&row.event_id)).transpose()?;
+        let request =
+            Request { asked_at: Timestamp(row.asked_at), is_taken: row.taken, failures: row.failures };
+        Ok((Target { source, event_id }, request))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Notes that a request is about to be made: whoever follows this process does not make it again at once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn write(pool: &MySqlPool, target: &Target, request: &Request) -> anyhow::Result<()> {
+    let (provider, producer, event_id) = key(target);
+    sqlx::query(
+        "REPLACE INTO recovery_requests (provider, producer, event_id, asked_at, taken, failures) \
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(provider)
+    .bind(producer)
+    .bind(event_id)
+    .bind(request.asked_at.0)
+    .bind(request.is_taken)
+    .bind(request.failures)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// The provider has taken the request.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_taken(pool: &MySqlPool, target: &Target, asked_at: Timestamp) -> anyhow::Result<()> {
+    let (provider, producer, event_id) = key(target);
+    sqlx::query(
+        "UPDATE recovery_requests SET taken = TRUE \
+         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ?",
+    )
+    .bind(provider)
+    .bind(producer)
+    .bind(event_id)
+    .bind(asked_at.0)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// What was asked for is there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(pool: &MySqlPool, target: &Target) -> anyhow::Result<()> {
+    let (provider, producer, event_id) = key(target);
+    sqlx::query("DELETE FROM recovery_requests WHERE provider = ? AND producer = ? AND event_id = ?")
+        .bind(provider)
+        .bind(producer)
+        .bind(event_id)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+fn key(target: &Target) -> (&str, &str, &str) {
+    let Target { source, event_id } = target;
+    (source.provider.as_str(), source.producer.as_str(), event_id.as_ref().map_or("", EventId::as_str))
+}

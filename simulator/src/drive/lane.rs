@@ -1,0 +1,116 @@
+//! One connection of a drive: what it sends when, and how that went.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
+
+use super::{Counters, DriveReport, REFUSED_SHOWN_MAX};
+use crate::metrics;
+use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
+use crate::schedule::{Schedule, Times};
+use crate::sender::{Batch, Sender};
+
+/// One connection and what goes over it.
+pub(super) struct Lane {
+    pub(super) schedule: Arc<Schedule>,
+    pub(super) lines: Vec<u32>,
+    pub(super) sender: Sender,
+    pub(super) start: Instant,
+    pub(super) timeline: Timeline,
+    pub(super) limits: BatchLimits,
+    pub(super) raw: bool,
+    pub(super) counters: Arc<Counters>,
+    pub(super) lateness: ::metrics::Histogram,
+}
+
+impl Lane {
+    /// Sends every line when it is due. After a batch that had to be given up nothing follows: it would only be
+    /// a gap to its receiver.
+    pub(super) async fn run(self) -> DriveReport {
+        let mut report = DriveReport::new(self.timeline, self.lines.len() as u64);
+        let mut pacer = Pacer::new(self.timeline, self.limits);
+        let item = |place: usize| {
+            let line = self.lines[place] as usize;
+            Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
+        };
+        loop {
+            match pacer.turn(self.start.elapsed(), self.lines.len(), item) {
+                Turn::Wait(until) => tokio::time::sleep_until(self.start + until).await,
+                Turn::Done => return report,
+                Turn::Send(range) => {
+                    let lines = &self.lines[range];
+                    self.send(lines, &mut report).await;
+                    if report.gave_up.is_some() {
+                        report.undelivered = report.messages - report.accepted - report.refused;
+                        return report;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, lines: &[u32], report: &mut DriveReport) {
+        let batch = self.join(lines);
+        self.note_lateness(lines, &mut report.lateness_micros);
+        report.sent += lines.len() as u64;
+        self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        metrics::sent(lines.len());
+        let delivery = self.sender.deliver(batch).await;
+        let given_up = delivery.given_up.as_ref().map_or(0, |(messages, _)| *messages);
+        metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
+        report.accepted += delivery.accepted as u64;
+        report.refused += delivery.refused.len() as u64;
+        report.sent_again += delivery.sent_again as u64;
+        report.unanswered += delivery.unanswered as u64;
+        self.counters.accepted.fetch_add(delivery.accepted as u64, Ordering::Relaxed);
+        self.counters.refused.fetch_add(delivery.refused.len() as u64, Ordering::Relaxed);
+        self.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
+        for (place, problem) in delivery.refused {
+            if report.refused_first.len() < REFUSED_SHOWN_MAX {
+                report.refused_first.insert(lines[place] as usize, problem);
+            }
+        }
+        report.gave_up = delivery.given_up.map(|(_, why)| why);
+    }
+
+    /// The messages one under the other, each with its times. At top speed nothing is due, so now is its time.
+    fn join(&self, lines: &[u32]) -> Batch {
+        let now = self.timeline.started_at.plus_micros(micros(self.start.elapsed()));
+        // A rewritten time may be a few digits longer than the one it replaces.
+        let bytes: usize = lines.iter().map(|&line| self.schedule.message(line as usize).len() + 16).sum();
+        let mut batch = Batch::with_capacity(self.sender.format, lines.len(), bytes);
+        for &line in lines {
+            let line = line as usize;
+            let times = match (self.raw, self.timeline.speed) {
+                (true, _) => Times::AsWritten,
+                (false, Speed::Max) => Times::Generated(now),
+                (false, Speed::Factor(_)) => {
+                    Times::Generated(self.timeline.due_at(self.schedule.offset_ns(line)))
+                }
+            };
+            self.schedule.write(line, times, &mut batch.bytes);
+            batch.end_message();
+        }
+        batch
+    }
+
+    fn note_lateness(&self, lines: &[u32], lateness_micros: &mut Histogram<u64>) {
+        if self.timeline.speed == Speed::Max {
+            return;
+        }
+        let elapsed = self.start.elapsed();
+        for &line in lines {
+            let due = self.timeline.due_after(self.schedule.offset_ns(line as usize));
+            let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
+            lateness_micros.saturating_record(late);
+            self.lateness.record(Duration::from_micros(late));
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,194 @@
+//! What producers say besides their games while a drive goes: that they are alive, and once more what somebody asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use domain::codec::{json, xml};
+use domain::message::{Alive, ProducerBody, SCHEMA, SnapshotComplete};
+use domain::{Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::drive::{Counters, now};
+use crate::format::Format;
+use crate::pacer::{BatchLimits, Timeline};
+use crate::schedule::{Schedule, Times};
+use crate::sender::{Batch, Sender};
+
+/// How often it is looked whether all that had gone out before an `alive` is answered.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Somebody asks a producer for what it has said already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryRequest {
+    /// Whom.
+    pub producer: Name,
+    /// Of which event; `None`: of all.
+    pub event_id: Option<EventId>,
+    /// Nothing from before this.
+    pub after: Option<Timestamp>,
+    /// What every message of the answer carries.
+    pub request_id: u64,
+}
+
+/// The producers of a drive.
+pub(crate) struct Presence {
+    pub(crate) schedule: Arc<Schedule>,
+    /// By provider and format.
+    pub(crate) senders: BTreeMap<(Name, Format), Sender>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) start: Instant,
+    pub(crate) timeline: Timeline,
+    pub(crate) limits: BatchLimits,
+    pub(crate) alive_every: Option<Duration>,
+}
+
+impl Presence {
+    /// Says what there is to say until the drive ends, and this is dropped.
+    pub(crate) async fn run(self, requests: &mut mpsc::Receiver<RecoveryRequest>) {
+        let answer = async {
+            while let Some(request) = requests.recv().await {
+                self.repeat(&request).await;
+            }
+        };
+        tokio::join!(answer, self.live());
+        std::future::pending().await
+    }
+
+    async fn live(&self) {
+        let Some(alive_every) = self.alive_every else { return };
+        let sources = self.sources();
+        let mut ticks = tokio::time::interval(alive_every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.all_before_is_answered().await;
+            for source in &sources {
+                self.say(source, ProducerBody::Alive(Alive { subscribed: true })).await;
+            }
+        }
+    }
+
+    /// Who is alive says that nothing of what it has sent was lost.
+    async fn all_before_is_answered(&self) {
+        let Counters { sent, accepted, refused, .. } = &*self.counters;
+        let sent = sent.load(Ordering::Relaxed);
+        while accepted.load(Ordering::Relaxed) + refused.load(Ordering::Relaxed) < sent {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Sends again what is due already, in the order in which it was, and then says that this was all.
+    async fn repeat(&self, request: &RecoveryRequest) {
+        let asked = |index: usize| self.again(index, request);
+        let mut batches: BTreeMap<(Name, Format), Batch> = BTreeMap::new();
+        let mut sources = BTreeSet::new();
+        for (key, message) in (0..self.schedule.len()).filter_map(asked) {
+            let batch = batches.entry(key.clone()).or_insert_with(|| Batch::with_capacity(key.1, 0, 0));
+            write(key.1, &message, batch);
+            sources.insert(message.source);
+            if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max {
+                self.deliver(&key, batches.remove(&key)).await;
+            }
+        }
+        for (key, batch) in batches {
+            self.deliver(&key, Some(batch)).await;
+        }
+        if sources.is_empty() {
+            sources =
+                self.sources().into_iter().filter(|source| source.producer == request.producer).collect();
+        }
+        let complete = SnapshotComplete { request_id: request.request_id };
+        for source in &sources {
+            self.say(source, ProducerBody::SnapshotComplete(complete.clone())).await;
+        }
+    }
+
+    /// A message as it is sent once more; `None` where it is not due yet or was not asked for.
+    fn again(&self, index: usize, request: &RecoveryRequest) -> Option<((Name, Format), FeedMessage)> {
+        let offset_ns = self.schedule.offset_ns(index);
+        let due_at = self.timeline.due_at(offset_ns);
+        let channel = &self.schedule.channels()[self.schedule.channel(index)];
+        let is_of_event =
+            request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()));
+        let is_due = self.timeline.due_after(offset_ns) <= self.start.elapsed();
+        if !is_due || !is_of_event || request.after.is_some_and(|after| due_at < after) {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        self.schedule.write(index, Times::Generated(due_at), &mut bytes);
+        let mut message = decode(channel.format, &bytes)?;
+        message.request_id = Some(request.request_id);
+        let is_asked = message.source.producer == request.producer;
+        is_asked.then(|| ((channel.provider.clone(), channel.format), message))
+    }
+
+    async fn say(&self, source: &Source, body: ProducerBody) {
+        let generated_at = now();
+        let name = match body {
+            ProducerBody::Alive(_) => "alive",
+            ProducerBody::SnapshotComplete(_) => "snapshot-complete",
+        };
+        let id = format!("{}-{name}-{}", source.producer, generated_at.0);
+        let Ok(message_id) = MessageId::new(id) else { return };
+        let message = FeedMessage {
+            schema: SCHEMA,
+            message_id,
+            source: source.clone(),
+            request_id: None,
+            occurred_at: None,
+            generated_at,
+            received_at: None,
+            content: Content::Producer(body),
+        };
+        let formats = [Format::Json, Format::Xml].into_iter();
+        let mut keys = formats.map(|format| (source.provider.clone(), format));
+        let Some(key) = keys.find(|key| self.senders.contains_key(key)) else { return };
+        let mut batch = Batch::with_capacity(key.1, 1, 256);
+        write(key.1, &message, &mut batch);
+        self.deliver(&key, Some(batch)).await;
+    }
+
+    async fn deliver(&self, key: &(Name, Format), batch: Option<Batch>) {
+        let (Some(sender), Some(batch)) = (self.senders.get(key), batch) else { return };
+        let delivery = sender.deliver(batch).await;
+        if let Some((messages, why)) = delivery.given_up {
+            tracing::warn!(messages, why, "nobody took what producers say");
+        }
+        for (_, problem) in delivery.refused {
+            tracing::warn!(%problem, "refused what a producer says");
+        }
+    }
+
+    /// Whose messages the schedule holds, by the first of each channel.
+    fn sources(&self) -> BTreeSet<Source> {
+        let mut is_known = vec![false; self.schedule.channels().len()];
+        let source = |index: usize| {
+            let channel = self.schedule.channel(index);
+            if std::mem::replace(&mut is_known[channel], true) {
+                return None;
+            }
+            let format = self.schedule.channels()[channel].format;
+            Some(decode(format, self.schedule.message(index))?.source)
+        };
+        (0..self.schedule.len()).filter_map(source).collect()
+    }
+}
+
+fn write(format: Format, message: &FeedMessage, batch: &mut Batch) {
+    let encoded = match format {
+        Format::Json => json::encode(message),
+        Format::Xml => xml::encode(message),
+    };
+    batch.bytes.extend_from_slice(format.in_batch(&encoded));
+    batch.end_message();
+}
+
+fn decode(format: Format, bytes: &[u8]) -> Option<FeedMessage> {
+    match format {
+        Format::Json => json::decode(bytes).ok(),
+        Format::Xml => xml::decode(bytes).ok(),
+    }
+}
