@@ -14,6 +14,7 @@ use crate::{Fixture, Incident, Key, Sport, Status, Timestamp};
 use book::{Book, Shut};
 pub use by_time::Times;
 pub use feed::Feed;
+use group::Member;
 use step::Step;
 
 mod ahead;
@@ -21,6 +22,7 @@ pub mod book;
 mod by_time;
 mod check;
 pub mod feed;
+mod group;
 mod step;
 mod times;
 mod trust;
@@ -345,12 +347,11 @@ impl Head {
 
     /// What keeps a market of this id shut although the owner of its book offers it.
     fn shut(&self, sport: Sport, book: &Book, market_id: u32) -> Option<Shut> {
-        let (owner, rules) = (book.owner()?, sport.rules());
+        let owner = book.owner()?;
+        let market = Member { rules: sport.rules(), market_id, told: book.groups_of(owner) };
         let feed = self.feeds.iter().find(|feed| feed.source == *owner)?;
-        let stopped = || feed.stopped_since(rules, market_id, book.offered_at()?);
-        if let Some(status) =
-            feed.barrier_for(rules, market_id).map(|stop| stop.market_status).or_else(stopped)
-        {
+        let stopped = || feed.stopped_since(market, book.offered_at()?);
+        if let Some(status) = feed.barrier_for(market).map(|stop| stop.market_status).or_else(stopped) {
             return Some(Shut { status, reason: Suspension::BetStop });
         }
         let reason = match (feed.refused, feed.gap, feed.down) {

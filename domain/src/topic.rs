@@ -32,6 +32,12 @@ impl Topics {
         format!("{}sports-feed-events", self.prefix)
     }
 
+    /// Where ingestion keeps what providers say of their markets: how they are called, and in which groups they are.
+    #[must_use]
+    pub fn descriptions(&self) -> String {
+        format!("{}sports-feed-descriptions", self.prefix)
+    }
+
     /// Where ingestion writes a sport's feed messages.
     #[must_use]
     pub fn feed(&self, sport: Sport) -> String {

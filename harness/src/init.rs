@@ -3,7 +3,7 @@
 use crate::stack::own_binary;
 use anyhow::{Context, Result, bail};
 use chassis::kafka::MAX_MESSAGE_BYTES;
-use chassis::kafka::topics::{self, TopicSpec};
+use chassis::kafka::topics::{self, Retention, TopicSpec};
 use domain::{Sport, Topics};
 use std::process::Stdio;
 
@@ -35,7 +35,7 @@ impl InitConfig {
     }
 }
 
-/// Makes every sport's topics, those of dead letters and of events, and the tables.
+/// Makes every sport's topics, those of dead letters, of events and of descriptions, and the tables.
 ///
 /// # Errors
 /// When Kafka refuses a topic, a migration fails, or the binary `processors` was not built.
@@ -50,18 +50,21 @@ const EVENTS_BYTES: i64 = 16 << 20;
 /// A sport's two topics have the same number of partitions, for an update goes to the partition of its feed message. Dead
 /// letters are few, and none is ever deleted.
 fn wanted_topics(config: &InitConfig) -> Vec<TopicSpec> {
-    let spec = |name: String, partitions, retention_bytes| TopicSpec {
+    let latest = |bytes| Retention::Latest { bytes, ms: -1 };
+    let spec = |name: String, partitions, retention| TopicSpec {
         name,
         partitions,
-        retention_bytes,
-        retention_ms: -1,
+        retention,
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut topics =
-        vec![spec(config.topics.dead_letters(), 1, -1), spec(config.topics.events(), 1, EVENTS_BYTES)];
+    let mut topics = vec![
+        spec(config.topics.dead_letters(), 1, latest(-1)),
+        spec(config.topics.events(), 1, latest(EVENTS_BYTES)),
+        spec(config.topics.descriptions(), 1, Retention::LatestOfEachKey),
+    ];
     for sport in Sport::ALL {
         for name in [config.topics.feed(sport), config.topics.updates(sport)] {
-            topics.push(spec(name, config.partitions, config.retention_bytes));
+            topics.push(spec(name, config.partitions, latest(config.retention_bytes)));
         }
     }
     topics

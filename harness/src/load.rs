@@ -9,8 +9,17 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-/// The element that a fixture's file consists of.
-const FIXTURE: &str = "<fixtures_fixture";
+/// What is loaded: how its documents begin, where in the feed they are taken, and how they are called.
+const KINDS: [Kind; 2] = [
+    Kind { element: "<fixtures_fixture", path: "", name: "fixtures" },
+    Kind { element: "<market_descriptions", path: "/descriptions", name: "market descriptions" },
+];
+
+struct Kind {
+    element: &'static str,
+    path: &'static str,
+    name: &'static str,
+}
 
 /// How often a file is sent that is not taken for the moment.
 const ATTEMPTS: u32 = 10;
@@ -36,30 +45,36 @@ pub struct LoadArgs {
     token: Option<String>,
 }
 
-/// Sends every fixture of the folder to the feed, in the order of the files' names.
+/// Sends every fixture and all market descriptions of the folder to the feed, in the order of the files' names.
 ///
 /// # Errors
 /// When the folder cannot be read, or ingestion is away, or refuses one of them: all others are loaded, and `say` tells why.
 pub async fn load(args: LoadArgs, say: impl Fn(&str)) -> Result<()> {
     let LoadArgs { folder, to, token } = args;
     let client = Client::builder().timeout(PATIENCE).build()?;
-    let (mut loaded, mut refused) = (0_u32, 0_u32);
-    for file in xml_files(&folder)? {
-        let name = file.display();
-        let xml = std::fs::read(&file).with_context(|| format!("reading {name}"))?;
-        if !String::from_utf8_lossy(&xml).contains(FIXTURE) {
-            continue;
-        }
-        match send(&client, &to, token.as_deref(), xml).await.with_context(|| format!("sending {name}"))? {
-            None => loaded += 1,
-            Some(why) => {
-                say(&format!("{name}: {why}"));
-                refused += 1;
+    let files = xml_files(&folder)?;
+    let mut refused = 0_u32;
+    for kind in KINDS {
+        let to = format!("{}{}", to.trim_end_matches('/'), kind.path);
+        let mut loaded = 0;
+        for file in &files {
+            let name = file.display();
+            let xml = std::fs::read(file).with_context(|| format!("reading {name}"))?;
+            if !String::from_utf8_lossy(&xml).contains(kind.element) {
+                continue;
+            }
+            let sent = send(&client, &to, token.as_deref(), xml).await;
+            match sent.with_context(|| format!("sending {name}"))? {
+                Sent::Taken(count) => loaded += count,
+                Sent::Refused(why) => {
+                    say(&format!("{name}: {why}"));
+                    refused += 1;
+                }
             }
         }
+        say(&format!("{loaded} {} are loaded.", kind.name));
     }
-    say(&format!("{loaded} fixtures are loaded."));
-    ensure!(refused == 0, "{refused} fixtures were refused");
+    ensure!(refused == 0, "{refused} files were refused");
     Ok(())
 }
 
@@ -77,8 +92,16 @@ fn xml_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Sends one file. `None` where it is taken, else why it is not.
-async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> Result<Option<String>> {
+/// What became of a file.
+enum Sent {
+    /// So much of it was taken.
+    Taken(u64),
+    /// Nothing of it, for this reason.
+    Refused(String),
+}
+
+/// Sends one file.
+async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> Result<Sent> {
     for _ in 0..ATTEMPTS {
         let mut request = client.post(to).header(CONTENT_TYPE, "application/xml").body(xml.clone());
         if let Some(token) = token {
@@ -87,10 +110,14 @@ async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> R
         let answer = request.send().await?;
         let status = answer.status();
         match status {
-            StatusCode::ACCEPTED => return Ok(None),
+            StatusCode::ACCEPTED => {
+                let answer: Value = answer.json().await?;
+                return Ok(Sent::Taken(answer["accepted"].as_u64().unwrap_or_default()));
+            }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 let problem: Value = answer.json().await?;
-                return Ok(Some(problem["detail"].as_str().unwrap_or("refused without a reason").to_owned()));
+                let why = problem["detail"].as_str().unwrap_or("refused without a reason");
+                return Ok(Sent::Refused(why.to_owned()));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let seconds =

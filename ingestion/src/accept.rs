@@ -11,7 +11,7 @@ use domain::{Body, Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::backlog::Backlogs;
 use crate::broadcast::Broadcasts;
-use crate::events::Events;
+use crate::loaded::Loaded;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
 use crate::reading::{Reading, about};
@@ -23,6 +23,8 @@ use crate::refusal::{self, Refusal};
 pub struct FeedTopics {
     feeds: Vec<(Sport, Arc<str>)>,
     events: Arc<str>,
+    /// Where descriptions go.
+    pub descriptions: Arc<str>,
 }
 
 impl FeedTopics {
@@ -31,6 +33,7 @@ impl FeedTopics {
         Self {
             feeds: Sport::ALL.into_iter().map(|sport| (sport, topics.feed(sport).into())).collect(),
             events: topics.events().into(),
+            descriptions: topics.descriptions().into(),
         }
     }
 
@@ -66,8 +69,8 @@ pub struct Receipt<'a> {
     pub backlogs: &'a Backlogs,
     /// Which dead letter's place the request's only message takes, where it takes one.
     pub redrive: Option<Redrive>,
-    /// The sports of events whose fixtures were loaded.
-    pub events: &'a Events,
+    /// What was loaded beside the feeds.
+    pub loaded: &'a Loaded,
 }
 
 /// One piece of a request's body.
@@ -101,7 +104,7 @@ pub fn accept(
                 outbox.mark_last((REDRIVE_HEADER, redrive.to_string().into()));
             }
             if receipt.reading.may_lack_sports() && matches!(event.body, Body::Fixture(_)) {
-                receipt.events.note(&event.event_id, event.sport);
+                receipt.loaded.events.note(&event.event_id, event.sport);
                 outbox.write(piece.index, &receipt.topics.events, event.event_id.as_str(), |buffer| {
                     buffer.extend_from_slice(event.sport.as_str().as_bytes());
                 });
@@ -130,7 +133,7 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
         let stored = if piece.bytes.is_empty() { "" } else { "; nothing of what stands here is stored" };
         return Err(Box::new(refusal::malformed(format!("not a message: {fault}{stored}")).into()));
     }
-    let message = receipt.reading.read(piece.bytes, receipt.provider, receipt.events)?;
+    let message = receipt.reading.read(piece.bytes, receipt.provider, receipt.loaded)?;
     receipt
         .producers
         .admit(&message.source, receipt.received_at)
@@ -163,7 +166,7 @@ mod tests {
             producers: &Producers::new(1),
             backlogs: &Backlogs::default(),
             redrive: None,
-            events: &Events::default(),
+            loaded: &Loaded::default(),
         };
         let limits = Config::parse_from(["ingestion"]).limits;
         let place = Admission::new(&limits).request(receipt.provider).unwrap();

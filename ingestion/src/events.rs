@@ -1,22 +1,13 @@
 //! Of which sport the events are whose fixtures were loaded: for messages whose routing key does not tell.
-//!
-//! A topic keeps it, so that it is known after a restart, and to every ingestion.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{PoisonError, RwLock};
 
-use anyhow::Context;
-use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings};
-use chassis::lifecycle::Process;
-use chassis::readiness::Latch;
+use chassis::kafka::Batch;
 use domain::{EventId, Sport};
 
 /// Events that are known at once; for one more the one that was loaded first is forgotten.
 const EVENTS_MAX: usize = 100_000;
-
-/// Between attempts to read the topic.
-const RETRY_EVERY: Duration = Duration::from_millis(500);
 
 /// The sports of events.
 #[derive(Debug, Default)]
@@ -52,7 +43,7 @@ impl Events {
     }
 
     /// Takes note of what the topic says; what it does not say rightly is nothing.
-    fn read(&self, batch: &Batch) {
+    pub fn read(&self, batch: &Batch) {
         for record in batch.iter() {
             let event = record.key().and_then(|key| EventId::new(str::from_utf8(key).ok()?).ok());
             let sport = str::from_utf8(record.payload()).ok().and_then(|name| name.parse().ok());
@@ -65,50 +56,6 @@ impl Events {
             }
         }
     }
-}
-
-/// Keeps up with the topic until the process stops; ready once what was in it has been read. What fails is begun anew.
-pub async fn follow(
-    events: Arc<Events>,
-    brokers: String,
-    topic: String,
-    process: Process,
-) -> anyhow::Result<()> {
-    let latch = process.readiness.latch("events", "connecting");
-    let following = async {
-        // The reader ends without a failure only when the process stops.
-        while let Err(error) = follow_once(&events, &brokers, &topic, &process, &latch).await {
-            latch.not_ready(format!("{error:#}"));
-            tokio::time::sleep(RETRY_EVERY).await;
-        }
-    };
-    tokio::select! {
-        () = following => {}
-        () = process.shutdown.begun() => {}
-    }
-    Ok(())
-}
-
-async fn follow_once(
-    events: &Events,
-    brokers: &str,
-    topic: &str,
-    process: &Process,
-    latch: &Latch,
-) -> anyhow::Result<()> {
-    let settings = ReaderSettings::new(brokers, "ingestion");
-    let reader =
-        PartitionReader::open(settings, &[topic]).await.context("the events' topic cannot be read")?;
-    let starts = reader.starts().to_vec();
-    let mut records = reader.start(starts, &process.tasks, process.shutdown.clone())?;
-    while let Some(read) = records.recv().await {
-        match read {
-            ReadEvent::Batch(batch) => events.read(&batch),
-            ReadEvent::CaughtUp => latch.ready(),
-            ReadEvent::Failed(error) => return Err(error).context("events may have been missed"),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The endpoint: `POST /feeds/{provider}`.
+//! The endpoint: `POST /feeds/{provider}`; beside it, that of descriptions.
 //!
 //! A request's accepted messages and the dead letters of its refused ones are one batch to Kafka, and the answer
 //! waits for all of it.
@@ -31,8 +31,8 @@ use crate::broadcast::Broadcasts;
 use crate::content::Content;
 use crate::dead_letter::Origin;
 use crate::decompress::Encoding;
-use crate::events::Events;
 use crate::limit::Limits;
+use crate::loaded::Loaded;
 use crate::metrics;
 use crate::outbox::{Outbox, failures};
 use crate::producers::Producers;
@@ -41,6 +41,8 @@ use crate::rate::Bucket;
 use crate::reading::Reading;
 use crate::redrive;
 use crate::refusal;
+
+mod describe;
 
 /// Room in the outbox for each message's key and receipt, beside what its body takes.
 const EXTRA_BYTES_PER_MESSAGE: usize = 64;
@@ -56,7 +58,7 @@ pub struct Feeds {
     admission: Admission,
     producers: Producers,
     backlogs: Backlogs,
-    events: Arc<Events>,
+    loaded: Arc<Loaded>,
     topics: FeedTopics,
     dead_letters: Arc<str>,
     requests: AtomicU64,
@@ -68,6 +70,10 @@ pub fn routes(feeds: Arc<Feeds>) -> Router {
         .route(
             "/feeds/{provider}",
             post(push).fallback(async || refusal::answer(refusal::method_not_allowed())),
+        )
+        .route(
+            "/feeds/{provider}/descriptions",
+            post(describe::describe).fallback(async || refusal::answer(refusal::method_not_allowed())),
         )
         .fallback(async || refusal::no_such_feed("feeds are at /feeds/{provider}".to_owned()))
         .with_state(feeds)
@@ -98,19 +104,19 @@ async fn push(
 
 impl Feeds {
     /// An endpoint for `providers` that writes to `topics` through `producer`, but for the sports that `backlogs` shuts out,
-    /// and knows the sports of `events`.
+    /// and knows what was `loaded`.
     pub fn new(
         producer: Producer,
         topics: &Topics,
         providers: Arc<Providers>,
-        events: Arc<Events>,
+        loaded: Arc<Loaded>,
         limits: Limits,
         backlogs: Backlogs,
     ) -> Self {
         Self {
             producer,
             providers,
-            events,
+            loaded,
             admission: Admission::new(&limits),
             producers: Producers::new(limits.max_producers),
             backlogs,
@@ -150,12 +156,7 @@ impl Feeds {
         let partitions = self.topics.partitions(&self.producer);
         let broadcasts = Broadcasts::new(partitions, bucket.as_deref(), &place)?;
         // Last of what may refuse the request whole: one that is refused for another reason has cost nothing.
-        if let Some(bucket) = &bucket {
-            bucket.take(messages, Instant::now()).map_err(|limited| {
-                metrics::rate_limited(provider.as_str(), messages);
-                refusal::rate(limited, messages)
-            })?;
-        }
+        Self::admit_rate(&provider, bucket.as_deref(), messages)?;
         let request =
             (received_at.0.unsigned_abs() << 12) | (self.requests.fetch_add(1, Ordering::Relaxed) & 0xfff);
         let origin = Origin { provider: &provider, reading: &reading, request, refused_at: received_at };
@@ -181,6 +182,15 @@ impl Feeds {
         Ok(Head { provider, bucket, place, reading, encoding, redrive })
     }
 
+    /// Whether the provider may send so many messages now.
+    fn admit_rate(provider: &Name, bucket: Option<&Bucket>, messages: usize) -> Result<(), Problem> {
+        let Some(bucket) = bucket else { return Ok(()) };
+        bucket.take(messages, Instant::now()).map_err(|limited| {
+            metrics::rate_limited(provider.as_str(), messages);
+            refusal::rate(limited, messages)
+        })
+    }
+
     /// Sends what is accepted and what is refused, waits for Kafka, and answers for each message.
     async fn store(
         &self,
@@ -198,7 +208,7 @@ impl Feeds {
             producers: &self.producers,
             backlogs: &self.backlogs,
             redrive,
-            events: &self.events,
+            loaded: &self.loaded,
         };
         let capacity = body.len() + pieces.len() * EXTRA_BYTES_PER_MESSAGE;
         let mut outbox = Outbox::with_capacity(pieces.len(), capacity);

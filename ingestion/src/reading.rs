@@ -8,7 +8,7 @@ use domain::codec::{json, xml};
 use domain::{Content, FeedMessage, Name};
 use serde::Deserialize;
 
-use crate::events::Events;
+use crate::loaded::Loaded;
 use crate::metrics;
 use crate::refusal::{self, Refusal};
 
@@ -103,10 +103,10 @@ impl Reading {
     ///
     /// # Errors
     /// Says what is wrong with it, and where.
-    pub fn read(&self, bytes: &[u8], provider: &Name, events: &Events) -> Result<FeedMessage, Box<Refusal>> {
+    pub fn read(&self, bytes: &[u8], provider: &Name, loaded: &Loaded) -> Result<FeedMessage, Box<Refusal>> {
         match self {
             Self::Native(format) => native(*format, bytes, provider),
-            Self::Uof { key, .. } => unified(bytes, provider, key.as_ref(), events),
+            Self::Uof { key, .. } => unified(bytes, provider, key.as_ref(), loaded),
         }
     }
 }
@@ -132,16 +132,17 @@ fn unified(
     bytes: &[u8],
     provider: &Name,
     key: Option<&RoutingKey>,
-    events: &Events,
+    loaded: &Loaded,
 ) -> Result<FeedMessage, Box<Refusal>> {
-    let origin = uof::Origin { provider, routing_key: key, sport_of: &|event| events.sport(event) };
-    let decoded =
+    let origin = uof::Origin { provider, routing_key: key, sport_of: &|event| loaded.events.sport(event) };
+    let mut decoded =
         uof::decode(bytes, &origin).map_err(|error| Box::new(refusal::decode_xml(&error).into()))?;
     metrics::ignored(provider.as_str(), decoded.unknown, decoded.unusable_status.is_some());
     if let Some(why) = &decoded.unusable_status {
         let message_id = &decoded.message.message_id;
         tracing::debug!(%provider, %message_id, why, "a state of play was left out");
     }
+    loaded.descriptions.tell_groups(provider, &mut decoded.message);
     checked(domain::check_apart_from_times(&decoded.message), decoded.message)
 }
 

@@ -12,8 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backlog::{Backlogs, UnreadLimits};
 use crate::config::Config;
-use crate::events::{self, Events};
 use crate::feed::{self, Feeds};
+use crate::followed::follow;
+use crate::loaded::Loaded;
 use crate::providers::Providers;
 
 /// How often Kafka is asked whether it is there.
@@ -54,11 +55,19 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         })?;
     }
 
-    let events = Arc::new(Events::default());
-    let (brokers, topic) = (config.kafka.brokers.clone(), config.topics.events());
-    process.tasks.spawn("events", events::follow(Arc::clone(&events), brokers, topic, process.clone()));
+    let loaded = Arc::new(Loaded::default());
+    let (brokers, topic, reading) =
+        (config.kafka.brokers.clone(), config.topics.events(), Arc::clone(&loaded));
+    let events = follow("events", brokers, topic, process.clone(), move |batch| reading.events.read(batch));
+    process.tasks.spawn("events", events);
+    let (brokers, topic, reading) =
+        (config.kafka.brokers.clone(), config.topics.descriptions(), Arc::clone(&loaded));
+    let descriptions = follow("descriptions", brokers, topic, process.clone(), move |batch| {
+        reading.descriptions.read(batch)
+    });
+    process.tasks.spawn("descriptions", descriptions);
 
-    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, events, config.limits, backlogs));
+    let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, loaded, config.limits, backlogs));
     let router = feed::routes(feeds).merge(process.admin());
     process.tasks.spawn("http", http::serve(listener, router, config.http, process.shutdown.clone()));
     Ok(())
@@ -87,5 +96,5 @@ async fn reload_on_hangup(
 /// Every topic that is written to.
 fn written(topics: &Topics) -> Vec<String> {
     let feeds = Sport::ALL.into_iter().map(|sport| topics.feed(sport));
-    feeds.chain([topics.dead_letters(), topics.events()]).collect()
+    feeds.chain([topics.dead_letters(), topics.events(), topics.descriptions()]).collect()
 }

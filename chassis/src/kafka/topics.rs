@@ -17,6 +17,9 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// The largest segment, which is Kafka's own default.
 const SEGMENT_BYTES_MAX: i64 = 1 << 30;
 
+/// A segment of a topic of which only the last record of each key is kept: the segment that is written to is kept whole.
+const COMPACTED_SEGMENT_BYTES: i64 = 16 << 20;
+
 /// A topic that must exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -24,13 +27,24 @@ pub struct TopicSpec {
     pub name: String,
     /// How many partitions it has at least.
     pub partitions: i32,
-    /// Bytes that each partition keeps at least; -1 for no limit by size. Kafka deletes whole segments, and looks every five
-    /// minutes: a partition holds up to a quarter more, and what came since.
-    pub retention_bytes: i64,
-    /// Milliseconds for which each record is kept; -1 for no limit by age.
-    pub retention_ms: i64,
+    /// What it keeps.
+    pub retention: Retention,
     /// The largest batch of records it takes, in bytes.
     pub max_message_bytes: usize,
+}
+
+/// What a topic keeps. Kafka removes whole segments, and looks every five minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// What came last, by size and by age.
+    Latest {
+        /// Bytes that each partition keeps at least, -1 for no limit: it holds up to a quarter more, and what came since.
+        bytes: i64,
+        /// Milliseconds for which each record is kept, -1 for no limit.
+        ms: i64,
+    },
+    /// The last record of each key, for ever.
+    LatestOfEachKey,
 }
 
 /// Why a topic is not as it should be.
@@ -101,8 +115,8 @@ async fn create(
         .iter()
         .map(|topic| {
             [
-                topic.retention_bytes.to_string(),
-                topic.retention_ms.to_string(),
+                topic.retention.bytes().to_string(),
+                topic.retention.ms().to_string(),
                 topic.max_message_bytes.to_string(),
                 topic.segment_bytes().to_string(),
             ]
@@ -133,9 +147,33 @@ impl TopicSpec {
     /// A quarter of what is kept, and never less than the largest batch, which must fit into one.
     fn segment_bytes(&self) -> i64 {
         let least = i64::try_from(self.max_message_bytes).unwrap_or(SEGMENT_BYTES_MAX).min(SEGMENT_BYTES_MAX);
-        match self.retention_bytes {
-            ..0 => SEGMENT_BYTES_MAX,
-            kept => (kept / 4).clamp(least, SEGMENT_BYTES_MAX),
+        match self.retention {
+            Retention::Latest { bytes: ..0, .. } => SEGMENT_BYTES_MAX,
+            Retention::Latest { bytes, .. } => (bytes / 4).clamp(least, SEGMENT_BYTES_MAX),
+            Retention::LatestOfEachKey => COMPACTED_SEGMENT_BYTES.max(least),
+        }
+    }
+}
+
+impl Retention {
+    fn policy(self) -> &'static str {
+        match self {
+            Self::Latest { .. } => "delete",
+            Self::LatestOfEachKey => "compact",
+        }
+    }
+
+    fn bytes(self) -> i64 {
+        match self {
+            Self::Latest { bytes, .. } => bytes,
+            Self::LatestOfEachKey => -1,
+        }
+    }
+
+    fn ms(self) -> i64 {
+        match self {
+            Self::Latest { ms, .. } => ms,
+            Self::LatestOfEachKey => -1,
         }
     }
 }
@@ -147,6 +185,7 @@ fn new_topic<'a>(topic: &'a TopicSpec, [bytes, ms, message, segment]: &'a [Strin
         .set("max.message.bytes", message)
         .set("segment.bytes", segment)
         .set("message.timestamp.type", "LogAppendTime")
+        .set("cleanup.policy", topic.retention.policy())
 }
 
 #[cfg(test)]
@@ -157,8 +196,8 @@ mod tests {
     fn what_is_kept_lies_in_several_segments_each_of_which_takes_the_largest_batch() {
         let segment = |retention_bytes, max_message_bytes| {
             let name = "sports-feed-hockey".to_owned();
-            TopicSpec { name, partitions: 4, retention_bytes, retention_ms: -1, max_message_bytes }
-                .segment_bytes()
+            let retention = Retention::Latest { bytes: retention_bytes, ms: -1 };
+            TopicSpec { name, partitions: 4, retention, max_message_bytes }.segment_bytes()
         };
         assert_eq!(segment(256 << 20, 8 << 20), 64 << 20);
         assert_eq!(segment(1 << 20, 8 << 20), 8 << 20);

@@ -8,10 +8,12 @@ use crate::id::{EventId, Name};
 use crate::{FeedMessage, Sport};
 
 pub use super::xml::{DecodeError, Place};
+pub use description::{Description, OutcomeDescription};
 pub use dropped::{DROPPED, Dropped, EVERY};
 pub use route::{RoutingKey, RoutingKeyError};
 
 mod codes;
+mod description;
 mod dropped;
 mod fixture;
 mod id;
@@ -57,4 +59,12 @@ pub struct Decoded {
 /// When the bytes are not XML or not such a message, or when nobody knows its sport: with the place.
 pub fn decode(bytes: &[u8], origin: &Origin) -> Result<Decoded, DecodeError> {
     super::xml::read_document(bytes, |text| message::message(text, origin))
+}
+
+/// Reads what the provider's API says of markets.
+///
+/// # Errors
+/// When the bytes are not XML, or no such document: with the place.
+pub fn descriptions(bytes: &[u8]) -> Result<Vec<Description>, DecodeError> {
+    super::xml::read_document(bytes, description::all)
 }

@@ -5,10 +5,12 @@
 //! from the whole list, so a rollback restores exactly what was there before. What sources say that order by time
 //! instead of by sequence is in `timed.rs`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::id::{OutcomeId, Source, Text};
+use crate::id::{Name, OutcomeId, Source, Text};
 use crate::market::{
     Cashout, Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension, VoidWindow,
 };
@@ -38,6 +40,9 @@ struct StandingOffer {
     favourite: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cashout: Option<Cashout>,
+    /// In which groups bet stops may name it, where its odds say so.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    groups: BTreeSet<Name>,
     outcomes: Vec<Outcome>,
     /// When it was said; of sources that order by time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +107,12 @@ impl Book {
         self.offers.iter().find(|offer| offer.source == *source).map_or(0, |offer| offer.outcomes.len())
     }
 
+    /// The groups in which `source` says that it is; none where it does not say.
+    pub(crate) fn groups_of(&self, source: &Source) -> &BTreeSet<Name> {
+        const NONE: &BTreeSet<Name> = &BTreeSet::new();
+        self.offers.iter().find(|offer| offer.source == *source).map_or(NONE, |offer| &offer.groups)
+    }
+
     /// Whose offer clients see, where there is one: who offered last and has not handed over.
     pub(crate) fn owner(&self) -> Option<&Source> {
         self.current().map(|offer| &offer.source)
@@ -124,6 +135,9 @@ impl Book {
         standing.stopped = false;
         standing.favourite = offer.favourite;
         standing.cashout = offer.cashout;
+        if !offer.groups.is_empty() {
+            standing.groups.clone_from(&offer.groups);
+        }
         if !offer.outcomes.is_empty() {
             standing.outcomes.clone_from(&offer.outcomes);
         }
@@ -305,6 +319,7 @@ impl StandingOffer {
             stopped: false,
             favourite: false,
             cashout: None,
+            groups: BTreeSet::new(),
             outcomes: Vec::new(),
             said: None,
         }

@@ -124,6 +124,7 @@ fn check_offers(state: &EventState, source: &Source, offers: &[Offer], in_snapsh
     for (index, offer) in offers.iter().enumerate() {
         let at = || format!("/body/markets/{index}/outcomes");
         check_list(offer.outcomes.iter().map(|outcome| &outcome.id), offer.outcomes.len(), OUTCOMES_MAX, at)?;
+        check_group_count(state, source, offer, || format!("/body/markets/{index}/groups"))?;
         let may_have_results = in_snapshot && offer.status == MarketStatus::Settled;
         if let Some(outcome) =
             offer.outcomes.iter().position(|o| o.result.is_some()).filter(|_| !may_have_results)
@@ -133,6 +134,20 @@ fn check_offers(state: &EventState, source: &Source, offers: &[Offer], in_snapsh
         }
     }
     check_outcome_count(state, source, offers)
+}
+
+fn check_group_count(
+    state: &EventState,
+    source: &Source,
+    offer: &Offer,
+    at: impl FnOnce() -> String,
+) -> Checked {
+    let known = state.markets.get(&offer.key).map(|entry| entry.book.groups_of(source));
+    let new = offer.groups.iter().filter(|name| known.is_none_or(|known| !known.contains(*name))).count();
+    if known.map_or(0, std::collections::BTreeSet::len) + new <= GROUPS_MAX {
+        return Ok(());
+    }
+    Err(Refusal::invalid(at(), format!("the market would be in over {GROUPS_MAX} groups")))
 }
 
 /// Counts exactly only where the limit is near: most messages are far from it.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::event::Refusal;
+use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
 use crate::limit::{BARRIERS_MAX, GROUPS_MAX, RECENT_MAX};
 use crate::message::{BetStop, Groups, Position, StopStatus};
-use crate::sport::Rules;
 
 /// What a source has said of an event so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,14 +187,9 @@ impl Feed {
 
     /// What bet stops since `offered_at`, that time included, make of an offer of a source that orders by time: of
     /// several the more restrictive one stands.
-    pub(crate) fn stopped_since(
-        &self,
-        rules: &Rules,
-        market_id: u32,
-        offered_at: Timestamp,
-    ) -> Option<StopStatus> {
+    pub(crate) fn stopped_since(&self, market: Member, offered_at: Timestamp) -> Option<StopStatus> {
         let since = |stop: Option<Timestamp>| stop.is_some_and(|stop| stop >= offered_at);
-        let meant = || self.stops.iter().filter(|(name, _)| concerns_group(name, rules, market_id));
+        let meant = || self.stops.iter().filter(|(name, _)| market.is_in(name));
         if meant().any(|(_, last)| since(last.inactive)) {
             return Some(StopStatus::Inactive);
         }
@@ -215,37 +210,10 @@ impl Feed {
         true
     }
 
-    /// The bet stop ahead that keeps a market of this id shut.
-    pub(crate) fn barrier_for(&self, rules: &Rules, market_id: u32) -> Option<&BetStop> {
-        self.barriers
-            .iter()
-            .map(|barrier| &barrier.stop)
-            .find(|stop| concerns(&stop.groups, rules, market_id))
+    /// The bet stop ahead that keeps a market shut.
+    pub(crate) fn barrier_for(&self, market: Member) -> Option<&BetStop> {
+        self.barriers.iter().map(|barrier| &barrier.stop).find(|stop| market.is_meant_by(&stop.groups))
     }
-}
-
-/// The group that every market is in.
-const ALL: &str = "all";
-
-/// Whether a bet stop of these groups means markets of this id.
-pub(crate) fn concerns(groups: &Groups, rules: &Rules, market_id: u32) -> bool {
-    match groups {
-        Groups::All => true,
-        Groups::Named(names) => {
-            rules.market(market_id).is_none()
-                || names.iter().any(|name| concerns_group(name, rules, market_id))
-        }
-    }
-}
-
-/// Whether a market of this id is in the group. A market whose groups are not known may be in it, and in a group whose
-/// markets are not known may be any.
-fn concerns_group(name: &Name, rules: &Rules, market_id: u32) -> bool {
-    let name = name.as_str();
-    let Some(market) = rules.market(market_id) else { return true };
-    name == ALL
-        || market.groups.contains(&name)
-        || rules.markets.iter().all(|market| !market.groups.contains(&name))
 }
 
 /// FNV-1a: stable across builds, since it is stored.

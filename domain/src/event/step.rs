@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::feed::concerns;
+use super::group::Member;
 use super::{Book, EventState, MarketEntry, Versioned};
 use crate::id::{IncidentId, Source};
 use crate::market::MarketKey;
@@ -106,7 +106,11 @@ impl<'a> Step<'a> {
             .state
             .markets
             .iter()
-            .filter(|(key, entry)| entry.book.is_active(self.source) && concerns(&stop.groups, rules, key.id))
+            .filter(|(key, entry)| {
+                let told = entry.book.groups_of(self.source);
+                let is_meant = Member { rules, market_id: key.id, told }.is_meant_by(&stop.groups);
+                is_meant && entry.book.is_active(self.source)
+            })
             .map(|(key, _)| key.clone())
             .collect();
         for key in active {

@@ -1,5 +1,7 @@
 //! What a feed message can say, type by type.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{MessageType, flat};
@@ -113,6 +115,9 @@ pub struct Offer {
     /// Whether bets on it may be cashed out, where that is told. Since schema 1.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cashout: Option<Cashout>,
+    /// In which groups bet stops may name it, where that is told; none means as before. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<Name>,
     /// All its outcomes; none means as before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
@@ -122,7 +127,7 @@ impl Offer {
     /// An offer of which nothing more is told.
     #[must_use]
     pub fn new(key: MarketKey, status: MarketStatus, outcomes: Vec<Outcome>) -> Self {
-        Self { key, status, favourite: false, cashout: None, outcomes }
+        Self { key, status, favourite: false, cashout: None, groups: BTreeSet::new(), outcomes }
     }
 }
 

@@ -3,10 +3,12 @@
 //! serde's `flatten` writes them well, but to read them it would buffer every value and forget where each stood,
 //! which costs time on the hot path and the JSON pointer in an error.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::Timestamp;
-use crate::id::{EventId, OutcomeId, Text};
+use crate::id::{EventId, Name, OutcomeId, Text};
 use crate::market::{
     Cashout, MarketKey, MarketStatus, Millionths, Outcome, OutcomeResult, ResultKind, Specifiers, Void,
 };
@@ -22,12 +24,14 @@ pub(super) struct Offer {
     favourite: bool,
     cashout: Option<Cashout>,
     #[serde(default)]
+    groups: BTreeSet<Name>,
+    #[serde(default)]
     outcomes: Vec<Outcome>,
 }
 
 impl From<Offer> for message::Offer {
-    fn from(Offer { id, specifiers, status, favourite, cashout, outcomes }: Offer) -> Self {
-        Self { key: MarketKey { id, specifiers }, status, favourite, cashout, outcomes }
+    fn from(Offer { id, specifiers, status, favourite, cashout, groups, outcomes }: Offer) -> Self {
+        Self { key: MarketKey { id, specifiers }, status, favourite, cashout, groups, outcomes }
     }
 }
 

@@ -194,8 +194,16 @@ fn offer() -> impl Strategy<Value = Offer> {
     use MarketStatus::{Active, Cancelled, HandedOver, Inactive, Settled, Suspended};
     let status = select(vec![Active, Inactive, Suspended, HandedOver, Settled, Cancelled]);
     let cashout = of(select(vec![Cashout::Closed, Cashout::Unavailable, Cashout::Available]));
-    (market_key(), status, any::<bool>(), cashout, vec(outcome(), 0..4)).prop_map(
-        |(key, status, favourite, cashout, outcomes)| Offer { key, status, favourite, cashout, outcomes },
+    let groups = prop::collection::btree_set(name(), 0..3);
+    (market_key(), status, any::<bool>(), cashout, groups, vec(outcome(), 0..4)).prop_map(
+        |(key, status, favourite, cashout, groups, outcomes)| Offer {
+            key,
+            status,
+            favourite,
+            cashout,
+            groups,
+            outcomes,
+        },
     )
 }
 

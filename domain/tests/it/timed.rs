@@ -37,8 +37,17 @@ fn offer() -> impl Strategy<Value = Offer> {
         3 => (1_000..1_004_u32).prop_map(|price| vec![outcome("4", odds(price)), outcome("5", odds(3_000))]),
     ];
     let cashout = prop::option::of(prop::sample::select(vec![Cashout::Available, Cashout::Closed]));
-    (key(), status, any::<bool>(), cashout, outcomes).prop_map(
-        |(key, status, favourite, cashout, outcomes)| Offer { key, status, favourite, cashout, outcomes },
+    let name = |name: &str| Name::new(name).expect("a name");
+    let groups = prop::collection::btree_set(prop::sample::select(vec![name("total"), name("set")]), 0..3);
+    (key(), status, any::<bool>(), cashout, groups, outcomes).prop_map(
+        |(key, status, favourite, cashout, groups, outcomes)| Offer {
+            key,
+            status,
+            favourite,
+            cashout,
+            groups,
+            outcomes,
+        },
     )
 }
 
@@ -202,16 +211,25 @@ fn may_be_open(seen: &[FeedMessage], who: Who, key: &MarketKey) -> bool {
     };
     let offers = said().flat_map(|(at, body)| match body {
         Body::OddsChange(odds) => {
-            odds.markets.iter().filter(|offer| offer.key == *key).map(|offer| (at, offer.status)).collect()
+            odds.markets.iter().filter(|offer| offer.key == *key).map(|offer| (at, offer)).collect()
         }
         _ => Vec::new(),
     });
     let offers: Vec<_> = offers.collect();
     let Some(last) = offers.iter().map(|(at, _)| *at).max() else { return false };
     let all_open =
-        offers.iter().filter(|(at, _)| *at == last).all(|(_, status)| *status == MarketStatus::Active);
+        offers.iter().filter(|(at, _)| *at == last).all(|(_, offer)| offer.status == MarketStatus::Active);
+    // Whatever an offer says of its market's groups holds, also of offers that do not say it.
+    let told: BTreeSet<&str> =
+        offers.iter().flat_map(|(_, offer)| offer.groups.iter().map(Name::as_str)).collect();
+    let is_meant = |stop: &BetStop| match &stop.groups {
+        Groups::Named(names) if !told.is_empty() => {
+            names.iter().any(|name| name.as_str() == "all" || told.contains(name.as_str()))
+        }
+        _ => means(stop, key),
+    };
     let stopped =
-        said().any(|(at, body)| matches!(body, Body::BetStop(stop) if at >= last && means(stop, key)));
+        said().any(|(at, body)| matches!(body, Body::BetStop(stop) if at >= last && is_meant(stop)));
     all_open && !stopped
 }
 

@@ -276,6 +276,36 @@ fn read_or_refuse(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn descriptions_say_how_markets_are_called_and_in_which_groups_they_are() {
+    let text = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+        <market_descriptions response_code="OK">
+          <market id="21" name="Exact goals" groups="all|score|regular_play" includes_outcomes_of_type="sr:outcometext">
+            <specifiers><specifier name="variant" type="variable_text"/></specifiers>
+            <mappings><mapping product_id="1" sport_id="sr:sport:1" market_id="8:27"><mapping_outcome outcome_id="9"/></mapping></mappings>
+          </market>
+          <market id="21" name="Exact goals" variant="sr:exact_goals:6+">
+            <outcomes><outcome id="sr:exact_goals:6+:68" name="0" description="none"/></outcomes>
+          </market>
+          <market id="7" name="In a group whose name cannot be kept" groups="all|Score!"/>
+        </market_descriptions>"#;
+    let described = uof::descriptions(text.as_bytes()).expect("descriptions");
+    let json = serde_json::to_value(&described).expect("JSON");
+    assert_eq!(
+        json,
+        serde_json::json!([
+            {"id": 21, "name": "Exact goals", "groups": ["all", "regular_play", "score"]},
+            {"id": 21, "variant": "sr:exact_goals:6+", "name": "Exact goals", "outcomes": [{"id": "sr:exact_goals:6+:68", "name": "0"}]},
+            {"id": 7, "name": "In a group whose name cannot be kept"},
+        ])
+    );
+    assert_eq!(serde_json::from_value::<Vec<uof::Description>>(json).expect("descriptions"), described);
+    let refused = |text: &str| uof::descriptions(text.as_bytes()).expect_err("it is wrong").to_string();
+    assert!(refused("<odds_change/>").starts_with("`odds_change` is not `market_descriptions` at"));
+    let unnamed = refused("<market_descriptions>\n<market id='1'/></market_descriptions>");
+    assert!(unnamed.contains("missing attribute `name` at") && unnamed.contains("line 2"), "{unnamed}");
+}
+
 fn means_the_same_again(message: &FeedMessage) -> Result<(), TestCaseError> {
     prop_assert_eq!(&json::decode(&json::encode(message)).expect("its own JSON"), message);
     prop_assert_eq!(&xml::decode(&xml::encode(message)).expect("its own XML"), message);

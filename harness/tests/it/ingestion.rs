@@ -1,7 +1,7 @@
 //! Ingestion against a real Kafka that comes and goes: what was answered 202 is there, whatever happened.
 
 use crate::support::{config, eventually, read_topic, until};
-use chassis::kafka::topics::{self, TopicSpec};
+use chassis::kafka::topics::{self, Retention, TopicSpec};
 use chassis::kafka::{Batch, MAX_MESSAGE_BYTES};
 use domain::Sport;
 use domain::codec::json;
@@ -136,11 +136,12 @@ async fn start(stacks: std::path::PathBuf) -> Stack {
     let spec = |name: String, partitions| TopicSpec {
         name,
         partitions,
-        retention_bytes: -1,
-        retention_ms: -1,
+        retention: Retention::Latest { bytes: -1, ms: -1 },
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
-    let mut wanted = vec![spec(stack.topics().dead_letters(), 1), spec(stack.topics().events(), 1)];
+    let topics = stack.topics();
+    let mut wanted =
+        [topics.dead_letters(), topics.events(), topics.descriptions()].map(|name| spec(name, 1)).to_vec();
     wanted.extend(Sport::ALL.into_iter().map(|sport| spec(stack.topics().feed(sport), 4)));
     topics::ensure(&stack.kafka(), &wanted).await.unwrap();
     let mut services = pipeline(&Sport::ALL);

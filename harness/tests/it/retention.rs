@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::kafka::topics::{self, TopicSpec};
+use chassis::kafka::topics::{self, Retention, TopicSpec};
 use chassis::kafka::{MAX_MESSAGE_BYTES, Producer, ProducerSettings};
 use domain::Sport;
 use harness::init::{self, InitConfig};
@@ -151,8 +151,7 @@ async fn small_stack(stacks: std::path::PathBuf) -> Stack {
     let spec = |name: String, partitions, retention_bytes| TopicSpec {
         name,
         partitions,
-        retention_bytes,
-        retention_ms: -1,
+        retention: Retention::Latest { bytes: retention_bytes, ms: -1 },
         max_message_bytes: MAX_MESSAGE_BYTES,
     };
     let topics = stack.topics();

@@ -1,7 +1,7 @@
 //! A stack starts, can be disturbed, and leaves nothing behind, however it ends.
 
 use crate::support::{self, eventually, parts_of, path_of};
-use chassis::kafka::topics::{self, TopicError, TopicSpec};
+use chassis::kafka::topics::{self, Retention, TopicError, TopicSpec};
 use domain::Sport;
 use harness::stack::{DATABASE, KAFKA, PartId, PartState, REDIS, Stack, own_binary, processors_name};
 use nix::sys::signal::{Signal, kill};
@@ -33,8 +33,7 @@ async fn stores_keep_their_data_and_ports_over_a_crash_and_go_without_a_trace() 
     let kept = |partitions| TopicSpec {
         name: "kept".to_owned(),
         partitions,
-        retention_bytes: -1,
-        retention_ms: -1,
+        retention: Retention::Latest { bytes: -1, ms: -1 },
         max_message_bytes: 1 << 20,
     };
     topics::ensure(&stack.kafka(), &[kept(3)]).await.unwrap();

@@ -255,7 +255,10 @@ async fn loaded_fixtures_give_events_names_and_messages_a_sport_also_after_a_res
     load.arg("load-uof").arg(&folder).args(["--to", &feed]).env("MATCHDAY_TOKEN", TOKEN);
     let output = load.output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "4 fixtures are loaded.");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim_end(),
+        "4 fixtures are loaded.\n5 market descriptions are loaded."
+    );
 
     let named = "sr:match:18001015";
     until("the event to have its names", DEADLINE, async || {
@@ -279,6 +282,68 @@ async fn loaded_fixtures_give_events_names_and_messages_a_sport_also_after_a_res
     })
     .await
     .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+/// Market 406 and one that the sport does not know, in groups of their own.
+const DESCRIPTIONS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<market_descriptions response_code="OK">
+  <market id="406" name="Winner (incl. overtime and penalties)" groups="all|score|incl_ot_and_pen">
+    <outcomes><outcome id="4" name="{$competitor1}"/><outcome id="5" name="{$competitor2}"/></outcomes>
+  </market>
+  <market id="9406" name="Next penalty" groups="all|penalties"/>
+</market_descriptions>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loaded_descriptions_tell_which_markets_a_bet_stop_means_also_after_a_restart() {
+    let desk = Desk::new(Sport::Hockey).await;
+    let statuses = async |version: u64| {
+        desk.market_at(version).await;
+        let values = desk.picture().await.unwrap().values;
+        ["406", "9406"].map(|id| values[&format!("market:{id}")]["status"].clone())
+    };
+    let offer = |at: i64| {
+        let market = |id: u32| {
+            format!(r#"<market id="{id}"><outcome id="4" odds="2"/><outcome id="5" odds="2"/></market>"#)
+        };
+        let head = format!(r#"product="1" event_id="{EVENT}" timestamp="{at}""#);
+        format!("<odds_change {head}><odds>{}{}</odds></odds_change>", market(406), market(9406))
+    };
+    let stop = |at: i64, groups: &str| {
+        format!(r#"<bet_stop product="1" event_id="{EVENT}" timestamp="{at}" groups="{groups}"/>"#)
+    };
+    let first = 1_767_225_600_000;
+    desk.tell("odds_change", offer(first)).await;
+    assert_eq!(statuses(1).await, ["active", "active"]);
+    // Nobody knows this group: any market may be in it.
+    desk.tell("bet_stop", stop(first + 1, "penalties")).await;
+    assert_eq!(statuses(2).await, ["suspended", "suspended"]);
+
+    let url = format!("{}/feeds/uof/descriptions", desk.stack.ingestion_url().unwrap());
+    let describe = async |body: &str| {
+        let request = reqwest::Client::new().post(&url).bearer_auth(TOKEN);
+        let answer =
+            request.header("content-type", "application/xml").body(body.to_owned()).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    let (status, problem) = describe(&DESCRIPTIONS.replace(r#"id="9406""#, "")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(problem.contains("missing attribute `id` at /market_descriptions/market[2]"), "{problem}");
+    assert_eq!(describe(DESCRIPTIONS).await, (StatusCode::ACCEPTED, r#"{"accepted":2}"#.to_owned()));
+    desk.tell("odds_change", offer(first + 2)).await;
+    assert_eq!(statuses(3).await, ["active", "active"]);
+    desk.tell("bet_stop", stop(first + 3, "penalties")).await;
+    assert_eq!(statuses(4).await, ["active", "suspended"]);
+
+    desk.stack.process(INGESTION).unwrap().kill().unwrap();
+    desk.stack.restart(INGESTION).await.unwrap();
+    desk.tell("odds_change", offer(first + 4)).await;
+    assert_eq!(statuses(5).await, ["active", "active"]);
+    // A stop that is heard before the offer that it means.
+    desk.tell("bet_stop", stop(first + 6, "score|corners")).await;
+    assert_eq!(statuses(6).await, ["suspended", "active"]);
+    desk.tell("odds_change", offer(first + 5)).await;
+    assert_eq!(statuses(7).await, ["suspended", "active"]);
     desk.stack.down().await.unwrap();
 }
 

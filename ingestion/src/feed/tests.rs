@@ -66,7 +66,9 @@ impl Bench {
             cluster.create_topic(feed, PARTITIONS, 1).unwrap();
         }
         cluster.create_topic(&Topics::default().dead_letters(), 1, 1).unwrap();
-        cluster.create_topic(&Topics::default().events(), 1, 1).unwrap();
+        for topic in [Topics::default().events(), Topics::default().descriptions()] {
+            cluster.create_topic(&topic, 1, 1).unwrap();
+        }
         let mut settings = ProducerSettings::new(cluster.bootstrap_servers(), "test");
         settings.delivery_timeout = Duration::from_secs(1);
         let producer = Producer::new(settings).unwrap();

@@ -58,7 +58,7 @@ pub(super) fn offer(tree: &mut Tree) -> Read<Offer> {
     let favourite = tree.flag("favourite")?.unwrap_or_default();
     let cashout = tree.code("cashout_status", codes::cashout)?;
     let outcomes = outcomes(tree, outcome)?;
-    Ok(Offer { key, status, favourite, cashout, outcomes })
+    Ok(Offer { favourite, cashout, ..Offer::new(key, status, outcomes) })
 }
 
 pub(super) fn settled(tree: &mut Tree) -> Read<SettledMarket> {

@@ -1,9 +1,11 @@
 //! Messages as they are read: each element by a function that takes its attributes first and then its children.
 
+use std::collections::BTreeSet;
+
 use super::reader::{Fault, Read, Reader};
 use super::value;
 use crate::fixture::FixtureChange;
-use crate::id::Source;
+use crate::id::{IdError, Name, Source};
 use crate::limit::POSITION_MAX;
 use crate::market::OutcomeResult;
 use crate::message::{
@@ -273,7 +275,13 @@ fn market_key(r: &mut Reader) -> Read<MarketKey> {
 fn offer(r: &mut Reader) -> Read<Offer> {
     let (key, status) = (market_key_attributes(r)?, r.required("status")?);
     let (favourite, cashout) = (r.optional("favourite")?.unwrap_or_default(), r.optional("cashout")?);
-    Ok(Offer { key, status, favourite, cashout, outcomes: children(r, "outcome", outcome)? })
+    let groups = r.parsed("groups", group_names)?.unwrap_or_default();
+    Ok(Offer { key, status, favourite, cashout, groups, outcomes: children(r, "outcome", outcome)? })
+}
+
+/// Names with a bar between them.
+fn group_names(text: &str) -> Result<BTreeSet<Name>, IdError> {
+    text.split('|').map(Name::new).collect()
 }
 
 fn odds_change(r: &mut Reader) -> Read<OddsChange> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::value::Shown;
 use crate::fixture::FixtureChange;
+use crate::id::Name;
 use crate::market::OutcomeResult;
 use crate::message::{BetStop, Groups, Offer, ProducerBody, Snapshot, Window};
 use crate::{
@@ -205,6 +206,10 @@ fn offer(w: &mut Writer, offer: &Offer) {
         w.value("status", &offer.status);
         w.maybe("favourite", offer.favourite.then_some(&true));
         w.maybe("cashout", offer.cashout.as_ref());
+        if !offer.groups.is_empty() {
+            let names: Vec<&str> = offer.groups.iter().map(Name::as_str).collect();
+            w.value("groups", &names.join("|"));
+        }
         for each in &offer.outcomes {
             outcome(w, each);
         }

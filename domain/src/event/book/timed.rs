@@ -111,8 +111,11 @@ impl StandingOffer {
             self.outcomes.clone_from(&offer.outcomes);
             (now.outcomes_at, now.outcomes_status) = (at, offer.status);
         }
+        // Groups are only ever added: which of two offers came first must make no difference.
+        let groups_before = self.groups.len();
+        self.groups.extend(offer.groups.iter().cloned());
         self.said = Some(now);
-        replaces || replaces_outcomes
+        replaces || replaces_outcomes || self.groups.len() > groups_before
     }
 
     /// Where it stands among the offers of sources that order by time: the last one is the one that clients see.

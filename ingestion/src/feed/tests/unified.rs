@@ -97,3 +97,62 @@ async fn who_writes_natively_counts_their_messages() {
     let told = bench.post("/feeds/md", JSON, uncounted).await;
     assert_eq!((told.status, &told.body["pointer"]), (StatusCode::UNPROCESSABLE_ENTITY, &"/sequence".into()));
 }
+
+const DESCRIPTIONS: &str = r#"<market_descriptions response_code="OK">
+  <market id="1" name="1x2" groups="all|score|regular_play"><outcomes><outcome id="1" name="{$competitor1}"/></outcomes></market>
+  <market id="9575" name="Corners from {from} to {to}" groups="all|10_min|corners"/>
+  <market id="9021" name="Exact goals" variant="sr:exact_goals:6+" groups="ALL"/>
+</market_descriptions>"#;
+
+#[tokio::test]
+async fn described_markets_are_offered_with_their_groups() {
+    let bench = bench().await;
+    let odds = r#"<odds_change product="1" event_id="sr:match:7" timestamp="1234"><odds><market id="9575"/><market id="7"/></odds></odds_change>"#;
+    let offered_groups = async || {
+        post(&bench, XML, Some(HOCKEY), odds).await;
+        let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+        let record = batches.iter().flat_map(Batch::iter).last().unwrap();
+        let message = json::decode(record.payload()).unwrap();
+        let Content::Event(event) = message.content else { panic!("it is about an event") };
+        let domain::Body::OddsChange(odds) = event.body else { panic!("it is an odds change") };
+        let names = |offer: &domain::message::Offer| {
+            offer.groups.iter().map(|name| name.as_str().to_owned()).collect()
+        };
+        (message.message_id, odds.markets.iter().map(names).collect::<Vec<Vec<String>>>())
+    };
+    let (undescribed, groups) = offered_groups().await;
+    assert_eq!(groups, [vec![] as Vec<String>, vec![]]);
+    let describe = async |body: String| {
+        let request = Request::post("/feeds/uof/descriptions")
+            .header("authorization", "Bearer the-token-of-uof-1")
+            .header("content-type", XML);
+        bench.call(request.body(body.into()).unwrap()).await
+    };
+    let told = describe(DESCRIPTIONS.to_owned()).await;
+    assert_eq!((told.status, told.body.to_string()), (StatusCode::ACCEPTED, r#"{"accepted":3}"#.to_owned()));
+    let (described, groups) = offered_groups().await;
+    assert_eq!(groups[0], ["10_min", "all", "corners"]);
+    assert!(groups[1].is_empty());
+    assert_eq!(described, undescribed, "what a message says is the same whatever is known of its markets");
+
+    let batches = bench.read(&Topics::default().descriptions()).await;
+    let kept: Vec<_> =
+        batches.iter().flat_map(Batch::iter).map(|record| record.key().unwrap().to_vec()).collect();
+    assert_eq!(kept, [&b"uof/1/"[..], b"uof/9575/", b"uof/9021/sr:exact_goals:6+"]);
+
+    for (body, status) in [
+        (DESCRIPTIONS.replace("id=\"9575\"", ""), StatusCode::UNPROCESSABLE_ENTITY),
+        (FIXTURE.to_owned(), StatusCode::UNPROCESSABLE_ENTITY),
+        ("<market_descriptions".to_owned(), StatusCode::BAD_REQUEST),
+        ("<market_descriptions/>".to_owned(), StatusCode::BAD_REQUEST),
+    ] {
+        let told = describe(body).await;
+        assert_eq!(told.status, status, "{}", told.body);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_of_another_format_has_no_descriptions() {
+    let told = Bench::new().await.post("/feeds/md/descriptions", XML, DESCRIPTIONS).await;
+    assert_eq!(told.status, StatusCode::NOT_FOUND, "{}", told.body);
+}

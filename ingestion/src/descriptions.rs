@@ -1,0 +1,88 @@
+//! What providers say of their markets as a whole: loaded at `POST /feeds/{provider}/descriptions`, kept in a topic, and
+//! told with each offer that comes without it: in which groups its market is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chassis::kafka::{Batch, Record};
+use domain::codec::uof::Description;
+use domain::{Body, Content, FeedMessage, Name};
+
+/// Kinds of markets that are known at once, of all providers: several times what one has.
+const KINDS_MAX: usize = 20_000;
+
+/// The groups of markets, by provider and market id.
+#[derive(Debug, Default)]
+pub struct Descriptions {
+    groups: RwLock<HashMap<(Name, u32), Arc<BTreeSet<Name>>>>,
+}
+
+impl Descriptions {
+    /// Takes note of one description; says whether there was room for it.
+    pub fn note(&self, provider: &Name, description: &Description) -> bool {
+        // Of a variant the groups stand where all variants are described together.
+        if description.groups.is_empty() {
+            return true;
+        }
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        let kind = (provider.clone(), description.id);
+        if groups.len() >= KINDS_MAX && !groups.contains_key(&kind) {
+            return false;
+        }
+        groups.insert(kind, Arc::new(description.groups.clone()));
+        true
+    }
+
+    /// Takes note of what the topic says; what it does not say rightly is nothing.
+    pub fn read(&self, batch: &Batch) {
+        for record in batch.iter() {
+            let provider = record.key().and_then(provider_of_key);
+            let description = serde_json::from_slice(record.payload()).ok();
+            let noted =
+                provider.zip(description).map(|(provider, description)| self.note(&provider, &description));
+            if noted != Some(true) {
+                let offset = record.offset();
+                tracing::warn!(
+                    offset,
+                    "a record of the descriptions' topic describes no market, or one too many"
+                );
+            }
+        }
+    }
+
+    /// Adds to the offers of a message the groups of their markets, where they are known.
+    pub fn tell_groups(&self, provider: &Name, message: &mut FeedMessage) {
+        let Content::Event(event) = &mut message.content else { return };
+        let Body::OddsChange(odds) = &mut event.body else { return };
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        if groups.is_empty() {
+            return;
+        }
+        let mut kind = (provider.clone(), 0);
+        for offer in &mut odds.markets {
+            kind.1 = offer.key.id;
+            if let Some(known) = groups.get(&kind) {
+                offer.groups = BTreeSet::clone(known);
+            }
+        }
+    }
+}
+
+/// A description as the topic keeps it.
+pub fn record(topic: &Arc<str>, provider: &Name, description: &Description) -> Record {
+    let variant = description.variant.as_ref().map_or("", |variant| variant.as_str());
+    let key = format!("{provider}/{}/{variant}", description.id);
+    let payload = serde_json::to_vec(description).expect("texts and numbers can be written");
+    Record {
+        topic: Arc::clone(topic),
+        partition: None,
+        key: Some(key.into()),
+        payload: payload.into(),
+        headers: Vec::new(),
+    }
+}
+
+fn provider_of_key(key: &[u8]) -> Option<Name> {
+    let provider = key.split(|byte| *byte == b'/').next()?;
+    Name::new(str::from_utf8(provider).ok()?).ok()
+}
