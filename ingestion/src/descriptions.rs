@@ -11,10 +11,13 @@ use domain::{Body, Content, FeedMessage, Name};
 /// Kinds of markets that are known at once, of all providers: several times what one has.
 const KINDS_MAX: usize = 20_000;
 
-/// The groups of markets, by provider and market id.
+/// All markets of a provider that have this id.
+type Kind = (Name, u32);
+
+/// The groups of markets.
 #[derive(Debug, Default)]
 pub struct Descriptions {
-    groups: RwLock<HashMap<(Name, u32), Arc<BTreeSet<Name>>>>,
+    groups: RwLock<HashMap<Kind, BTreeSet<Name>>>,
 }
 
 impl Descriptions {
@@ -29,7 +32,7 @@ impl Descriptions {
         if groups.len() >= KINDS_MAX && !groups.contains_key(&kind) {
             return false;
         }
-        groups.insert(kind, Arc::new(description.groups.clone()));
+        groups.insert(kind, description.groups.clone());
         true
     }
 
@@ -62,7 +65,7 @@ impl Descriptions {
         for offer in &mut odds.markets {
             kind.1 = offer.key.id;
             if let Some(known) = groups.get(&kind) {
-                offer.groups = BTreeSet::clone(known);
+                offer.groups.clone_from(known);
             }
         }
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use domain::Sport;
 use harness::observe::Picture;
+use harness::stack::{pipeline, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -128,6 +130,48 @@ async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_on
     .unwrap();
     assert_eq!(provider.asked().len(), 3);
     desk.logs_are_whole().await;
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_process_that_asks_is_killed_another_one_asks() {
+    let provider = Provider::busy(usize::MAX).await;
+    let url = format!("md=http://{}", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_HOLD_MS", "200"),
+    ];
+    let desk = Desk::new("lease", 0, &settings).await;
+    post(&desk.url(), &[odds(1, 1_500), odds(3, 1_700)]).await.unwrap();
+    market_is(&desk, "suspended", Some("gap")).await;
+    until("the first request", DEADLINE, async || Ok(!provider.asked().is_empty())).await.unwrap();
+
+    // Another sport's processor is there, too, and leaves the asking to the first.
+    let mut services = pipeline(&[Sport::Football]);
+    services.retain(|service| service.name == processors_name(Sport::Football));
+    for service in &mut services {
+        service.env.extend(settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    desk.stack.start_services(services).await.unwrap();
+    let holder = async || {
+        let holder: String =
+            sqlx::query_scalar("SELECT holder FROM recovery_lease").fetch_one(desk.mysql.pool()).await?;
+        anyhow::Ok(holder)
+    };
+    let first = holder().await.unwrap();
+    let asked = provider.asked().len();
+    until("another request", DEADLINE, async || Ok(provider.asked().len() > asked)).await.unwrap();
+    assert_eq!(holder().await.unwrap(), first);
+
+    desk.stack.process(&processors_name(Sport::Hockey)).unwrap().kill().unwrap();
+    until("the other to hold the lease", DEADLINE, async || Ok(holder().await? != first)).await.unwrap();
+    let asked = provider.asked().len();
+    until("a request of the other", DEADLINE, async || Ok(provider.asked().len() > asked)).await.unwrap();
+    let asked = provider.asked();
+    let ids: Vec<u64> =
+        asked.iter().map(|(path, _)| path.rsplit('=').next().unwrap().parse().unwrap()).collect();
+    assert!(ids.is_sorted_by(|before, after| before < after), "{ids:?}");
     desk.stack.down().await.unwrap();
 }
 
