@@ -7,6 +7,7 @@ use domain::Sport;
 use harness::stack::{DATABASE, DISTRIBUTION, REDIS, Stack};
 use serde_json::{Value, json};
 
+use crate::producers::{now_micros, of_producer, post};
 use crate::support::contract::Contract;
 use crate::support::event::{Event, served};
 use crate::support::metric::{metric_is, metric_reaches};
@@ -82,7 +83,13 @@ async fn strict_stack(folder: &tempfile::TempDir) -> Stack {
         ("SEND_BUFFER_BYTES", 16 << 10),
         ("EVENTS", 2),
     ];
-    let services = services_with(&[Sport::Hockey, Sport::Tennis], &settings);
+    let mut services = services_with(&[Sport::Hockey, Sport::Tennis], &settings);
+    for service in services.iter_mut().filter(|service| service.name.starts_with("processors")) {
+        for (name, value) in [("MATCHDAY_PRODUCER_SILENCE_MS", "3000"), ("MATCHDAY_SNAPSHOT_RECOVERY", "md")]
+        {
+            service.env.push((name.to_owned(), value.to_owned()));
+        }
+    }
     Stack::up(config(folder.path().join("stacks"), "strict"), services).await.unwrap()
 }
 
@@ -155,6 +162,21 @@ async fn listen(stack: &Stack, contract: &Arc<Contract>, hockey: &Event, tennis:
     assert_eq!(client.closed().await.unwrap().0, 4400);
 }
 
+/// A producer of whom nobody has heard anything else falls silent, comes back and recovers.
+async fn lose_a_producer(stack: &Stack, contract: &Arc<Contract>) {
+    let mut client = Client::judged_by(stack, contract).await;
+    let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
+    let say =
+        async |kind: &str, body: Value| post(&url, &[of_producer("silent", kind, &body)]).await.unwrap();
+    say("alive", json!({"subscribed": true})).await;
+    client.hears_of("silent", "down").await;
+    say("alive", json!({"subscribed": true})).await;
+    client.hears_of("silent", "recovering").await;
+    say("alive", json!({"subscribed": true})).await;
+    say("snapshot_complete", json!({"request_id": u64::try_from(now_micros()).unwrap()})).await;
+    client.hears_of("silent", "up").await;
+}
+
 /// Clients that do what they should not, but for one that only reads late.
 async fn misbehave(stack: &Stack, contract: &Arc<Contract>, hockey: &mut Event) {
     let mut large = Client::judged_by(stack, contract).await;
@@ -201,6 +223,7 @@ async fn a_running_server_does_what_is_documented_and_all_of_it() {
     served(&stack, &hockey).await.unwrap();
     served(&stack, &tennis).await.unwrap();
     listen(&stack, &contract, &hockey, &mut tennis).await;
+    lose_a_producer(&stack, &contract).await;
     misbehave(&stack, &contract, &mut hockey).await;
 
     let mut last = Client::judged_by(&stack, &contract).await;

@@ -208,7 +208,8 @@ impl Wanted {
     }
 }
 
-fn of_producer(producer: &str, kind: &str, body: &Value) -> Value {
+/// What a producer of the provider `md` says of itself.
+pub fn of_producer(producer: &str, kind: &str, body: &Value) -> Value {
     // Two signs of life are two messages.
     let id = format!("{producer}-{kind}-{}", now_micros());
     json!({
@@ -223,7 +224,7 @@ fn market_of(producer: &str) -> String {
 }
 
 /// Of a recovery request it is the id, too.
-fn now_micros() -> u128 {
+pub fn now_micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()
 }
 

@@ -67,7 +67,7 @@ impl Contract {
         self.check(SENT, frame)?;
         match frame["type"].as_str() {
             Some("error") => self.saw(format!("error {}", frame["code"])),
-            Some("status") => self.saw(format!("status {}", frame["state"])),
+            Some("status") => self.saw(format!("status {} {}", frame["subject"], frame["state"])),
             _ => {}
         }
         Ok(())
@@ -95,7 +95,11 @@ impl Contract {
         documented.extend(codes.iter().map(|code| format!("error {code}")));
         for state in schemas["status"]["oneOf"].as_array().unwrap() {
             let state = at(&self.document, reference(state).unwrap()).unwrap();
-            documented.insert(format!("status {}", state["properties"]["state"]["const"]));
+            let properties = &state["properties"];
+            let one = std::slice::from_ref(&properties["state"]["const"]);
+            let states = properties["state"]["enum"].as_array().map_or(one, Vec::as_slice);
+            let subject = &properties["subject"]["const"];
+            documented.extend(states.iter().map(|state| format!("status {subject} {state}")));
         }
         let closes = self.document["channels"]["socket"]["x-close-codes"].as_object().unwrap();
         documented.extend(closes.keys().map(|code| format!("close {code}")));

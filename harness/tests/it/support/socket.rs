@@ -123,9 +123,14 @@ impl Client {
         frame.await.unwrap()
     }
 
-    /// The next frame that is no heartbeat.
+    /// The next frame that is no heartbeat, and tells of no producer: whoever shares the stack may have some that are down.
     pub async fn frame(&mut self) -> Value {
-        self.first_frame(|frame| frame["type"] != "heartbeat").await
+        self.first_frame(|frame| frame["type"] != "heartbeat" && frame["subject"] != "producer").await
+    }
+
+    /// The next frame that says that a producer stands so.
+    pub async fn hears_of(&mut self, producer: &str, state: &str) {
+        self.first_frame(|frame| frame["producer"] == producer && frame["state"] == state).await;
     }
 
     /// The next frame of this type.
