@@ -138,6 +138,16 @@ impl Cell {
         look(&lock(&self.state).image)
     }
 
+    /// Notes whether somebody processes the event's part of the feed; where that is news, every follower is told.
+    pub fn set_silent(&self, is_silent: bool) {
+        let mut state = lock(&self.state);
+        if state.image.is_silent() != is_silent {
+            state.image.set_silent(is_silent);
+            state.encoded.clear();
+            state.tell(News::Urgent);
+        }
+    }
+
     /// Takes an update from the topic; gives it back where the event has left the hub.
     pub fn take(&self, update: RawUpdate, now: Instant) -> Result<Taken, RawUpdate> {
         let mut state = lock(&self.state);
@@ -157,8 +167,9 @@ impl Cell {
     }
 
     /// Takes the image that was asked for, then the updates that waited for it. Says whether another is needed.
-    pub fn load(&self, image: Image) -> Taken {
+    pub fn load(&self, mut image: Image) -> Taken {
         let mut state = lock(&self.state);
+        image.set_silent(state.image.is_silent());
         if image.version() > state.image.version() {
             state.replaced_at = image.version();
             state.image = image;

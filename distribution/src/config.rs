@@ -60,6 +60,11 @@ pub struct Config {
     #[arg(long, env = "MATCHDAY_KEEP_FINAL_SECONDS", default_value_t = 600)]
     pub keep_final_seconds: u64,
 
+    /// Milliseconds after which a partition of which neither an update nor a heartbeat has come counts as silent, and
+    /// none of its markets is shown as active
+    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
+    pub partition_silence_ms: u32,
+
     /// Bet stops, settlements and the like of one event that a client may be behind by
     #[arg(long, env = "MATCHDAY_URGENT_MAX", default_value_t = 256)]
     pub urgent_max: usize,
@@ -83,6 +88,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// How long a partition may be silent.
+    #[must_use]
+    pub fn partition_silence(&self) -> Duration {
+        Duration::from_millis(self.partition_silence_ms.into())
+    }
+
     /// How much the hub keeps.
     #[must_use]
     pub fn hub_limits(&self) -> HubLimits {

@@ -4,10 +4,10 @@
 //! step of an event and shared; a session puts its own opening in front.
 
 use bytes::Bytes;
-use domain::{Key, Timestamp};
+use domain::{Key, MarketStatus, Timestamp};
 
 use crate::filter::Markets;
-use crate::image::{Image, Origin, RawJson, RawUpdate, write_json};
+use crate::image::{Image, Origin, RawJson, RawUpdate, read_market_status, write_json};
 
 /// The kind of an event frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +77,32 @@ impl Openings {
     }
 }
 
+/// Why a frame is sent.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    /// The version was reached before anybody here saw it.
+    Unknown,
+    /// The update that led to its last version.
+    Update(Origin),
+    /// Nobody processes the event's part of the feed.
+    Silence,
+    /// Somebody does again.
+    SilenceOver,
+}
+
+impl Cause {
+    fn of(origin: Option<Origin>) -> Self {
+        origin.map_or(Self::Unknown, Self::Update)
+    }
+}
+
 impl Frame {
     /// The whole event as it is now, tombstones left out.
     #[must_use]
     pub fn image(image: &Image, markets: &Markets) -> Self {
         let present = image.entries().filter(|(key, entry)| entry.value.is_some() && markets.takes(key));
         let changes = present.map(|(key, entry)| (key, &entry.value));
-        Self::encode(FrameKind::Image, image, (0, image.version()), image.origin(), changes)
+        Self::encode(FrameKind::Image, image, (0, image.version()), Cause::of(image.origin()), changes)
     }
 
     /// Everything that changed after version `from`.
@@ -91,7 +110,7 @@ impl Frame {
     pub fn delta(image: &Image, from: u64, markets: &Markets) -> Self {
         let to = image.version();
         let changes = image.changed(from, to).filter(|(key, _)| markets.takes(key));
-        Self::encode(FrameKind::Delta, image, (from, to), image.origin(), changes)
+        Self::encode(FrameKind::Delta, image, (from, to), Cause::of(image.origin()), changes)
     }
 
     /// Everything that changed after version `from` up to an update that must be seen by itself. A key that has
@@ -101,14 +120,44 @@ impl Frame {
         let superseded = update.changes.iter().filter(|(key, _)| image.version_of(key) > update.version);
         let changes = image.changed(from, update.version).chain(superseded.map(|(key, value)| (key, value)));
         let changes = changes.filter(|(key, _)| markets.takes(key));
-        Self::encode(FrameKind::Delta, image, (from, update.version), Some(update.origin), changes)
+        let cause = Cause::of(Some(update.origin));
+        Self::encode(FrameKind::Delta, image, (from, update.version), cause, changes)
+    }
+
+    /// Everything that changed after version `from`, and every market that is active but for a silence: what begins or
+    /// ends with it changes no version.
+    #[must_use]
+    pub fn turn(image: &Image, from: u64, markets: &Markets) -> Self {
+        let cause = if image.is_silent() { Cause::Silence } else { Cause::SilenceOver };
+        let versions = (from, image.version());
+        Self::encode(FrameKind::Delta, image, versions, cause, Self::turned(image, from, markets))
+    }
+
+    /// Whether such a frame would say anything.
+    #[must_use]
+    pub fn turns(image: &Image, from: u64, markets: &Markets) -> bool {
+        Self::turned(image, from, markets).next().is_some()
+    }
+
+    fn turned<'a>(
+        image: &'a Image,
+        from: u64,
+        markets: &'a Markets,
+    ) -> impl Iterator<Item = (&'a Key, &'a RawJson)> {
+        let is_active =
+            |json: &RawJson| json.as_deref().and_then(read_market_status) == Some(MarketStatus::Active);
+        let active = image.entries().filter(move |(key, entry)| {
+            matches!(key, Key::Market(_)) && entry.version <= from && is_active(&entry.value)
+        });
+        let changed = image.changed(from, image.version());
+        changed.chain(active.map(|(key, entry)| (key, &entry.value))).filter(|(key, _)| markets.takes(key))
     }
 
     fn encode<'a>(
         kind: FrameKind,
         image: &Image,
         (from, to): (u64, u64),
-        origin: Option<Origin>,
+        cause: Cause,
         changes: impl Iterator<Item = (&'a Key, &'a RawJson)>,
     ) -> Self {
         let mut body = b"\"event_id\":".to_vec();
@@ -116,7 +165,15 @@ impl Frame {
         body.extend_from_slice(b",\"sport\":");
         write_json(&mut body, &image.sport());
         body.extend_from_slice(format!(",\"from\":{from},\"to\":{to}").as_bytes());
-        if let Some(origin) = origin {
+        if image.is_silent() {
+            body.extend_from_slice(b",\"silent\":true");
+        }
+        match cause {
+            Cause::Unknown | Cause::Update(_) => {}
+            Cause::Silence => body.extend_from_slice(b",\"cause\":\"processor_silent\""),
+            Cause::SilenceOver => body.extend_from_slice(b",\"cause\":\"processor_heard\""),
+        }
+        if let Cause::Update(origin) = cause {
             body.extend_from_slice(b",\"cause\":");
             write_json(&mut body, &origin.cause);
             if let Some(generated_at) = origin.generated_at {
@@ -129,11 +186,15 @@ impl Frame {
             body.extend_from_slice(if index > 0 { b",{\"key\":" } else { b"{\"key\":" });
             write_json(&mut body, key);
             body.extend_from_slice(b",\"value\":");
-            body.extend_from_slice(value.as_deref().unwrap_or("null").as_bytes());
+            let shown = value.as_deref().map(|value| image.shown(key, value));
+            body.extend_from_slice(shown.as_deref().unwrap_or("null").as_bytes());
             body.push(b'}');
         }
         body.extend_from_slice(b"]}");
-        let generated_at = origin.and_then(|origin| origin.generated_at);
+        let generated_at = match cause {
+            Cause::Update(origin) => origin.generated_at,
+            Cause::Unknown | Cause::Silence | Cause::SilenceOver => None,
+        };
         Self { kind, from, to, is_first: false, merged: 0, generated_at, body: body.into() }
     }
 }

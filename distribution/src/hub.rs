@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
 use crate::cell::{Cell, FrameBudget, Taken};
+use crate::heartbeats::Silent;
 use crate::image::{Image, RawUpdate};
 use crate::lock::lock;
 use crate::metrics;
@@ -41,6 +42,7 @@ pub struct Hub {
     limits: HubLimits,
     frame_budget: Arc<FrameBudget>,
     cells: RwLock<HashMap<EventId, Arc<Cell>>>,
+    silent: RwLock<Arc<Silent>>,
     /// Subscriptions to all events of a sport. Locked before `cells`, so that a subscription and a new event
     /// cannot miss one another.
     sports: Mutex<HashMap<Sport, Vec<Arc<Subscriber>>>>,
@@ -65,7 +67,8 @@ impl Hub {
     #[must_use]
     pub fn new(store: Store, limits: HubLimits) -> Arc<Self> {
         let frame_budget = FrameBudget::new(FRAME_BYTES_MAX);
-        Arc::new(Self { store, limits, frame_budget, cells: RwLock::default(), sports: Mutex::default() })
+        let (cells, silent, sports) = Default::default();
+        Arc::new(Self { store, limits, frame_budget, cells, silent, sports })
     }
 
     /// Where its images come from.
@@ -84,6 +87,27 @@ impl Hub {
     #[must_use]
     pub fn cells(&self) -> Vec<Arc<Cell>> {
         self.read().values().cloned().collect()
+    }
+
+    /// Whether nobody processes the event's part of the feed.
+    #[must_use]
+    pub fn is_silent(&self, sport: Sport, event_id: &EventId) -> bool {
+        self.silent.read().unwrap_or_else(PoisonError::into_inner).concerns(sport, event_id)
+    }
+
+    /// Takes note of who is silent.
+    pub fn heed(&self, silent: Silent) {
+        let silent = Arc::new(silent);
+        let before = {
+            let mut known = self.silent.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *known, Arc::clone(&silent))
+        };
+        // Also where nothing has changed: an event may have come while the last change was told.
+        if silent.is_any() || before.is_any() {
+            for cell in self.cells() {
+                cell.set_silent(silent.concerns(cell.sport(), cell.event_id()));
+            }
+        }
     }
 
     /// Takes one record of an updates topic.
@@ -222,7 +246,8 @@ impl Hub {
     }
 
     /// The event in memory: as it is there, or from this image.
-    fn hold(&self, image: Image) -> Arc<Cell> {
+    fn hold(&self, mut image: Image) -> Arc<Cell> {
+        image.set_silent(self.is_silent(image.sport(), image.event_id()));
         match self.write().entry(image.event_id().clone()) {
             Entry::Occupied(entry) => Arc::clone(entry.get()),
             Entry::Vacant(entry) => {

@@ -2,9 +2,11 @@
 //!
 //! Values are never decoded and encoded again: what a processor wrote is what a client reads.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::market::Suspension;
 use domain::update::CauseKind;
 use domain::{EventId, EventStatus, Key, MarketStatus, Sport, Timestamp};
 use serde::Deserialize;
@@ -103,6 +105,8 @@ pub struct Image {
     /// Of the last update applied; unknown of an image that came from a store.
     origin: Option<Origin>,
     status: Option<EventStatus>,
+    /// Whether nobody processes the event's part of the feed: then none of its markets is shown as active.
+    is_silent: bool,
     entries: BTreeMap<Key, Entry>,
     /// The same keys in the order in which they last changed: what changed since a version costs no more than that.
     by_version: BTreeSet<(u64, Key)>,
@@ -129,6 +133,7 @@ impl Image {
             version: 0,
             origin: None,
             status: None,
+            is_silent: false,
             entries: BTreeMap::new(),
             by_version: BTreeSet::new(),
         }
@@ -179,7 +184,27 @@ impl Image {
         self.status
     }
 
-    /// The JSON text of a key's value.
+    /// Whether nobody processes the event's part of the feed.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// Notes whether somebody processes the event's part of the feed.
+    pub fn set_silent(&mut self, is_silent: bool) {
+        self.is_silent = is_silent;
+    }
+
+    /// A value as it is shown now.
+    #[must_use]
+    pub fn shown<'v>(&self, key: &Key, value: &'v str) -> Cow<'v, str> {
+        match key {
+            Key::Market(_) if self.is_silent => suspended(value).map_or(Cow::Borrowed(value), Cow::Owned),
+            _ => Cow::Borrowed(value),
+        }
+    }
+
+    /// The JSON text of a key's value, as it is stored.
     #[must_use]
     pub fn value(&self, key: &Key) -> Option<&str> {
         self.entries.get(key)?.value.as_deref()
@@ -252,7 +277,10 @@ impl Image {
 
     fn write_list(&self, out: &mut Vec<u8>, name: &str, belongs: impl Fn(&Key, &str) -> bool) {
         out.extend_from_slice(format!(",\"{name}\":[").as_bytes());
-        let present = self.entries.iter().filter_map(|(key, entry)| Some((key, entry.value.as_deref()?)));
+        let present = self
+            .entries
+            .iter()
+            .filter_map(|(key, entry)| Some((key, self.shown(key, entry.value.as_deref()?))));
         let listed = present.filter(|(key, value)| belongs(key, value));
         for (index, (_, value)) in listed.enumerate() {
             if index > 0 {
@@ -285,12 +313,21 @@ fn read_status(json: &str) -> Option<EventStatus> {
 }
 
 /// The one field of a market by which a list of markets chooses.
-fn read_market_status(json: &str) -> Option<MarketStatus> {
+pub fn read_market_status(json: &str) -> Option<MarketStatus> {
     #[derive(Deserialize)]
     struct MarketFields {
         status: MarketStatus,
     }
     serde_json::from_str::<MarketFields>(json).ok().map(|fields| fields.status)
+}
+
+/// An active market as it is shown while nobody processes its event's part of the feed; `None` of one that is not active.
+fn suspended(json: &str) -> Option<String> {
+    let mut market: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).ok()?;
+    let status = market.get_mut("status").filter(|status| *status == MarketStatus::Active.as_str())?;
+    *status = MarketStatus::Suspended.as_str().into();
+    market.insert("suspension".to_owned(), serde_json::to_value(Suspension::ProcessorSilent).ok()?);
+    serde_json::to_string(&market).ok()
 }
 
 /// Appends `value` as JSON.

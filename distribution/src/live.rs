@@ -55,9 +55,12 @@ fn write_match(image: &Image, out: &mut Vec<u8>) -> bool {
     };
     let fixture = image.value(&Key::Fixture).and_then(|json| serde_json::from_str::<Fixture>(json).ok());
     let markets = image.sport().rules().markets;
-    let mut on_offer =
-        markets.iter().filter_map(|market| image.value(&Key::Market(MarketKey::plain(market.id))));
-    let main_market = on_offer.next().and_then(|json| serde_json::from_str(json).ok());
+    let mut on_offer = markets.iter().filter_map(|market| {
+        let key = Key::Market(MarketKey::plain(market.id));
+        Some(image.shown(&key, image.value(&key)?))
+    });
+    let main_market = on_offer.next();
+    let main_market = main_market.as_deref().and_then(|json| serde_json::from_str(json).ok());
     write_json(
         out,
         &Match {

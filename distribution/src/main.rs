@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod filter;
 mod frame;
+mod heartbeats;
 mod hub;
 mod image;
 mod live;

@@ -1,6 +1,6 @@
 //! What distribution counts and measures.
 
-use domain::Timestamp;
+use domain::{Sport, Timestamp};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 /// Describes every metric once.
@@ -39,6 +39,10 @@ pub fn describe() {
     );
     describe_gauge!("matchday_distribution_subscriptions", "subscriptions open");
     describe_gauge!("matchday_distribution_events", "events in memory");
+    describe_gauge!(
+        "matchday_distribution_silent_partitions",
+        "partitions of the feed that nobody processes, by sport: no market of their events is shown as active"
+    );
     describe_histogram!(
         "matchday_distribution_generated_to_socket_seconds",
         "from a message's generated_at to the end of the write that told a client"
@@ -48,6 +52,11 @@ pub fn describe() {
 /// An update was read, and this became of it.
 pub fn updates(outcome: &'static str) {
     counter!("matchday_distribution_updates_total", "outcome" => outcome).increment(1);
+}
+
+/// So many of a sport's partitions are silent.
+pub fn silent_partitions(sport: Sport, count: usize) {
+    gauge!("matchday_distribution_silent_partitions", "sport" => sport.as_str()).set(count as f64);
 }
 
 /// An image was looked up in Redis.

@@ -165,6 +165,8 @@ pub struct Place {
     pub seen: u64,
     /// Whether a first frame has been sent, or none was needed: urgent updates after it are owed one by one.
     pub is_started: bool,
+    /// Whether the client has the markets as they are shown while nobody processes the event's part of the feed.
+    pub is_silent: bool,
 }
 
 /// One event as one subscription sees it.
@@ -174,10 +176,11 @@ pub struct Follower {
     cell: Arc<Cell>,
     /// Which news stands in the outbox already, as bits of [`News`].
     announced: AtomicU8,
-    /// See [`Place`]; these three are read and written under the event's lock only, which orders them.
+    /// See [`Place`]; these four are read and written under the event's lock only, which orders them.
     told: AtomicU64,
     seen: AtomicU64,
     started: AtomicBool,
+    silent: AtomicBool,
 }
 
 impl Follower {
@@ -191,6 +194,8 @@ impl Follower {
             told: AtomicU64::new(resumed),
             seen: AtomicU64::new(resumed),
             started: AtomicBool::new(false),
+            // Who resumes has forgotten what it had of silent events.
+            silent: AtomicBool::new(false),
         })
     }
 
@@ -224,6 +229,7 @@ impl Follower {
             told: self.told.load(Ordering::Relaxed),
             seen: self.seen.load(Ordering::Relaxed),
             is_started: self.started.load(Ordering::Relaxed),
+            is_silent: self.silent.load(Ordering::Relaxed),
         }
     }
 
@@ -232,5 +238,6 @@ impl Follower {
         self.told.store(place.told, Ordering::Relaxed);
         self.seen.store(place.seen, Ordering::Relaxed);
         self.started.store(place.is_started, Ordering::Relaxed);
+        self.silent.store(place.is_silent, Ordering::Relaxed);
     }
 }

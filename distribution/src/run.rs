@@ -7,13 +7,14 @@ use chassis::lifecycle::{Process, Shutdown};
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::heartbeats::{self, Heartbeats};
 use crate::hub::Hub;
 use crate::producers::Producers;
 use crate::socket::SocketServer;
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::database::Database;
-use crate::updates::CaughtUp;
+use crate::updates::{CaughtUp, Reading};
 use crate::{metrics, rest, socket, updates};
 
 /// How often the hub forgets what it need not keep.
@@ -29,6 +30,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let database = Database::new(&config.mysql.url()?, config.mysql_connections)?;
     let store = Store::new(cache, database, config.store_reads);
     let hub = Hub::new(store, config.hub_limits());
+    let heartbeats = Arc::new(Heartbeats::new(config.partition_silence()));
     let caught_up = CaughtUp::default();
     let producers = Producers::default();
     let sockets = SocketServer::new(
@@ -51,12 +53,21 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     process.tasks.spawn("producers", producers.watch(hub.store().clone(), process.shutdown.clone()));
     process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
     process.tasks.spawn(
+        "heartbeats",
+        heartbeats::watch(Arc::clone(&heartbeats), Arc::clone(&hub), process.shutdown.clone()),
+    );
+    process.tasks.spawn(
         "kafka watch",
         updates::watch(config.kafka.brokers.clone(), config.topics.clone(), process.clone()),
     );
     process.tasks.spawn(
         "updates",
-        updates::follow(hub, config.kafka.brokers, config.topics, process.clone(), caught_up),
+        updates::follow(
+            Reading { hub, heartbeats, caught_up },
+            config.kafka.brokers,
+            config.topics,
+            process.clone(),
+        ),
     );
     Ok(())
 }

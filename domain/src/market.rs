@@ -150,6 +150,8 @@ pub enum Suspension {
     ProducerDown,
     /// A message of its producer was refused and lies among the dead letters.
     DeadLetter,
+    /// Nobody processes its event's part of the feed. Said by who serves it, never stored.
+    ProcessorSilent,
 }
 
 /// How an outcome ended.

@@ -30,6 +30,8 @@ mod redrives;
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How often it is said that the partitions are processed.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// When what the database refused although no message asked for it is tried again.
@@ -76,6 +78,8 @@ pub struct Processor {
     refused: producers::Refused,
     /// Whether the group has said which partitions are ours, be it none.
     is_assigned: bool,
+    /// When it was last said that the partitions are processed.
+    beaten_at: Option<Instant>,
 }
 
 /// What is to be done after a batch.
@@ -104,6 +108,7 @@ impl Processor {
             producers,
             refused: producers::Refused::default(),
             is_assigned: false,
+            beaten_at: None,
         }
     }
 
@@ -170,6 +175,19 @@ impl Processor {
             }
         }
         Next::Continue
+    }
+
+    /// Says now and then that its partitions are processed; not while the database keeps it from that.
+    pub fn beat(&mut self) {
+        let Parts { jobs, mysql, partitions, .. } = &self.parts;
+        let is_due = self.beaten_at.is_none_or(|beaten_at| beaten_at.elapsed() >= BEAT_EVERY);
+        if !is_due || self.owned.is_empty() || !mysql.is_ready() || !partitions.is_ready() {
+            return;
+        }
+        // Where the queue is full, what is in it has to be published first.
+        if jobs.try_send(Job::Beat(self.owned.keys().copied().collect())).is_ok() {
+            self.beaten_at = Some(Instant::now());
+        }
     }
 
     fn known(&self) -> Known<'_> {

@@ -31,6 +31,8 @@ pub enum Job {
     Adopt(Vec<(i32, OffsetRow)>),
     /// A batch was committed.
     Committed(Box<Writes>),
+    /// These partitions are being processed: whoever reads the updates is to know.
+    Beat(Vec<i32>),
     /// Say when everything before has been published.
     Flush(oneshot::Sender<()>),
     /// Partitions were given up.
@@ -145,6 +147,7 @@ impl Publisher {
                 Job::Release(partitions) => {
                     self.outboxes.retain(|partition, _| !partitions.contains(partition))
                 }
+                Job::Beat(partitions) => self.beat(&partitions).await,
                 Job::Flush(done) => {
                     self.note_published().await;
                     // Whoever asked may have stopped waiting.
@@ -181,6 +184,18 @@ impl Publisher {
         }
         if self.noted_at.elapsed() >= NOTE_EVERY {
             self.note_published().await;
+        }
+    }
+
+    /// One that does not arrive is not sent again: the next one says more.
+    async fn beat(&self, partitions: &[i32]) {
+        if self.gave_up {
+            return;
+        }
+        let owned = partitions.iter().filter(|partition| self.outboxes.contains_key(partition));
+        let records = owned.map(|&partition| self.records.heartbeat(partition)).collect();
+        if let Some(Err(error)) = self.producer.send_all(records).await.into_iter().find(Result::is_err) {
+            tracing::debug!(%error, "a heartbeat is not acknowledged");
         }
     }
 

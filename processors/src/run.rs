@@ -201,6 +201,9 @@ fn read_feed(
         if next == Next::Continue {
             next = processor.tend();
         }
+        if next == Next::Continue {
+            processor.beat();
+        }
         match next {
             Next::Continue => {}
             Next::Rejoin => consumer.rejoin()?,

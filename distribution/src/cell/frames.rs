@@ -52,10 +52,13 @@ impl FrameBudget {
     }
 }
 
+/// From where to where, of which markets, and whether what a silence changes is in it.
+type Step = (u64, u64, Markets, bool);
+
 /// The frames encoded since the event last changed, each for the clients of one market filter at one version.
 #[derive(Debug)]
 pub(super) struct Encoded {
-    frames: HashMap<(u64, u64, Markets), Frame>,
+    frames: HashMap<Step, Frame>,
     bytes: usize,
     budget: Arc<FrameBudget>,
 }
@@ -77,8 +80,7 @@ impl Encoded {
     }
 
     /// The frame that was encoded for another session, or a new one.
-    fn get(&mut self, (from, to): (u64, u64), markets: &Markets, encode: impl FnOnce() -> Frame) -> Frame {
-        let step = (from, to, markets.clone());
+    fn get(&mut self, step: Step, encode: impl FnOnce() -> Frame) -> Frame {
         if let Some(frame) = self.frames.get(&step) {
             return frame.clone();
         }
@@ -124,7 +126,9 @@ impl State {
         let mut place = follower.place();
         if !place.is_started {
             if scope == Scope::All {
-                follower.advance(self.begin(place.told, markets, out));
+                let mut place = self.begin(place.told, markets, out);
+                self.turn(&mut place, markets, out);
+                follower.advance(place);
             }
             return Ok(());
         }
@@ -153,6 +157,7 @@ impl State {
         } else if scope == Scope::All {
             place.seen = version;
         }
+        self.turn(&mut place, markets, out);
         follower.advance(place);
         Ok(())
     }
@@ -162,7 +167,8 @@ impl State {
     fn begin(&mut self, resumed: u64, markets: &Markets, out: &mut Vec<Frame>) -> Place {
         let version = self.image.version();
         let from = if resumed > version { 0 } else { resumed };
-        let mut place = Place { told: from, seen: from, is_started: true };
+        let is_silent = from == 0 && self.image.is_silent();
+        let mut place = Place { told: from, seen: from, is_started: true, is_silent };
         if from == 0 || self.concerns(markets, from, version) {
             self.push_frame(&mut place, version, markets, out, |image, from| match from {
                 0 => Frame::image(image, markets),
@@ -174,6 +180,22 @@ impl State {
         }
         place.seen = version;
         place
+    }
+
+    /// Tells of a silence that has begun or ended since the follower was last told of one.
+    fn turn(&mut self, place: &mut Place, markets: &Markets, out: &mut Vec<Frame>) {
+        if place.is_silent == self.image.is_silent() {
+            return;
+        }
+        let (from, to) = (place.told, self.image.version());
+        if !Frame::turns(&self.image, from, markets) {
+            place.is_silent = self.image.is_silent();
+            return;
+        }
+        let step = (from, to, markets.clone(), true);
+        let frame = self.encoded.get(step, || Frame::turn(&self.image, from, markets));
+        out.push(Frame { merged: to.saturating_sub(place.seen + 1), ..frame });
+        *place = Place { told: to, seen: to, is_silent: self.image.is_silent(), ..*place };
     }
 
     /// Whether what changed in these versions makes a frame. Without a filter every version does, so that clients see
@@ -193,7 +215,8 @@ impl State {
         encode: impl FnOnce(&Image, u64) -> Frame,
     ) {
         let from = place.told;
-        let frame = self.encoded.get((from, to), markets, || encode(&self.image, from));
+        let step = (from, to, markets.clone(), false);
+        let frame = self.encoded.get(step, || encode(&self.image, from));
         out.push(Frame { merged: to - place.seen - 1, ..frame });
         (place.told, place.seen) = (to, to);
     }
@@ -221,7 +244,7 @@ mod tests {
         let mut kept = Encoded::new(Arc::clone(&budget));
         let mut encodings = 0;
         for markets in filters.iter().cycle().take(filters.len() * turns) {
-            let frame = kept.get((1, 2), markets, || {
+            let frame = kept.get((1, 2, markets.clone(), false), || {
                 encodings += 1;
                 frame.clone()
             });
@@ -242,11 +265,11 @@ mod tests {
         let budget = FrameBudget::new(250);
         let mut events = [(); 3].map(|()| Encoded::new(Arc::clone(&budget)));
         for kept in &mut events {
-            assert_eq!(kept.get((1, 2), &Markets::default(), || frame.clone()).body.len(), 100);
+            assert_eq!(kept.get((1, 2, Markets::default(), false), || frame.clone()).body.len(), 100);
         }
         assert_eq!(events.each_ref().map(|kept| kept.frames.len()), [1, 1, 0]);
         events[0].clear();
-        let _ = events[2].get((1, 2), &Markets::default(), || frame.clone());
+        let _ = events[2].get((1, 2, Markets::default(), false), || frame.clone());
         assert_eq!(events.each_ref().map(|kept| kept.frames.len()), [0, 1, 1]);
     }
 

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::image::write_json;
+use crate::image::{Image, write_json};
 
 /// Hexadecimal digits of the store's id in an entity tag: enough to tell one store from another.
 const TAG_STORE_DIGITS: usize = 8;
@@ -18,14 +18,14 @@ pub(super) fn document(body: Vec<u8>) -> Response {
     (headers, body).into_response()
 }
 
-/// A document of an event at a version; only made where the client does not have it.
+/// A document of an event as it is shown now; only made where the client does not have it.
 pub(super) fn versioned(
     request: &HeaderMap,
     store_id: &str,
-    version: u64,
+    image: &Image,
     write: impl FnOnce(&mut Vec<u8>),
 ) -> Response {
-    let tag = version_tag(store_id, version);
+    let tag = version_tag(store_id, image.version(), image.is_silent());
     if is_known(request, &tag) {
         return not_modified(tag);
     }
@@ -53,9 +53,10 @@ fn not_modified(tag: String) -> Response {
 
 /// Weak, since two builds may write one version with other optional fields; the store's part keeps apart versions of
 /// different databases.
-fn version_tag(store_id: &str, version: u64) -> String {
+fn version_tag(store_id: &str, version: u64, is_silent: bool) -> String {
     let store = store_id.get(..TAG_STORE_DIGITS).unwrap_or(store_id);
-    format!("W/\"{store}-{version}\"")
+    let silent = if is_silent { "-silent" } else { "" };
+    format!("W/\"{store}-{version}{silent}\"")
 }
 
 /// Weak, since the same document may be sent packed in several ways.
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_found_in_a_list_and_compared_weakly() {
-        let tag = version_tag("0123456789abcdef0123456789abcdef", 7);
+        let tag = version_tag("0123456789abcdef0123456789abcdef", 7, false);
         assert_eq!(tag, "W/\"01234567-7\"");
         for offered in ["*", "W/\"01234567-7\"", "\"01234567-7\"", "\"a\", W/\"01234567-7\""] {
             assert!(names(&HeaderValue::from_str(offered).expect("a header"), &tag), "{offered}");

@@ -120,7 +120,7 @@ pub(super) async fn get_one(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (image, store_id) = load(&sources, &event_id).await?;
-    Ok(versioned(&headers, &store_id, image.version(), |out| image.write_document(out)))
+    Ok(versioned(&headers, &store_id, &image, |out| image.write_document(out)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,11 +137,11 @@ pub(super) async fn get_markets(
 ) -> Result<Response, Problem> {
     let (image, store_id) = load(&sources, &event_id).await?;
     let write = |out: &mut Vec<u8>| image.write_markets(params.status, out);
-    Ok(versioned(&headers, &store_id, image.version(), write))
+    Ok(versioned(&headers, &store_id, &image, write))
 }
 
 /// The event, and the store it is of.
-async fn load(sources: &Sources, event_id: &EventId) -> Result<(Arc<Image>, Arc<str>), Problem> {
+async fn load(sources: &Sources, event_id: &EventId) -> Result<(Image, Arc<str>), Problem> {
     let hub = &sources.hub;
     // A cache that lags behind what sockets have been told counts as a miss.
     let cell = hub.get(event_id);
@@ -150,6 +150,8 @@ async fn load(sources: &Sources, event_id: &EventId) -> Result<(Arc<Image>, Arc<
     let image = hub.store().load_at_least(event_id, sport, told).await.map_err(unavailable)?;
     // Version 0: messages wait for one that came before them, and nothing is known yet.
     let image = image.filter(|image| image.version() > 0).ok_or_else(|| no_such_event(event_id))?;
+    let mut image = Arc::unwrap_or_clone(image);
+    image.set_silent(hub.is_silent(image.sport(), event_id));
     let store_id = hub.store().id().await.map_err(unavailable)?;
     Ok((image, store_id))
 }

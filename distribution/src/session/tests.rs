@@ -13,6 +13,7 @@ use crate::protocol::ClientMessage;
 mod anything;
 mod holes;
 mod markets;
+mod silence;
 
 const KEYS: [&str; 5] = ["fixture", "status", "market:406", "market:412:total=5.5", "incident:9"];
 const LATER: Duration = Duration::from_secs(1);

@@ -19,6 +19,7 @@ mod recorded;
 mod recovery;
 mod rest;
 mod retention;
+mod silence;
 mod slow_clients;
 mod socket;
 mod stack;

@@ -257,7 +257,7 @@ async fn loaded_fixtures_give_events_names_and_messages_a_sport_also_after_a_res
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).trim_end(),
-        "4 fixtures are loaded.\n5 market descriptions are loaded."
+        "4 fixtures are loaded.\n11 market descriptions are loaded."
     );
 
     let named = "sr:match:18001015";
@@ -328,7 +328,10 @@ async fn loaded_descriptions_tell_which_markets_a_bet_stop_means_also_after_a_re
     };
     let (status, problem) = describe(&DESCRIPTIONS.replace(r#"id="9406""#, "")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(problem.contains("missing attribute `id` at /market_descriptions/market[2]"), "{problem}");
+    assert!(
+        problem.contains("missing attribute `id` at line 6 column 3 (`/market_descriptions/market[2]/@id`)"),
+        "{problem}"
+    );
     assert_eq!(describe(DESCRIPTIONS).await, (StatusCode::ACCEPTED, r#"{"accepted":2}"#.to_owned()));
     desk.tell("odds_change", offer(first + 2)).await;
     assert_eq!(statuses(3).await, ["active", "active"]);

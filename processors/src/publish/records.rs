@@ -1,4 +1,4 @@
-//! What is written to Kafka: an update's record and a dead letter's. Made from what the database holds alone, so that
+//! What is written to Kafka: an update's record, a heartbeat's and a dead letter's. All but heartbeats are made from what the database holds alone, so that
 //! publishing again writes the same bytes.
 
 use std::sync::Arc;
@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chassis::kafka::Record;
 use domain::codec::json;
+use domain::message::SCHEMA;
 use domain::{Sport, Topics};
 
 use crate::store::rows::DeadLetterRow;
 
 /// Makes the records of one sport.
 pub(super) struct Records {
+    sport: Sport,
     feed_topic: String,
     updates_topic: Arc<str>,
     dead_letters_topic: Arc<str>,
@@ -20,6 +22,7 @@ pub(super) struct Records {
 impl Records {
     pub(super) fn of(sport: Sport, topics: &Topics) -> Self {
         Self {
+            sport,
             feed_topic: topics.feed(sport),
             updates_topic: Arc::from(topics.updates(sport)),
             dead_letters_topic: Arc::from(topics.dead_letters()),
@@ -33,6 +36,21 @@ impl Records {
             partition: Some(partition),
             key: Some(Bytes::copy_from_slice(event_id.as_bytes())),
             payload: payload.clone(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Without a key: it is about no event.
+    pub(super) fn heartbeat(&self, partition: i32) -> Record {
+        let sport = self.sport;
+        let payload = format!(
+            r#"{{"schema":"{SCHEMA}","type":"heartbeat","sport":"{sport}","partition":{partition}}}"#
+        );
+        Record {
+            topic: Arc::clone(&self.updates_topic),
+            partition: Some(partition),
+            key: None,
+            payload: Bytes::from(payload),
             headers: Vec::new(),
         }
     }

@@ -1,0 +1,147 @@
+//! Which parts of the feed are processed. A partition that has been heard of neither by a heartbeat nor by an update for too
+//! long is silent, and nothing that its events offer can be trusted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chassis::kafka::partition_of;
+use chassis::lifecycle::Shutdown;
+use domain::{EventId, Sport};
+use tokio::time::Instant;
+
+use crate::hub::Hub;
+use crate::lock::lock;
+use crate::metrics;
+
+/// How often it is looked who is silent.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// When each partition was last heard of.
+#[derive(Debug)]
+pub struct Heartbeats {
+    /// How long one may be silent.
+    patience: Duration,
+    /// By the partitions' numbers.
+    heard_at: Mutex<HashMap<Sport, Vec<Instant>>>,
+}
+
+/// The partitions that are silent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Silent {
+    /// With how many partitions each sport has.
+    sports: HashMap<Sport, (i32, BTreeSet<i32>)>,
+}
+
+impl Heartbeats {
+    /// Of partitions that may be silent for so long.
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        Self { patience, heard_at: Mutex::default() }
+    }
+
+    /// Takes note of how many partitions a sport has. Those that were not known are heard of now.
+    pub fn know(&self, sport: Sport, partitions: usize, now: Instant) {
+        lock(&self.heard_at).entry(sport).or_default().resize(partitions, now);
+    }
+
+    /// Takes note of a record that was written at this time.
+    pub fn heard(&self, sport: Sport, partition: i32, at: Instant) {
+        let mut heard_at = lock(&self.heard_at);
+        let known = heard_at.get_mut(&sport).zip(usize::try_from(partition).ok());
+        if let Some(known) = known.and_then(|(partitions, index)| partitions.get_mut(index)) {
+            *known = at;
+        }
+    }
+
+    /// Who is silent now.
+    #[must_use]
+    pub fn silent(&self, now: Instant) -> Silent {
+        let silent = |partitions: &Vec<Instant>| {
+            let is_silent = |heard_at: &Instant| now.duration_since(*heard_at) > self.patience;
+            let numbered = (0..).zip(partitions);
+            numbered.filter(|(_, heard_at)| is_silent(heard_at)).map(|(number, _)| number).collect()
+        };
+        let sports = lock(&self.heard_at)
+            .iter()
+            .map(|(sport, partitions)| {
+                (*sport, (i32::try_from(partitions.len()).unwrap_or(i32::MAX), silent(partitions)))
+            })
+            .collect();
+        Silent { sports }
+    }
+}
+
+impl Silent {
+    /// Whether the event is in a silent partition.
+    #[must_use]
+    pub fn concerns(&self, sport: Sport, event_id: &EventId) -> bool {
+        self.sports.get(&sport).is_some_and(|(partitions, silent)| {
+            !silent.is_empty() && silent.contains(&partition_of(event_id.as_str().as_bytes(), *partitions))
+        })
+    }
+
+    /// Whether any is.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.sports.values().any(|(_, silent)| !silent.is_empty())
+    }
+
+    /// How many of each sport's are.
+    pub fn counts(&self) -> impl Iterator<Item = (Sport, usize)> + '_ {
+        self.sports.iter().map(|(sport, (_, silent))| (*sport, silent.len()))
+    }
+}
+
+/// Tells the hub who is silent until the process stops.
+pub async fn watch(heartbeats: Arc<Heartbeats>, hub: Arc<Hub>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.begun() => return Ok(()),
+        }
+        let silent = heartbeats.silent(Instant::now());
+        silent.counts().for_each(|(sport, count)| metrics::silent_partitions(sport, count));
+        hub.heed(silent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    fn event(id: &str) -> EventId {
+        id.parse().expect("a URN")
+    }
+
+    #[test]
+    fn a_partition_is_silent_once_its_time_is_over_and_only_until_it_is_heard_of() {
+        let (heartbeats, start) = (Heartbeats::new(PATIENCE), Instant::now());
+        heartbeats.know(Sport::Hockey, 2, start);
+        let ids = ["md:match:1", "md:match:2", "md:match:3", "md:match:4"];
+        let of = |partition| {
+            let id = ids.iter().find(|id| partition_of(id.as_bytes(), 2) == partition);
+            event(id.expect("one of four is there"))
+        };
+        let concerned = |at| {
+            let silent = heartbeats.silent(at);
+            [0, 1].map(|partition| silent.concerns(Sport::Hockey, &of(partition)))
+        };
+        assert_eq!(concerned(start + PATIENCE), [false, false]);
+        heartbeats.heard(Sport::Hockey, 1, start + PATIENCE);
+        let later = start + PATIENCE + Duration::from_millis(1);
+        assert_eq!(concerned(later), [true, false]);
+        assert!(!heartbeats.silent(later).concerns(Sport::Tennis, &of(0)), "of a sport that is not known");
+        assert_eq!(heartbeats.silent(later).counts().collect::<Vec<_>>(), [(Sport::Hockey, 1)]);
+        heartbeats.heard(Sport::Hockey, 0, later);
+        assert!(!heartbeats.silent(later).is_any());
+        // Who begins to read again does not forget who was silent.
+        heartbeats.know(Sport::Hockey, 2, later + PATIENCE);
+        assert_eq!(concerned(later + PATIENCE + PATIENCE), [true, true]);
+        heartbeats.heard(Sport::Hockey, 7, later);
+    }
+}

@@ -1,0 +1,109 @@
+//! A processor that dies leaves no market open at a client, and one that comes back opens them again.
+
+use std::time::{Duration, Instant};
+
+use domain::Sport;
+use harness::stack::{DISTRIBUTION, Stack, pipeline, processors_name};
+use reqwest::header::{ETAG, IF_NONE_MATCH};
+use serde_json::{Value, json};
+
+use crate::support::event::{Event, PATIENCE, get, served};
+use crate::support::socket::Client;
+use crate::support::{guest, until};
+
+/// After this a partition counts as silent, in milliseconds.
+const SILENCE_MS: u64 = 2_500;
+
+async fn stack(folder: &tempfile::TempDir) -> Stack {
+    let mut services = pipeline(&[Sport::Hockey]);
+    let distribution = services.iter_mut().find(|service| service.name == DISTRIBUTION).unwrap();
+    distribution.env.push(("MATCHDAY_PARTITION_SILENCE_MS".to_owned(), SILENCE_MS.to_string()));
+    guest(folder.path().join("stacks"), "silence", services).await
+}
+
+/// The next frame of the event that names its winner market.
+async fn told(client: &mut Client) -> (Value, Value) {
+    loop {
+        let frame = client.frame().await;
+        let changes = frame["changes"].as_array().cloned().unwrap_or_default();
+        if let Some(change) = changes.into_iter().find(|change| change["key"] == "market:406") {
+            return (frame, change["value"].clone());
+        }
+    }
+}
+
+/// What REST says of the market, with the document's tag.
+async fn shown(stack: &Stack, event: &Event) -> (Value, String) {
+    let answer = get(stack, &format!("/v1/events/{}", event.id)).await;
+    let tag = answer.headers()[ETAG].to_str().unwrap().to_owned();
+    let document: Value = answer.json().await.unwrap();
+    (document["markets"][0].clone(), tag)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_is_killed_leaves_no_market_open_and_one_that_comes_opens_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = stack(&folder).await;
+    let mut event = Event::begin(&stack, "md:match:silent").await;
+    served(&stack, &event).await.unwrap();
+    let mut client = Client::connect(&stack).await;
+    let subscribe =
+        |id: &str| json!({"type": "subscribe", "id": id, "events": [event.id], "conflate_ms": 60_000});
+    client.say(&subscribe("a")).await;
+    assert_eq!(client.frame().await["type"], "subscribed");
+    let (image, market) = told(&mut client).await;
+    assert_eq!(
+        (&market["status"], &image["to"], &image["silent"]),
+        (&json!("active"), &json!(3), &Value::Null)
+    );
+    let (_, tag) = shown(&stack, &event).await;
+
+    let name = processors_name(Sport::Hockey);
+    stack.process(&name).unwrap().kill().unwrap();
+    let killed = Instant::now();
+    let (frame, market) = told(&mut client).await;
+    println!("shut at the client {} ms after the processor was killed", killed.elapsed().as_millis());
+    assert!(killed.elapsed() < Duration::from_millis(SILENCE_MS) + PATIENCE);
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("processor_silent")));
+    assert_eq!((&frame["from"], &frame["to"], &frame["silent"]), (&json!(3), &json!(3), &json!(true)));
+    assert_eq!(frame["cause"], "processor_silent");
+
+    // By REST, too, whoever asks, and for who has what was shown before.
+    let (market, silent_tag) = shown(&stack, &event).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("processor_silent")));
+    assert_ne!(silent_tag, tag);
+    let url = format!("{}/v1/events/{}", stack.rest_url().unwrap(), event.id);
+    let answer = reqwest::Client::new().get(url).header(IF_NONE_MATCH, &tag).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let markets: Value =
+        get(&stack, &format!("/v1/events/{}/markets?status=active", event.id)).await.json().await.unwrap();
+    assert_eq!(markets["markets"], json!([]));
+    let live: Value = get(&stack, "/matches/live").await.json().await.unwrap();
+    let one = live["matches"].as_array().unwrap().iter().find(|one| one["event_id"] == event.id).unwrap();
+    assert_eq!(one["main_market"]["status"], "suspended");
+
+    // Who comes while it lasts, to a server that has just begun: it tells from the topic how long nothing has come.
+    stack.process(DISTRIBUTION).unwrap().kill().unwrap();
+    stack.restart(DISTRIBUTION).await.unwrap();
+    let mut late = Client::connect(&stack).await;
+    late.say(&subscribe("b")).await;
+    let (mut frame, mut market) = told(&mut late).await;
+    if frame["silent"].is_null() {
+        (frame, market) = told(&mut late).await;
+    }
+    assert_eq!((&market["status"], &frame["silent"]), (&json!("suspended"), &json!(true)));
+
+    stack.restart(&name).await.unwrap();
+    let (frame, market) = told(&mut late).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("active"), &Value::Null));
+    assert_eq!((&frame["from"], &frame["to"], &frame["silent"]), (&json!(3), &json!(3), &Value::Null));
+    assert_eq!(frame["cause"], "processor_heard");
+    until("REST to show it open", PATIENCE, async || Ok(shown(&stack, &event).await.0["status"] == "active"))
+        .await
+        .unwrap();
+    event.tell("bet_stop", json!({"groups": "all"})).await;
+    let (frame, market) = told(&mut late).await;
+    assert_eq!((&frame["from"], &frame["to"]), (&json!(3), &json!(4)));
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("bet_stop")));
+    stack.down().await.unwrap();
+}
