@@ -42,6 +42,9 @@ fn client_config(brokers: &str, client_id: &str) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set("retry.backoff.ms", "50")
+        // A broker that was let in anew is for a moment in nobody's list. A client that has looked just then knows no broker
+        // at all, and by default asks those it began with only after five minutes.
+        .set("metadata.recovery.rebootstrap.trigger.ms", "2000")
         .set("socket.keepalive.enable", "true")
         .set("socket.nagle.disable", "true")
         .set("log.connection.close", "false");
