@@ -25,5 +25,6 @@ mod socket;
 mod stack;
 mod support;
 mod top;
+mod unsafe_open;
 mod uof;
 mod verdict;
