@@ -60,8 +60,8 @@ pub struct Config {
     #[arg(long, env = "MATCHDAY_KEEP_FINAL_SECONDS", default_value_t = 600)]
     pub keep_final_seconds: u64,
 
-    /// Milliseconds after which a partition of which neither an update nor a heartbeat has come counts as silent, and
-    /// none of its markets is shown as active
+    /// Milliseconds after which a partition of which no heartbeat has come counts as silent, and none of its markets is
+    /// shown as active
     #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
     pub partition_silence_ms: u32,
 

@@ -1,5 +1,5 @@
-//! Which parts of the feed are processed. A partition that has been heard of neither by a heartbeat nor by an update for too
-//! long is silent, and nothing that its events offer can be trusted.
+//! Which parts of the feed are processed as they come. A partition of which no heartbeat has been heard, or none for too long,
+//! is silent, and nothing that its events offer can be trusted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct Heartbeats {
     /// How long one may be silent.
     patience: Duration,
-    /// By the partitions' numbers.
-    heard_at: Mutex<HashMap<Sport, Vec<Instant>>>,
+    /// By the partitions' numbers; `None` of those that nothing was heard of.
+    heard_at: Mutex<HashMap<Sport, Vec<Option<Instant>>>>,
 }
 
 /// The partitions that are silent.
@@ -40,25 +40,27 @@ impl Heartbeats {
         Self { patience, heard_at: Mutex::default() }
     }
 
-    /// Takes note of how many partitions a sport has. Those that were not known are heard of now.
-    pub fn know(&self, sport: Sport, partitions: usize, now: Instant) {
-        lock(&self.heard_at).entry(sport).or_default().resize(partitions, now);
+    /// Takes note of how many partitions a sport has.
+    pub fn know(&self, sport: Sport, partitions: usize) {
+        lock(&self.heard_at).entry(sport).or_default().resize(partitions, None);
     }
 
-    /// Takes note of a record that was written at this time.
+    /// Takes note of a heartbeat.
     pub fn heard(&self, sport: Sport, partition: i32, at: Instant) {
         let mut heard_at = lock(&self.heard_at);
         let known = heard_at.get_mut(&sport).zip(usize::try_from(partition).ok());
         if let Some(known) = known.and_then(|(partitions, index)| partitions.get_mut(index)) {
-            *known = at;
+            *known = Some(at);
         }
     }
 
     /// Who is silent now.
     #[must_use]
     pub fn silent(&self, now: Instant) -> Silent {
-        let silent = |partitions: &Vec<Instant>| {
-            let is_silent = |heard_at: &Instant| now.duration_since(*heard_at) > self.patience;
+        let silent = |partitions: &Vec<Option<Instant>>| {
+            let is_silent = |heard_at: &Option<Instant>| {
+                heard_at.is_none_or(|heard_at| now.duration_since(heard_at) > self.patience)
+            };
             let numbered = (0..).zip(partitions);
             numbered.filter(|(_, heard_at)| is_silent(heard_at)).map(|(number, _)| number).collect()
         };
@@ -73,10 +75,10 @@ impl Heartbeats {
 }
 
 impl Silent {
-    /// Whether the event is in a silent partition.
+    /// Whether the event is in a silent partition. Of a sport that is not known, every one is.
     #[must_use]
     pub fn concerns(&self, sport: Sport, event_id: &EventId) -> bool {
-        self.sports.get(&sport).is_some_and(|(partitions, silent)| {
+        self.sports.get(&sport).is_none_or(|(partitions, silent)| {
             !silent.is_empty() && silent.contains(&partition_of(event_id.as_str().as_bytes(), *partitions))
         })
     }
@@ -84,7 +86,7 @@ impl Silent {
     /// Whether any is.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        self.sports.values().any(|(_, silent)| !silent.is_empty())
+        self.sports.is_empty() || self.sports.values().any(|(_, silent)| !silent.is_empty())
     }
 
     /// How many of each sport's are.
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn a_partition_is_silent_once_its_time_is_over_and_only_until_it_is_heard_of() {
         let (heartbeats, start) = (Heartbeats::new(PATIENCE), Instant::now());
-        heartbeats.know(Sport::Hockey, 2, start);
+        heartbeats.know(Sport::Hockey, 2);
         let ids = ["md:match:1", "md:match:2", "md:match:3", "md:match:4"];
         let of = |partition| {
             let id = ids.iter().find(|id| partition_of(id.as_bytes(), 2) == partition);
@@ -131,17 +133,21 @@ mod tests {
             let silent = heartbeats.silent(at);
             [0, 1].map(|partition| silent.concerns(Sport::Hockey, &of(partition)))
         };
+        assert_eq!(concerned(start), [true, true], "who was never heard of");
+        heartbeats.heard(Sport::Hockey, 0, start);
+        heartbeats.heard(Sport::Hockey, 1, start);
         assert_eq!(concerned(start + PATIENCE), [false, false]);
         heartbeats.heard(Sport::Hockey, 1, start + PATIENCE);
         let later = start + PATIENCE + Duration::from_millis(1);
         assert_eq!(concerned(later), [true, false]);
-        assert!(!heartbeats.silent(later).concerns(Sport::Tennis, &of(0)), "of a sport that is not known");
+        assert!(heartbeats.silent(later).concerns(Sport::Tennis, &of(0)), "of a sport that is not known");
         assert_eq!(heartbeats.silent(later).counts().collect::<Vec<_>>(), [(Sport::Hockey, 1)]);
         heartbeats.heard(Sport::Hockey, 0, later);
         assert!(!heartbeats.silent(later).is_any());
-        // Who begins to read again does not forget who was silent.
-        heartbeats.know(Sport::Hockey, 2, later + PATIENCE);
-        assert_eq!(concerned(later + PATIENCE + PATIENCE), [true, true]);
+        // Who begins to read again does not forget who was heard of.
+        heartbeats.know(Sport::Hockey, 2);
+        assert_eq!(concerned(later), [false, false]);
         heartbeats.heard(Sport::Hockey, 7, later);
+        assert!(Silent::default().concerns(Sport::Hockey, &of(0)), "before anything is known");
     }
 }

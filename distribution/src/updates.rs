@@ -2,20 +2,18 @@
 //!
 //! What is loaded and what is read overlap; each event's version guard makes that harmless.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use chassis::kafka::{
-    Batch, Message, PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings, TopicOffset,
-};
+use chassis::kafka::{Batch, PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings};
 use chassis::lifecycle::Process;
 use chassis::readiness::Latch;
 use domain::{Sport, Topics};
 use tokio::time::Instant;
 
-use crate::clock;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 
@@ -25,6 +23,10 @@ const CLIENT_ID: &str = "matchday-distribution";
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Between attempts to begin.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// How long processors are waited for that have been at work before.
+const HEARTBEATS_WITHIN: Duration = Duration::from_secs(2);
+/// How often it is looked whether that is over.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Updates applied before others get the processor.
 const STRIDE: usize = 128;
 
@@ -44,6 +46,9 @@ impl CaughtUp {
         self.0.store(caught_up, Ordering::Release);
     }
 }
+
+/// The updates topic of each sport.
+type Names = [(Sport, String); Sport::ALL.len()];
 
 /// What is kept up to date by reading.
 #[derive(Clone)]
@@ -107,73 +112,57 @@ async fn follow_once(
     let reader = PartitionReader::open(ReaderSettings::new(brokers, CLIENT_ID), &read(topics))
         .await
         .context("the updates topics cannot be read")?;
-    let from = last_records(&reader);
+    let ends = reader.ends().to_vec();
     let names = Sport::ALL.map(|sport| (sport, topics.updates(sport)));
     for (sport, topic) in &names {
-        let partitions = from.iter().filter(|place| *place.topic == **topic).count();
-        heartbeats.know(*sport, partitions, Instant::now());
+        heartbeats.know(*sport, ends.iter().filter(|end| *end.topic == **topic).count());
     }
     let events = hub.fill().await?;
-    tracing::info!(events, partitions = from.len(), "images loaded");
+    tracing::info!(events, partitions = ends.len(), "images loaded");
     latch.not_ready("catching up");
 
-    let mut updates = reader.start(from, &process.tasks, process.shutdown.clone())?;
-    while let Some(read) = updates.recv().await {
-        match read {
-            ReadEvent::Batch(batch) => {
-                for message in last_of_each_partition(&batch) {
-                    let sport = names.iter().find(|(_, topic)| topic == message.topic());
-                    // What was there before we came tells by the broker's clock how old it is.
-                    let at = if caught_up.get() { Instant::now() } else { written_at(&message) };
-                    if let Some((sport, _)) = sport {
-                        heartbeats.heard(*sport, message.partition(), at);
-                    }
-                }
+    let mut awaited = awaited(&reader, &names);
+    let mut at_end_since = None;
+    let mut updates = reader.start(ends, &process.tasks, process.shutdown.clone())?;
+    loop {
+        let next = tokio::time::timeout(LOOK_EVERY, updates.recv()).await;
+        match next.unwrap_or(Some(ReadEvent::Batch(Batch::default()))) {
+            None => return Ok(()),
+            Some(ReadEvent::Batch(batch)) => {
                 for (index, message) in batch.iter().enumerate() {
-                    // A heartbeat is about no event.
-                    if message.key().is_some() {
-                        hub.apply(message.payload());
+                    match (message.key(), sport_of(&names, message.topic())) {
+                        // About no event: a heartbeat.
+                        (None, Some(sport)) => {
+                            heartbeats.heard(sport, message.partition(), Instant::now());
+                            awaited.remove(&(sport, message.partition()));
+                        }
+                        _ => hub.apply(message.payload()),
                     }
                     if index % STRIDE == STRIDE - 1 {
                         tokio::task::yield_now().await;
                     }
                 }
             }
-            ReadEvent::CaughtUp => {
-                caught_up.set(true);
-                latch.ready();
-            }
-            ReadEvent::Failed(error) => return Err(error).context("updates may have been missed"),
+            Some(ReadEvent::CaughtUp) => at_end_since = Some(Instant::now()),
+            Some(ReadEvent::Failed(error)) => return Err(error).context("updates may have been missed"),
+        }
+        // Whoever processes says so within a second: who asks us meanwhile would be shown a silence that is none.
+        if !caught_up.get()
+            && at_end_since.is_some_and(|since| awaited.is_empty() || since.elapsed() >= HEARTBEATS_WITHIN)
+        {
+            hub.heed(heartbeats.silent(Instant::now()));
+            caught_up.set(true);
+            latch.ready();
         }
     }
-    Ok(())
 }
 
-/// Where each partition's last record is: it tells since when the partition is silent, where it is.
-fn last_records(reader: &PartitionReader) -> Vec<TopicOffset> {
-    let starts = reader.starts().iter().zip(reader.ends());
-    starts
-        .map(|(start, end)| TopicOffset { offset: (end.offset - 1).max(start.offset), ..end.clone() })
-        .collect()
+/// Partitions whose processors have not been heard of yet, but have been at work before.
+fn awaited(reader: &PartitionReader, names: &Names) -> BTreeSet<(Sport, i32)> {
+    let worked = reader.starts().iter().zip(reader.ends()).filter(|(start, end)| start.offset < end.offset);
+    worked.filter_map(|(_, end)| Some((sport_of(names, &end.topic)?, end.partition))).collect()
 }
 
-fn last_of_each_partition(batch: &Batch) -> Vec<Message<'_>> {
-    let mut last: Vec<Message<'_>> = Vec::new();
-    for message in batch.iter() {
-        let is_same =
-            |other: &Message| other.partition() == message.partition() && other.topic() == message.topic();
-        match last.iter_mut().find(|other| is_same(other)) {
-            Some(other) => *other = message,
-            None => last.push(message),
-        }
-    }
-    last
-}
-
-/// What the broker's clock says of the future is said now.
-fn written_at(message: &Message<'_>) -> Instant {
-    let now = Instant::now();
-    let age_micros = message.appended_at_ms().map_or(0, |at| clock::now().0 - at * 1_000);
-    let age = Duration::from_micros(u64::try_from(age_micros).unwrap_or_default());
-    now.checked_sub(age).unwrap_or(now)
+fn sport_of(names: &Names, topic: &str) -> Option<Sport> {
+    names.iter().find(|(_, name)| name == topic).map(|(sport, _)| *sport)
 }

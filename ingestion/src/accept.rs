@@ -18,6 +18,9 @@ use crate::reading::{Reading, about};
 use crate::redrive;
 use crate::refusal::{self, Refusal};
 
+/// How far a provider's clock may be ahead of ours, in microseconds, where its messages are ordered by time.
+const AHEAD_MICROS_MAX: i64 = 10_000_000;
+
 /// The feed topics' names, shared by all records.
 #[derive(Debug)]
 pub struct FeedTopics {
@@ -92,6 +95,7 @@ pub fn accept(
     outbox: &mut Outbox,
 ) -> Result<(), Box<Refusal>> {
     let mut message = read(piece, receipt)?;
+    check_not_ahead(&message, receipt)?;
     message.received_at = Some(receipt.received_at);
     match &message.content {
         Content::Event(event) => {
@@ -139,6 +143,20 @@ fn read(piece: Piece<'_>, receipt: &Receipt<'_>) -> Result<FeedMessage, Box<Refu
         .admit(&message.source, receipt.received_at)
         .map_err(|problem| about(&message, problem))?;
     Ok(message)
+}
+
+/// Where times decide what is true, one that has yet to come would outweigh everything that is said until then.
+fn check_not_ahead(message: &FeedMessage, receipt: &Receipt<'_>) -> Result<(), Box<Refusal>> {
+    let ahead = message.generated_at.0.saturating_sub(receipt.received_at.0);
+    if !receipt.reading.is_ordered_by_time() || ahead <= AHEAD_MICROS_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "its time is {} s ahead of ours; what is ordered by its time may be {} s ahead at most",
+        ahead / 1_000_000,
+        AHEAD_MICROS_MAX / 1_000_000
+    );
+    Err(about(message, refusal::invalid(detail)))
 }
 
 #[cfg(test)]

@@ -87,6 +87,11 @@ impl Reading {
         matches!(self, Self::Uof { .. })
     }
 
+    /// Whether the times of messages that are read so decide which of them holds.
+    pub fn is_ordered_by_time(&self) -> bool {
+        matches!(self, Self::Uof { .. })
+    }
+
     /// Cuts a body into messages.
     ///
     /// # Errors

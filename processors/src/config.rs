@@ -107,10 +107,6 @@ pub struct ProcessConfig {
     #[command(flatten)]
     pub redis: RedisArgs,
 
-    /// The consumer group; `matchday-<sport>`, after the topics' prefix, where none is given
-    #[arg(long, env = "MATCHDAY_GROUP")]
-    pub group: Option<String>,
-
     /// Feed messages per transaction, at most
     #[arg(long, env = "MATCHDAY_BATCH_MESSAGES", default_value_t = at_least_one(1_000))]
     pub batch_messages: NonZeroUsize,
@@ -197,7 +193,7 @@ impl ProcessConfig {
     /// The consumer group.
     #[must_use]
     pub fn group(&self) -> String {
-        self.group.clone().unwrap_or_else(|| self.topics.group(self.sport))
+        self.topics.group(self.sport)
     }
 
     /// What is kept of the update log.

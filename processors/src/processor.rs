@@ -32,6 +32,8 @@ mod redrives;
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 /// How often it is said that the partitions are processed.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// Who is further behind than this, in microseconds, does not know what is true now, and does not say that it processes.
+const BEHIND_MICROS_MAX: i64 = 5_000_000;
 /// Between attempts while the database is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// When what the database refused although no message asked for it is tried again.
@@ -177,15 +179,19 @@ impl Processor {
         Next::Continue
     }
 
-    /// Says now and then that its partitions are processed; not while the database keeps it from that.
+    /// Says now and then which partitions it processes as their feed comes; not while the database keeps it from that.
     pub fn beat(&mut self) {
         let Parts { jobs, mysql, partitions, .. } = &self.parts;
         let is_due = self.beaten_at.is_none_or(|beaten_at| beaten_at.elapsed() >= BEAT_EVERY);
-        if !is_due || self.owned.is_empty() || !mysql.is_ready() || !partitions.is_ready() {
+        if !is_due || !mysql.is_ready() || !partitions.is_ready() {
             return;
         }
+        let keeps_up = |until: &Timestamp| now().0 - until.0 <= BEHIND_MICROS_MAX;
+        let owned =
+            self.owned.keys().filter(|partition| self.heard_until.get(partition).is_some_and(keeps_up));
+        let beating: Vec<i32> = owned.copied().collect();
         // Where the queue is full, what is in it has to be published first.
-        if jobs.try_send(Job::Beat(self.owned.keys().copied().collect())).is_ok() {
+        if !beating.is_empty() && jobs.try_send(Job::Beat(beating)).is_ok() {
             self.beaten_at = Some(Instant::now());
         }
     }

@@ -31,7 +31,7 @@ pub enum Job {
     Adopt(Vec<(i32, OffsetRow)>),
     /// A batch was committed.
     Committed(Box<Writes>),
-    /// These partitions are being processed: whoever reads the updates is to know.
+    /// These partitions are processed as their feed comes: whoever reads the updates is to know.
     Beat(Vec<i32>),
     /// Say when everything before has been published.
     Flush(oneshot::Sender<()>),

@@ -19,7 +19,9 @@ use super::{ANSWER_WITHIN, PlainContext, Watermarks, client_config, metadata};
 const SAMPLE_FROM_PERCENT: u64 = 50;
 /// Records read to learn how large records are.
 const SAMPLE_RECORDS: usize = 100;
-/// How long to wait for them.
+/// From how many places of what is unread, from its beginning to its end.
+const SAMPLE_PLACES: u64 = 4;
+/// How long to wait for those of one place.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(2);
 /// What a record takes in the log beside its key, headers and payload, at most.
 const RECORD_BYTES: u64 = 64;
@@ -135,17 +137,26 @@ impl BacklogReader {
         told.collect()
     }
 
-    /// Reads some of what is unread, and takes the rest for as large.
+    /// Reads some of what is unread in several places, and takes the rest for as large as in the place where it is largest.
     fn sample(&self, partition: i32, first: i64, records: u64, now_ms: i64) -> KafkaResult<Unread> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, partition, Offset::Offset(first))?;
-        self.consumer.assign(&list)?;
-        let sampled = self.read_some(records);
-        self.consumer.unassign()?;
-        let Sample { count, bytes, written_ms } = sampled?;
-        let mean = bytes.div_ceil(count.max(1));
-        let age_ms = written_ms.map_or(0, |written| u64::try_from(now_ms - written).unwrap_or_default());
-        Ok(Unread { records, bytes: records.saturating_mul(mean), age_ms })
+        let mut unread = Unread { records, bytes: 0, age_ms: 0 };
+        for place in 0..SAMPLE_PLACES {
+            let skipped = records.saturating_sub(SAMPLE_RECORDS as u64) * place / (SAMPLE_PLACES - 1);
+            let from = first.saturating_add(i64::try_from(skipped).unwrap_or(i64::MAX));
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(from))?;
+            self.consumer.assign(&list)?;
+            let sampled = self.read_some(records - skipped);
+            self.consumer.unassign()?;
+            let Sample { count, bytes, written_ms } = sampled?;
+            unread.bytes = unread.bytes.max(records.saturating_mul(bytes.div_ceil(count.max(1))));
+            let age_ms = written_ms.and_then(|written| u64::try_from(now_ms - written).ok());
+            unread.age_ms = unread.age_ms.max(age_ms.unwrap_or_default());
+            if records <= SAMPLE_RECORDS as u64 {
+                break;
+            }
+        }
+        Ok(unread)
     }
 
     fn read_some(&self, records: u64) -> KafkaResult<Sample> {

@@ -78,7 +78,8 @@ impl Feed {
     }
 
     /// The first position known to be missing: of a later epoch that was heard of, its snapshot.
-    pub(crate) fn missing(&self) -> Position {
+    #[must_use]
+    pub fn missing(&self) -> Position {
         self.expected_towards(self.heard.epoch)
     }
 

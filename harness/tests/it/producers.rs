@@ -261,7 +261,7 @@ async fn the_markets_of_a_silent_producer_are_shut_everywhere_and_reopen_with_it
     assert_eq!(desk.turns("producer_down").await, once_each);
     let (mut waited_for, mut is_told) = (desk.events.clone(), false);
     while !(waited_for.is_empty() && is_told) {
-        let frame = client.frame().await;
+        let frame = client.any_frame().await;
         if frame["type"] == "status" {
             let expected = json!({"subject": "producer", "producer": "live", "state": "down"});
             let is_so = |(name, value): (&String, &Value)| frame[name] == *value;

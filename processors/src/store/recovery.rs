@@ -92,7 +92,8 @@ pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow
             .await?;
     for (id, state) in events {
         let head: Head = serde_json::from_str(&state).with_context(|| format!("the state of {id}"))?;
-        for feed in head.feeds.iter().filter(|feed| feed.gap) {
+        // What is missing because it was refused would be sent, and refused, again.
+        for feed in head.feeds.iter().filter(|feed| feed.gap && feed.refused != Some(feed.missing())) {
             let Some(recovered_at) = trusted.get(&feed.source) else { continue };
             wants.push(Want {
                 target: Target { source: feed.source.clone(), event_id: Some(EventId::new(&id)?) },

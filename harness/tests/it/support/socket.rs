@@ -128,6 +128,11 @@ impl Client {
         self.first_frame(|frame| frame["type"] != "heartbeat" && frame["subject"] != "producer").await
     }
 
+    /// The next frame that is no heartbeat, whatever it tells of.
+    pub async fn any_frame(&mut self) -> Value {
+        self.first_frame(|frame| frame["type"] != "heartbeat").await
+    }
+
     /// The next frame that says that a producer stands so.
     pub async fn hears_of(&mut self, producer: &str, state: &str) {
         self.first_frame(|frame| frame["producer"] == producer && frame["state"] == state).await;

@@ -156,3 +156,13 @@ async fn a_feed_of_another_format_has_no_descriptions() {
     let told = Bench::new().await.post("/feeds/md/descriptions", XML, DESCRIPTIONS).await;
     assert_eq!(told.status, StatusCode::NOT_FOUND, "{}", told.body);
 }
+
+#[tokio::test]
+async fn a_time_that_has_yet_to_come_is_refused_and_kept() {
+    let bench = bench().await;
+    let in_a_minute = (super::now().0 + 60_000_000) / 1_000;
+    let told = post(&bench, XML, Some(HOCKEY), &STOP.replace("1234", &in_a_minute.to_string())).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    assert!(told.body["detail"].as_str().unwrap().contains("ahead of ours"), "{}", told.body);
+    assert_eq!(bench.read(&Topics::default().dead_letters()).await.iter().flat_map(Batch::iter).count(), 1);
+}
