@@ -114,14 +114,16 @@ async fn follow_once(
         .context("the updates topics cannot be read")?;
     let ends = reader.ends().to_vec();
     let names = Sport::ALL.map(|sport| (sport, topics.updates(sport)));
+    let (unused, mut awaited) = partitions(&reader, &names);
     for (sport, topic) in &names {
         heartbeats.know(*sport, ends.iter().filter(|end| *end.topic == **topic).count());
     }
+    // Where nothing was ever published there is no event to be wrong about.
+    unused.iter().for_each(|(sport, partition)| heartbeats.heard(*sport, *partition, Instant::now()));
     let events = hub.fill().await?;
     tracing::info!(events, partitions = ends.len(), "images loaded");
     latch.not_ready("catching up");
 
-    let mut awaited = awaited(&reader, &names);
     let mut at_end_since = None;
     let mut updates = reader.start(ends, &process.tasks, process.shutdown.clone())?;
     loop {
@@ -157,10 +159,17 @@ async fn follow_once(
     }
 }
 
-/// Partitions whose processors have not been heard of yet, but have been at work before.
-fn awaited(reader: &PartitionReader, names: &Names) -> BTreeSet<(Sport, i32)> {
-    let worked = reader.starts().iter().zip(reader.ends()).filter(|(start, end)| start.offset < end.offset);
-    worked.filter_map(|(_, end)| Some((sport_of(names, &end.topic)?, end.partition))).collect()
+type Partitions = BTreeSet<(Sport, i32)>;
+
+/// The partitions in which nobody has been at work, and those of which a heartbeat is to be expected.
+fn partitions(reader: &PartitionReader, names: &Names) -> (Partitions, Partitions) {
+    let (mut unused, mut used) = (Partitions::new(), Partitions::new());
+    for (start, end) in reader.starts().iter().zip(reader.ends()) {
+        let Some(sport) = sport_of(names, &end.topic) else { continue };
+        let group = if end.offset == 0 && start.offset == 0 { &mut unused } else { &mut used };
+        group.insert((sport, end.partition));
+    }
+    (unused, used)
 }
 
 fn sport_of(names: &Names, topic: &str) -> Option<Sport> {

@@ -168,6 +168,13 @@ impl Processor {
         *heard_until = at.max(*heard_until);
     }
 
+    /// Whether a deadline has passed by the clock: whether in the feed, too, is to be asked.
+    pub fn has_deadline_passed(&mut self) -> bool {
+        let now_everywhere = self.owned.keys().map(|partition| (*partition, now())).collect();
+        !self.events.overdue(&now_everywhere, Instant::now()).is_empty()
+            || !self.producers.overdue(&now_everywhere).is_empty()
+    }
+
     /// Does what no message asks for: gaps, producers' silences, and events that have yet to hear of those.
     pub fn tend(&mut self) -> Next {
         for work in [Self::expire, Self::expire_producers, Self::sweep] {

@@ -34,6 +34,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(500);
 const FEED_CONNECTIONS: u32 = 2;
 /// How often Kafka is told, for lag tools, how far the feed is processed, and the lag is measured.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How often while something is overdue unless what would prevent it is still to be read.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How often the brokers are asked whether they have the topics.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
@@ -193,7 +195,8 @@ fn read_feed(
             }
             Err(error) => return Err(error).context("the feed cannot be read"),
         };
-        if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() {
+        let is_awaited = reported.elapsed() >= ASK_EVERY && processor.has_deadline_passed();
+        if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() || is_awaited {
             reported = std::time::Instant::now();
             report(&consumer, &mut processor);
         }

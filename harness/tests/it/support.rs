@@ -121,7 +121,12 @@ pub async fn up(stacks: PathBuf, name: &str) -> Stack {
 
 /// As [`up`], with stores of its own, for a test that disturbs these.
 pub async fn up_with_stores(stacks: PathBuf, name: &str) -> Stack {
-    Box::pin(Stack::up(config(stacks, name), pipeline(&[Sport::Hockey]))).await.unwrap()
+    let mut services = pipeline(&[Sport::Hockey]);
+    // Kafka takes a broker for dead that is stopped for longer than 9 seconds, and clients that ask it then forget it.
+    services
+        .iter_mut()
+        .for_each(|service| service.env.push(("MATCHDAY_GRACE_SECONDS".to_owned(), "3".to_owned())));
+    Box::pin(Stack::up(config(stacks, name), services)).await.unwrap()
 }
 
 /// A stack of these services, on the stores that all tests share.
