@@ -114,7 +114,7 @@ impl Desk {
     /// A client that writes down what it is shown.
     async fn watch(&self) -> JoinHandle<()> {
         let mut client = Client::connect(&self.stack).await;
-        client.say(&json!({"type": "subscribe", "id": "a", "events": self.events})).await;
+        client.say(&json!({"type": "subscribe", "id": "a", "sport": "hockey"})).await;
         let shown = Arc::clone(&self.shown);
         tokio::spawn(async move {
             loop {
