@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::format::Format;
 use crate::metrics;
-use crate::pacer::{BatchLimits, Speed, Timeline};
+use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
 use crate::presence::{Presence, RecoveryRequest};
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Problem, Sender, Token};
@@ -50,6 +50,8 @@ pub struct DriveOptions {
     pub patience: Patience,
     /// How often producers say that they are alive; `None`: never, and nobody can tell when they fall silent.
     pub alive_every: Option<Duration>,
+    /// What stops it on the way, and lets it go on.
+    pub playhead: Playhead,
 }
 
 impl DriveOptions {
@@ -68,6 +70,7 @@ impl DriveOptions {
                 give_up_after: Duration::from_secs(30),
             },
             alive_every: None,
+            playhead: Playhead::default(),
         }
     }
 }
@@ -92,7 +95,7 @@ pub struct Progress {
 /// How a drive went.
 #[derive(Debug, Clone)]
 pub struct DriveReport {
-    /// When it began, and how fast it went: what says when each message was due.
+    /// When it began, how fast it went and where it stood still: what says when each message was due.
     pub timeline: Timeline,
     /// From the start to the last answer.
     pub elapsed: Duration,
@@ -169,7 +172,10 @@ pub async fn drive_and_answer(
     let counters = Arc::new(Counters::default());
     let start = Instant::now();
     let started_at = now();
-    let timeline = Timeline { started_at, speed: options.speed };
+    let playhead = &options.playhead;
+    let offsets = Arc::clone(&schedule);
+    let next = move |after_ns| offsets.next_offset_ns(after_ns);
+    playhead.begin(start, Timeline::new(started_at, options.speed), next);
     let mut tasks = JoinSet::new();
     let mut senders = BTreeMap::new();
     for ((provider, format), lines) in lanes {
@@ -180,7 +186,7 @@ pub async fn drive_and_answer(
             lines,
             sender,
             start,
-            timeline,
+            playhead: playhead.clone(),
             limits: options.batch,
             raw: options.raw,
             counters: Arc::clone(&counters),
@@ -193,13 +199,12 @@ pub async fn drive_and_answer(
         schedule,
         senders,
         counters: Arc::clone(&counters),
-        start,
-        timeline,
+        playhead: playhead.clone(),
         limits: options.batch,
         alive_every: options.alive_every,
     };
     let mut presence = std::pin::pin!(presence.run(requests));
-    let mut report = DriveReport::new(timeline, messages);
+    let mut report = DriveReport::new(messages);
     let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
     loop {
         tokio::select! {
@@ -212,6 +217,7 @@ pub async fn drive_and_answer(
         }
     }
     report.elapsed = start.elapsed();
+    report.timeline = Timeline::clone(&playhead.timeline());
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
 }
@@ -281,9 +287,9 @@ impl Counters {
 }
 
 impl DriveReport {
-    fn new(timeline: Timeline, messages: u64) -> Self {
+    fn new(messages: u64) -> Self {
         Self {
-            timeline,
+            timeline: Timeline::new(Timestamp(0), Speed::Max),
             elapsed: Duration::ZERO,
             messages,
             sent: 0,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::drive::{Counters, now};
 use crate::format::Format;
-use crate::pacer::{BatchLimits, Timeline};
+use crate::pacer::{BatchLimits, Playhead};
 use crate::schedule::{Schedule, Times};
 use crate::sender::{Batch, Sender};
 
@@ -39,8 +39,7 @@ pub(crate) struct Presence {
     /// By provider and format.
     pub(crate) senders: BTreeMap<(Name, Format), Sender>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) start: Instant,
-    pub(crate) timeline: Timeline,
+    pub(crate) playhead: Playhead,
     pub(crate) limits: BatchLimits,
     pub(crate) alive_every: Option<Duration>,
 }
@@ -109,11 +108,11 @@ impl Presence {
     /// A message as it is sent once more; `None` where it is not due yet or was not asked for.
     fn again(&self, index: usize, request: &RecoveryRequest) -> Option<((Name, Format), FeedMessage)> {
         let offset_ns = self.schedule.offset_ns(index);
-        let due_at = self.timeline.due_at(offset_ns);
+        let due_at = self.playhead.timeline().due_at(offset_ns);
         let channel = &self.schedule.channels()[self.schedule.channel(index)];
         let is_of_event =
             request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()));
-        let is_due = self.timeline.due_after(offset_ns) <= self.start.elapsed();
+        let is_due = self.playhead.course().is_due(offset_ns, Instant::now());
         if !is_due || !is_of_event || request.after.is_some_and(|after| due_at < after) {
             return None;
         }

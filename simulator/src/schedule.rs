@@ -227,6 +227,13 @@ impl Schedule {
         self.lines[index].offset_ns
     }
 
+    /// The least offset greater than `after_ns`, or the least of all.
+    #[must_use]
+    pub fn next_offset_ns(&self, after_ns: Option<u64>) -> Option<u64> {
+        let passed = |line: &Line| after_ns.is_some_and(|after_ns| line.offset_ns <= after_ns);
+        self.lines.get(self.lines.partition_point(passed)).map(|line| line.offset_ns)
+    }
+
     /// When the last message is due, in nanoseconds from the start.
     #[must_use]
     pub fn duration_ns(&self) -> u64 {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Counters, DriveReport, REFUSED_SHOWN_MAX};
 use crate::metrics;
-use crate::pacer::{BatchLimits, Item, Pacer, Speed, Timeline, Turn};
+use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
 use crate::schedule::{Schedule, Times};
 use crate::sender::{Batch, Sender};
 
@@ -19,7 +19,7 @@ pub(super) struct Lane {
     pub(super) lines: Vec<u32>,
     pub(super) sender: Sender,
     pub(super) start: Instant,
-    pub(super) timeline: Timeline,
+    pub(super) playhead: Playhead,
     pub(super) limits: BatchLimits,
     pub(super) raw: bool,
     pub(super) counters: Arc<Counters>,
@@ -30,15 +30,16 @@ impl Lane {
     /// Sends every line when it is due. After a batch that had to be given up nothing follows: it would only be
     /// a gap to its receiver.
     pub(super) async fn run(self) -> DriveReport {
-        let mut report = DriveReport::new(self.timeline, self.lines.len() as u64);
-        let mut pacer = Pacer::new(self.timeline, self.limits);
+        let mut report = DriveReport::new(self.lines.len() as u64);
+        let mut pacer = Pacer::new(self.limits);
         let item = |place: usize| {
             let line = self.lines[place] as usize;
             Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
         };
         loop {
-            match pacer.turn(self.start.elapsed(), self.lines.len(), item) {
-                Turn::Wait(until) => tokio::time::sleep_until(self.start + until).await,
+            let (course, now) = (self.playhead.course(), Instant::now());
+            match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
+                Turn::Wait(offset_ns) => self.playhead.reach(offset_ns).await,
                 Turn::Done => return report,
                 Turn::Send(range) => {
                     let lines = &self.lines[range];
@@ -78,18 +79,18 @@ impl Lane {
 
     /// The messages one under the other, each with its times. At top speed nothing is due, so now is its time.
     fn join(&self, lines: &[u32]) -> Batch {
-        let now = self.timeline.started_at.plus_micros(micros(self.start.elapsed()));
+        let timeline = self.playhead.timeline();
+        let now = timeline.started_at.plus_micros(micros(self.start.elapsed()));
         // A rewritten time may be a few digits longer than the one it replaces.
         let bytes: usize = lines.iter().map(|&line| self.schedule.message(line as usize).len() + 16).sum();
         let mut batch = Batch::with_capacity(self.sender.format, lines.len(), bytes);
         for &line in lines {
             let line = line as usize;
-            let times = match (self.raw, self.timeline.speed) {
+            let offset_ns = self.schedule.offset_ns(line);
+            let times = match (self.raw, timeline.speed_at(offset_ns)) {
                 (true, _) => Times::AsWritten,
                 (false, Speed::Max) => Times::Generated(now),
-                (false, Speed::Factor(_)) => {
-                    Times::Generated(self.timeline.due_at(self.schedule.offset_ns(line)))
-                }
+                (false, Speed::Factor(_)) => Times::Generated(timeline.due_at(offset_ns)),
             };
             self.schedule.write(line, times, &mut batch.bytes);
             batch.end_message();
@@ -98,12 +99,14 @@ impl Lane {
     }
 
     fn note_lateness(&self, lines: &[u32], lateness_micros: &mut Histogram<u64>) {
-        if self.timeline.speed == Speed::Max {
-            return;
-        }
+        let timeline = self.playhead.timeline();
         let elapsed = self.start.elapsed();
         for &line in lines {
-            let due = self.timeline.due_after(self.schedule.offset_ns(line as usize));
+            let offset_ns = self.schedule.offset_ns(line as usize);
+            if timeline.speed_at(offset_ns) == Speed::Max {
+                continue;
+            }
+            let due = timeline.due_after(offset_ns);
             let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
             lateness_micros.saturating_record(late);
             self.lateness.record(Duration::from_micros(late));
