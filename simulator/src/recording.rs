@@ -14,22 +14,34 @@
 //!
 //! ```json
 //! {"format":"matchday-recording","version":1,"content_type":"application/json","provider":"nhl",
-//!  "source":"NHL api-web play-by-play, game 2024030121","messages":360,"duration_ns":9180000000000}
+//!  "source":"NHL api-web play-by-play, game 2024030121","messages":360,"duration_ns":9180000000000,
+//!  "checksum":"sha256:6f1c…"}
 //! ```
 //!
 //! `provider` is the feed to which the messages were sent, `source` says in words where they come from, and
-//! `seed` is there where they were made from one. `messages` and `duration_ns` (the offset of the last message)
-//! are absent while a recording is being written, and so they stay where its writer died. Readers ignore fields
-//! they do not know.
+//! `seed` is there where they were made from one. `checksum` is of all that follows the header:
+//! `tail -n +2 game.rec | sha256sum` prints it. Readers ignore fields they do not know.
+//!
+//! `images` is there where the recording begins in the middle of games: so many messages at its beginning say what
+//! each of them was then. They are messages like any other, snapshots, which begin an epoch.
+//!
+//! `messages`, `duration_ns` (the offset of the last message) and `checksum` are absent while a recording is being
+//! written, and so they stay where its writer died: it is then read up to the last message that is whole.
 //!
 //! Reading and writing hold one message in memory.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 
 use domain::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
+
+pub use reader::{Place, Reader};
+pub use writer::Writer;
+
+mod reader;
+mod writer;
 
 /// What the header's `format` says.
 pub const FORMAT: &str = "matchday-recording";
@@ -37,6 +49,8 @@ pub const FORMAT: &str = "matchday-recording";
 pub const VERSION: u32 = 1;
 /// The header's largest length in bytes, line feed included.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// What a checksum begins with.
+pub const CHECKSUM: &str = "sha256:";
 /// A message's largest length in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -65,6 +79,13 @@ pub struct Header {
     /// The seed from which the messages were made, where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// How many messages at the beginning say what games already under way were then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
+    /// [`CHECKSUM`] and 64 hexadecimal digits, of all that follows the header; absent in a recording that was not finished,
+    /// and in those of before there were checksums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 impl Header {
@@ -80,6 +101,8 @@ impl Header {
             messages: None,
             duration_ns: None,
             seed,
+            images: None,
+            checksum: None,
         }
     }
 }
@@ -154,197 +177,24 @@ pub enum RecordingError {
         /// Where the file ends.
         at: u64,
     },
+    /// All messages are there, but not as they were written.
+    #[error("the recording was changed or damaged: its checksum is {found}, its header says {expected}")]
+    Checksum {
+        /// What the header says.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
 }
 
-/// Writes a recording, message by message.
-#[derive(Debug)]
-pub struct Writer<W: Write + Seek> {
-    out: W,
-    header: Header,
-    /// The header's place in the file, kept free for its final form.
-    header_bytes: usize,
-    messages: u64,
-    last_ns: u64,
-}
-
-impl<W: Write + Seek> Writer<W> {
-    /// Begins a recording at the start of `out`. What `header` says of messages and duration is not used.
-    ///
-    /// # Errors
-    /// When the header is too long or `out` fails.
-    pub fn new(mut out: W, header: Header) -> Result<Self, RecordingError> {
-        let widest = Header { messages: Some(u64::MAX), duration_ns: Some(u64::MAX), ..header.clone() };
-        let header_bytes = header_line(&widest, 0)?.len();
-        let header = Header { messages: None, duration_ns: None, ..header };
-        out.write_all(&header_line(&header, header_bytes)?)?;
-        Ok(Self { out, header, header_bytes, messages: 0, last_ns: 0 })
+/// A checksum as the header has it.
+fn checksum(digest: sha2::Sha256) -> String {
+    use sha2::Digest;
+    let mut text = CHECKSUM.to_owned();
+    for byte in digest.finalize() {
+        text.push_str(&format!("{byte:02x}"));
     }
-
-    /// Adds a message.
-    ///
-    /// # Errors
-    /// When it is too long or earlier than the one before it, or `out` fails.
-    pub fn write(&mut self, offset_ns: u64, bytes: &[u8]) -> Result<(), RecordingError> {
-        let message = self.messages + 1;
-        let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= MESSAGE_BYTES_MAX);
-        let Some(length) = length else {
-            return Err(RecordingError::TooLong {
-                message,
-                at: self.out.stream_position()?,
-                length: bytes.len(),
-            });
-        };
-        if offset_ns < self.last_ns {
-            let (at, previous_ns) = (self.out.stream_position()?, self.last_ns);
-            return Err(RecordingError::OutOfOrder { message, at, offset_ns, previous_ns });
-        }
-        self.out.write_all(&offset_ns.to_le_bytes())?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(bytes)?;
-        self.messages = message;
-        self.last_ns = offset_ns;
-        Ok(())
-    }
-
-    /// Ends the recording: its header now says how much there is. Returns that header.
-    ///
-    /// # Errors
-    /// When `out` fails.
-    pub fn finish(mut self) -> Result<Header, RecordingError> {
-        self.header.messages = Some(self.messages);
-        self.header.duration_ns = Some(self.last_ns);
-        let line = header_line(&self.header, self.header_bytes)?;
-        self.out.seek(SeekFrom::Start(0))?;
-        self.out.write_all(&line)?;
-        self.out.flush()?;
-        Ok(self.header)
-    }
-}
-
-/// The header as one line, filled up with blanks to `bytes`.
-fn header_line(header: &Header, bytes: usize) -> Result<Vec<u8>, RecordingError> {
-    let mut line = serde_json::to_vec(header).map_err(|error| RecordingError::Header(error.to_string()))?;
-    line.resize(line.len().max(bytes.saturating_sub(1)), b' ');
-    line.push(b'\n');
-    if line.len() > HEADER_BYTES_MAX {
-        return Err(RecordingError::Header(format!("the first line has over {HEADER_BYTES_MAX} bytes")));
-    }
-    Ok(line)
-}
-
-/// Reads a recording, message by message: an iterator that ends after the last one or after the first error.
-#[derive(Debug)]
-pub struct Reader<R: Read> {
-    input: R,
-    header: Header,
-    /// Bytes of the file read so far.
-    at: u64,
-    messages: u64,
-    last_ns: u64,
-    done: bool,
-}
-
-impl<R: Read> Reader<R> {
-    /// Reads the header. `input` should be buffered.
-    ///
-    /// # Errors
-    /// When there is none that is known here, or `input` fails.
-    pub fn new(mut input: R) -> Result<Self, RecordingError> {
-        let line = read_line(&mut input)?;
-        let header: Header =
-            serde_json::from_slice(&line).map_err(|error| RecordingError::Header(error.to_string()))?;
-        if header.format != FORMAT {
-            return Err(RecordingError::Header(format!("its format is `{}`, not `{FORMAT}`", header.format)));
-        }
-        if header.version != VERSION {
-            return Err(RecordingError::Version(header.version));
-        }
-        Ok(Self { input, header, at: line.len() as u64, messages: 0, last_ns: 0, done: false })
-    }
-
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn read(&mut self) -> Result<Option<Message>, RecordingError> {
-        let (message, at) = (self.messages + 1, self.at);
-        let mut frame = [0; FRAME_BYTES];
-        let found = read_up_to(&mut self.input, &mut frame)?;
-        if found == 0 {
-            return match self.header.messages {
-                Some(expected) if expected != self.messages => {
-                    Err(RecordingError::Count { expected, found: self.messages, at })
-                }
-                _ => Ok(None),
-            };
-        }
-        if found < FRAME_BYTES {
-            return Err(RecordingError::Truncated { message, at, expected: FRAME_BYTES, found });
-        }
-        let [o0, o1, o2, o3, o4, o5, o6, o7, l0, l1, l2, l3] = frame;
-        let offset_ns = u64::from_le_bytes([o0, o1, o2, o3, o4, o5, o6, o7]);
-        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        if length > MESSAGE_BYTES_MAX {
-            return Err(RecordingError::TooLong { message, at, length });
-        }
-        if offset_ns < self.last_ns {
-            return Err(RecordingError::OutOfOrder { message, at, offset_ns, previous_ns: self.last_ns });
-        }
-        let mut bytes = vec![0; length];
-        let found = read_up_to(&mut self.input, &mut bytes)?;
-        if found < length {
-            return Err(RecordingError::Truncated { message, at, expected: length, found });
-        }
-        self.messages = message;
-        self.last_ns = offset_ns;
-        self.at = at + (FRAME_BYTES + length) as u64;
-        Ok(Some(Message { offset_ns, bytes }))
-    }
-}
-
-impl<R: Read> Iterator for Reader<R> {
-    type Item = Result<Message, RecordingError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let next = self.read().transpose();
-        self.done = !matches!(next, Some(Ok(_)));
-        next
-    }
-}
-
-/// The first line with its line feed.
-fn read_line(input: &mut impl Read) -> Result<Vec<u8>, RecordingError> {
-    let mut line = Vec::with_capacity(512);
-    let mut byte = [0];
-    while line.len() < HEADER_BYTES_MAX {
-        if read_up_to(input, &mut byte)? == 0 {
-            return Err(RecordingError::Header("the file ends before its first line does".to_owned()));
-        }
-        line.push(byte[0]);
-        if byte[0] == b'\n' {
-            return Ok(line);
-        }
-    }
-    Err(RecordingError::Header(format!("the first line has over {HEADER_BYTES_MAX} bytes")))
-}
-
-/// Fills `buffer` as far as `input` reaches; returns how far that was.
-fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match input.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+    text
 }
 
 #[cfg(test)]

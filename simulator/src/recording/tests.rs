@@ -30,7 +30,8 @@ fn after_header(bytes: &[u8]) -> usize {
 fn the_bytes_are_those_of_the_format() {
     let bytes = recording(&[(1, b"{}"), (258, b"[]")]);
     let (line, messages) = bytes.split_at(after_header(&bytes));
-    let header = r#"{"format":"matchday-recording","version":1,"content_type":"application/json","provider":"md","source":"a test","messages":2,"duration_ns":258,"seed":7}"#;
+    // The checksum is `sha256sum`'s.
+    let header = r#"{"format":"matchday-recording","version":1,"content_type":"application/json","provider":"md","source":"a test","messages":2,"duration_ns":258,"seed":7,"checksum":"sha256:51085437bd3f28b31331eefa12679800c0000551cbfeb3a9165ebc3be78058ef"}"#;
     assert_eq!(std::str::from_utf8(line).unwrap().trim_end(), header);
     assert_eq!(messages, b"\x01\0\0\0\0\0\0\0\x02\0\0\0{}\x02\x01\0\0\0\0\0\0\x02\0\0\0[]");
 }
@@ -95,6 +96,48 @@ fn a_recording_whose_writer_died_is_read_as_far_as_it_goes() {
     let reader = Reader::new(bytes.as_slice()).unwrap();
     assert_eq!(reader.header().messages, None);
     assert_eq!(reader.count(), 1);
+}
+
+#[test]
+fn a_message_that_its_writer_did_not_finish_is_left_out() {
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = Writer::new(&mut out, header()).unwrap();
+    writer.write(3, b"first").unwrap();
+    writer.write(4, b"second").unwrap();
+    drop(writer);
+    let bytes = out.into_inner();
+    let second = bytes.len() - FRAME_BYTES - 6;
+    for end in second..bytes.len() {
+        let mut reader = Reader::new(&bytes[..end]).unwrap();
+        let messages: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+        assert_eq!(messages, [Message { offset_ns: 3, bytes: b"first".to_vec() }]);
+        assert_eq!(reader.torn_bytes(), end - second);
+    }
+}
+
+#[test]
+fn what_was_changed_is_found_by_its_checksum() {
+    let bytes = recording(&[(1, b"first"), (2, b"second")]);
+    let start = after_header(&bytes);
+    for at in [start, start + FRAME_BYTES, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        let error = read(&changed).unwrap_err();
+        assert!(matches!(error, RecordingError::Checksum { .. }), "{error}");
+    }
+    let reader = Reader::new(bytes.as_slice()).unwrap();
+    assert!(reader.header().checksum.as_ref().unwrap().starts_with(CHECKSUM));
+}
+
+#[test]
+fn a_message_names_its_place() {
+    let bytes = recording(&[(0, b"first"), (5, b"second")]);
+    let mut reader = Reader::new(bytes.as_slice()).unwrap();
+    let start = after_header(&bytes) as u64;
+    let places: Vec<_> = std::iter::from_fn(|| reader.next().map(|_| reader.place())).collect();
+    let second = start + FRAME_BYTES as u64 + 5;
+    assert_eq!(places, [Place { message: 1, at: start }, Place { message: 2, at: second }]);
+    assert_eq!(places[1].to_string(), format!("message 2 at byte {second}"));
 }
 
 #[test]
