@@ -2,17 +2,24 @@
 
 use std::borrow::Cow;
 
+use domain::codec::{json, xml};
+use domain::{FeedMessage, Name};
 use quick_xml::events::Event;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::uof;
+
 /// A format of feed messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One object per message.
     Json,
     /// One element per message.
     Xml,
+    /// A Unified Odds Feed: a message is its routing key, a blank, and one element. It goes out alone, the key in a header.
+    Uof,
 }
 
 /// What of a message a schedule has to know: parts of it, as they stand there.
@@ -30,27 +37,28 @@ impl Format {
         match self {
             Self::Json => "application/json",
             Self::Xml => "application/xml",
+            Self::Uof => "application/vnd.matchday.uof",
         }
     }
 
     /// The format of messages of this media type, where it is known here.
     #[must_use]
     pub fn of_content_type(content_type: &str) -> Option<Self> {
-        [Self::Json, Self::Xml].into_iter().find(|format| format.content_type() == content_type)
+        [Self::Json, Self::Xml, Self::Uof].into_iter().find(|format| format.content_type() == content_type)
     }
 
     /// The media type of a batch.
     pub(crate) fn batch_content_type(self) -> &'static str {
         match self {
             Self::Json => "application/x-ndjson",
-            Self::Xml => "application/xml",
+            Self::Xml | Self::Uof => "application/xml",
         }
     }
 
     /// What stands before the messages of a batch, and after them; each is followed by a line feed.
     pub(crate) fn batch_ends(self) -> (&'static [u8], &'static [u8]) {
         match self {
-            Self::Json => (b"", b""),
+            Self::Json | Self::Uof => (b"", b""),
             Self::Xml => (b"<messages>\n", b"</messages>\n"),
         }
     }
@@ -58,7 +66,7 @@ impl Format {
     /// A message as it may stand in a batch: XML without what only a document begins with.
     pub(crate) fn in_batch(self, message: &[u8]) -> &[u8] {
         match self {
-            Self::Json => message,
+            Self::Json | Self::Uof => message,
             Self::Xml => root(message).map_or(message, |(root, _)| root.as_bytes()),
         }
     }
@@ -67,7 +75,36 @@ impl Format {
     pub(crate) fn envelope(self, message: &[u8]) -> Option<Envelope<'_>> {
         match self {
             Self::Json => json_envelope(message),
-            Self::Xml => xml_envelope(message),
+            Self::Xml => xml_envelope(message, "generated_at"),
+            Self::Uof => {
+                xml_envelope(message.get(message.iter().position(|byte| *byte == b'<')?..)?, "timestamp")
+            }
+        }
+    }
+
+    /// A message in this format; `None` where it has no words for it.
+    pub(crate) fn encode(self, message: &FeedMessage) -> Option<Vec<u8>> {
+        match self {
+            Self::Json => Some(json::encode(message)),
+            Self::Xml => Some(xml::encode(message)),
+            Self::Uof => uof::encode(message),
+        }
+    }
+
+    /// Reads a message of `provider`'s feed; `None` where it is none.
+    pub(crate) fn decode(self, bytes: &[u8], provider: &Name) -> Option<FeedMessage> {
+        match self {
+            Self::Json => json::decode(bytes).ok(),
+            Self::Xml => xml::decode(bytes).ok(),
+            Self::Uof => uof::decode(bytes, provider),
+        }
+    }
+
+    /// The unit of the times in the envelope, in microseconds.
+    pub(crate) fn unit_micros(self) -> i64 {
+        match self {
+            Self::Json | Self::Xml => 1,
+            Self::Uof => 1_000,
         }
     }
 }
@@ -91,7 +128,7 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     })
 }
 
-fn xml_envelope(message: &[u8]) -> Option<Envelope<'_>> {
+fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a>> {
     let (root, tag_bytes) = root(message)?;
     let tag = root[1..tag_bytes].trim_end_matches(['>', '/']);
     let name_bytes = tag.find(|c: char| c.is_ascii_whitespace()).unwrap_or(tag.len());
@@ -101,7 +138,7 @@ fn xml_envelope(message: &[u8]) -> Option<Envelope<'_>> {
         let Cow::Borrowed(value) = attribute.value else { return None };
         match attribute.key.0 {
             "event_id" => envelope.event_id = Some(value),
-            "generated_at" => envelope.generated_at = Some(value),
+            name if name == generated_at => envelope.generated_at = Some(value),
             "occurred_at" => envelope.occurred_at = Some(value),
             _ => {}
         }

@@ -9,6 +9,14 @@ use anyhow::Context;
 use domain::{EventId, Fixture, Incident, Market, Name, Sport, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::faults::FaultPlan;
+
+pub use account::Account;
+pub use deliveries::{Deliveries, NEVER};
+
+mod account;
+mod deliveries;
+
 /// All events of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -55,12 +63,7 @@ impl Ledger {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let write = || -> anyhow::Result<()> {
-            let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-            serde_json::to_writer(&mut file, self)?;
-            Ok(std::io::Write::flush(&mut file)?)
-        };
-        write().with_context(|| format!("cannot write the ledger {}", path.display()))
+        save(self, path).with_context(|| format!("cannot write the ledger {}", path.display()))
     }
 
     /// Reads what [`Ledger::save`] wrote.
@@ -71,4 +74,61 @@ impl Ledger {
         let read = || -> anyhow::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
         read().with_context(|| format!("cannot read the ledger {}", path.display()))
     }
+}
+
+/// All of one run: what each of its producers sent, what went wrong in it, and what became of each message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLedger {
+    /// What the scenario says it is about.
+    pub description: String,
+    /// The seed from which all of it follows.
+    pub seed: u64,
+    /// What each producer sent, and the state in which it must end.
+    pub producers: Vec<Ledger>,
+    /// Events with messages that never come: their ledger is the state that they stand still in. Later bet stops may have
+    /// given them further versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stalled: Vec<EventId>,
+    /// Events that nobody has announced: each has one message, and may be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unannounced: Vec<EventId>,
+    /// What went wrong, and what may come of it.
+    pub faults: FaultPlan,
+    /// What became of each message; absent until the run is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliveries: Option<Deliveries>,
+}
+
+impl RunLedger {
+    /// Writes it as JSON, and its faults beside it, as `{path}.faults.json`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save(&self, path: &Path) -> anyhow::Result<()> {
+        save(self, path).with_context(|| format!("cannot write the ledger {}", path.display()))?;
+        self.faults.save(&Self::faults_path(path))
+    }
+
+    /// Reads what [`RunLedger::save`] wrote.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is no such ledger.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let read = || -> anyhow::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
+        read().with_context(|| format!("cannot read the ledger {}", path.display()))
+    }
+
+    /// Where the faults of the ledger at `path` are.
+    #[must_use]
+    pub fn faults_path(path: &Path) -> std::path::PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".faults.json");
+        name.into()
+    }
+}
+
+fn save(what: &impl Serialize, path: &Path) -> anyhow::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    serde_json::to_writer(&mut file, what)?;
+    Ok(std::io::Write::flush(&mut file)?)
 }

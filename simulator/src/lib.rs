@@ -2,18 +2,24 @@
 
 pub mod cli;
 pub mod drive;
+pub mod faults;
 pub mod format;
 pub mod import;
 pub mod ledger;
 mod metrics;
 pub mod pacer;
 pub mod presence;
+pub mod profile;
 pub mod recording;
+pub mod scenario;
 pub mod schedule;
 mod sender;
+mod strand;
+pub mod uof;
 pub mod world;
 
 pub use drive::{DriveOptions, DriveReport, drive, drive_and_answer};
 pub use format::Format;
+pub use scenario::Scenario;
 pub use schedule::{Schedule, ScheduleBuilder};
 pub use sender::{Patience, Problem, Token};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::codec::{json, xml};
 use domain::message::{Alive, ProducerBody, SCHEMA, SnapshotComplete};
 use domain::{Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
 use tokio::sync::mpsc;
@@ -14,8 +13,9 @@ use tokio::time::Instant;
 use crate::drive::{Counters, now};
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
-use crate::schedule::{Schedule, Times};
+use crate::schedule::{Channel, Schedule, Times};
 use crate::sender::{Batch, Sender};
+use crate::uof;
 
 /// How often it is looked whether all that had gone out before an `alive` is answered.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -118,7 +118,7 @@ impl Presence {
         }
         let mut bytes = Vec::new();
         self.schedule.write(index, Times::Generated(due_at), &mut bytes);
-        let mut message = decode(channel.format, &bytes)?;
+        let mut message = channel.format.decode(&bytes, &channel.provider)?;
         message.request_id = Some(request.request_id);
         let is_asked = message.source.producer == request.producer;
         is_asked.then(|| ((channel.provider.clone(), channel.format), message))
@@ -142,7 +142,7 @@ impl Presence {
             received_at: None,
             content: Content::Producer(body),
         };
-        let formats = [Format::Json, Format::Xml].into_iter();
+        let formats = [Format::Json, Format::Xml, Format::Uof].into_iter();
         let mut keys = formats.map(|format| (source.provider.clone(), format));
         let Some(key) = keys.find(|key| self.senders.contains_key(key)) else { return };
         let mut batch = Batch::with_capacity(key.1, 1, 256);
@@ -166,28 +166,21 @@ impl Presence {
         let mut is_known = vec![false; self.schedule.channels().len()];
         let source = |index: usize| {
             let channel = self.schedule.channel(index);
-            if std::mem::replace(&mut is_known[channel], true) {
+            if is_known[channel] {
                 return None;
             }
-            let format = self.schedule.channels()[channel].format;
-            Some(decode(format, self.schedule.message(index))?.source)
+            let Channel { format, provider, .. } = &self.schedule.channels()[channel];
+            let message = format.decode(self.schedule.message(index), provider)?;
+            is_known[channel] = !uof::is_of_fixtures(&message);
+            is_known[channel].then_some(message.source)
         };
         (0..self.schedule.len()).filter_map(source).collect()
     }
 }
 
+/// What the format has no words for is not said.
 fn write(format: Format, message: &FeedMessage, batch: &mut Batch) {
-    let encoded = match format {
-        Format::Json => json::encode(message),
-        Format::Xml => xml::encode(message),
-    };
+    let Some(encoded) = format.encode(message) else { return };
     batch.bytes.extend_from_slice(format.in_batch(&encoded));
     batch.end_message();
-}
-
-fn decode(format: Format, bytes: &[u8]) -> Option<FeedMessage> {
-    match format {
-        Format::Json => json::decode(bytes).ok(),
-        Format::Xml => xml::decode(bytes).ok(),
-    }
 }

@@ -49,8 +49,10 @@ struct Line {
 struct Stamp {
     at: u32,
     length: u32,
-    /// How long before `generated_at` it is, in microseconds.
+    /// How long before the message's time it is, in microseconds.
     lag_micros: i64,
+    /// How many microseconds its unit has.
+    unit_micros: i64,
 }
 
 /// Which times a message is sent with.
@@ -88,6 +90,19 @@ pub struct ScheduleBuilder {
     bytes: Vec<u8>,
 }
 
+/// How a message is to be sent that is not simply due when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending<'a> {
+    /// When it is due, in nanoseconds from the start.
+    pub offset_ns: u64,
+    /// How long before that it says it was made, in nanoseconds; below 0 where that is yet to come.
+    pub late_ns: i64,
+    /// The event whose order it keeps, whatever it says itself.
+    pub event_id: Option<&'a str>,
+    /// Whether it is sent byte for byte in any case: it may not be a message at all.
+    pub is_fixed: bool,
+}
+
 impl ScheduleBuilder {
     /// Adds a message of `provider`'s feed. One that is not of its format can be sent, too: its channel is then the
     /// provider's and its times are left alone. XML goes without declaration and byte-order mark.
@@ -108,11 +123,48 @@ impl ScheduleBuilder {
             return Err(ScheduleError::Blank);
         }
         let message = format.in_batch(message);
-        let length = u32::try_from(message.len()).map_err(|_| ScheduleError::TooLarge)?;
         let envelope = format.envelope(message).unwrap_or_default();
-        let event_id = envelope.event_id.map(Box::from);
-        let channel = self.channel(provider, event_id, format)?;
-        let stamps = stamps(&envelope, message);
+        let stamps = stamps(format, &envelope, message);
+        self.add(provider, format, offset_ns, envelope.event_id, stamps, message)
+    }
+
+    /// Adds a message that was made at another time than it is due, or that is none.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn push_as(
+        &mut self,
+        provider: &Name,
+        format: Format,
+        sending: &Sending,
+        message: &[u8],
+    ) -> Result<(), ScheduleError> {
+        let Sending { offset_ns, late_ns, event_id, is_fixed } = *sending;
+        if format == Format::Json && message.contains(&b'\n') {
+            return Err(ScheduleError::LineFeed);
+        }
+        if is_fixed {
+            return self.add(provider, format, offset_ns, event_id, [None; 2], message);
+        }
+        let message = format.in_batch(message);
+        let mut stamps = stamps(format, &format.envelope(message).unwrap_or_default(), message);
+        for stamp in stamps.iter_mut().flatten() {
+            stamp.lag_micros += late_ns / 1_000;
+        }
+        self.add(provider, format, offset_ns, event_id, stamps, message)
+    }
+
+    fn add(
+        &mut self,
+        provider: &Name,
+        format: Format,
+        offset_ns: u64,
+        event_id: Option<&str>,
+        stamps: [Option<Stamp>; 2],
+        message: &[u8],
+    ) -> Result<(), ScheduleError> {
+        let length = u32::try_from(message.len()).map_err(|_| ScheduleError::TooLarge)?;
+        let channel = self.channel(provider, event_id.map(Box::from), format)?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(message);
         self.lines.push(Line { offset_ns, start, length, channel, stamps });
@@ -145,15 +197,17 @@ impl ScheduleBuilder {
 }
 
 /// The times that can be rewritten; none where `generated_at` is missing or no number.
-fn stamps(envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
+fn stamps(format: Format, envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
+    let unit_micros = format.unit_micros();
     let number =
         |part: Option<&str>| part.and_then(|part| Some((part.parse::<i64>().ok()?, place(part, message)?)));
     let Some((generated_at, (at, length))) = number(envelope.generated_at) else { return [None; 2] };
-    let generated = Stamp { at, length, lag_micros: 0 };
+    let generated = Stamp { at, length, lag_micros: 0, unit_micros };
     let occurred = number(envelope.occurred_at).map(|(occurred_at, (at, length))| Stamp {
         at,
         length,
-        lag_micros: generated_at.saturating_sub(occurred_at),
+        lag_micros: generated_at.saturating_sub(occurred_at).saturating_mul(unit_micros),
+        unit_micros,
     });
     match occurred {
         Some(occurred) if occurred.at < generated.at => [Some(occurred), Some(generated)],
@@ -255,7 +309,7 @@ impl Schedule {
             for stamp in self.lines[index].stamps.iter().flatten() {
                 out.extend_from_slice(&message[copied..stamp.at as usize]);
                 let time = generated_at.plus_micros(-stamp.lag_micros);
-                write!(out, "{}", time.0).expect("a vector takes every byte");
+                write!(out, "{}", time.0.div_euclid(stamp.unit_micros)).expect("a vector takes every byte");
                 copied = (stamp.at + stamp.length) as usize;
             }
         }

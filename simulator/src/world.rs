@@ -118,6 +118,14 @@ pub enum PlanError {
 /// # Errors
 /// When the plan is beyond what can be played.
 pub fn play(plan: &Plan) -> Result<Played, PlanError> {
+    play_as(plan, &source())
+}
+
+/// Plays a plan that this producer tells.
+///
+/// # Errors
+/// As those of [`play`].
+pub fn play_as(plan: &Plan, source: &Source) -> Result<Played, PlanError> {
     let messages = u64::from(plan.games) * u64::from(plan.messages_per_game);
     match plan {
         Plan { sports, .. } if sports.is_empty() => return Err(PlanError::NoSport),
@@ -126,7 +134,6 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
         _ if messages > MESSAGES_MAX => return Err(PlanError::Messages(messages)),
         _ => {}
     }
-    let source = source();
     let mut builder = ScheduleBuilder::default();
     let mut events = Vec::new();
     for (game, &sport) in (0..plan.games).zip(plan.sports.iter().cycle()) {
@@ -142,7 +149,7 @@ pub fn play(plan: &Plan) -> Result<Played, PlanError> {
         };
         events.push(world(sport)(plan, game, &mut voice)?);
     }
-    let Source { provider, producer } = source;
+    let Source { provider, producer } = source.clone();
     let ledger = Ledger { seed: plan.seed, provider, producer, events };
     Ok(Played { schedule: builder.build(), ledger })
 }
@@ -220,7 +227,8 @@ impl Voice<'_> {
         };
         self.line.clear();
         match self.format {
-            Format::Json => json::encode_into(&message, &mut self.line),
+            // A Unified Odds Feed is made of that: it says less.
+            Format::Json | Format::Uof => json::encode_into(&message, &mut self.line),
             Format::Xml => xml::encode_into(&message, &mut self.line),
         }
         self.builder.push(&message.source.provider, self.format, due_ns, &self.line)

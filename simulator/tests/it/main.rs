@@ -8,4 +8,5 @@ mod drive;
 mod imported;
 mod nba;
 mod nhl;
+mod scenario;
 mod world;

@@ -392,7 +392,7 @@ fn a_game_says_the_same_in_json_and_in_xml_and_half_of_them_speak_it() {
         let message = json::decode(in_json.message(index)).unwrap();
         assert_eq!(xml::decode(in_xml.message(index)).unwrap(), message);
         let of_half = match half.channels()[half.channel(index)].format {
-            Format::Json => json::decode(half.message(index)).unwrap(),
+            Format::Json | Format::Uof => json::decode(half.message(index)).unwrap(),
             Format::Xml => xml::decode(half.message(index)).unwrap(),
         };
         assert_eq!(of_half, message);

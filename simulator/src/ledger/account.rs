@@ -1,0 +1,253 @@
+//! An account of one event: what is true of it after each message that one producer sends in order.
+//!
+//! It follows `docs/protocol.md` and shares nothing with the processors, so both can be wrong, but hardly in the same way. A
+//! world keeps its own ledger; a test holds the account of all its messages against that.
+
+use domain::id::Text;
+use domain::market::{Market, MarketKey, Suspension, VoidWindow};
+use domain::message::{CancelledMarket, Certainty, Groups, Offer, SettledMarket, StopStatus, Window};
+use domain::{
+    Body, EventStatus, Fixture, Incident, IncidentAction, MarketStatus, MatchStatus, Name, Outcome, Status,
+};
+
+/// What one producer's messages have come to.
+#[derive(Debug, Clone)]
+pub struct Account {
+    producer: Name,
+    /// Who plays whom, once told.
+    pub fixture: Option<Fixture>,
+    /// The state of play, once told.
+    pub status: Option<Status>,
+    /// Every incident that stands.
+    pub incidents: Vec<Incident>,
+    markets: Vec<Dossier>,
+}
+
+/// One market: the offer that stands, and what was decided about it.
+#[derive(Debug, Clone)]
+struct Dossier {
+    offer: Market,
+    settlements: Vec<(Certainty, SettledMarket)>,
+    cancels: Vec<(Window, Option<Text>)>,
+}
+
+impl Account {
+    /// Of an event of which nothing has been said.
+    #[must_use]
+    pub fn new(producer: Name) -> Self {
+        Self { producer, fixture: None, status: None, incidents: Vec::new(), markets: Vec::new() }
+    }
+
+    /// Takes what the next message says.
+    pub fn enter(&mut self, body: &Body) {
+        match body {
+            Body::Fixture(fixture) => self.fixture = Some(fixture.clone()),
+            Body::FixtureChange(change) => {
+                if let (Some(fixture), Some(start)) = (&mut self.fixture, change.scheduled_start) {
+                    fixture.scheduled_start = start;
+                }
+            }
+            Body::EventStatus(status) => self.status = Some(status.clone()),
+            Body::Incident(incident) => self.enter_incident(incident),
+            Body::OddsChange(odds) => {
+                self.status = odds.status.clone().or(self.status.take());
+                odds.markets.iter().for_each(|offer| self.dossier(&offer.key).offered(offer));
+            }
+            Body::BetStop(stop) => self.stop(&stop.groups, stop.market_status),
+            Body::Settlement(settlement) => {
+                for market in &settlement.markets {
+                    let decided = (settlement.certainty, market.clone());
+                    self.dossier(&market.key).settlements.push(decided);
+                }
+            }
+            Body::SettlementRollback(rollback) => {
+                rollback.markets.iter().for_each(|key| drop(self.dossier(key).settlements.pop()));
+            }
+            Body::Cancel(cancel) => {
+                for CancelledMarket { key, void_reason } in &cancel.markets {
+                    self.dossier(key).cancels.push((cancel.window, void_reason.clone()));
+                }
+            }
+            Body::CancelRollback(rollback) => {
+                for key in &rollback.markets {
+                    let cancels = &mut self.dossier(key).cancels;
+                    let last = cancels.iter().rposition(|(window, _)| *window == rollback.window);
+                    last.map(|last| cancels.remove(last));
+                }
+            }
+            Body::Snapshot(snapshot) => {
+                self.fixture = snapshot.fixture.clone().or(self.fixture.take());
+                self.status = snapshot.status.clone().or(self.status.take());
+                if let Some(incidents) = &snapshot.incidents {
+                    self.incidents.clone_from(incidents);
+                }
+                self.markets.clear();
+                snapshot.markets.iter().for_each(|offer| self.dossier(&offer.key).restated(offer));
+            }
+        }
+    }
+
+    /// Every market as clients see it.
+    #[must_use]
+    pub fn markets(&self) -> Vec<Market> {
+        self.markets.iter().map(Dossier::value).collect()
+    }
+
+    /// The markets on which bets could still be decided, or placed.
+    #[must_use]
+    pub fn undecided(&self) -> Vec<MarketKey> {
+        let is_undecided =
+            |market: &Market| !matches!(market.status, MarketStatus::Settled | MarketStatus::Cancelled);
+        self.markets().into_iter().filter(is_undecided).map(|market| market.key).collect()
+    }
+
+    /// Whether the event has begun or is to, and has not ended.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.status.is_final())
+    }
+
+    /// The state of play where it is broken off for good.
+    #[must_use]
+    pub fn abandoned(&self) -> Option<Status> {
+        let status = self.status.clone()?;
+        Some(Status {
+            status: EventStatus::Abandoned,
+            match_status: MatchStatus::Abandoned,
+            clock: None,
+            game_score: None,
+            server: None,
+            tie_break: false,
+            penalty_box: None,
+            correction: false,
+            ..status
+        })
+    }
+
+    /// All of it as one message, with which a producer begins anew.
+    #[must_use]
+    pub fn snapshot(&self) -> domain::message::Snapshot {
+        let offer = |market: Market| Offer {
+            key: market.key,
+            status: market.status,
+            favourite: market.favourite,
+            cashout: market.cashout,
+            outcomes: market.outcomes,
+        };
+        domain::message::Snapshot {
+            fixture: self.fixture.clone(),
+            status: self.status.clone(),
+            markets: self.markets().into_iter().map(offer).collect(),
+            incidents: Some(self.incidents.clone()),
+        }
+    }
+
+    fn enter_incident(&mut self, incident: &Incident) {
+        let known = self.incidents.iter().position(|known| known.incident_id == incident.incident_id);
+        match (incident.action, known) {
+            (IncidentAction::Deleted, Some(known)) => drop(self.incidents.remove(known)),
+            (IncidentAction::Deleted, None) => {}
+            (_, Some(known)) => self.incidents[known] = incident.clone(),
+            (_, None) => self.incidents.push(incident.clone()),
+        }
+    }
+
+    /// Of named groups it is not known here which markets are in them: worlds stop all.
+    fn stop(&mut self, groups: &Groups, status: StopStatus) {
+        debug_assert_eq!(*groups, Groups::All, "worlds stop all their markets");
+        let active = self.markets.iter_mut().filter(|market| market.offer.status == MarketStatus::Active);
+        for Dossier { offer, .. } in active {
+            offer.status = match status {
+                StopStatus::Suspended => MarketStatus::Suspended,
+                StopStatus::Inactive => MarketStatus::Inactive,
+            };
+            offer.suspension = Some(Suspension::BetStop);
+        }
+    }
+
+    fn dossier(&mut self, key: &MarketKey) -> &mut Dossier {
+        let known = self.markets.iter().position(|dossier| dossier.offer.key == *key);
+        let place = known.unwrap_or_else(|| {
+            self.markets.push(Dossier::new(key.clone(), self.producer.clone()));
+            self.markets.len() - 1
+        });
+        &mut self.markets[place]
+    }
+}
+
+impl Dossier {
+    fn new(key: MarketKey, producer: Name) -> Self {
+        let offer = Market {
+            key,
+            producer,
+            status: MarketStatus::Inactive,
+            suspension: None,
+            favourite: false,
+            cashout: None,
+            outcomes: Vec::new(),
+            void_reason: None,
+            void_windows: Vec::new(),
+        };
+        Self { offer, settlements: Vec::new(), cancels: Vec::new() }
+    }
+
+    fn offered(&mut self, offer: &Offer) {
+        self.offer.status = offer.status;
+        self.offer.suspension = None;
+        self.offer.favourite = offer.favourite;
+        self.offer.cashout = offer.cashout;
+        if !offer.outcomes.is_empty() {
+            self.offer.outcomes.clone_from(&offer.outcomes);
+        }
+    }
+
+    /// A settled market of a snapshot has its results in its outcomes.
+    fn restated(&mut self, offer: &Offer) {
+        self.offered(offer);
+        if offer.status != MarketStatus::Settled {
+            return;
+        }
+        self.offer.status = MarketStatus::Inactive;
+        let mut settled = SettledMarket { key: offer.key.clone(), void_reason: None, outcomes: Vec::new() };
+        for outcome in &mut self.offer.outcomes {
+            if let Some(result) = outcome.result.take() {
+                settled.outcomes.push(domain::message::SettledOutcome { id: outcome.id.clone(), result });
+            }
+        }
+        self.settlements.push((Certainty::Confirmed, settled));
+    }
+
+    /// The offer, what was settled over it, what was cancelled over that.
+    fn value(&self) -> Market {
+        let mut market = self.offer.clone();
+        // Of equally sure ones the last.
+        if let Some((_, settled)) = self.settlements.iter().max_by_key(|(certainty, _)| *certainty) {
+            market.status = MarketStatus::Settled;
+            market.suspension = None;
+            market.void_reason.clone_from(&settled.void_reason);
+            for domain::message::SettledOutcome { id, result } in &settled.outcomes {
+                match market.outcomes.iter_mut().find(|outcome| outcome.id == *id) {
+                    Some(outcome) => outcome.result = Some(*result),
+                    None => {
+                        market.outcomes.push(Outcome { result: Some(*result), ..Outcome::new(id.clone()) })
+                    }
+                }
+            }
+        }
+        for (window, void_reason) in &self.cancels {
+            if window.is_whole() {
+                market.status = MarketStatus::Cancelled;
+                market.suspension = None;
+                market.void_reason.clone_from(void_reason);
+            } else {
+                let Window { start_time, end_time } = *window;
+                market.void_windows.push(VoidWindow {
+                    start_time,
+                    end_time,
+                    void_reason: void_reason.clone(),
+                });
+            }
+        }
+        market
+    }
+}

@@ -1,0 +1,232 @@
+//! Profiles: how the messages of a run are spread over its time.
+//!
+//! A world spreads its messages evenly. A profile moves them: of a schedule it makes another with the same messages in the
+//! same order, its rate rising and falling, its mean and its end what they were. Numbers come from the four basic operations
+//! only, so the same profile moves a message to the same nanosecond on every machine.
+
+use std::f64::consts::PI;
+
+/// Into how many parts of equal rate a run is divided where the rate changes continuously.
+const SLICES: u32 = 2_000;
+/// The most parts that may be given.
+pub const PARTS_MAX: usize = 10_000;
+
+/// How the rate goes, beside its mean.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Profile {
+    /// The same all the time.
+    Constant,
+    /// Straight from one rate to another; only their ratio counts.
+    Ramp {
+        /// At the beginning.
+        from: f64,
+        /// At the end.
+        to: f64,
+    },
+    /// Parts of equal length, each with a rate of its own; only their ratios count.
+    Steps(Vec<f64>),
+    /// Up and down about the mean.
+    Sine {
+        /// From one peak to the next, in seconds.
+        period_seconds: f64,
+        /// How far it goes from the mean, as a part of it: 0 to 1.
+        depth: f64,
+    },
+    /// After each goal, or what is one in the sport, so many times the rate for so long.
+    Bursts {
+        /// How many times the rate.
+        times: f64,
+        /// How long.
+        seconds: f64,
+    },
+}
+
+/// Moves moments of a run: a rising broken line through these points.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Warp {
+    /// Moments as a world has them, in nanoseconds, rising, from 0 to the run's end; none where nothing is moved.
+    from: Vec<f64>,
+    /// Where each of them goes; the first and the last stay.
+    to: Vec<f64>,
+}
+
+impl Profile {
+    /// What it makes of a run of this length; `None` where that depends on what happens, see [`Profile::after`].
+    #[must_use]
+    pub fn warp(&self, duration_ns: u64) -> Option<Warp> {
+        let slices = |rate: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            (0..SLICES).map(|slice| rate((f64::from(slice) + 0.5) / f64::from(SLICES))).collect()
+        };
+        let rates = match self {
+            Self::Constant => return Some(Warp { from: Vec::new(), to: Vec::new() }),
+            Self::Ramp { from, to } => slices(&|at| from + (to - from) * at),
+            Self::Steps(rates) => rates.clone(),
+            Self::Sine { period_seconds, depth } => {
+                let periods = nanoseconds(duration_ns) / (period_seconds * 1e9);
+                slices(&|at| 1.0 + depth * sine(at * periods))
+            }
+            Self::Bursts { .. } => return None,
+        };
+        Some(Warp::of_rates(&rates, duration_ns))
+    }
+
+    /// What it makes of the messages about one event in which these moments, in nanoseconds and rising, are goals.
+    #[must_use]
+    pub fn after(&self, goals_ns: &[u64], duration_ns: u64) -> Option<Warp> {
+        let Self::Bursts { times, seconds } = self else { return self.warp(duration_ns) };
+        let end = nanoseconds(duration_ns);
+        // As many messages as go out within a burst take, without it, this long.
+        let length = times * seconds * 1e9;
+        let (mut from, mut rates) = (vec![0.0], Vec::new());
+        for (index, goal) in goals_ns.iter().enumerate() {
+            let goal = nanoseconds(*goal).min(end);
+            let next = goals_ns.get(index + 1).map_or(end, |next| nanoseconds(*next)).min(end);
+            from.extend([goal, (goal + length).min(next)]);
+            rates.extend([1.0, *times]);
+        }
+        from.push(end);
+        rates.push(1.0);
+        Some(Warp::through(from, &rates))
+    }
+}
+
+impl Warp {
+    /// Parts of a run, equally long once it is moved, each with its rate.
+    fn of_rates(rates: &[f64], duration_ns: u64) -> Self {
+        let end = nanoseconds(duration_ns);
+        let total: f64 = rates.iter().sum();
+        let count = f64::from(u32::try_from(rates.len()).unwrap_or(u32::MAX));
+        let (mut from, mut to) = (vec![0.0], vec![0.0]);
+        let (mut share, mut part) = (0.0, 0.0);
+        for rate in rates {
+            share += rate;
+            part += 1.0;
+            from.push(end * share / total);
+            to.push(end * part / count);
+        }
+        Self { from, to }
+    }
+
+    /// Parts of a run between these moments of the world, each with its rate.
+    fn through(from: Vec<f64>, rates: &[f64]) -> Self {
+        let end = from[from.len() - 1];
+        let mut to = vec![0.0];
+        for (ends, rate) in from.windows(2).zip(rates) {
+            to.push(to[to.len() - 1] + (ends[1] - ends[0]) / rate);
+        }
+        let length = to[to.len() - 1];
+        if length > 0.0 {
+            for moment in &mut to {
+                *moment = *moment / length * end;
+            }
+        }
+        Self { from, to }
+    }
+
+    /// Where a moment goes, in nanoseconds.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the end")]
+    pub fn of(&self, moment_ns: u64) -> u64 {
+        let moment = nanoseconds(moment_ns);
+        let after = self.from.partition_point(|from| *from <= moment);
+        let (Some(before), true) = (after.checked_sub(1), after < self.from.len()) else {
+            return moment_ns;
+        };
+        let width = self.from[after] - self.from[before];
+        let part = if width > 0.0 { (moment - self.from[before]) / width } else { 0.0 };
+        (self.to[before] + part * (self.to[after] - self.to[before])) as u64
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
+fn nanoseconds(ns: u64) -> f64 {
+    ns as f64
+}
+
+/// The sine of so many turns, to 0.002: the approximation of Bhaskara I, which needs the four basic operations only.
+fn sine(turns: f64) -> f64 {
+    #[expect(clippy::cast_possible_truncation, reason = "runs have fewer turns than that")]
+    let whole = turns as i32;
+    let turn = turns - f64::from(whole);
+    let (x, sign) = if turn < 0.5 { (turn, 1.0) } else { (turn - 0.5, -1.0) };
+    let x = x * 2.0 * PI;
+    sign * 16.0 * x * (PI - x) / (5.0 * PI * PI - 4.0 * x * (PI - x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+    const END: u64 = 100 * SECOND;
+
+    /// How many of 100,000 messages, spread evenly at first, go out within each tenth of the run.
+    fn tenths(warp: &Warp) -> Vec<u64> {
+        let mut tenths = vec![0; 10];
+        for index in 0..100_000_u64 {
+            let at = warp.of(END / 100_000 * index);
+            tenths[usize::try_from(at * 10 / END).unwrap()] += 1;
+        }
+        tenths
+    }
+
+    fn is_near(found: &[u64], expected: &[u64], within: u64) {
+        let far = found.iter().zip(expected).any(|(found, expected)| found.abs_diff(*expected) > within);
+        assert!(!far, "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn a_constant_rate_moves_nothing() {
+        let warp = Profile::Constant.warp(END).unwrap();
+        assert!((0..=100).all(|second| warp.of(second * SECOND) == second * SECOND));
+    }
+
+    #[test]
+    fn a_ramp_rises_evenly_and_keeps_the_mean() {
+        let warp = Profile::Ramp { from: 0.0, to: 200.0 }.warp(END).unwrap();
+        let expected: Vec<u64> = (0..10).map(|tenth| 1_000 + 2_000 * tenth).collect();
+        is_near(&tenths(&warp), &expected, 20);
+    }
+
+    #[test]
+    fn steps_have_their_ratios() {
+        let warp = Profile::Steps(vec![1.0, 4.0, 0.0, 3.0, 2.0]).warp(END).unwrap();
+        let expected = [5, 5, 20, 20, 0, 0, 15, 15, 10, 10].map(|thousands| thousands * 1_000);
+        is_near(&tenths(&warp), &expected, 2);
+    }
+
+    #[test]
+    fn a_sine_swings_about_the_mean() {
+        let warp = Profile::Sine { period_seconds: 20.0, depth: 0.5 }.warp(END).unwrap();
+        let half = 10_000.0 * 0.5 * 2.0 / PI;
+        let (high, low) = ((10_000.0 + half) as u64, (10_000.0 - half) as u64);
+        is_near(&tenths(&warp), &[[high, low]; 5].concat(), 60);
+        for tenth in 0..40 {
+            let turns = f64::from(tenth) / 10.0;
+            assert!((sine(turns) - (turns * 2.0 * PI).sin()).abs() < 0.002, "at {turns}");
+        }
+    }
+
+    #[test]
+    fn after_a_goal_come_so_many_times_as_many() {
+        let bursts = Profile::Bursts { times: 8.0, seconds: 2.0 };
+        assert!(bursts.warp(END).is_none());
+        let warp = bursts.after(&[30 * SECOND, 60 * SECOND], END).unwrap();
+        let rate = |at: u64| 1.0 / (warp.of(at + SECOND) - warp.of(at)) as f64;
+        let ratio = rate(31 * SECOND) / rate(5 * SECOND);
+        assert!((ratio - 8.0).abs() < 0.01, "{ratio}");
+        assert!((rate(50 * SECOND) / rate(5 * SECOND) - 1.0).abs() < 0.01);
+        assert_eq!((warp.of(0), warp.of(END)), (0, END));
+        assert!((0..1_000).all(|step| warp.of(step * END / 1_000) <= warp.of((step + 1) * END / 1_000)));
+        let without = bursts.after(&[], END).unwrap();
+        assert_eq!(without.of(7 * SECOND), 7 * SECOND);
+    }
+
+    #[test]
+    fn goals_at_the_same_moment_and_at_the_end_break_nothing() {
+        let bursts = Profile::Bursts { times: 8.0, seconds: 5.0 };
+        let warp = bursts.after(&[10 * SECOND, 10 * SECOND, END], END).unwrap();
+        assert_eq!((warp.of(0), warp.of(END)), (0, END));
+        assert!((0..1_000).all(|step| warp.of(step * END / 1_000) <= warp.of((step + 1) * END / 1_000)));
+    }
+}

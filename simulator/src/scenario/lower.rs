@@ -1,0 +1,259 @@
+//! A scenario becomes messages: worlds play, profiles move, faults happen, and everybody speaks in the format they have.
+
+use domain::{EventId, Source, Timestamp};
+
+use super::{Hot, Scenario, SportPlan, Teller};
+use crate::faults::{FaultPlan, Inflicted, Quiet, TooFewEvents, choose, inflict};
+use crate::format::Format;
+use crate::ledger::{Ledger, RunLedger};
+use crate::profile::Profile;
+use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError, Sending};
+use crate::strand::{Entry, Strand, Text, Worlds, signed};
+use crate::uof;
+use crate::world::{self, Formats, GAMES_MAX, Plan, PlanError, Played};
+
+/// The most worlds of one scenario: of four sports and four producers, with hot games or not.
+const WORLDS_MAX: u64 = 32;
+
+/// A scenario that is ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scene {
+    /// The messages and when each is due.
+    pub schedule: Schedule,
+    /// What was decided, and must result.
+    pub ledger: RunLedger,
+}
+
+/// Why a scenario cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LowerError {
+    /// A world refuses its plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Messages that do not fit into a schedule.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// Faults that find no room.
+    #[error(transparent)]
+    Faults(#[from] TooFewEvents),
+}
+
+impl Scene {
+    /// When which producer says nothing, not even that it is alive.
+    #[must_use]
+    pub fn silences(&self) -> Vec<Quiet> {
+        self.ledger.faults.silences()
+    }
+}
+
+/// Some games of one sport that one producer tells at one rate: a world of its own.
+struct Part<'a> {
+    sport: &'a SportPlan,
+    teller: usize,
+    games: u32,
+    rate: f64,
+}
+
+impl Scenario {
+    /// Plays it. `start` is the wall clock from which all times in the messages count.
+    ///
+    /// # Errors
+    /// When it asks for more than can be made.
+    pub fn play(&self, start: Timestamp) -> Result<Scene, LowerError> {
+        let duration_ns = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
+        let parts: Vec<Part> = self.sports.iter().flat_map(|plan| self.parts(plan)).collect();
+        let mut ledgers: Vec<Ledger> = self.producers.iter().map(|teller| self.ledger(teller)).collect();
+        let (mut schedules, mut strands) = (Vec::new(), Vec::new());
+        for (number, part) in (0..).zip(&parts) {
+            let teller = &self.producers[part.teller];
+            let Played { schedule, ledger } =
+                world::play_as(&self.plan(part, number, start), &teller.source())?;
+            let world = schedules.len();
+            strands.extend(unravel(&schedule, &ledger, teller, world, &part.sport.profile, duration_ns));
+            ledgers[part.teller].events.extend(ledger.events);
+            schedules.push(schedule);
+        }
+        let worlds = Worlds { schedules: &schedules, start };
+        let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns)?;
+        let Inflicted { stalled, unannounced } = inflict(&faults, &mut strands, worlds, &mut ledgers);
+        for strand in strands.iter_mut().filter(|strand| strand.is_uof) {
+            uof::tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
+        }
+        let schedule = weave(&strands, worlds, &mut faults)?;
+        let (description, seed) = (self.description.clone(), self.seed);
+        let ledger = RunLedger {
+            description,
+            seed,
+            producers: ledgers,
+            stalled,
+            unannounced,
+            faults,
+            deliveries: None,
+        };
+        Ok(Scene { schedule, ledger })
+    }
+
+    /// Games are dealt to producers in turn; hot ones are apart, for they have a rate of their own.
+    fn parts<'a>(&self, plan: &'a SportPlan) -> Vec<Part<'a>> {
+        let rate = f64::from(plan.rate);
+        let Hot { games: hot, share } = plan.hot.unwrap_or(Hot { games: 0, share: 0.0 });
+        let groups = [(0..hot, rate * share), (hot..plan.games, rate * (1.0 - share))];
+        let mut parts = Vec::new();
+        for (games, rate) in groups {
+            let all = f64::from(games.end - games.start);
+            for (turn, &teller) in plan.producers.iter().enumerate() {
+                let count =
+                    games.clone().filter(|game| *game as usize % plan.producers.len() == turn).count();
+                let count = u32::try_from(count).expect("games are few");
+                if count > 0 {
+                    parts.push(Part {
+                        sport: plan,
+                        teller,
+                        games: count,
+                        rate: rate * f64::from(count) / all,
+                    });
+                }
+            }
+        }
+        parts
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are checked, and casts saturate"
+    )]
+    fn plan(&self, part: &Part, number: u64, start: Timestamp) -> Plan {
+        debug_assert!(number < WORLDS_MAX && part.games <= GAMES_MAX);
+        let per_game = part.rate * self.duration.as_secs_f64() / f64::from(part.games);
+        Plan {
+            // Seeds next to one another are scenarios next to one another, and no world of theirs is the same.
+            seed: self.seed.wrapping_mul(WORLDS_MAX).wrapping_add(number),
+            sports: vec![part.sport.sport],
+            games: part.games,
+            formats: match self.producers[part.teller].format {
+                Format::Xml => Formats::Xml,
+                Format::Json | Format::Uof => Formats::Json,
+            },
+            messages_per_game: per_game as u32,
+            duration: self.duration,
+            start,
+        }
+    }
+
+    fn ledger(&self, teller: &Teller) -> Ledger {
+        let Source { provider, producer } = teller.source();
+        Ledger { seed: self.seed, provider, producer, events: Vec::new() }
+    }
+}
+
+impl Teller {
+    /// Who speaks.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        Source { provider: self.provider.clone(), producer: self.name.clone() }
+    }
+}
+
+fn teller_of(tellers: &[Teller], source: &Source) -> usize {
+    tellers.iter().position(|teller| teller.source() == *source).expect("a world speaks for its teller")
+}
+
+/// A world's schedule, event by event, at the times that the profile gives.
+fn unravel(
+    schedule: &Schedule,
+    ledger: &Ledger,
+    teller: &Teller,
+    world: usize,
+    profile: &Profile,
+    duration_ns: u64,
+) -> Vec<Strand> {
+    let mut lines: Vec<Vec<u32>> = vec![Vec::new(); schedule.channels().len()];
+    for line in 0..schedule.len() {
+        lines[schedule.channel(line)]
+            .push(u32::try_from(line).expect("a schedule holds at most 2^32 messages"));
+    }
+    let common = profile.warp(duration_ns);
+    let mut strands = Vec::with_capacity(lines.len());
+    for (channel, lines) in schedule.channels().iter().zip(lines) {
+        let event_id = channel.event_id.as_deref().unwrap_or_default();
+        let event = ledger.events.iter().find(|event| event.event_id.as_str() == event_id);
+        let event = event.expect("a world keeps a ledger of every event");
+        let mut strand = Strand {
+            source: teller.source(),
+            format: channel.format,
+            is_uof: teller.format == Format::Uof,
+            sport: event.sport,
+            event_id: EventId::new(event_id).expect("it is one already"),
+            world,
+            entries: Vec::with_capacity(lines.len()),
+        };
+        let warp = match &common {
+            Some(_) => None,
+            None => profile.after(&goals(schedule, &lines, &strand), duration_ns),
+        };
+        let warp = common.as_ref().or(warp.as_ref());
+        for (origin, line) in (1..).zip(lines) {
+            let offset_ns = schedule.offset_ns(line as usize);
+            let due_ns = warp.map_or(offset_ns, |warp| warp.of(offset_ns));
+            let (made_ns, text) = (signed(due_ns), Text::Line(line));
+            strand.entries.push(Entry { origin, due_ns, made_ns, text, faults: Vec::new() });
+        }
+        strands.push(strand);
+    }
+    strands
+}
+
+/// When goals fall, or what is one in the sport: three points at once, a game of tennis.
+fn goals(schedule: &Schedule, lines: &[u32], strand: &Strand) -> Vec<u64> {
+    use domain::IncidentKind as Is;
+    let is_goal = |line: &&u32| {
+        let message = schedule.message(**line as usize);
+        // A look before it is read: few messages are incidents.
+        let is_incident = match strand.format {
+            Format::Xml => message.starts_with(b"<incident "),
+            Format::Json | Format::Uof => message.windows(18).any(|part| part == br#""type":"incident","#),
+        };
+        let read = || strand.format.decode(message, &strand.source.provider);
+        let kind = is_incident.then(read).flatten().and_then(|message| match message.content {
+            domain::Content::Event(event) => match event.body {
+                domain::Body::Incident(incident) => Some(incident.kind),
+                _ => None,
+            },
+            domain::Content::Producer(_) => None,
+        });
+        kind.is_some_and(|kind| matches!(kind, Is::Goal | Is::OwnGoal | Is::ThreePointsMade | Is::GameWon))
+    };
+    lines.iter().filter(is_goal).map(|line| schedule.offset_ns(*line as usize)).collect()
+}
+
+/// All strands as one schedule; each fault learns where its messages are in it.
+fn weave(strands: &[Strand], worlds: Worlds, faults: &mut FaultPlan) -> Result<Schedule, ScheduleError> {
+    let mut builder = ScheduleBuilder::default();
+    let mut marked: Vec<(u64, usize, &[u32])> = Vec::new();
+    let mut pushed = 0;
+    for strand in strands {
+        let format = if strand.is_uof { Format::Uof } else { strand.format };
+        for entry in &strand.entries {
+            let sending = Sending {
+                offset_ns: entry.due_ns,
+                late_ns: signed(entry.due_ns) - entry.made_ns,
+                event_id: Some(strand.event_id.as_str()),
+                is_fixed: matches!(entry.text, Text::Fixed(_)),
+            };
+            builder.push_as(&strand.source.provider, format, &sending, &strand.text(entry, worlds))?;
+            if !faults.faults.is_empty() {
+                marked.push((entry.due_ns, pushed, &entry.faults));
+            }
+            pushed += 1;
+        }
+    }
+    // In the schedule's order: by due time, then as they were added.
+    marked.sort_by_key(|(due_ns, pushed, _)| (*due_ns, *pushed));
+    for (place, (_, _, concerned)) in (0..).zip(marked) {
+        for fault in concerned {
+            faults.faults[*fault as usize].messages.push(place);
+        }
+    }
+    Ok(builder.build())
+}

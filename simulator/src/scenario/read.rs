@@ -1,0 +1,328 @@
+//! How a scenario file is read: every key known, every value within its bounds, every error with its line.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use domain::{Name, Sport};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Hot, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller};
+use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
+use crate::format::Format;
+use crate::profile::{PARTS_MAX, Profile};
+use crate::world::{GAMES_MAX, MESSAGES_MAX};
+
+/// The longest description, in bytes.
+const DESCRIPTION_BYTES_MAX: usize = 200;
+/// The highest rate that can be asked for, in messages a second.
+const RATE_MAX: u32 = 1_000_000;
+
+/// Why a text is no scenario, and where. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ScenarioError {
+    /// In which line.
+    pub line: usize,
+    /// In which column of it.
+    pub column: usize,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.detail)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    description: Spanned<String>,
+    seed: u64,
+    seconds: Spanned<u32>,
+    #[serde(default)]
+    producers: Option<Spanned<Vec<Spanned<Producer>>>>,
+    sports: Spanned<BTreeMap<Sport, Games>>,
+    #[serde(default)]
+    faults: FaultCounts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Producer {
+    provider: Name,
+    name: Name,
+    format: Format,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Games {
+    games: Spanned<u32>,
+    rate: Spanned<u32>,
+    #[serde(default)]
+    profile: Option<Shape>,
+    #[serde(default)]
+    hot: Option<HotGames>,
+    #[serde(default)]
+    producers: Option<Spanned<Vec<Spanned<Name>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Shape {
+    Ramp(Ramp),
+    Steps(Spanned<Vec<Spanned<f64>>>),
+    Sine(Sine),
+    Bursts(Bursts),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ramp {
+    from: Spanned<f64>,
+    to: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sine {
+    period_seconds: Spanned<f64>,
+    depth: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bursts {
+    times: Spanned<f64>,
+    seconds: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HotGames {
+    games: Spanned<u32>,
+    share: Spanned<f64>,
+}
+
+/// How many of each kind.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct FaultCounts {
+    duplicate: Option<Spanned<u32>>,
+    reorder: Option<Spanned<u32>>,
+    reorder_beyond: Option<Spanned<u32>>,
+    gap: Option<Spanned<u32>>,
+    gap_filled: Option<Spanned<u32>>,
+    late: Option<Spanned<u32>>,
+    clock_skew: Option<Spanned<u32>>,
+    malformed: Option<Spanned<u32>>,
+    wrong_sport: Option<Spanned<u32>>,
+    unknown_event: Option<Spanned<u32>>,
+    silence: Option<Spanned<u32>>,
+    restart: Option<Spanned<u32>>,
+    settlement_rollback: Option<Spanned<u32>>,
+    hold_ms: Option<Spanned<u32>>,
+    silence_seconds: Option<Spanned<u32>>,
+}
+
+/// A value that is out of its bounds, and where it stands.
+struct Wrong {
+    span: Range<usize>,
+    detail: String,
+}
+
+impl Wrong {
+    fn at<T>(value: &Spanned<T>, detail: impl Into<String>) -> Self {
+        Self { span: value.span(), detail: detail.into() }
+    }
+}
+
+pub(super) fn read(text: &str) -> Result<Scenario, ScenarioError> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        place(text, &span, error.message().trim_end().replace('\n', ", "))
+    })?;
+    check(file).map_err(|Wrong { span, detail }| place(text, &span, detail))
+}
+
+/// The line and column at which a span begins.
+fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
+    let before = &text.as_bytes()[..span.start.min(text.len())];
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+    ScenarioError { line, column, detail }
+}
+
+fn check(file: File) -> Result<Scenario, Wrong> {
+    let File { description, seed, seconds, producers, sports, faults } = file;
+    if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
+        return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
+    }
+    within(&seconds, 1, SECONDS_MAX, "seconds")?;
+    let producers = tellers(producers)?;
+    if sports.get_ref().is_empty() {
+        return Err(Wrong::at(&sports, "no sport is to be played"));
+    }
+    let span = sports.span();
+    let sports: Vec<SportPlan> = sports
+        .into_inner()
+        .into_iter()
+        .map(|(sport, games)| sport_plan(sport, games, &producers))
+        .collect::<Result<_, _>>()?;
+    let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
+    let description = description.into_inner();
+    let scenario = Scenario { description, seed, duration, producers, sports, faults: wanted(&faults)? };
+    let messages = scenario.messages();
+    if messages > MESSAGES_MAX {
+        let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
+        return Err(Wrong { span, detail });
+    }
+    Ok(scenario)
+}
+
+/// Where none is named, one tells everything: what `simulator play` does.
+fn tellers(producers: Option<Spanned<Vec<Spanned<Producer>>>>) -> Result<Vec<Teller>, Wrong> {
+    let Some(producers) = producers else {
+        let name = |text| Name::new(text).expect("lower-case letters are a name");
+        return Ok(vec![Teller { provider: name("md"), name: name("live"), format: Format::Json }]);
+    };
+    if !(1..=PRODUCERS_MAX).contains(&producers.get_ref().len()) {
+        return Err(Wrong::at(&producers, format!("there are 1 to {PRODUCERS_MAX} producers")));
+    }
+    let mut tellers: Vec<Teller> = Vec::new();
+    for producer in producers.into_inner() {
+        let span = producer.span();
+        let Producer { provider, name, format } = producer.into_inner();
+        let wrong = |detail: String| Err(Wrong { span: span.clone(), detail });
+        if tellers.iter().any(|known| known.name == name) {
+            return wrong(format!("there is a producer `{name}` already"));
+        }
+        let is_number = name.as_str().bytes().all(|byte| byte.is_ascii_digit());
+        if format == Format::Uof && !is_number {
+            return wrong(format!("a producer of a Unified Odds Feed is a number, not `{name}`"));
+        }
+        // What a provider writes in is settled with ingestion, for all it sends.
+        let is_uof = |format| format == Format::Uof;
+        if tellers.iter().any(|known| known.provider == provider && is_uof(known.format) != is_uof(format)) {
+            return wrong(format!("`{provider}` has a Unified Odds Feed or a feed of our own, not both"));
+        }
+        tellers.push(Teller { provider, name, format });
+    }
+    Ok(tellers)
+}
+
+fn sport_plan(sport: Sport, games: Games, tellers: &[Teller]) -> Result<SportPlan, Wrong> {
+    let Games { games, rate, profile, hot, producers } = games;
+    within(&games, 1, GAMES_MAX, "games")?;
+    within(&rate, 1, RATE_MAX, "rate")?;
+    let profile = profile.map_or(Ok(Profile::Constant), shape)?;
+    let games = games.into_inner();
+    let hot = hot.map(|hot| hot_games(&hot, games)).transpose()?;
+    let producers = match producers {
+        None => (0..tellers.len()).collect(),
+        Some(names) if names.get_ref().is_empty() => {
+            return Err(Wrong::at(&names, "somebody has to tell the games"));
+        }
+        Some(names) => {
+            names.into_inner().into_iter().map(|name| teller(&name, tellers)).collect::<Result<_, _>>()?
+        }
+    };
+    Ok(SportPlan { sport, games, rate: rate.into_inner(), profile, hot, producers })
+}
+
+fn teller(name: &Spanned<Name>, tellers: &[Teller]) -> Result<usize, Wrong> {
+    let place = tellers.iter().position(|teller| teller.name == *name.get_ref());
+    place.ok_or_else(|| Wrong::at(name, format!("there is no producer `{}`", name.get_ref())))
+}
+
+fn hot_games(hot: &HotGames, games: u32) -> Result<Hot, Wrong> {
+    if games < 2 {
+        return Err(Wrong::at(&hot.games, "of one game alone none is hot"));
+    }
+    within(&hot.games, 1, games - 1, "hot games")?;
+    within(&hot.share, 0.0, 1.0, "share")?;
+    Ok(Hot { games: *hot.games.get_ref(), share: *hot.share.get_ref() })
+}
+
+fn shape(shape: Shape) -> Result<Profile, Wrong> {
+    Ok(match shape {
+        Shape::Ramp(Ramp { from, to }) => {
+            within(&from, 0.0, 1e9, "from")?;
+            within(&to, 0.0, 1e9, "to")?;
+            if from.get_ref() + to.get_ref() <= 0.0 {
+                return Err(Wrong::at(&to, "a ramp from nothing to nothing has no messages"));
+            }
+            Profile::Ramp { from: from.into_inner(), to: to.into_inner() }
+        }
+        Shape::Steps(steps) => {
+            if !(1..=PARTS_MAX).contains(&steps.get_ref().len()) {
+                return Err(Wrong::at(&steps, format!("there are 1 to {PARTS_MAX} steps")));
+            }
+            steps.get_ref().iter().try_for_each(|step| within(step, 0.0, 1e9, "a step"))?;
+            if steps.get_ref().iter().all(|step| *step.get_ref() == 0.0) {
+                return Err(Wrong::at(&steps, "steps that are all 0 have no messages"));
+            }
+            Profile::Steps(steps.into_inner().into_iter().map(Spanned::into_inner).collect())
+        }
+        Shape::Sine(Sine { period_seconds, depth }) => {
+            within(&period_seconds, 1.0, f64::from(SECONDS_MAX), "period_seconds")?;
+            within(&depth, 0.0, 1.0, "depth")?;
+            Profile::Sine { period_seconds: period_seconds.into_inner(), depth: depth.into_inner() }
+        }
+        Shape::Bursts(Bursts { times, seconds }) => {
+            within(&times, 1.0, 1_000.0, "times")?;
+            within(&seconds, 0.1, 600.0, "seconds")?;
+            Profile::Bursts { times: times.into_inner(), seconds: seconds.into_inner() }
+        }
+    })
+}
+
+fn wanted(counts: &FaultCounts) -> Result<Wanted, Wrong> {
+    let count = |value: &Option<Spanned<u32>>| match value {
+        None => Ok(0),
+        Some(value) => within(value, 0, KIND_MAX, "faults of a kind").map(|()| *value.get_ref()),
+    };
+    let or = |value: &Option<Spanned<u32>>, by_default, low, high, what| match value {
+        None => Ok(by_default),
+        Some(value) => within(value, low, high, what).map(|()| *value.get_ref()),
+    };
+    Ok(Wanted {
+        duplicate: count(&counts.duplicate)?,
+        reorder: count(&counts.reorder)?,
+        reorder_beyond: count(&counts.reorder_beyond)?,
+        gap: count(&counts.gap)?,
+        gap_filled: count(&counts.gap_filled)?,
+        late: count(&counts.late)?,
+        clock_skew: count(&counts.clock_skew)?,
+        malformed: count(&counts.malformed)?,
+        wrong_sport: count(&counts.wrong_sport)?,
+        unknown_event: count(&counts.unknown_event)?,
+        silence: count(&counts.silence)?,
+        restart: count(&counts.restart)?,
+        settlement_rollback: count(&counts.settlement_rollback)?,
+        hold_ms: or(&counts.hold_ms, HOLD_MS, 10, 600_000, "hold_ms")?,
+        silence_seconds: or(&counts.silence_seconds, SILENCE_SECONDS, 1, 3_600, "silence_seconds")?,
+    })
+}
+
+/// Numbers that are no numbers are out of every bounds.
+fn within<T: PartialOrd + fmt::Display>(
+    value: &Spanned<T>,
+    low: T,
+    high: T,
+    what: &str,
+) -> Result<(), Wrong> {
+    let found = value.get_ref();
+    if *found >= low && *found <= high {
+        return Ok(());
+    }
+    Err(Wrong::at(value, format!("{what}: {found} is outside {low} to {high}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use super::*;
+
+const WHOLE: &str = r#"
+description = "Everything that can be said"
+seed = 7
+seconds = 60
+
+[[producers]]
+provider = "md"
+name = "live"
+format = "json"
+
+[[producers]]
+provider = "uof"
+name = "1"
+format = "uof"
+
+[sports.football]
+games = 12
+rate = 600
+profile.bursts = { times = 8, seconds = 2.5 }
+hot = { games = 1, share = 0.6 }
+producers = ["live"]
+
+[sports.tennis]
+games = 2
+rate = 100
+profile.steps = [1, 4, 2.5]
+
+[faults]
+duplicate = 3
+hold_ms = 500
+"#;
+
+#[test]
+fn everything_that_can_be_said_is_read() {
+    let scenario = Scenario::parse(WHOLE).unwrap();
+    assert_eq!((scenario.seed, scenario.duration.as_secs(), scenario.messages()), (7, 60, 42_000));
+    let [football, tennis] = &scenario.sports[..] else { panic!("two sports") };
+    assert_eq!(
+        (football.sport, football.games, football.producers.as_slice()),
+        (Sport::Football, 12, &[0][..])
+    );
+    assert_eq!(football.profile, Profile::Bursts { times: 8.0, seconds: 2.5 });
+    assert_eq!(football.hot, Some(Hot { games: 1, share: 0.6 }));
+    assert_eq!(tennis.producers, [0, 1], "all tell where none is named");
+    assert_eq!(tennis.profile, Profile::Steps(vec![1.0, 4.0, 2.5]));
+    assert_eq!(scenario.producers[1].format, Format::Uof);
+    assert_eq!((scenario.faults.duplicate, scenario.faults.hold_ms, scenario.faults.gap), (3, 500, 0));
+}
+
+/// What is said of the file once this text in it is replaced.
+fn refused(from: &str, to: &str) -> String {
+    assert!(WHOLE.contains(from), "{from}");
+    Scenario::parse(&WHOLE.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_line_and_column() {
+    for (from, to, error) in [
+        ("seed = 7", "sede = 7", "3:1: unknown field `sede`, expected one of "),
+        ("seed = 7", "seed = -7", "3:8: invalid value: integer `-7`, expected u64"),
+        ("seed = 7\n", "", "1:1: missing field `seed`"),
+        ("seconds = 60", "seconds = 0", "4:11: seconds: 0 is outside 1 to 86400"),
+        ("\"json\"", "\"csv\"", "9:10: unknown variant `csv`, expected one of `json`, `xml`, `uof`"),
+        ("\"1\"", "\"one\"", "11:1: a producer of a Unified Odds Feed is a number, not `one`"),
+        ("\"uof\"", "\"md\"", "11:1: `md` has a Unified Odds Feed or a feed of our own, not both"),
+        ("name = \"1\"", "name = \"live\"", "11:1: there is a producer `live` already"),
+        ("football", "curling", "16:9: unknown variant `curling`"),
+        ("games = 12", "games = 1000", "17:9: games: 1000 is outside 1 to 999"),
+        ("rate = 600", "rate = 1e3", "18:8: invalid type: floating point `1000.0`, expected u32"),
+        ("bursts", "waves", "19:9: unknown variant `waves`"),
+        ("times = 8", "times = nan", "19:28: times: NaN is outside 1 to 1000"),
+        ("seconds = 2.5", "minutes = 2.5", "19:31: unknown field `minutes`"),
+        ("games = 1,", "games = 12,", "20:17: hot games: 12 is outside 1 to 11"),
+        ("[\"live\"]", "[\"dead\"]", "21:14: there is no producer `dead`"),
+        ("[1, 4, 2.5]", "[0, 0]", "26:17: steps that are all 0 have no messages"),
+        ("duplicate", "duplicates", "29:1: unknown field `duplicates`"),
+        ("[faults]", "[faults", "28:8: "),
+        ("rate = 100\n", "rate = 1000000\n", "16:2: 60036000 messages in all; at most 20000000 can be made"),
+    ] {
+        let found = refused(from, to);
+        assert!(found.starts_with(error), "{to}: {found}");
+    }
+}

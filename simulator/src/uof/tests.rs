@@ -1,0 +1,126 @@
+//! What is written here says, read as ingestion reads it, what was meant.
+
+use std::time::Duration;
+
+use domain::codec::json;
+use domain::message::OddsChange;
+use domain::{EventMessage, Source, Status};
+
+use super::*;
+use crate::world::{self, Formats, Plan};
+
+/// What this feed can say of a message; `None` where that is nothing.
+fn sayable(message: FeedMessage) -> Option<FeedMessage> {
+    let millis = |time: Timestamp| Timestamp(time.0.div_euclid(1_000) * 1_000);
+    let Content::Event(EventMessage { sport, event_id, body, .. }) = message.content else {
+        return Some(message);
+    };
+    let (mut source, mut generated_at) = (message.source, millis(message.generated_at));
+    let body = match body {
+        Body::Incident(_) | Body::Snapshot(_) => return None,
+        Body::EventStatus(status) => {
+            Body::OddsChange(OddsChange { status: told(status), markets: Vec::new() })
+        }
+        Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.and_then(told), ..odds }),
+        Body::Fixture(fixture) => {
+            source.producer = Name::new(FIXTURES).unwrap();
+            generated_at = message.generated_at;
+            Body::Fixture(fixture)
+        }
+        body => body,
+    };
+    let content = Content::Event(EventMessage { sport, event_id, position: None, body });
+    Some(FeedMessage { source, generated_at, occurred_at: None, content, ..message })
+}
+
+/// A match that was given up has codes that not everybody knows.
+fn told(status: Status) -> Option<Status> {
+    use domain::MatchStatus as S;
+    let unknown = [S::HomeRetired, S::AwayRetired, S::HomeWalkover, S::AwayWalkover];
+    (!unknown.contains(&status.match_status)).then_some(status)
+}
+
+/// Without what the reader adds to what was written: an id of its own, a second clock.
+fn comparable(mut message: FeedMessage) -> FeedMessage {
+    message.message_id = domain::MessageId::new("-").unwrap();
+    if let Content::Event(EventMessage { body: Body::OddsChange(odds), .. }) = &mut message.content
+        && let Some(status) = &mut odds.status
+    {
+        status.correction = false;
+        if let Some(clock) = &mut status.clock {
+            (clock.match_seconds, clock.remaining_seconds) = (None, None);
+        }
+    }
+    message
+}
+
+#[test]
+fn a_game_reads_back_as_what_this_feed_can_say_of_it() {
+    let md = Name::new("uof").unwrap();
+    let source = Source { provider: md.clone(), producer: Name::new("1").unwrap() };
+    let plan = Plan {
+        seed: 7,
+        sports: Sport::ALL.into(),
+        games: 24,
+        formats: Formats::Json,
+        messages_per_game: 600,
+        duration: Duration::from_secs(600),
+        start: Timestamp(1_767_225_600_000_000),
+    };
+    let played = world::play_as(&plan, &source).unwrap();
+    let (mut said, mut clocks) = (0, 0);
+    for index in 0..played.schedule.len() {
+        let message = json::decode(played.schedule.message(index)).unwrap();
+        let line = encode(&message);
+        let Some(sayable) = sayable(message) else {
+            assert_eq!(line, None);
+            continue;
+        };
+        let line = line.unwrap();
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let (key, document) = split(&line).unwrap();
+        let key: RoutingKey = key.parse().unwrap();
+        let origin = Origin { provider: &md, routing_key: Some(&key), sport_of: &|_| None };
+        let read = uof::decode(document, &origin).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(read.unknown, 0, "{text}");
+        let (mut read, mut meant) = (comparable(read.message), comparable(sayable));
+        // Overtime is told without a clock: several of them would each begin where the first one did.
+        let overtime = |message: &mut FeedMessage| {
+            if let Content::Event(EventMessage { body: Body::OddsChange(odds), .. }) = &mut message.content
+                && let Some(status) = &mut odds.status
+            {
+                clocks += u32::from(status.clock.is_some());
+                if status::has_no_clock(status.match_status) {
+                    status.clock = None;
+                }
+            }
+        };
+        [&mut read, &mut meant].into_iter().for_each(overtime);
+        assert_eq!(read, meant, "{text}");
+        said += 1;
+    }
+    println!("{said} messages, {clocks} clocks");
+    assert!(said > 10_000 && clocks > 100);
+}
+
+#[test]
+fn a_producer_says_that_it_lives_and_that_a_recovery_is_over() {
+    use domain::message::{Alive, SCHEMA, SnapshotComplete};
+    let provider = Name::new("uof").unwrap();
+    let message = |body| FeedMessage {
+        schema: SCHEMA,
+        message_id: domain::MessageId::new("-").unwrap(),
+        source: Source { provider: provider.clone(), producer: Name::new("1").unwrap() },
+        request_id: None,
+        occurred_at: None,
+        generated_at: Timestamp(1_767_225_600_000_000),
+        received_at: None,
+        content: Content::Producer(body),
+    };
+    let alive = encode(&message(ProducerBody::Alive(Alive { subscribed: true }))).unwrap();
+    let expected = r#"-.-.-.alive.-.-.-.- <alive product="1" timestamp="1767225600000" subscribed="1"/>"#;
+    assert_eq!(String::from_utf8(alive).unwrap(), expected);
+    let complete = message(ProducerBody::SnapshotComplete(SnapshotComplete { request_id: 77 }));
+    let read = decode(&encode(&complete).unwrap(), &provider).unwrap();
+    assert_eq!(read.content, complete.content);
+}
