@@ -21,7 +21,9 @@ use crate::world::{self, Formats, Plan, Played};
 mod delivery;
 mod info;
 mod recovery;
+mod run;
 mod say;
+mod signals;
 
 use self::delivery::{Delivery, Outlet};
 
@@ -53,6 +55,10 @@ enum Command {
     Replay(Replay),
     /// Play games from a seed and send what happens
     Play(Play),
+    /// Play a scenario: games of several sports, at a rate with a profile, with faults
+    Run(run::Run),
+    /// List the ready-made scenarios
+    Scenarios,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,6 +144,8 @@ pub fn run() -> ExitCode {
         Command::Info { recording } => info::tell(&recording),
         Command::Replay(args) => replay(&args),
         Command::Play(args) => play(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Scenarios => run::list(),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -180,7 +188,7 @@ fn replay(args: &Replay) -> anyhow::Result<bool> {
     let recordings = args.recordings.iter().map(|path| recordings(path)).collect::<Result<Vec<_>, _>>()?;
     let schedule = Schedule::load(&recordings.concat())?;
     let options = DriveOptions { speed: args.speed, raw: args.raw, ..args.delivery.options() };
-    args.delivery.open()?.send(schedule, &options)
+    args.delivery.open()?.send_and_tell(schedule, &options)
 }
 
 /// The recording itself, or all that are in a folder, by name.
@@ -207,8 +215,9 @@ fn play(args: &Play) -> anyhow::Result<bool> {
         // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
         let seed = u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default();
         say::line(&format!("seed {seed}"));
-        if !play_once(args, seed, &outlet)? {
-            return Ok(false);
+        let is_well = play_once(args, seed, &outlet)?;
+        if !is_well || args.delivery.is_stopped() {
+            return Ok(is_well);
         }
     }
 }
@@ -244,7 +253,7 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
         let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
-    outlet.send(schedule, &args.delivery.options())
+    outlet.send_and_tell(schedule, &DriveOptions { abandons: true, ..args.delivery.options() })
 }
 
 fn write_file<T>(

@@ -9,25 +9,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use chassis::lifecycle::Shutdown;
 use domain::{Name, Timestamp};
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::faults::Quiet;
 use crate::format::Format;
+use crate::ledger::Deliveries;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
 use crate::presence::{Presence, RecoveryRequest};
 use crate::schedule::Schedule;
-use crate::sender::{Patience, Problem, Sender, Token};
+use crate::sender::{Patience, Problem, Sender, Sink, Token};
 
+use abandon::abandon;
 use lane::Lane;
+use log::Log;
 
+pub use hush::Hush;
+
+mod abandon;
+mod hush;
 mod lane;
+mod log;
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;
+/// How long what is on its way may take once a drive is stopped.
+const STOP_MAX: Duration = Duration::from_secs(6);
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,6 +64,16 @@ pub struct DriveOptions {
     pub alive_every: Option<Duration>,
     /// What stops it on the way, and lets it go on.
     pub playhead: Playhead,
+    /// Where to, in the end.
+    pub sink: Sink,
+    /// Who says nothing when, as it was planned: not even that they are alive.
+    pub silences: Vec<Quiet>,
+    /// What makes a provider fall silent now.
+    pub hush: Hush,
+    /// What ends it before its time.
+    pub stop: Shutdown,
+    /// Whether games that are on when it ends before its time, or somebody gives up, are told to be abandoned.
+    pub abandons: bool,
 }
 
 impl DriveOptions {
@@ -71,6 +93,11 @@ impl DriveOptions {
             },
             alive_every: None,
             playhead: Playhead::default(),
+            sink: Sink::Http,
+            silences: Vec::new(),
+            hush: Hush::default(),
+            stop: Shutdown::default(),
+            abandons: false,
         }
     }
 }
@@ -117,6 +144,14 @@ pub struct DriveReport {
     pub gave_up: Option<String>,
     /// The first refused messages by their place in the schedule.
     pub refused_first: BTreeMap<usize, Problem>,
+    /// What became of each message.
+    pub deliveries: Deliveries,
+    /// Bytes of all requests, each counted once.
+    pub bytes: u64,
+    /// Whether it was ended before its time.
+    pub is_stopped: bool,
+    /// Games that were told to be abandoned.
+    pub abandoned: u64,
     /// From due to sent for the first time, in microseconds. Empty at top speed: nothing is due then.
     pub lateness_micros: Histogram<u64>,
 }
@@ -170,6 +205,7 @@ pub async fn drive_and_answer(
     ensure!(target.scheme() == "http", "`{target}` is no address such as http://127.0.0.1:4000");
     let lanes = share_out(&schedule, options.lanes.max(1));
     let counters = Arc::new(Counters::default());
+    let log = Arc::new(Log::of(schedule.len()));
     let start = Instant::now();
     let started_at = now();
     let playhead = &options.playhead;
@@ -190,22 +226,33 @@ pub async fn drive_and_answer(
             limits: options.batch,
             raw: options.raw,
             counters: Arc::clone(&counters),
+            log: Arc::clone(&log),
+            hush: options.hush.clone(),
+            stop: options.stop.clone(),
             lateness: metrics::lateness(),
         };
         tasks.spawn(lane.run());
     }
     let messages = schedule.len() as u64;
     let presence = Presence {
-        schedule,
-        senders,
+        schedule: Arc::clone(&schedule),
+        senders: senders.clone(),
         counters: Arc::clone(&counters),
         playhead: playhead.clone(),
         limits: options.batch,
         alive_every: options.alive_every,
+        start,
+        silences: options.silences.clone(),
+        hush: options.hush.clone(),
     };
     let mut presence = std::pin::pin!(presence.run(requests));
     let mut report = DriveReport::new(messages);
     let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
+    let too_late = async {
+        options.stop.begun().await;
+        tokio::time::sleep(STOP_MAX).await;
+    };
+    let mut too_late = std::pin::pin!(too_late);
     loop {
         tokio::select! {
             lane = tasks.join_next() => match lane {
@@ -213,11 +260,21 @@ pub async fn drive_and_answer(
                 None => break,
             },
             () = &mut presence => {}
+            // What is on its way by then has no answer.
+            () = &mut too_late => {
+                tasks.shutdown().await;
+                break;
+            }
             _ = ticks.tick() => progress(&counters.progress(start.elapsed(), messages)),
         }
     }
     report.elapsed = start.elapsed();
     report.timeline = Timeline::clone(&playhead.timeline());
+    report.is_stopped = options.stop.has_begun() && report.sent < messages;
+    report.deliveries = log.deliveries(&schedule, &report.timeline);
+    if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
+        report.abandoned = abandon(&schedule, &report.deliveries, &senders).await;
+    }
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
 }
@@ -230,6 +287,7 @@ fn sender(options: &DriveOptions, provider: &Name, format: Format) -> anyhow::Re
         .build()
         .context("cannot make an HTTP client")?;
     Ok(Sender {
+        sink: options.sink,
         client,
         url: Sender::url(&options.target, provider),
         format,
@@ -300,6 +358,10 @@ impl DriveReport {
             undelivered: 0,
             gave_up: None,
             refused_first: BTreeMap::new(),
+            deliveries: Deliveries::none(Timestamp(0)),
+            bytes: 0,
+            is_stopped: false,
+            abandoned: 0,
             lateness_micros: histogram(),
         }
     }
@@ -310,6 +372,7 @@ impl DriveReport {
         self.refused += lane.refused;
         self.sent_again += lane.sent_again;
         self.unanswered += lane.unanswered;
+        self.bytes += lane.bytes;
         self.undelivered += lane.undelivered;
         self.gave_up = lane.gave_up.or(self.gave_up.take());
         self.refused_first.extend(lane.refused_first);

@@ -10,6 +10,8 @@ use anyhow::Context;
 use domain::{EventId, Name, Sport};
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::Deliveries;
+
 pub use choose::TooFewEvents;
 pub(crate) use choose::choose;
 pub(crate) use inflict::{Inflicted, inflict};
@@ -247,6 +249,19 @@ impl FaultPlan {
         answers
     }
 
+    /// The messages whose answers are none of those that they may have.
+    #[must_use]
+    pub fn unexpected(&self, deliveries: &Deliveries) -> Vec<Unexpected> {
+        let planned = self.answers();
+        let is_right = |message: u64, status: u16| match planned.get(&message) {
+            Some(allowed) => allowed.contains(&status),
+            None => status == 202,
+        };
+        let answers = (0..).zip(deliveries.status.iter().copied());
+        let wrong = answers.filter(|(message, status)| !is_right(*message, *status));
+        wrong.map(|(message, status)| Unexpected { message, status }).collect()
+    }
+
     /// When which producer says nothing, in nanoseconds after the start.
     pub(crate) fn silences(&self) -> Vec<Quiet> {
         let quiet = |fault: &Fault| match &fault.kind {
@@ -259,6 +274,15 @@ impl FaultPlan {
         };
         self.faults.iter().filter_map(quiet).collect()
     }
+}
+
+/// An answer that is none of those that a message may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unexpected {
+    /// The message's place in the schedule.
+    pub message: u64,
+    /// The HTTP status of its answer; 0 where none came.
+    pub status: u16,
 }
 
 /// A time in which a producer says nothing.

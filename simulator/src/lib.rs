@@ -22,4 +22,4 @@ pub use drive::{DriveOptions, DriveReport, drive, drive_and_answer};
 pub use format::Format;
 pub use scenario::Scenario;
 pub use schedule::{Schedule, ScheduleBuilder};
-pub use sender::{Patience, Problem, Token};
+pub use sender::{Patience, Problem, Sink, Token};

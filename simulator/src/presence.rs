@@ -10,7 +10,8 @@ use domain::{Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::drive::{Counters, now};
+use crate::drive::{Counters, Hush, now};
+use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
 use crate::schedule::{Channel, Schedule, Times};
@@ -42,6 +43,10 @@ pub(crate) struct Presence {
     pub(crate) playhead: Playhead,
     pub(crate) limits: BatchLimits,
     pub(crate) alive_every: Option<Duration>,
+    pub(crate) start: Instant,
+    /// When who says nothing, as it was planned.
+    pub(crate) silences: Vec<Quiet>,
+    pub(crate) hush: Hush,
 }
 
 impl Presence {
@@ -64,10 +69,22 @@ impl Presence {
         loop {
             ticks.tick().await;
             self.all_before_is_answered().await;
-            for source in &sources {
+            for source in sources.iter().filter(|source| !self.is_silent(source)) {
                 self.say(source, ProducerBody::Alive(Alive { subscribed: true })).await;
             }
         }
+    }
+
+    /// Whether a producer says nothing at this moment.
+    fn is_silent(&self, source: &Source) -> bool {
+        let (now, timeline) = (self.start.elapsed(), self.playhead.timeline());
+        let is_quiet = |quiet: &Quiet| {
+            let [from, until] = [quiet.during_ns.start, quiet.during_ns.end].map(|at| timeline.due_after(at));
+            quiet.provider == source.provider
+                && quiet.producer == source.producer
+                && (from..until).contains(&now)
+        };
+        self.silences.iter().any(is_quiet) || self.hush.until(&source.provider).is_some()
     }
 
     /// Who is alive says that nothing of what it has sent was lost.
@@ -153,8 +170,8 @@ impl Presence {
     async fn deliver(&self, key: &(Name, Format), batch: Option<Batch>) {
         let (Some(sender), Some(batch)) = (self.senders.get(key), batch) else { return };
         let delivery = sender.deliver(batch).await;
-        if let Some((messages, why)) = delivery.given_up {
-            tracing::warn!(messages, why, "nobody took what producers say");
+        if let Some((places, why)) = delivery.given_up {
+            tracing::warn!(messages = places.len(), why, "nobody took what producers say");
         }
         for (_, problem) in delivery.refused {
             tracing::warn!(%problem, "refused what a producer says");

@@ -11,11 +11,16 @@ use domain::Name;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use serde::Deserialize;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::format::Format;
-use crate::metrics;
+use crate::{metrics, uof};
 
+/// The header in which a message of a Unified Odds Feed brings its routing key.
+const ROUTING_KEY: &str = "routing-key";
+/// Messages that go out one by one, at once on one connection's behalf.
+const SINGLE_MAX: usize = 32;
 /// How much of an answer is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The wait before the second attempt; each further one waits twice as long.
@@ -45,9 +50,20 @@ impl std::str::FromStr for Token {
     }
 }
 
+/// Where batches go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Sink {
+    /// To ingestion, over HTTP.
+    #[default]
+    Http,
+    /// Nowhere: each is made whole, counted as accepted and dropped. Says how fast the simulator itself is.
+    Null,
+}
+
 /// A provider's connection to one feed, for messages of one format. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
+    pub(crate) sink: Sink,
     pub(crate) client: reqwest::Client,
     pub(crate) url: String,
     pub(crate) format: Format,
@@ -74,8 +90,8 @@ pub(crate) struct Delivery {
     pub(crate) sent_again: usize,
     /// Requests that had no answer.
     pub(crate) unanswered: usize,
-    /// Messages without a final answer when time was up, and the last thing that stood in the way.
-    pub(crate) given_up: Option<(usize, String)>,
+    /// Messages without a final answer when time was up, by their place, and the last thing that stood in the way.
+    pub(crate) given_up: Option<(Vec<usize>, String)>,
 }
 
 /// Why the receiver refuses a message: what counts of an RFC 9457 problem.
@@ -160,34 +176,77 @@ impl Sender {
 
     /// Sends until everything is answered or time is up.
     pub(crate) async fn deliver(&self, batch: Batch) -> Delivery {
+        match (self.sink, self.format) {
+            (Sink::Null, _) => Delivery { accepted: batch.finish().1.len(), ..Delivery::default() },
+            (Sink::Http, Format::Uof) => self.deliver_singly(&batch).await,
+            (Sink::Http, Format::Json | Format::Xml) => self.deliver_whole(batch, None).await,
+        }
+    }
+
+    /// Each message by itself, several at once: what has no sequence may come in any order.
+    async fn deliver_singly(&self, batch: &Batch) -> Delivery {
+        let mut delivery = Delivery::default();
+        let mut on_their_way = JoinSet::new();
+        let mut add = |(place, single): (usize, Delivery)| {
+            delivery.accepted += single.accepted;
+            delivery.refused.extend(single.refused.into_iter().map(|(_, problem)| (place, problem)));
+            delivery.sent_again += single.sent_again;
+            delivery.unanswered += single.unanswered;
+            if let Some((_, why)) = single.given_up {
+                delivery.given_up.get_or_insert((Vec::new(), why)).0.push(place);
+            }
+        };
+        let starts = std::iter::once(0).chain(batch.ends.iter().copied());
+        for (place, (start, end)) in starts.zip(batch.ends.iter().copied()).enumerate() {
+            let (key, document) = uof::split(batch.bytes[start..end].trim_ascii_end()).unwrap_or_default();
+            let mut single = Batch::with_capacity(self.format, 1, document.len());
+            single.bytes.extend_from_slice(document);
+            single.end_message();
+            let (sender, key) = (self.clone(), HeaderValue::from_str(key).ok());
+            if on_their_way.len() >= SINGLE_MAX
+                && let Some(done) = on_their_way.join_next().await
+            {
+                add(done.expect("sending does not panic"));
+            }
+            on_their_way.spawn(async move { (place, sender.deliver_whole(single, key).await) });
+        }
+        while let Some(done) = on_their_way.join_next().await {
+            add(done.expect("sending does not panic"));
+        }
+        delivery.refused.sort_by_key(|(place, _)| *place);
+        delivery
+    }
+
+    async fn deliver_whole(&self, batch: Batch, routing_key: Option<HeaderValue>) -> Delivery {
         let give_up_at = Instant::now() + self.patience.give_up_after;
         let mut delivery = Delivery::default();
         let (mut body, mut ends) = batch.finish();
         let mut places: Vec<usize> = (0..ends.len()).collect();
         let mut backoff = BACKOFF_MIN;
         loop {
-            let (why, retry_after) = match self.attempt(body.clone(), places.len()).await {
-                Attempt::Refused(problem) => {
-                    delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
-                    return delivery;
-                }
-                Attempt::Answered { problems, retry_after } => {
-                    delivery.accepted += places.len() - problems.len();
-                    let again = sort_out(&problems, &places, &mut delivery);
-                    let Some(first) = again.first() else { return delivery };
-                    let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
-                    (body, ends) = select(self.format, &body, &ends, &again);
-                    places = again.iter().map(|&index| places[index]).collect();
-                    (why.unwrap_or_default(), retry_after)
-                }
-                Attempt::Again { why, retry_after, unanswered } => {
-                    delivery.unanswered += usize::from(unanswered);
-                    (why, retry_after)
-                }
-            };
+            let (why, retry_after) =
+                match self.attempt(body.clone(), places.len(), routing_key.as_ref()).await {
+                    Attempt::Refused(problem) => {
+                        delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
+                        return delivery;
+                    }
+                    Attempt::Answered { problems, retry_after } => {
+                        delivery.accepted += places.len() - problems.len();
+                        let again = sort_out(&problems, &places, &mut delivery);
+                        let Some(first) = again.first() else { return delivery };
+                        let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
+                        (body, ends) = select(self.format, &body, &ends, &again);
+                        places = again.iter().map(|&index| places[index]).collect();
+                        (why.unwrap_or_default(), retry_after)
+                    }
+                    Attempt::Again { why, retry_after, unanswered } => {
+                        delivery.unanswered += usize::from(unanswered);
+                        (why, retry_after)
+                    }
+                };
             let wait = retry_after.unwrap_or(backoff).min(BACKOFF_MAX);
             if Instant::now() + wait >= give_up_at {
-                delivery.given_up = Some((places.len(), why));
+                delivery.given_up = Some((places, why));
                 return delivery;
             }
             tracing::info!(url = self.url, messages = places.len(), why, "will send again");
@@ -197,7 +256,7 @@ impl Sender {
         }
     }
 
-    async fn attempt(&self, body: Bytes, messages: usize) -> Attempt {
+    async fn attempt(&self, body: Bytes, messages: usize, routing_key: Option<&HeaderValue>) -> Attempt {
         let mut request = self
             .client
             .post(&self.url)
@@ -206,6 +265,9 @@ impl Sender {
             .body(body);
         if let Some(Token(token)) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());
+        }
+        if let Some(key) = routing_key {
+            request = request.header(ROUTING_KEY, key.clone());
         }
         let no_answer = |error: &reqwest::Error| Attempt::Again {
             why: with_causes(error),

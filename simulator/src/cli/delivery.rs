@@ -13,11 +13,11 @@ use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, mpsc};
 
-use super::{recovery, say};
-use crate::drive::{DriveOptions, Progress, drive_and_answer};
+use super::{recovery, say, signals};
+use crate::drive::{DriveOptions, DriveReport, Progress, drive_and_answer};
 use crate::presence::RecoveryRequest;
 use crate::schedule::Schedule;
-use crate::sender::{Patience, Token};
+use crate::sender::{Patience, Sink, Token};
 
 /// What clients of the address that is watched may use: those who watch are few, and ask little.
 const WATCHERS: http::Limits =
@@ -40,6 +40,12 @@ pub(super) struct Delivery {
     /// How often producers say that they are alive; 0: never
     #[arg(long, env = "MATCHDAY_ALIVE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     alive_seconds: u64,
+    /// Where messages go: `null` makes and drops them, to say how fast the simulator itself is
+    #[arg(long, value_enum, default_value_t = Sink::Http, value_name = "SINK")]
+    sink: Sink,
+    /// Begins with a signal to end.
+    #[arg(skip)]
+    stop: Shutdown,
     /// Where to answer /livez, /readyz, /health and /metrics meanwhile, and to be asked for what was lost; without it nowhere
     #[arg(long, env = "MATCHDAY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -61,12 +67,27 @@ impl Delivery {
         let give_up_after = Duration::from_secs(self.give_up_after);
         let patience = Patience { give_up_after, ..options.patience };
         let alive_every = (self.alive_seconds > 0).then(|| Duration::from_secs(self.alive_seconds));
-        DriveOptions { lanes: self.lanes.into(), token: self.token.clone(), patience, alive_every, ..options }
+        DriveOptions {
+            lanes: self.lanes.into(),
+            token: self.token.clone(),
+            patience,
+            alive_every,
+            sink: self.sink,
+            stop: self.stop.clone(),
+            ..options
+        }
+    }
+
+    /// Whether somebody has asked it to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.has_begun()
     }
 
     /// Starts what sends, and listens where that is to be watched.
     pub(super) fn open(&self) -> anyhow::Result<Outlet> {
         let runtime = Runtime::new().context("cannot start a runtime")?;
+        let stop = self.stop.clone();
+        runtime.block_on(async { signals::listen(stop) })?;
         let (recovery, requests) = recovery::routes();
         let taken = self.listen.map(|address| watch(&runtime, address, recovery)).transpose()?;
         Ok(Outlet { runtime, taken, requests: Mutex::new(requests) })
@@ -86,8 +107,8 @@ fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Res
 }
 
 impl Outlet {
-    /// Sends a schedule and says how that went; whether every message was accepted is the answer.
-    pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
+    /// Sends a schedule, saying how far it is.
+    pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<DriveReport> {
         let mut shown = say::Progressing::default();
         let mut before = (0, 0);
         let progress = |step: &Progress| {
@@ -101,8 +122,15 @@ impl Outlet {
             drive_and_answer(Arc::new(schedule), options, &mut requests, progress).await
         })?;
         shown.end();
+        Ok(report)
+    }
+
+    /// Sends a schedule and says how that went. Whether every message was accepted is the answer, or every one that was
+    /// sent, where somebody ended it.
+    pub(super) fn send_and_tell(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
+        let report = self.send(schedule, options)?;
         say::report(&report);
-        Ok(report.is_complete())
+        Ok(report.is_complete() || report.is_stopped && report.refused == 0 && report.gave_up.is_none())
     }
 
     /// While nothing is due, nothing is learnt.

@@ -75,6 +75,12 @@ fn summary(report: &DriveReport) -> String {
         let (messages, requests) = (count(report.sent_again), count(report.unanswered));
         let _ = write!(text, "\n{messages} sent again; {requests} requests without an answer");
     }
+    if report.is_stopped {
+        text.push_str("\nended before its time");
+    }
+    if report.abandoned > 0 {
+        let _ = write!(text, "\n{} games told to be abandoned", count(report.abandoned));
+    }
     let late = &report.lateness_micros;
     if !late.is_empty() {
         let [p50, p99, max] =

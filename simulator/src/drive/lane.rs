@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chassis::lifecycle::Shutdown;
+use domain::Name;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
-use super::{Counters, DriveReport, REFUSED_SHOWN_MAX};
+use super::{Counters, DriveReport, Hush, Log, REFUSED_SHOWN_MAX};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
 use crate::schedule::{Schedule, Times};
@@ -23,6 +25,9 @@ pub(super) struct Lane {
     pub(super) limits: BatchLimits,
     pub(super) raw: bool,
     pub(super) counters: Arc<Counters>,
+    pub(super) log: Arc<Log>,
+    pub(super) hush: Hush,
+    pub(super) stop: Shutdown,
     pub(super) lateness: ::metrics::Histogram,
 }
 
@@ -37,9 +42,22 @@ impl Lane {
             Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
         };
         loop {
+            if self.stop.has_begun() {
+                return report;
+            }
+            if let Some(until) = self.hush.until(self.provider()) {
+                tokio::select! {
+                    () = tokio::time::sleep_until(until) => {}
+                    () = self.stop.begun() => {}
+                }
+                continue;
+            }
             let (course, now) = (self.playhead.course(), Instant::now());
             match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
-                Turn::Wait(offset_ns) => self.playhead.reach(offset_ns).await,
+                Turn::Wait(offset_ns) => tokio::select! {
+                    () = self.playhead.reach(offset_ns) => {}
+                    () = self.stop.begun() => {}
+                },
                 Turn::Done => return report,
                 Turn::Send(range) => {
                     let lines = &self.lines[range];
@@ -53,14 +71,22 @@ impl Lane {
         }
     }
 
+    fn provider(&self) -> &Name {
+        let line = self.lines.first().map_or(0, |line| *line as usize);
+        &self.schedule.channels()[self.schedule.channel(line)].provider
+    }
+
     async fn send(&self, lines: &[u32], report: &mut DriveReport) {
         let batch = self.join(lines);
         self.note_lateness(lines, &mut report.lateness_micros);
         report.sent += lines.len() as u64;
         self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
         metrics::sent(lines.len());
+        self.log.sent(lines, self.start.elapsed());
+        report.bytes += batch.bytes.len() as u64;
         let delivery = self.sender.deliver(batch).await;
-        let given_up = delivery.given_up.as_ref().map_or(0, |(messages, _)| *messages);
+        self.log.answered(lines, &delivery, self.start.elapsed());
+        let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
         metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
         report.accepted += delivery.accepted as u64;
         report.refused += delivery.refused.len() as u64;

@@ -107,13 +107,19 @@ impl Account {
         self.status.as_ref().is_some_and(|status| !status.status.is_final())
     }
 
-    /// The state of play where it is broken off for good.
+    /// The state of play where it is broken off for good; where it had not begun, it will not take place.
     #[must_use]
     pub fn abandoned(&self) -> Option<Status> {
         let status = self.status.clone()?;
+        let (end, part) = match status.status {
+            EventStatus::NotStarted | EventStatus::Delayed | EventStatus::Postponed => {
+                (EventStatus::Cancelled, MatchStatus::NotStarted)
+            }
+            _ => (EventStatus::Abandoned, MatchStatus::Abandoned),
+        };
         Some(Status {
-            status: EventStatus::Abandoned,
-            match_status: MatchStatus::Abandoned,
+            status: end,
+            match_status: part,
             clock: None,
             game_score: None,
             server: None,

@@ -29,6 +29,21 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// Of nothing, begun at this time.
+    #[must_use]
+    pub fn none(started_at: Timestamp) -> Self {
+        let (times, status) = (Vec::new, Vec::new());
+        Self {
+            started_at,
+            events: Vec::new(),
+            event: Vec::new(),
+            due_micros: times(),
+            sent_micros: times(),
+            answered_micros: times(),
+            status,
+        }
+    }
+
     /// Writes it as JSON.
     ///
     /// # Errors

@@ -133,3 +133,56 @@ async fn what_cannot_be_read_is_said_in_one_line() {
         assert!(stderr(&output).starts_with(message), "{}", stderr(&output));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let text = "description = \"Two games\"\nseed = 3\nseconds = 2\n[sports.hockey]\ngames = 2\nrate = 300\n\
+                [faults]\nduplicate = 2\n";
+    std::fs::write(directory.path().join("two.toml"), text).unwrap();
+    let run = ["run", "two.toml", "--speed", "max", "--ledger", "run.json", "--to", &target];
+    let ran = simulator(directory.path(), &run).await;
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    assert!(stdout(&ran).starts_with("Two games (seed 3)\n"), "{}", stdout(&ran));
+    assert!(stdout(&ran).contains("0 answers are not as they may be"), "{}", stdout(&ran));
+    let ledger = simulator::ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let deliveries = ledger.deliveries.unwrap();
+    assert_eq!(deliveries.status.len(), receiver.lines().len());
+    assert!(directory.path().join("run.json.faults.json").is_file());
+
+    std::fs::write(directory.path().join("two.toml"), text.replace("games = 2", "games = two")).unwrap();
+    let refused = simulator(directory.path(), &run).await;
+    assert!(stderr(&refused).starts_with("error: two.toml:5:9: "), "{}", stderr(&refused));
+    let unknown = simulator(directory.path(), &["run", "three"]).await;
+    assert!(
+        stderr(&unknown).starts_with("error: there is no file `three`, and no ready-made scenario"),
+        "{}",
+        stderr(&unknown)
+    );
+    let listed = simulator(directory.path(), &["scenarios"]).await;
+    assert!(stdout(&listed).contains("\ngoal-rush "), "{}", stdout(&listed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.current_dir(directory.path()).env("MATCHDAY_ALIVE_SECONDS", "0");
+    command.args(["play", "--endless", "--games", "4", "--rate", "200", "--seconds", "600", "--to", &target]);
+    let mut running = command.stdout(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while receiver.lines().len() < 50 {
+        assert!(Instant::now() < deadline, "it plays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pid = running.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap();
+    assert!(ended.success(), "{ended}");
+    let abandoned = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
+    assert_eq!(abandoned, 4);
+}

@@ -363,3 +363,164 @@ async fn progress_is_told_and_ends_with_everything() {
     assert!(told.len() >= 2, "once a second and at the end");
     assert_eq!(told.last().map(|last| (last.sent, last.accepted)), Some((12, 12)));
 }
+
+/// The messages of one game that is not over, half a second long, once a millisecond.
+fn unfinished() -> Arc<Schedule> {
+    let plan = simulator::world::Plan {
+        seed: 7,
+        sports: vec![domain::Sport::Hockey],
+        games: 4,
+        formats: simulator::world::Formats::Half,
+        messages_per_game: 500,
+        duration: Duration::from_secs(600),
+        start: domain::Timestamp(1_767_225_600_000_000),
+    };
+    Arc::new(simulator::world::play(&plan).unwrap().schedule)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn games_that_are_on_when_it_is_stopped_are_told_to_be_abandoned() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let options = DriveOptions { speed: Speed::Factor(100.0), abandons: true, ..options(&target) };
+    let stop = options.stop.clone();
+    let schedule = unfinished();
+    let messages = schedule.len();
+    let report = drive(schedule, &options, |progress| {
+        if progress.sent > 0 {
+            stop.begin();
+        }
+    })
+    .await
+    .unwrap();
+    assert!(report.is_stopped && report.sent < messages as u64, "{report:?}");
+    assert_eq!(report.abandoned, 4);
+    let sent = usize::try_from(report.sent).unwrap();
+    let (last_words, lines) = {
+        let mut lines = receiver.lines();
+        (lines.split_off(sent), lines)
+    };
+    assert_eq!((lines.len(), last_words.len()), (sent, 4));
+    for word in last_words {
+        let message = match word.starts_with('<') {
+            true => domain::codec::xml::decode(word.as_bytes()).unwrap(),
+            false => domain::codec::json::decode(word.as_bytes()).unwrap(),
+        };
+        assert_eq!(message.position().unwrap(), domain::Position { epoch: 2, sequence: 1 });
+        domain::check_alone(&message).unwrap();
+        let domain::Content::Event(event) = message.content else { panic!("of an event") };
+        let domain::Body::Snapshot(snapshot) = event.body else { panic!("a snapshot") };
+        assert!(snapshot.status.unwrap().status.is_final());
+        let is_closed =
+            |status| matches!(status, domain::MarketStatus::Settled | domain::MarketStatus::Cancelled);
+        assert!(
+            !snapshot.markets.is_empty() && snapshot.markets.iter().all(|market| is_closed(market.status))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_silenced_sends_afterwards_what_was_due() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let options = DriveOptions { speed: Speed::Factor(1.0), ..options(&target) };
+    let silence = Duration::from_millis(400);
+    options.hush.silence(Name::new("md").unwrap(), silence);
+    let report = drive(schedule(20, 2, 1_000_000), &options, |_| {}).await.unwrap();
+    assert!(report.is_complete());
+    let first = report.deliveries.sent_micros.iter().min().unwrap();
+    assert!(*first >= 350_000, "{first} microseconds after the start");
+    assert!(report.deliveries.due_micros.iter().all(|due| *due < 20_000), "they were due before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_each_message_it_is_known_when_it_went_and_what_was_answered() {
+    let receiver = Receiver::new(|number, lines| {
+        if number > 1 {
+            return Some(accept(lines));
+        }
+        let answer = json!({"accepted": lines - 1, "problems": [problem(lines - 1, 422)]});
+        Some((StatusCode::MULTI_STATUS, answer.to_string()).into_response())
+    });
+    let target = receiver.listen("127.0.0.1:0").await;
+    let report = drive(schedule(6, 1, 0), &options(&target), |_| {}).await.unwrap();
+    let deliveries = &report.deliveries;
+    assert_eq!(deliveries.status, [202, 202, 202, 202, 202, 422]);
+    assert_eq!(deliveries.events, ["md:match:0".into()]);
+    assert!(deliveries.sent_micros.iter().all(|sent| *sent >= 0));
+    assert!(
+        deliveries
+            .answered_micros
+            .iter()
+            .zip(&deliveries.sent_micros)
+            .all(|(answered, sent)| answered >= sent)
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deliveries.json");
+    deliveries.save(&path).unwrap();
+    assert_eq!(simulator::ledger::Deliveries::load(&path).unwrap(), *deliveries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_sink_takes_everything_and_nothing_goes_out() {
+    let options = DriveOptions { sink: simulator::Sink::Null, ..options("http://127.0.0.1:9") };
+    let report = drive(in_both_formats(1_000, 8), &options, |_| {}).await.unwrap();
+    assert!(report.is_complete() && report.unanswered == 0);
+    assert!(report.bytes > 50_000, "{} bytes were made", report.bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unified_odds_feed_goes_out_message_by_message_with_its_routing_keys() {
+    let seen: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let app = {
+        let seen = Arc::clone(&seen);
+        Router::new().route(
+            "/feeds/{provider}",
+            post(async move |headers: HeaderMap, body: String| {
+                let mut seen = seen.lock().unwrap();
+                let key = headers["routing-key"].to_str().unwrap().to_owned();
+                // The third is refused, the fifth is wanted once more.
+                let status = match seen.len() {
+                    2 => StatusCode::UNPROCESSABLE_ENTITY,
+                    4 => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::ACCEPTED,
+                };
+                seen.push((key, body));
+                (
+                    status,
+                    r#"{"accepted":1}"#
+                        .replace("{\"accepted\":1}", if status == 202 { "{\"accepted\":1}" } else { "{}" }),
+                )
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    let provider = Name::new("uof").unwrap();
+    for number in 0..40 {
+        let line = format!(
+            r#"hi.-.live.bet_stop.4.md:match.{0}.- <bet_stop product="1" event_id="md:match:{0}" timestamp="{number}" groups="all"/>"#,
+            number % 2
+        );
+        builder.push(&provider, Format::Uof, 0, line.as_bytes()).unwrap();
+    }
+    let report = drive(Arc::new(builder.build()), &options(&target), |_| {}).await.unwrap();
+    assert_eq!(
+        (report.accepted, report.refused, report.sent_again),
+        (39, 1, 1),
+        "{:?}",
+        report.refused_first
+    );
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 41);
+    for (key, body) in seen.iter() {
+        let number = key.split('.').nth(6).unwrap();
+        assert!(
+            body.starts_with(&format!(
+                "<bet_stop product=\"1\" event_id=\"md:match:{number}\" timestamp=\"1"
+            ))
+        );
+    }
+}

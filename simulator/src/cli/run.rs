@@ -1,0 +1,85 @@
+//! `simulator run`: a scenario is sent, and every answer held against what may come of its faults.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::delivery::Delivery;
+use super::say;
+use crate::drive::{self, DriveOptions};
+use crate::pacer::Speed;
+use crate::scenario::{READY, Scenario};
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// A scenario's file, or the name of a ready-made one: `simulator scenarios` lists them
+    scenario: String,
+    /// Another seed than the scenario's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many times as fast as the scenario says, or `max`
+    #[arg(long, default_value = "1", value_name = "FACTOR")]
+    speed: Speed,
+    /// Write here what was decided, what must result and what was answered, as JSON; what goes wrong beside it, before it does
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+/// Whether all that was sent was answered as it may be.
+pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
+    let mut scenario = Scenario::load(&args.scenario)?;
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    let scene = scenario.play(drive::now())?;
+    let (silences, mut ledger) = (scene.silences(), scene.ledger);
+    let (events, faults) =
+        (ledger.producers.iter().map(|it| it.events.len()).sum::<usize>(), &ledger.faults.faults);
+    say::line(&format!("{} (seed {})", scenario.description, scenario.seed));
+    say::line(&format!(
+        "{} messages of {events} games over {}, {} faults",
+        say::count(scene.schedule.len() as u64),
+        say::duration(scenario.duration),
+        faults.len()
+    ));
+    if let Some(path) = &args.ledger {
+        ledger.save(path)?;
+    }
+    if args.check {
+        return Ok(true);
+    }
+    let outlet = args.delivery.open()?;
+    let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
+    let mut report = outlet.send(scene.schedule, &options)?;
+    let unexpected = ledger.faults.unexpected(&report.deliveries);
+    let planned = ledger.faults.answers();
+    report.refused_first.retain(|place, _| unexpected.iter().any(|it| it.message == *place as u64));
+    say::report(&report);
+    if !planned.is_empty() {
+        let asked: usize = planned.len();
+        say::line(&format!(
+            "{} messages sent because of faults; {} answers are not as they may be",
+            asked,
+            unexpected.len()
+        ));
+    }
+    if let Some(path) = &args.ledger {
+        ledger.deliveries = Some(report.deliveries);
+        ledger.save(path)?;
+    }
+    let is_refused = unexpected.iter().any(|it| it.status != 0);
+    Ok(!is_refused && report.gave_up.is_none() && (unexpected.is_empty() || report.is_stopped))
+}
+
+/// Lists the ready-made scenarios.
+pub(super) fn list() -> anyhow::Result<bool> {
+    let width = READY.iter().map(|ready| ready.name.len()).max().unwrap_or_default();
+    for ready in READY {
+        let scenario = Scenario::parse(ready.text)?;
+        say::line(&format!("{:width$}  {}", ready.name, scenario.description));
+    }
+    Ok(true)
+}

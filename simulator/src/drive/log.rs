@@ -1,0 +1,70 @@
+//! What became of each message, written down by all lanes at once.
+
+use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
+use std::time::Duration;
+
+use crate::ledger::{Deliveries, NEVER};
+use crate::pacer::Timeline;
+use crate::schedule::Schedule;
+use crate::sender::Delivery;
+
+/// The status that each message of an accepted batch has.
+const ACCEPTED: u16 = 202;
+
+/// One entry per line of a schedule; each line is one lane's.
+#[derive(Debug)]
+pub(super) struct Log {
+    sent_micros: Vec<AtomicI64>,
+    answered_micros: Vec<AtomicI64>,
+    status: Vec<AtomicU16>,
+}
+
+impl Log {
+    /// Of a schedule with so many lines, none of which has been sent.
+    pub(super) fn of(lines: usize) -> Self {
+        let never = || (0..lines).map(|_| AtomicI64::new(NEVER)).collect();
+        let status = (0..lines).map(|_| AtomicU16::new(0)).collect();
+        Self { sent_micros: never(), answered_micros: never(), status }
+    }
+
+    pub(super) fn sent(&self, lines: &[u32], elapsed: Duration) {
+        for line in lines {
+            self.sent_micros[*line as usize].store(micros(elapsed), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn answered(&self, lines: &[u32], delivery: &Delivery, elapsed: Duration) {
+        let mut refused = delivery.refused.iter().peekable();
+        let given_up = delivery.given_up.as_ref().map_or(&[][..], |(places, _)| places);
+        for (place, line) in lines.iter().map(|line| *line as usize).enumerate() {
+            if given_up.binary_search(&place).is_ok() {
+                continue;
+            }
+            while refused.next_if(|(refused, _)| *refused < place).is_some() {}
+            let status = refused.peek().filter(|(refused, _)| *refused == place);
+            let status = status.map_or(ACCEPTED, |(_, problem)| problem.status);
+            self.answered_micros[line].store(micros(elapsed), Ordering::Relaxed);
+            self.status[line].store(status, Ordering::Relaxed);
+        }
+    }
+
+    /// What is known of every line by now.
+    pub(super) fn deliveries(&self, schedule: &Schedule, timeline: &Timeline) -> Deliveries {
+        let times = |times: &[AtomicI64]| times.iter().map(|time| time.load(Ordering::Relaxed)).collect();
+        let channels = schedule.channels().iter();
+        let due = |line: usize| micros(timeline.due_after(schedule.offset_ns(line)));
+        Deliveries {
+            started_at: timeline.started_at,
+            events: channels.map(|channel| channel.event_id.clone().unwrap_or_default()).collect(),
+            event: (0..schedule.len()).map(|line| schedule.channel(line) as u32).collect(),
+            due_micros: (0..schedule.len()).map(due).collect(),
+            sent_micros: times(&self.sent_micros),
+            answered_micros: times(&self.answered_micros),
+            status: self.status.iter().map(|status| status.load(Ordering::Relaxed)).collect(),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
