@@ -124,6 +124,7 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         let name = match format {
             Format::Json => "socket, sent as JSON",
             Format::Xml => "socket, sent as XML",
+            Format::Uof => "socket, sent as a Unified Odds Feed",
         };
         write_summary(out, name, latencies.socket(|_, of| of == format))?;
     }

@@ -10,19 +10,22 @@ use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
+use crate::control::Games;
 use crate::drive::{self, DriveOptions};
 use crate::format::Format;
 use crate::import::{ImportError, Imported, nba, nhl};
 use crate::pacer::Speed;
 use crate::recording::Header;
 use crate::schedule::Schedule;
-use crate::world::{self, Formats, Plan, Played};
+use crate::world::{self, Formats, Played};
 
+mod ctl;
 mod delivery;
 mod info;
 mod recovery;
 mod run;
 mod say;
+mod serve;
 mod signals;
 
 use self::delivery::{Delivery, Outlet};
@@ -59,6 +62,10 @@ enum Command {
     Run(run::Run),
     /// List the ready-made scenarios
     Scenarios,
+    /// Wait to be told over HTTP what to play
+    Serve(serve::Serve),
+    /// Tell a simulator that serves what to play
+    Ctl(ctl::Ctl),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,8 +108,9 @@ struct Replay {
     delivery: Delivery,
 }
 
+/// Games at one constant rate.
 #[derive(Debug, Args)]
-struct Play {
+struct GamesArgs {
     /// The sports that are played, separated by commas: games are dealt to them in turn
     #[arg(long = "sport", value_name = "SPORT", value_delimiter = ',', default_values_t = Sport::ALL)]
     sports: Vec<Sport>,
@@ -118,6 +126,19 @@ struct Play {
     /// In which formats they are told; a recording holds one
     #[arg(long, value_enum, default_value_t = Formats::Json, value_name = "FORMATS")]
     formats: Formats,
+}
+
+impl GamesArgs {
+    fn games(&self) -> Games {
+        let Self { sports, games, rate, seconds, formats } = self;
+        Games { sports: sports.clone(), games: *games, rate: *rate, seconds: *seconds, formats: *formats }
+    }
+}
+
+#[derive(Debug, Args)]
+struct Play {
+    #[command(flatten)]
+    games: GamesArgs,
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -146,6 +167,8 @@ pub fn run() -> ExitCode {
         Command::Play(args) => play(&args),
         Command::Run(args) => run::run(&args),
         Command::Scenarios => run::list(),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Ctl(args) => ctl::ctl(&args),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -223,7 +246,8 @@ fn play(args: &Play) -> anyhow::Result<bool> {
 }
 
 fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
-    let recorded = match args.formats {
+    let games = args.games.games();
+    let recorded = match games.formats {
         Formats::Json => Some(Format::Json),
         Formats::Xml => Some(Format::Xml),
         Formats::Half => None,
@@ -232,24 +256,14 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
         args.record.is_none() || recorded.is_some(),
         "a recording holds one format: add `--formats json` or `--formats xml`"
     );
-    let seconds = u64::from(args.seconds);
-    let per_game = (u64::from(args.rate) * seconds).div_ceil(u64::from(args.games));
-    let plan = Plan {
-        seed,
-        sports: args.sports.clone(),
-        games: args.games,
-        formats: args.formats,
-        messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
-        duration: Duration::from_secs(seconds),
-        start: drive::now(),
-    };
+    let plan = games.plan(seed, drive::now());
     let Played { schedule, ledger } = world::play(&plan)?;
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
     if let (Some(path), Some(format)) = (&args.record, recorded) {
-        let sports = args.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
-        let source = format!("{} games of {sports} played by the simulator", args.games);
+        let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
+        let source = format!("{} games of {sports} played by the simulator", games.games);
         let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
@@ -283,7 +297,7 @@ mod tests {
         let sports = |args: &[&str]| {
             let cli = Cli::try_parse_from([&["simulator", "play"], args].concat())?;
             let Command::Play(play) = cli.command else { panic!("it is played") };
-            Ok::<_, clap::Error>(play.sports)
+            Ok::<_, clap::Error>(play.games.sports)
         };
         assert_eq!(sports(&[]).unwrap(), Sport::ALL);
         assert_eq!(sports(&["--sport", "hockey,football"]).unwrap(), [Sport::Hockey, Sport::Football]);

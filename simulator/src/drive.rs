@@ -30,11 +30,13 @@ use lane::Lane;
 use log::Log;
 
 pub use hush::Hush;
+pub use taken::Taken;
 
 mod abandon;
 mod hush;
 mod lane;
 mod log;
+mod taken;
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;

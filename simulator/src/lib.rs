@@ -1,6 +1,7 @@
 //! A provider's feed: from a recorded game, or from a world that plays its own.
 
 pub mod cli;
+pub mod control;
 pub mod drive;
 pub mod faults;
 pub mod format;

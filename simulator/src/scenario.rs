@@ -1,6 +1,6 @@
 //! Scenarios: what is to be played, at which rates, told by whom in which format, and what goes wrong in it.
 //!
-//! A scenario is a TOML file; `docs/scenarios.md` says what may stand in it. It is refused as a whole where anything in it is
+//! A scenario is a TOML file; `docs/simulator.md` says what may stand in it. It is refused as a whole where anything in it is
 //! not known or out of bounds, with the line. The same scenario and seed make the same bytes.
 
 use std::path::Path;

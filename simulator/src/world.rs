@@ -43,7 +43,8 @@ pub const GAMES_MAX: u32 = 999;
 pub const MESSAGES_MAX: u64 = 20_000_000;
 
 /// In which formats games are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Formats {
     /// All in JSON.
     Json,

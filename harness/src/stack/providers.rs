@@ -1,11 +1,11 @@
-//! Who may push to a guarded stack: one provider, with a token of its own.
+//! Who may push to a guarded stack: the providers that the simulator speaks for, with one token.
 
 use super::folder::{Folder, write_private};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// The provider that the simulator's worlds speak for.
-const PROVIDER: &str = "md";
+/// The providers that the simulator's worlds and ready-made scenarios speak for, and in what they write.
+const PROVIDERS: [(&str, &str); 3] = [("md", "native"), ("second", "native"), ("uof", "uof")];
 
 /// More than any run sends: a stack is not there to slow its simulator down.
 const MESSAGES_PER_SECOND: u32 = 1_000_000;
@@ -20,13 +20,15 @@ pub(super) fn file(folder: &Folder) -> PathBuf {
     folder.path().join("providers.toml")
 }
 
-/// Lets the provider in that shows the token, which is returned.
+/// Lets the providers in that show the token, which is returned.
 pub(super) fn write(folder: &Folder) -> Result<String> {
     let token = new_secret();
-    let text = format!(
-        "[providers.{PROVIDER}]\ntokens = [\"{token}\"]\n\
-         messages_per_second = {MESSAGES_PER_SECOND}\nburst = {MESSAGES_PER_SECOND}\n"
-    );
-    write_private(&file(folder), &text)?;
+    let entry = |(name, format): (&str, &str)| {
+        format!(
+            "[providers.{name}]\ntokens = [\"{token}\"]\nformat = \"{format}\"\n\
+             messages_per_second = {MESSAGES_PER_SECOND}\nburst = {MESSAGES_PER_SECOND}\n"
+        )
+    };
+    write_private(&file(folder), &PROVIDERS.map(entry).concat())?;
     Ok(token)
 }

@@ -7,20 +7,20 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use chassis::lifecycle::Shutdown;
-use chassis::readiness::{Latch, Readiness};
+use chassis::readiness::Readiness;
 use chassis::{admin, http, telemetry};
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{recovery, say, signals};
-use crate::drive::{DriveOptions, DriveReport, Progress, drive_and_answer};
+use crate::drive::{DriveOptions, DriveReport, Progress, Taken, drive_and_answer};
 use crate::presence::RecoveryRequest;
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Sink, Token};
 
 /// What clients of the address that is watched may use: those who watch are few, and ask little.
-const WATCHERS: http::Limits =
+pub(super) const WATCHERS: http::Limits =
     http::Limits { connections: 64, head_seconds: 15, head_bytes: 16 << 10, write_seconds: 30 };
 
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(super) struct Delivery {
 pub(super) struct Outlet {
     runtime: Runtime,
     /// Whether messages are taken, where somebody may ask.
-    taken: Option<Latch>,
+    taken: Option<Taken>,
     /// Who asks for what was sent already.
     requests: Mutex<mpsc::Receiver<RecoveryRequest>>,
 }
@@ -78,6 +78,16 @@ impl Delivery {
         }
     }
 
+    /// Where to listen, where that is said.
+    pub(super) fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// Whether messages are made and dropped.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.sink == Sink::Null
+    }
+
     /// Whether somebody has asked it to end.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.has_begun()
@@ -95,10 +105,10 @@ impl Delivery {
 }
 
 /// Serves the routes by which a process is watched, and further ones, until the runtime ends.
-fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Result<Latch> {
+fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Result<Taken> {
     let metrics = telemetry::record_metrics()?;
     let readiness = Readiness::default();
-    let taken = readiness.latch("ingestion", "it has taken nothing yet");
+    let taken = Taken::new(readiness.latch("ingestion", "it has taken nothing yet"));
     let listener = runtime.block_on(http::bind(address))?;
     let routes = admin::routes(readiness, metrics.clone()).merge(further);
     runtime.spawn(telemetry::upkeep(metrics));
@@ -110,12 +120,11 @@ impl Outlet {
     /// Sends a schedule, saying how far it is.
     pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<DriveReport> {
         let mut shown = say::Progressing::default();
-        let mut before = (0, 0);
         let progress = |step: &Progress| {
             shown.tell(step);
-            let now = (step.accepted, step.sent_again);
-            self.note(now.0 > before.0, now.1 > before.1);
-            before = now;
+            if let Some(taken) = &self.taken {
+                taken.note(step);
+            }
         };
         let report = self.runtime.block_on(async {
             let mut requests = self.requests.lock().await;
@@ -131,14 +140,5 @@ impl Outlet {
         let report = self.send(schedule, options)?;
         say::report(&report);
         Ok(report.is_complete() || report.is_stopped && report.refused == 0 && report.gave_up.is_none())
-    }
-
-    /// While nothing is due, nothing is learnt.
-    fn note(&self, is_taken: bool, is_sent_again: bool) {
-        match &self.taken {
-            Some(taken) if is_taken => taken.ready(),
-            Some(taken) if is_sent_again => taken.not_ready("it takes nothing, messages are sent again"),
-            _ => {}
-        }
     }
 }

@@ -54,6 +54,11 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     let outlet = args.delivery.open()?;
     let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
     let mut report = outlet.send(scene.schedule, &options)?;
+    if args.delivery.is_dropped() {
+        // Nobody answered.
+        say::report(&report);
+        return Ok(true);
+    }
     let unexpected = ledger.faults.unexpected(&report.deliveries);
     let planned = ledger.faults.answers();
     report.refused_first.retain(|place, _| unexpected.iter().any(|it| it.message == *place as u64));

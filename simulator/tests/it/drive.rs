@@ -47,7 +47,9 @@ async fn receive(
     let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     let mut body = str::from_utf8(&body).unwrap();
     if content_type == "application/xml" {
-        body = body.strip_prefix("<messages>\n").unwrap().strip_suffix("</messages>\n").unwrap();
+        // A Unified Odds Feed sends each message by itself.
+        let batch = body.strip_prefix("<messages>\n").and_then(|body| body.strip_suffix("</messages>\n"));
+        body = batch.unwrap_or(body);
     }
     let lines: Vec<String> = body.lines().map(str::to_owned).collect();
     let authorization = headers.get(header::AUTHORIZATION).map(|it| it.to_str().unwrap().to_owned());

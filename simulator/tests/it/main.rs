@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says its seed")]
 
 mod cli;
+mod control;
 mod drive;
 mod imported;
 mod nba;

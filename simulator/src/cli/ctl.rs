@@ -1,0 +1,164 @@
+//! `simulator ctl`: what control can do, from the command line.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::say;
+use crate::pacer::Speed;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub(super) struct Ctl {
+    /// Where the simulator listens
+    #[arg(
+        long,
+        env = "MATCHDAY_SIMULATOR",
+        default_value = "http://127.0.0.1:4004",
+        value_name = "URL",
+        global = true
+    )]
+    at: String,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what is being played, and how far it is
+    Status,
+    /// Play a scenario: a file, or the name of a ready-made one
+    Start {
+        /// The scenario
+        scenario: String,
+        /// Another seed than the scenario's
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// How many times as fast, or `max`
+        #[arg(long, default_value = "1", value_name = "FACTOR")]
+        speed: Speed,
+        /// When it is over, play it again with other seeds
+        #[arg(long)]
+        endless: bool,
+        /// Stand before the first message
+        #[arg(long)]
+        paused: bool,
+    },
+    /// End what is being played
+    Stop,
+    /// Stand still
+    Pause,
+    /// Go on
+    Resume,
+    /// Send what is due next, and stand still
+    Step,
+    /// Go on so many times as fast
+    Speed {
+        /// The factor, or `max`
+        speed: Speed,
+    },
+    /// Go on with so many messages a second
+    Rate {
+        /// Messages a second, on average
+        messages_per_second: f64,
+    },
+    /// Say what goes wrong in what is being played, as it was planned
+    Faults,
+    /// Make a provider say nothing for a while
+    Silence {
+        /// Whose feed
+        provider: String,
+        /// For how long
+        seconds: u32,
+    },
+    /// Go so many times as fast for a while
+    Burst {
+        /// How many times
+        times: f64,
+        /// For how long
+        seconds: u32,
+    },
+    /// List the ready-made scenarios that can be started
+    Scenarios,
+}
+
+/// Asks, and says the answer.
+pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
+    let (method, path, body) = request(&args.what)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(ask(&args.at, method, path, body))?;
+    say::line(&serde_json::to_string_pretty(&answer)?);
+    Ok(true)
+}
+
+fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)> {
+    Ok(match what {
+        What::Status => (Method::GET, "/v1/run", None),
+        What::Start { scenario, seed, speed, endless, paused } => {
+            let path = Path::new(scenario);
+            let mut body = json!({ "speed": in_json(*speed), "endless": endless, "paused": paused });
+            if path.is_file() {
+                let text =
+                    std::fs::read_to_string(path).with_context(|| format!("cannot read {scenario}"))?;
+                body["toml"] = text.into();
+            } else {
+                body["scenario"] = scenario.as_str().into();
+            }
+            if let Some(seed) = seed {
+                body["seed"] = (*seed).into();
+            }
+            (Method::POST, "/v1/run", Some(body))
+        }
+        What::Stop => (Method::DELETE, "/v1/run", None),
+        What::Pause => (Method::POST, "/v1/run/pause", None),
+        What::Resume => (Method::POST, "/v1/run/resume", None),
+        What::Step => (Method::POST, "/v1/run/step", None),
+        What::Speed { speed } => (Method::PUT, "/v1/run/speed", Some(json!({ "speed": in_json(*speed) }))),
+        What::Rate { messages_per_second } => {
+            (Method::PUT, "/v1/run/rate", Some(json!({ "messages_per_second": messages_per_second })))
+        }
+        What::Faults => (Method::GET, "/v1/run/faults", None),
+        What::Silence { provider, seconds } => {
+            let body = json!({ "kind": "silence", "provider": provider, "seconds": seconds });
+            (Method::POST, "/v1/run/faults", Some(body))
+        }
+        What::Burst { times, seconds } => {
+            let body = json!({ "kind": "burst", "times": times, "seconds": seconds });
+            (Method::POST, "/v1/run/faults", Some(body))
+        }
+        What::Scenarios => (Method::GET, "/v1/scenarios", None),
+    })
+}
+
+fn in_json(speed: Speed) -> Value {
+    match speed {
+        Speed::Factor(factor) => factor.into(),
+        Speed::Max => "max".into(),
+    }
+}
+
+async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+    let url = format!("{}{path}", at.trim_end_matches('/'));
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let mut request = client.request(method, &url);
+    if let Some(body) = &body {
+        request = request.json(body);
+    }
+    let answer = request.send().await.with_context(|| format!("nobody answers at {at}"))?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+    if !status.is_success() {
+        let detail = answer["detail"].as_str().unwrap_or(&text);
+        match answer["pointer"].as_str() {
+            Some(pointer) if !pointer.is_empty() => bail!("{detail} (at `{pointer}`)"),
+            _ => bail!("{detail}"),
+        }
+    }
+    Ok(answer)
+}

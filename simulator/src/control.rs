@@ -1,0 +1,525 @@
+//! Control: what one simulator plays, started, steered and ended by whoever asks, over HTTP or from the command line.
+//!
+//! One run at a time. Making its messages takes a moment, in which it can be ended already. What was asked last of a run that
+//! is over stays to be looked at.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chassis::lifecycle::Shutdown;
+use domain::Name;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::drive::{self, DriveOptions, DriveReport, Hush, Progress, Taken, drive_and_answer};
+use crate::faults::FaultPlan;
+use crate::pacer::{Playhead, Speed};
+use crate::presence::RecoveryRequest;
+
+pub use program::{Cast, Games, Program};
+pub use replay::{Playlist, Replay, ReplayError};
+pub use routes::routes;
+
+mod program;
+mod replay;
+mod request;
+mod rest;
+mod routes;
+mod uof;
+
+/// The longest burst or silence that is asked for, in seconds.
+pub const SPELL_SECONDS_MAX: u32 = 3_600;
+/// Bursts are so many times as fast, at most.
+pub const BURST_TIMES_MAX: f64 = 1_000.0;
+
+/// A handle; clones are of the same simulator.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// How everything is sent.
+    options: DriveOptions,
+    /// Who asks for what was sent already; held by the run that goes.
+    recoveries: tokio::sync::Mutex<mpsc::Receiver<RecoveryRequest>>,
+    state: Mutex<State>,
+    /// Told how far a run is, where somebody looks after the process.
+    taken: Option<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many have been begun.
+    number: u64,
+    run: Option<Running>,
+    last: Option<Status>,
+    playlist: Playlist,
+}
+
+/// A run that goes.
+#[derive(Debug)]
+struct Running {
+    status: Status,
+    playhead: Playhead,
+    hush: Hush,
+    stop: Shutdown,
+    faults: Option<Arc<FaultPlan>>,
+    /// Whose feeds it sends.
+    providers: Vec<Name>,
+}
+
+/// How a run is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Another seed than the program's.
+    pub seed: Option<u64>,
+    /// How fast.
+    pub speed: Speed,
+    /// When it is over, it is played again with other seeds, until it is ended.
+    pub is_endless: bool,
+    /// It stands before its first message until it is let go.
+    pub is_held: bool,
+}
+
+/// How a run stands, or ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// Counts the runs of this process, from 1.
+    pub number: u64,
+    /// What is played.
+    pub program: String,
+    /// How it stands.
+    pub state: RunState,
+    /// The seed from which all of it follows, once known.
+    pub seed: Option<u64>,
+    /// How many times as fast as it was made; absent at top speed.
+    pub speed: Option<f64>,
+    /// Messages a second that are due on average at that speed.
+    pub rate: Option<f64>,
+    /// Seconds since the first message was due.
+    pub elapsed_seconds: f64,
+    /// Messages in all.
+    pub messages: u64,
+    /// Messages that have gone out at least once.
+    pub sent: u64,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages refused for good.
+    pub refused: u64,
+    /// Messages sent again, counted each time.
+    pub sent_again: u64,
+    /// What goes wrong in it, as it was planned.
+    pub faults: u64,
+    /// How it ended, once it has.
+    pub end: Option<End>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Its messages are being made.
+    Preparing,
+    /// Messages go out when they are due.
+    Playing,
+    /// It stands still.
+    Paused,
+    /// It has been told to end.
+    Stopping,
+    /// All was sent.
+    Complete,
+    /// It was ended before its time.
+    Stopped,
+    /// It could not be played, or sent.
+    Failed,
+}
+
+/// What is known of a run when it is over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct End {
+    /// Messages without a final answer.
+    pub undelivered: u64,
+    /// Answers that are none of those that may come of its faults, or refusals without one.
+    pub unexpected: u64,
+    /// Games that were told to be abandoned.
+    pub abandoned: u64,
+    /// From due to sent, in milliseconds: the middle, 99 of 100, the latest. Absent at top speed.
+    pub lateness_ms: Option<[f64; 3]>,
+    /// What went wrong, where something did.
+    pub error: Option<String>,
+}
+
+/// Why something cannot be done now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// There is one already.
+    #[error("run {0} is on: end it first")]
+    Busy(u64),
+    /// There is none.
+    #[error("nothing is being played")]
+    Idle,
+    /// Its messages are still being made, or all have been let go.
+    #[error("{0}")]
+    NotNow(&'static str),
+    /// There is no such provider in it.
+    #[error("this run sends nothing of `{0}`")]
+    Provider(Name),
+}
+
+impl Control {
+    /// A simulator that sends with these options.
+    #[must_use]
+    pub fn new(
+        options: DriveOptions,
+        recoveries: mpsc::Receiver<RecoveryRequest>,
+        taken: Option<Taken>,
+    ) -> Self {
+        let recoveries = tokio::sync::Mutex::new(recoveries);
+        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the run stands, or the last one ended; `None` before the first.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        let state = self.state();
+        state.run.as_ref().map(|run| run.status.clone()).or_else(|| state.last.clone())
+    }
+
+    /// What goes wrong in the run that goes, as it was planned.
+    #[must_use]
+    pub fn faults(&self) -> Option<Arc<FaultPlan>> {
+        self.state().run.as_ref()?.faults.clone()
+    }
+
+    /// Begins a run; it goes on by itself. Needs a runtime.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub fn start(&self, program: Program, how: How) -> Result<Status, ControlError> {
+        let mut state = self.state();
+        if let Some(run) = &state.run {
+            return Err(ControlError::Busy(run.status.number));
+        }
+        state.number += 1;
+        let status = Status {
+            number: state.number,
+            program: program.to_string(),
+            state: RunState::Preparing,
+            seed: how.seed,
+            speed: factor(how.speed),
+            rate: None,
+            elapsed_seconds: 0.0,
+            messages: 0,
+            sent: 0,
+            accepted: 0,
+            refused: 0,
+            sent_again: 0,
+            faults: 0,
+            end: None,
+        };
+        let playhead = if how.is_held { Playhead::held() } else { Playhead::default() };
+        let (hush, stop) = (Hush::default(), Shutdown::default());
+        state.run = Some(Running {
+            status: status.clone(),
+            playhead,
+            hush,
+            stop,
+            faults: None,
+            providers: Vec::new(),
+        });
+        drop(state);
+        let control = self.clone();
+        tokio::spawn(async move { control.go(program, how).await });
+        Ok(status)
+    }
+
+    /// Ends the run: what is on its way arrives, games that are on are told to be abandoned.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn stop(&self) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            run.stop.begin();
+            // What stands still is to end, too.
+            run.playhead.resume();
+            run.status.state = RunState::Stopping;
+            Ok(())
+        })
+    }
+
+    /// Waits until nothing is being played.
+    pub async fn ended(&self) {
+        while self.state().run.is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stands still.
+    ///
+    /// # Errors
+    /// When there is no run.
+    pub fn pause(&self) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            run.playhead.pause();
+            run.set_state();
+            Ok(())
+        })
+    }
+
+    /// Goes on from where it stands.
+    ///
+    /// # Errors
+    /// When there is no run.
+    pub fn resume(&self) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            run.playhead.resume();
+            run.set_state();
+            Ok(())
+        })
+    }
+
+    /// Sends what is due next, and stands still.
+    ///
+    /// # Errors
+    /// When there is no run, or nothing to step to.
+    pub fn step(&self) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            if !run.playhead.step() {
+                return Err(ControlError::NotNow(
+                    "there is nothing to step to: it is being made, over, or at top speed",
+                ));
+            }
+            run.set_state();
+            Ok(())
+        })
+    }
+
+    /// Goes on at another speed.
+    ///
+    /// # Errors
+    /// When there is no run, or it cannot change its speed any more.
+    pub fn set_speed(&self, speed: Speed) -> Result<Status, ControlError> {
+        self.with_run(|run| run.set_speed(speed))
+    }
+
+    /// Goes on at the speed at which so many messages a second are due on average.
+    ///
+    /// # Errors
+    /// As those of [`Control::set_speed`]; and where that speed is none.
+    pub fn set_rate(&self, rate: f64) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            let now = run.status.rate.zip(run.status.speed).map(|(rate, speed)| rate / speed);
+            let made =
+                now.ok_or(ControlError::NotNow("its messages are being made, or have all been let go"))?;
+            let factor = rate / made;
+            if !Speed::FACTORS.contains(&factor) {
+                return Err(ControlError::NotNow("no speed that can be set leads to this rate"));
+            }
+            run.set_speed(Speed::Factor(factor))
+        })
+    }
+
+    /// From now on a provider says nothing for so long, and then all that was due.
+    ///
+    /// # Errors
+    /// When there is no run, or it sends nothing of this provider.
+    pub fn silence(&self, provider: Name, length: Duration) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            if !run.providers.contains(&provider) {
+                return Err(ControlError::Provider(provider));
+            }
+            run.hush.silence(provider, length);
+            Ok(())
+        })
+    }
+
+    /// For so long everything goes so many times as fast as it does now.
+    ///
+    /// # Errors
+    /// As those of [`Control::set_speed`].
+    pub fn burst(&self, times: f64, length: Duration) -> Result<Status, ControlError> {
+        let before = self.with_run(|run| {
+            let speed = run.status.speed.ok_or(ControlError::NotNow("at top speed nothing can go faster"))?;
+            let faster = (speed * times).min(*Speed::FACTORS.end());
+            run.set_speed(Speed::Factor(faster))
+        })?;
+        let (control, number) = (self.clone(), before.number);
+        let (faster, slower) = (before.speed, before.speed.map_or(1.0, |speed| speed / times));
+        tokio::spawn(async move {
+            tokio::time::sleep(length).await;
+            // Nobody may have changed it, or begun another, meanwhile.
+            let _ = control.with_run(|run| match run.status.number == number && run.status.speed == faster {
+                true => run.set_speed(Speed::Factor(slower.max(*Speed::FACTORS.start()))),
+                false => Ok(()),
+            });
+        });
+        Ok(before)
+    }
+
+    /// Does something to the playlist of the replay.
+    pub fn playlist<T>(&self, change: impl FnOnce(&mut Playlist) -> T) -> T {
+        change(&mut self.state().playlist)
+    }
+
+    fn with_run(
+        &self,
+        change: impl FnOnce(&mut Running) -> Result<(), ControlError>,
+    ) -> Result<Status, ControlError> {
+        let mut state = self.state();
+        let run = state.run.as_mut().ok_or(ControlError::Idle)?;
+        change(run)?;
+        Ok(run.status.clone())
+    }
+
+    /// Plays until it is over, or ended.
+    async fn go(&self, program: Program, how: How) {
+        let mut seed = how.seed;
+        loop {
+            let is_over = match self.play(&program, seed, how).await {
+                Ok(is_over) => is_over,
+                Err(error) => {
+                    let mut state = self.state();
+                    if let Some(mut run) = state.run.take() {
+                        run.status.state = RunState::Failed;
+                        let error = Some(format!("{error:#}"));
+                        let end =
+                            End { undelivered: 0, unexpected: 0, abandoned: 0, lateness_ms: None, error };
+                        run.status.end = Some(end);
+                        state.last = Some(run.status);
+                    }
+                    return;
+                }
+            };
+            if is_over || !how.is_endless {
+                let mut state = self.state();
+                state.last = state.run.take().map(|run| run.status);
+                return;
+            }
+            // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
+            seed = Some(clock_seed());
+        }
+    }
+
+    /// Plays once; whether that was the end of it all is the answer.
+    async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<bool> {
+        let (program, start) = (program.clone(), drive::now());
+        let cast = tokio::task::spawn_blocking(move || program.cast(seed, start)).await??;
+        let options = self.begin(&cast, how)?;
+        let Cast { schedule, faults, .. } = cast;
+        let mut recoveries = self.0.recoveries.lock().await;
+        let progress = |progress: &Progress| {
+            if let Some(taken) = &self.0.taken {
+                taken.note(progress);
+            }
+            let _ = self.with_run(|run| {
+                run.note(progress);
+                Ok(())
+            });
+        };
+        let report = drive_and_answer(Arc::new(schedule), &options, &mut recoveries, progress).await?;
+        let is_stopped = options.stop.has_begun();
+        let _ = self.with_run(|run| {
+            run.end(&report, &faults);
+            Ok(())
+        });
+        Ok(is_stopped || report.gave_up.is_some())
+    }
+
+    /// The messages are made: from here on they go.
+    fn begin(&self, cast: &Cast, how: How) -> anyhow::Result<DriveOptions> {
+        let mut options = DriveOptions {
+            speed: cast.speed.unwrap_or(how.speed),
+            raw: cast.is_raw,
+            silences: cast.silences.clone(),
+            abandons: true,
+            ..self.0.options.clone()
+        };
+        self.with_run(|run| {
+            options.playhead = run.playhead.clone();
+            options.hush = run.hush.clone();
+            options.stop = run.stop.clone();
+            let providers = cast.schedule.channels().iter().map(|channel| channel.provider.clone());
+            run.providers = providers.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+            run.faults = Some(Arc::clone(&cast.faults));
+            let status = &mut run.status;
+            status.seed = cast.seed;
+            status.messages = cast.schedule.len() as u64;
+            status.faults = cast.faults.faults.len() as u64;
+            status.speed = factor(options.speed);
+            status.rate = status.speed.map(|speed| speed * made_rate(cast));
+            status.end = None;
+            run.set_state();
+            Ok(())
+        })?;
+        Ok(options)
+    }
+}
+
+/// Messages a second that are due at the speed at which they were made.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn made_rate(cast: &Cast) -> f64 {
+    cast.schedule.len() as f64 * 1e9 / (cast.schedule.duration_ns() as f64).max(1.0)
+}
+
+fn factor(speed: Speed) -> Option<f64> {
+    match speed {
+        Speed::Factor(factor) => Some(factor),
+        Speed::Max => None,
+    }
+}
+
+/// A seed that no run of this second before has had.
+#[must_use]
+pub fn clock_seed() -> u64 {
+    u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default()
+}
+
+impl Running {
+    fn set_state(&mut self) {
+        if self.status.state != RunState::Stopping {
+            self.status.state = if self.playhead.is_held() { RunState::Paused } else { RunState::Playing };
+        }
+    }
+
+    fn set_speed(&mut self, speed: Speed) -> Result<(), ControlError> {
+        if !self.playhead.set_speed(speed) {
+            return Err(ControlError::NotNow("its messages are being made, or have all been let go"));
+        }
+        let made = self.status.rate.zip(self.status.speed).map(|(rate, speed)| rate / speed);
+        self.status.speed = factor(speed);
+        self.status.rate = made.zip(self.status.speed).map(|(made, speed)| made * speed);
+        Ok(())
+    }
+
+    fn note(&mut self, progress: &Progress) {
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again } = *progress;
+        let status = &mut self.status;
+        status.elapsed_seconds = elapsed.as_secs_f64();
+        (status.messages, status.sent, status.accepted) = (messages, sent, accepted);
+        (status.refused, status.sent_again) = (refused, sent_again);
+    }
+
+    fn end(&mut self, report: &DriveReport, faults: &FaultPlan) {
+        let late = &report.lateness_micros;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
+        let milliseconds = |micros: u64| micros as f64 / 1_000.0;
+        let lateness = [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()];
+        let unexpected = faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
+        self.status.state = match (&report.gave_up, report.is_stopped) {
+            (Some(_), _) => RunState::Failed,
+            (None, true) => RunState::Stopped,
+            (None, false) => RunState::Complete,
+        };
+        self.status.end = Some(End {
+            undelivered: report.messages - report.accepted - report.refused,
+            unexpected: unexpected as u64,
+            abandoned: report.abandoned,
+            lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
+            error: report.gave_up.clone(),
+        });
+    }
+}

@@ -1,0 +1,125 @@
+//! What can be played: a scenario, games of a world, a replay of single events.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Sport, Timestamp};
+
+use super::replay::Replay;
+use crate::faults::{FaultPlan, Quiet};
+use crate::pacer::Speed;
+use crate::scenario::{Scenario, Scene};
+use crate::schedule::Schedule;
+use crate::world::{self, Formats, Plan};
+
+/// What is to be played.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// A scenario.
+    Scenario(Box<Scenario>),
+    /// Games, as `simulator play` plays them.
+    Games(Games),
+    /// Single events, one after the other or all at once.
+    Replay(Box<Replay>),
+}
+
+/// Games at one constant rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Games {
+    /// The sports that are played: games are dealt to them in turn.
+    pub sports: Vec<Sport>,
+    /// Games played at once.
+    pub games: u32,
+    /// Messages a second, of all games together.
+    pub rate: u32,
+    /// How long they are played, in seconds.
+    pub seconds: u32,
+    /// In which formats they are told.
+    pub formats: Formats,
+}
+
+/// A program that is ready to be sent.
+#[derive(Debug)]
+pub struct Cast {
+    /// The messages.
+    pub schedule: Schedule,
+    /// The seed from which they follow, where they do.
+    pub seed: Option<u64>,
+    /// What goes wrong.
+    pub faults: Arc<FaultPlan>,
+    /// Who says nothing when.
+    pub silences: Vec<Quiet>,
+    /// The program's own speed.
+    pub speed: Option<Speed>,
+    /// Whether messages keep the times that they were made with.
+    pub is_raw: bool,
+}
+
+impl Games {
+    /// What a world makes of it.
+    #[must_use]
+    pub fn plan(&self, seed: u64, start: Timestamp) -> Plan {
+        let seconds = u64::from(self.seconds);
+        let per_game = (u64::from(self.rate) * seconds).div_ceil(u64::from(self.games.max(1)));
+        Plan {
+            seed,
+            sports: self.sports.clone(),
+            games: self.games,
+            formats: self.formats,
+            messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
+            duration: Duration::from_secs(seconds),
+            start,
+        }
+    }
+}
+
+impl Program {
+    /// Makes its messages.
+    ///
+    /// # Errors
+    /// When it asks for more than can be made.
+    pub fn cast(&self, seed: Option<u64>, start: Timestamp) -> anyhow::Result<Cast> {
+        let without_faults = |schedule, seed: Option<u64>| Cast {
+            schedule,
+            seed,
+            faults: Arc::new(FaultPlan::none(seed.unwrap_or_default())),
+            silences: Vec::new(),
+            speed: None,
+            is_raw: false,
+        };
+        match self {
+            Self::Scenario(scenario) => {
+                let scenario = Scenario { seed: seed.unwrap_or(scenario.seed), ..Scenario::clone(scenario) };
+                let scene = scenario.play(start)?;
+                let silences = scene.silences();
+                let Scene { schedule, ledger } = scene;
+                let faults = Arc::new(ledger.faults);
+                Ok(Cast { faults, silences, ..without_faults(schedule, Some(scenario.seed)) })
+            }
+            Self::Games(games) => {
+                let seed = seed.unwrap_or_else(super::clock_seed);
+                Ok(without_faults(world::play(&games.plan(seed, start))?.schedule, Some(seed)))
+            }
+            Self::Replay(replay) => {
+                let schedule = replay.play(start)?;
+                let speed = Some(Speed::Factor(replay.speed));
+                Ok(Cast { speed, is_raw: !replay.is_now, ..without_faults(schedule, None) })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scenario(scenario) => f.write_str(&scenario.description),
+            Self::Games(games) => {
+                let sports: Vec<&str> = games.sports.iter().map(|sport| sport.as_str()).collect();
+                let Games { games, rate, seconds, .. } = games;
+                write!(f, "{games} games of {} for {seconds} s, {rate} messages a second", sports.join(", "))
+            }
+            Self::Replay(replay) => write!(f, "a replay of {} events", replay.events.len()),
+        }
+    }
+}

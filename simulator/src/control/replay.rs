@@ -1,0 +1,284 @@
+//! The replay of single events, as a Unified Odds Feed has it: a playlist, and how it is played.
+//!
+//! An event is a game that a world plays, from the number in its URN: the same URN is the same game. It takes as long as a real
+//! one, at speed 1.
+
+use std::time::Duration;
+
+use domain::{Content, EventId, MessageId, Name, Source, Sport, Timestamp};
+
+use crate::format::Format;
+use crate::schedule::{Schedule, ScheduleBuilder, Sending};
+use crate::world::{self, Formats, Plan};
+
+/// The most events of a playlist.
+pub const EVENTS_MAX: usize = 100;
+/// Messages of one event.
+const MESSAGES: u32 = 1_500;
+/// A minute, in nanoseconds.
+const MINUTE: u64 = 60_000_000_000;
+/// The longest start into an event, in minutes.
+pub const START_MINUTES_MAX: u32 = 240;
+
+/// Events in the order in which they are to be played.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Playlist(Vec<Listed>);
+
+/// An event of a playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The event.
+    pub event_id: EventId,
+    /// Its sport.
+    pub sport: Sport,
+    /// Minutes of it that are left out.
+    pub start_minutes: u32,
+}
+
+/// A playlist that is to be played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The events.
+    pub events: Vec<Listed>,
+    /// Whose feed it is.
+    pub provider: Name,
+    /// The producers that are heard; all where none is named.
+    pub product: Option<Name>,
+    /// How many times as fast as it was.
+    pub speed: f64,
+    /// The longest wait between two messages, in milliseconds.
+    pub max_delay_ms: Option<u32>,
+    /// Whether messages have the time at which they are sent.
+    pub is_now: bool,
+    /// Whether all events are played at once.
+    pub is_parallel: bool,
+    /// What stands in the last field of routing keys.
+    pub node_id: Option<u32>,
+}
+
+/// Why an event cannot be in a playlist, or a playlist be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// Its URN has no number.
+    #[error("`{0}` is no event that can be played: it must end in a number, as `sr:match:1234` does")]
+    Number(EventId),
+    /// There are too many.
+    #[error("a playlist has at most {EVENTS_MAX} events")]
+    Full,
+    /// There is none.
+    #[error("the playlist is empty")]
+    Empty,
+}
+
+impl Playlist {
+    /// The events.
+    #[must_use]
+    pub fn events(&self) -> &[Listed] {
+        &self.0
+    }
+
+    /// Adds an event at the end, or changes how it is played where it is in it.
+    ///
+    /// # Errors
+    /// When it cannot be played, or there are too many.
+    pub fn add(&mut self, listed: Listed) -> Result<(), ReplayError> {
+        number(&listed.event_id)?;
+        match self.0.iter().position(|known| known.event_id == listed.event_id) {
+            Some(known) => self.0[known] = listed,
+            None if self.0.len() >= EVENTS_MAX => return Err(ReplayError::Full),
+            None => self.0.push(listed),
+        }
+        Ok(())
+    }
+
+    /// Takes an event out; whether it was in it is the answer.
+    pub fn remove(&mut self, event_id: &EventId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|listed| listed.event_id != *event_id);
+        self.0.len() < before
+    }
+
+    /// Takes all events out.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn number(event_id: &EventId) -> Result<u64, ReplayError> {
+    let number = event_id.as_str().rsplit(':').next().and_then(|number| number.parse().ok());
+    number.ok_or_else(|| ReplayError::Number(event_id.clone()))
+}
+
+impl Replay {
+    /// Makes its messages: each at its time, what is to be left out left out.
+    ///
+    /// # Errors
+    /// When there is nothing to be played, or it does not fit.
+    pub fn play(&self, start: Timestamp) -> anyhow::Result<Schedule> {
+        let mut builder = ScheduleBuilder::default();
+        let mut begins_ns = 0;
+        for listed in &self.events {
+            let messages = self.event(listed, start)?;
+            let mut ends_ns = begins_ns;
+            for (offset_ns, line) in messages {
+                let offset_ns = begins_ns + offset_ns;
+                let sending = Sending {
+                    offset_ns,
+                    late_ns: 0,
+                    event_id: Some(listed.event_id.as_str()),
+                    is_fixed: false,
+                };
+                builder.push_as(&self.provider, Format::Uof, &sending, &line)?;
+                ends_ns = ends_ns.max(offset_ns);
+            }
+            if !self.is_parallel {
+                begins_ns = ends_ns;
+            }
+        }
+        let schedule = builder.build();
+        anyhow::ensure!(!schedule.is_empty(), "nothing of the playlist is to be sent");
+        Ok(schedule)
+    }
+
+    /// The messages of one event and when each is due, in nanoseconds from its first one on.
+    fn event(&self, listed: &Listed, start: Timestamp) -> anyhow::Result<Vec<(u64, Vec<u8>)>> {
+        let name = |text| Name::new(text).expect("a digit is a name");
+        let source = Source { provider: self.provider.clone(), producer: name("1") };
+        if self.product.as_ref().is_some_and(|product| *product != source.producer) {
+            return Ok(Vec::new());
+        }
+        let plan = Plan {
+            seed: number(&listed.event_id)?,
+            sports: vec![listed.sport],
+            games: 1,
+            formats: Formats::Json,
+            messages_per_game: MESSAGES,
+            duration: Duration::from_secs(length_minutes(listed.sport) * 60),
+            start,
+        };
+        let schedule = world::play_as(&plan, &source)?.schedule;
+        let skipped_ns = u64::from(listed.start_minutes) * MINUTE;
+        let (mut messages, mut due_ns, mut before_ns, mut last_ms) = (Vec::new(), 0, None, i64::MIN);
+        for index in 0..schedule.len() {
+            let offset_ns = schedule.offset_ns(index);
+            let Some(mut message) = Format::Json.decode(schedule.message(index), &self.provider) else {
+                continue;
+            };
+            let Content::Event(event) = &mut message.content else { continue };
+            event.event_id = listed.event_id.clone();
+            // Who plays whom is told however late one comes.
+            let is_fixture = matches!(event.body, domain::Body::Fixture(_));
+            if offset_ns < skipped_ns && !is_fixture {
+                continue;
+            }
+            message.message_id = MessageId::new("-").expect("a hyphen is visible");
+            let millisecond = (message.generated_at.0.div_euclid(1_000)).max(last_ms.saturating_add(1));
+            message.generated_at = Timestamp(millisecond * 1_000);
+            let Some(line) = crate::uof::encode(&message) else { continue };
+            if !is_fixture {
+                let waited = before_ns.map_or(0, |before| offset_ns.saturating_sub(before));
+                due_ns += self.wait_ns(waited).max(1_000_000);
+                (before_ns, last_ms) = (Some(offset_ns), millisecond);
+            }
+            messages.push((due_ns, self.to_node(line)));
+        }
+        Ok(messages)
+    }
+
+    /// A wait of the game as it is kept, before the speed.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+    fn wait_ns(&self, waited_ns: u64) -> u64 {
+        let longest = self.max_delay_ms.map_or(f64::MAX, |ms| f64::from(ms) * 1e6 * self.speed);
+        waited_ns.min(longest as u64)
+    }
+
+    /// The line with the node in its routing key.
+    fn to_node(&self, line: Vec<u8>) -> Vec<u8> {
+        let Some(node) = self.node_id else { return line };
+        let Some((key, document)) = crate::uof::split(&line) else { return line };
+        let key = key.strip_suffix(".-").unwrap_or(key);
+        [format!("{key}.{node} ").as_bytes(), document].concat()
+    }
+}
+
+/// How long a game takes, breaks and all.
+fn length_minutes(sport: Sport) -> u64 {
+    match sport {
+        Sport::Football => 115,
+        Sport::Basketball | Sport::Hockey => 150,
+        Sport::Tennis => 120,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replay(change: impl FnOnce(&mut Replay)) -> Vec<(u64, String)> {
+        let event = |id: &str, sport| Listed { event_id: EventId::new(id).unwrap(), sport, start_minutes: 0 };
+        let mut replay = Replay {
+            events: vec![event("sr:match:11", Sport::Football), event("sr:match:12", Sport::Hockey)],
+            provider: Name::new("uof").unwrap(),
+            product: None,
+            speed: 10.0,
+            max_delay_ms: None,
+            is_now: true,
+            is_parallel: false,
+            node_id: None,
+        };
+        change(&mut replay);
+        let schedule = replay.play(Timestamp(1_767_225_600_000_000)).unwrap();
+        let line = |index| String::from_utf8(schedule.message(index).to_vec()).unwrap();
+        (0..schedule.len()).map(|index| (schedule.offset_ns(index), line(index))).collect()
+    }
+
+    #[test]
+    fn events_follow_each_other_or_are_played_at_once() {
+        let one_by_one = replay(|_| {});
+        let second = one_by_one.iter().position(|(_, line)| line.contains("sr:match:12")).unwrap();
+        assert!(one_by_one[..second].iter().all(|(_, line)| line.contains("sr:match:11")));
+        assert!((110 * MINUTE..120 * MINUTE).contains(&one_by_one[second].0), "{}", one_by_one[second].0);
+        let at_once = replay(|replay| replay.is_parallel = true);
+        assert_eq!(at_once.len(), one_by_one.len());
+        assert!(at_once.last().unwrap().0 < 160 * MINUTE);
+    }
+
+    #[test]
+    fn long_waits_shrink_and_minutes_are_left_out() {
+        let shrunk = replay(|replay| replay.max_delay_ms = Some(10));
+        let longest = shrunk.windows(2).map(|two| two[1].0 - two[0].0).max().unwrap();
+        assert_eq!(longest, 100_000_000, "10 ms at ten times the speed");
+        let late = replay(|replay| replay.events[0].start_minutes = 60);
+        assert!(late.len() < replay(|_| {}).len() - 200);
+        assert!(late[0].1.contains("<fixtures_fixture "), "{}", late[0].1);
+        assert!(late[1].0 < MINUTE);
+    }
+
+    #[test]
+    fn one_product_and_a_node_may_be_asked_for() {
+        let of_node =
+            replay(|replay| (replay.product, replay.node_id) = (Some(Name::new("1").unwrap()), Some(7)));
+        assert!(of_node.iter().all(|(_, line)| line.split(' ').next().unwrap().ends_with(".7")));
+        assert!(of_node.iter().all(|(_, line)| {
+            line.split(' ').next().unwrap().parse::<domain::codec::uof::RoutingKey>().is_ok()
+        }));
+    }
+
+    #[test]
+    fn a_playlist_is_bounded_and_knows_each_event_once() {
+        let mut playlist = Playlist::default();
+        let listed =
+            |id: &str| Listed { event_id: EventId::new(id).unwrap(), sport: Sport::Tennis, start_minutes: 0 };
+        for number in 0..EVENTS_MAX {
+            playlist.add(listed(&format!("sr:match:{number}"))).unwrap();
+        }
+        assert_eq!(playlist.add(listed("sr:match:100")), Err(ReplayError::Full));
+        playlist.add(Listed { start_minutes: 5, ..listed("sr:match:7") }).unwrap();
+        assert_eq!(playlist.events()[7].start_minutes, 5);
+        assert!(playlist.remove(&EventId::new("sr:match:7").unwrap()));
+        assert!(!playlist.remove(&EventId::new("sr:match:7").unwrap()));
+        assert!(matches!(playlist.add(listed("sr:match:final")), Err(ReplayError::Number(_))));
+        playlist.clear();
+        assert!(playlist.events().is_empty());
+    }
+}

@@ -1,0 +1,37 @@
+//! Where everything is asked for.
+
+use axum::Router;
+use axum::http::Uri;
+use axum::response::IntoResponse;
+use axum::routing::{get, post, put};
+
+use super::request::{method_not_allowed, not_found};
+use super::{Control, rest, uof};
+
+/// All routes of control; `GET /openapi.json` describes them.
+#[must_use]
+pub fn routes(control: Control) -> Router {
+    Router::new()
+        .route("/openapi.json", get(rest::document))
+        .route("/v1/scenarios", get(rest::scenarios))
+        .route("/v1/scenarios/{name}", get(rest::scenario))
+        .route("/v1/run", get(rest::status).post(rest::start).delete(rest::stop))
+        .route("/v1/run/pause", post(rest::pause))
+        .route("/v1/run/resume", post(rest::resume))
+        .route("/v1/run/step", post(rest::step))
+        .route("/v1/run/speed", put(rest::set_speed))
+        .route("/v1/run/rate", put(rest::set_rate))
+        .route("/v1/run/faults", get(rest::faults).post(rest::inject))
+        .route("/v1/replay", get(uof::list))
+        .route("/v1/replay/", get(uof::list))
+        .route("/v1/replay/events/{event_id}", put(uof::add).delete(uof::remove))
+        .route("/v1/replay/play", post(uof::play))
+        .route("/v1/replay/stop", post(uof::stop))
+        .route("/v1/replay/reset", post(uof::reset))
+        .route("/v1/replay/status", get(uof::status))
+        .route("/v1/replay/scenario", get(uof::scenarios))
+        .route("/v1/replay/scenario/play/{id}", post(uof::play_scenario))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(async |uri: Uri| not_found(format!("there is nothing at {}", uri.path())).into_response())
+        .with_state(control)
+}

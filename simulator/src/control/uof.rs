@@ -1,0 +1,184 @@
+//! The replay calls of a Unified Odds Feed, with the paths, the parameters and the answers that its tools know.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chassis::problem::Problem;
+use domain::{EventId, Name, Sport};
+use serde::Deserialize;
+
+use super::replay::{Listed, START_MINUTES_MAX};
+use super::request::{Named, Params, invalid, not_found};
+use super::{Control, How, Program, Replay, ReplayError, RunState};
+use crate::pacer::Speed;
+use crate::scenario::{READY, Scenario};
+
+/// Whose feed is played where nothing else is said.
+const PROVIDER: &str = "uof";
+/// The speed where none is asked for.
+const SPEED: f64 = 10.0;
+/// The longest wait between two messages, where none is asked for, in milliseconds.
+const MAX_DELAY_MS: u32 = 10_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Add {
+    /// Minutes into the event.
+    #[serde(default)]
+    start_time: u32,
+    /// Which sport it is of: nothing tells.
+    #[serde(default)]
+    sport: Option<Sport>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub(super) struct Play {
+    speed: Option<f64>,
+    max_delay: Option<u32>,
+    use_replay_timestamp: Option<bool>,
+    run_parallel: Option<bool>,
+    product: Option<Name>,
+    node_id: Option<u32>,
+    /// Whose feed it is sent to; `uof`.
+    provider: Option<Name>,
+}
+
+pub(super) async fn list(State(control): State<Control>) -> Response {
+    let events: String = control.playlist(|playlist| {
+        let event = |(place, listed): (usize, &Listed)| {
+            let Listed { event_id, start_minutes, .. } = listed;
+            format!(r#"<event id="{event_id}" position="{place}" start_time="{start_minutes}"/>"#)
+        };
+        (1..).zip(playlist.events()).map(event).collect()
+    });
+    xml(StatusCode::OK, &format!("<replay_set_content>{events}</replay_set_content>"))
+}
+
+pub(super) async fn add(
+    State(control): State<Control>,
+    Named(event_id): Named<EventId>,
+    Params(Add { start_time, sport }): Params<Add>,
+) -> Result<Response, Problem> {
+    if start_time > START_MINUTES_MAX {
+        return Err(invalid(format!(
+            "`start_time`: {start_time} is outside 0 to {START_MINUTES_MAX} minutes"
+        )));
+    }
+    let listed = Listed {
+        event_id: event_id.clone(),
+        sport: sport.unwrap_or(Sport::Football),
+        start_minutes: start_time,
+    };
+    control.playlist(|playlist| playlist.add(listed))?;
+    Ok(response(StatusCode::OK, &format!("{event_id} is in the playlist")))
+}
+
+pub(super) async fn remove(
+    State(control): State<Control>,
+    Named(event_id): Named<EventId>,
+) -> Result<Response, Problem> {
+    match control.playlist(|playlist| playlist.remove(&event_id)) {
+        true => Ok(response(StatusCode::OK, &format!("{event_id} is out of the playlist"))),
+        false => Err(not_found(format!("`{event_id}` is not in the playlist"))),
+    }
+}
+
+pub(super) async fn play(
+    State(control): State<Control>,
+    Params(play): Params<Play>,
+) -> Result<Response, Problem> {
+    let events = control.playlist(|playlist| playlist.events().to_vec());
+    if events.is_empty() {
+        return Err(ReplayError::Empty.into());
+    }
+    let speed = factor(play.speed)?;
+    let replay = Replay {
+        events,
+        provider: play.provider.unwrap_or_else(|| Name::new(PROVIDER).expect("letters are a name")),
+        product: play.product,
+        speed,
+        max_delay_ms: Some(play.max_delay.unwrap_or(MAX_DELAY_MS)),
+        // As this feed has it: without being asked it keeps the times of the game.
+        is_now: play.use_replay_timestamp.unwrap_or(false),
+        is_parallel: play.run_parallel.unwrap_or(false),
+        node_id: play.node_id,
+    };
+    begin(&control, Program::Replay(Box::new(replay)), Speed::Factor(speed))
+}
+
+fn factor(speed: Option<f64>) -> Result<f64, Problem> {
+    let speed = speed.unwrap_or(SPEED);
+    if !Speed::FACTORS.contains(&speed) {
+        let (low, high) = (Speed::FACTORS.start(), Speed::FACTORS.end());
+        return Err(invalid(format!("`speed`: {speed} is outside {low} to {high}")));
+    }
+    Ok(speed)
+}
+
+/// What plays is ended first: these tools do not ask.
+fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Problem> {
+    let how = How { seed: None, speed, is_endless: false, is_held: false };
+    control.start(program, how)?;
+    Ok(response(StatusCode::OK, "it is being played"))
+}
+
+pub(super) async fn stop(State(control): State<Control>) -> Response {
+    end(&control).await;
+    response(StatusCode::OK, "nothing is being played")
+}
+
+pub(super) async fn reset(State(control): State<Control>) -> Response {
+    end(&control).await;
+    control.playlist(super::Playlist::clear);
+    response(StatusCode::OK, "nothing is being played, and the playlist is empty")
+}
+
+async fn end(control: &Control) {
+    if control.stop().is_ok() {
+        control.ended().await;
+    }
+}
+
+pub(super) async fn status(State(control): State<Control>) -> Response {
+    let status = match control.status().map(|status| status.state) {
+        Some(RunState::Preparing) => "setting_up",
+        Some(RunState::Playing | RunState::Paused) => "playing",
+        Some(RunState::Stopping | RunState::Complete | RunState::Stopped | RunState::Failed) => "stopped",
+        None => "not_started",
+    };
+    xml(StatusCode::OK, &format!(r#"<player_status status="{status}"/>"#))
+}
+
+pub(super) async fn scenarios() -> Response {
+    let scenario = |(id, ready): (usize, &crate::scenario::Ready)| {
+        let description =
+            Scenario::parse(ready.text).map(|scenario| scenario.description).unwrap_or_default();
+        let description = description.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        format!(r#"<replay_scenario id="{id}" name="{}" description="{description}"/>"#, ready.name)
+    };
+    let all: String = (1..).zip(READY).map(scenario).collect();
+    xml(StatusCode::OK, &format!("<replay_scenario_list>{all}</replay_scenario_list>"))
+}
+
+pub(super) async fn play_scenario(
+    State(control): State<Control>,
+    Named(id): Named<usize>,
+    Params(play): Params<Play>,
+) -> Result<Response, Problem> {
+    let ready = id.checked_sub(1).and_then(|place| READY.get(place));
+    let ready = ready.ok_or_else(|| not_found(format!("there are scenarios 1 to {}", READY.len())))?;
+    let scenario = Scenario::parse(ready.text).map_err(|error| invalid(error.to_string()))?;
+    let speed = play.speed.map_or(Ok(1.0), |speed| factor(Some(speed)))?;
+    begin(&control, Program::Scenario(Box::new(scenario)), Speed::Factor(speed))
+}
+
+fn response(status: StatusCode, message: &str) -> Response {
+    xml(status, &format!(r#"<response response_code="OK"><message>{message}</message></response>"#))
+}
+
+fn xml(status: StatusCode, element: &str) -> Response {
+    let document = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{element}\n");
+    (status, [(header::CONTENT_TYPE, "application/xml")], document).into_response()
+}

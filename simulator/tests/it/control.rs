@@ -1,0 +1,342 @@
+//! Control over HTTP, on a simulator that sends to a receiver.
+
+use std::time::Duration;
+
+use chassis::http::{Limits, serve};
+use chassis::lifecycle::Shutdown;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use simulator::DriveOptions;
+use simulator::control::{Control, routes};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::drive::{Receiver, accept};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A simulator under control, and what it sends to.
+struct Desk {
+    url: String,
+    receiver: Receiver,
+    client: reqwest::Client,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+        let target = receiver.listen("127.0.0.1:0").await;
+        let (_, requests) = mpsc::channel(1);
+        let control = Control::new(DriveOptions::to(target), requests, None);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let limits = Limits { connections: 16, head_seconds: 5, head_bytes: 16 << 10, write_seconds: 5 };
+        tokio::spawn(serve(listener, routes(control), limits, Shutdown::default()));
+        Self { url, receiver, client: reqwest::Client::new() }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, String) {
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    /// The answer in JSON, which must have this status.
+    async fn json(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
+        let (found, text) = self.ask(method, path, body).await;
+        assert_eq!(found, status, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn xml(&self, method: Method, path: &str) -> String {
+        let (status, text) = self.ask(method, path, None).await;
+        assert_eq!(status, 200, "{path}: {text}");
+        text.split_once("?>\n").unwrap().1.trim_end().to_owned()
+    }
+
+    /// The run, once it is as it should be.
+    async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let run = self.json(Method::GET, "/v1/run", None, 200).await["run"].clone();
+            if is_so(&run) {
+                return run;
+            }
+            assert!(Instant::now() < deadline, "{what}: {run}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+const GAMES: &str =
+    "description = \"Games\"\nseed = 5\nseconds = 3600\n[sports.hockey]\ngames = 4\nrate = 100\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_started_steered_and_ended() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.json(Method::GET, "/v1/run", None, 200).await, json!({ "run": null }));
+    assert_eq!(desk.json(Method::DELETE, "/v1/run", None, 409).await["type"], "urn:matchday:problem:idle");
+
+    let start = json!({ "toml": GAMES, "paused": true });
+    let begun = desk.json(Method::POST, "/v1/run", Some(start.clone()), 202).await;
+    assert_eq!((&begun["run"]["number"], &begun["run"]["program"]), (&json!(1), &json!("Games")));
+    let busy = desk.json(Method::POST, "/v1/run", Some(start), 409).await;
+    assert_eq!(busy["detail"], "run 1 is on: end it first");
+
+    let paused = desk.until("it stands", |run| run["state"] == "paused").await;
+    assert_eq!(
+        (&paused["seed"], &paused["messages"], &paused["sent"]),
+        (&json!(5), &json!(360_000), &json!(0))
+    );
+    desk.until("the drive has begun", |run| run["elapsed_seconds"].as_f64() > Some(0.5)).await;
+    desk.json(Method::POST, "/v1/run/step", None, 200).await;
+    desk.until("one message has gone", |run| run["sent"] == 1).await;
+    assert_eq!(desk.receiver.lines().len(), 1);
+
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    desk.until("it plays", |run| run["state"] == "playing" && run["accepted"].as_u64() > Some(50)).await;
+    let faster =
+        desk.json(Method::PUT, "/v1/run/rate", Some(json!({ "messages_per_second": 1000 })), 200).await;
+    let speed = faster["run"]["speed"].as_f64().unwrap();
+    assert!((9.9..10.1).contains(&speed), "{faster}");
+    let slower = desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": 2 })), 200).await;
+    assert!((198.0..202.0).contains(&slower["run"]["rate"].as_f64().unwrap()), "{slower}");
+    let burst = json!({ "kind": "burst", "times": 5, "seconds": 1 });
+    let faster = desk.json(Method::POST, "/v1/run/faults", Some(burst), 202).await;
+    assert_eq!(faster["run"]["speed"], 10.0);
+    desk.until("the burst is over", |run| run["speed"] == 2.0).await;
+    let silence = json!({ "kind": "silence", "provider": "nobody", "seconds": 1 });
+    let unknown = desk.json(Method::POST, "/v1/run/faults", Some(silence), 422).await;
+    assert_eq!(
+        (&unknown["detail"], &unknown["pointer"]),
+        (&json!("this run sends nothing of `nobody`"), &json!("/provider"))
+    );
+    let silence = json!({ "kind": "silence", "provider": "md", "seconds": 3600 });
+    desk.json(Method::POST, "/v1/run/faults", Some(silence), 202).await;
+    assert_eq!(desk.json(Method::GET, "/v1/run/faults", None, 200).await["faults"], json!([]));
+
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+    let ended = desk.until("it has ended", |run| run["state"] == "stopped").await;
+    assert_eq!((&ended["end"]["abandoned"], &ended["end"]["unexpected"]), (&json!(4), &json!(0)));
+    let abandoned = desk.receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
+    assert_eq!(abandoned, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_over_can_be_looked_at_and_another_one_started() {
+    let desk = Desk::new().await;
+    let games = json!({ "games": 2, "rate": 500, "seconds": 1, "sports": ["tennis"], "formats": "half" });
+    let start = json!({ "games": games, "seed": 3, "speed": "max" });
+    for number in 1..=2 {
+        desk.json(Method::POST, "/v1/run", Some(start.clone()), 202).await;
+        let over =
+            desk.until("it is complete", |run| run["state"] == "complete" && run["number"] == number).await;
+        assert_eq!(
+            (&over["accepted"], &over["refused"], &over["end"]["lateness_ms"]),
+            (&over["messages"], &json!(0), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
+    let desk = Desk::new().await;
+    for (method, path, body, status, detail, pointer) in [
+        (Method::POST, "/v1/run", json!({}), 422, "name what is to be played by one of", Value::Null),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "scenario": "cup" }),
+            422,
+            "no scenario is called `cup`",
+            json!("/scenario"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "toml": "seed = 1\nsede = 2" }),
+            422,
+            "2:1: unknown field `sede`",
+            json!("/toml"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "scenario": "final", "speed": 0 }),
+            422,
+            "`0` is not a speed",
+            json!("/speed"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "sceanrio": "final" }),
+            422,
+            "unknown field `sceanrio`",
+            json!("/sceanrio"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 0, "rate": 1, "seconds": 1 } }),
+            422,
+            "0 is outside 1 to 999",
+            json!("/games/games"),
+        ),
+        (
+            Method::PUT,
+            "/v1/run/rate",
+            json!({ "messages_per_second": -1 }),
+            422,
+            "-1 is outside",
+            json!("/messages_per_second"),
+        ),
+        (
+            Method::POST,
+            "/v1/run/faults",
+            json!({ "kind": "flood" }),
+            422,
+            "unknown variant `flood`",
+            json!("/kind"),
+        ),
+        (Method::POST, "/v1/run/pause", Value::Null, 409, "nothing is being played", Value::Null),
+        (Method::GET, "/v1/scenarios/cup", Value::Null, 404, "no scenario is called `cup`", Value::Null),
+        (Method::GET, "/v1/games", Value::Null, 404, "there is nothing at /v1/games", Value::Null),
+        (Method::GET, "/v1/run/pause", Value::Null, 405, "GET /openapi.json says what there is", Value::Null),
+        (Method::PUT, "/v1/replay/events/final", Value::Null, 404, "", Value::Null),
+        (
+            Method::PUT,
+            "/v1/replay/events/sr:match:final",
+            Value::Null,
+            422,
+            "`sr:match:final` is no event that can be played",
+            Value::Null,
+        ),
+        (
+            Method::DELETE,
+            "/v1/replay/events/sr:match:1",
+            Value::Null,
+            404,
+            "`sr:match:1` is not in the playlist",
+            Value::Null,
+        ),
+        (Method::POST, "/v1/replay/play", Value::Null, 422, "the playlist is empty", Value::Null),
+        (
+            Method::POST,
+            "/v1/replay/scenario/play/99",
+            Value::Null,
+            404,
+            "there are scenarios 1 to ",
+            Value::Null,
+        ),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        let problem = desk.json(method.clone(), path, body, status).await;
+        let found = problem["detail"].as_str().unwrap();
+        assert!(found.contains(detail), "{method} {path}: {problem}");
+        if pointer != json!("/kind") {
+            assert_eq!(
+                problem.get("pointer").cloned().unwrap_or_default(),
+                pointer,
+                "{method} {path}: {problem}"
+            );
+        }
+    }
+    let huge =
+        desk.client.post(format!("{}/v1/run", desk.url)).body("x".repeat(2 << 20)).send().await.unwrap();
+    assert_eq!(huge.status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.xml(Method::GET, "/v1/replay/").await, "<replay_set_content></replay_set_content>");
+    assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="not_started"/>"#);
+    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=5").await;
+    desk.xml(Method::PUT, "/v1/replay/events/sr:match:124?sport=hockey").await;
+    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:123").await;
+    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=100").await;
+    let listed = desk.xml(Method::GET, "/v1/replay/").await;
+    let expected = r#"<event id="sr:match:124" position="1" start_time="0"/><event id="sr:match:123" position="2" start_time="100"/>"#;
+    assert_eq!(listed, format!("<replay_set_content>{expected}</replay_set_content>"));
+
+    let play = "/v1/replay/play?speed=0.5&max_delay=5&run_parallel=true&use_replay_timestamp=true&node_id=7&product=1";
+    desk.xml(Method::POST, play).await;
+    desk.until("it plays", |run| run["accepted"].as_u64() > Some(20)).await;
+    assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="playing"/>"#);
+    desk.xml(Method::POST, "/v1/replay/reset").await;
+    assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="stopped"/>"#);
+    assert_eq!(desk.xml(Method::GET, "/v1/replay").await, "<replay_set_content></replay_set_content>");
+    let lines = desk.receiver.lines();
+    assert!(lines.iter().any(|line| line.starts_with("<fixtures_fixture ")));
+    assert!(lines.iter().any(|line| line.contains(r#"event_id="sr:match:123""#)));
+    let abandoned = lines
+        .iter()
+        .filter(|line| line.contains(r#"match_status="90""#) || line.contains(r#"status="5""#))
+        .count();
+    assert_eq!(abandoned, 2, "both games were on");
+
+    let scenarios = desk.xml(Method::GET, "/v1/replay/scenario").await;
+    assert!(scenarios.contains(r#"<replay_scenario id="2" name="final" "#), "{scenarios}");
+    desk.xml(Method::POST, "/v1/replay/scenario/play/2?speed=10").await;
+    desk.until("a scenario plays", |run| {
+        run["state"] == "playing" && run["program"].as_str().unwrap().starts_with("A final")
+    })
+    .await;
+    desk.xml(Method::POST, "/v1/replay/stop").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_document_names_every_path_and_every_path_is_there() {
+    let desk = Desk::new().await;
+    let document = desk.json(Method::GET, "/openapi.json", None, 200).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["components"]["schemas"]["Sport"]["enum"][0], "football");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if path.ends_with("initiate_request") {
+            continue;
+        }
+        let there = path.replace("{event_id}", "sr:match:1").replace("{id}", "99").replace("{name}", "final");
+        for method in ["get", "put", "post", "delete", "patch"] {
+            let (status, text) = desk.ask(method.to_uppercase().parse().unwrap(), &there, None).await;
+            let described = &operations[method];
+            match described.is_null() {
+                true => assert_eq!(status, 405, "{method} {path}: {text}"),
+                false => assert!(
+                    !described["responses"][status.as_str()].is_null(),
+                    "{method} {path}: {status} {text}"
+                ),
+            }
+        }
+    }
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_does_the_same() {
+    let desk = Desk::new().await;
+    let ctl = async |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
+        command.args(["ctl", "--at", &desk.url]).args(args);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let (_, _, error) = ctl(&["stop"]).await;
+    assert_eq!(error, "error: nothing is being played\n");
+    let (is_started, _, error) = ctl(&["start", "final", "--paused", "--seed", "8", "--speed", "2"]).await;
+    assert!(is_started, "{error}");
+    desk.until("it stands", |run| run["state"] == "paused" && run["seed"] == 8 && run["speed"] == 2.0).await;
+    let (_, faults, _) = ctl(&["faults"]).await;
+    assert!(faults.contains("\"faults\": []"), "{faults}");
+    assert!(ctl(&["resume"]).await.0 && ctl(&["stop"]).await.0);
+    desk.until("it has ended", |run| run["state"] == "stopped").await;
+    let (_, _, error) = ctl(&["start", "cup"]).await;
+    assert_eq!(error, "error: no scenario is called `cup` (at `/scenario`)\n");
+}
