@@ -13,7 +13,6 @@ use domain::Sport;
 use crate::control::Games;
 use crate::drive::{self, DriveOptions};
 use crate::format::Format;
-use crate::import::{ImportError, Imported, nba, nhl};
 use crate::pacer::Speed;
 use crate::recording::Header;
 use crate::schedule::Schedule;
@@ -21,6 +20,7 @@ use crate::world::{self, Formats, Played};
 
 mod ctl;
 mod delivery;
+mod import;
 mod info;
 mod recovery;
 mod run;
@@ -29,9 +29,6 @@ mod serve;
 mod signals;
 
 use self::delivery::{Delivery, Outlet};
-
-/// The largest file that is imported, in bytes.
-const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Plays a provider: replays recorded games and plays its own
 #[derive(Debug, Parser)]
@@ -48,7 +45,7 @@ struct Cli {
 enum Command {
     /// Make a recording of a game that others have recorded
     #[command(subcommand)]
-    Import(Import),
+    Import(import::Import),
     /// Say what is in a recording
     Info {
         /// The recording
@@ -66,31 +63,6 @@ enum Command {
     Serve(serve::Serve),
     /// Tell a simulator that serves what to play
     Ctl(ctl::Ctl),
-}
-
-#[derive(Debug, Subcommand)]
-enum Import {
-    /// The NBA's live play-by-play, as cdn.nba.com serves it
-    Nba {
-        /// The game, JSON of `liveData/playbyplay/playbyplay_{id}.json`
-        file: PathBuf,
-        #[command(flatten)]
-        target: Target,
-    },
-    /// The NHL's play-by-play, as api-web.nhle.com serves it
-    Nhl {
-        /// The game, JSON of `/v1/gamecenter/{id}/play-by-play`
-        file: PathBuf,
-        #[command(flatten)]
-        target: Target,
-    },
-}
-
-#[derive(Debug, Args)]
-struct Target {
-    /// Where to write the recording; by default the file's name with the ending `.rec`, in this directory
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -160,8 +132,7 @@ struct Play {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
-        Command::Import(Import::Nba { file, target }) => import(&file, target, nba::import),
-        Command::Import(Import::Nhl { file, target }) => import(&file, target, nhl::import),
+        Command::Import(what) => import::import(what),
         Command::Info { recording } => info::tell(&recording),
         Command::Replay(args) => replay(&args),
         Command::Play(args) => play(&args),
@@ -178,33 +149,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn import(
-    file: &Path,
-    target: Target,
-    read: fn(&[u8]) -> Result<Imported, ImportError>,
-) -> anyhow::Result<bool> {
-    let cannot = || format!("cannot import {}", file.display());
-    let bytes = std::fs::metadata(file).with_context(cannot)?.len();
-    ensure!(
-        bytes <= IMPORT_BYTES_MAX,
-        "{} has {bytes} bytes; at most {IMPORT_BYTES_MAX} are read",
-        file.display()
-    );
-    let imported = read(&std::fs::read(file).with_context(cannot)?).with_context(cannot)?;
-    let output = match target.output {
-        Some(output) => output,
-        None => Path::new(file.file_name().with_context(cannot)?).with_extension("rec"),
-    };
-    let header = write_file(&output, |out| Ok(imported.write(out)?))?;
-    let messages = say::count(header.messages.unwrap_or_default());
-    let duration = Duration::from_nanos(header.duration_ns.unwrap_or_default());
-    say::line(&format!("{}: {messages} messages over {}", output.display(), say::duration(duration)));
-    for (kind, count) in &imported.left_out {
-        say::line(&format!("left out: {} of `{kind}`, which has no counterpart here", say::count(*count)));
-    }
-    Ok(true)
 }
 
 fn replay(args: &Replay) -> anyhow::Result<bool> {

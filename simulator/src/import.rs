@@ -13,8 +13,13 @@ use serde::de::DeserializeOwned;
 
 use crate::recording::{Header, RecordingError, Writer};
 
+pub mod betfair;
+mod csv;
 pub mod nba;
 pub mod nhl;
+pub mod slam;
+pub mod sportec;
+pub mod statsbomb;
 mod tale;
 
 /// A game as the messages of a feed.

@@ -15,6 +15,11 @@ pub fn sample(name: &str) -> Vec<u8> {
     std::fs::read(sample_path(name)).unwrap()
 }
 
+/// A sample that is no JSON, by its whole name.
+pub fn sample_file(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)).unwrap()
+}
+
 /// The real games of a sport whose files begin with `prefix`; where there are none, that is said aloud.
 pub fn corpus(sport: &str, prefix: &str) -> Vec<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus").join(sport);
@@ -75,4 +80,15 @@ pub fn final_status(state: &EventState) -> Status {
 #[expect(clippy::print_stderr, reason = "what a test skips has to be seen")]
 pub fn tell(text: &str) {
     eprintln!("{text}");
+}
+
+/// How often each kind of incident is told.
+pub fn incidents(imported: &Imported) -> std::collections::BTreeMap<String, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for (_, message) in &imported.messages {
+        if let Body::Incident(incident) = body(message) {
+            *counts.entry(format!("{:?}", incident.kind)).or_default() += 1;
+        }
+    }
+    counts
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 #![expect(clippy::print_stdout, reason = "a test says its seed")]
 
+mod betfair;
 mod cli;
 mod control;
 mod drive;
@@ -10,4 +11,7 @@ mod imported;
 mod nba;
 mod nhl;
 mod scenario;
+mod slam;
+mod sportec;
+mod statsbomb;
 mod world;

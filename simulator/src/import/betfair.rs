@@ -1,0 +1,345 @@
+//! Betfair's exchange stream becomes a recording of native messages: provider `betfair`, producer `live`.
+//!
+//! It reads files of the historical data service and what anybody wrote down of the Exchange Stream API: a change a
+//! line, packed by bzip2 or not. `betfair/book.rs` applies the changes; whenever what a market offers is another than
+//! before, that is an odds change, and a market that is closed with its winners known is settled.
+//!
+//! An outcome's odds are the best price to back. Where the file does not hold what is offered (plan BASIC), they are the
+//! price traded last. Sizes, the prices to lay and the volumes are not told: a feed has no place for them. Nothing of
+//! the score or the clock is, either: the stream has none. Which market is which here is in `betfair/markets.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use domain::fixture::{FixtureChange, FixtureChangeKind};
+use domain::market::{ResultKind, Void};
+use domain::message::{
+    Certainty, OddsChange, Offer, SettledMarket, SettledOutcome, Settlement, SettlementRollback,
+};
+use domain::{
+    Body, Competitor, Fixture, MarketKey, MarketStatus, Odds, Outcome, OutcomeResult, Sport, Timestamp,
+};
+
+use super::tale::{Tale, urn};
+use super::{ImportError, Imported, text};
+use book::{Books, MarketBook, RunnerBook, RunnerKey};
+use markets::{Counterpart, counterpart, sport};
+use stream::{Definition, MarketChange, MarketState, Runner, RunnerState, Segment, StreamMessage};
+
+pub mod book;
+mod markets;
+pub mod stream;
+
+const PROVIDER: &str = "betfair";
+/// The largest file after unpacking, in bytes.
+const UNPACKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// The most changes of one segmented message.
+const SEGMENTED_MAX: usize = 10_000;
+
+/// Imports the markets of one event, given a file of the stream.
+///
+/// # Errors
+/// When it is no such file, speaks of several events, or of none that can be told here. A path begins with the line.
+pub fn import(file: &[u8]) -> Result<Imported, ImportError> {
+    let lines = unpack(file)?;
+    let mut narrator: Option<Narrator> = None;
+    for change in changes(&lines) {
+        let Change { line, at, changes } = change?;
+        let narrator = match &mut narrator {
+            Some(narrator) => narrator,
+            None => match Narrator::new(line, at, &changes)? {
+                Some(new) => narrator.insert(new),
+                // Nobody knows yet of which event it speaks.
+                None => continue,
+            },
+        };
+        narrator.tell(line, at, &changes)?;
+    }
+    let Some(narrator) = narrator else {
+        return Err(ImportError::new(".", "there is no market definition in it"));
+    };
+    narrator.end()
+}
+
+/// What the stream publishes at once.
+pub struct Change {
+    /// The line that ends it, from 1.
+    pub line: usize,
+    /// When it was published.
+    pub at: Timestamp,
+    /// The markets that change.
+    pub changes: Vec<MarketChange>,
+}
+
+/// The changes of a file, in order. Heartbeats and what is not about markets are passed over.
+pub fn changes(lines: &[u8]) -> impl Iterator<Item = Result<Change, ImportError>> + '_ {
+    let mut segments: Vec<MarketChange> = Vec::new();
+    let numbered = lines.split(|&byte| byte == b'\n').enumerate().map(|(index, text)| (index + 1, text));
+    numbered.filter(|(_, text)| !text.trim_ascii().is_empty()).filter_map(move |(line, text)| {
+        let message: StreamMessage = match super::read(text) {
+            Ok(message) => message,
+            Err(ImportError { path, detail }) => {
+                return Some(Err(ImportError::new(format!("line {line}: {path}"), detail)));
+            }
+        };
+        if message.op != "mcm" {
+            return None;
+        }
+        let Some(at) = message.pt.and_then(|ms| ms.checked_mul(1_000)) else {
+            return Some(Err(ImportError::new(
+                format!("line {line}: pt"),
+                "the time of publication is missing",
+            )));
+        };
+        if segments.len() + message.mc.len() > SEGMENTED_MAX {
+            let detail = format!("over {SEGMENTED_MAX} changes at once");
+            return Some(Err(ImportError::new(format!("line {line}: mc"), detail)));
+        }
+        segments.extend(message.mc);
+        if matches!(message.segment, Some(Segment::Start | Segment::Middle)) || segments.is_empty() {
+            return None;
+        }
+        Some(Ok(Change { line, at: Timestamp(at), changes: std::mem::take(&mut segments) }))
+    })
+}
+
+/// The lines, where they are packed by bzip2, as Betfair serves them.
+///
+/// # Errors
+/// When what is packed is damaged or larger than a gibibyte.
+pub fn unpack(file: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, ImportError> {
+    if !file.starts_with(b"BZh") {
+        return Ok(file.into());
+    }
+    let mut lines = Vec::new();
+    let mut unpacking = bzip2::read::MultiBzDecoder::new(file).take(UNPACKED_BYTES_MAX + 1);
+    unpacking
+        .read_to_end(&mut lines)
+        .map_err(|error| ImportError::new(".", format!("cannot unpack it: {error}")))?;
+    if lines.len() as u64 > UNPACKED_BYTES_MAX {
+        return Err(ImportError::new(".", format!("over {UNPACKED_BYTES_MAX} bytes when unpacked")));
+    }
+    Ok(lines.into())
+}
+
+/// Tells an event's markets.
+struct Narrator {
+    event_id: String,
+    sport: Sport,
+    books: Books,
+    /// What was told of each market, by Betfair's id.
+    told: BTreeMap<String, Told>,
+    scheduled_start: Option<Timestamp>,
+    told_at: Timestamp,
+    tale: Tale,
+    /// Markets that have no counterpart, by their type.
+    left_out: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// How a market was told last.
+struct Told {
+    offer: Offer,
+    settled: Option<Vec<SettledOutcome>>,
+}
+
+impl Narrator {
+    /// Begins with the first change that tells its event.
+    fn new(line: usize, at: Timestamp, changes: &[MarketChange]) -> Result<Option<Self>, ImportError> {
+        let defined =
+            changes.iter().enumerate().find_map(|(index, change)| Some((index, change.definition.as_ref()?)));
+        let Some((index, definition)) = defined else { return Ok(None) };
+        let path = |field: &str| format!("line {line}: mc[{index}].marketDefinition.{field}");
+        let sport = sport(&definition.event_type_id)
+            .map_err(|detail| ImportError::new(path("eventTypeId"), detail))?;
+        let event_id = definition.event_id.clone();
+        if event_id.is_empty() || event_id.len() > 20 || !event_id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ImportError::new(path("eventId"), format!("`{event_id}` is no number")));
+        }
+        Ok(Some(Self {
+            tale: Tale::new(PROVIDER, &event_id, sport, at),
+            event_id,
+            sport,
+            books: Books::default(),
+            told: BTreeMap::new(),
+            scheduled_start: None,
+            told_at: at,
+            left_out: BTreeMap::new(),
+        }))
+    }
+
+    fn tell(&mut self, line: usize, at: Timestamp, changes: &[MarketChange]) -> Result<(), ImportError> {
+        if at < self.told_at {
+            return Err(ImportError::new(
+                format!("line {line}: pt"),
+                "it was published before the line ahead of it",
+            ));
+        }
+        self.told_at = at;
+        let mut changed = BTreeSet::new();
+        for (index, change) in changes.iter().enumerate() {
+            let error = |detail: String| ImportError::new(format!("line {line}: mc[{index}]"), detail);
+            self.books.apply(change).map_err(error)?;
+            if change.definition.as_ref().is_some_and(|definition| definition.event_id != self.event_id) {
+                return Err(error(format!("it is about another event than {}", self.event_id)));
+            }
+            changed.insert(change.id.as_str());
+        }
+        let (mut offers, mut settled, mut reopened) = (Vec::new(), Vec::new(), Vec::new());
+        for id in changed {
+            let Some(book) = self.books.market(id) else { continue };
+            let Some(definition) = &book.definition else { continue };
+            let Some(counterpart) = counterpart(self.sport, definition) else {
+                let kind = definition.market_type.clone().unwrap_or_default();
+                self.left_out.entry(kind).or_default().insert(id.to_owned());
+                continue;
+            };
+            self.tale_fixture(line, &definition.clone(), &counterpart)?;
+            let book = self.books.market(id).expect("it is there still");
+            let offer = offer(line, book, &counterpart)?;
+            let results = results(book, &counterpart);
+            let told = self.told.get(id);
+            if told.is_none_or(|told| told.offer != offer) {
+                offers.push(offer.clone());
+            }
+            match (told.and_then(|told| told.settled.as_ref()), &results) {
+                (before, Some(now)) if before != Some(now) => {
+                    settled.push(SettledMarket {
+                        key: offer.key.clone(),
+                        void_reason: None,
+                        outcomes: now.clone(),
+                    });
+                }
+                (Some(_), None) => reopened.push(offer.key.clone()),
+                _ => {}
+            }
+            self.told.insert(id.to_owned(), Told { offer, settled: results });
+        }
+        if !reopened.is_empty() {
+            self.tale.say(Body::SettlementRollback(SettlementRollback { markets: reopened }), None, at);
+        }
+        if !offers.is_empty() {
+            self.tale.say(Body::OddsChange(OddsChange::of(offers)), None, at);
+        }
+        if !settled.is_empty() {
+            let settlement = Settlement { certainty: Certainty::Confirmed, markets: settled };
+            self.tale.say(Body::Settlement(settlement), None, at);
+        }
+        Ok(())
+    }
+
+    /// Who plays whom is told where a market names both; when it begins, whenever that is another time.
+    fn tale_fixture(
+        &mut self,
+        line: usize,
+        definition: &Definition,
+        counterpart: &Counterpart,
+    ) -> Result<(), ImportError> {
+        let Some([home, away]) = counterpart.competitors else { return Ok(()) };
+        let scheduled_start = definition.market_time;
+        let body = match self.scheduled_start {
+            Some(told) if told == scheduled_start => return Ok(()),
+            Some(_) => Body::FixtureChange(FixtureChange {
+                change: FixtureChangeKind::StartTime,
+                scheduled_start: Some(scheduled_start),
+                next_live_time: None,
+            }),
+            None => {
+                let competitor = |place: usize| -> Result<Option<Competitor>, ImportError> {
+                    let runner = &definition.runners[place];
+                    let Some(name) = &runner.name else { return Ok(None) };
+                    let name = text(name, || format!("line {line}: marketDefinition.runners[{place}].name"))?;
+                    Ok(Some(Competitor {
+                        id: urn(PROVIDER, "selection", runner.id),
+                        name,
+                        abbreviation: None,
+                    }))
+                };
+                let (Some(home), Some(away)) = (competitor(home)?, competitor(away)?) else { return Ok(()) };
+                Body::Fixture(Fixture { scheduled_start, tournament: None, home, away })
+            }
+        };
+        self.scheduled_start = Some(scheduled_start);
+        self.tale.say(body, None, self.told_at);
+        Ok(())
+    }
+
+    fn end(self) -> Result<Imported, ImportError> {
+        let left_out =
+            self.left_out.into_iter().map(|(kind, markets)| (format!("market {kind}"), markets.len() as u64));
+        let left_out: BTreeMap<String, u64> = left_out.collect();
+        if self.told.is_empty() {
+            let kinds = left_out.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(ImportError::new(
+                ".",
+                format!("none of its markets has a counterpart here: {kinds}"),
+            ));
+        }
+        Ok(self.tale.end(format!("Betfair exchange stream, event {}", self.event_id), left_out))
+    }
+}
+
+fn offer(line: usize, book: &MarketBook, counterpart: &Counterpart) -> Result<Offer, ImportError> {
+    let Some(definition) = &book.definition else {
+        unreachable!("only a market that is defined has a counterpart")
+    };
+    let status = match definition.status {
+        MarketState::Open => MarketStatus::Active,
+        MarketState::Suspended => MarketStatus::Suspended,
+        MarketState::Inactive | MarketState::Closed => MarketStatus::Inactive,
+    };
+    let outcome = |(place, id): &(usize, &'static str)| {
+        let runner = &definition.runners[*place];
+        let price = book.runners.get(&RunnerKey::new(runner.id, runner.hc)).and_then(price);
+        let odds = price.map(|price| odds(line, runner, price)).transpose()?;
+        Ok(Outcome {
+            odds,
+            active: runner.status == RunnerState::Active,
+            ..Outcome::new(markets::outcome_id(id))
+        })
+    };
+    let outcomes = counterpart.outcomes.iter().map(outcome).collect::<Result<Vec<_>, ImportError>>()?;
+    Ok(Offer::new(
+        MarketKey { id: counterpart.market_id, specifiers: counterpart.specifiers.clone() },
+        status,
+        outcomes,
+    ))
+}
+
+/// The price at which a runner can be backed, or was traded last.
+fn price(runner: &RunnerBook) -> Option<f64> {
+    runner.best_back().or(runner.last_traded)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds are looked at first")]
+fn odds(line: usize, runner: &Runner, price: f64) -> Result<Odds, ImportError> {
+    let thousandths = (price * 1_000.0).round();
+    let within = (0.0..=f64::from(u32::MAX)).contains(&thousandths);
+    let odds =
+        within.then_some(thousandths as u32).and_then(|thousandths| Odds::from_thousandths(thousandths).ok());
+    odds.ok_or_else(|| {
+        ImportError::new(format!("line {line}"), format!("{price} are no odds of runner {}", runner.id))
+    })
+}
+
+/// How a market ended, once it is closed and somebody has won or lost.
+fn results(book: &MarketBook, counterpart: &Counterpart) -> Option<Vec<SettledOutcome>> {
+    let definition =
+        book.definition.as_ref().filter(|definition| definition.status == MarketState::Closed)?;
+    let is_decided = |(place, _): &(usize, _)| definition.runners[*place].status != RunnerState::Active;
+    if !counterpart.outcomes.iter().all(is_decided) {
+        return None;
+    }
+    let result = |(place, id): &(usize, &'static str)| {
+        let (result, void) = match definition.runners[*place].status {
+            RunnerState::Winner | RunnerState::Placed => (ResultKind::Won, None),
+            RunnerState::Loser => (ResultKind::Lost, None),
+            // Bets on it are void.
+            _ => (ResultKind::Lost, Some(Void::Full)),
+        };
+        SettledOutcome {
+            id: markets::outcome_id(id),
+            result: OutcomeResult { result, void, dead_heat: None },
+        }
+    };
+    Some(counterpart.outcomes.iter().map(result).collect())
+}
