@@ -13,16 +13,18 @@ use domain::Sport;
 use crate::control::Games;
 use crate::drive::{self, DriveOptions};
 use crate::format::Format;
-use crate::pacer::Speed;
 use crate::recording::Header;
-use crate::schedule::Schedule;
 use crate::world::{self, Formats, Played};
 
 mod ctl;
 mod delivery;
+mod edit;
 mod import;
 mod info;
+mod keys;
+mod record;
 mod recovery;
+mod replay;
 mod run;
 mod say;
 mod serve;
@@ -46,13 +48,21 @@ enum Command {
     /// Make a recording of a game that others have recorded
     #[command(subcommand)]
     Import(import::Import),
-    /// Say what is in a recording
+    /// Say what is in a recording, and whether it is as it was written
     Info {
         /// The recording
         recording: PathBuf,
     },
+    /// Say what a replay would be, without sending anything: how long, how fast, and what would be refused
+    DryRun(replay::DryRun),
+    /// Cut out some games, or some of their time
+    Cut(edit::CutArgs),
+    /// Put recordings of one provider together
+    Merge(edit::MergeArgs),
+    /// Stand between a provider and ingestion, and record what passes
+    Record(record::Record),
     /// Send recordings as their provider sent them, side by side
-    Replay(Replay),
+    Replay(replay::Replay),
     /// Play games from a seed and send what happens
     Play(Play),
     /// Play a scenario: games of several sports, at a rate with a profile, with faults
@@ -63,21 +73,6 @@ enum Command {
     Serve(serve::Serve),
     /// Tell a simulator that serves what to play
     Ctl(ctl::Ctl),
-}
-
-#[derive(Debug, Args)]
-struct Replay {
-    /// The recordings; of a folder, all files that end in `.rec`
-    #[arg(required = true, value_name = "RECORDING")]
-    recordings: Vec<PathBuf>,
-    /// How many times as fast as recorded, or `max`
-    #[arg(long, default_value = "1", value_name = "FACTOR")]
-    speed: Speed,
-    /// Send every byte as recorded, with the times of then
-    #[arg(long)]
-    raw: bool,
-    #[command(flatten)]
-    delivery: Delivery,
 }
 
 /// Games at one constant rate.
@@ -134,7 +129,11 @@ pub fn run() -> ExitCode {
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
         Command::Import(what) => import::import(what),
         Command::Info { recording } => info::tell(&recording),
-        Command::Replay(args) => replay(&args),
+        Command::DryRun(args) => replay::dry_run(&args),
+        Command::Cut(args) => edit::cut(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Record(args) => record::record(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Play(args) => play(&args),
         Command::Run(args) => run::run(&args),
         Command::Scenarios => run::list(),
@@ -151,19 +150,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn replay(args: &Replay) -> anyhow::Result<bool> {
-    let recordings = args.recordings.iter().map(|path| recordings(path)).collect::<Result<Vec<_>, _>>()?;
-    let schedule = Schedule::load(&recordings.concat())?;
-    let options = DriveOptions { speed: args.speed, raw: args.raw, ..args.delivery.options() };
-    args.delivery.open()?.send_and_tell(schedule, &options)
-}
-
 /// The recording itself, or all that are in a folder, by name.
 fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let cannot = || format!("cannot replay {}", path.display());
+    let cannot = || format!("cannot read {}", path.display());
     let entries = std::fs::read_dir(path).with_context(cannot)?;
     let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
     let mut files = files.with_context(cannot)?;
@@ -246,16 +238,6 @@ mod tests {
         assert_eq!(sports(&[]).unwrap(), Sport::ALL);
         assert_eq!(sports(&["--sport", "hockey,football"]).unwrap(), [Sport::Hockey, Sport::Football]);
         assert!(sports(&["--sport", "curling"]).is_err());
-    }
-
-    #[test]
-    fn a_replay_takes_several_recordings_and_a_speed() {
-        let cli = Cli::try_parse_from(["simulator", "replay", "a.rec", "b.rec", "--speed", "max", "--raw"])
-            .unwrap();
-        let Command::Replay(replay) = cli.command else { panic!("it is a replay") };
-        assert_eq!((replay.recordings.len(), replay.speed, replay.raw), (2, Speed::Max, true));
-        assert!(Cli::try_parse_from(["simulator", "replay", "a.rec", "--speed", "fast"]).is_err());
-        assert!(Cli::try_parse_from(["simulator", "replay"]).is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub enum Format {
 /// What of a message a schedule has to know: parts of it, as they stand there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Envelope<'a> {
+    pub(crate) message_id: Option<&'a str>,
     pub(crate) event_id: Option<&'a str>,
     pub(crate) generated_at: Option<&'a str>,
     pub(crate) occurred_at: Option<&'a str>,
@@ -82,6 +83,18 @@ impl Format {
         }
     }
 
+    /// The event that takes the place of one that is cancelled, where the message names one.
+    pub(crate) fn superseded_by(self, message: &[u8]) -> Option<&str> {
+        match self {
+            Self::Json => json_superseded_by(message),
+            Self::Xml => xml_attribute(message, "superseded_by"),
+            // The feed's own spelling.
+            Self::Uof => {
+                xml_attribute(message.get(message.iter().position(|byte| *byte == b'<')?..)?, "superceded_by")
+            }
+        }
+    }
+
     /// A message in this format; `None` where it has no words for it.
     pub(crate) fn encode(self, message: &FeedMessage) -> Option<Vec<u8>> {
         match self {
@@ -114,6 +127,8 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     #[derive(Deserialize)]
     struct Raw<'a> {
         #[serde(borrow)]
+        message_id: Option<&'a RawValue>,
+        #[serde(borrow)]
         event_id: Option<&'a RawValue>,
         #[serde(borrow)]
         generated_at: Option<&'a RawValue>,
@@ -122,10 +137,41 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     }
     let raw: Raw = serde_json::from_slice(message).ok()?;
     Some(Envelope {
-        event_id: raw.event_id.map(|raw| raw.get().trim_matches('"')),
+        message_id: raw.message_id.map(text),
+        event_id: raw.event_id.map(text),
         generated_at: raw.generated_at.map(RawValue::get),
         occurred_at: raw.occurred_at.map(RawValue::get),
     })
+}
+
+fn text(raw: &RawValue) -> &str {
+    raw.get().trim_matches('"')
+}
+
+fn json_superseded_by(message: &[u8]) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        body: Body<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        superseded_by: &'a RawValue,
+    }
+    serde_json::from_slice(message).ok().map(|raw: Raw| text(raw.body.superseded_by))
+}
+
+fn xml_attribute<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
+    let (root, tag_bytes) = root(message)?;
+    let tag = root[1..tag_bytes].trim_end_matches(['>', '/']);
+    let name_bytes = tag.find(|c: char| c.is_ascii_whitespace()).unwrap_or(tag.len());
+    let mut attributes = quick_xml::events::attributes::Attributes::new(tag, name_bytes);
+    let found = attributes.with_checks(false).find_map(|it| it.ok().filter(|it| it.key.0 == name));
+    match found?.value {
+        Cow::Borrowed(value) => Some(value),
+        Cow::Owned(_) => None,
+    }
 }
 
 fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a>> {
@@ -137,6 +183,7 @@ fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a
         let attribute = attribute.ok()?;
         let Cow::Borrowed(value) = attribute.value else { return None };
         match attribute.key.0 {
+            "message_id" => envelope.message_id = Some(value),
             "event_id" => envelope.event_id = Some(value),
             name if name == generated_at => envelope.generated_at = Some(value),
             "occurred_at" => envelope.occurred_at = Some(value),
@@ -176,7 +223,7 @@ mod tests {
         let envelope = Format::Xml.envelope(bare).unwrap();
         assert_eq!(
             envelope,
-            Envelope { event_id: Some("a:b:c"), generated_at: Some("5"), occurred_at: None }
+            Envelope { event_id: Some("a:b:c"), generated_at: Some("5"), ..Envelope::default() }
         );
     }
 

@@ -9,6 +9,7 @@ pub mod import;
 pub mod ledger;
 mod metrics;
 pub mod pacer;
+pub mod playlist;
 pub mod presence;
 pub mod profile;
 pub mod recording;
@@ -16,6 +17,7 @@ pub mod scenario;
 pub mod schedule;
 mod sender;
 mod strand;
+pub mod tap;
 pub mod uof;
 pub mod world;
 

@@ -37,9 +37,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
 
+pub use cut::{Cut, CutError, CutOut, cut};
+pub use inspect::{Inspection, inspect};
+pub use merge::{MergeError, merge};
 pub use reader::{Place, Reader};
 pub use writer::Writer;
 
+mod cut;
+mod image;
+pub mod inspect;
+pub mod merge;
+pub mod minute;
 mod reader;
 mod writer;
 

@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use domain::limit::ID_BYTES_MAX;
 use domain::{Name, Timestamp};
 
 use crate::format::{Envelope, Format};
-use crate::recording::{Header, Reader, RecordingError, Writer};
+use crate::playlist::Playlist;
+use crate::recording::{Header, RecordingError, Writer};
+
+mod afresh;
+mod pace;
 
 /// Messages in the order in which they are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +80,9 @@ pub enum ScheduleError {
     /// Messages of a channel in another format.
     #[error("an event's messages, and those of a provider as a whole, are all in one format")]
     Format,
+    /// An id that no receiver would take.
+    #[error("with what makes it another one, the id `{0}` would have over {ID_BYTES_MAX} bytes")]
+    IdTooLong(String),
     /// A message or a schedule beyond 32 bits.
     #[error("a schedule takes 2^32 bytes a message and 2^32 messages and events at most")]
     TooLarge,
@@ -227,12 +234,7 @@ impl Schedule {
     /// # Errors
     /// When one cannot be read, or holds what cannot be sent.
     pub fn load(recordings: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
-        let mut builder = ScheduleBuilder::default();
-        for path in recordings {
-            let path = path.as_ref();
-            load_into(&mut builder, path).with_context(|| format!("cannot replay {}", path.display()))?;
-        }
-        Ok(builder.build())
+        Playlist::of(recordings).load()
     }
 
     /// Writes it as a recording, with the times it was made with. All messages must be of the header's format.
@@ -315,25 +317,6 @@ impl Schedule {
         }
         out.extend_from_slice(&message[copied..]);
     }
-}
-
-fn load_into(builder: &mut ScheduleBuilder, path: &Path) -> anyhow::Result<()> {
-    let file = std::fs::File::open(path)?;
-    let reader = Reader::new(std::io::BufReader::with_capacity(256 * 1024, file))?;
-    let header = reader.header().clone();
-    let Some(format) = Format::of_content_type(&header.content_type) else {
-        bail!(
-            "its messages are `{}`; `application/json` and `application/xml` can be replayed",
-            header.content_type
-        );
-    };
-    for (index, message) in reader.enumerate() {
-        let message = message?;
-        builder
-            .push(&header.provider, format, message.offset_ns, &message.bytes)
-            .with_context(|| format!("message {}", index + 1))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Outlet {
     pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<DriveReport> {
         let mut shown = say::Progressing::default();
         let progress = |step: &Progress| {
-            shown.tell(step);
+            shown.tell(step, options.playhead.is_held());
             if let Some(taken) = &self.taken {
                 taken.note(step);
             }

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use domain::codec::json;
 use domain::message::Content;
 
 use super::say;
+use crate::format::Format;
 use crate::recording::{Header, Reader};
 
 /// Reads a recording to its end and says what it holds.
@@ -30,6 +30,7 @@ struct Contents {
     duration: Duration,
     events: BTreeSet<String>,
     types: BTreeMap<&'static str, u64>,
+    torn_bytes: usize,
 }
 
 fn read(path: &Path) -> anyhow::Result<Contents> {
@@ -41,29 +42,33 @@ fn read(path: &Path) -> anyhow::Result<Contents> {
         duration: Duration::ZERO,
         events: BTreeSet::new(),
         types: BTreeMap::new(),
+        torn_bytes: 0,
     };
+    let format = Format::of_content_type(&contents.header.content_type);
     for message in &mut reader {
         let message = message?;
         contents.messages += 1;
         contents.bytes += message.bytes.len() as u64;
         contents.duration = Duration::from_nanos(message.offset_ns);
-        let kind = match json::decode(&message.bytes) {
-            Ok(decoded) => {
+        let decoded = format.and_then(|format| format.decode(&message.bytes, &contents.header.provider));
+        let kind = match decoded {
+            Some(decoded) => {
                 if let Content::Event(event) = &decoded.content {
                     contents.events.insert(event.event_id.to_string());
                 }
                 decoded.message_type().as_str()
             }
-            Err(_) => "not readable",
+            None => "not readable",
         };
         *contents.types.entry(kind).or_default() += 1;
     }
+    contents.torn_bytes = reader.torn_bytes();
     Ok(contents)
 }
 
 impl Contents {
     fn lines(&self) -> Vec<String> {
-        let Header { provider, source, content_type, seed, messages, .. } = &self.header;
+        let Header { provider, source, content_type, seed, messages, images, checksum, .. } = &self.header;
         let mut lines = vec![format!("provider   {provider}"), format!("source     {source}")];
         lines.extend(seed.map(|seed| format!("seed       {seed}")));
         lines.push(format!("format     {content_type}"));
@@ -71,10 +76,17 @@ impl Contents {
         lines.push(format!("messages   {count}, {bytes} bytes"));
         lines.push(format!("duration   {}", say::duration(self.duration)));
         lines.push(format!("events     {}", say::count(self.events.len() as u64)));
+        lines.extend(images.map(|images| format!("images     the first {}", say::count(images))));
+        // Reading to the end has compared it.
+        lines.extend(checksum.as_ref().map(|checksum| format!("checksum   {checksum}, as it was written")));
         lines
             .extend(self.types.iter().map(|(kind, count)| format!("  {kind:<20} {:>9}", say::count(*count))));
         if messages.is_none() {
             lines.push("its writer did not finish it: there may have been more".to_owned());
+        }
+        if self.torn_bytes > 0 {
+            let torn = say::count(self.torn_bytes as u64);
+            lines.push(format!("it ends within a message: {torn} bytes are not read"));
         }
         lines
     }

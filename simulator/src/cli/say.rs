@@ -23,7 +23,7 @@ pub(super) struct Progressing {
 }
 
 impl Progressing {
-    pub(super) fn tell(&mut self, progress: &Progress) {
+    pub(super) fn tell(&mut self, progress: &Progress, is_held: bool) {
         let mut stderr = std::io::stderr().lock();
         if !stderr.is_terminal() {
             return;
@@ -37,6 +37,9 @@ impl Progressing {
             if number > 0 {
                 let _ = write!(line, ", {} {what}", count(number));
             }
+        }
+        if is_held {
+            line.push_str(", stopped");
         }
         // Back to the line's start, and away with what was longer before.
         let _ = write!(stderr, "\r{line}\x1b[K");

@@ -11,24 +11,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use domain::fixture::{FixtureChange, FixtureChangeKind};
-use domain::market::{ResultKind, Void};
 use domain::message::{
     Certainty, OddsChange, Offer, SettledMarket, SettledOutcome, Settlement, SettlementRollback,
 };
-use domain::{
-    Body, Competitor, Fixture, MarketKey, MarketStatus, Odds, Outcome, OutcomeResult, Sport, Timestamp,
-};
+use domain::{Body, MarketKey, Sport, Timestamp};
 
-use super::tale::{Tale, urn};
-use super::{ImportError, Imported, text};
-use book::{Books, MarketBook, RunnerBook, RunnerKey};
-use markets::{Counterpart, counterpart, sport};
-use stream::{Definition, MarketChange, MarketState, Runner, RunnerState, Segment, StreamMessage};
+use super::tale::Tale;
+use super::{ImportError, Imported};
+use book::Books;
+use markets::{counterpart, sport};
+use stream::{MarketChange, Segment, StreamMessage};
+use telling::{fixture, offer, results};
 
 pub mod book;
 mod markets;
 pub mod stream;
+mod telling;
 
 const PROVIDER: &str = "betfair";
 /// The largest file after unpacking, in bytes.
@@ -136,6 +134,16 @@ struct Narrator {
     left_out: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// What a change is to be told as, in this order.
+#[derive(Default)]
+struct News {
+    /// With the time of the beginning that it tells.
+    fixture: Option<(Body, Timestamp)>,
+    reopened: Vec<MarketKey>,
+    offers: Vec<Offer>,
+    settled: Vec<SettledMarket>,
+}
+
 /// How a market was told last.
 struct Told {
     offer: Offer,
@@ -169,10 +177,8 @@ impl Narrator {
 
     fn tell(&mut self, line: usize, at: Timestamp, changes: &[MarketChange]) -> Result<(), ImportError> {
         if at < self.told_at {
-            return Err(ImportError::new(
-                format!("line {line}: pt"),
-                "it was published before the line ahead of it",
-            ));
+            let detail = "it was published before the line ahead of it";
+            return Err(ImportError::new(format!("line {line}: pt"), detail));
         }
         self.told_at = at;
         let mut changed = BTreeSet::new();
@@ -184,35 +190,47 @@ impl Narrator {
             }
             changed.insert(change.id.as_str());
         }
-        let (mut offers, mut settled, mut reopened) = (Vec::new(), Vec::new(), Vec::new());
+        let mut news = News::default();
         for id in changed {
-            let Some(book) = self.books.market(id) else { continue };
-            let Some(definition) = &book.definition else { continue };
-            let Some(counterpart) = counterpart(self.sport, definition) else {
-                let kind = definition.market_type.clone().unwrap_or_default();
-                self.left_out.entry(kind).or_default().insert(id.to_owned());
-                continue;
-            };
-            self.tale_fixture(line, &definition.clone(), &counterpart)?;
-            let book = self.books.market(id).expect("it is there still");
-            let offer = offer(line, book, &counterpart)?;
-            let results = results(book, &counterpart);
-            let told = self.told.get(id);
-            if told.is_none_or(|told| told.offer != offer) {
-                offers.push(offer.clone());
+            self.look(line, id, &mut news)?;
+        }
+        self.say(news);
+        Ok(())
+    }
+
+    /// Finds what is to be told of a market that changed.
+    fn look(&mut self, line: usize, id: &str, news: &mut News) -> Result<(), ImportError> {
+        let Some(book) = self.books.market(id) else { return Ok(()) };
+        let Some(definition) = &book.definition else { return Ok(()) };
+        let Some(counterpart) = counterpart(self.sport, definition) else {
+            let kind = definition.market_type.clone().unwrap_or_default();
+            self.left_out.entry(kind).or_default().insert(id.to_owned());
+            return Ok(());
+        };
+        let offer = offer(line, book, definition, &counterpart)?;
+        let results = results(definition, &counterpart);
+        news.fixture = fixture(line, definition, &counterpart, self.scheduled_start)?.or(news.fixture.take());
+        let told = self.told.get(id);
+        if told.is_none_or(|told| told.offer != offer) {
+            news.offers.push(offer.clone());
+        }
+        match (told.and_then(|told| told.settled.as_ref()), &results) {
+            (before, Some(now)) if before != Some(now) => {
+                let (key, outcomes) = (offer.key.clone(), now.clone());
+                news.settled.push(SettledMarket { key, void_reason: None, outcomes });
             }
-            match (told.and_then(|told| told.settled.as_ref()), &results) {
-                (before, Some(now)) if before != Some(now) => {
-                    settled.push(SettledMarket {
-                        key: offer.key.clone(),
-                        void_reason: None,
-                        outcomes: now.clone(),
-                    });
-                }
-                (Some(_), None) => reopened.push(offer.key.clone()),
-                _ => {}
-            }
-            self.told.insert(id.to_owned(), Told { offer, settled: results });
+            (Some(_), None) => news.reopened.push(offer.key.clone()),
+            _ => {}
+        }
+        self.told.insert(id.to_owned(), Told { offer, settled: results });
+        Ok(())
+    }
+
+    fn say(&mut self, News { fixture, reopened, offers, settled }: News) {
+        let at = self.told_at;
+        if let Some((body, scheduled_start)) = fixture {
+            self.scheduled_start = Some(scheduled_start);
+            self.tale.say(body, None, at);
         }
         if !reopened.is_empty() {
             self.tale.say(Body::SettlementRollback(SettlementRollback { markets: reopened }), None, at);
@@ -224,43 +242,6 @@ impl Narrator {
             let settlement = Settlement { certainty: Certainty::Confirmed, markets: settled };
             self.tale.say(Body::Settlement(settlement), None, at);
         }
-        Ok(())
-    }
-
-    /// Who plays whom is told where a market names both; when it begins, whenever that is another time.
-    fn tale_fixture(
-        &mut self,
-        line: usize,
-        definition: &Definition,
-        counterpart: &Counterpart,
-    ) -> Result<(), ImportError> {
-        let Some([home, away]) = counterpart.competitors else { return Ok(()) };
-        let scheduled_start = definition.market_time;
-        let body = match self.scheduled_start {
-            Some(told) if told == scheduled_start => return Ok(()),
-            Some(_) => Body::FixtureChange(FixtureChange {
-                change: FixtureChangeKind::StartTime,
-                scheduled_start: Some(scheduled_start),
-                next_live_time: None,
-            }),
-            None => {
-                let competitor = |place: usize| -> Result<Option<Competitor>, ImportError> {
-                    let runner = &definition.runners[place];
-                    let Some(name) = &runner.name else { return Ok(None) };
-                    let name = text(name, || format!("line {line}: marketDefinition.runners[{place}].name"))?;
-                    Ok(Some(Competitor {
-                        id: urn(PROVIDER, "selection", runner.id),
-                        name,
-                        abbreviation: None,
-                    }))
-                };
-                let (Some(home), Some(away)) = (competitor(home)?, competitor(away)?) else { return Ok(()) };
-                Body::Fixture(Fixture { scheduled_start, tournament: None, home, away })
-            }
-        };
-        self.scheduled_start = Some(scheduled_start);
-        self.tale.say(body, None, self.told_at);
-        Ok(())
     }
 
     fn end(self) -> Result<Imported, ImportError> {
@@ -276,70 +257,4 @@ impl Narrator {
         }
         Ok(self.tale.end(format!("Betfair exchange stream, event {}", self.event_id), left_out))
     }
-}
-
-fn offer(line: usize, book: &MarketBook, counterpart: &Counterpart) -> Result<Offer, ImportError> {
-    let Some(definition) = &book.definition else {
-        unreachable!("only a market that is defined has a counterpart")
-    };
-    let status = match definition.status {
-        MarketState::Open => MarketStatus::Active,
-        MarketState::Suspended => MarketStatus::Suspended,
-        MarketState::Inactive | MarketState::Closed => MarketStatus::Inactive,
-    };
-    let outcome = |(place, id): &(usize, &'static str)| {
-        let runner = &definition.runners[*place];
-        let price = book.runners.get(&RunnerKey::new(runner.id, runner.hc)).and_then(price);
-        let odds = price.map(|price| odds(line, runner, price)).transpose()?;
-        Ok(Outcome {
-            odds,
-            active: runner.status == RunnerState::Active,
-            ..Outcome::new(markets::outcome_id(id))
-        })
-    };
-    let outcomes = counterpart.outcomes.iter().map(outcome).collect::<Result<Vec<_>, ImportError>>()?;
-    Ok(Offer::new(
-        MarketKey { id: counterpart.market_id, specifiers: counterpart.specifiers.clone() },
-        status,
-        outcomes,
-    ))
-}
-
-/// The price at which a runner can be backed, or was traded last.
-fn price(runner: &RunnerBook) -> Option<f64> {
-    runner.best_back().or(runner.last_traded)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds are looked at first")]
-fn odds(line: usize, runner: &Runner, price: f64) -> Result<Odds, ImportError> {
-    let thousandths = (price * 1_000.0).round();
-    let within = (0.0..=f64::from(u32::MAX)).contains(&thousandths);
-    let odds =
-        within.then_some(thousandths as u32).and_then(|thousandths| Odds::from_thousandths(thousandths).ok());
-    odds.ok_or_else(|| {
-        ImportError::new(format!("line {line}"), format!("{price} are no odds of runner {}", runner.id))
-    })
-}
-
-/// How a market ended, once it is closed and somebody has won or lost.
-fn results(book: &MarketBook, counterpart: &Counterpart) -> Option<Vec<SettledOutcome>> {
-    let definition =
-        book.definition.as_ref().filter(|definition| definition.status == MarketState::Closed)?;
-    let is_decided = |(place, _): &(usize, _)| definition.runners[*place].status != RunnerState::Active;
-    if !counterpart.outcomes.iter().all(is_decided) {
-        return None;
-    }
-    let result = |(place, id): &(usize, &'static str)| {
-        let (result, void) = match definition.runners[*place].status {
-            RunnerState::Winner | RunnerState::Placed => (ResultKind::Won, None),
-            RunnerState::Loser => (ResultKind::Lost, None),
-            // Bets on it are void.
-            _ => (ResultKind::Lost, Some(Void::Full)),
-        };
-        SettledOutcome {
-            id: markets::outcome_id(id),
-            result: OutcomeResult { result, void, dead_heat: None },
-        }
-    };
-    Some(counterpart.outcomes.iter().map(result).collect())
 }

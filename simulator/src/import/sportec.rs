@@ -16,7 +16,7 @@ use domain::{
     MatchStatus, Score, Side, Sport, Timestamp,
 };
 
-use super::tale::{Board, Tale, urn};
+use super::tale::{Board, Tale, other, urn};
 use super::{ImportError, Imported, text};
 use file::Event;
 use terms::{after, kinds, part};
@@ -269,12 +269,5 @@ impl<'a> Narrator<'a> {
 
     fn say_status(&mut self, status: EventStatus) {
         self.tale.say(Body::EventStatus(self.board.status(status)), Some(self.told_at), self.told_at);
-    }
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Home => Side::Away,
-        Side::Away => Side::Home,
     }
 }

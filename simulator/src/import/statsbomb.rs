@@ -15,7 +15,7 @@ use domain::{
     MatchStatus, Score, Side, Sport, Statistics, Status, Timestamp,
 };
 
-use super::tale::{Board, Tale, urn};
+use super::tale::{Board, Tale, other, urn};
 use super::{ImportError, Imported, text};
 use file::{Event, Team};
 use terms::{after, is_said_elsewhere, kinds, part};
@@ -288,13 +288,6 @@ impl<'a> Narrator<'a> {
     fn say_status(&mut self, status: EventStatus) {
         let status = Status { statistics: Some(self.statistics), ..self.board.status(status) };
         self.tale.say(Body::EventStatus(status), Some(self.told_at), self.told_at);
-    }
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Home => Side::Away,
-        Side::Away => Side::Home,
     }
 }
 

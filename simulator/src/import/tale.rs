@@ -139,3 +139,11 @@ impl Board {
 pub(super) fn urn(provider: &str, kind: &str, id: impl Display) -> Urn {
     Urn::new(format!("{provider}:{kind}:{id}")).expect("letters, digits and hyphens belong in a URN")
 }
+
+/// The side that is not this one.
+pub(super) fn other(side: Side) -> Side {
+    match side {
+        Side::Home => Side::Away,
+        Side::Away => Side::Home,
+    }
+}

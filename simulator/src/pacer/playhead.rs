@@ -88,6 +88,12 @@ impl Playhead {
         self.0.send_if_modified(|course| course.set_speed(speed, now))
     }
 
+    /// How fast it goes on; before a drive has begun at top speed.
+    #[must_use]
+    pub fn speed(&self) -> Speed {
+        self.timeline().speed()
+    }
+
     /// Whether it stands still.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -11,17 +11,17 @@ use simulator::ledger::Ledger;
 
 use super::drive::{Receiver, accept, problem};
 
-async fn simulator(directory: &Path, args: &[&str]) -> Output {
+pub(crate) async fn simulator(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
     command.current_dir(directory).args(args).env("MATCHDAY_ALIVE_SECONDS", "0");
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-fn stderr(output: &Output) -> &str {
+pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 

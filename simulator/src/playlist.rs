@@ -1,0 +1,128 @@
+//! Playlists: which recordings are replayed, each from where in it and when, and how their time is made shorter.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::format::Format;
+use crate::recording::{Reader, minute};
+use crate::schedule::{Schedule, ScheduleBuilder};
+
+/// What is replayed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Playlist {
+    /// The recordings, side by side.
+    pub entries: Vec<Entry>,
+    /// The longest time in which nothing is due; longer ones shrink to it.
+    pub max_gap: Option<Duration>,
+    /// How many messages are due each second, in place of when they were sent.
+    pub messages_per_second: Option<u32>,
+}
+
+/// A recording on a playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How long after the others' start it begins.
+    pub offset: Duration,
+    /// The minute of its match from which on it takes its time. What was said before is due at once, so that whoever
+    /// listens knows all that led there, in the same versions; from a snapshot it would know less.
+    pub from_minute: Option<u32>,
+}
+
+impl Playlist {
+    /// Recordings as they are, each from its own start.
+    #[must_use]
+    pub fn of(recordings: &[impl AsRef<Path>]) -> Self {
+        let entry = |path: &Path| Entry { path: path.to_owned(), offset: Duration::ZERO, from_minute: None };
+        let entries = recordings.iter().map(|path| entry(path.as_ref())).collect();
+        Self { entries, ..Self::default() }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a recording cannot be read, holds what cannot be sent, or does not come to the minute.
+    pub fn load(&self) -> anyhow::Result<Schedule> {
+        let mut builder = ScheduleBuilder::default();
+        for entry in &self.entries {
+            entry
+                .load_into(&mut builder)
+                .with_context(|| format!("cannot replay {}", entry.path.display()))?;
+        }
+        let mut schedule = builder.build();
+        if let Some(max_gap) = self.max_gap {
+            schedule = schedule.with_gaps_of_at_most(nanos(max_gap));
+        }
+        Ok(match self.messages_per_second {
+            Some(rate) => schedule.at_rate(rate),
+            None => schedule,
+        })
+    }
+}
+
+impl Entry {
+    fn load_into(&self, builder: &mut ScheduleBuilder) -> anyhow::Result<()> {
+        let from_ns = match self.from_minute {
+            Some(minute) => minute::offset_ns(self.open()?, None, minute)?,
+            None => 0,
+        };
+        let recording = self.open()?;
+        let header = recording.header().clone();
+        let Some(format) = Format::of_content_type(&header.content_type) else {
+            bail!(
+                "its messages are `{}`; `application/json` and `application/xml` can be replayed",
+                header.content_type
+            );
+        };
+        let offset_ns = nanos(self.offset);
+        for (index, message) in recording.enumerate() {
+            let message = message?;
+            let due_ns = message.offset_ns.saturating_sub(from_ns).saturating_add(offset_ns);
+            builder
+                .push(&header.provider, format, due_ns, &in_one_line(format, &message.bytes))
+                .with_context(|| format!("message {}", index + 1))?;
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> anyhow::Result<Reader<BufReader<File>>> {
+        Ok(Reader::new(BufReader::with_capacity(256 * 1024, File::open(&self.path)?))?)
+    }
+}
+
+/// JSON that came over several lines is sent in one: between its parts a blank is as good as a line feed. In what is no
+/// JSON it may not be.
+fn in_one_line(format: Format, message: &[u8]) -> Cow<'_, [u8]> {
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(message).is_ok();
+    if format != Format::Json || !message.contains(&b'\n') || !is_json() {
+        return message.into();
+    }
+    message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_over_several_lines_is_sent_in_one() {
+        let line =
+            |format, text: &'static str| String::from_utf8(in_one_line(format, text.as_bytes()).into_owned());
+        assert_eq!(line(Format::Json, "{\r\n \"a\": 1\n}").unwrap(), "{   \"a\": 1 }");
+        for (format, text) in
+            [(Format::Json, "{\"a\": \"b\nc\"}"), (Format::Xml, "<a>\n</a>"), (Format::Json, "{}")]
+        {
+            assert_eq!(line(format, text).unwrap(), text, "it stays");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Schedules played once more as other games: with other ids, and everything else as it was.
+
+use std::collections::HashSet;
+
+use domain::limit::ID_BYTES_MAX;
+
+use super::{Channel, Schedule, ScheduleBuilder, ScheduleError, place};
+use crate::format::Format;
+
+impl Schedule {
+    /// The same once more as other games: event and message ids end in `suffix`, and events that replace others still do.
+    /// What is not of its format stays as it is.
+    ///
+    /// # Errors
+    /// When an id would be too long.
+    pub fn afresh(&self, suffix: &str) -> Result<Self, ScheduleError> {
+        let mut builder = ScheduleBuilder::default();
+        let events: HashSet<&str> = self.channels.iter().filter_map(|it| it.event_id.as_deref()).collect();
+        for (index, line) in self.lines.iter().enumerate() {
+            let Channel { provider, format, .. } = &self.channels[line.channel as usize];
+            let message = renamed(*format, self.message(index), suffix, &events)?;
+            builder.push(provider, *format, line.offset_ns, &message)?;
+        }
+        Ok(builder.build())
+    }
+}
+
+/// A message with `suffix` at the end of its ids.
+fn renamed(
+    format: Format,
+    message: &[u8],
+    suffix: &str,
+    events: &HashSet<&str>,
+) -> Result<Vec<u8>, ScheduleError> {
+    let envelope = format.envelope(message).unwrap_or_default();
+    let replaced = format.superseded_by(message).filter(|id| events.contains(id));
+    let mut ends = Vec::with_capacity(3);
+    for id in [envelope.message_id, envelope.event_id, replaced].into_iter().flatten() {
+        if id.len() + suffix.len() > ID_BYTES_MAX {
+            return Err(ScheduleError::IdTooLong(id.to_owned()));
+        }
+        ends.extend(place(id, message).map(|(at, length)| (at + length) as usize));
+    }
+    ends.sort_unstable();
+    let mut out = Vec::with_capacity(message.len() + ends.len() * suffix.len());
+    let mut copied = 0;
+    for end in ends {
+        out.extend_from_slice(&message[copied..end]);
+        out.extend_from_slice(suffix.as_bytes());
+        copied = end;
+    }
+    out.extend_from_slice(&message[copied..]);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Name;
+
+    use super::*;
+
+    fn schedule(messages: &[(u64, &str)]) -> Schedule {
+        let mut builder = ScheduleBuilder::default();
+        for (offset_ns, message) in messages {
+            builder.push(&Name::new("md").unwrap(), Format::Json, *offset_ns, message.as_bytes()).unwrap();
+        }
+        builder.build()
+    }
+
+    #[test]
+    fn played_afresh_ids_are_others_and_nothing_else() {
+        let cancel = r#"{"event_id":"md:match:1","message_id":"m1","generated_at":5,"body":{"superseded_by":"md:match:2","note":"md:match:1"}}"#;
+        let other = r#"{"message_id":"m2","event_id":"md:match:2","body":{"superseded_by":"md:match:3"}}"#;
+        let afresh = schedule(&[(0, cancel), (1, other), (2, "none")]).afresh("-r2").unwrap();
+        let message = |index: usize| String::from_utf8(afresh.message(index).to_vec()).unwrap();
+        assert_eq!(
+            message(0),
+            r#"{"event_id":"md:match:1-r2","message_id":"m1-r2","generated_at":5,"body":{"superseded_by":"md:match:2-r2","note":"md:match:1"}}"#
+        );
+        assert_eq!(
+            message(1),
+            r#"{"message_id":"m2-r2","event_id":"md:match:2-r2","body":{"superseded_by":"md:match:3"}}"#
+        );
+        assert_eq!(message(2), "none");
+        let long = format!(r#"{{"event_id":"md:match:{}"}}"#, "1".repeat(90));
+        assert!(matches!(schedule(&[(0, &long)]).afresh("-r2"), Err(ScheduleError::IdTooLong(_))));
+    }
+
+    #[test]
+    fn xml_is_played_afresh_like_json() {
+        let mut builder = ScheduleBuilder::default();
+        let message = b"<cancel message_id='m1' event_id=\"md:match:1\" superseded_by='md:match:1'><a event_id='md:match:1'/></cancel>";
+        builder.push(&Name::new("md").unwrap(), Format::Xml, 0, message).unwrap();
+        let afresh = builder.build().afresh("-r2").unwrap();
+        assert_eq!(
+            std::str::from_utf8(afresh.message(0)).unwrap(),
+            "<cancel message_id='m1-r2' event_id=\"md:match:1-r2\" superseded_by='md:match:1-r2'><a event_id='md:match:1'/></cancel>"
+        );
+    }
+}

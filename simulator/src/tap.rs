@@ -1,0 +1,191 @@
+//! A tap: stands between providers and ingestion, passes everything on, and writes down the messages that pass.
+//!
+//! Each feed becomes a recording of its own in one folder, `{provider}-{format}.rec`, all with the same start: replaying
+//! the folder replays everything as it came. What is written is what arrived, byte for byte, cut into its messages and
+//! unpacked where it was compressed, at the time at which its request was complete. A request that ingestion tells its
+//! sender to repeat (429, 5xx), or does not answer, is not written: it will come again.
+//!
+//! A recording can be read up to its last whole message at any time, also when the tap was killed. Why it is a proxy and
+//! not a reader of Kafka is in docs/adr/0008-the-tap-is-a-proxy.md.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use chassis::http;
+use chassis::lifecycle::Shutdown;
+use chassis::problem::Problem;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use scribe::{Arrival, Scribe};
+pub use scribe::{Feed, Written};
+
+mod scribe;
+
+/// A request's or an answer's largest body, in bytes.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long ingestion may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Requests that wait to be written; senders wait with them.
+const WAITING_MAX: usize = 256;
+/// Requests at once: with [`BODY_BYTES_MAX`], what bounds the memory.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Where to, and where it is written down.
+#[derive(Debug, Clone)]
+pub struct TapOptions {
+    /// Ingestion's address, such as `http://127.0.0.1:4000`.
+    pub target: String,
+    /// The folder for the recordings; made where it is not there, and without recordings before.
+    pub folder: PathBuf,
+    /// After so many bytes of messages nothing more is written; everything is passed on still.
+    pub bytes_max: u64,
+}
+
+/// What handles a request.
+#[derive(Clone)]
+struct Tap {
+    client: reqwest::Client,
+    target: Arc<str>,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+/// Passes on and writes down until `shutdown` begins. Returns what was written.
+///
+/// # Errors
+/// When the target is no `http` address, or the folder cannot be made or has recordings.
+pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown) -> anyhow::Result<Written> {
+    let target = options.target.trim_end_matches('/');
+    ensure!(target.starts_with("http://"), "`{target}` is no address such as http://127.0.0.1:4000");
+    let scribe = Scribe::new(options, Instant::now())?;
+    let (arrivals, waiting) = mpsc::channel(WAITING_MAX);
+    // A file is written on a thread that may wait for the disk.
+    let writing = tokio::task::spawn_blocking(move || scribe.write(waiting));
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(ANSWER_TIMEOUT)
+        .build()
+        .context("cannot make an HTTP client")?;
+    let limits = http::Limits {
+        connections: CONNECTIONS_MAX,
+        head_seconds: 30,
+        head_bytes: 64 << 10,
+        write_seconds: 30,
+    };
+    let tap = Tap { client, target: target.into(), arrivals };
+    let routes = Router::new().fallback(pass).with_state(tap);
+    http::serve(listener, routes, limits, shutdown).await?;
+    // All that is left of the tap is gone with the routes, so the writing ends.
+    writing.await.context("the recordings could not be finished")
+}
+
+async fn pass(State(tap): State<Tap>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
+        let detail = format!("its body did not come whole, or has over {BODY_BYTES_MAX} bytes");
+        return problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:matchday:problem:tap-too-large",
+            "Too large",
+            detail,
+        );
+    };
+    let at = Instant::now();
+    let answer = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let detail = format!("ingestion does not answer: {}", with_causes(&error));
+            return problem(
+                StatusCode::BAD_GATEWAY,
+                "urn:matchday:problem:tap-no-answer",
+                "No answer",
+                detail,
+            );
+        }
+    };
+    let will_come_again =
+        answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error();
+    if let Some(feed) = Feed::of(&head.method, &head.uri, &head.headers).filter(|_| !will_come_again) {
+        let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
+        // Whoever listens no more has said why.
+        let _ = tap.arrivals.send(Arrival { at, feed, encoding, body }).await;
+    }
+    answer
+}
+
+impl Tap {
+    async fn forward(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, reqwest::Error> {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = self.client.request(method.clone(), format!("{}{path}", self.target));
+        let mut answer = request.headers(end_to_end(headers)).body(body).send().await?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = end_to_end(answer.headers());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+                let detail = format!("ingestion's answer has over {BODY_BYTES_MAX} bytes");
+                return Ok(problem(
+                    StatusCode::BAD_GATEWAY,
+                    "urn:matchday:problem:tap-answer-too-large",
+                    "Answer too large",
+                    detail,
+                ));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        *response.body_mut() = Body::from(bytes);
+        Ok(response)
+    }
+}
+
+/// Headers that are not about one connection (RFC 9110, 7.6.1), nor said anew by whoever sends them on.
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    const OF_A_CONNECTION: [header::HeaderName; 6] = [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::HOST,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    let mut kept = headers.clone();
+    for name in OF_A_CONNECTION {
+        kept.remove(name);
+    }
+    kept
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn problem(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Response {
+    Problem::new(status, kind, title, detail).into_response()
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

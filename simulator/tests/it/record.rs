@@ -1,0 +1,195 @@
+//! The tap: what a provider sends through it arrives, and is written down as it was.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use simulator::recording::{Message, Reader};
+use std::io::Write;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::drive::{Receiver, accept};
+
+/// A running `simulator record`, and where it listens.
+struct Tap {
+    process: Child,
+    address: String,
+}
+
+async fn tap(folder: &Path, target: &str, further: &[&str]) -> Tap {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command
+        .arg("record")
+        .arg("-o")
+        .arg(folder)
+        .args(["--listen", "127.0.0.1:0", "--to", target])
+        .args(further);
+    let mut process =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let address = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    // What it says in the end goes nowhere, rather than into a pipe that nobody reads.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Tap { process, address }
+}
+
+impl Tap {
+    async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        further: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> reqwest::Response {
+        let mut request = reqwest::Client::new()
+            .post(format!("{}{path}", self.address))
+            .header("content-type", content_type);
+        for (name, value) in further {
+            request = request.header(*name, *value);
+        }
+        request.body(body).send().await.unwrap()
+    }
+
+    /// Ends it as Ctrl-C does. Says whether it was content.
+    async fn stop(mut self) -> bool {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+        self.process.wait().await.unwrap().success()
+    }
+}
+
+fn read(path: &Path) -> (Option<u64>, Vec<Message>) {
+    let reader = Reader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let messages = reader.header().messages;
+    (messages, reader.map(Result::unwrap).collect())
+}
+
+fn texts(path: &Path) -> Vec<String> {
+    read(path).1.into_iter().map(|message| String::from_utf8(message.bytes).unwrap()).collect()
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_pass_and_are_written_down_as_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().join("taken");
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let tap = tap(&recordings, &receiver.listen("127.0.0.1:0").await, &[]).await;
+    let answer =
+        tap.post("/feeds/md", "application/x-ndjson", &[], b"{\"a\": 1}\n{\"b\":2 }\n".to_vec()).await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    assert_eq!(answer.text().await.unwrap(), r#"{"accepted":2}"#);
+    tap.post("/feeds/md", "application/json; charset=utf-8", &[], b" [{\"c\":[3]}, {\"d\":4}]".to_vec())
+        .await;
+    tap.post(
+        "/feeds/nhl",
+        "application/xml",
+        &[],
+        b"<messages>\n<a x='1'/>\n<b>\n</b>\n</messages>\n".to_vec(),
+    )
+    .await;
+    assert_eq!(receiver.lines().len(), 2 + 1 + 3, "every line arrived");
+    assert!(tap.stop().await);
+    assert_eq!(
+        texts(&recordings.join("md-json.rec")),
+        ["{\"a\": 1}", "{\"b\":2 }", "{\"c\":[3]}", "{\"d\":4}"]
+    );
+    assert_eq!(texts(&recordings.join("nhl-xml.rec")), ["<a x='1'/>", "<b>\n</b>"]);
+    let (messages, told) = read(&recordings.join("md-json.rec"));
+    assert_eq!(messages, Some(4), "it was finished");
+    assert!(told.is_sorted_by_key(|message| message.offset_ns));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_sent_again_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|request, lines| {
+        Some(if request < 3 { StatusCode::SERVICE_UNAVAILABLE.into_response() } else { accept(lines) })
+    });
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &[]).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(tap.post("/feeds/md", "application/json", &[], b"{}".to_vec()).await.status().as_u16());
+    }
+    assert_eq!(statuses, [503, 503, 202]);
+    assert!(tap.stop().await);
+    assert_eq!(texts(&folder.path().join("md-json.rec")), ["{}"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packed_bodies_and_keyed_messages_are_written_as_they_can_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = axum::Router::new().fallback(|| async { StatusCode::ACCEPTED });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let tap = tap(folder.path(), &target, &[]).await;
+    let packed = [("content-encoding", "gzip")];
+    tap.post("/feeds/md", "application/x-ndjson", &packed, gzipped("{\"a\":1}\n{\"b\":2}\n")).await;
+    let key = "hi.-.live.alive.1.sr:match.1.-";
+    tap.post("/feeds/uof", "application/xml", &[("routing-key", key)], b"<alive product=\"1\"/>".to_vec())
+        .await;
+    tap.post("/feeds/md", "text/plain", &[], b"nothing of ours".to_vec()).await;
+    tap.post("/elsewhere", "application/json", &[], b"{}".to_vec()).await;
+    assert!(tap.stop().await);
+    assert_eq!(texts(&folder.path().join("md-json.rec")), ["{\"a\":1}", "{\"b\":2}"]);
+    assert_eq!(texts(&folder.path().join("uof-uof.rec")), [format!("{key} <alive product=\"1\"/>")]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tap_that_is_killed_leaves_what_it_had_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let mut tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &[]).await;
+    tap.post("/feeds/md", "application/x-ndjson", &[], b"{\"a\":1}\n{\"b\":2}\n".to_vec()).await;
+    let path = folder.path().join("md-json.rec");
+    // It is written behind the answer.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let is_written =
+        || path.exists() && Reader::new(std::fs::File::open(&path).unwrap()).is_ok_and(|it| it.count() == 2);
+    while !is_written() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tap.process.kill().await.unwrap();
+    let (messages, told) = read(&path);
+    assert_eq!((messages, told.len()), (None, 2), "unfinished, and yet there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_recording_ends_and_messages_pass_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &["--max-bytes", "20"]).await;
+    for _ in 0..3 {
+        let answer = tap.post("/feeds/md", "application/json", &[], b"{\"number\":1}".to_vec()).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    }
+    assert_eq!(receiver.lines().len(), 3);
+    assert!(!tap.stop().await, "not everything was recorded");
+    assert_eq!(texts(&folder.path().join("md-json.rec")), ["{\"number\":1}"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_reached_is_told_to_the_sender() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let tap = tap(folder.path(), &format!("http://{nobody}"), &[]).await;
+    let answer = tap.post("/feeds/md", "application/json", &[], b"{}".to_vec()).await;
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("ingestion does not answer"), "{text}");
+    assert!(tap.stop().await);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
