@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
 use domain::Name;
-use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::drive::{self, DriveOptions, DriveReport, Hush, Progress, Taken, drive_and_answer};
+use crate::drive::{self, DriveOptions, Hush, Progress, Taken, drive_and_answer};
 use crate::faults::FaultPlan;
 use crate::pacer::{Playhead, Speed};
 use crate::presence::RecoveryRequest;
@@ -19,12 +18,17 @@ use crate::presence::RecoveryRequest;
 pub use program::{Cast, Games, Program};
 pub use replay::{Playlist, Replay, ReplayError};
 pub use routes::routes;
+pub use status::{End, RunState, Status};
+
+use running::{Running, factor};
 
 mod program;
 mod replay;
 mod request;
 mod rest;
 mod routes;
+mod running;
+mod status;
 mod uof;
 
 /// The longest burst or silence that is asked for, in seconds.
@@ -56,18 +60,6 @@ struct State {
     playlist: Playlist,
 }
 
-/// A run that goes.
-#[derive(Debug)]
-struct Running {
-    status: Status,
-    playhead: Playhead,
-    hush: Hush,
-    stop: Shutdown,
-    faults: Option<Arc<FaultPlan>>,
-    /// Whose feeds it sends.
-    providers: Vec<Name>,
-}
-
 /// How a run is to go.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
@@ -79,74 +71,6 @@ pub struct How {
     pub is_endless: bool,
     /// It stands before its first message until it is let go.
     pub is_held: bool,
-}
-
-/// How a run stands, or ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
-    /// Counts the runs of this process, from 1.
-    pub number: u64,
-    /// What is played.
-    pub program: String,
-    /// How it stands.
-    pub state: RunState,
-    /// The seed from which all of it follows, once known.
-    pub seed: Option<u64>,
-    /// How many times as fast as it was made; absent at top speed.
-    pub speed: Option<f64>,
-    /// Messages a second that are due on average at that speed.
-    pub rate: Option<f64>,
-    /// Seconds since the first message was due.
-    pub elapsed_seconds: f64,
-    /// Messages in all.
-    pub messages: u64,
-    /// Messages that have gone out at least once.
-    pub sent: u64,
-    /// Messages accepted.
-    pub accepted: u64,
-    /// Messages refused for good.
-    pub refused: u64,
-    /// Messages sent again, counted each time.
-    pub sent_again: u64,
-    /// What goes wrong in it, as it was planned.
-    pub faults: u64,
-    /// How it ended, once it has.
-    pub end: Option<End>,
-}
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Its messages are being made.
-    Preparing,
-    /// Messages go out when they are due.
-    Playing,
-    /// It stands still.
-    Paused,
-    /// It has been told to end.
-    Stopping,
-    /// All was sent.
-    Complete,
-    /// It was ended before its time.
-    Stopped,
-    /// It could not be played, or sent.
-    Failed,
-}
-
-/// What is known of a run when it is over.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct End {
-    /// Messages without a final answer.
-    pub undelivered: u64,
-    /// Answers that are none of those that may come of its faults, or refusals without one.
-    pub unexpected: u64,
-    /// Games that were told to be abandoned.
-    pub abandoned: u64,
-    /// From due to sent, in milliseconds: the middle, 99 of 100, the latest. Absent at top speed.
-    pub lateness_ms: Option<[f64; 3]>,
-    /// What went wrong, where something did.
-    pub error: Option<String>,
 }
 
 /// Why something cannot be done now.
@@ -465,61 +389,8 @@ fn made_rate(cast: &Cast) -> f64 {
     cast.schedule.len() as f64 * 1e9 / (cast.schedule.duration_ns() as f64).max(1.0)
 }
 
-fn factor(speed: Speed) -> Option<f64> {
-    match speed {
-        Speed::Factor(factor) => Some(factor),
-        Speed::Max => None,
-    }
-}
-
 /// A seed that no run of this second before has had.
 #[must_use]
 pub fn clock_seed() -> u64 {
     u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default()
-}
-
-impl Running {
-    fn set_state(&mut self) {
-        if self.status.state != RunState::Stopping {
-            self.status.state = if self.playhead.is_held() { RunState::Paused } else { RunState::Playing };
-        }
-    }
-
-    fn set_speed(&mut self, speed: Speed) -> Result<(), ControlError> {
-        if !self.playhead.set_speed(speed) {
-            return Err(ControlError::NotNow("its messages are being made, or have all been let go"));
-        }
-        let made = self.status.rate.zip(self.status.speed).map(|(rate, speed)| rate / speed);
-        self.status.speed = factor(speed);
-        self.status.rate = made.zip(self.status.speed).map(|(made, speed)| made * speed);
-        Ok(())
-    }
-
-    fn note(&mut self, progress: &Progress) {
-        let Progress { elapsed, messages, sent, accepted, refused, sent_again } = *progress;
-        let status = &mut self.status;
-        status.elapsed_seconds = elapsed.as_secs_f64();
-        (status.messages, status.sent, status.accepted) = (messages, sent, accepted);
-        (status.refused, status.sent_again) = (refused, sent_again);
-    }
-
-    fn end(&mut self, report: &DriveReport, faults: &FaultPlan) {
-        let late = &report.lateness_micros;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
-        let milliseconds = |micros: u64| micros as f64 / 1_000.0;
-        let lateness = [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()];
-        let unexpected = faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
-        self.status.state = match (&report.gave_up, report.is_stopped) {
-            (Some(_), _) => RunState::Failed,
-            (None, true) => RunState::Stopped,
-            (None, false) => RunState::Complete,
-        };
-        self.status.end = Some(End {
-            undelivered: report.messages - report.accepted - report.refused,
-            unexpected: unexpected as u64,
-            abandoned: report.abandoned,
-            lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
-            error: report.gave_up.clone(),
-        });
-    }
 }

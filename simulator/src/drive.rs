@@ -56,8 +56,10 @@ pub struct DriveOptions {
     pub raw: bool,
     /// Connections per provider and format.
     pub lanes: usize,
-    /// What the provider shows to be let in.
+    /// What a provider shows to be let in that has no token of its own.
     pub token: Option<Token>,
+    /// What each of several providers shows.
+    pub tokens: BTreeMap<Name, Token>,
     /// How much goes into one request.
     pub batch: BatchLimits,
     /// How long to try.
@@ -88,6 +90,7 @@ impl DriveOptions {
             raw: false,
             lanes: 4,
             token: None,
+            tokens: BTreeMap::new(),
             batch: BatchLimits { messages_max: 500, bytes_max: 1024 * 1024 },
             patience: Patience {
                 answer_timeout: Duration::from_secs(10),
@@ -293,7 +296,7 @@ fn sender(options: &DriveOptions, provider: &Name, format: Format) -> anyhow::Re
         client,
         url: Sender::url(&options.target, provider),
         format,
-        token: options.token.clone(),
+        token: options.tokens.get(provider).or(options.token.as_ref()).cloned(),
         patience: options.patience,
     })
 }

@@ -1,4 +1,4 @@
-//! Who may push to a guarded stack: the providers that the simulator speaks for, with one token.
+//! Who may push to a guarded stack: the providers that the simulator speaks for, each with a token of its own.
 
 use super::folder::{Folder, write_private};
 use anyhow::Result;
@@ -20,12 +20,13 @@ pub(super) fn file(folder: &Folder) -> PathBuf {
     folder.path().join("providers.toml")
 }
 
-/// Lets the providers in that show the token, which is returned.
+/// Lets the providers in. Returns the token of the first; that of another is made of it by its name: `{token}-{name}`.
 pub(super) fn write(folder: &Folder) -> Result<String> {
     let token = new_secret();
     let entry = |(name, format): (&str, &str)| {
+        let own = if name == PROVIDERS[0].0 { token.clone() } else { format!("{token}-{name}") };
         format!(
-            "[providers.{name}]\ntokens = [\"{token}\"]\nformat = \"{format}\"\n\
+            "[providers.{name}]\ntokens = [\"{own}\"]\nformat = \"{format}\"\n\
              messages_per_second = {MESSAGES_PER_SECOND}\nburst = {MESSAGES_PER_SECOND}\n"
         )
     };

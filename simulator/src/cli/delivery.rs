@@ -1,6 +1,7 @@
 //! Where messages go, how patiently, and where that can be watched meanwhile.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use chassis::lifecycle::Shutdown;
 use chassis::readiness::Readiness;
 use chassis::{admin, http, telemetry};
 use clap::Args;
+use domain::Name;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, mpsc};
 
@@ -31,6 +33,15 @@ pub(super) struct Delivery {
     /// What the provider shows to be let in
     #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<Token>,
+    /// What single providers show, where there are several, separated by commas
+    #[arg(
+        long,
+        env = "MATCHDAY_TOKENS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "PROVIDER=TOKEN"
+    )]
+    tokens: Vec<ProviderToken>,
     /// Connections per provider and format
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     lanes: u16,
@@ -49,6 +60,21 @@ pub(super) struct Delivery {
     /// Where to answer /livez, /readyz, /health and /metrics meanwhile, and to be asked for what was lost; without it nowhere
     #[arg(long, env = "MATCHDAY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+}
+
+/// `provider=token`
+#[derive(Debug, Clone)]
+struct ProviderToken(Name, Token);
+
+impl FromStr for ProviderToken {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Whatever is wrong with it, a token is told to nobody.
+        let (name, token) = text.split_once('=').ok_or("not of the form `provider=token`")?;
+        let provider: Name = name.parse().map_err(|error: domain::id::IdError| error.to_string())?;
+        let token = token.parse().map_err(|_| format!("the token of `{name}` is no header's value"))?;
+        Ok(Self(provider, token))
+    }
 }
 
 /// What sends, for as long as the command lasts.
@@ -70,6 +96,11 @@ impl Delivery {
         DriveOptions {
             lanes: self.lanes.into(),
             token: self.token.clone(),
+            tokens: self
+                .tokens
+                .iter()
+                .map(|ProviderToken(name, token)| (name.clone(), token.clone()))
+                .collect(),
             patience,
             alive_every,
             sink: self.sink,

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-use domain::{Content, EventId, MessageId, Name, Source, Sport, Timestamp};
+use domain::message::{OddsChange, Snapshot};
+use domain::{Body, Content, EventId, MessageId, Name, Source, Sport, Timestamp};
 
 use crate::format::Format;
+use crate::ledger::Account;
 use crate::schedule::{Schedule, ScheduleBuilder, Sending};
 use crate::world::{self, Formats, Plan};
 
@@ -157,6 +159,7 @@ impl Replay {
             start,
         };
         let schedule = world::play_as(&plan, &source)?.schedule;
+        let mut skipped: Option<Account> = None;
         let skipped_ns = u64::from(listed.start_minutes) * MINUTE;
         let (mut messages, mut due_ns, mut before_ns, mut last_ms) = (Vec::new(), 0, None, i64::MIN);
         for index in 0..schedule.len() {
@@ -167,9 +170,21 @@ impl Replay {
             let Content::Event(event) = &mut message.content else { continue };
             event.event_id = listed.event_id.clone();
             // Who plays whom is told however late one comes.
-            let is_fixture = matches!(event.body, domain::Body::Fixture(_));
+            let is_fixture = matches!(event.body, Body::Fixture(_));
             if offset_ns < skipped_ns && !is_fixture {
+                skipped.get_or_insert_with(|| Account::new(source.producer.clone())).enter(&event.body);
                 continue;
+            }
+            if let Some(account) = skipped.take() {
+                let Snapshot { status, markets, .. } = account.snapshot();
+                let mut body = Body::OddsChange(OddsChange { status, markets });
+                std::mem::swap(&mut event.body, &mut body);
+                // How things stand comes first, and is due with the message that it comes before.
+                messages.extend(crate::uof::encode(&message).map(|line| (due_ns, self.to_node(line))));
+                last_ms = message.generated_at.0.div_euclid(1_000);
+                due_ns += 1_000_000;
+                let Content::Event(event) = &mut message.content else { continue };
+                event.body = body;
             }
             message.message_id = MessageId::new("-").expect("a hyphen is visible");
             let millisecond = (message.generated_at.0.div_euclid(1_000)).max(last_ms.saturating_add(1));
@@ -252,6 +267,8 @@ mod tests {
         assert!(late.len() < replay(|_| {}).len() - 200);
         assert!(late[0].1.contains("<fixtures_fixture "), "{}", late[0].1);
         assert!(late[1].0 < MINUTE);
+        let stands = &late[1].1;
+        assert!(stands.contains(r#"match_status="7""#) && stands.matches("<market ").count() > 3, "{stands}");
     }
 
     #[test]

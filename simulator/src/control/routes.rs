@@ -9,7 +9,6 @@ use super::request::{method_not_allowed, not_found};
 use super::{Control, rest, uof};
 
 /// All routes of control; `GET /openapi.json` describes them.
-#[must_use]
 pub fn routes(control: Control) -> Router {
     Router::new()
         .route("/openapi.json", get(rest::document))
