@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
@@ -206,17 +205,30 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
     outlet.send_and_tell(schedule, &DriveOptions { abandons: true, ..args.delivery.options() })
 }
 
+/// Writes a file that takes the place of another only once it is whole. What is no file, such as `/dev/null`, is written to
+/// as it is.
 fn write_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    let is_replaced = std::fs::metadata(path).map_or(true, |there| there.is_file());
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(if is_replaced { ".part" } else { "" });
     let attempt = || -> anyhow::Result<T> {
-        let mut out = BufWriter::new(File::create(path)?);
+        let mut out = BufWriter::new(File::create(&partial)?);
         let written = write(&mut out)?;
         out.flush()?;
+        if is_replaced {
+            std::fs::rename(&partial, path)?;
+        }
         Ok(written)
     };
-    attempt().with_context(|| format!("cannot write {}", path.display()))
+    let written = attempt().with_context(|| format!("cannot write {}", path.display()));
+    if written.is_err() && is_replaced {
+        // There may be none: then there is nothing to take away.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written
 }
 
 #[cfg(test)]

@@ -63,12 +63,7 @@ pub(super) fn cut(args: &CutArgs) -> anyhow::Result<bool> {
     let to_ns = minute(args.to_minute).with_context(cannot)?.or(args.to.map(nanos));
     let cut = Cut { from_ns, to_ns, events: args.events.iter().cloned().collect() };
     let done =
-        write_file(&args.output, |out| recording::cut(&args.recording, &cut, out).with_context(cannot));
-    if done.is_err() {
-        // Nothing was cut out.
-        let _ = std::fs::remove_file(&args.output);
-    }
-    let done = done?;
+        write_file(&args.output, |out| recording::cut(&args.recording, &cut, out).with_context(cannot))?;
     tell(&args.output, &done.header);
     for (count, what) in [
         (done.repeated, "messages left out that the snapshots say already"),

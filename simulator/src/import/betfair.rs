@@ -30,7 +30,7 @@ mod telling;
 
 const PROVIDER: &str = "betfair";
 /// The largest file after unpacking, in bytes.
-const UNPACKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The most changes of one segmented message.
 const SEGMENTED_MAX: usize = 10_000;
 
@@ -104,7 +104,7 @@ pub fn changes(lines: &[u8]) -> impl Iterator<Item = Result<Change, ImportError>
 /// The lines, where they are packed by bzip2, as Betfair serves them.
 ///
 /// # Errors
-/// When what is packed is damaged or larger than a gibibyte.
+/// When what is packed is damaged or larger than 256 MiB.
 pub fn unpack(file: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, ImportError> {
     if !file.starts_with(b"BZh") {
         return Ok(file.into());

@@ -6,6 +6,7 @@ use domain::{Body, EventStatus, MatchStatus, PeriodScore, Score, Side};
 use simulator::import::Imported;
 use simulator::import::slam::Tables;
 
+use super::cli::{simulator, stderr, stdout};
 use super::imported::{body, corpus, final_status, incidents, phases, play, sample_file, statuses, tell};
 
 /// What the table says of a point, by the names of its columns. No field of these tables is quoted.
@@ -163,6 +164,36 @@ fn an_error_says_where_in_the_tables() {
         error(&points.replace(id, "2012-masters-2901"), &masters, "2012-masters-2901"),
         "matches line 2: match_id: ausopen, frenchopen, wimbledon and usopen are known here"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_matches_of_a_tournament_are_imported_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/slam-points.csv");
+    let imported = simulator(folder.path(), &["import", "slam", sample]).await;
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let said: Vec<&str> = stdout(&imported).lines().collect();
+    assert!(
+        said[0].starts_with("./2012-wimbledon-2901.rec: ")
+            && said[1].starts_with("./2012-wimbledon-1901.rec: ")
+    );
+    assert_eq!(said[2..], ["left out: 1 `the end of the match, before which the points stop`"]);
+    let checked = simulator(folder.path(), &["dry-run", "."]).await;
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    assert!(stdout(&checked).contains(" about 2 events\n"), "{}", stdout(&checked));
+    for (args, error) in [
+        (
+            ["import", "slam", "points.csv"],
+            "error: points.csv is not named `{year}-{slam}-points.csv`: add `--matches FILE`\n",
+        ),
+        (
+            ["import", "statsbomb", "match.json"],
+            "error: match.json has no match id in its name: add `--match ID`\n",
+        ),
+    ] {
+        let output = simulator(folder.path(), &args).await;
+        assert_eq!((output.status.code(), stderr(&output)), (Some(1), error));
+    }
 }
 
 #[test]
