@@ -1,8 +1,9 @@
 //! Keys that stop a replay, let it go on, or move it by one step, where somebody sits at a terminal.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Stdin};
 
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+use nix::unistd;
 
 use super::say;
 use crate::pacer::{Playhead, Speed};
@@ -13,10 +14,14 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Listens, where input and errors are a terminal's.
+    /// Listens, where input and errors are a terminal's and this is what its keys are for: a process in the background that
+    /// sets the terminal would be stopped.
     pub(super) fn listen(playhead: Playhead) -> Option<Self> {
         let input = std::io::stdin();
         if !input.is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        if is_background(&input) {
             return None;
         }
         let before = termios::tcgetattr(&input).ok()?;
@@ -37,8 +42,16 @@ impl Keys {
 
 impl Drop for Keys {
     fn drop(&mut self) {
+        if is_background(&std::io::stdin()) {
+            return;
+        }
         let _ = termios::tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
     }
+}
+
+/// Whether another job has the terminal that this one was started from.
+fn is_background(input: &Stdin) -> bool {
+    unistd::tcgetpgrp(input).is_ok_and(|foreground| foreground != unistd::getpgrp())
 }
 
 fn press(key: u8, playhead: &Playhead) {
