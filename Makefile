@@ -9,7 +9,7 @@ MATCHDAY := target/release/matchday
 CHECK_FUZZ := CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a RUSTFLAGS="-D warnings" cargo check --locked --target-dir target/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up top down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build demo up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,10 @@ up: build ## start everything and leave it running, every address printed
 
 top: build ## what the stack does, live, in this terminal; ? shows the keys, q ends it
 	@$(MATCHDAY) top
+
+# Into the stack that is up, at its usual port; MATCHDAY_INGESTION=http://127.0.0.1:4100 where it has another one.
+scenario: build ## play a scenario: make scenario S=goal-rush; without S, say which there are
+	@if [ -n "$(S)" ]; then target/release/simulator run $(S); else target/release/simulator scenarios; fi
 
 # Without a build: what runs can be looked at and ended while the code does not compile, or where it never was compiled here.
 # Takes the command of matchday and that of Compose.

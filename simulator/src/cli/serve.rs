@@ -19,6 +19,8 @@ use crate::scenario::Scenario;
 
 /// Where it listens where nothing is said.
 const LISTEN: &str = "127.0.0.1:4004";
+/// How often it is looked whether it goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a run may take to end.
 const END_MAX: Duration = Duration::from_secs(18);
 
@@ -76,7 +78,14 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
         let how = How { seed, speed: Speed::Factor(1.0), is_endless: args.endless, is_held: false };
         control.start(program, how)?;
     }
-    stop.begun().await;
+    tokio::select! {
+        () = stop.begun() => {}
+        // Who is to play for ever and cannot ends, so that whoever started it begins it anew.
+        why = failed(&control), if args.endless => {
+            say::error(&format!("gave up: {why}"));
+            return Ok(false);
+        }
+    }
     if control.stop().is_ok() {
         let _ = tokio::time::timeout(END_MAX, control.ended()).await;
     }
@@ -91,4 +100,14 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
         ));
     }
     Ok(last.is_none_or(|status| status.state != RunState::Failed))
+}
+
+/// Waits until what it began with has failed; says why it has.
+async fn failed(control: &Control) -> String {
+    loop {
+        if let Some(run) = control.status().filter(|run| run.number == 1 && run.state == RunState::Failed) {
+            return run.end.and_then(|end| end.error).unwrap_or_default();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }

@@ -186,3 +186,19 @@ async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
     let abandoned = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
     assert_eq!(abandoned, 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_to_play_for_ever_and_cannot_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, _| Some(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let games = ["--play", "--endless", "--games", "2", "--rate", "50", "--seconds", "600"];
+    let listen = ["--give-up-after", "1", "--listen", "127.0.0.1:0", "--to", &target];
+    let served = simulator(directory.path(), &[&["serve"], &games[..], &listen[..]].concat()).await;
+    assert_eq!(served.status.code(), Some(1), "{}", stderr(&served));
+    assert!(
+        stdout(&served).contains("\nplaying 2 games of football, basketball, tennis, hockey for 600 s"),
+        "{}",
+        stdout(&served)
+    );
+}
