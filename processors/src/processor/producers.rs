@@ -14,7 +14,7 @@ use crate::store::producers::{self, Page};
 use crate::store::{ANSWER_MAX, within};
 
 /// Events that hear of a producer with one transaction.
-const EVENTS_MAX: usize = 32;
+const EVENTS_MAX: usize = 128;
 
 /// What the sweeps have met with.
 #[derive(Debug, Default)]

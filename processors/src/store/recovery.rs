@@ -1,6 +1,6 @@
 //! What is lost, what has been asked for, and who may ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use domain::event::Head;
@@ -11,6 +11,9 @@ use crate::recovery::{Request, Target, Want};
 
 /// For how long a lease is taken, in microseconds: a process that died is followed by another after this.
 const LEASE_MICROS: i64 = 15_000_000;
+/// What a partition says of a producer counts only while it is not so much older, in microseconds, than what others say of it:
+/// a sport that nobody processes must not keep the others from being recovered, nor have them recovered again and again.
+const STALE_MICROS: i64 = 60_000_000;
 /// Events with gaps that are looked at in one round.
 const EVENTS_MAX: u32 = 1_000;
 /// The database's clock, in microseconds: the one that all processes share.
@@ -63,13 +66,17 @@ pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow
         "SELECT provider, producer, MIN(state) AS state, \
          MAX(CASE WHEN state = 'recovering' THEN alive_since END) AS since, \
          MIN(CASE WHEN state = 'recovering' THEN trusted_until END) AS trusted_until, \
-         MAX(recovered_at) AS recovered_at FROM producers GROUP BY provider, producer",
+         MAX(recovered_at) AS recovered_at \
+         FROM producers JOIN (SELECT provider, producer, MAX(last_message_at) AS heard_at FROM producers \
+         GROUP BY provider, producer) AS newest USING (provider, producer) \
+         WHERE last_message_at >= heard_at - ? GROUP BY provider, producer",
     )
+    .bind(STALE_MICROS)
     .fetch_all(pool)
     .await?;
     let mut wants = Vec::new();
     // Those of which single events are asked for: of the others everything is, or nobody would answer.
-    let mut trusted = BTreeMap::new();
+    let mut trusted = BTreeSet::new();
     for standing in standings {
         let Standing { provider, producer, state, since, trusted_until, recovered_at } = standing;
         let source = Source { provider: Name::new(&provider)?, producer: Name::new(&producer)? };
@@ -82,24 +89,31 @@ pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow
             let target = Target { source, event_id: None };
             wants.push(Want { target, since: Timestamp(since), trusted_until, recovered_at });
         } else if state.is_none_or(|state| state == "up") {
-            trusted.insert(source, recovered_at);
+            trusted.insert(source);
         }
     }
     let events: Vec<(String, String)> =
-        sqlx::query_as("SELECT event_id, state FROM events WHERE has_gap = TRUE ORDER BY event_id LIMIT ?")
-            .bind(EVENTS_MAX)
-            .fetch_all(pool)
-            .await?;
+        // Of an event that is over and confirmed nothing is worth asking.
+        sqlx::query_as(
+            "SELECT event_id, state FROM events \
+             WHERE has_gap = TRUE AND COALESCE(status, '') NOT IN ('closed', 'cancelled') ORDER BY event_id LIMIT ?",
+        )
+        .bind(EVENTS_MAX)
+        .fetch_all(pool)
+        .await?;
     for (id, state) in events {
         let head: Head = serde_json::from_str(&state).with_context(|| format!("the state of {id}"))?;
         // What is missing because it was refused would be sent, and refused, again.
         for feed in head.feeds.iter().filter(|feed| feed.gap && feed.refused != Some(feed.missing())) {
-            let Some(recovered_at) = trusted.get(&feed.source) else { continue };
+            if !trusted.contains(&feed.source) {
+                continue;
+            }
             wants.push(Want {
                 target: Target { source: feed.source.clone(), event_id: Some(EventId::new(&id)?) },
                 since: Timestamp(0),
                 trusted_until: Timestamp(0),
-                recovered_at: *recovered_at,
+                // That others of the producer are being delivered says nothing of this one.
+                recovered_at: None,
             });
         }
     }
