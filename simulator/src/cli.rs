@@ -1,4 +1,4 @@
-//! The command line: import a recorded game, look at a recording, replay some, or let a world play.
+//! The command line: import a recorded game, look at a recording, replay some, let a world play, or measure it.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -72,6 +72,8 @@ enum Command {
     Serve(serve::Serve),
     /// Tell a simulator that serves what to play
     Ctl(ctl::Ctl),
+    /// Play many games, send none, and say how far they are like real ones; fails where a figure is not as expected
+    Report(Report),
 }
 
 /// Games at one constant rate.
@@ -121,6 +123,19 @@ struct Play {
     delivery: Delivery,
 }
 
+#[derive(Debug, Args)]
+struct Report {
+    /// The sports that are measured, separated by commas
+    #[arg(long = "sport", value_name = "SPORT", value_delimiter = ',', default_values_t = Sport::ALL)]
+    sports: Vec<Sport>,
+    /// Games of each sport
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    games: u32,
+    /// The same seed plays the same games
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+}
+
 /// Does what the command line says. Fails when a message was refused or could not be delivered.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -138,6 +153,7 @@ pub fn run() -> ExitCode {
         Command::Scenarios => run::list(),
         Command::Serve(args) => serve::serve(&args),
         Command::Ctl(args) => ctl::ctl(&args),
+        Command::Report(args) => Ok(report(&args)),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -203,6 +219,17 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
         write_file(path, |out| Ok(schedule.record(header, out)?))?;
     }
     outlet.send_and_tell(schedule, &DriveOptions { abandons: true, ..args.delivery.options() })
+}
+
+/// Measures the games of each sport; says whether every figure was as expected.
+fn report(args: &Report) -> bool {
+    let mut misses = 0;
+    for &sport in &args.sports {
+        let report = crate::report::report(sport, args.seed, args.games);
+        misses += report.misses().count();
+        say::line(&report.to_string());
+    }
+    misses == 0
 }
 
 /// Writes a file that takes the place of another only once it is whole. What is no file, such as `/dev/null`, is written to

@@ -14,6 +14,7 @@ pub mod presence;
 pub mod profile;
 pub mod recording;
 pub mod scenario;
+pub mod report;
 pub mod schedule;
 mod sender;
 mod strand;

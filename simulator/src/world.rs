@@ -4,8 +4,9 @@
 //! computed with the four basic operations and the square root only, which IEEE 754 fixes to the last bit. How many
 //! messages are asked for does not change what happens in the games, only how often they are priced.
 //!
-//! A game's messages are spread evenly over the run, at one constant rate: what happens takes the next place,
-//! prices fill the others. Games take turns, so the rate of the whole is constant, too.
+//! [`play`] spreads a game's messages evenly over the run, at one constant rate: what happens takes the next place,
+//! prices fill the others. Games take turns, so the rate of the whole is constant, too. [`watch`] lets one game take its
+//! own time: everything is said when it happens.
 
 use std::time::Duration;
 
@@ -139,24 +140,43 @@ pub fn play_as(plan: &Plan, source: &Source) -> Result<Played, PlanError> {
     let mut events = Vec::new();
     for (game, &sport) in (0..plan.games).zip(plan.sports.iter().cycle()) {
         let mut voice = Voice {
-            builder: &mut builder,
+            ear: Ear::Schedule {
+                builder: &mut builder,
+                format: plan.formats.of(game as usize / plan.sports.len()),
+                line: Vec::with_capacity(1024),
+            },
+            pace: Pace::Spread(plan),
             source: source.clone(),
             sport,
-            format: plan.formats.of(game as usize / plan.sports.len()),
             event_id: event_id(plan.seed, game),
             start: plan.start,
             due_ns: Vec::new(),
-            line: Vec::with_capacity(1024),
         };
-        events.push(world(sport)(plan, game, &mut voice)?);
+        events.push(world(sport)(plan.seed, game, &mut voice)?);
     }
     let Source { provider, producer } = source.clone();
     let ledger = Ledger { seed: plan.seed, provider, producer, events };
     Ok(Played { schedule: builder.build(), ledger })
 }
 
-/// Plays one game of a plan and tells it; returns what is true of it in the end.
-type PlayGame = fn(&Plan, u32, &mut Voice) -> Result<LedgerEvent, ScheduleError>;
+/// Plays one game of a seed in its own time, and lets `listen` hear each message and after how many nanoseconds from the
+/// beginning it is said. Nothing is left out; prices come as often as the game has something to price. The game is the
+/// one of this number in a plan of this seed. Returns what is true of it in the end.
+pub fn watch(sport: Sport, seed: u64, game: u32, listen: &mut dyn FnMut(u64, Body)) -> LedgerEvent {
+    let mut voice = Voice {
+        ear: Ear::Listener(listen),
+        pace: Pace::Own,
+        source: source(),
+        sport,
+        event_id: event_id(seed, game),
+        start: Timestamp(0),
+        due_ns: Vec::new(),
+    };
+    world(sport)(seed, game, &mut voice).expect("a listener takes everything")
+}
+
+/// Plays one game of a seed and tells it; returns what is true of it in the end.
+type PlayGame = fn(u64, u32, &mut Voice) -> Result<LedgerEvent, ScheduleError>;
 
 /// The world of a sport: the one place where the simulator asks which sport it is.
 fn world(sport: Sport) -> PlayGame {
@@ -192,17 +212,33 @@ enum Chance {
     Prices,
 }
 
+/// When a game's messages are said.
+#[derive(Debug, Clone, Copy)]
+enum Pace<'a> {
+    /// Spread over the run of a plan, at a constant rate.
+    Spread(&'a Plan),
+    /// Each when it happens.
+    Own,
+}
+
+/// Who hears what is said of a game.
+enum Ear<'a> {
+    /// It is encoded, for later.
+    Schedule { builder: &'a mut ScheduleBuilder, format: Format, line: Vec<u8> },
+    /// Somebody who wants it as it is.
+    Listener(&'a mut dyn FnMut(u64, Body)),
+}
+
 /// A producer that speaks of one event: counts, stamps and encodes what it says.
 struct Voice<'a> {
-    builder: &'a mut ScheduleBuilder,
+    ear: Ear<'a>,
+    pace: Pace<'a>,
     source: Source,
     sport: Sport,
-    format: Format,
     event_id: EventId,
     start: Timestamp,
     /// When each message so far is due.
     due_ns: Vec<u64>,
-    line: Vec<u8>,
 }
 
 impl Voice<'_> {
@@ -210,14 +246,22 @@ impl Voice<'_> {
     fn say(&mut self, body: Body, due_ns: u64, occurred_ns: Option<u64>) -> Result<(), ScheduleError> {
         self.due_ns.push(due_ns);
         let sequence = self.due_ns.len() as u64;
+        let (generated_at, occurred_at) = (self.at(due_ns), occurred_ns.map(|ns| self.at(ns)));
+        let (builder, format, line) = match &mut self.ear {
+            Ear::Listener(listen) => {
+                listen(due_ns, body);
+                return Ok(());
+            }
+            Ear::Schedule { builder, format, line } => (builder, *format, line),
+        };
         let message = FeedMessage {
             schema: SCHEMA,
             message_id: MessageId::new(format!("{}:{sequence}", self.event_id))
                 .expect("an id and a number are short"),
             source: self.source.clone(),
             request_id: None,
-            occurred_at: occurred_ns.map(|ns| self.at(ns)),
-            generated_at: self.at(due_ns),
+            occurred_at,
+            generated_at,
             received_at: None,
             content: Content::Event(EventMessage {
                 sport: self.sport,
@@ -226,13 +270,13 @@ impl Voice<'_> {
                 body,
             }),
         };
-        self.line.clear();
-        match self.format {
+        line.clear();
+        match format {
             // A Unified Odds Feed is made of that: it says less.
-            Format::Json | Format::Uof => json::encode_into(&message, &mut self.line),
-            Format::Xml => xml::encode_into(&message, &mut self.line),
+            Format::Json | Format::Uof => json::encode_into(&message, line),
+            Format::Xml => xml::encode_into(&message, line),
         }
-        self.builder.push(&message.source.provider, self.format, due_ns, &self.line)
+        builder.push(&message.source.provider, format, due_ns, line)
     }
 
     fn at(&self, ns: u64) -> Timestamp {

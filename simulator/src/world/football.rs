@@ -5,7 +5,7 @@ use domain::{Competitor, Sport};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::{Chance, Plan, Voice, chance, names, tell};
+use super::{Chance, Voice, chance, names, tell};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use course::{Format, Team};
@@ -22,9 +22,9 @@ const GOALS_PER_HOUR: [f64; 2] = [0.93, 0.74];
 /// How many games are of the cup, where somebody has to win.
 const CUP_SHARE: f64 = 0.25;
 
-/// Plays one game of a plan and tells it; returns what is true of it in the end.
-pub(super) fn play(plan: &Plan, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
-    let rng = &mut chance(plan.seed, game, Chance::Play);
+/// Plays one game of a seed and tells it; returns what is true of it in the end.
+pub(super) fn play(seed: u64, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
+    let rng = &mut chance(seed, game, Chance::Play);
     let (home, home_team) = side(rng, game * 2 + 1, GOALS_PER_HOUR[0], None);
     let (away, away_team) = side(rng, game * 2 + 2, GOALS_PER_HOUR[1], Some(&home.name));
     let mut fixture = names::fixture(Sport::Football, "Matchday League", [home, away]);
@@ -33,7 +33,7 @@ pub(super) fn play(plan: &Plan, game: u32, voice: &mut Voice) -> Result<LedgerEv
         fixture.tournament = Some(names::tournament(11, "Matchday Cup"));
     }
     let beats = course::play([&home_team, &away_team], format, rng);
-    tell::tell(plan, game, &Football { teams: [home_team, away_team] }, fixture, &beats, voice)
+    tell::tell(seed, game, &Football { teams: [home_team, away_team] }, fixture, &beats, voice)
 }
 
 fn side(rng: &mut ChaCha8Rng, number: u32, goals_per_hour: f64, other: Option<&Text>) -> (Competitor, Team) {

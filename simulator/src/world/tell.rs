@@ -16,30 +16,44 @@ use super::board::Board;
 use super::game::{Answer, Game, Listed};
 use super::mood::Mood;
 use super::script::{self, Planned, Said};
-use super::{Chance, Plan, Voice, chance, ladder};
+use super::{Chance, Pace, Plan, Voice, chance, ladder};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 
 /// How often a price concerns the first market rather than any one of the others.
 const FIRST_SHARE: f64 = 0.4;
 
-/// Tells a game in exactly as many messages as the plan asks for, or in as many as it takes.
+/// Between two prices of a game that takes its own time, in milliseconds, at most: on average half of it passes.
+const PRICE_MS_MAX: u64 = 8_000;
+
+/// Tells a game at the voice's pace; returns what is true of it in the end.
 pub(super) fn tell<G: Game>(
-    plan: &Plan,
+    seed: u64,
     number: u32,
     game: &G,
     fixture: Fixture,
     beats: &[Beat<G::Board>],
     voice: &mut Voice,
 ) -> Result<LedgerEvent, ScheduleError> {
+    let chance = chance(seed, number, Chance::Prices);
+    match voice.pace {
+        Pace::Spread(plan) => spread(plan, number, Teller::new(game, fixture, chance, voice), beats),
+        Pace::Own => in_own_time(Teller::new(game, fixture, chance, voice), beats),
+    }
+}
+
+/// Tells a game in exactly as many messages as the plan asks for, or in as many as it takes, evenly spread.
+fn spread<G: Game>(
+    plan: &Plan,
+    number: u32,
+    mut teller: Teller<G>,
+    beats: &[Beat<G::Board>],
+) -> Result<LedgerEvent, ScheduleError> {
     let mut queue = VecDeque::from(script::script::<G>(beats, plan.messages_per_game as usize));
     let messages = queue.len().max(plan.messages_per_game as usize) as u64;
     let length_ms = beats.last().map_or(0, |beat| beat.at_ms).max(1);
     let time = Time { plan, game: number.into(), messages, length_ms };
-    let has_begun = |beat: &&Beat<G::Board>| beat.board.common().phase != MatchStatus::NotStarted;
-    let start_ms = beats.iter().find(has_begun).map_or(0, |beat| beat.at_ms);
-    let fixture = Fixture { scheduled_start: voice.at(time.ns(start_ms)), ..fixture };
-    let mut teller = Teller::new(game, fixture, chance(plan.seed, number, Chance::Prices), voice);
+    teller.schedule(time.ns(start_ms(beats)));
     let mut now = 0;
     for place in 0..messages {
         let at_ms = length_ms * place / messages;
@@ -57,7 +71,36 @@ pub(super) fn tell<G: Game>(
             }
         }
     }
-    Ok(teller.ledger(messages))
+    Ok(teller.ledger())
+}
+
+/// Tells everything of a game when it happens, with prices between.
+fn in_own_time<G: Game>(
+    mut teller: Teller<G>,
+    beats: &[Beat<G::Board>],
+) -> Result<LedgerEvent, ScheduleError> {
+    const NS_PER_MS: u64 = 1_000_000;
+    teller.schedule(start_ms(beats) * NS_PER_MS);
+    let mut price_ms = 0;
+    let mut before: Option<&Beat<G::Board>> = None;
+    for next in script::script::<G>(beats, usize::MAX) {
+        while let Some(beat) = before.filter(|_| price_ms < next.at_ms) {
+            if price_ms >= beat.at_ms {
+                teller.fill(beat, price_ms, price_ms * NS_PER_MS)?;
+            }
+            price_ms += teller.rng.random_range(1..PRICE_MS_MAX);
+        }
+        before = Some(next.beat);
+        let at_ns = next.at_ms * NS_PER_MS;
+        teller.say(next, at_ns, at_ns)?;
+    }
+    Ok(teller.ledger())
+}
+
+/// When the game begins, in its own time.
+fn start_ms<B: Board>(beats: &[Beat<B>]) -> u64 {
+    let has_begun = |beat: &&Beat<B>| beat.board.common().phase != MatchStatus::NotStarted;
+    beats.iter().find(has_begun).map_or(0, |beat| beat.at_ms)
 }
 
 /// Where a game's own time lies in the run.
@@ -114,6 +157,11 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             incidents: Vec::new(),
             markets,
         }
+    }
+
+    /// Sets the time for which the game is announced, in nanoseconds from the start.
+    fn schedule(&mut self, ns: u64) {
+        self.fixture.scheduled_start = self.voice.at(ns);
     }
 
     /// Says what was planned.
@@ -230,11 +278,11 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         !self.is_settled(index) && (has_been_open(market) || G::is_open(*question, board))
     }
 
-    fn ledger(self, messages: u64) -> LedgerEvent {
+    fn ledger(self) -> LedgerEvent {
         LedgerEvent {
             event_id: self.voice.event_id.clone(),
             sport: self.voice.sport,
-            messages,
+            messages: self.voice.due_ns.len() as u64,
             due_ns: std::mem::take(&mut self.voice.due_ns),
             fixture: self.fixture,
             status: self.status.expect("a game has a status from its announcement on"),

@@ -6,7 +6,7 @@ use domain::{Competitor, Sport};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::{Chance, Plan, Voice, chance, names, tell};
+use super::{Chance, Voice, chance, names, tell};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use course::Player;
@@ -28,9 +28,9 @@ const LONG: f64 = 0.25;
 static OF_THREE: Format = Format { sets_to_win: 2, totals: [("21.5", 22), ("22.5", 23), ("23.5", 24)] };
 static OF_FIVE: Format = Format { sets_to_win: 3, totals: [("39.5", 40), ("40.5", 41), ("41.5", 42)] };
 
-/// Plays one match of a plan and tells it; returns what is true of it in the end.
-pub(super) fn play(plan: &Plan, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
-    let rng = &mut chance(plan.seed, game, Chance::Play);
+/// Plays one match of a seed and tells it; returns what is true of it in the end.
+pub(super) fn play(seed: u64, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
+    let rng = &mut chance(seed, game, Chance::Play);
     let (home, home_player) = side(rng, game * 2 + 1, None);
     let (away, away_player) = side(rng, game * 2 + 2, Some(&home.name));
     let mut fixture = names::fixture(Sport::Tennis, "Matchday Tennis Tour", [home, away]);
@@ -42,7 +42,7 @@ pub(super) fn play(plan: &Plan, game: u32, voice: &mut Voice) -> Result<LedgerEv
     };
     let chains = Chains::new(format.sets_to_win, [home_player.on_serve, away_player.on_serve]);
     let beats = course::play([&home_player, &away_player], format.sets_to_win, rng);
-    tell::tell(plan, game, &Tennis { format, chains: &chains }, fixture, &beats, voice)
+    tell::tell(seed, game, &Tennis { format, chains: &chains }, fixture, &beats, voice)
 }
 
 fn side(rng: &mut ChaCha8Rng, number: u32, other: Option<&Text>) -> (Competitor, Player) {
