@@ -37,6 +37,8 @@ pub enum IncidentKind {
     PeriodEnd,
     /// The game ends.
     GameEnd,
+    /// A player is named for the game: to begin, or for the bench; `detail` says which.
+    LineUp,
     /// Play stops.
     Stoppage,
     /// The officials look at a recording: VAR, instant replay, a challenge.

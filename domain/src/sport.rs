@@ -97,6 +97,16 @@ pub struct Rules {
     pub check: fn(&Status) -> Result<(), Illegal>,
 }
 
+/// Player markets. The Unified Odds Feed numbers its own by its own players; these are numbers of this project, above all
+/// of that feed's.
+pub const PLAYER_SCORES: u32 = 10_001;
+/// How many points a player scores.
+pub const PLAYER_POINTS: u32 = 10_002;
+/// Who of those named, or who else, scores most: where several do it is a dead heat.
+pub const TOP_SCORER: u32 = 10_003;
+/// How many aces a player serves.
+pub const PLAYER_ACES: u32 = 10_004;
+
 /// One kind of market of a sport.
 pub struct MarketDescription {
     /// Its id, as the Unified Odds Feed numbers them.

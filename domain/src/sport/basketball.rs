@@ -1,6 +1,6 @@
 //! Basketball: four quarters, then overtimes of five minutes until somebody leads.
 
-use super::{Illegal, MarketDescription, Rules, as_counted, check_sum};
+use super::{Illegal, MarketDescription, PLAYER_POINTS, Rules, TOP_SCORER, as_counted, check_sum};
 use crate::{IncidentKind, MatchStatus, Status};
 
 pub(super) static RULES: Rules = Rules {
@@ -26,6 +26,7 @@ pub(super) static RULES: Rules = Rules {
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
         IncidentKind::GameEnd,
+        IncidentKind::LineUp,
         IncidentKind::Stoppage,
         IncidentKind::VideoReview,
         IncidentKind::Substitution,
@@ -50,6 +51,10 @@ pub(super) static RULES: Rules = Rules {
         MarketDescription { id: 219, name: "Winner (incl. overtime)", groups: &["whole_game"] },
         MarketDescription { id: 223, name: "Handicap (incl. overtime)", groups: &["whole_game", "handicap"] },
         MarketDescription { id: 225, name: "Total (incl. overtime)", groups: &["whole_game", "total"] },
+        MarketDescription { id: 235, name: "Quarter - 1x2", groups: &["quarter"] },
+        MarketDescription { id: 236, name: "Quarter - total", groups: &["quarter", "total"] },
+        MarketDescription { id: PLAYER_POINTS, name: "Player's points", groups: &["player"] },
+        MarketDescription { id: TOP_SCORER, name: "Top scorer", groups: &["player"] },
     ],
     has_penalty_box: false,
     has_game_score: false,

@@ -1,6 +1,6 @@
 //! Football: two halves of forty-five minutes, extra time, a shoot-out that decides but does not count.
 
-use super::{Illegal, MarketDescription, Rules, as_counted, check_sum};
+use super::{Illegal, MarketDescription, PLAYER_SCORES, Rules, as_counted, check_sum};
 use crate::{IncidentKind, MatchStatus, Score, Status};
 
 pub(super) static RULES: Rules = Rules {
@@ -27,6 +27,7 @@ pub(super) static RULES: Rules = Rules {
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
         IncidentKind::GameEnd,
+        IncidentKind::LineUp,
         IncidentKind::Stoppage,
         IncidentKind::VideoReview,
         IncidentKind::Substitution,
@@ -51,10 +52,14 @@ pub(super) static RULES: Rules = Rules {
     ],
     markets: &[
         MarketDescription { id: 1, name: "1x2", groups: &["regular_time"] },
+        MarketDescription { id: 8, name: "Next goal", groups: &["regular_time", "next"] },
         MarketDescription { id: 10, name: "Double chance", groups: &["regular_time"] },
         MarketDescription { id: 16, name: "Handicap", groups: &["regular_time", "handicap"] },
         MarketDescription { id: 18, name: "Total", groups: &["regular_time", "total"] },
         MarketDescription { id: 29, name: "Both teams to score", groups: &["regular_time"] },
+        MarketDescription { id: 60, name: "First half - 1x2", groups: &["half_1"] },
+        MarketDescription { id: 68, name: "First half - total", groups: &["half_1", "total"] },
+        MarketDescription { id: PLAYER_SCORES, name: "Player scores", groups: &["player"] },
     ],
     has_penalty_box: false,
     has_game_score: false,

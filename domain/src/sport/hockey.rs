@@ -1,6 +1,6 @@
 //! Ice hockey: three periods of twenty minutes, overtime, a shoot-out that counts as one goal.
 
-use super::{Illegal, MarketDescription, Rules, as_counted, check_sum, one_for_the_winner};
+use super::{Illegal, MarketDescription, PLAYER_SCORES, Rules, as_counted, check_sum, one_for_the_winner};
 use crate::{IncidentKind, MatchStatus, Score, Status};
 
 pub(super) static RULES: Rules = Rules {
@@ -27,6 +27,7 @@ pub(super) static RULES: Rules = Rules {
         IncidentKind::PeriodStart,
         IncidentKind::PeriodEnd,
         IncidentKind::GameEnd,
+        IncidentKind::LineUp,
         IncidentKind::Goal,
         IncidentKind::ShotOnGoal,
         IncidentKind::MissedShot,
@@ -38,18 +39,31 @@ pub(super) static RULES: Rules = Rules {
         IncidentKind::Penalty,
         IncidentKind::DelayedPenalty,
         IncidentKind::Stoppage,
+        IncidentKind::VideoReview,
+        IncidentKind::Timeout,
+        IncidentKind::Injury,
         IncidentKind::ShootoutGoal,
         IncidentKind::ShootoutMiss,
     ],
     markets: &[
         MarketDescription { id: 1, name: "1x2", groups: &["regular_time"] },
+        MarketDescription { id: 8, name: "Next goal", groups: &["regular_time", "next"] },
+        MarketDescription { id: 16, name: "Handicap", groups: &["regular_time", "handicap"] },
         MarketDescription { id: 18, name: "Total", groups: &["regular_time", "total"] },
         MarketDescription { id: 406, name: "Winner (incl. overtime and penalties)", groups: &["whole_game"] },
+        MarketDescription {
+            id: 410,
+            name: "Handicap (incl. overtime and penalties)",
+            groups: &["whole_game", "handicap"],
+        },
         MarketDescription {
             id: 412,
             name: "Total (incl. overtime and penalties)",
             groups: &["whole_game", "total"],
         },
+        MarketDescription { id: 443, name: "Period - 1x2", groups: &["period"] },
+        MarketDescription { id: 446, name: "Period - total", groups: &["period", "total"] },
+        MarketDescription { id: PLAYER_SCORES, name: "Player scores", groups: &["player"] },
     ],
     has_penalty_box: true,
     has_game_score: false,

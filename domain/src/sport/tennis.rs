@@ -1,6 +1,6 @@
 //! Tennis: points make games, games make sets, sets are the score. No clock; a player may give up.
 
-use super::{Illegal, MarketDescription, Rules, one_for_the_winner};
+use super::{Illegal, MarketDescription, PLAYER_ACES, Rules, one_for_the_winner};
 use crate::{IncidentKind, MatchStatus, PeriodScore, Score, Status};
 
 pub(super) static RULES: Rules = Rules {
@@ -46,6 +46,9 @@ pub(super) static RULES: Rules = Rules {
         MarketDescription { id: 188, name: "Set handicap", groups: &["match", "handicap"] },
         MarketDescription { id: 189, name: "Total games", groups: &["match", "total"] },
         MarketDescription { id: 202, name: "Set winner", groups: &["set"] },
+        MarketDescription { id: 204, name: "Set - total games", groups: &["set", "total"] },
+        MarketDescription { id: 210, name: "Game winner", groups: &["game"] },
+        MarketDescription { id: PLAYER_ACES, name: "Player's aces", groups: &["player"] },
     ],
     has_penalty_box: false,
     has_game_score: true,
