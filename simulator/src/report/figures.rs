@@ -37,7 +37,10 @@ pub(super) fn of(sport: Sport) -> Vec<Figure> {
     own.into_iter().chain(prices::figures()).collect()
 }
 
-/// Figures of one source.
+/// Figures of one source, of games that were played to their end.
 fn from<const N: usize>(source: &'static str, figures: [Entry; N]) -> impl Iterator<Item = Figure> {
-    figures.into_iter().map(move |(name, known, of)| Figure { name, known, source, of: Box::new(of) })
+    figures.into_iter().map(move |(name, known, of)| {
+        let of = move |game: &Watched| if game.is_whole() { of(game) } else { None };
+        Figure { name, known, source, of: Box::new(of) }
+    })
 }

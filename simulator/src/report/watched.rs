@@ -50,9 +50,9 @@ impl Watched {
         )
     }
 
-    /// Incidents that stand.
+    /// Incidents that stand, line-ups apart.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.event.incidents.iter()
+        self.event.incidents.iter().filter(|incident| incident.kind != IncidentKind::LineUp)
     }
 
     /// How many incidents of these kinds stand.
@@ -85,9 +85,10 @@ impl Watched {
         self.messages.iter().map(|(ns, body)| (seconds(*ns), body))
     }
 
-    /// Incidents as they were first told, and after how many seconds.
+    /// Incidents as they were first told, line-ups apart, and after how many seconds.
     pub(super) fn told(&self) -> impl Iterator<Item = (f64, &Incident)> {
         self.messages().filter_map(|(at, body)| match body {
+            Body::Incident(incident) if incident.kind == IncidentKind::LineUp => None,
             Body::Incident(incident) if incident.action == IncidentAction::New => Some((at, incident)),
             _ => None,
         })

@@ -28,7 +28,8 @@ pub(super) trait Game {
     /// Whether a price makes sense as things stand; where none does, the market is taken off.
     fn is_open(question: Self::Question, board: &Self::Board) -> bool;
 
-    /// The answer, where the game has given it: in the end each market that has been open has one.
+    /// The answer, where the game has given it. In the end each market that has been open has one, unless the game was
+    /// abandoned: what nothing could have changed any more is answered then, all else is cancelled.
     fn answer(question: Self::Question, board: &Self::Board) -> Option<Answer>;
 
     /// How an incident is told.
@@ -39,9 +40,19 @@ pub(super) trait Game {
 pub(super) struct Listed<Q> {
     pub(super) question: Q,
     pub(super) key: MarketKey,
-    /// The outcomes' ids.
-    pub(super) outcomes: &'static [&'static str],
+    pub(super) outcomes: Outcomes,
 }
+
+/// The ids of a market's outcomes.
+pub(super) enum Outcomes {
+    /// Numbers, as the Unified Odds Feed gives them.
+    Fixed(&'static [&'static str]),
+    /// Players.
+    Players(Vec<String>),
+}
+
+/// The most outcomes of a market.
+pub(super) const OUTCOMES_MAX: usize = super::board::STARS;
 
 /// How likely each outcome of a market is.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +61,8 @@ pub(super) enum Chances {
     Two(f64),
     /// Of three: the first, the second; the third happens otherwise.
     Three(f64, f64),
+    /// Of [`OUTCOMES_MAX`], each.
+    Many([f64; OUTCOMES_MAX]),
 }
 
 /// What became of a market.
@@ -57,6 +70,10 @@ pub(super) enum Chances {
 pub(super) enum Answer {
     /// The outcome of this place wins.
     Wins(usize),
+    /// Half of the stakes on the outcome of this place, one of two, win; the other halves go back.
+    HalfWins(usize),
+    /// The outcomes of these places, as bits, tie: each wins its share.
+    Tie(u16),
     /// No outcome does, for this reason: stakes go back.
     Void(&'static str),
 }

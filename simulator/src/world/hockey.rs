@@ -1,38 +1,43 @@
-//! Ice hockey: what happens (`course`), what the markets ask (`markets`) and what they are worth (`prices`).
+//! Ice hockey: what happens (`course`, `goals`) on a scoreboard (`rink`), what the markets ask (`markets`) and what they are worth (`prices`, at the end of
+//! regular time by a chain of goals, `late`).
 
-use domain::id::Text;
-use domain::{Competitor, Sport};
+use domain::Sport;
 use rand::RngExt;
-use rand::rngs::ChaCha8Rng;
 
 use super::{Chance, Voice, chance, names, tell};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use course::Team;
+use late::Late;
 use markets::Hockey;
 
 mod course;
+mod goals;
+mod late;
 mod markets;
 mod prices;
+mod rink;
 
-/// Skaters and a goalkeeper.
-const PLAYERS: usize = 20;
-/// Goals in an hour with both sides complete, before a team's own strength: with power plays about six a game.
-const GOALS_PER_HOUR: [f64; 2] = [2.85, 2.65];
+/// Those who play, and one more.
+const PLAYERS: usize = 21;
+/// Goals in an hour with both sides complete, of two teams that are equally strong: with power plays above six a game.
+const GOALS_PER_HOUR: [f64; 2] = [2.86, 2.64];
+/// How strong teams are, from the weakest to the strongest: a side scores as many times more often as it is stronger.
+const STRENGTH: [f64; 2] = [0.88, 1.12];
 
 /// Plays one game of a seed and tells it; returns what is true of it in the end.
 pub(super) fn play(seed: u64, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
     let rng = &mut chance(seed, game, Chance::Play);
-    let (home, home_team) = side(rng, game * 2 + 1, GOALS_PER_HOUR[0], None);
-    let (away, away_team) = side(rng, game * 2 + 2, GOALS_PER_HOUR[1], Some(&home.name));
-    let beats = course::play([&home_team, &away_team], rng);
+    let numbers = [game * 2 + 1, game * 2 + 2];
+    let home = names::team(rng, numbers[0], None);
+    let away = names::team(rng, numbers[1], Some(&home.name));
+    let strength = [(); 2].map(|()| STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * rng.random::<f64>());
+    let teams = [0, 1].map(|side: usize| Team {
+        players: names::players(rng, PLAYERS),
+        goals_per_hour: GOALS_PER_HOUR[side] * strength[side] / strength[1 - side],
+    });
+    let beats = course::play([&teams[0], &teams[1]], rng);
     let fixture = names::fixture(Sport::Hockey, "Matchday Hockey League", [home, away]);
-    tell::tell(seed, game, &Hockey { teams: [home_team, away_team] }, fixture, &beats, voice)
-}
-
-fn side(rng: &mut ChaCha8Rng, number: u32, goals_per_hour: f64, other: Option<&Text>) -> (Competitor, Team) {
-    let competitor = names::team(rng, number, other);
-    let strength = 0.8 + 0.4 * rng.random::<f64>();
-    let team = Team { players: names::players(rng, PLAYERS), goals_per_hour: goals_per_hour * strength };
-    (competitor, team)
+    let late = Late::new([&teams[0], &teams[1]]);
+    tell::tell(seed, game, &Hockey { teams, numbers, late }, fixture, &beats, voice)
 }

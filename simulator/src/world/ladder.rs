@@ -5,8 +5,8 @@ use domain::market::Millionths;
 
 use super::game::Chances;
 
-/// By how much the odds' inverses sum to more than one, before rounding: 5 %.
-const MARGIN: f64 = 0.05;
+/// By how much the odds' inverses sum to more than one, before rounding: 4.5 %.
+const MARGIN: f64 = 0.045;
 /// A probability nearer to certainty than this is priced as this: no outcome is offered as good as decided.
 const CHANCE_MIN: f64 = 0.02;
 
@@ -29,6 +29,7 @@ pub(super) fn book(chances: Chances) -> Vec<(Millionths, Odds)> {
     match chances {
         Chances::Two(first) => priced([first, 1.0 - first]).into(),
         Chances::Three(first, second) => priced([first, second, 1.0 - first - second]).into(),
+        Chances::Many(chances) => priced(chances).into(),
     }
 }
 

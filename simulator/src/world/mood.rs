@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 /// How far it goes from zero at most.
 pub(super) const MAX: f64 = 0.3;
 /// The largest step, and the part that goes away with each step.
-const STEP: f64 = 0.02;
+const STEP: f64 = 0.004;
 const DECAY: f64 = 0.02;
 
 /// A number that wanders about zero: above it the market leans to the home side.

@@ -1,6 +1,7 @@
 //! Invented fixtures, teams and players.
 
 use domain::id::{Text, Urn};
+use domain::market::{MarketKey, Specifiers};
 use domain::{Competitor, Fixture, Sport, Timestamp, Tournament};
 use fake::Fake;
 use fake::faker::address::raw::CityName;
@@ -88,6 +89,16 @@ pub(super) fn players(rng: &mut impl Rng, count: usize) -> Vec<Text> {
         }
     }
     players
+}
+
+/// A market of these specifiers.
+pub(super) fn key(id: u32, specifiers: &str) -> MarketKey {
+    MarketKey { id, specifiers: Specifiers::parse(specifiers).expect("specifiers of this program") }
+}
+
+/// The id of a player of a team: the team's number and the player's place in it.
+pub(super) fn player_id(number: u32, place: usize) -> String {
+    format!("md:player:{number}{place:02}")
 }
 
 /// A name, and the last part of it.

@@ -2,9 +2,9 @@
 
 use domain::id::{IncidentId, Text};
 use domain::message::Certainty;
-use domain::{EventStatus, Incident, IncidentAction};
+use domain::{EventStatus, Incident, IncidentAction, MatchStatus};
 
-use super::beat::{Beat, Play, What};
+use super::beat::{Beat, Earlier, Play, What};
 use super::board::Board;
 use super::game::{Game, Manner, Weight};
 
@@ -18,11 +18,14 @@ pub(super) struct Planned<'b, B> {
 
 pub(super) enum Said {
     Fixture,
+    Delay { until_ms: u64 },
     Status(EventStatus),
+    Correction,
     Incident(Incident),
     Stop,
     Offer,
     Settlement(Certainty),
+    Cancel,
 }
 
 /// Everything that has to be said in a game that is to have `messages` messages, in order. What may be left out is,
@@ -62,28 +65,48 @@ impl Thinning {
 
 fn planned<G: Game>(beats: &[Beat<G::Board>]) -> Vec<Planned<'_, G::Board>> {
     let mut planned = Vec::with_capacity(beats.len() * 2);
-    for (index, beat) in beats.iter().enumerate() {
+    let corrected: Vec<usize> = beats.iter().filter_map(|beat| earlier(&beat.what)).collect();
+    for beat in beats {
         let mut add = |weight, what| planned.push(Planned { at_ms: beat.at_ms, weight, beat, what });
+        let mut must = |what| add(Weight::Must, what);
         match &beat.what {
             What::Announced => {
-                add(Weight::Must, Said::Fixture);
-                add(Weight::Must, Said::Status(EventStatus::NotStarted));
-                add(Weight::Must, Said::Offer);
+                must(Said::Fixture);
+                must(Said::Status(EventStatus::NotStarted));
+                must(Said::Offer);
             }
-            What::Danger => add(Weight::Must, Said::Stop),
-            What::Calm => add(Weight::Must, Said::Offer),
-            What::Shown => add(Weight::Must, Said::Status(EventStatus::Live)),
-            What::Decided => add(Weight::Must, Said::Settlement(Certainty::LiveScouted)),
-            What::Over => add(Weight::Must, Said::Status(EventStatus::Ended)),
+            What::Delayed { until_ms } => {
+                must(Said::Delay { until_ms: *until_ms });
+                must(Said::Status(EventStatus::Delayed));
+            }
+            What::Danger => must(Said::Stop),
+            What::Calm => must(Said::Offer),
+            What::Shown => must(Said::Status(EventStatus::Live)),
+            What::Halted => must(Said::Status(EventStatus::Interrupted)),
+            What::Abandoned => must(Said::Status(EventStatus::Abandoned)),
+            What::Corrected => must(Said::Correction),
+            What::Amended(earlier) => {
+                must(Said::Incident(retold::<G>(earlier, &beat.board, IncidentAction::Amended)));
+            }
+            What::Deleted(earlier) => {
+                must(Said::Incident(retold::<G>(earlier, &beat.board, IncidentAction::Deleted)));
+            }
+            What::Decided => must(Said::Settlement(Certainty::LiveScouted)),
+            What::Over => must(Said::Status(EventStatus::Ended)),
             What::Confirmed => {
-                add(Weight::Must, Said::Settlement(Certainty::Confirmed));
-                add(Weight::Must, Said::Status(EventStatus::Closed));
+                must(Said::Settlement(Certainty::Confirmed));
+                if beat.board.common().phase == MatchStatus::Abandoned {
+                    must(Said::Cancel);
+                }
+                must(Said::Status(EventStatus::Closed));
             }
             What::Play(play) => {
                 let manner = G::manner(play.kind);
-                add(manner.weight, Said::Incident(incident(index, play, &beat.board, manner)));
+                // What is taken back later has to be told first.
+                let weight = if corrected.contains(&beat.number) { Weight::Must } else { manner.weight };
+                add(weight, Said::Incident(incident(beat.number, play, &beat.board, manner)));
                 if manner.has_status {
-                    add(manner.weight, Said::Status(EventStatus::Live));
+                    add(weight, Said::Status(EventStatus::Live));
                 }
             }
         }
@@ -91,11 +114,19 @@ fn planned<G: Game>(beats: &[Beat<G::Board>]) -> Vec<Planned<'_, G::Board>> {
     planned
 }
 
-fn incident<B: Board>(index: usize, play: &Play, board: &B, manner: Manner) -> Incident {
+/// The number of the incident that is corrected by this.
+fn earlier(what: &What) -> Option<usize> {
+    match what {
+        What::Amended(earlier) | What::Deleted(earlier) => Some(earlier.number),
+        _ => None,
+    }
+}
+
+fn incident<B: Board>(number: usize, play: &Play, board: &B, manner: Manner) -> Incident {
     let common = board.common();
     let part = common.last().map_or(common.phase, |score| score.period);
     Incident {
-        incident_id: IncidentId::new(index.to_string()).expect("a number is an incident id"),
+        incident_id: IncidentId::new(number.to_string()).expect("a number is an incident id"),
         action: IncidentAction::New,
         kind: play.kind,
         match_status: part,
@@ -104,5 +135,16 @@ fn incident<B: Board>(index: usize, play: &Play, board: &B, manner: Manner) -> I
         player: play.player.clone(),
         detail: play.detail.map(|detail| Text::new(detail).expect("a word of this program")),
         score: manner.has_score.then_some(common.score),
+    }
+}
+
+/// An incident told again, with the score as it is now.
+fn retold<G: Game>(earlier: &Earlier, board: &G::Board, action: IncidentAction) -> Incident {
+    let manner = G::manner(earlier.play.kind);
+    Incident {
+        action,
+        match_status: earlier.part,
+        elapsed_seconds: G::Board::has_clock(earlier.part).then_some(earlier.seconds),
+        ..incident(earlier.number, &earlier.play, board, manner)
     }
 }

@@ -2,24 +2,31 @@
 
 use std::collections::VecDeque;
 
-use domain::id::{OutcomeId, Text};
-use domain::market::{Market, MarketKey, ResultKind, Suspension, Void};
+use domain::fixture::{FixtureChange, FixtureChangeKind};
+use domain::id::Text;
+use domain::market::{Market, Suspension};
 use domain::message::{
-    BetStop, Certainty, Groups, OddsChange, Offer, SettledMarket, SettledOutcome, Settlement, StopStatus,
+    BetStop, Cancel, CancelledMarket, Certainty, Groups, OddsChange, Offer, SettledMarket, Settlement,
+    StopStatus, Window,
 };
-use domain::{Body, Fixture, Incident, MarketStatus, MatchStatus, Outcome, OutcomeResult, Status};
+use domain::{Body, EventStatus, Fixture, Incident, IncidentAction, MarketStatus, MatchStatus, Status};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::beat::Beat;
+use super::beat::{Beat, What};
 use super::board::Board;
-use super::game::{Answer, Game, Listed};
+use super::game::{Game, Listed};
 use super::mood::Mood;
 use super::script::{self, Planned, Said};
 use super::{Chance, Pace, Plan, Voice, chance, ladder};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
+use market::{has_been_open, market, settled};
 
+mod market;
+
+/// Why markets of a game that was abandoned are void.
+const ABANDONED: &str = "abandoned";
 /// How often a price concerns the first market rather than any one of the others.
 const FIRST_SHARE: f64 = 0.4;
 
@@ -52,8 +59,8 @@ fn spread<G: Game>(
     let mut queue = VecDeque::from(script::script::<G>(beats, plan.messages_per_game as usize));
     let messages = queue.len().max(plan.messages_per_game as usize) as u64;
     let length_ms = beats.last().map_or(0, |beat| beat.at_ms).max(1);
-    let time = Time { plan, game: number.into(), messages, length_ms };
-    teller.schedule(time.ns(start_ms(beats)));
+    let time = Time { plan, game: number.into(), messages };
+    teller.begin(Scale { ns: plan.duration.as_nanos(), ms: length_ms }, beats);
     let mut now = 0;
     for place in 0..messages {
         let at_ms = length_ms * place / messages;
@@ -61,8 +68,7 @@ fn spread<G: Game>(
         let must = queue.len() as u64 == messages - place;
         match queue.pop_front_if(|next| must || next.at_ms <= at_ms) {
             Some(next) => {
-                let occurred_ns = time.ns(next.at_ms).min(due_ns);
-                teller.say(next, due_ns, occurred_ns)?;
+                teller.say(next, due_ns)?;
             }
             None => {
                 now += beats[now..].iter().take_while(|beat| beat.at_ms <= at_ms).count();
@@ -80,7 +86,7 @@ fn in_own_time<G: Game>(
     beats: &[Beat<G::Board>],
 ) -> Result<LedgerEvent, ScheduleError> {
     const NS_PER_MS: u64 = 1_000_000;
-    teller.schedule(start_ms(beats) * NS_PER_MS);
+    teller.begin(Scale { ns: NS_PER_MS.into(), ms: 1 }, beats);
     let mut price_ms = 0;
     let mut before: Option<&Beat<G::Board>> = None;
     for next in script::script::<G>(beats, usize::MAX) {
@@ -92,38 +98,45 @@ fn in_own_time<G: Game>(
         }
         before = Some(next.beat);
         let at_ns = next.at_ms * NS_PER_MS;
-        teller.say(next, at_ns, at_ns)?;
+        teller.say(next, at_ns)?;
     }
     Ok(teller.ledger())
 }
 
-/// When the game begins, in its own time.
+/// For when the game is announced, in its own time: it may begin later than that.
 fn start_ms<B: Board>(beats: &[Beat<B>]) -> u64 {
-    let has_begun = |beat: &&Beat<B>| beat.board.common().phase != MatchStatus::NotStarted;
-    beats.iter().find(has_begun).map_or(0, |beat| beat.at_ms)
+    let is_due = |beat: &&Beat<B>| {
+        matches!(beat.what, What::Delayed { .. }) || beat.board.common().phase != MatchStatus::NotStarted
+    };
+    beats.iter().find(is_due).map_or(0, |beat| beat.at_ms)
 }
 
-/// Where a game's own time lies in the run.
+/// How a game's own time lies in that of the run: so many nanoseconds are so many milliseconds of the game.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    ns: u128,
+    ms: u64,
+}
+
+impl Scale {
+    /// A moment of the game, in nanoseconds from the run's start.
+    fn ns(self, at_ms: u64) -> u64 {
+        u64::try_from(self.ns * u128::from(at_ms) / u128::from(self.ms.max(1))).unwrap_or(u64::MAX)
+    }
+}
+
+/// Where a game's messages lie in the run.
 struct Time<'a> {
     plan: &'a Plan,
     game: u64,
     messages: u64,
-    length_ms: u64,
 }
 
 impl Time<'_> {
     /// When the message at a place is due. Games take turns.
     fn due_ns(&self, place: u64) -> u64 {
         let games = u64::from(self.plan.games);
-        self.share(place * games + self.game, self.messages * games)
-    }
-
-    /// A moment of the game, in nanoseconds from the run's start.
-    fn ns(&self, at_ms: u64) -> u64 {
-        self.share(at_ms, self.length_ms)
-    }
-
-    fn share(&self, part: u64, whole: u64) -> u64 {
+        let (part, whole) = (place * games + self.game, self.messages * games);
         let ns = self.plan.duration.as_nanos() * u128::from(part) / u128::from(whole.max(1));
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
@@ -135,23 +148,35 @@ struct Teller<'a, 'v, G: Game> {
     voice: &'a mut Voice<'v>,
     rng: ChaCha8Rng,
     mood: Mood,
+    scale: Scale,
     stopped: bool,
     fixture: Fixture,
     status: Option<Status>,
     incidents: Vec<Incident>,
     markets: Vec<(G::Question, Market)>,
+    open: Open,
+}
+
+/// The places of the markets that have a price after some beat.
+#[derive(Debug, Default)]
+struct Open {
+    /// The beat's number.
+    after: Option<usize>,
+    places: Vec<usize>,
 }
 
 impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
     fn new(game: &'a G, fixture: Fixture, rng: ChaCha8Rng, voice: &'a mut Voice<'v>) -> Self {
-        let list = |Listed { question, key, outcomes }| (question, market(voice, key, outcomes));
+        let list = |Listed { question, key, outcomes }| (question, market(voice, key, &outcomes));
         let markets = game.markets().into_iter().map(list).collect();
         Self {
             game,
             voice,
             rng,
             mood: Mood::default(),
+            scale: Scale { ns: 0, ms: 1 },
             stopped: false,
+            open: Open::default(),
             fixture,
             status: None,
             incidents: Vec::new(),
@@ -159,29 +184,29 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         }
     }
 
-    /// Sets the time for which the game is announced, in nanoseconds from the start.
-    fn schedule(&mut self, ns: u64) {
-        self.fixture.scheduled_start = self.voice.at(ns);
+    /// Learns how the game's time lies in that of the run, and for when the game is announced.
+    fn begin(&mut self, scale: Scale, beats: &[Beat<G::Board>]) {
+        self.scale = scale;
+        self.fixture.scheduled_start = self.voice.at(scale.ns(start_ms(beats)));
     }
 
     /// Says what was planned.
-    fn say(
-        &mut self,
-        planned: Planned<G::Board>,
-        due_ns: u64,
-        occurred_ns: u64,
-    ) -> Result<(), ScheduleError> {
+    fn say(&mut self, planned: Planned<G::Board>, due_ns: u64) -> Result<(), ScheduleError> {
         let board = &planned.beat.board;
+        let occurred_ns = Some(self.scale.ns(planned.at_ms).min(due_ns));
         match planned.what {
             Said::Fixture => self.voice.say(Body::Fixture(self.fixture.clone()), due_ns, None),
-            Said::Status(event_status) => self.show(board.status(event_status), due_ns, Some(occurred_ns)),
-            Said::Incident(incident) => {
-                self.incidents.push(incident.clone());
-                self.voice.say(Body::Incident(incident), due_ns, Some(occurred_ns))
+            Said::Delay { until_ms } => self.delay(until_ms, due_ns),
+            Said::Status(event_status) => self.show(board.status(event_status), due_ns, occurred_ns),
+            Said::Correction => {
+                let status = Status { correction: true, ..board.status(EventStatus::Live) };
+                self.show(status, due_ns, occurred_ns)
             }
+            Said::Incident(incident) => self.tell_of(incident, due_ns, occurred_ns),
             Said::Stop => self.stop(due_ns),
             Said::Offer => {
                 self.stopped = false;
+                self.open.after = None;
                 let outlook = self.game.outlook(board, 0, self.mood);
                 let offered: Vec<usize> =
                     (0..self.markets.len()).filter(|&index| self.is_on_offer(index, board)).collect();
@@ -189,7 +214,36 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
                 self.voice.say(Body::OddsChange(OddsChange::of(markets)), due_ns, None)
             }
             Said::Settlement(certainty) => self.settle(certainty, board, due_ns),
+            Said::Cancel => self.cancel(due_ns),
         }
+    }
+
+    /// An incident that happened, happened otherwise, or did not happen.
+    fn tell_of(
+        &mut self,
+        incident: Incident,
+        due_ns: u64,
+        occurred_ns: Option<u64>,
+    ) -> Result<(), ScheduleError> {
+        if incident.action != IncidentAction::New {
+            self.incidents.retain(|told| told.incident_id != incident.incident_id);
+        }
+        if incident.action != IncidentAction::Deleted {
+            self.incidents.push(incident.clone());
+        }
+        self.voice.say(Body::Incident(incident), due_ns, occurred_ns)
+    }
+
+    /// The game will begin later than was said.
+    fn delay(&mut self, until_ms: u64, due_ns: u64) -> Result<(), ScheduleError> {
+        let scheduled_start = self.voice.at(self.scale.ns(until_ms));
+        self.fixture.scheduled_start = scheduled_start;
+        let change = FixtureChange {
+            change: FixtureChangeKind::StartTime,
+            scheduled_start: Some(scheduled_start),
+            next_live_time: None,
+        };
+        self.voice.say(Body::FixtureChange(change), due_ns, None)
     }
 
     /// A new price of one market that is still open; the clock where there is none.
@@ -197,20 +251,33 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         let since_ms = if beat.board.common().running { at_ms.saturating_sub(beat.at_ms) } else { 0 };
         let since = u32::try_from(since_ms / 1_000).unwrap_or(u32::MAX);
         self.mood.drift(&mut self.rng);
-        let is_open =
-            |index: &usize| !self.is_settled(*index) && G::is_open(self.markets[*index].0, &beat.board);
-        let first = Some(0).filter(is_open);
-        let others: Vec<usize> = (1..self.markets.len()).filter(is_open).collect();
         let of_first = self.rng.random::<f64>() < FIRST_SHARE;
-        let any = self.rng.random_range(0..u32::try_from(others.len().max(1)).expect("markets are few"));
-        let other = others.get(any as usize).copied();
-        let chosen = if of_first { first.or(other) } else { other.or(first) };
+        let any = self.rng.random::<u32>() as usize;
+        let chosen = match self.open_after(beat) {
+            [] => None,
+            [0, ..] if of_first => Some(0),
+            [0, others @ ..] if !others.is_empty() => Some(others[any % others.len()]),
+            all => Some(all[any % all.len()]),
+        };
         let Some(index) = chosen else {
             return self.show_clock(&beat.board, since, due_ns);
         };
         let outlook = self.game.outlook(&beat.board, since, self.mood);
         let offer = self.offer(index, &beat.board, &outlook);
         self.voice.say(Body::OddsChange(OddsChange::of(vec![offer])), due_ns, None)
+    }
+
+    /// The places of the markets that have a price as things stand after a beat.
+    fn open_after(&mut self, beat: &Beat<G::Board>) -> &[usize] {
+        if self.open.after != Some(beat.number) {
+            let mut places = std::mem::take(&mut self.open.places);
+            places.clear();
+            let is_open =
+                |&index: &usize| !self.is_settled(index) && G::is_open(self.markets[index].0, &beat.board);
+            places.extend((0..self.markets.len()).filter(is_open));
+            self.open = Open { after: Some(beat.number), places };
+        }
+        &self.open.places
     }
 
     /// Offers a market as things stand; where no price makes sense it is taken off, with the odds it had.
@@ -256,16 +323,37 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         self.voice.say(Body::BetStop(stop), due_ns, None)
     }
 
-    /// Settles what is known: in the end everything, before that what is not settled yet.
+    /// Settles what is known: in the end everything, before that what is not settled yet. Where that is nothing, the
+    /// board is shown.
     fn settle(&mut self, certainty: Certainty, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
+        self.open.after = None;
         let concerned = self.markets.iter_mut().filter(|(_, market)| {
             let is_due = certainty == Certainty::Confirmed || market.status != MarketStatus::Settled;
             is_due && has_been_open(market)
         });
-        let markets = concerned
+        let markets: Vec<SettledMarket> = concerned
             .filter_map(|(question, market)| Some(settled(market, G::answer(*question, board)?)))
             .collect();
+        if markets.is_empty() {
+            return self.show_clock(board, 0, due_ns);
+        }
         self.voice.say(Body::Settlement(Settlement { certainty, markets }), due_ns, None)
+    }
+
+    /// What was not decided when the game was abandoned is void.
+    fn cancel(&mut self, due_ns: u64) -> Result<(), ScheduleError> {
+        let reason = Text::new(ABANDONED).expect("a word of this program");
+        let undecided = self.markets.iter_mut().map(|(_, market)| market);
+        let undecided =
+            undecided.filter(|market| has_been_open(market) && market.status != MarketStatus::Settled);
+        let cancelled = undecided.map(|market| {
+            market.status = MarketStatus::Cancelled;
+            market.suspension = None;
+            market.void_reason = Some(reason.clone());
+            CancelledMarket { key: market.key.clone(), void_reason: Some(reason.clone()) }
+        });
+        let cancel = Cancel { markets: cancelled.collect(), window: Window::default(), superseded_by: None };
+        self.voice.say(Body::Cancel(cancel), due_ns, None)
     }
 
     fn is_settled(&self, index: usize) -> bool {
@@ -290,46 +378,4 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             markets: self.markets.into_iter().map(|(_, market)| market).filter(has_been_open).collect(),
         }
     }
-}
-
-fn has_been_open(market: &Market) -> bool {
-    market.outcomes.iter().any(|outcome| outcome.odds.is_some())
-}
-
-fn market(voice: &Voice, key: MarketKey, outcomes: &[&str]) -> Market {
-    let outcome = |id: &&str| Outcome::new(OutcomeId::new(*id).expect("a number is an outcome id"));
-    Market {
-        key,
-        producer: voice.source.producer.clone(),
-        status: MarketStatus::Inactive,
-        suspension: None,
-        favourite: false,
-        cashout: None,
-        outcomes: outcomes.iter().map(outcome).collect(),
-        void_reason: None,
-        void_windows: Vec::new(),
-    }
-}
-
-/// Writes an answer into a market; returns it as a settlement says it.
-fn settled(market: &mut Market, answer: Answer) -> SettledMarket {
-    let result_of = |place| match answer {
-        Answer::Wins(winner) if winner == place => (ResultKind::Won, None),
-        Answer::Wins(_) => (ResultKind::Lost, None),
-        Answer::Void(_) => (ResultKind::Lost, Some(Void::Full)),
-    };
-    market.status = MarketStatus::Settled;
-    market.suspension = None;
-    market.void_reason = match answer {
-        Answer::Wins(_) => None,
-        Answer::Void(reason) => Some(Text::new(reason).expect("a few words of this program")),
-    };
-    let mut outcomes = Vec::with_capacity(market.outcomes.len());
-    for (place, outcome) in market.outcomes.iter_mut().enumerate() {
-        let (result, void) = result_of(place);
-        let result = OutcomeResult { result, void, dead_heat: None };
-        outcome.result = Some(result);
-        outcomes.push(SettledOutcome { id: outcome.id.clone(), result });
-    }
-    SettledMarket { key: market.key.clone(), void_reason: market.void_reason.clone(), outcomes }
 }

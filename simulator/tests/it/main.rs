@@ -13,6 +13,7 @@ mod nhl;
 mod record;
 mod recordings;
 mod replay;
+mod report;
 mod scenario;
 mod slam;
 mod sportec;

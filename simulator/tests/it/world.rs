@@ -9,10 +9,10 @@ use domain::codec::{json, xml};
 use domain::message::Content;
 use domain::update::Value as KeyValue;
 use domain::{
-    Applied, Body, EventState, EventStatus, FeedMessage, IncidentKind, Key, MarketStatus, MatchStatus, Score,
-    Side, Sport, Timestamp,
+    Applied, Body, EventState, EventStatus, FeedMessage, IncidentAction, IncidentKind, Key, MarketStatus,
+    MatchStatus, Score, Sport, Timestamp,
 };
-use onlooker::{counted, results};
+use onlooker::{counted, is_abandoned};
 use simulator::ledger::{Ledger, LedgerEvent};
 use simulator::recording::Header;
 use simulator::world::{self, Formats, Plan, PlanError, Played};
@@ -22,6 +22,8 @@ mod onlooker;
 mod tennis;
 
 const SEEDS: u64 = 200;
+/// Messages of a game in which everything is told that happens.
+const WHOLE: u32 = 4_000;
 
 fn plan(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Plan {
     let start = Timestamp(1_800_000_000_000_000);
@@ -52,13 +54,29 @@ fn check_ledger(event: &LedgerEvent, is_whole: bool) {
         assert_eq!(counted(event), event.status.score);
     }
     assert_eq!(event.status.status, EventStatus::Closed);
-    assert_eq!(event.status.period_scores.len(), onlooker::parts(event));
-    if event.sport != Sport::Football || event.status.match_status == MatchStatus::EndedAfterPenalties {
+    if let Some(parts) = onlooker::parts(event) {
+        assert_eq!(event.status.period_scores.len(), parts);
+    }
+    let must_have_winner =
+        event.sport != Sport::Football || event.status.match_status == MatchStatus::EndedAfterPenalties;
+    if must_have_winner && !is_abandoned(event) {
         assert!(onlooker::winner(event).is_some(), "the game has a winner: {:?}", event.status);
     }
     for market in &event.markets {
-        assert_eq!((market.status, market.suspension), (MarketStatus::Settled, None));
-        assert!(onlooker::is_settled_right(market, event), "{market:?} after {:?}", event.status);
+        assert_eq!(market.suspension, None);
+        match market.status {
+            MarketStatus::Cancelled => {
+                assert!(is_abandoned(event) && market.void_reason.is_some(), "{market:?}");
+                assert!(market.outcomes.iter().all(|outcome| outcome.result.is_none()));
+            }
+            MarketStatus::Settled if is_abandoned(event) => {}
+            MarketStatus::Settled => assert!(
+                onlooker::is_settled_right(market, event, is_whole),
+                "{market:?} after {:?}",
+                event.status
+            ),
+            other => panic!("{} ends as {other:?}", market.key),
+        }
     }
 }
 
@@ -107,7 +125,7 @@ fn check_stops(sport: Sport, messages: &[(u64, FeedMessage)]) {
             }
             Body::EventStatus(status) => {
                 assert!(
-                    may_score || status.score == score || stopped,
+                    may_score || status.score == score || stopped || status.correction,
                     "a goal while bets are open: {message:?}"
                 );
                 score = status.score;
@@ -130,7 +148,7 @@ fn check_prices(messages: &[(u64, FeedMessage)]) {
             .collect();
         assert!(odds.iter().all(|odds| (1.01..=50.0).contains(odds)), "{offer:?}");
         let book: f64 = odds.iter().map(|odds| 1.0 / odds).sum();
-        let bound = if odds.len() == 2 { 1.08 } else { 1.10 };
+        let bound = [1.08, 1.10, 1.25][odds.len().min(4) - 2];
         assert!((1.0..bound).contains(&book), "{offer:?} makes a book of {book}");
         let probabilities: u32 =
             offer.outcomes.iter().map(|outcome| outcome.probability.unwrap().get()).sum();
@@ -140,7 +158,7 @@ fn check_prices(messages: &[(u64, FeedMessage)]) {
 
 /// Plays one seed and checks everything of it; what is of no consequence is left out where there is no room.
 fn check_seed(sport: Sport, seed: u64) {
-    let messages_per_game = [0, 300, 1_500][usize::try_from(seed % 3).unwrap()];
+    let messages_per_game = [0, 300, WHOLE][usize::try_from(seed % 3).unwrap()];
     let played = play(&[sport], seed, 2, messages_per_game);
     let mut by_event: BTreeMap<String, Vec<(u64, FeedMessage)>> = BTreeMap::new();
     for (offset_ns, message) in messages(&played) {
@@ -151,8 +169,8 @@ fn check_seed(sport: Sport, seed: u64) {
     assert_eq!(by_event.len(), played.ledger.events.len());
     for event in &played.ledger.events {
         let messages = &by_event[event.event_id.as_str()];
-        assert!(messages_per_game == 0 || messages.len() == messages_per_game as usize);
-        check_ledger(event, messages_per_game == 1_500);
+        assert!(messages_per_game < WHOLE || messages.len() == WHOLE as usize);
+        check_ledger(event, messages_per_game == WHOLE);
         check_game(event, messages);
         check_stops(sport, messages);
         check_prices(messages);
@@ -169,78 +187,9 @@ fn every_game_is_legal_and_ends_as_its_ledger_says() {
     }
 }
 
-/// Many games of a sport, with nothing but what must be said.
-fn many(sport: Sport) -> Vec<LedgerEvent> {
-    (0..SEEDS).flat_map(|seed| play(&[sport], seed, 10, 0).ledger.events).collect()
-}
-
-fn share(events: &[LedgerEvent], is: impl Fn(&LedgerEvent) -> bool) -> f64 {
-    events.iter().filter(|event| is(event)).count() as f64 / events.len() as f64
-}
-
-fn mean(events: &[LedgerEvent], of: impl Fn(&LedgerEvent) -> u32) -> f64 {
-    events.iter().map(|event| f64::from(of(event))).sum::<f64>() / events.len() as f64
-}
-
-fn total(event: &LedgerEvent) -> u32 {
-    event.status.score.home + event.status.score.away
-}
-
-#[track_caller]
-fn within(what: &str, found: f64, bounds: std::ops::Range<f64>) {
-    assert!(bounds.contains(&found), "{what}: {found} is not in {bounds:?}");
-}
-
-#[test]
-fn games_are_like_hockey() {
-    let events = many(Sport::Hockey);
-    within("goals", mean(&events, total), 5.9..6.4);
-    within("home wins", share(&events, |event| onlooker::winner(event) == Some(Side::Home)), 0.50..0.58);
-    // Two independent Poisson processes tie less often than real teams do.
-    within("overtime", share(&events, |event| event.status.match_status != MatchStatus::Ended), 0.135..0.19);
-    let shoot_out = |event: &LedgerEvent| event.status.match_status == MatchStatus::EndedAfterPenalties;
-    within("shoot-outs", share(&events, shoot_out), 0.075..0.125);
-}
-
-#[test]
-fn games_are_like_football() {
-    let events = many(Sport::Football);
-    let of_kind = |kind: IncidentKind| {
-        mean(&events, move |event| {
-            event.incidents.iter().filter(|incident| incident.kind == kind).count().try_into().unwrap()
-        })
-    };
-    // Extra time of some games of the cup is in it.
-    within("goals", mean(&events, total), 2.6..2.85);
-    let is = |result: usize| {
-        share(&events, |event| {
-            event.markets[0].outcomes[result].result.unwrap().result == domain::market::ResultKind::Won
-        })
-    };
-    within("home wins", is(0), 0.41..0.48);
-    within("draws", is(1), 0.22..0.28);
-    within("away wins", is(2), 0.27..0.33);
-    within("penalty kicks", of_kind(IncidentKind::PenaltyKick), 0.2..0.35);
-    within("red cards", of_kind(IncidentKind::RedCard) + of_kind(IncidentKind::YellowRedCard), 0.15..0.3);
-    within(
-        "cup games beyond regular time",
-        share(&events, |event| event.status.match_status != MatchStatus::Ended),
-        0.04..0.09,
-    );
-}
-
-#[test]
-fn games_are_like_basketball() {
-    let events = many(Sport::Basketball);
-    within("points", mean(&events, total), 215.0..225.0);
-    within("home wins", share(&events, |event| onlooker::winner(event) == Some(Side::Home)), 0.54..0.60);
-    within("overtime", share(&events, |event| event.status.match_status != MatchStatus::Ended), 0.012..0.035);
-    let lead = |event: &LedgerEvent| event.status.score.home.abs_diff(event.status.score.away);
-    within("lead", mean(&events, lead), 12.0..15.0);
-}
-
 #[test]
 fn what_is_held_likely_happens_as_often() {
+    let mut wrong = Vec::new();
     for sport in Sport::ALL {
         let mut bins: BTreeMap<(u32, usize, u32), Bin> = BTreeMap::new();
         for seed in 0..SEEDS {
@@ -259,12 +208,12 @@ fn what_is_held_likely_happens_as_often() {
         }
         for (bin, Bin { offers, likely, true_ones }) in bins {
             let (likely, observed) = (likely / offers, true_ones / offers);
-            assert!(
-                offers < 800.0 || (likely - observed).abs() < 0.05,
-                "{sport} {bin:?}: held {likely}, was {observed} of {offers}"
-            );
+            if offers >= 800.0 && (likely - observed).abs() >= 0.05 {
+                wrong.push(format!("{sport} {bin:?}: held {likely:.3}, was {observed:.3} of {offers}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Offers of one market and outcome that were held equally likely, to a tenth.
@@ -277,13 +226,16 @@ struct Bin {
 
 fn weigh(bins: &mut BTreeMap<(u32, usize, u32), Bin>, event: &LedgerEvent, offer: &domain::message::Offer) {
     let market = event.markets.iter().find(|market| market.key == offer.key).unwrap();
-    let Some(results) = results(market, event) else { return };
-    for (place, outcome) in offer.outcomes.iter().enumerate() {
+    for (outcome, ended) in offer.outcomes.iter().zip(&market.outcomes) {
+        // What goes back, all or half of it, was left out of the price.
+        let Some(result) = ended.result.filter(|result| result.void.is_none()) else { return };
         let probability = f64::from(outcome.probability.unwrap().get()) / 1e6;
+        let place = offer.outcomes.iter().position(|other| other.id == outcome.id).unwrap();
         let bin = bins.entry((offer.key.id, place, (probability * 10.0) as u32)).or_default();
         bin.offers += 1.0;
         bin.likely += probability;
-        bin.true_ones += f64::from(u8::from(results[outcome.id.as_str()]));
+        let share = result.dead_heat.map_or(1.0, |share| f64::from(share.get()) / 1e6);
+        bin.true_ones += if result.result == domain::market::ResultKind::Won { share } else { 0.0 };
     }
 }
 
@@ -311,15 +263,84 @@ fn games_are_dealt_to_the_sports_and_have_the_messages_asked_for_at_a_constant_r
 fn more_messages_do_not_change_the_game() {
     let facts = |messages| -> Vec<_> {
         let events = play(&Sport::ALL, 11, 12, messages).ledger.events;
-        let results = |event: &LedgerEvent| -> Vec<_> {
-            event.markets.iter().map(|market| results(market, event)).collect()
+        let results = |event: &LedgerEvent| -> BTreeMap<_, _> {
+            let results = |market: &domain::Market| -> Vec<_> {
+                market.outcomes.iter().map(|outcome| outcome.result).collect()
+            };
+            event
+                .markets
+                .iter()
+                .map(|market| (market.key.clone(), (market.status, results(market))))
+                .collect()
         };
         events
             .iter()
             .map(|event| (event.status.clone(), event.fixture.home.clone(), results(event)))
             .collect()
     };
-    assert_eq!(facts(2_000), facts(0));
+    for (few, many) in facts(0).into_iter().zip(facts(2_000)) {
+        assert_eq!((&few.0, &few.1), (&many.0, &many.1));
+        // More prices open more markets; those of the few messages have ended alike.
+        for (key, ended) in &few.2 {
+            assert_eq!(many.2.get(key), Some(ended), "{key}");
+        }
+    }
+}
+
+/// Everything that now and then happens beside play does, and the first markets of its kind end in every way.
+#[test]
+fn games_begin_late_are_corrected_broken_off_and_abandoned() {
+    for sport in Sport::ALL {
+        let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+        for seed in 0..SEEDS {
+            let played = play(&[sport], seed, 4, 0);
+            for (_, message) in messages(&played) {
+                let what = match body(&message) {
+                    Body::FixtureChange(_) => "delay",
+                    Body::Cancel(_) => "cancel",
+                    Body::Incident(incident) => match incident.action {
+                        IncidentAction::Amended | IncidentAction::Deleted => "taken back or amended",
+                        IncidentAction::New if incident.kind == IncidentKind::VideoReview => "review",
+                        IncidentAction::New => continue,
+                    },
+                    Body::EventStatus(status) if status.correction => "correction",
+                    Body::EventStatus(status) if status.status == EventStatus::Interrupted => "interruption",
+                    Body::EventStatus(status) if status.status == EventStatus::Abandoned => "abandonment",
+                    _ => continue,
+                };
+                *seen.entry(what).or_default() += 1;
+            }
+            for market in played.ledger.events.iter().flat_map(|event| &event.markets) {
+                for result in market.outcomes.iter().filter_map(|outcome| outcome.result) {
+                    match (result.void, result.dead_heat) {
+                        (Some(domain::market::Void::Half), _) => *seen.entry("half").or_default() += 1,
+                        (Some(domain::market::Void::Full), _) => *seen.entry("void").or_default() += 1,
+                        (None, Some(_)) => *seen.entry("dead heat").or_default() += 1,
+                        (None, None) => {}
+                    }
+                }
+            }
+        }
+        println!("{sport}: {seen:?}");
+        let mut must = vec![
+            "delay",
+            "cancel",
+            "taken back or amended",
+            "review",
+            "correction",
+            "interruption",
+            "abandonment",
+            "void",
+        ];
+        match sport {
+            Sport::Football => must.push("half"),
+            Sport::Basketball => must.push("dead heat"),
+            Sport::Tennis | Sport::Hockey => {}
+        }
+        for what in must {
+            assert!(seen.contains_key(what), "no {what} in {} games of {sport}: {seen:?}", 4 * SEEDS);
+        }
+    }
 }
 
 #[test]
@@ -344,19 +365,24 @@ fn fingerprint(played: &Played) -> u64 {
     hash
 }
 
+/// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
+/// meant to change; then it is written here anew.
+const STREAMS: [(Sport, u64); 4] = [
+    (Sport::Football, 5_458_086_930_790_582_136),
+    (Sport::Basketball, 5_198_232_507_572_409_855),
+    (Sport::Tennis, 18_151_627_596_213_457_075),
+    (Sport::Hockey, 4_842_531_152_008_812_780),
+];
+
 #[test]
 fn the_same_seed_makes_the_same_bytes_on_every_machine() {
-    for (sport, stored) in [
-        (Sport::Football, 3_803_217_862_525_344_577),
-        (Sport::Basketball, 721_546_804_284_394_809),
-        (Sport::Tennis, 7_318_293_851_151_399_967),
-        (Sport::Hockey, 16_569_321_177_155_446_877),
-    ] {
+    let streams = STREAMS.map(|(sport, _)| {
         let played = play(&[sport], 7, 4, 1_500);
         assert_eq!(played, play(&[sport], 7, 4, 1_500));
-        assert_eq!(fingerprint(&played), stored, "the stream of {sport} of seed 7 is another than it was");
         assert_ne!(fingerprint(&played), fingerprint(&play(&[sport], 8, 4, 1_500)));
-    }
+        (sport, fingerprint(&played))
+    });
+    assert_eq!(streams, STREAMS, "the streams of seed 7 are others than they were");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What happens on the court, possession by possession: the facts of a game, before anybody speaks of them.
 //!
 //! Four quarters of twelve minutes, and overtimes of five until somebody leads. The side that has the ball loses it,
-//! is fouled or shoots (`shots`); then the other one has it. Time beside the clock (breaks, time-outs, free throws)
+//! is fouled or shoots (`shots`); then the other one has it. At the end of a close game sides play for the last shot,
+//! and foul. Who plays most comes on soonest and goes off last (`rotation`). Time beside the clock (breaks, time-outs, free throws)
 //! is shorter than in a real game: nobody watches it.
 
 use domain::id::Text;
@@ -9,6 +10,7 @@ use domain::{EventStatus, IncidentKind, MatchStatus, Side, Status};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::ending::{LAST_SECONDS, REVIEW, REVIEW_SECONDS};
 use crate::world::beat::{Beat, What};
 use crate::world::board::{Board, Scoreboard, other};
 use crate::world::chronicle::Chronicle;
@@ -22,35 +24,38 @@ const OVERTIMES_MAX: u32 = 12;
 /// Players of a side who are on.
 const FIVE: usize = 5;
 /// How long a possession takes, in seconds, and what is left of it after a rebound in attack.
-const POSSESSION_SECONDS: std::ops::RangeInclusive<u32> = 5..=23;
-const SECOND_CHANCE_SECONDS: std::ops::RangeInclusive<u32> = 2..=12;
+const POSSESSION_SECONDS: std::ops::RangeInclusive<u32> = 4..=21;
+const SECOND_CHANCE_SECONDS: std::ops::RangeInclusive<u32> = 2..=9;
 /// Fouls of a side in a quarter from which on each leads to free throws.
 const TEAM_FOULS: u32 = 5;
 const TIMEOUTS_MAX: u32 = 7;
 
 /// How a possession begins: by how likely.
 const TIMEOUT: f64 = 0.06;
-const TURNOVER: f64 = 0.125;
+const TURNOVER: f64 = 0.138;
 const TURNOVER_IS_STEAL: f64 = 0.55;
 /// A foul that is not on a shot.
-const FOUL: f64 = 0.09;
+const FOUL: f64 = 0.124;
 const FOUL_IS_EJECTION: f64 = 0.003;
-/// In the last two minutes of a game some decisions are looked at.
-const REVIEW: f64 = 0.06;
-const REVIEW_SECONDS: u32 = 120;
-/// After a whistle somebody comes on.
-const SUBSTITUTION: f64 = 0.35;
+/// After a whistle somebody of a side comes on; and then another one, and so on.
+pub(super) const SUBSTITUTION: f64 = 0.533;
+/// Whistles at which the ball is out of play, or something else holds the game up.
+const STOPPAGE: f64 = 0.14;
+const STOPPAGES: [&str; 2] = ["out-of-bounds", "equipment"];
+const REASONS: [&str; 2] = ["court", "power-failure"];
 
 const LOST: [&str; 5] = ["bad-pass", "lost-ball", "travelling", "out-of-bounds", "offensive-foul"];
 const VIOLATIONS: [&str; 3] = ["24-seconds", "3-seconds", "kicked-ball"];
 const VIOLATION: f64 = 0.15;
 
 /// Milliseconds of a game's own time beside the clock.
-const BEFORE_MS: u64 = 120_000;
+const LINE_UP_MS: u64 = 60_000;
+const BEFORE_MS: u64 = 60_000;
+/// From a buzzer to the settlement of what it decided.
+const DECIDED_MS: u64 = 5_000;
 const BREAK_MS: u64 = 90_000;
 const TIMEOUT_MS: u64 = 45_000;
 const WHISTLE_MS: u64 = 12_000;
-const REVIEW_MS: u64 = 40_000;
 /// From the last buzzer to the result's confirmation.
 const CONFIRM_MS: u64 = 15_000;
 
@@ -62,13 +67,21 @@ pub(super) struct Team {
     pub(super) shooting: f64,
 }
 
-/// The scoreboard. What the sport shows beyond it, providers do not tell.
+/// The players of a side whom markets are about, by their places in the line-up: two who begin, and the first of the
+/// bench.
+pub(super) const STAR_PLACES: [usize; 3] = [0, 1, 5];
+
+/// The scoreboard, and who has the ball, which providers do not tell.
 #[derive(Debug, Clone)]
-pub(super) struct Court(pub(super) Scoreboard);
+pub(super) struct Court(pub(super) Scoreboard, pub(super) Option<Side>);
 
 impl Board for Court {
     fn common(&self) -> &Scoreboard {
         &self.0
+    }
+
+    fn common_mut(&mut self) -> &mut Scoreboard {
+        &mut self.0
     }
 
     fn status(&self, status: EventStatus) -> Status {
@@ -91,40 +104,63 @@ impl Board for Court {
 pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Court>> {
     let fives = teams.map(|team| team.players[..FIVE].to_vec());
     let benches = teams.map(|team| team.players[FIVE..].to_vec());
-    let log = Chronicle::new(Court(Scoreboard::new()), fives, rng);
-    let mut game = Game { teams, benches, fouls: [0; 2], timeouts: [0; 2], log };
-    game.log.now_ms += BEFORE_MS;
-    let opener = game.jump_ball();
-    let quarters = [
-        (MatchStatus::Quarter1, opener, Some(MatchStatus::Break1)),
-        (MatchStatus::Quarter2, other(opener), Some(MatchStatus::Break2)),
-        (MatchStatus::Quarter3, other(opener), Some(MatchStatus::Break3)),
-        (MatchStatus::Quarter4, opener, None),
-    ];
-    for (quarter, first, then) in quarters {
-        game.part(quarter, QUARTER_SECONDS, first, then);
-    }
-    let mut overtimes = 0;
-    while game.log.board.0.is_level() {
-        overtimes += 1;
-        game.overtime(overtimes);
-    }
-    game.end();
+    let stars = [Side::Home, Side::Away].into_iter().flat_map(|side| {
+        STAR_PLACES.into_iter().map(move |place| (side, teams[side as usize].players[place].clone()))
+    });
+    let mut log = Chronicle::new(Court(Scoreboard::new(), None), fives, rng);
+    let break_off_at = log.break_off_at(4 * QUARTER_SECONDS);
+    log.now_ms += LINE_UP_MS;
+    log.line_up(&benches);
+    log.follow(stars.collect());
+    log.wait(BEFORE_MS);
+    let mut game = Game { teams, benches, fouls: [0; 2], timeouts: [0; 2], until: 0, break_off_at, log };
+    game.play_out();
     game.log.into_beats()
 }
 
 pub(super) struct Game<'a> {
     pub(super) teams: [&'a Team; 2],
     /// Who may come on.
-    benches: [Vec<Text>; 2],
+    pub(super) benches: [Vec<Text>; 2],
     /// Of each side in this quarter.
     fouls: [u32; 2],
     /// Taken by each side.
     timeouts: [u32; 2],
+    /// How long the part that is on lasts, in seconds.
+    pub(super) until: u32,
+    /// After how many seconds of play it is broken off.
+    break_off_at: Option<u32>,
     pub(super) log: Chronicle<'a, Court>,
 }
 
 impl Game<'_> {
+    /// Plays four quarters and the overtimes that a tie needs, unless the game is abandoned.
+    fn play_out(&mut self) {
+        let opener = self.jump_ball();
+        let quarters = [
+            (MatchStatus::Quarter1, opener, Some(MatchStatus::Break1)),
+            (MatchStatus::Quarter2, other(opener), Some(MatchStatus::Break2)),
+            (MatchStatus::Quarter3, other(opener), Some(MatchStatus::Break3)),
+            (MatchStatus::Quarter4, opener, None),
+        ];
+        for (quarter, first, then) in quarters {
+            self.part(quarter, QUARTER_SECONDS, first, then);
+            if self.is_abandoned() {
+                return;
+            }
+        }
+        let mut overtimes = 0;
+        while self.log.board.0.is_level() {
+            overtimes += 1;
+            self.overtime(overtimes);
+        }
+        self.end();
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.log.board.0.phase == MatchStatus::Abandoned
+    }
+
     /// Decides who has the ball first; it is told once the game has begun.
     fn jump_ball(&mut self) -> Side {
         if self.log.rng.random::<bool>() { Side::Home } else { Side::Away }
@@ -142,6 +178,7 @@ impl Game<'_> {
     /// A quarter or an overtime, up to its buzzer, and the break after it.
     fn part(&mut self, part: MatchStatus, seconds: u32, first: Side, then: Option<MatchStatus>) {
         self.log.board.0.begin(part);
+        self.until = seconds;
         self.fouls = [0; 2];
         self.log.board.0.running = true;
         self.log.whistle(IncidentKind::PeriodStart, None);
@@ -150,10 +187,17 @@ impl Game<'_> {
         }
         let mut side = first;
         while self.log.board.0.seconds < seconds {
-            self.possession(side, seconds);
+            if self.break_off_at.is_some_and(|at| self.log.board.0.played() >= at) {
+                self.break_off();
+                if self.is_abandoned() {
+                    return;
+                }
+            }
+            self.possession(side);
             side = other(side);
         }
         self.log.board.0.running = false;
+        self.log.board.1 = None;
         let next = then.or(self.log.board.0.is_level().then_some(MatchStatus::AwaitingOvertime));
         self.buzzer(next.filter(|_| part != MatchStatus::Overtime));
     }
@@ -166,17 +210,34 @@ impl Game<'_> {
         }
         self.log.whistle(IncidentKind::PeriodEnd, None);
         if next.is_some() || self.log.board.0.is_level() {
+            self.log.now_ms += DECIDED_MS;
+            self.log.beat(What::Decided);
             self.log.beat(What::Calm);
             self.log.now_ms += BREAK_MS;
         }
     }
 
+    /// Play is broken off, and goes on or does not.
+    fn break_off(&mut self) {
+        self.break_off_at = None;
+        self.log.board.0.running = false;
+        self.log.beat(What::Danger);
+        let reason = *self.log.pick(&REASONS);
+        if self.log.break_off(reason) {
+            self.log.beat(What::Calm);
+        }
+    }
+
     /// One side has the ball until the other one has it, or time is up.
-    fn possession(&mut self, side: Side, until: u32) {
+    fn possession(&mut self, side: Side) {
+        self.log.board.1 = Some(side);
+        if self.is_in_its_last(LAST_SECONDS) && self.last_possession(side) {
+            return;
+        }
         if self.log.happens(TIMEOUT) {
             self.timeout(side);
         }
-        if !self.run_clock(POSSESSION_SECONDS, until) {
+        if !self.run_clock(POSSESSION_SECONDS) {
             return;
         }
         if self.log.happens(TURNOVER) {
@@ -188,17 +249,17 @@ impl Game<'_> {
                 self.free_throws(side, 2);
                 return;
             }
-            if !self.run_clock(SECOND_CHANCE_SECONDS, until) {
+            if !self.run_clock(SECOND_CHANCE_SECONDS) {
                 return;
             }
         }
-        while self.shot(side) && self.run_clock(SECOND_CHANCE_SECONDS, until) {}
+        while self.shot(side) && self.run_clock(SECOND_CHANCE_SECONDS) {}
     }
 
     /// Lets the clock run for a while; says whether there is time left.
-    fn run_clock(&mut self, seconds: std::ops::RangeInclusive<u32>, until: u32) -> bool {
+    pub(super) fn run_clock(&mut self, seconds: std::ops::RangeInclusive<u32>) -> bool {
         let wanted = self.log.rng.random_range(seconds);
-        let left = until - self.log.board.0.seconds;
+        let left = self.until - self.log.board.0.seconds;
         let passed = wanted.min(left);
         self.log.board.0.running = true;
         self.log.board.0.seconds += passed;
@@ -210,32 +271,18 @@ impl Game<'_> {
     pub(super) fn whistle(&mut self) {
         self.log.board.0.running = false;
         self.log.now_ms += WHISTLE_MS;
+        if self.log.happens(STOPPAGE) {
+            let detail = *self.log.pick(&STOPPAGES);
+            self.log.whistle(IncidentKind::Stoppage, Some(detail));
+        }
         for side in [Side::Home, Side::Away] {
-            if self.log.happens(SUBSTITUTION) {
-                self.log.substitute(side, &mut self.benches[side as usize]);
+            while self.log.happens(SUBSTITUTION) {
+                self.rotate(side);
             }
         }
-        if self.is_close_to_the_end() && self.log.happens(REVIEW) {
+        if self.is_in_its_last(REVIEW_SECONDS) && self.log.happens(REVIEW) {
             self.review();
         }
-    }
-
-    fn is_close_to_the_end(&self) -> bool {
-        let board = &self.log.board.0;
-        let length = match board.phase {
-            MatchStatus::Quarter4 => QUARTER_SECONDS,
-            MatchStatus::Overtime => OVERTIME_SECONDS,
-            _ => return false,
-        };
-        board.seconds + REVIEW_SECONDS >= length
-    }
-
-    /// What was called stands.
-    fn review(&mut self) {
-        self.log.beat(What::Danger);
-        self.log.whistle(IncidentKind::VideoReview, Some("call-stands"));
-        self.log.now_ms += REVIEW_MS;
-        self.log.beat(What::Calm);
     }
 
     fn timeout(&mut self, side: Side) {
@@ -249,6 +296,7 @@ impl Game<'_> {
     }
 
     fn turnover(&mut self, side: Side) {
+        self.log.board.1 = Some(other(side));
         if self.log.happens(TURNOVER_IS_STEAL) {
             self.log.play(IncidentKind::Turnover, side, Some(LOST[0]));
             return self.log.play(IncidentKind::Steal, other(side), None);
@@ -280,14 +328,19 @@ impl Game<'_> {
         let on = &mut self.log.players[side as usize];
         if let (Some(place), Some(replacement)) = (on.iter().position(|name| *name == player), bench.pop()) {
             on[place] = replacement.clone();
+            self.log.is_on(side, &player, false);
+            self.log.is_on(side, &replacement, true);
             self.log.play_by(player, IncidentKind::Ejection, side, Some("flagrant"));
             self.log.play_by(replacement, IncidentKind::Substitution, side, None);
         }
     }
 
     pub(super) fn score(&mut self, kind: IncidentKind, side: Side, points: u32) {
+        let player = self.shooter(side);
         self.log.board.0.add(side, points);
-        self.log.play(kind, side, None);
+        self.log.board.1 = Some(other(side));
+        self.log.count(side, &player, points);
+        self.log.play_by(player, kind, side, None);
     }
 
     fn end(&mut self) {

@@ -1,28 +1,57 @@
-//! Basketball's markets: what each asks of the whole game, when it is open, and which incidents are told how.
+//! Basketball's markets: what each asks, when it is open, and which incidents are told how.
 
-use domain::market::{MarketKey, Specifiers};
-use domain::{IncidentKind, MatchStatus};
+use domain::market::MarketKey;
+use domain::sport::{PLAYER_POINTS, TOP_SCORER};
+use domain::{IncidentKind, MatchStatus, Score};
 
-use super::course::{Court, Team};
+use super::course::{Court, STAR_PLACES, Team};
 use super::prices::{self, Outlook};
-use crate::world::game::{Answer, Chances, Game, Listed, Manner, Weight};
+use crate::world::board::STARS;
+use crate::world::game::{Answer, Chances, Game, Listed, Manner, Outcomes, Weight};
+use crate::world::lines::{self, Line};
 use crate::world::mood::Mood;
+use crate::world::names;
 
-/// The totals on offer: by how many half points their lines are off the whole points that are expected. The one in
-/// the middle is a whole number and may be hit: then stakes go back.
+/// The lines on offer, by how many half points they are off what is expected. Whole ones may be hit: then stakes go
+/// back.
 const TOTALS_OFF: [i32; 3] = [-11, 0, 11];
+const HANDICAPS_OFF: [i32; 3] = [-9, 0, 9];
+pub(super) const QUARTERS: [MatchStatus; 4] =
+    [MatchStatus::Quarter1, MatchStatus::Quarter2, MatchStatus::Quarter3, MatchStatus::Quarter4];
+/// What comes before each quarter.
+const BEFORE: [MatchStatus; 4] =
+    [MatchStatus::NotStarted, MatchStatus::Break1, MatchStatus::Break2, MatchStatus::Break3];
 
 /// A game of two teams.
 pub(super) struct Basketball {
     pub(super) teams: [Team; 2],
+    /// The teams' numbers in their world.
+    pub(super) numbers: [u32; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Question {
     /// 219: does home win, overtime included?
     Winner,
-    /// 225: are there more points than so many halves, overtime included?
-    Over { halves: u32 },
+    /// 223: does home win with this handicap, overtime included?
+    Handicap(Line),
+    /// 225: are there more points, overtime included?
+    Total(Line),
+    /// 235: who has more points in the quarter of this place?
+    QuarterResult(usize),
+    /// 236: are there more points in the quarter of this place?
+    QuarterTotal(usize, Line),
+    /// Does the star of this place score more, overtime included?
+    Points(usize, Line),
+    /// Which star scores most, overtime included?
+    TopScorer,
+}
+
+impl Basketball {
+    fn player(&self, star: usize) -> String {
+        let (side, place) = (star / STAR_PLACES.len(), STAR_PLACES[star % STAR_PLACES.len()]);
+        names::player_id(self.numbers[side], place)
+    }
 }
 
 impl Game for Basketball {
@@ -31,16 +60,33 @@ impl Game for Basketball {
     type Question = Question;
 
     fn markets(&self) -> Vec<Listed<Question>> {
-        let expected = prices::points_expected([&self.teams[0], &self.teams[1]]);
-        let totals = TOTALS_OFF.map(|off| {
-            let halves = (2 * expected).saturating_add_signed(off);
-            let line = if halves % 2 == 0 { "" } else { ".5" };
-            let specifiers = Specifiers::parse(&format!("total={}{line}", halves / 2)).expect("a specifier");
-            let key = MarketKey { id: 225, specifiers };
-            Listed { question: Question::Over { halves }, key, outcomes: &["12", "13"] }
-        });
-        let winner = Listed { question: Question::Winner, key: MarketKey::plain(219), outcomes: &["4", "5"] };
-        std::iter::once(winner).chain(totals).collect()
+        let list = |question, key, outcomes| Listed { question, key, outcomes: Outcomes::Fixed(outcomes) };
+        let teams = [&self.teams[0], &self.teams[1]];
+        let mut markets = vec![list(Question::Winner, MarketKey::plain(219), &["4", "5"])];
+        markets.extend(TOTALS_OFF.map(|off| {
+            let line = Line::halves(2 * prices::points_expected(teams) + off);
+            list(Question::Total(line), line.key(225, "", "total"), &["12", "13"])
+        }));
+        markets.extend(HANDICAPS_OFF.map(|off| {
+            let line = Line::halves(off - 2 * prices::lead_expected(teams));
+            list(Question::Handicap(line), line.key(223, "", "hcp"), &["1714", "1715"])
+        }));
+        for quarter in 0..QUARTERS.len() {
+            let number = format!("quarternr={}", quarter + 1);
+            markets.push(list(Question::QuarterResult(quarter), names::key(235, &number), &["1", "2", "3"]));
+            let line = Line::halves((prices::points_expected(teams) / 2) | 1);
+            let key = line.key(236, &format!("{number}|"), "total");
+            markets.push(list(Question::QuarterTotal(quarter, line), key, &["12", "13"]));
+        }
+        markets.extend((0..STARS).map(|star| {
+            let line = Line::halves(2 * prices::star_points_expected(teams, star) + 1);
+            let key = line.key(PLAYER_POINTS, &format!("player={}|", self.player(star)), "total");
+            list(Question::Points(star, line), key, &["12", "13"])
+        }));
+        let stars = (0..STARS).map(|star| self.player(star)).collect();
+        let (question, key) = (Question::TopScorer, MarketKey::plain(TOP_SCORER));
+        markets.push(Listed { question, key, outcomes: Outcomes::Players(stars) });
+        markets
     }
 
     fn outlook(&self, board: &Court, since: u32, mood: Mood) -> Outlook {
@@ -48,30 +94,63 @@ impl Game for Basketball {
     }
 
     fn chances(question: Question, outlook: &Outlook) -> Chances {
-        Chances::Two(match question {
-            Question::Winner => outlook.home_wins(),
-            Question::Over { halves } => outlook.over(halves),
-        })
-    }
-
-    fn is_open(question: Question, board: &Court) -> bool {
         match question {
-            Question::Winner => true,
-            Question::Over { halves } => 2 * board.0.total() <= halves,
+            Question::Winner => Chances::Two(outlook.home_wins()),
+            Question::Handicap(line) => outlook.handicap(line).chances(),
+            Question::Total(line) => outlook.total(line).chances(),
+            Question::QuarterResult(_) => {
+                let [home, draw] = outlook.quarter_home_and_draw();
+                Chances::Three(home, draw)
+            }
+            Question::QuarterTotal(_, line) => outlook.quarter_total(line).chances(),
+            Question::Points(star, line) => outlook.star_points(star, line).chances(),
+            Question::TopScorer => Chances::Many(outlook.top_scorer()),
         }
     }
 
+    fn is_open(question: Question, board: &Court) -> bool {
+        let common = &board.0;
+        let is_on = |quarter: usize| [QUARTERS[quarter], BEFORE[quarter]].contains(&common.phase);
+        common.phase < MatchStatus::Abandoned
+            && match question {
+                Question::Winner | Question::Handicap(_) => true,
+                Question::Total(line) => line.over(common.total()) < 2,
+                Question::QuarterResult(quarter) => is_on(quarter),
+                Question::QuarterTotal(quarter, line) => {
+                    let Score { home, away } = common.fell_in(&QUARTERS[quarter..=quarter]);
+                    is_on(quarter) && line.over(home + away) < 2
+                }
+                Question::Points(star, line) => line.over(common.stars[star].tally) < 2,
+                Question::TopScorer => true,
+            }
+    }
+
+    /// Points may be taken back for as long as the game is on: only the end of it, or of a quarter, gives answers.
     fn answer(question: Question, board: &Court) -> Option<Answer> {
-        let over = |halves| (2 * board.0.total()).cmp(&halves);
-        let answer = match question {
-            Question::Winner => Answer::Wins(usize::from(board.0.score.home < board.0.score.away)),
-            Question::Over { halves } => match over(halves) {
-                std::cmp::Ordering::Greater => Answer::Wins(0),
-                std::cmp::Ordering::Equal => Answer::Void("the total is the line"),
-                std::cmp::Ordering::Less => Answer::Wins(1),
-            },
+        let common = &board.0;
+        let Score { home, away } = common.score;
+        let ended = common.phase >= MatchStatus::Ended;
+        let quarter = |quarter: usize| {
+            common.is_over(QUARTERS[quarter]).then(|| common.fell_in(&QUARTERS[quarter..=quarter]))
         };
-        (board.0.phase >= MatchStatus::Ended).then_some(answer)
+        match question {
+            Question::Winner => ended.then(|| Answer::Wins(usize::from(home < away))),
+            Question::Handicap(line) => ended.then(|| lines::answer(line.ahead(home, away))),
+            Question::Total(line) => ended.then(|| lines::answer(line.over(home + away))),
+            Question::QuarterResult(of) => quarter(of).map(|Score { home, away }| match home.cmp(&away) {
+                std::cmp::Ordering::Greater => Answer::Wins(0),
+                std::cmp::Ordering::Equal => Answer::Wins(1),
+                std::cmp::Ordering::Less => Answer::Wins(2),
+            }),
+            Question::QuarterTotal(of, line) => {
+                quarter(of).map(|Score { home, away }| lines::answer(line.over(home + away)))
+            }
+            Question::Points(star, line) if common.stars[star].took_part => {
+                ended.then(|| lines::answer(line.over(common.stars[star].tally)))
+            }
+            Question::Points(..) => ended.then_some(Answer::Void("did not take part")),
+            Question::TopScorer => ended.then(|| top_scorer(board)),
+        }
     }
 
     fn manner(kind: IncidentKind) -> Manner {
@@ -90,4 +169,13 @@ impl Game for Basketball {
         };
         Manner { weight, has_status, has_score }
     }
+}
+
+/// Who has most points; where several have, they share.
+fn top_scorer(board: &Court) -> Answer {
+    let stars = &board.0.stars;
+    let most = stars.iter().map(|star| star.tally).max().unwrap_or(0);
+    let places = (0..STARS).filter(|&place| stars[place].tally == most);
+    let bits = places.fold(0_u16, |bits, place| bits | 1 << place);
+    if bits.count_ones() == 1 { Answer::Wins(bits.trailing_zeros() as usize) } else { Answer::Tie(bits) }
 }

@@ -2,24 +2,38 @@
 //!
 //! What the lead and the total will still change is normally distributed, its mean and its variance in proportion to
 //! the time that is left (Stern, "A Brownian motion model for the progress of sports scores", Journal of the American
-//! Statistical Association 89, 1994). A tie leads to overtime, which brings more points and is nearly even. On top
-//! lies the market's mood.
+//! Statistical Association 89, 1994). Ties at the end are more frequent than that: who is level plays for the last shot,
+//! who is behind for a tie. A tie leads to overtime, which brings more points and is nearly even. A player scores in
+//! proportion to his part of the team's points. On top lies the market's mood.
 
-use domain::{MatchStatus, Score};
+use domain::{MatchStatus, Score, Side};
 
-use super::course::{Court, OVERTIME_SECONDS, QUARTER_SECONDS, Team};
+use super::course::{Court, OVERTIME_SECONDS, QUARTER_SECONDS, STAR_PLACES, Team};
+use super::markets::QUARTERS;
+use super::shots::eases;
+use crate::world::board::{STARS, Star};
+use crate::world::lines::{Line, Stakes};
 use crate::world::mood::Mood;
 use crate::world::numbers::normal_below;
 
 /// Points of an average side in a second, and how many more for each part by which its shots fall more often.
-const POINTS_PER_SECOND: f64 = 110.0 / REGULAR_SECONDS as f64;
+const POINTS_PER_SECOND: f64 = 112.9 / REGULAR_SECONDS as f64;
 const SHOOTING_IS_WORTH: f64 = 0.75;
-/// Variance of the lead, and of the total, in a second: possessions here are independent of each other and of the
-/// lead, which makes leads of about 13 points; in real games they are nearer to 12.
-const LEAD_VARIANCE: f64 = 280.0 / REGULAR_SECONDS as f64;
-const TOTAL_VARIANCE: f64 = 316.0 / REGULAR_SECONDS as f64;
+/// The part of a lead's ease that lasts, on average, until the end.
+const EASES_ON: f64 = 0.8;
+/// Variance of the lead, and of the total, in a second.
+const LEAD_VARIANCE: f64 = 278.0 / REGULAR_SECONDS as f64;
+const TOTAL_VARIANCE: f64 = 335.0 / REGULAR_SECONDS as f64;
+/// How many times as many games end regular time level as a normal lead would have it.
+const TIES: f64 = 1.9;
+/// What it is worth to have the ball, in points, unless the game is about to end.
+const POSSESSION_IS_WORTH: f64 = 1.12;
+const LAST_SHOT_SECONDS: f64 = 5.0;
 /// How many points the mood is worth over a whole game.
-const MOOD_POINTS: f64 = 20.0;
+const MOOD_POINTS: f64 = 12.0;
+/// The parts of a side's points that its stars score, by their places, and the variance of a star's points in points.
+const STAR_SHARES: [f64; STAR_PLACES.len()] = [0.238, 0.1865, 0.0977];
+const STAR_VARIANCE: f64 = 2.6;
 
 const REGULAR_SECONDS: u32 = 4 * QUARTER_SECONDS;
 
@@ -34,6 +48,12 @@ pub(super) struct Outlook {
     longer_total: Normal,
     /// How far home leads in an overtime.
     overtime_lead: Normal,
+    /// How far home leads in the quarter that is on, or comes next, and what falls in it.
+    quarter_lead: Normal,
+    quarter_total: Normal,
+    /// Points of each side that are still expected.
+    expected: [f64; 2],
+    stars: [Star; STARS],
 }
 
 /// A normally distributed number.
@@ -56,59 +76,162 @@ impl Normal {
             f64::from(u8::from(self.mean > bound))
         }
     }
+
+    /// How likely it is about this whole number.
+    fn about(self, whole: f64) -> f64 {
+        self.above(whole - 0.5) - self.above(whole + 0.5)
+    }
+
+    /// Stakes on more than the line; `ahead` says by how many quarters whole numbers are over it.
+    fn over(self, line: Line) -> Stakes {
+        self.stakes(f64::from(line.quarters) / 4.0)
+    }
+
+    /// Stakes on more than `bound`, a whole number or one and a half.
+    fn stakes(self, bound: f64) -> Stakes {
+        let is_whole = (bound * 2.0) % 2.0 == 0.0;
+        let hit = if is_whole { self.about(bound) } else { 0.0 };
+        let over = if is_whole { self.above(bound + 0.5) } else { self.above(bound) };
+        let mut stakes = Stakes::default();
+        stakes.add(4, over);
+        stakes.add(-4, 1.0 - over - hit);
+        stakes
+    }
 }
 
 impl Outlook {
     /// The outlook when `since` seconds of the clock have passed after the scoreboard was last changed.
     pub(super) fn new(board: &Court, since: u32, teams: [&Team; 2], mood: Mood) -> Self {
         let [home, away] = teams.map(per_second);
-        let lead_rate = home - away + mood.get() * MOOD_POINTS / f64::from(REGULAR_SECONDS);
+        let ahead = board.0.ahead(Side::Home);
+        let eased = (eases(-ahead) - eases(ahead)) * SHOOTING_IS_WORTH * POINTS_PER_SECOND * EASES_ON;
+        let lead_rate = home - away + eased + mood.get() * MOOD_POINTS / f64::from(REGULAR_SECONDS);
         let left = f64::from(seconds_left(board, since));
         let overtime = f64::from(OVERTIME_SECONDS);
         let Score { home: home_points, away: away_points } = board.0.score;
-        let lead = f64::from(home_points) - f64::from(away_points) + lead_rate * left;
+        let ball = match board.1.filter(|_| left > LAST_SHOT_SECONDS) {
+            Some(Side::Home) => POSSESSION_IS_WORTH / 2.0,
+            Some(Side::Away) => -POSSESSION_IS_WORTH / 2.0,
+            None => 0.0,
+        };
+        let lead = f64::from(home_points) - f64::from(away_points) + lead_rate * left + ball;
         let total = f64::from(home_points + away_points) + (home + away) * left;
+        let (quarter, quarter_left) = quarter(board, since);
+        let quarter_lead = f64::from(quarter.home) - f64::from(quarter.away) + lead_rate * quarter_left;
+        let quarter_total = f64::from(quarter.home + quarter.away) + (home + away) * quarter_left;
         Self {
             lead: Normal::new(lead, LEAD_VARIANCE * left),
             total: Normal::new(total, TOTAL_VARIANCE * left),
             overtime_lead: Normal::new(lead_rate * overtime, LEAD_VARIANCE * overtime),
             longer_total: Normal::new(total + (home + away) * overtime, TOTAL_VARIANCE * (left + overtime)),
+            quarter_lead: Normal::new(quarter_lead, LEAD_VARIANCE * quarter_left),
+            quarter_total: Normal::new(quarter_total, TOTAL_VARIANCE * quarter_left),
+            expected: [home * left, away * left],
+            stars: board.0.stars,
         }
     }
 
     /// How likely home wins, overtime included.
     pub(super) fn home_wins(&self) -> f64 {
-        self.lead.above(0.5) + self.tie() * self.overtime_lead.above(0.0)
-    }
-
-    /// How likely more than so many halves of points fall, overtime included, where not exactly as many do.
-    pub(super) fn over(&self, halves: u32) -> f64 {
-        let line = f64::from(halves) / 2.0;
         let tie = self.tie();
-        let above = |bound: f64| (1.0 - tie) * self.total.above(bound) + tie * self.longer_total.above(bound);
-        if halves % 2 == 1 {
-            return above(line);
-        }
-        let (over, not_under) = (above(line + 0.5), above(line - 0.5));
-        let hit = not_under - over;
-        if hit < 1.0 { over / (1.0 - hit) } else { 0.5 }
+        let more_ties = tie - self.lead.about(0.0);
+        self.lead.above(0.5) - more_ties / 2.0 + tie * self.overtime_lead.above(0.0)
     }
 
+    /// Stakes on the home side with a handicap, overtime included: there somebody wins by a few points, which no line
+    /// near to zero tells from a win in regular time.
+    pub(super) fn handicap(&self, line: Line) -> Stakes {
+        self.lead.stakes(-f64::from(line.quarters) / 4.0)
+    }
+
+    /// Stakes on more points than the line, overtime included.
+    pub(super) fn total(&self, line: Line) -> Stakes {
+        let tie = self.tie();
+        let [regular, longer] = [self.total, self.longer_total].map(|total| total.over(line));
+        regular.mixed(longer, tie)
+    }
+
+    /// How likely home has more points in the quarter, and how likely nobody has.
+    pub(super) fn quarter_home_and_draw(&self) -> [f64; 2] {
+        [self.quarter_lead.above(0.5), self.quarter_lead.about(0.0)]
+    }
+
+    /// Stakes on more points than the line in the quarter.
+    pub(super) fn quarter_total(&self, line: Line) -> Stakes {
+        self.quarter_total.over(line)
+    }
+
+    /// Stakes on more points of the star of this place than the line.
+    pub(super) fn star_points(&self, star: usize, line: Line) -> Stakes {
+        self.star(star).over(line)
+    }
+
+    /// How likely each star has most points of all of them; a tie counts for each in part.
+    pub(super) fn top_scorer(&self) -> [f64; STARS] {
+        const STEP: f64 = 2.0;
+        let stars: [Normal; STARS] = std::array::from_fn(|star| self.star(star));
+        let lowest = stars.iter().fold(f64::MAX, |low, star| low.min(star.mean - 3.0 * star.deviation));
+        let highest = stars.iter().fold(0.0, |high: f64, star| high.max(star.mean + 4.0 * star.deviation));
+        let mut likely = [0.0; STARS];
+        let mut points = lowest.max(0.0);
+        while points <= highest {
+            let below = stars.map(|star| 1.0 - star.above(points));
+            for (place, sum) in likely.iter_mut().enumerate() {
+                let density =
+                    stars[place].above(points - STEP / 2.0) - stars[place].above(points + STEP / 2.0);
+                let others = (0..STARS).filter(|&other| other != place);
+                *sum += others.fold(density, |product, other| product * below[other].max(1e-9));
+            }
+            points += STEP;
+        }
+        let all: f64 = likely.iter().sum();
+        if all > 0.0 { likely.map(|chance| chance / all) } else { [1.0 / 6.0; STARS] }
+    }
+
+    /// The points of the star of this place in the end.
+    fn star(&self, star: usize) -> Normal {
+        let more = self.expected[star / STAR_PLACES.len()] * STAR_SHARES[star % STAR_PLACES.len()];
+        Normal::new(f64::from(self.stars[star].tally) + more, more * STAR_VARIANCE)
+    }
+
+    /// How likely the part that is on ends level.
     fn tie(&self) -> f64 {
-        self.lead.above(-0.5) - self.lead.above(0.5)
+        (self.lead.about(0.0) * TIES).min(1.0)
     }
 }
 
-/// Points of both sides that are expected before the game, in whole points.
-pub(super) fn points_expected(teams: [&Team; 2]) -> u32 {
-    let points = teams.map(per_second).iter().sum::<f64>() * f64::from(REGULAR_SECONDS);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "about 220")]
-    let points = (points + 0.5) as u32;
-    points
+/// Points of both sides that are expected before the game.
+pub(super) fn points_expected(teams: [&Team; 2]) -> i32 {
+    whole(teams.map(per_second).iter().sum::<f64>() * f64::from(REGULAR_SECONDS))
+}
+
+/// Points by which home is expected to lead.
+pub(super) fn lead_expected(teams: [&Team; 2]) -> i32 {
+    whole((per_second(teams[0]) - per_second(teams[1])) * f64::from(REGULAR_SECONDS))
+}
+
+/// Points that are expected of the star of this place.
+pub(super) fn star_points_expected(teams: [&Team; 2], star: usize) -> i32 {
+    let points = per_second(teams[star / STAR_PLACES.len()]) * f64::from(REGULAR_SECONDS);
+    whole(points * STAR_SHARES[star % STAR_PLACES.len()] - 0.5)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "points of a game")]
+fn whole(points: f64) -> i32 {
+    (points + if points < 0.0 { -0.5 } else { 0.5 }) as i32
 }
 
 fn per_second(team: &Team) -> f64 {
     POINTS_PER_SECOND * (1.0 + SHOOTING_IS_WORTH * (team.shooting - 1.0))
+}
+
+/// What has fallen in the quarter that is on, or comes next, and the seconds that are left of it.
+fn quarter(board: &Court, since: u32) -> (Score, f64) {
+    if !QUARTERS.contains(&board.0.phase) {
+        return (Score::default(), f64::from(QUARTER_SECONDS));
+    }
+    let left = QUARTER_SECONDS.saturating_sub(board.0.seconds + since);
+    (board.0.fell_in(&[board.0.phase]), f64::from(left))
 }
 
 /// Of regular time, or of the overtime that is on.
@@ -128,9 +251,16 @@ mod tests {
 
     fn outlook(phase: MatchStatus, seconds: u32, played_before: u32, home: u32, away: u32) -> Outlook {
         let score = Score { home, away };
-        let board = Court(Scoreboard { phase, seconds, played_before, score, ..Scoreboard::new() });
+        let board = Court(Scoreboard { phase, seconds, played_before, score, ..Scoreboard::new() }, None);
         let team = || Team { players: Vec::new(), shooting: 1.0 };
         Outlook::new(&board, 0, [&team(), &team()], Mood::default())
+    }
+
+    fn over(outlook: &Outlook, halves: i32) -> f64 {
+        match outlook.total(Line::halves(halves)).chances() {
+            crate::world::game::Chances::Two(over) => over,
+            other => panic!("two outcomes, not {other:?}"),
+        }
     }
 
     #[test]
@@ -145,13 +275,13 @@ mod tests {
     fn a_tie_is_even_and_brings_more_points() {
         let tie = outlook(MatchStatus::AwaitingOvertime, 720, 2_160, 100, 100);
         assert!((tie.home_wins() - 0.5).abs() < 1e-6);
-        assert!(tie.over(401) > 0.99 && tie.over(491) < 0.01, "{} and {}", tie.over(401), tie.over(491));
+        assert!(over(&tie, 401) > 0.99 && over(&tie, 491) < 0.01);
     }
 
     #[test]
     fn a_line_that_may_be_hit_is_priced_as_if_it_were_not() {
         let start = outlook(MatchStatus::NotStarted, 0, 0, 0, 0);
-        assert!(start.over(439) > start.over(440) && start.over(440) > start.over(441));
-        assert!((start.over(440) - 0.5).abs() < 0.05, "{}", start.over(440));
+        assert!(over(&start, 455) > over(&start, 456) && over(&start, 456) > over(&start, 457));
+        assert!((over(&start, 456) - 0.5).abs() < 0.05, "{}", over(&start, 456));
     }
 }

@@ -1,22 +1,20 @@
 //! What happens on the pitch, second by second: the facts of a game, before anybody speaks of them.
 //!
-//! Goals fall by chance at each team's own rate, more often against a side that is short of a player. The clock
-//! never stops. Some goals and every penalty kick have to wait for the video referee. A game of the cup that is
-//! level goes to extra time, then to penalties. Breaks are shorter than in a real game: nobody watches them.
+//! Goals fall by chance at each team's own rate, which rises through the game, and more often against a side that is
+//! short of a player. The clock never stops. Some goals and every penalty kick are looked at by the video referee, who
+//! takes some goals back. A game of the cup that is level goes to extra time, then to penalties; now and then one is
+//! broken off. Breaks are shorter than in a real game: nobody watches them.
 
 use domain::id::Text;
-use domain::{EventStatus, IncidentKind, MatchStatus, PeriodScore, Side, Status};
+use domain::{IncidentKind, MatchStatus, PeriodScore, Side};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::pitch::Pitch;
 use crate::world::beat::{Beat, What};
-use crate::world::board::{Board, Scoreboard, other};
+use crate::world::board::{Board, other};
 use crate::world::chronicle::Chronicle;
-use crate::world::shoot_out;
 
-/// How often a side scores, and its opponent, for each player it has fewer.
-pub(super) const SHORT: f64 = 0.7;
-pub(super) const AGAINST_SHORT: f64 = 1.25;
 /// Half a game, in seconds, and what is added to each half on average.
 pub(super) const HALF_SECONDS: u32 = 45 * 60;
 pub(super) const ADDED_SECONDS: [u32; 2] = [150, 330];
@@ -26,56 +24,56 @@ const EXTRA_HALF_SECONDS: u32 = 15 * 60;
 const ADDED_EXTRA_SECONDS: u32 = 60;
 /// Players who begin.
 const ELEVEN: usize = 11;
+/// How often the player in each place shoots and scores, against each other: a goalkeeper, four defenders, three
+/// midfielders, three forwards.
+pub(super) const SCORING: [f64; ELEVEN] = [0.0, 0.3, 0.3, 0.3, 0.3, 0.8, 0.8, 0.9, 1.9, 1.9, 2.2];
+/// The players of a side whom markets are about, by their places in the line-up: two forwards, one of the bench.
+pub(super) const STAR_PLACES: [usize; 3] = [10, 8, 14];
+const REASONS: [&str; 3] = ["floodlights", "weather", "crowd"];
 /// A side that has so few players is shown no more red cards: with fewer the game would be over.
 const PLAYERS_MIN: usize = 8;
 const SUBSTITUTIONS_MAX: usize = 5;
 
 /// What happens often, and how often of one side in an hour.
 const FREQUENT: [(IncidentKind, f64); 8] = [
-    (IncidentKind::ThrowIn, 13.0),
-    (IncidentKind::GoalKick, 5.0),
+    (IncidentKind::ThrowIn, 11.3),
+    (IncidentKind::GoalKick, 4.6),
     (IncidentKind::MissedShot, 3.3),
-    (IncidentKind::CornerKick, 3.1),
+    (IncidentKind::CornerKick, 3.4),
     (IncidentKind::BlockedShot, 2.2),
     (IncidentKind::ShotOnGoal, 2.0),
     (IncidentKind::Offside, 1.2),
     (IncidentKind::Injury, 0.3),
 ];
 /// Fouls of one side in an hour, and what comes of one.
-pub(super) const FOULS_PER_HOUR: f64 = 7.5;
-pub(super) const FOUL_IS_PENALTY: f64 = 0.012;
-const FOUL_IS_RED: f64 = 0.004;
-const FOUL_IS_YELLOW: f64 = 0.17;
+pub(super) const FOULS_PER_HOUR: f64 = 6.95;
+pub(super) const FOUL_IS_PENALTY: f64 = 0.0127;
+const FOUL_IS_RED: f64 = 0.0016;
+const FOUL_IS_YELLOW: f64 = 0.183;
 /// Who has been shown a yellow card takes care: how often the second one, where it would be due, is shown.
-const SECOND_YELLOW: f64 = 0.4;
+const SECOND_YELLOW: f64 = 0.17;
 /// Of one side in an hour of the second half and extra time.
 const SUBSTITUTIONS_PER_HOUR: f64 = 6.0;
 const SECONDS_PER_HOUR: f64 = 3_600.0;
 
-const GOAL_IS_OWN: f64 = 0.03;
-const GOAL_IS_REVIEWED: f64 = 0.12;
-/// Balls in the net that the video referee takes back, of those that are reviewed.
-const REVIEW_TAKES_BACK: f64 = 0.25;
-pub(super) const PENALTY_SCORES: f64 = 0.78;
-const ATTEMPT_SCORES: f64 = 0.75;
-const SHOOT_OUT_ROUNDS: u32 = 5;
-/// Attempts of a shoot-out after which home scores and away does not, so that every game ends.
-const ATTEMPTS_MAX: u32 = 60;
+/// By how much the rate of goals rises through regular time, and what it is in extra time.
+pub(super) const PACE_RISES: f64 = 0.34;
+const EXTRA_TIME_PACE: f64 = 0.85;
+const REGULAR_SECONDS: f64 = 2.0 * HALF_SECONDS as f64;
 
 /// Milliseconds of a game's own time beside the clock.
-const BEFORE_MS: u64 = 120_000;
+const LINE_UP_MS: u64 = 60_000;
+const BEFORE_MS: u64 = 60_000;
+/// From the whistle to the settlement of what it decided.
+const DECIDED_MS: u64 = 5_000;
 const BREAK_MS: u64 = 180_000;
-const SHORT_BREAK_MS: u64 = 60_000;
-const ATTEMPT_MS: u64 = 40_000;
+pub(super) const SHORT_BREAK_MS: u64 = 60_000;
 /// From the final whistle to the result's confirmation.
 const CONFIRM_MS: u64 = 15_000;
 
-/// Seconds that pass while the clock runs: until a goal stands, a free kick is taken, the video referee has
-/// looked, a penalty kick is taken, bets are open again.
-const GOAL_SECONDS: u32 = 3;
+/// Seconds that pass while the clock runs: until a goal stands, a free kick is taken, bets are open again.
+pub(super) const GOAL_SECONDS: u32 = 3;
 const FREE_KICK_SECONDS: u32 = 12;
-const REVIEW_SECONDS: u32 = 60;
-const PENALTY_SECONDS: u32 = 50;
 const REOPEN_SECONDS: u32 = 25;
 
 /// A team, as far as the game goes.
@@ -93,79 +91,72 @@ pub(super) enum Format {
     Cup,
 }
 
-/// The scoreboard, with the players who were sent off.
-#[derive(Debug, Clone)]
-pub(super) struct Pitch {
-    pub(super) common: Scoreboard,
-    pub(super) sent_off: [u32; 2],
-}
-
-impl Pitch {
-    pub(super) fn new() -> Self {
-        Self { common: Scoreboard::new(), sent_off: [0; 2] }
-    }
-
-    /// How many times its usual rate a side scores.
-    pub(super) fn factor(&self, side: Side) -> f64 {
-        let times =
-            |factor: f64, side: Side| (0..self.sent_off[side as usize]).fold(1.0, |all, _| all * factor);
-        times(SHORT, side) * times(AGAINST_SHORT, other(side))
-    }
-}
-
-impl Board for Pitch {
-    fn common(&self) -> &Scoreboard {
-        &self.common
-    }
-
-    fn status(&self, status: EventStatus) -> Status {
-        self.common.status(status, Self::has_clock(self.common.phase))
-    }
-
-    fn has_clock(part: MatchStatus) -> bool {
-        matches!(
-            part,
-            MatchStatus::Half1 | MatchStatus::Half2 | MatchStatus::ExtraTime1 | MatchStatus::ExtraTime2
-        )
-    }
+/// How many times its mean the rate of goals is, when this part of regular time has been played: it rises steadily
+/// (Dixon and Robinson, "A birth process model for association football matches", The Statistician 47, 1998).
+pub(super) fn pace(part: f64) -> f64 {
+    1.0 + PACE_RISES * (part - 0.5)
 }
 
 /// Plays a game to its end.
 pub(super) fn play(teams: [&Team; 2], format: Format, rng: &mut ChaCha8Rng) -> Vec<Beat<Pitch>> {
     let elevens = teams.map(|team| team.players[..ELEVEN].to_vec());
     let benches = teams.map(|team| team.players[ELEVEN..].to_vec());
-    let log = Chronicle::new(Pitch::new(), elevens, rng);
-    let mut game = Game { teams, benches, cautioned: Vec::new(), log };
-    game.log.now_ms += BEFORE_MS;
-    let [first, second] = ADDED_SECONDS;
-    game.half(MatchStatus::Half1, HALF_SECONDS, first);
-    game.pause(MatchStatus::HalfTime, BREAK_MS);
-    game.half(MatchStatus::Half2, HALF_SECONDS, second);
-    if format == Format::Cup && game.is_level() {
-        game.extra_time();
-    }
-    if format == Format::Cup && game.is_level() {
-        game.shoot_out();
-    }
-    game.end();
+    let stars = [Side::Home, Side::Away].into_iter().flat_map(|side| {
+        STAR_PLACES.into_iter().map(move |place| (side, teams[side as usize].players[place].clone()))
+    });
+    let mut log = Chronicle::new(Pitch::new(), elevens, rng);
+    let break_off_at = log.break_off_at(2 * HALF_SECONDS);
+    let mut game = Game { teams, benches, cautioned: Vec::new(), break_off_at, log };
+    game.log.now_ms += LINE_UP_MS;
+    game.log.line_up(&game.benches);
+    game.log.follow(stars.collect());
+    game.log.wait(BEFORE_MS);
+    game.play_out(format);
     game.log.into_beats()
 }
 
-struct Game<'a> {
+pub(super) struct Game<'a> {
     teams: [&'a Team; 2],
     /// Who may still come on; who went off goes home.
     benches: [Vec<Text>; 2],
     /// Who has been shown a yellow card.
     cautioned: Vec<Text>,
-    log: Chronicle<'a, Pitch>,
+    /// After how many seconds of play it is broken off.
+    break_off_at: Option<u32>,
+    pub(super) log: Chronicle<'a, Pitch>,
 }
 
 impl Game<'_> {
+    /// Plays both halves and what a cup needs beyond them, unless it is abandoned.
+    fn play_out(&mut self, format: Format) {
+        let [first, second] = ADDED_SECONDS;
+        self.half(MatchStatus::Half1, HALF_SECONDS, first);
+        if self.is_abandoned() {
+            return;
+        }
+        self.half_time();
+        self.half(MatchStatus::Half2, HALF_SECONDS, second);
+        if self.is_abandoned() {
+            return;
+        }
+        if format == Format::Cup && self.is_level() {
+            self.extra_time();
+        }
+        if format == Format::Cup && self.is_level() {
+            self.shoot_out();
+        }
+        self.end();
+    }
+
     fn is_level(&self) -> bool {
         self.log.board.common.is_level()
     }
 
-    fn begin(&mut self, part: MatchStatus) {
+    fn is_abandoned(&self) -> bool {
+        self.log.board.common.phase == MatchStatus::Abandoned
+    }
+
+    pub(super) fn begin(&mut self, part: MatchStatus) {
         self.log.board.common.begin(part);
         self.log.board.common.running = Pitch::has_clock(part);
         self.log.whistle(IncidentKind::PeriodStart, None);
@@ -175,7 +166,7 @@ impl Game<'_> {
     fn half(&mut self, part: MatchStatus, seconds: u32, added: u32) {
         self.begin(part);
         let length = seconds + self.log.rng.random_range(added / 2..=added + added / 2);
-        while self.log.board.common.seconds < length {
+        while self.log.board.common.seconds < length && !self.is_abandoned() {
             self.second();
         }
         self.log.board.common.running = false;
@@ -186,6 +177,17 @@ impl Game<'_> {
         self.log.board.common.phase = next;
         self.log.whistle(IncidentKind::PeriodEnd, None);
         self.log.now_ms += pause_ms;
+    }
+
+    /// What the markets of the first half ask is known.
+    fn half_time(&mut self) {
+        self.danger();
+        self.log.board.common.phase = MatchStatus::HalfTime;
+        self.log.whistle(IncidentKind::PeriodEnd, None);
+        self.log.now_ms += DECIDED_MS;
+        self.log.beat(What::Decided);
+        self.log.beat(What::Calm);
+        self.log.now_ms += BREAK_MS;
     }
 
     /// The markets are of regular time, so they are settled before it.
@@ -201,13 +203,16 @@ impl Game<'_> {
     }
 
     /// Lets time pass in which nothing happens.
-    fn pass(&mut self, seconds: u32) {
+    pub(super) fn pass(&mut self, seconds: u32) {
         self.log.now_ms += u64::from(seconds) * 1_000;
         self.log.board.common.seconds += seconds;
     }
 
     fn second(&mut self) {
         self.pass(1);
+        if self.break_off_at.is_some_and(|at| self.log.board.common.played() >= at) {
+            return self.break_off();
+        }
         let draw = self.log.rng.random::<f64>() * SECONDS_PER_HOUR;
         let mut bound = 0.0;
         let mut happens = |per_hour: f64| {
@@ -223,7 +228,7 @@ impl Game<'_> {
         }
         for (kind, per_hour) in FREQUENT {
             if let Some(side) = sides.into_iter().find(|_| happens(per_hour)) {
-                return self.log.play(kind, side, None);
+                return self.frequent(kind, side);
             }
         }
         if self.log.board.common.phase >= MatchStatus::Half2
@@ -234,49 +239,57 @@ impl Game<'_> {
     }
 
     fn goals_per_hour(&self, side: Side) -> f64 {
-        self.teams[side as usize].goals_per_hour * self.log.board.factor(side)
+        let common = &self.log.board.common;
+        let pace = match common.phase {
+            MatchStatus::Half1 => pace(f64::from(common.seconds.min(HALF_SECONDS)) / REGULAR_SECONDS),
+            MatchStatus::Half2 => pace(0.5 + f64::from(common.seconds.min(HALF_SECONDS)) / REGULAR_SECONDS),
+            _ => EXTRA_TIME_PACE,
+        };
+        self.teams[side as usize].goals_per_hour * self.log.board.factor(side) * pace
     }
 
-    /// No more bets; some goals are looked at before they count, and not all of those do.
-    fn ball_in_the_net(&mut self, side: Side) {
-        self.danger();
-        self.pass(GOAL_SECONDS);
-        if self.log.happens(GOAL_IS_REVIEWED) {
-            self.log.whistle(IncidentKind::VideoReview, Some("goal"));
-            self.pass(REVIEW_SECONDS);
-            if self.log.happens(REVIEW_TAKES_BACK) {
-                self.log.play(IncidentKind::Offside, side, Some("goal-disallowed"));
-                return self.calm();
+    fn frequent(&mut self, kind: IncidentKind, side: Side) {
+        match kind {
+            IncidentKind::ShotOnGoal => self.save(side),
+            IncidentKind::MissedShot | IncidentKind::BlockedShot => {
+                let player = self.log.player_by(side, &SCORING);
+                self.log.play_by(player, kind, side, None);
             }
+            _ => self.log.play(kind, side, None),
         }
-        if self.log.happens(GOAL_IS_OWN) {
-            let player = self.log.player(other(side));
-            self.goal(player, IncidentKind::OwnGoal, side, None);
-        } else {
-            let player = self.log.player(side);
-            self.goal(player, IncidentKind::Goal, side, None);
-        }
-        self.calm();
     }
 
-    fn goal(&mut self, player: Text, kind: IncidentKind, side: Side, detail: Option<&'static str>) {
-        self.log.board.common.add(side, 1);
-        self.log.play_by(player, kind, side, detail);
+    /// Play is broken off, and goes on or does not.
+    fn break_off(&mut self) {
+        self.break_off_at = None;
+        self.danger();
+        let reason = *self.log.pick(&REASONS);
+        if self.log.break_off(reason) {
+            self.reopen();
+        }
     }
 
     /// All markets are of regular time.
-    fn takes_bets(&self) -> bool {
+    pub(super) fn takes_bets(&self) -> bool {
         self.log.board.common.phase < MatchStatus::AwaitingOvertime
     }
 
-    fn danger(&mut self) {
+    pub(super) fn danger(&mut self) {
         if self.takes_bets() {
             self.log.beat(What::Danger);
         }
     }
 
-    fn calm(&mut self) {
+    /// What a goal has decided is settled, and bets are open again.
+    pub(super) fn calm(&mut self) {
         self.pass(REOPEN_SECONDS);
+        if self.takes_bets() {
+            self.log.beat(What::Decided);
+        }
+        self.reopen();
+    }
+
+    pub(super) fn reopen(&mut self) {
         if self.takes_bets() {
             self.log.beat(What::Calm);
         }
@@ -297,21 +310,6 @@ impl Game<'_> {
         self.log.play(IncidentKind::FreeKick, other(side), None);
     }
 
-    fn penalty_kick(&mut self, side: Side) {
-        self.danger();
-        self.log.play(IncidentKind::PenaltyKick, side, None);
-        self.log.whistle(IncidentKind::VideoReview, Some("penalty"));
-        self.pass(PENALTY_SECONDS);
-        let taker = self.log.player(side);
-        if self.log.happens(PENALTY_SCORES) {
-            self.goal(taker, IncidentKind::Goal, side, Some("penalty"));
-        } else {
-            let kind = *self.log.pick(&[IncidentKind::ShotOnGoal, IncidentKind::MissedShot]);
-            self.log.play_by(taker, kind, side, Some("penalty"));
-        }
-        self.calm();
-    }
-
     fn caution(&mut self, player: Text, side: Side) {
         if self.cautioned.contains(&player) {
             if self.log.happens(SECOND_YELLOW) {
@@ -330,44 +328,22 @@ impl Game<'_> {
         self.danger();
         self.pass(GOAL_SECONDS);
         self.log.players[side as usize].retain(|other| *other != player);
+        self.log.is_on(side, &player, false);
         self.log.board.sent_off[side as usize] += 1;
         self.log.play_by(player, card, side, None);
-        self.calm();
+        self.pass(REOPEN_SECONDS);
+        self.reopen();
     }
 
     fn substitution(&mut self, side: Side) {
         let bench = &mut self.benches[side as usize];
         if bench.len() + SUBSTITUTIONS_MAX > self.teams[side as usize].players.len() - ELEVEN {
-            let went_off = self.log.substitute(side, bench);
+            let went_off = self.log.substitute(side, 1, bench);
             bench.swap_remove(went_off);
         }
     }
 
-    fn shoot_out(&mut self) {
-        self.log.board.common.phase = MatchStatus::AwaitingPenalties;
-        self.log.whistle(IncidentKind::PeriodEnd, None);
-        self.log.now_ms += SHORT_BREAK_MS;
-        self.begin(MatchStatus::Penalties);
-        let mut taken = 0;
-        while !shoot_out::is_decided(&self.last_part(), taken, SHOOT_OUT_ROUNDS) {
-            let side = if taken % 2 == 0 { Side::Home } else { Side::Away };
-            taken += 1;
-            self.attempt(side, taken);
-        }
-    }
-
-    fn attempt(&mut self, side: Side, number: u32) {
-        self.log.now_ms += ATTEMPT_MS;
-        let is_late = number > ATTEMPTS_MAX;
-        let scores = if is_late { side == Side::Home } else { self.log.happens(ATTEMPT_SCORES) };
-        if scores {
-            self.log.board.common.add_to_part(side, 1);
-        }
-        let kind = if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss };
-        self.log.play(kind, side, None);
-    }
-
-    fn last_part(&self) -> PeriodScore {
+    pub(super) fn last_part(&self) -> PeriodScore {
         *self.log.board.common.last().expect("a game that is on has begun")
     }
 

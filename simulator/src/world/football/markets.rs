@@ -1,29 +1,53 @@
 //! Football's markets: what each asks of regular time, when it is open, and which incidents are told how.
 
-use domain::market::{MarketKey, Specifiers};
+use domain::market::MarketKey;
+use domain::sport::PLAYER_SCORES;
 use domain::{IncidentKind, MatchStatus, Score};
 
-use super::course::{Pitch, Team};
-use super::prices::Outlook;
-use crate::world::game::{Answer, Chances, Game, Listed, Manner, Weight};
+use super::course::{STAR_PLACES, Team};
+use super::pitch::Pitch;
+use super::prices::{self, Outlook};
+use crate::world::board::STARS;
+use crate::world::game::{Answer, Chances, Game, Listed, Manner, Outcomes, Weight};
+use crate::world::lines::{self, Line};
 use crate::world::mood::Mood;
+use crate::world::names;
 
-/// The totals on offer: the line, and the goals from which on it is over.
-const TOTALS: [(&str, u32); 3] = [("1.5", 2), ("2.5", 3), ("3.5", 4)];
+/// The totals on offer, of the game and of its first half. A quarter line pays half of a stake back.
+const TOTALS: [Line; 4] =
+    [Line { quarters: 6 }, Line { quarters: 9 }, Line { quarters: 10 }, Line { quarters: 14 }];
+const HALF_TOTALS: [Line; 2] = [Line { quarters: 2 }, Line { quarters: 6 }];
+/// The handicaps on offer: by how many quarters they are off the lead that is expected.
+const HANDICAPS_OFF: [i32; 3] = [-2, 0, 2];
+/// Goals for which there is a market that asks who scores them.
+const NEXT_GOALS: u32 = 12;
+const HALVES: [MatchStatus; 2] = [MatchStatus::Half1, MatchStatus::Half2];
 
 /// A game of two teams.
 pub(super) struct Football {
     pub(super) teams: [Team; 2],
+    /// The teams' numbers in their world.
+    pub(super) numbers: [u32; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Question {
     /// 1: does home win, nobody, away?
     Result,
-    /// 18: do at least so many goals fall?
-    AtLeast(u32),
+    /// 8: whose is the goal of this number, or will there be none?
+    NextGoal(u32),
+    /// 16: does home win with this handicap?
+    Handicap(Line),
+    /// 18: do more goals fall?
+    Total(Line),
     /// 29: do both sides score?
     BothScore,
+    /// 60: who has more goals in the first half?
+    HalfResult,
+    /// 68: do more goals fall in the first half?
+    HalfTotal(Line),
+    /// Does the star of this place score?
+    Scores(usize),
 }
 
 impl Game for Football {
@@ -32,16 +56,33 @@ impl Game for Football {
     type Question = Question;
 
     fn markets(&self) -> Vec<Listed<Question>> {
-        let totals = TOTALS.map(|(line, goals)| {
-            let specifiers = Specifiers::parse(&format!("total={line}")).expect("a specifier");
-            let key = MarketKey { id: 18, specifiers };
-            Listed { question: Question::AtLeast(goals), key, outcomes: &["12", "13"] }
-        });
-        let result =
-            Listed { question: Question::Result, key: MarketKey::plain(1), outcomes: &["1", "2", "3"] };
-        let both =
-            Listed { question: Question::BothScore, key: MarketKey::plain(29), outcomes: &["74", "76"] };
-        std::iter::once(result).chain(totals).chain([both]).collect()
+        let list = |question, key, outcomes| Listed { question, key, outcomes: Outcomes::Fixed(outcomes) };
+        let plain = |question, id, outcomes| list(question, MarketKey::plain(id), outcomes);
+        let mut markets = vec![plain(Question::Result, 1, &["1", "2", "3"])];
+        markets
+            .extend(TOTALS.map(|line| list(Question::Total(line), line.key(18, "", "total"), &["12", "13"])));
+        let expected = prices::quarters_expected([&self.teams[0], &self.teams[1]]);
+        markets.extend(HANDICAPS_OFF.map(|off| {
+            let line = Line { quarters: off - expected };
+            list(Question::Handicap(line), line.key(16, "", "hcp"), &["1714", "1715"])
+        }));
+        markets.push(plain(Question::BothScore, 29, &["74", "76"]));
+        markets.push(plain(Question::HalfResult, 60, &["1", "2", "3"]));
+        let of_half = |line: Line| list(Question::HalfTotal(line), line.key(68, "", "total"), &["12", "13"]);
+        markets.extend(HALF_TOTALS.map(of_half));
+        markets.extend((1..=NEXT_GOALS).map(|goal| {
+            list(Question::NextGoal(goal), names::key(8, &format!("goalnr={goal}")), &["6", "7", "8"])
+        }));
+        markets.extend((0..STARS).map(|star| {
+            let (side, place) = (star / STAR_PLACES.len(), STAR_PLACES[star % STAR_PLACES.len()]);
+            let player = names::player_id(self.numbers[side], place);
+            list(
+                Question::Scores(star),
+                names::key(PLAYER_SCORES, &format!("player={player}")),
+                &["74", "76"],
+            )
+        }));
+        markets
     }
 
     fn outlook(&self, board: &Pitch, since: u32, mood: Mood) -> Outlook {
@@ -49,36 +90,60 @@ impl Game for Football {
     }
 
     fn chances(question: Question, outlook: &Outlook) -> Chances {
+        let three = |[home, draw]: [f64; 2]| Chances::Three(home, draw);
         match question {
-            Question::Result => {
-                let [home, draw] = outlook.home_and_draw();
-                Chances::Three(home, draw)
-            }
-            Question::AtLeast(goals) => Chances::Two(outlook.at_least(goals)),
-            Question::BothScore => Chances::Two(outlook.both_score()),
+            Question::Result => three(outlook.grid().home_and_draw()),
+            Question::NextGoal(_) => three(outlook.next_goal()),
+            Question::Handicap(line) => outlook.grid().handicap(line).chances(),
+            Question::Total(line) => outlook.grid().total(line).chances(),
+            Question::BothScore => Chances::Two(outlook.grid().chance(|home, away| home > 0 && away > 0)),
+            Question::HalfResult => three(outlook.half_grid().home_and_draw()),
+            Question::HalfTotal(line) => outlook.half_grid().total(line).chances(),
+            Question::Scores(star) => Chances::Two(outlook.scores(star)),
         }
     }
 
     fn is_open(question: Question, board: &Pitch) -> bool {
         let Score { home, away } = board.common.score;
+        let is_first_half = matches!(board.common.phase, MatchStatus::NotStarted | MatchStatus::Half1);
         !is_over(board)
             && match question {
-                Question::Result => true,
-                Question::AtLeast(goals) => home + away < goals,
+                Question::Result | Question::Handicap(_) => true,
+                Question::NextGoal(goal) => goal == board.common.goals.count() + 1,
+                Question::Total(line) => line.over(home + away) < 2,
                 Question::BothScore => home == 0 || away == 0,
+                Question::HalfResult => is_first_half,
+                Question::HalfTotal(line) => is_first_half && line.over(home + away) < 2,
+                Question::Scores(star) => {
+                    let star = board.common.stars[star];
+                    star.tally == 0 && (star.is_on || board.common.phase == MatchStatus::NotStarted)
+                }
             }
     }
 
+    /// What nothing can change any more is answered at once.
     fn answer(question: Question, board: &Pitch) -> Option<Answer> {
-        let Score { home, away } = regular(board);
-        let place = match question {
-            Question::Result if home > away => 0,
-            Question::Result if home == away => 1,
-            Question::Result => 2,
-            Question::AtLeast(goals) => usize::from(home + away < goals),
-            Question::BothScore => usize::from(home == 0 || away == 0),
-        };
-        is_over(board).then_some(Answer::Wins(place))
+        let common = &board.common;
+        let ended = is_over(board) && common.phase != MatchStatus::Abandoned;
+        let score = common.fell_in(&HALVES);
+        let half = common.fell_in(&HALVES[..1]);
+        let half_ended = common.is_over(MatchStatus::Half1);
+        match question {
+            Question::Result => ended.then(|| three_way(score)),
+            Question::NextGoal(goal) => match common.goals.of(goal) {
+                Some(side) => Some(Answer::Wins(2 * side as usize)),
+                None => ended.then_some(Answer::Wins(1)),
+            },
+            Question::Handicap(line) => ended.then(|| lines::answer(line.ahead(score.home, score.away))),
+            Question::Total(line) => total(line, score, ended),
+            Question::BothScore if score.home > 0 && score.away > 0 => Some(Answer::Wins(0)),
+            Question::BothScore => ended.then_some(Answer::Wins(1)),
+            Question::HalfResult => half_ended.then(|| three_way(half)),
+            Question::HalfTotal(line) => total(line, half, half_ended),
+            Question::Scores(star) if common.stars[star].tally > 0 => Some(Answer::Wins(0)),
+            Question::Scores(star) if common.stars[star].took_part => ended.then_some(Answer::Wins(1)),
+            Question::Scores(_) => ended.then_some(Answer::Void("did not take part")),
+        }
     }
 
     fn manner(kind: IncidentKind) -> Manner {
@@ -91,6 +156,7 @@ impl Game for Football {
             | IncidentKind::ShootoutGoal
             | IncidentKind::ShootoutMiss => (Weight::Must, true),
             IncidentKind::GameEnd
+            | IncidentKind::Stoppage
             | IncidentKind::PenaltyKick
             | IncidentKind::VideoReview
             | IncidentKind::RedCard
@@ -104,15 +170,21 @@ impl Game for Football {
     }
 }
 
-/// Whether regular time is over.
+/// Whether regular time is over, or the game.
 fn is_over(board: &Pitch) -> bool {
     board.common.phase >= MatchStatus::AwaitingOvertime
 }
 
-/// The score of regular time.
-fn regular(board: &Pitch) -> Score {
-    let halves = board.common.periods.iter();
-    let halves = halves.filter(|half| matches!(half.period, MatchStatus::Half1 | MatchStatus::Half2));
-    halves
-        .fold(Score::default(), |sum, half| Score { home: sum.home + half.home, away: sum.away + half.away })
+fn three_way(Score { home, away }: Score) -> Answer {
+    Answer::Wins(match home.cmp(&away) {
+        std::cmp::Ordering::Greater => 0,
+        std::cmp::Ordering::Equal => 1,
+        std::cmp::Ordering::Less => 2,
+    })
+}
+
+/// Goals are only added, so a total that is over its line stays so.
+fn total(line: Line, Score { home, away }: Score, ended: bool) -> Option<Answer> {
+    let over = line.over(home + away);
+    (ended || over >= 2).then(|| lines::answer(over))
 }

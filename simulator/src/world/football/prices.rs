@@ -1,16 +1,22 @@
 //! What a bookmaker holds likely while a game is on: the in-play model behind the odds.
 //!
-//! Goals of both sides are independent Poisson processes (Maher, "Modelling association football scores",
-//! Statistica Neerlandica 36, 1982), here with what is left of regular time, and with players sent off. On top
-//! lies the market's mood, which moves the rates of both sides against each other.
+//! Goals of both sides are Poisson processes, each by itself (Maher, "Modelling association football scores", Statistica
+//! Neerlandica 36, 1982), whose rates rise through the game (Dixon and Robinson, "A birth process model for association
+//! football matches", The Statistician 47, 1998), here with what is left of regular time, and with players sent off. A
+//! player scores in proportion to his place in the team. On top lies the market's mood, which moves the rates of both
+//! sides against each other.
 
 use domain::{MatchStatus, Score, Side};
 
 use super::course::{
-    ADDED_SECONDS, FOUL_IS_PENALTY, FOULS_PER_HOUR, HALF_SECONDS, PENALTY_SCORES, Pitch, Team,
+    ADDED_SECONDS, FOUL_IS_PENALTY, FOULS_PER_HOUR, HALF_SECONDS, SCORING, STAR_PLACES, Team, pace,
 };
+use super::goals::PENALTY_SCORES;
+use super::pitch::Pitch;
+use crate::world::board::{STARS, Star};
+use crate::world::grid::Grid;
 use crate::world::mood::Mood;
-use crate::world::numbers::poisson;
+use crate::world::numbers::{exp_of_minus, poisson};
 
 /// The part of the goals that falls and stands: not while a free kick or the kick-off is waited for, nor where the
 /// video referee takes it back.
@@ -19,75 +25,121 @@ const IN_PLAY: f64 = 0.89;
 const PENALTIES_PER_HOUR: f64 = FOULS_PER_HOUR * FOUL_IS_PENALTY * PENALTY_SCORES;
 /// A half is never held to be nearer to its end than this, in seconds.
 const LEFT_MIN: u32 = 30;
-/// Goals of one side up to which the sums go; what lies beyond is less than one in a hundred thousand.
-const GOALS_MAX: usize = 12;
+/// The part of a side's goals left that fall while one of its players who is on will still be, and of a player on
+/// the bench who comes on.
+const STAYS_ON: f64 = 0.92;
+const COMES_ON: f64 = 0.3;
+/// What is scored by the players themselves.
+const NOT_OWN: f64 = 0.97;
 
 /// How a game may go on until regular time is over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Outlook {
     score: Score,
-    /// Further goals of each side: how likely 0, 1, 2, … are.
-    goals: [[f64; GOALS_MAX]; 2],
+    /// Further goals of each side that are expected: until the end, and in the first half.
+    expected: [f64; 2],
+    expected_half: [f64; 2],
+    stars: [Star; STARS],
 }
 
 impl Outlook {
     /// The outlook when `since` seconds of the clock have passed after the scoreboard was last changed.
     pub(super) fn new(board: &Pitch, since: u32, teams: [&Team; 2], mood: Mood) -> Self {
-        let left_hours = f64::from(seconds_left(board, since)) / 3_600.0;
+        let [first, second] = hours_left(board, since);
         let tilt = [1.0 + mood.get(), 1.0 - mood.get()];
-        let goals = [Side::Home, Side::Away].map(|side| {
-            let open_play = teams[side as usize].goals_per_hour * tilt[side as usize] * board.factor(side);
-            poisson((open_play + PENALTIES_PER_HOUR) * IN_PLAY * left_hours)
-        });
-        Self { score: board.common.score, goals }
-    }
-
-    /// How likely home wins, and how likely nobody does.
-    pub(super) fn home_and_draw(&self) -> [f64; 2] {
-        let mut likely = [0.0; 2];
-        for (more_home, likely_home) in (self.score.home..).zip(&self.goals[0]) {
-            for (more_away, likely_away) in (self.score.away..).zip(&self.goals[1]) {
-                match more_home.cmp(&more_away) {
-                    std::cmp::Ordering::Greater => likely[0] += likely_home * likely_away,
-                    std::cmp::Ordering::Equal => likely[1] += likely_home * likely_away,
-                    std::cmp::Ordering::Less => {}
-                }
-            }
+        let expected = |left: Left| {
+            [Side::Home, Side::Away].map(|side| {
+                let rate = teams[side as usize].goals_per_hour * tilt[side as usize] * board.factor(side);
+                (rate * left.paced + PENALTIES_PER_HOUR * left.hours) * IN_PLAY
+            })
+        };
+        let (of_first, of_second) = (expected(first), expected(second));
+        Self {
+            score: board.common.score,
+            expected: [of_first[0] + of_second[0], of_first[1] + of_second[1]],
+            expected_half: of_first,
+            stars: board.common.stars,
         }
-        likely
     }
 
-    /// How likely at least `goals` fall.
-    pub(super) fn at_least(&self, goals: u32) -> f64 {
-        let mut fewer = 0.0;
-        for (more_home, likely_home) in (self.score.home..).zip(&self.goals[0]) {
-            for (more_away, likely_away) in (self.score.away..).zip(&self.goals[1]) {
-                if more_home + more_away < goals {
-                    fewer += likely_home * likely_away;
-                }
-            }
-        }
-        1.0 - fewer
+    /// Scores after regular time.
+    pub(super) fn grid(&self) -> Grid {
+        self.grid_of(self.expected)
     }
 
-    /// How likely both sides score.
-    pub(super) fn both_score(&self) -> f64 {
-        let scores = |goals: u32, further: &[f64]| if goals > 0 { 1.0 } else { 1.0 - further[0] };
-        scores(self.score.home, &self.goals[0]) * scores(self.score.away, &self.goals[1])
+    /// Scores after the first half, while it has not ended.
+    pub(super) fn half_grid(&self) -> Grid {
+        self.grid_of(self.expected_half)
+    }
+
+    fn grid_of(&self, expected: [f64; 2]) -> Grid {
+        let [home, away] = expected.map(poisson);
+        Grid::independent(self.score.home, self.score.away, [&home, &away])
+    }
+
+    /// How likely the next goal is home's, and how likely there is none.
+    pub(super) fn next_goal(&self) -> [f64; 2] {
+        let [home, away] = self.expected;
+        let none = exp_of_minus(home + away);
+        let share = if home + away > 0.0 { home / (home + away) } else { 0.5 };
+        [(1.0 - none) * share, none]
+    }
+
+    /// How likely the star of this place scores; of one who sits on the bench, if he comes on.
+    pub(super) fn scores(&self, star: usize) -> f64 {
+        let (side, place) = (star / STAR_PLACES.len(), STAR_PLACES[star % STAR_PLACES.len()]);
+        let all: f64 = SCORING.iter().sum();
+        let (weight, share) = match SCORING.get(place) {
+            Some(weight) => (*weight, STAYS_ON),
+            None if self.stars[star].is_on => (all / 10.0, STAYS_ON),
+            None => (all / 10.0, COMES_ON),
+        };
+        1.0 - exp_of_minus(self.expected[side] * share * NOT_OWN * weight / all)
     }
 }
 
-/// Of regular time, with what is usually added.
-fn seconds_left(board: &Pitch, since: u32) -> u32 {
+/// By how many quarters of a goal home is expected to lead, as the handicap that is nearest.
+pub(super) fn quarters_expected(teams: [&Team; 2]) -> i32 {
+    let lead = (teams[0].goals_per_hour - teams[1].goals_per_hour) * 1.5 * 4.0;
+    #[expect(clippy::cast_possible_truncation, reason = "a few goals")]
+    let lead = (lead + if lead < 0.0 { -0.5 } else { 0.5 }) as i32;
+    lead
+}
+
+/// Time in which goals may fall: in hours, and in hours of the mean rate.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    hours: f64,
+    paced: f64,
+}
+
+/// Of each half, with what is usually added.
+fn hours_left(board: &Pitch, since: u32) -> [Left; 2] {
     let [first, second] = ADDED_SECONDS.map(|added| HALF_SECONDS + added);
-    let left = |length: u32| length.saturating_sub(board.common.seconds + since).max(LEFT_MIN);
+    let now = board.common.seconds + since;
+    let left = |length: u32| length.saturating_sub(now).max(LEFT_MIN);
     match board.common.phase {
-        MatchStatus::NotStarted => first + second,
-        MatchStatus::Half1 => left(first) + second,
-        MatchStatus::HalfTime => second,
-        MatchStatus::Half2 => left(second),
-        _ => 0,
+        MatchStatus::NotStarted => [paced(0.0, first), paced(0.5, second)],
+        MatchStatus::Half1 => [paced(begins(0.0, now), left(first)), paced(0.5, second)],
+        MatchStatus::HalfTime => [paced(0.0, 0), paced(0.5, second)],
+        MatchStatus::Half2 => [paced(0.0, 0), paced(begins(0.5, now), left(second))],
+        _ => [paced(0.0, 0), paced(0.0, 0)],
     }
+}
+
+/// The part of regular time that has been played when a half, which began at a part, has been on so long.
+fn begins(half: f64, seconds: u32) -> f64 {
+    half + f64::from(seconds.min(HALF_SECONDS)) / f64::from(2 * HALF_SECONDS)
+}
+
+/// So many seconds from a part of regular time on, at the pace in their middle; what is added has the pace of its end.
+fn paced(from: f64, seconds: u32) -> Left {
+    let hours = f64::from(seconds) / 3_600.0;
+    let end = if from < 0.5 { 0.5 } else { 1.0 };
+    let regular = (f64::from(seconds) / f64::from(2 * HALF_SECONDS)).min(end - from);
+    let added = f64::from(seconds) / f64::from(2 * HALF_SECONDS) - regular;
+    let mean = regular * pace(from + regular / 2.0) + added * pace(end);
+    Left { hours, paced: mean * f64::from(2 * HALF_SECONDS) / 3_600.0 }
 }
 
 #[cfg(test)]
@@ -104,25 +156,25 @@ mod tests {
 
     #[test]
     fn equal_sides_are_even_and_a_goal_matters_more_the_later_it_falls() {
-        let [home, draw] = outlook(MatchStatus::NotStarted, 0, 0, 0, [0; 2]).home_and_draw();
+        let [home, draw] = outlook(MatchStatus::NotStarted, 0, 0, 0, [0; 2]).grid().home_and_draw();
         assert!((home + draw / 2.0 - 0.5).abs() < 1e-6, "{home} and {draw}");
         assert!(0.2 < draw && draw < 0.3, "{draw}");
-        let [early, _] = outlook(MatchStatus::Half1, 600, 1, 0, [0; 2]).home_and_draw();
-        let [late, _] = outlook(MatchStatus::Half2, 2_600, 1, 0, [0; 2]).home_and_draw();
+        let [early, _] = outlook(MatchStatus::Half1, 600, 1, 0, [0; 2]).grid().home_and_draw();
+        let [late, _] = outlook(MatchStatus::Half2, 2_600, 1, 0, [0; 2]).grid().home_and_draw();
         assert!(early < 0.75 && late > 0.85, "{early} and {late}");
     }
 
     #[test]
     fn what_has_fallen_is_certain() {
         let game = outlook(MatchStatus::Half2, 1_000, 2, 1, [0; 2]);
-        assert!((game.at_least(3) - 1.0).abs() < 1e-9 && (game.both_score() - 1.0).abs() < 1e-9);
-        assert!(game.at_least(4) < 0.9);
+        let at_least = |goals| game.grid().chance(|home, away| home + away >= goals);
+        assert!((at_least(3) - 1.0).abs() < 1e-9 && at_least(4) < 0.9);
     }
 
     #[test]
     fn a_side_short_of_a_player_wins_less_often() {
-        let [complete, _] = outlook(MatchStatus::Half1, 600, 0, 0, [0, 0]).home_and_draw();
-        let [short, _] = outlook(MatchStatus::Half1, 600, 0, 0, [1, 0]).home_and_draw();
+        let [complete, _] = outlook(MatchStatus::Half1, 600, 0, 0, [0, 0]).grid().home_and_draw();
+        let [short, _] = outlook(MatchStatus::Half1, 600, 0, 0, [1, 0]).grid().home_and_draw();
         assert!(short < complete - 0.1, "{short} and {complete}");
     }
 }

@@ -1,65 +1,86 @@
 //! What happens on the ice, second by second: the facts of a game, before anybody speaks of them.
 //!
-//! Goals fall by chance at each team's own rate, nearly twice as often while the other side is short of a player.
-//! Three periods of twenty minutes; where they leave a tie, five minutes of sudden death; then a shoot-out of
-//! three rounds, and more while it is level. Time beside the clock (breaks, celebrations, face-offs) is shorter
-//! than in a real game: nobody watches it.
+//! Goals fall by chance at each team's own rate, nearly three times as often while the other side is short of a player.
+//! Late in a game rates depend on the score: sides that are level take no risks, and one that is behind takes its
+//! goalkeeper off. Three periods of twenty minutes; where they leave a tie, five minutes of sudden death with fewer
+//! players; then a shoot-out of three rounds, and more while it is level. Time beside the clock (breaks, celebrations,
+//! face-offs) is shorter than in a real game: nobody watches it.
 
 use domain::id::Text;
-use domain::{EventStatus, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status};
+use domain::{IncidentKind, MatchStatus, PeriodScore, Side};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::rink::Rink;
 use crate::world::beat::{Beat, What};
-use crate::world::board::{Board, Scoreboard, other};
+use crate::world::board::other;
 use crate::world::chronicle::Chronicle;
-use crate::world::shoot_out;
 
 /// Regular time, in seconds.
 pub(super) const REGULAR_SECONDS: u32 = 3 * PERIOD_SECONDS;
 /// Overtime, in seconds.
 pub(super) const OVERTIME_SECONDS: u32 = 5 * 60;
-/// How many times as often a team scores while the other is short of a player.
-pub(super) const POWER_PLAY: f64 = 1.9;
+/// How many times as often a team scores while the other is short of a player, and in overtime, where there is room.
+pub(super) const POWER_PLAY: f64 = 3.0;
+pub(super) const OVERTIME: f64 = 2.3;
+/// The last part of regular time, in which rates depend on the score, in seconds, and how many times as often sides that
+/// are level score in it.
+pub(super) const LATE_SECONDS: u32 = 10 * 60;
+const LEVEL_LATE: f64 = 0.55;
+/// The time in which a side that is one or two behind plays without its goalkeeper, in seconds; how many times as often
+/// it scores then, and how many times as often the other one does.
+const EMPTY_NET_SECONDS: u32 = 100;
+const EMPTY_NET_BEHIND: u32 = 2;
+const SIX_SKATERS: f64 = 1.8;
+const INTO_EMPTY_NET: f64 = 3.5;
 
 const PERIOD_SECONDS: u32 = 20 * 60;
 const PENALTY_SECONDS: u32 = 2 * 60;
-/// Minor penalties of one side in an hour of play.
-const PENALTIES_PER_HOUR: f64 = 3.5;
+/// Minor penalties of one side in an hour of play, and how often the referee lets play go on for a moment.
+const PENALTIES_PER_HOUR: f64 = 3.07;
+const PENALTY_IS_DELAYED: f64 = 0.35;
+const DELAYED_SECONDS: u32 = 4;
 /// Players of one side who may be in the penalty box; further penalties are not called.
 const BOX_MAX: usize = 2;
-/// How often an attempt in a shoot-out scores.
-const ATTEMPT_SCORES: f64 = 0.32;
-const SHOOT_OUT_ROUNDS: u32 = 3;
-/// Rounds of a shoot-out after which the next goal is given, so that every game ends.
-const ROUNDS_MAX: u32 = 30;
+
+/// The order in which players are listed: a goalkeeper, twelve forwards, six defenders, the other goalkeeper; then one
+/// who plays only where somebody cannot. How often each shoots and scores, against each other.
+pub(super) const SCORING: [f64; 19] =
+    [0.0, 2.2, 2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.9, 0.8, 0.6, 0.5, 0.4, 0.8, 0.7, 0.6, 0.5, 0.5, 0.4];
+/// Those who play.
+const ROSTER: usize = 20;
+/// The players of a side whom markets are about, by their places: two forwards and a defender.
+pub(super) const STAR_PLACES: [usize; 3] = [1, 2, 13];
+/// How often the last of them cannot play.
+const SCRATCHED: f64 = 0.05;
+const REASONS: [&str; 2] = ["ice", "power-failure"];
 
 const OFFENCES: [&str; 6] = ["tripping", "hooking", "interference", "slashing", "roughing", "holding"];
 const STOPPAGES: [&str; 4] = ["icing", "offside", "puck-frozen", "puck-out-of-play"];
 
 /// What happens often, and how often of one side in an hour of play.
-const FREQUENT: [(IncidentKind, f64); 6] = [
-    (IncidentKind::ShotOnGoal, 26.0),
+const FREQUENT: [(IncidentKind, f64); 8] = [
+    (IncidentKind::ShotOnGoal, 28.2),
     (IncidentKind::MissedShot, 13.0),
     (IncidentKind::BlockedShot, 15.0),
-    (IncidentKind::Hit, 21.0),
-    (IncidentKind::Giveaway, 8.0),
-    (IncidentKind::Takeaway, 6.0),
+    (IncidentKind::Hit, 31.5),
+    (IncidentKind::Giveaway, 11.5),
+    (IncidentKind::Takeaway, 5.0),
+    (IncidentKind::Injury, 0.3),
+    (IncidentKind::Timeout, 0.4),
 ];
 const STOPPAGES_PER_HOUR: f64 = 40.0;
 const SECONDS_PER_HOUR: f64 = 3_600.0;
 
 /// Milliseconds of a game's own time, the clock and all between.
-const BEFORE_MS: u64 = 120_000;
+const LINE_UP_MS: u64 = 60_000;
+const BEFORE_MS: u64 = 60_000;
+/// From the end of a period to the settlement of what it decided.
+const DECIDED_MS: u64 = 5_000;
 const BREAK_MS: u64 = 180_000;
 const SHORT_BREAK_MS: u64 = 60_000;
 /// From a stoppage to the face-off.
 const FACE_OFF_MS: u64 = 12_000;
-/// From the moment bets are stopped to the goal's confirmation, to the reopening, to the face-off.
-const GOAL_MS: u64 = 2_000;
-const REOPEN_MS: u64 = 20_000;
-const AFTER_GOAL_MS: u64 = 35_000;
-const ATTEMPT_MS: u64 = 25_000;
 /// From the final whistle to the result's confirmation.
 const CONFIRM_MS: u64 = 15_000;
 
@@ -71,101 +92,108 @@ pub(super) struct Team {
     pub(super) goals_per_hour: f64,
 }
 
-/// The scoreboard, with the penalty box.
-#[derive(Debug, Clone)]
-pub(super) struct Rink {
-    pub(super) common: Scoreboard,
-    /// Who is in the penalty box, and until how many seconds of the whole game have been played.
-    pub(super) penalties: Vec<(Side, u32)>,
-}
-
-impl Rink {
-    pub(super) fn new() -> Self {
-        Self { common: Scoreboard::new(), penalties: Vec::new() }
-    }
-
-    pub(super) fn in_box(&self, side: Side) -> usize {
-        self.penalties.iter().filter(|(of, _)| *of == side).count()
-    }
-}
-
-impl Board for Rink {
-    fn common(&self) -> &Scoreboard {
-        &self.common
-    }
-
-    fn status(&self, status: EventStatus) -> Status {
-        let in_box = |side| u32::try_from(self.in_box(side)).expect("a penalty box is small");
-        Status {
-            penalty_box: Some(Score { home: in_box(Side::Home), away: in_box(Side::Away) }),
-            ..self.common.status(status, Self::has_clock(self.common.phase))
-        }
-    }
-
-    fn has_clock(part: MatchStatus) -> bool {
-        matches!(
-            part,
-            MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
-        )
+/// How many times its own rate a side scores so late in regular time, by the seconds left and by how many goals it is
+/// ahead.
+pub(super) fn late(left_seconds: u32, ahead: i32) -> f64 {
+    let is_pulled =
+        left_seconds <= EMPTY_NET_SECONDS && (1..=EMPTY_NET_BEHIND).contains(&ahead.unsigned_abs());
+    match ahead {
+        0 => LEVEL_LATE,
+        1.. if is_pulled => INTO_EMPTY_NET,
+        ..0 if is_pulled => SIX_SKATERS,
+        _ => 1.0,
     }
 }
 
 /// Plays a game to its end.
 pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Rink>> {
-    let players = teams.map(|team| team.players.clone());
-    let mut game = Game { teams, log: Chronicle::new(Rink::new(), players, rng) };
-    game.log.now_ms += BEFORE_MS;
-    game.period(MatchStatus::Period1, Some(MatchStatus::Break1));
-    game.period(MatchStatus::Period2, Some(MatchStatus::Break2));
-    game.period(MatchStatus::Period3, None);
-    if game.is_level() {
-        game.overtime();
+    let stars = [Side::Home, Side::Away].into_iter().flat_map(|side| {
+        STAR_PLACES.into_iter().map(move |place| (side, teams[side as usize].players[place].clone()))
+    });
+    let players = teams.map(|team| team.players[..ROSTER].to_vec());
+    let mut log = Chronicle::new(Rink::new(), players, rng);
+    for (side, team) in teams.into_iter().enumerate() {
+        if log.happens(SCRATCHED) {
+            log.players[side][STAR_PLACES[2]] = team.players[ROSTER].clone();
+        }
     }
-    if game.is_level() {
-        game.shoot_out();
-    }
-    game.end();
+    let break_off_at = log.break_off_at(REGULAR_SECONDS);
+    log.now_ms += LINE_UP_MS;
+    log.line_up(&[Vec::new(), Vec::new()]);
+    log.follow(stars.collect());
+    log.wait(BEFORE_MS);
+    let mut game = Game { teams, break_off_at, log };
+    game.play_out();
     game.log.into_beats()
 }
 
-struct Game<'a> {
+pub(super) struct Game<'a> {
     teams: [&'a Team; 2],
-    log: Chronicle<'a, Rink>,
+    /// After how many seconds of play it is broken off.
+    break_off_at: Option<u32>,
+    pub(super) log: Chronicle<'a, Rink>,
 }
 
 impl Game<'_> {
+    /// Plays three periods and what a tie needs beyond them, unless the game is abandoned.
+    fn play_out(&mut self) {
+        let periods = [
+            (MatchStatus::Period1, Some(MatchStatus::Break1)),
+            (MatchStatus::Period2, Some(MatchStatus::Break2)),
+            (MatchStatus::Period3, None),
+        ];
+        for (period, then) in periods {
+            self.period(period, then);
+            if self.is_abandoned() {
+                return;
+            }
+        }
+        if self.is_level() {
+            self.overtime();
+        }
+        if self.is_level() {
+            self.shoot_out();
+        }
+        self.end();
+    }
+
     fn is_level(&self) -> bool {
         self.log.board.common.is_level()
     }
 
-    fn begin(&mut self, part: MatchStatus) {
+    fn is_abandoned(&self) -> bool {
+        self.log.board.common.phase == MatchStatus::Abandoned
+    }
+
+    pub(super) fn begin(&mut self, part: MatchStatus) {
         self.log.board.common.begin(part);
         self.log.board.common.running = part != MatchStatus::Penalties;
         self.log.whistle(IncidentKind::PeriodStart, None);
     }
 
-    fn stop_clock(&mut self) {
+    pub(super) fn stop_clock(&mut self) {
         self.log.board.common.running = false;
     }
 
-    /// Twenty minutes, and the break after them where there is one.
+    /// Twenty minutes, and the break after them where there is one. What the period's markets ask is known then, and
+    /// after a tie that one more goal will fall.
     fn period(&mut self, phase: MatchStatus, then: Option<MatchStatus>) {
         self.begin(phase);
         for second in 1..=PERIOD_SECONDS {
             self.second(second);
+            if self.is_abandoned() {
+                return;
+            }
         }
         self.stop_clock();
-        if then.is_none() && !self.is_level() {
-            self.log.beat(What::Danger);
-        }
+        self.log.beat(What::Danger);
         let next = then.or(self.is_level().then_some(MatchStatus::AwaitingOvertime));
         self.log.board.common.phase = next.unwrap_or(phase);
         self.log.whistle(IncidentKind::PeriodEnd, None);
-        if next == Some(MatchStatus::AwaitingOvertime) {
-            // One more goal will fall, so the totals are decided: the offer is another.
-            self.log.beat(What::Calm);
-        }
         if next.is_some() {
+            self.log.now_ms += DECIDED_MS;
+            self.log.beat(What::Decided);
+            self.log.beat(What::Calm);
             self.log.now_ms += BREAK_MS;
         }
     }
@@ -191,6 +219,9 @@ impl Game<'_> {
         self.log.now_ms += 1_000;
         self.log.board.common.seconds = second;
         self.release();
+        if self.break_off_at.is_some_and(|at| self.log.board.common.played() >= at) {
+            return self.break_off();
+        }
         let draw = self.log.rng.random::<f64>() * SECONDS_PER_HOUR;
         let mut bound = 0.0;
         let mut happens = |per_hour: f64| {
@@ -206,7 +237,7 @@ impl Game<'_> {
         }
         for (kind, per_hour) in FREQUENT {
             if let Some(side) = sides.into_iter().find(|_| happens(per_hour)) {
-                return self.log.play(kind, side, None);
+                return self.frequent(kind, side);
             }
         }
         if happens(STOPPAGES_PER_HOUR) {
@@ -218,36 +249,53 @@ impl Game<'_> {
     }
 
     fn goals_per_hour(&self, side: Side) -> f64 {
-        let even = self.teams[side as usize].goals_per_hour;
+        let mut rate = self.teams[side as usize].goals_per_hour;
         if self.log.board.in_box(other(side)) > self.log.board.in_box(side) {
-            even * POWER_PLAY
-        } else {
-            even
+            rate *= POWER_PLAY;
+        }
+        let common = &self.log.board.common;
+        let left = REGULAR_SECONDS.saturating_sub(common.played());
+        match common.phase {
+            MatchStatus::Overtime => rate * OVERTIME,
+            MatchStatus::Period3 if left < LATE_SECONDS => rate * late(left, common.ahead(side)),
+            _ => rate,
         }
     }
 
-    fn goal(&mut self, side: Side) {
+    fn frequent(&mut self, kind: IncidentKind, side: Side) {
+        match kind {
+            IncidentKind::ShotOnGoal | IncidentKind::MissedShot | IncidentKind::BlockedShot => {
+                let player = self.log.player_by(side, &SCORING);
+                self.log.play_by(player, kind, side, None);
+            }
+            IncidentKind::Timeout | IncidentKind::Injury => {
+                self.stop_clock();
+                self.log.play(kind, side, None);
+                self.face_off(FACE_OFF_MS);
+            }
+            _ => self.log.play(kind, side, None),
+        }
+    }
+
+    /// Play is broken off, and goes on or does not.
+    fn break_off(&mut self) {
+        self.break_off_at = None;
         self.stop_clock();
         self.log.beat(What::Danger);
-        self.log.now_ms += GOAL_MS;
-        let conceding = other(side);
-        if self.log.board.in_box(conceding) > self.log.board.in_box(side) {
-            let first = self.log.board.penalties.iter().position(|(of, _)| *of == conceding);
-            self.log.board.penalties.remove(first.expect("somebody of that side is in the box"));
+        let reason = *self.log.pick(&REASONS);
+        if self.log.break_off(reason) {
+            self.log.beat(What::Calm);
+            self.face_off(FACE_OFF_MS);
         }
-        self.log.board.common.add(side, 1);
-        self.log.play(IncidentKind::Goal, side, None);
-        if self.log.board.common.phase == MatchStatus::Overtime {
-            return;
-        }
-        self.log.now_ms += REOPEN_MS;
-        self.log.beat(What::Calm);
-        self.face_off(AFTER_GOAL_MS);
     }
 
     fn penalty(&mut self, side: Side) {
         if self.log.board.in_box(side) >= BOX_MAX {
             return;
+        }
+        if self.log.happens(PENALTY_IS_DELAYED) {
+            self.log.play(IncidentKind::DelayedPenalty, side, None);
+            self.log.now_ms += u64::from(DELAYED_SECONDS) * 1_000;
         }
         self.stop_clock();
         self.log.board.penalties.push((side, self.log.board.common.played() + PENALTY_SECONDS));
@@ -256,7 +304,7 @@ impl Game<'_> {
         self.face_off(FACE_OFF_MS);
     }
 
-    fn face_off(&mut self, after_ms: u64) {
+    pub(super) fn face_off(&mut self, after_ms: u64) {
         self.log.now_ms += after_ms;
         self.log.board.common.running = true;
         let winner = if self.log.rng.random::<bool>() { Side::Home } else { Side::Away };
@@ -273,31 +321,8 @@ impl Game<'_> {
         }
     }
 
-    fn shoot_out(&mut self) {
-        self.log.board.penalties.clear();
-        self.begin(MatchStatus::Penalties);
-        let mut taken = 0;
-        while !shoot_out::is_decided(&self.attempts(), taken, SHOOT_OUT_ROUNDS) {
-            let side = if taken % 2 == 0 { Side::Home } else { Side::Away };
-            taken += 1;
-            self.attempt(side, taken);
-        }
-        self.log.whistle(IncidentKind::PeriodEnd, None);
-    }
-
-    fn attempt(&mut self, side: Side, number: u32) {
-        self.log.now_ms += ATTEMPT_MS;
-        let is_last = number > 2 * (ROUNDS_MAX - 1);
-        let scores = if is_last { side == Side::Home } else { self.log.happens(ATTEMPT_SCORES) };
-        if scores {
-            self.log.board.common.add_to_part(side, 1);
-        }
-        let kind = if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss };
-        self.log.play(kind, side, None);
-    }
-
     /// What has been scored in the shoot-out.
-    fn attempts(&self) -> PeriodScore {
+    pub(super) fn attempts(&self) -> PeriodScore {
         *self.log.board.common.last().expect("the shoot-out has begun")
     }
 

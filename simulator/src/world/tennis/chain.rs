@@ -12,6 +12,9 @@ use crate::world::board::other;
 /// The most games of a match: five sets.
 const GAMES_MAX: usize = 5 * SET_GAMES_MAX;
 
+/// Leads in sets that a match may end with: three of either side, and those between.
+const SETS_APART: usize = 7;
+
 /// By who wins a set, and how many games from now: how likely that is.
 type Ends = [[f64; SET_GAMES_MAX + 1]; 2];
 
@@ -34,8 +37,25 @@ pub(super) struct Chain {
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     home_wins: f64,
+    /// How likely home wins by so many sets, from losing by three on.
+    sets_ahead: [f64; SETS_APART],
     /// How likely at least 0, 1, 2, … games are still played.
     at_least: [f64; GAMES_MAX + 1],
+}
+
+impl Rest {
+    fn nothing() -> Self {
+        Self { home_wins: 0.0, sets_ahead: [0.0; SETS_APART], at_least: [0.0; GAMES_MAX + 1] }
+    }
+
+    /// A match that has ended with these sets.
+    fn over(home: usize, away: usize) -> Self {
+        let mut rest = Self::nothing();
+        rest.home_wins = f64::from(u8::from(home > away));
+        rest.sets_ahead[3 + home - away] = 1.0;
+        rest.at_least[0] = 1.0;
+        rest
+    }
 }
 
 /// What the chain says of one moment of a match.
@@ -126,10 +146,13 @@ impl Chain {
     }
 
     fn rests(&self, sets_to_win: usize) -> Vec<[[Rest; 2]; 4]> {
-        let mut over = Rest { home_wins: 0.0, at_least: [0.0; GAMES_MAX + 1] };
-        over.at_least[0] = 1.0;
-        let mut matches = vec![[[over; 2]; 4]; 4];
-        matches[sets_to_win] = [[Rest { home_wins: 1.0, ..over }; 2]; 4];
+        let mut matches = vec![[[Rest::nothing(); 2]; 4]; 4];
+        for (away, rests) in matches[sets_to_win].iter_mut().enumerate().take(sets_to_win) {
+            *rests = [Rest::over(sets_to_win, away); 2];
+        }
+        for (home, rests) in matches.iter_mut().enumerate().take(sets_to_win) {
+            rests[sets_to_win] = [Rest::over(home, sets_to_win); 2];
+        }
         for home in (0..sets_to_win).rev() {
             for away in (0..sets_to_win).rev() {
                 let rest = SIDES.map(|server| {
@@ -154,10 +177,13 @@ fn ended(winner: Side) -> Ends {
 
 /// A match goes on as its set `ends`, and `after` that by its winner and who serves then.
 fn continued<'r>(ends: &Ends, server: Side, after: impl Fn(usize) -> &'r [Rest; 2]) -> Rest {
-    let mut rest = Rest { home_wins: 0.0, at_least: [0.0; GAMES_MAX + 1] };
+    let mut rest = Rest::nothing();
     each_end(ends, server, |winner, games, next_server, likely| {
         let next = &after(winner)[next_server as usize];
         rest.home_wins += likely * next.home_wins;
+        for (sum, chance) in rest.sets_ahead.iter_mut().zip(next.sets_ahead) {
+            *sum += likely * chance;
+        }
         for (index, sum) in rest.at_least.iter_mut().enumerate() {
             *sum += likely * next.at_least[index.saturating_sub(games)];
         }
@@ -185,6 +211,31 @@ impl View<'_> {
         let of_home = |games: [usize; 2]| self.ends(games)[0].iter().sum::<f64>();
         let [after_home, after_away] = self.after_game();
         self.home_game * of_home(after_home) + (1.0 - self.home_game) * of_home(after_away)
+    }
+
+    /// How likely home wins the game that is on.
+    pub(super) fn home_wins_game(&self) -> f64 {
+        self.home_game
+    }
+
+    /// How likely home wins by at least so many sets; by fewer than none, loses by fewer.
+    pub(super) fn home_ahead_by(&self, sets: i32) -> f64 {
+        let from = usize::try_from(sets + 3).unwrap_or(0);
+        let mut sum = 0.0;
+        self.each_rest(|_, rest, likely| sum += likely * rest.sets_ahead.iter().skip(from).sum::<f64>());
+        sum
+    }
+
+    /// How likely at least `games` more are won in this set, the one that is on included.
+    pub(super) fn at_least_in_set(&self, games: usize) -> f64 {
+        let mut sum = 0.0;
+        for (after, home_or_away) in self.after_game().into_iter().zip([self.home_game, 1.0 - self.home_game])
+        {
+            let longer =
+                self.ends(after).iter().flat_map(|lengths| lengths.iter().skip(games.saturating_sub(1)));
+            sum += home_or_away * longer.sum::<f64>();
+        }
+        sum
     }
 
     /// How likely at least `games` more are won in this match, the one that is on included.

@@ -36,6 +36,7 @@ impl Court {
         let won = self.position.point(side);
         if won > Won::Point {
             self.common.add_to_part(side, 1);
+            self.common.goals.add(side);
         }
         self.common.score = score(self.position.sets);
         won
@@ -62,6 +63,15 @@ impl Court {
         self.common.periods.iter().map(|set| set.home as usize + set.away as usize).sum()
     }
 
+    /// Who has won a game of a set, both counted from 1.
+    pub(super) fn winner_of(&self, set: usize, game: usize) -> Option<Side> {
+        let games = |set: &domain::PeriodScore| set.home + set.away;
+        let of_set = self.common.periods.get(set - 1).map(games)?;
+        let game = u32::try_from(game).ok().filter(|game| *game <= of_set)?;
+        let before: u32 = self.common.periods[..set - 1].iter().map(games).sum();
+        self.common.goals.of(before + game)
+    }
+
     /// Whether a set has begun that nobody has won yet, nor given up.
     fn is_in_play(&self) -> bool {
         self.common.periods.len() > self.sets_over() && !self.is_retired()
@@ -71,6 +81,10 @@ impl Court {
 impl Board for Court {
     fn common(&self) -> &Scoreboard {
         &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Scoreboard {
+        &mut self.common
     }
 
     /// Points, service and tie-break are told while a set is on.

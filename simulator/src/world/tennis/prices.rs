@@ -6,6 +6,7 @@
 use super::chain::{Chain, View};
 use super::position::Position;
 use crate::world::mood::{self, Mood};
+use crate::world::numbers::exp_of_minus;
 
 /// By how much the strongest mood makes a service point more likely for one side, and less so for the other.
 const LEAN: f64 = 0.016;
@@ -64,9 +65,51 @@ impl<'c> Outlook<'c> {
         self.mean(|view| view.at_least(games))
     }
 
+    /// How likely home wins the game that is on.
+    pub(super) fn home_wins_game(&self) -> f64 {
+        self.mean(View::home_wins_game)
+    }
+
+    /// How likely home wins by at least so many sets.
+    pub(super) fn home_ahead_by(&self, sets: i32) -> f64 {
+        self.mean(|view| view.home_ahead_by(sets))
+    }
+
+    /// How likely at least `games` more are won in this set, the one that is on included.
+    pub(super) fn at_least_in_set(&self, games: usize) -> f64 {
+        self.mean(|view| view.at_least_in_set(games))
+    }
+
+    /// How likely a player who serves so many aces in a game on average, of both sides' games, serves at least so many
+    /// in what is left: in each number of games they come by themselves.
+    pub(super) fn aces_at_least(&self, aces: u32, in_a_game: f64) -> f64 {
+        const GAMES_STEP: usize = 3;
+        let (mut sum, mut games) = (0.0, 1);
+        let mut likely = 1.0;
+        while likely > 1e-4 && games < 66 {
+            let longer = self.at_least(games + GAMES_STEP);
+            let middle = f64::from(u32::try_from(games + GAMES_STEP / 2).unwrap_or(0));
+            sum += (likely - longer) * at_least(aces, in_a_game * middle);
+            likely = longer;
+            games += GAMES_STEP;
+        }
+        sum
+    }
+
     fn mean(&self, value: impl Fn(&View<'c>) -> f64) -> f64 {
         value(&self.even) * (1.0 - self.share) + value(&self.leaning) * self.share
     }
+}
+
+/// How likely at least so many come where `mean` are expected and each comes by itself.
+fn at_least(count: u32, mean: f64) -> f64 {
+    let mut term = exp_of_minus(mean);
+    let mut fewer = 0.0;
+    for number in 1..=count {
+        fewer += term;
+        term *= mean / f64::from(number);
+    }
+    1.0 - fewer
 }
 
 #[cfg(test)]

@@ -1,0 +1,48 @@
+//! The scoreboard of a game, with the penalty box.
+
+use domain::{EventStatus, MatchStatus, Score, Side, Status};
+
+use crate::world::board::{Board, Scoreboard};
+
+/// The scoreboard, with the penalty box.
+#[derive(Debug, Clone)]
+pub(super) struct Rink {
+    pub(super) common: Scoreboard,
+    /// Who is in the penalty box, and until how many seconds of the whole game have been played.
+    pub(super) penalties: Vec<(Side, u32)>,
+}
+
+impl Rink {
+    pub(super) fn new() -> Self {
+        Self { common: Scoreboard::new(), penalties: Vec::new() }
+    }
+
+    pub(super) fn in_box(&self, side: Side) -> usize {
+        self.penalties.iter().filter(|(of, _)| *of == side).count()
+    }
+}
+
+impl Board for Rink {
+    fn common(&self) -> &Scoreboard {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Scoreboard {
+        &mut self.common
+    }
+
+    fn status(&self, status: EventStatus) -> Status {
+        let in_box = |side| u32::try_from(self.in_box(side)).expect("a penalty box is small");
+        Status {
+            penalty_box: Some(Score { home: in_box(Side::Home), away: in_box(Side::Away) }),
+            ..self.common.status(status, Self::has_clock(self.common.phase))
+        }
+    }
+
+    fn has_clock(part: MatchStatus) -> bool {
+        matches!(
+            part,
+            MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
+        )
+    }
+}
