@@ -134,11 +134,9 @@ impl Account {
     #[must_use]
     pub fn snapshot(&self) -> domain::message::Snapshot {
         let offer = |market: Market| Offer {
-            key: market.key,
-            status: market.status,
             favourite: market.favourite,
             cashout: market.cashout,
-            outcomes: market.outcomes,
+            ..Offer::new(market.key, market.status, market.outcomes)
         };
         domain::message::Snapshot {
             fixture: self.fixture.clone(),

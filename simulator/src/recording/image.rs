@@ -151,5 +151,5 @@ fn offer(market: Market) -> Offer {
             outcome.result = None;
         }
     }
-    Offer { key, status, favourite, cashout, outcomes }
+    Offer { favourite, cashout, ..Offer::new(key, status, outcomes) }
 }
