@@ -45,7 +45,7 @@ pub struct LedgerEvent {
     pub fixture: Fixture,
     /// The state of play at the end: status, score, score of each period.
     pub status: Status,
-    /// Every incident that stands.
+    /// Every incident that stands, in the order in which they were first told.
     pub incidents: Vec<Incident>,
     /// Every market as it ends: its status, the odds offered last and the results.
     pub markets: Vec<Market>,

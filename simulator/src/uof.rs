@@ -62,6 +62,7 @@ pub(crate) fn is_of_fixtures(message: &FeedMessage) -> bool {
 /// Makes of a strand's messages those of this feed, and changes its ledger by what cannot be said.
 pub(crate) fn tell(strand: &mut Strand, worlds: Worlds, ledger: &mut Ledger) {
     let mut last_made = -MILLISECOND;
+    let mut begins_anew = false;
     let mut entries = std::mem::take(&mut strand.entries);
     entries.retain_mut(|entry| {
         let mut message = strand.message(entry, worlds);
@@ -70,6 +71,7 @@ pub(crate) fn tell(strand: &mut Strand, worlds: Worlds, ledger: &mut Ledger) {
         let made_ns = whole.max(last_made + MILLISECOND);
         message.generated_at = worlds.at(made_ns);
         let Some(line) = encode(&message) else { return false };
+        begins_anew |= is_another_beginning(&message.content);
         last_made = made_ns;
         entry.made_ns = made_ns;
         entry.due_ns = entry.due_ns.max(made_ns.unsigned_abs());
@@ -83,6 +85,16 @@ pub(crate) fn tell(strand: &mut Strand, worlds: Worlds, ledger: &mut Ledger) {
     event.messages = strand.entries.len() as u64;
     event.due_ns = strand.entries.iter().map(|entry| entry.due_ns).collect();
     event.incidents.clear();
+    if begins_anew {
+        let start = &mut event.fixture.scheduled_start;
+        *start = Timestamp(milliseconds(*start) * 1_000);
+    }
+}
+
+/// Whether it says when an event begins, otherwise than its fixture did: to the millisecond.
+fn is_another_beginning(content: &Content) -> bool {
+    matches!(content, Content::Event(event)
+        if matches!(&event.body, Body::FixtureChange(change) if change.scheduled_start.is_some()))
 }
 
 /// `priority.pre.live.type.sport.kind.event.node`.

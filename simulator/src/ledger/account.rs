@@ -18,7 +18,7 @@ pub struct Account {
     pub fixture: Option<Fixture>,
     /// The state of play, once told.
     pub status: Option<Status>,
-    /// Every incident that stands.
+    /// Every incident that stands, in the order in which they were first told; that of a snapshot where there was one.
     pub incidents: Vec<Incident>,
     markets: Vec<Dossier>,
 }

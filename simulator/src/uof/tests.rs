@@ -1,10 +1,13 @@
 //! What is written here says, read as ingestion reads it, what was meant.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::codec::json;
-use domain::message::OddsChange;
-use domain::{EventMessage, Source, Status};
+use domain::fixture::FixtureChange;
+use domain::market::Void;
+use domain::message::{OddsChange, Offer};
+use domain::{EventMessage, EventStatus, Source, Status};
 
 use super::*;
 use crate::world::{self, Formats, Plan};
@@ -27,31 +30,69 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
             generated_at = message.generated_at;
             Body::Fixture(fixture)
         }
+        Body::FixtureChange(change) => Body::FixtureChange(FixtureChange {
+            scheduled_start: change.scheduled_start.map(millis),
+            next_live_time: change.next_live_time.map(millis),
+            ..change
+        }),
         body => body,
     };
     let content = Content::Event(EventMessage { sport, event_id, position: None, body });
     Some(FeedMessage { source, generated_at, occurred_at: None, content, ..message })
 }
 
-/// A match that was given up has codes that not everybody knows.
+/// A match that was given up has codes that not everybody knows, and nothing says that a status corrects another.
 fn told(status: Status) -> Option<Status> {
     use domain::MatchStatus as S;
     let unknown = [S::HomeRetired, S::AwayRetired, S::HomeWalkover, S::AwayWalkover];
-    (!unknown.contains(&status.match_status)).then_some(status)
+    (!unknown.contains(&status.match_status)).then_some(Status { correction: false, ..status })
 }
 
 /// Without what the reader adds to what was written: an id of its own, a second clock.
 fn comparable(mut message: FeedMessage) -> FeedMessage {
     message.message_id = domain::MessageId::new("-").unwrap();
     if let Content::Event(EventMessage { body: Body::OddsChange(odds), .. }) = &mut message.content
-        && let Some(status) = &mut odds.status
+        && let Some(clock) = odds.status.as_mut().and_then(|status| status.clock.as_mut())
     {
-        status.correction = false;
-        if let Some(clock) = &mut status.clock {
-            (clock.match_seconds, clock.remaining_seconds) = (None, None);
-        }
+        (clock.match_seconds, clock.remaining_seconds) = (None, None);
     }
     message
+}
+
+/// What is seldom in a game, of all that a message says.
+fn seldom(message: &FeedMessage) -> Vec<&'static str> {
+    let Content::Event(EventMessage { body, .. }) = &message.content else { return Vec::new() };
+    match body {
+        Body::FixtureChange(_) => vec!["another beginning"],
+        Body::Cancel(_) => vec!["cancelled"],
+        Body::EventStatus(of) => {
+            let correction = of.correction.then_some("correction");
+            let status = match of.status {
+                EventStatus::Delayed => Some("delayed"),
+                EventStatus::Interrupted => Some("interrupted"),
+                EventStatus::Abandoned => Some("abandoned"),
+                _ => None,
+            };
+            let is_given_up = told(of.clone()).is_none();
+            correction.into_iter().chain(status).chain(is_given_up.then_some("given up")).collect()
+        }
+        Body::OddsChange(odds) => {
+            let players =
+                |offer: &&Offer| offer.outcomes.iter().any(|outcome| outcome.id.as_str().contains("player"));
+            odds.markets.iter().find(players).map(|_| "odds of players").into_iter().collect()
+        }
+        Body::Settlement(settlement) => {
+            let results = settlement.markets.iter().flat_map(|market| &market.outcomes);
+            let ends = results.filter_map(|outcome| match (outcome.result.void, outcome.result.dead_heat) {
+                (Some(Void::Full), _) => Some("void"),
+                (Some(Void::Half), _) => Some("half"),
+                (None, Some(_)) => Some("dead heat"),
+                (None, None) => None,
+            });
+            ends.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[test]
@@ -61,17 +102,18 @@ fn a_game_reads_back_as_what_this_feed_can_say_of_it() {
     let plan = Plan {
         seed: 7,
         sports: Sport::ALL.into(),
-        games: 24,
+        games: 400,
         formats: Formats::Json,
-        messages_per_game: 600,
+        messages_per_game: 0,
         duration: Duration::from_secs(600),
         start: Timestamp(1_767_225_600_000_000),
     };
     let played = world::play_as(&plan, &source).unwrap();
-    let (mut said, mut clocks) = (0, 0);
+    let (mut said, mut clocks, mut seen) = (0, 0, BTreeMap::<&str, u32>::new());
     for index in 0..played.schedule.len() {
         let message = json::decode(played.schedule.message(index)).unwrap();
         let line = encode(&message);
+        seldom(&message).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
         let Some(sayable) = sayable(message) else {
             assert_eq!(line, None);
             continue;
@@ -98,6 +140,22 @@ fn a_game_reads_back_as_what_this_feed_can_say_of_it() {
         [&mut read, &mut meant].into_iter().for_each(overtime);
         assert_eq!(read, meant, "{text}");
         said += 1;
+    }
+    let must = [
+        "another beginning",
+        "delayed",
+        "interrupted",
+        "abandoned",
+        "cancelled",
+        "given up",
+        "correction",
+        "odds of players",
+        "void",
+        "half",
+        "dead heat",
+    ];
+    for what in must {
+        assert!(seen.contains_key(what), "no {what} in {} games of seed {}: {seen:?}", plan.games, plan.seed);
     }
     assert!(said > 10_000 && clocks > 100, "{said} messages, {clocks} clocks");
 }

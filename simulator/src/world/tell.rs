@@ -225,11 +225,13 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         due_ns: u64,
         occurred_ns: Option<u64>,
     ) -> Result<(), ScheduleError> {
-        if incident.action != IncidentAction::New {
-            self.incidents.retain(|told| told.incident_id != incident.incident_id);
-        }
-        if incident.action != IncidentAction::Deleted {
-            self.incidents.push(incident.clone());
+        let known = self.incidents.iter().position(|told| told.incident_id == incident.incident_id);
+        match (incident.action, known) {
+            (IncidentAction::New, _) => self.incidents.push(incident.clone()),
+            // It is otherwise than said, but it happened when it did.
+            (IncidentAction::Amended, Some(place)) => self.incidents[place].clone_from(&incident),
+            (IncidentAction::Deleted, Some(place)) => drop(self.incidents.remove(place)),
+            (_, None) => unreachable!("what is amended or taken back has been told"),
         }
         self.voice.say(Body::Incident(incident), due_ns, occurred_ns)
     }
