@@ -2,20 +2,14 @@
 //! is silent, and nothing that its events offer can be trusted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chassis::kafka::partition_of;
-use chassis::lifecycle::Shutdown;
 use domain::{EventId, Sport};
 use tokio::time::Instant;
 
-use crate::hub::Hub;
 use crate::lock::lock;
-use crate::metrics;
-
-/// How often it is looked who is silent.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// When each partition was last heard of.
 #[derive(Debug)]
@@ -27,7 +21,7 @@ pub struct Heartbeats {
 }
 
 /// The partitions that are silent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Silent {
     /// With how many partitions each sport has.
     sports: HashMap<Sport, (i32, BTreeSet<i32>)>,
@@ -92,21 +86,6 @@ impl Silent {
     /// How many of each sport's are.
     pub fn counts(&self) -> impl Iterator<Item = (Sport, usize)> + '_ {
         self.sports.iter().map(|(sport, (_, silent))| (*sport, silent.len()))
-    }
-}
-
-/// Tells the hub who is silent until the process stops.
-pub async fn watch(heartbeats: Arc<Heartbeats>, hub: Arc<Hub>, shutdown: Shutdown) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = shutdown.begun() => return Ok(()),
-        }
-        let silent = heartbeats.silent(Instant::now());
-        silent.counts().for_each(|(sport, count)| metrics::silent_partitions(sport, count));
-        hub.heed(silent);
     }
 }
 

@@ -7,7 +7,7 @@ use chassis::lifecycle::{Process, Shutdown};
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::heartbeats::{self, Heartbeats};
+use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 use crate::producers::Producers;
 use crate::socket::SocketServer;
@@ -19,6 +19,9 @@ use crate::{metrics, rest, socket, updates};
 
 /// How often the hub forgets what it need not keep.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How often it is looked whose processors are silent.
+const HEED_EVERY: Duration = Duration::from_millis(100);
 
 /// Binds both ports and spawns everything that runs.
 pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
@@ -52,10 +55,9 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     });
     process.tasks.spawn("producers", producers.watch(hub.store().clone(), process.shutdown.clone()));
     process.tasks.spawn("sweep", sweep(Arc::clone(&hub), process.shutdown.clone()));
-    process.tasks.spawn(
-        "heartbeats",
-        heartbeats::watch(Arc::clone(&heartbeats), Arc::clone(&hub), process.shutdown.clone()),
-    );
+    process
+        .tasks
+        .spawn("heartbeats", heed(Arc::clone(&heartbeats), Arc::clone(&hub), process.shutdown.clone()));
     process.tasks.spawn(
         "kafka watch",
         updates::watch(config.kafka.brokers.clone(), config.topics.clone(), process.clone()),
@@ -79,5 +81,20 @@ async fn sweep(hub: Arc<Hub>, shutdown: Shutdown) -> anyhow::Result<()> {
             _ = ticks.tick() => hub.sweep(Instant::now()),
             () = shutdown.begun() => return Ok(()),
         }
+    }
+}
+
+/// Tells the hub which partitions are silent.
+async fn heed(heartbeats: Arc<Heartbeats>, hub: Arc<Hub>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(HEED_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.begun() => return Ok(()),
+        }
+        let silent = heartbeats.silent(Instant::now());
+        silent.counts().for_each(|(sport, count)| metrics::silent_partitions(sport, count));
+        hub.heed(silent);
     }
 }

@@ -132,13 +132,12 @@ async fn follow_once(
             None => return Ok(()),
             Some(ReadEvent::Batch(batch)) => {
                 for (index, message) in batch.iter().enumerate() {
-                    match (message.key(), sport_of(&names, message.topic())) {
+                    if message.key().is_some() {
+                        hub.apply(message.payload());
+                    } else if let Some(sport) = sport_of(&names, message.topic()) {
                         // About no event: a heartbeat.
-                        (None, Some(sport)) => {
-                            heartbeats.heard(sport, message.partition(), Instant::now());
-                            awaited.remove(&(sport, message.partition()));
-                        }
-                        _ => hub.apply(message.payload()),
+                        heartbeats.heard(sport, message.partition(), Instant::now());
+                        awaited.remove(&(sport, message.partition()));
                     }
                     if index % STRIDE == STRIDE - 1 {
                         tokio::task::yield_now().await;

@@ -95,9 +95,13 @@ async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    answered(feeds.receive(provider, &headers, body)).await
+}
+
+/// What a request leads to, measured.
+async fn answered(work: impl Future<Output = Result<Response, Problem>>) -> Response {
     let began = Instant::now();
-    let answer = feeds.receive(provider, &headers, body).await;
-    let response = answer.unwrap_or_else(refusal::answer);
+    let response = work.await.unwrap_or_else(refusal::answer);
     metrics::request(response.status(), began.elapsed());
     response
 }

@@ -108,8 +108,8 @@ impl<'a> Step<'a> {
             .iter()
             .filter(|(key, entry)| {
                 let told = entry.book.groups_of(self.source);
-                let is_meant = Member { rules, market_id: key.id, told }.is_meant_by(&stop.groups);
-                is_meant && entry.book.is_active(self.source)
+                entry.book.is_active(self.source)
+                    && Member { rules, market_id: key.id, told }.is_meant_by(&stop.groups)
             })
             .map(|(key, _)| key.clone())
             .collect();

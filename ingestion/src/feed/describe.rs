@@ -1,8 +1,6 @@
 //! The endpoint: `POST /feeds/{provider}/descriptions`. What a provider's API says of its markets is taken whole or not at
 //! all.
 
-use std::time::Instant;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -14,10 +12,10 @@ use domain::codec::batch::SplitError;
 use domain::codec::uof;
 use serde::Serialize;
 
-use super::{Feeds, Head, not_split};
+use super::{Feeds, Head, answered, not_split};
 use crate::descriptions::record;
 use crate::reading::Reading;
-use crate::{body, metrics, refusal};
+use crate::{body, refusal};
 
 #[derive(Serialize)]
 struct Described {
@@ -30,11 +28,7 @@ pub(super) async fn describe(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let began = Instant::now();
-    let answer = feeds.describe(provider, &headers, body).await;
-    let response = answer.unwrap_or_else(refusal::answer);
-    metrics::request(response.status(), began.elapsed());
-    response
+    answered(feeds.describe(provider, &headers, body)).await
 }
 
 impl Feeds {
