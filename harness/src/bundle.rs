@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::anomaly::{Example, Kind};
 use crate::exit::Exit;
 
+mod junit;
+mod markdown;
+mod series;
+pub mod write;
+
 /// The version of [`Document`]: another minor version only adds fields.
 pub const SCHEMA: &str = "1.0";
 

@@ -1,0 +1,1 @@
+//! What the oracle accuses, and of what.
