@@ -6,8 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use domain::{Key, Market, Sport};
 use simulator::faults::FaultPlan;
-use simulator::ledger::LedgerEvent;
-use simulator::scenario::Scene;
+use simulator::ledger::{LedgerEvent, RunLedger};
 use simulator::world::{self, Plan};
 use simulator::{Format, Schedule};
 
@@ -54,13 +53,12 @@ impl Feed {
 
     /// A scenario, and what its ledger says.
     #[must_use]
-    pub fn of_scene(scene: &Scene) -> Self {
-        let Scene { schedule, ledger } = scene;
+    pub fn of_scenario(schedule: Arc<Schedule>, ledger: &RunLedger) -> Self {
         let events = ledger.producers.iter().flat_map(|producer| &producer.events);
         Self {
             expected: events.map(|event| (event.event_id.to_string(), expected(event))).collect(),
-            oracle: Oracle::of_scenario(schedule, ledger),
-            schedule: Arc::new(schedule.clone()),
+            oracle: Oracle::of_scenario(&schedule, ledger),
+            schedule,
             faults: ledger.faults.clone(),
             stalled: ledger.stalled.iter().map(ToString::to_string).collect(),
             patience: Patience { hold_micros: i64::from(ledger.faults.hold_ms) * 1_000, ..Patience::USUAL },

@@ -1,11 +1,14 @@
 //! `matchday verify`: a scenario is driven through a stack, everything is looked at, and an exit code says what is true.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use domain::Sport;
+use simulator::faults::Quiet;
+use simulator::ledger::RunLedger;
 use simulator::scenario::{READY, Scene};
 use simulator::{DriveOptions, Scenario, Token};
 
@@ -100,7 +103,8 @@ struct Plan {
     name: String,
     text: String,
     scenario: Scenario,
-    scene: Scene,
+    ledger: RunLedger,
+    silences: Vec<Quiet>,
     feed: Feed,
     /// How long the stack waits for what is not heard.
     silence: Duration,
@@ -150,7 +154,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         text: &plan.text,
         repeat: repeat(&args, &plan),
         scenario,
-        scene: &plan.scene,
+        ledger: &plan.ledger,
         outcome: &outcome,
         outages: &outages,
         gates: results,
@@ -177,9 +181,10 @@ impl Plan {
         scenario.duration =
             args.seconds.map_or(scenario.duration, |seconds| Duration::from_secs(seconds.into()));
         let scene = scenario.play(now())?;
+        let (silences, Scene { schedule, ledger }) = (scene.silences(), scene);
         let silence = Duration::from_secs(scenario.faults.silence_seconds.into()) * 3 / 5;
         let silence = silence.min(SILENCE_MAX);
-        let mut feed = Feed::of_scene(&scene);
+        let mut feed = Feed::of_scenario(Arc::new(schedule), &ledger);
         // A stack that is up waits as long as it was told.
         if !args.attach {
             feed.patience.silence_micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
@@ -191,7 +196,7 @@ impl Plan {
         let ready =
             || READY.iter().find(|ready| ready.name == args.scenario).map(|ready| ready.text.to_owned());
         let text = std::fs::read_to_string(path).ok().or_else(ready).context("the scenario is gone")?;
-        Ok(Self { name, text, scenario, scene, feed, silence })
+        Ok(Self { name, text, scenario, ledger, silences, feed, silence })
     }
 
     fn sports(&self) -> Vec<Sport> {
@@ -217,7 +222,7 @@ impl Plan {
         let token =
             |text: String| text.parse::<Token>().map_err(|_| anyhow::anyhow!("a token is no header's value"));
         let mut options = DriveOptions::to(&site.ingestion);
-        options.silences = self.scene.silences();
+        options.silences.clone_from(&self.silences);
         options.alive_every = Some(self.silence / 4);
         if let Some(first) = &site.token {
             options.token = Some(token(first.clone())?);

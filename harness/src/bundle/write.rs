@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use simulator::Scenario;
 use simulator::faults::{Fault, Kind as FaultKind};
-use simulator::scenario::Scene;
+use simulator::ledger::RunLedger;
 
 use super::series::series;
 use super::{
@@ -34,7 +34,7 @@ pub struct Played<'a> {
     /// What was played.
     pub scenario: &'a Scenario,
     /// What that came to, before it was sent.
-    pub scene: &'a Scene,
+    pub ledger: &'a RunLedger,
     /// How it went.
     pub outcome: &'a Outcome,
     /// What was done to the stack.
@@ -58,7 +58,7 @@ pub struct Played<'a> {
 pub fn write(folder: &Path, played: Played) -> Result<Document> {
     let writing = || format!("writing the run bundle {}", folder.display());
     fs::create_dir_all(folder).with_context(writing)?;
-    let mut ledger = played.scene.ledger.clone();
+    let mut ledger = played.ledger.clone();
     ledger.deliveries = Some(played.outcome.drive.deliveries.clone());
     ledger.save(&folder.join("ledger.json"))?;
     fs::write(folder.join("scenario.toml"), played.text).with_context(writing)?;
@@ -124,7 +124,7 @@ fn document(folder: &Path, played: Played, has_logs: bool) -> Document {
             longest_micros: unsafe_times.longest_micros,
             exposed_micros: unsafe_times.exposed_micros,
         },
-        faults: played.scene.ledger.faults.faults.iter().map(fault).collect(),
+        faults: played.ledger.faults.faults.iter().map(fault).collect(),
         outages: played.outages.to_vec(),
         processes: outcome.cpu.iter().map(process).collect(),
         files: files(has_logs),
