@@ -11,6 +11,7 @@ use crate::stack::{
     StoresChoice, pipeline,
 };
 use crate::status;
+use crate::verify::{Home, NoVerdict, VerifyArgs, verify};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +55,9 @@ struct Cli {
 enum Command {
     /// Play games through a stack of their own, compare every store and a client with what was sent, say the verdict
     Demo(DemoArgs),
+    /// Drive a scenario through a stack, look everywhere, and say what is true. Exits with 0 pass, 10 correctness, 11 latency,
+    /// 12 throughput, 13 invalid, 14 environment, 15 inconclusive; 1 internal, 2 usage
+    Verify(Box<VerifyArgs>),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
     /// End what `up` or `docker compose up` started, and whatever a crash left behind; nothing stays but Compose's volumes
@@ -138,14 +142,14 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(until_interrupted(execute(cli))) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(until_interrupted(exit_code(cli))) {
+        Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
 
 /// Drops the command's work where a signal asks for an end, and with it every stack that it owns.
-async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
@@ -156,6 +160,23 @@ async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()>
         _ = hangup.recv() => {}
     }
     bail!("interrupted: what was started has been ended")
+}
+
+/// What a command exits with where it did what it had to.
+async fn exit_code(cli: Cli) -> Result<ExitCode> {
+    let Command::Verify(args) = cli.command else { return execute(cli).await.map(|()| ExitCode::SUCCESS) };
+    let home = Project::find().and_then(|project| {
+        let stacks = cli.stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
+        let stacks = stacks.context("finding the folder of all stacks")?;
+        Ok(Home { project, stacks, stores: cli.stores, database: cli.database, up: UP })
+    });
+    match verify(home?, *args, say).await {
+        Ok(exit) => Ok(ExitCode::from(exit.code())),
+        Err(NoVerdict { exit, error }) => {
+            failed(&error);
+            Ok(ExitCode::from(exit.code()))
+        }
+    }
 }
 
 async fn execute(cli: Cli) -> Result<()> {
@@ -169,6 +190,7 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
+        Command::Verify(_) => unreachable!("it has exit codes of its own"),
         Command::Up(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;

@@ -4,18 +4,28 @@
 //! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`dlq`] sends
 //! again what was refused; [`cli`] is the command line.
 
+pub mod anomaly;
+pub mod bundle;
 pub mod cli;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod exit;
 pub mod feed;
+pub mod gates;
 pub mod init;
 pub mod judge;
 pub mod latency;
 pub mod load;
+pub mod monitor;
 pub mod observe;
+pub mod oracle;
 pub mod report;
 pub mod run;
 pub mod secrets;
+pub mod site;
 pub mod stack;
 pub mod status;
+pub mod trial;
+pub mod unsafe_open;
+pub mod verify;

@@ -12,10 +12,12 @@ use crate::faults::Wanted;
 use crate::format::Format;
 use crate::profile::Profile;
 
+pub use gates::{Gates, Hop, LatencyGate, Share};
 pub use lower::{LowerError, Scene};
 pub use read::ScenarioError;
 pub use ready::{READY, Ready};
 
+pub mod gates;
 mod lower;
 mod read;
 mod ready;
@@ -42,6 +44,8 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
+    /// What a run of it must keep to.
+    pub gates: Gates,
 }
 
 /// A producer, and how it writes.

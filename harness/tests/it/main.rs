@@ -28,3 +28,4 @@ mod top;
 mod unsafe_open;
 mod uof;
 mod verdict;
+mod verify;

@@ -48,6 +48,8 @@ struct File {
     sports: Spanned<BTreeMap<Sport, Games>>,
     #[serde(default)]
     faults: FaultCounts,
+    #[serde(default)]
+    gates: gates::GatesTable,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +161,7 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
 }
 
 fn check(file: File) -> Result<Scenario, Wrong> {
-    let File { description, seed, seconds, producers, sports, faults } = file;
+    let File { description, seed, seconds, producers, sports, faults, gates } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
     }
@@ -176,7 +178,8 @@ fn check(file: File) -> Result<Scenario, Wrong> {
         .collect::<Result<_, _>>()?;
     let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
-    let scenario = Scenario { description, seed, duration, producers, sports, faults: wanted(&faults)? };
+    let (faults, gates) = (wanted(&faults)?, gates::gates(gates)?);
+    let scenario = Scenario { description, seed, duration, producers, sports, faults, gates };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
@@ -323,6 +326,8 @@ fn within<T: PartialOrd + fmt::Display>(
     }
     Err(Wrong::at(value, format!("{what}: {found} is outside {low} to {high}")))
 }
+
+mod gates;
 
 #[cfg(test)]
 mod tests;
