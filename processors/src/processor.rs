@@ -175,6 +175,14 @@ impl Processor {
             || !self.producers.overdue(&now_everywhere).is_empty()
     }
 
+    /// How long the feed may be waited for without a deadline passing unnoticed, `wait` at most.
+    pub fn until_deadline(&self, wait: Duration) -> Duration {
+        let now = now();
+        let deadlines = [self.events.next_deadline(now), self.producers.next_deadline(now)];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return wait };
+        wait.min(Duration::from_micros(next.0.abs_diff(now.0)))
+    }
+
     /// Does what no message asks for: gaps, producers' silences, and events that have yet to hear of those.
     pub fn tend(&mut self) -> Next {
         for work in [Self::expire, Self::expire_producers, Self::sweep] {

@@ -104,6 +104,15 @@ impl Producers {
         overdue
     }
 
+    /// When the first of those will be overdue that are not yet at `now`.
+    #[must_use]
+    pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let watched = self.watched.values().flatten();
+        let deadlines =
+            watched.filter_map(|(source, watched)| watched.producer.deadline(self.terms.of(source)));
+        deadlines.filter(|deadline| *deadline > now).min()
+    }
+
     /// The sweeps that are not at their end.
     pub fn sweeps(&self) -> impl Iterator<Item = Sweep> + '_ {
         self.watched.iter().flat_map(|(&partition, watched)| {

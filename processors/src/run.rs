@@ -26,7 +26,7 @@ use crate::retention;
 use crate::store::load::Which;
 use crate::store::{self, days, migrate};
 
-/// How long a poll waits for the first message; also how late a deadline may be noticed.
+/// How long a poll waits for the first message, where no deadline comes before that.
 const POLL_WAIT: Duration = Duration::from_millis(100);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -36,6 +36,8 @@ const FEED_CONNECTIONS: u32 = 2;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How often while something is overdue unless what would prevent it is still to be read.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// The same where nothing seems to be left to read.
+const ASK_IDLE_EVERY: Duration = Duration::from_millis(10);
 /// How often the brokers are asked whether they have the topics.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
@@ -179,9 +181,16 @@ fn read_feed(
 ) -> anyhow::Result<()> {
     let mut reported = std::time::Instant::now();
     while !shutdown.has_begun() {
-        let wait = if processor.is_sweeping() { Duration::ZERO } else { limits.wait };
+        let wait = match processor.is_sweeping() {
+            true => Duration::ZERO,
+            false => processor.until_deadline(limits.wait),
+        };
+        let mut ask_every = ASK_EVERY;
         let mut next = match consumer.poll_batch(PollLimits { wait, ..limits }, &mut processor) {
-            Ok(batch) if batch.is_empty() => Next::Continue,
+            Ok(batch) if batch.is_empty() => {
+                ask_every = ASK_IDLE_EVERY;
+                Next::Continue
+            }
             Ok(batch) => processor.process(&batch),
             // These partitions stand still until an operator has decided; the others go on.
             Err(error @ ConsumeError::OffsetOutOfRange(_)) => {
@@ -195,7 +204,7 @@ fn read_feed(
             }
             Err(error) => return Err(error).context("the feed cannot be read"),
         };
-        let is_awaited = reported.elapsed() >= ASK_EVERY && processor.has_deadline_passed();
+        let is_awaited = reported.elapsed() >= ask_every && processor.has_deadline_passed();
         if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() || is_awaited {
             reported = std::time::Instant::now();
             report(&consumer, &mut processor);
