@@ -9,6 +9,7 @@ use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
 use domain::letter::REDRIVE_HEADER;
+use domain::refused::REFUSED_HEADER;
 use domain::{EventId, Sport, Timestamp};
 use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
@@ -129,7 +130,11 @@ impl Processor {
         let records: Vec<FeedRecord> = batch
             .iter()
             .map(|message| {
-                FeedRecord::new(message.partition(), message.offset(), message.key(), message.payload())
+                let read = match message.header(REFUSED_HEADER) {
+                    None => FeedRecord::new,
+                    Some(_) => FeedRecord::refused,
+                };
+                read(message.partition(), message.offset(), message.key(), message.payload())
                     .with_redrive(message.header(REDRIVE_HEADER))
             })
             .collect();
