@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
-use crate::recovery;
+use crate::recovery::{self, Providers};
 use crate::retention;
 use crate::store::load::Which;
 use crate::store::{self, days, migrate};
@@ -66,6 +66,7 @@ pub fn run(config: Config) -> ExitCode {
 
 async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     metrics::describe();
+    let providers = config.providers()?;
     let listener = chassis::http::bind(config.listen()).await?;
     tracing::info!(sport = %config.sport, address = %config.listen(), "admin");
     process.tasks.spawn(
@@ -79,7 +80,8 @@ async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     let publishing = process.readiness.latch("publishing", "starting");
     let pool = store::connect(&config.mysql.url()?, config.mysql_connections).await?;
     let shutdown = process.shutdown.clone();
-    let wiring = wire(config, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
+    let wiring =
+        wire(config, providers, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
     process.tasks.spawn("wiring", async move {
         tokio::select! {
             wired = wiring => wired,
@@ -100,6 +102,7 @@ struct Latches {
 /// Waits for the database and Kafka, then spawns the publisher and the feed's thread.
 async fn wire(
     config: ProcessConfig,
+    providers: Providers,
     process: Process,
     pool: MySqlPool,
     latches: Latches,
@@ -124,7 +127,7 @@ async fn wire(
         Ok(())
     });
 
-    if let Some(settings) = config.recovery() {
+    if let Some(settings) = config.recovery(providers.clone()) {
         process.tasks.spawn("recovery", recovery::run(pool.clone(), settings, process.shutdown.clone()));
     }
 
@@ -158,7 +161,7 @@ async fn wire(
             cluster_id,
             pool,
             limits: config.hold_limits(),
-            producer_terms: config.producer_terms(),
+            producer_terms: config.producer_terms(providers),
             events_in_memory: config.events_in_memory.get(),
             jobs,
             mysql,

@@ -1,6 +1,6 @@
 //! What a plan comes to, held against rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::intake::HoldLimits;
 use domain::letter::RedriveOutcome;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::producers::{ProducerTerms, Producers};
+use crate::recovery::Providers;
 use crate::store::rows::AliveColumns;
 
 mod trust;
@@ -82,7 +83,7 @@ fn plan_with(
 
 /// No producer is watched yet.
 fn nobody() -> Producers {
-    Producers::new(ProducerTerms { silence_micros: SILENCE, snapshot_recovery: BTreeSet::new() })
+    Producers::new(ProducerTerms { silence_micros: SILENCE, providers: Providers::default() })
 }
 
 fn plan(records: &[FeedRecord]) -> Option<Plan> {
