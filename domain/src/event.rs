@@ -354,11 +354,13 @@ impl Head {
         if let Some(status) = feed.barrier_for(market).map(|stop| stop.market_status).or_else(stopped) {
             return Some(Shut { status, reason: Suspension::BetStop });
         }
-        let reason = match (feed.refused, feed.gap, feed.down) {
-            (Some(_), ..) => Suspension::DeadLetter,
-            (None, true, _) => Suspension::Gap,
-            (None, false, true) => Suspension::ProducerDown,
-            (None, false, false) => return None,
+        let has_dead_letter =
+            feed.refused.is_some() || book.offered_at().is_some_and(|at| feed.refused_since(at));
+        let reason = match (has_dead_letter, feed.gap, feed.down) {
+            (true, ..) => Suspension::DeadLetter,
+            (false, true, _) => Suspension::Gap,
+            (false, false, true) => Suspension::ProducerDown,
+            (false, false, false) => return None,
         };
         Some(Shut { status: StopStatus::Suspended, reason })
     }

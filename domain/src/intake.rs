@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::id::Source;
 use crate::message::{FeedMessage, Position};
+use crate::refused::{Place, RefusedMessage};
 use crate::{Applied, EventState, Refusal, Timestamp, Update};
 
 /// One event with the messages that wait for their turn.
@@ -111,7 +112,7 @@ impl Intake {
         let mut effects = Vec::with_capacity(1);
         match self.state.turn(&arrival.message) {
             Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),
-            Ok((_, None)) => effects.extend(self.take_by_time(arrival, now)),
+            Ok((_, None)) => self.take_by_time(arrival, now, &mut effects),
             Err(Refusal::Early { expected }) => self.hold(expected, arrival, now, limits, &mut effects),
             Err(refusal) => effects.push(Effect::Refused { arrival, refusal }),
         }
@@ -130,15 +131,55 @@ impl Intake {
     /// is not the first.
     pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
-        self.state.refuse(&message.source, message.position()?, now)
+        match message.position() {
+            Some(position) => self.state.refuse(&message.source, position, now),
+            None => self.state.refuse_by_time(&message.source, message.generated_at, now),
+        }
     }
 
-    /// Applies a message that has no turn. One that is refused leaves no gap: nobody could tell when it ends.
-    fn take_by_time(&mut self, arrival: Arrival, now: Timestamp) -> Option<Effect> {
+    /// Ingestion has refused a message of this event: it is missing, as if it had been refused here. No update where that
+    /// changes nothing: nothing else is known of the event, its turn is over, a right one waits there, or it stands further
+    /// ahead than any may wait. What is refused may be wrong about its place, too.
+    pub fn hear_of_refused(
+        &mut self,
+        refused: &RefusedMessage,
+        now: Timestamp,
+        limits: HoldLimits,
+    ) -> Vec<Update> {
+        if self.state.is_blank() {
+            return Vec::new();
+        }
+        match (refused.place, refused.source()) {
+            (Place::Sequence(position), Some(source)) => {
+                let waits = self.waiting.get(&source).is_some_and(|held| held.contains_key(&position));
+                let is_awaited = !waits && self.state.awaits(&source, position, limits.held_max);
+                let update = if is_awaited { self.state.refuse(&source, position, now) } else { None };
+                update.into_iter().collect()
+            }
+            (Place::Sequence(_), None) => Vec::new(),
+            (Place::Time { generated_at }, source) => {
+                let sources = match source {
+                    Some(source) => vec![source],
+                    None => self.state.sources_of(&refused.provider),
+                };
+                let refuse = |source: &Source| self.state.refuse_by_time(source, generated_at, now);
+                sources.iter().filter_map(refuse).collect()
+            }
+        }
+    }
+
+    /// Applies a message that has no turn.
+    fn take_by_time(&mut self, arrival: Arrival, now: Timestamp, effects: &mut Vec<Effect>) {
         match self.state.apply(&arrival.message, now) {
-            Ok(Applied::Updated(update)) => Some(Effect::Updated(update)),
-            Ok(Applied::Reached) => None,
-            Err(refusal) => Some(Effect::Refused { arrival, refusal }),
+            Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
+            Ok(Applied::Reached) => {}
+            Err(refusal) => {
+                let FeedMessage { source, generated_at, .. } = &arrival.message;
+                let shut = matches!(refusal, Refusal::Invalid { .. })
+                    .then(|| self.state.refuse_by_time(source, *generated_at, now));
+                effects.push(Effect::Refused { arrival, refusal });
+                effects.extend(shut.flatten().map(Effect::Updated));
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub mod limit;
 pub mod market;
 pub mod message;
 pub mod producer;
+pub mod refused;
 pub mod sport;
 pub mod status;
 mod text;

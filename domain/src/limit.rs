@@ -13,7 +13,7 @@ pub const INCIDENTS_MAX: usize = 5_000;
 pub const SCORE_MAX: u32 = 9_999;
 /// Period scores in one status.
 pub const PERIODS_MAX: usize = 20;
-/// Settlements, cancels and their rollbacks kept for one market.
+/// Settlements and cancels kept for one market; and, apart from them, their rollbacks.
 pub const DECISIONS_MAX: usize = 100;
 /// Bytes of an identifier.
 pub const ID_BYTES_MAX: usize = 96;

@@ -116,10 +116,10 @@ impl Cause {
         Self { position: Some(missing), ..Self::unsaid(CauseKind::Gap, source) }
     }
 
-    /// The message of `source` at `refused` lies among the dead letters.
+    /// A message of `source` lies among the dead letters: the one at `refused`, where its feed counts.
     #[must_use]
-    pub fn dead_letter(source: Source, refused: Position) -> Self {
-        Self { position: Some(refused), ..Self::unsaid(CauseKind::DeadLetter, source) }
+    pub fn dead_letter(source: Source, refused: Option<Position>) -> Self {
+        Self { position: refused, ..Self::unsaid(CauseKind::DeadLetter, source) }
     }
 
     /// The producer that `source` is went down or came up.

@@ -13,7 +13,7 @@ use sqlx::MySqlPool;
 
 use crate::stack::{Record, Stack};
 use letter::Letter;
-use state::State;
+use state::{Repeats, State};
 
 mod bytes;
 mod edit;
@@ -21,6 +21,9 @@ mod letter;
 mod redrive;
 mod report;
 mod state;
+
+/// How many of the newest letters are listed where nothing else is said.
+const LISTED: i64 = 1_000;
 
 /// What is asked, and of which stack.
 #[derive(Debug, Args)]
@@ -81,9 +84,9 @@ struct Filter {
     /// Those of this event
     #[arg(long)]
     event: Option<EventId>,
-    /// How many of the newest letters are looked at
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
-    last: i64,
+    /// How many of the newest letters are looked at [default: 1000, and all with --open]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    last: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +145,14 @@ pub async fn dlq(args: DlqArgs, (stacks, name): (&Path, &str), say: fn(&str)) ->
     Ok(())
 }
 
+impl Filter {
+    fn takes(&self, letter: &Letter) -> bool {
+        let of_provider = self.provider.as_ref().is_none_or(|wanted| letter.provider() == Some(wanted));
+        let of_event = self.event.as_ref().is_none_or(|wanted| letter.event_id() == Some(wanted.as_str()));
+        of_provider && of_event
+    }
+}
+
 impl Place {
     fn find(args: &DlqArgs, record: Option<&Record>) -> Result<Self> {
         let known = |what: &str| {
@@ -163,18 +174,23 @@ impl Place {
         })
     }
 
-    /// The letters that the filter lets through, oldest first, each with what has become of it.
+    /// The letters that the filter lets through, oldest first, each with what has become of it, and without its bytes: there
+    /// may be many.
     async fn letters(&self, filter: &Filter, only_open: bool) -> Result<Vec<(Letter, State)>> {
-        let mut letters = letter::last(&self.kafka, &self.topics.dead_letters(), filter.last).await?;
-        letters.retain(|letter| {
-            let of_provider = filter.provider.as_ref().is_none_or(|wanted| letter.provider() == Some(wanted));
-            let of_event =
-                filter.event.as_ref().is_none_or(|wanted| letter.event_id() == Some(wanted.as_str()));
-            of_provider && of_event
-        });
-        let states = state::of(&self.database, &letters).await?;
-        let mut found: Vec<(Letter, State)> = letters.into_iter().zip(states).collect();
-        found.retain(|(_, state)| !only_open || state.is_open());
+        let last = filter.last.or((!only_open).then_some(LISTED));
+        let mut pages = letter::Pages::open(&self.kafka, &self.topics.dead_letters(), last).await?;
+        let (mut found, mut repeats) = (Vec::new(), Repeats::default());
+        while let Some(mut letters) = pages.next().await? {
+            letters.retain(|letter| filter.takes(letter));
+            let states = state::of(&self.database, &letters).await?;
+            for (mut letter, state) in letters.into_iter().zip(states) {
+                let state = repeats.first(&letter).map_or(state, State::Again);
+                letter.bytes.clear();
+                if !only_open || state.is_open() {
+                    found.push((letter, state));
+                }
+            }
+        }
         Ok(found)
     }
 
@@ -186,12 +202,13 @@ impl Place {
     async fn redrive(&self, args: Redrive, say: fn(&str)) -> Result<()> {
         let Redrive { letters: names, open, filter, body, edit, token, wait } = args;
         ensure!(names.len() == 1 || (body.is_none() && !edit), "put letters right one by one");
+        let topic = self.topics.dead_letters();
         let mut letters = if open {
             self.letters(&filter, true).await?.into_iter().map(|(letter, _)| letter).collect()
         } else {
             let mut letters = Vec::with_capacity(names.len());
             for name in names {
-                letters.push(letter::read(&self.kafka, &self.topics.dead_letters(), name).await?);
+                letters.push(letter::read(&self.kafka, &topic, name).await?);
             }
             letters
         };
@@ -201,6 +218,7 @@ impl Place {
         let driver = redrive::Driver::new(self, token, Duration::from_secs(wait))?;
         let mut failed = 0;
         for letter in &letters {
+            let letter = &letter::read(&self.kafka, &topic, letter.id).await?;
             let body = match (&body, edit) {
                 (Some(file), _) => edit::read(file)?,
                 (None, true) => edit::edit(letter)?,

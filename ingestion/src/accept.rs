@@ -41,7 +41,7 @@ impl FeedTopics {
     }
 
     /// A sport's topic. Every sport has one.
-    fn of(&self, sport: Sport) -> &Arc<str> {
+    pub fn of(&self, sport: Sport) -> &Arc<str> {
         let found = self.feeds.iter().find(|(known, _)| *known == sport);
         &found.expect("topics were made for Sport::ALL").1
     }

@@ -39,6 +39,11 @@ impl Origin<'_> {
         outbox.keep(index, dead_letters, key, original, self.headers(index, offset, &refusal.problem));
     }
 
+    /// Where the message stood that is `index` of its request and begins at `offset` there.
+    pub fn position(&self, index: usize, offset: usize) -> String {
+        format!("request={:x} index={index} offset={offset}", self.request)
+    }
+
     fn headers(&self, index: usize, offset: usize, problem: &Problem) -> Vec<(&'static str, Bytes)> {
         let text = |text: String| Bytes::from(text);
         let mut headers = vec![
@@ -46,7 +51,7 @@ impl Origin<'_> {
             ("pointer", text(problem.pointer.clone().unwrap_or_default())),
             ("content_type", Bytes::from_static(content::type_of_message(self.reading.format()).as_bytes())),
             ("source", Bytes::from_static(b"ingestion")),
-            ("position", text(format!("request={:x} index={index} offset={offset}", self.request))),
+            ("position", text(self.position(index, offset))),
             ("provider", text(self.provider.to_string())),
             ("refused_at", text(self.refused_at.0.to_string())),
         ];

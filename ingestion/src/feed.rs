@@ -41,6 +41,7 @@ use crate::rate::Bucket;
 use crate::reading::Reading;
 use crate::redrive;
 use crate::refusal;
+use crate::refused;
 
 mod describe;
 
@@ -222,8 +223,14 @@ impl Feeds {
                 tokio::task::yield_now().await;
             }
             let piece = accept::Piece { index, bytes: &body[range.clone()], fault: *fault };
-            if let Err(refusal) = accept(piece, &receipt, &mut broadcasts, &mut outbox) {
+            if let Err(mut refusal) = accept(piece, &receipt, &mut broadcasts, &mut outbox) {
                 // A letter that is sent again is among the dead letters already.
+                if refusal.is_final() && redrive.is_none() {
+                    let letter = origin.position(index, range.start);
+                    if let Err(problem) = refused::tell(piece, &receipt, &mut refusal, &letter, &mut outbox) {
+                        refusal.problem = problem;
+                    }
+                }
                 if refusal.is_final() && redrive.is_none() {
                     let original = body.slice(range.clone());
                     origin.keep(&mut outbox, &self.dead_letters, (index, range.start), original, &refusal);

@@ -24,6 +24,7 @@ mod rate;
 mod reading;
 mod redrive;
 mod refusal;
+mod refused;
 mod service;
 mod token;
 

@@ -31,6 +31,13 @@ impl Producers {
         Self { max, heard: RwLock::default() }
     }
 
+    /// Whether a producer has spoken before, or there is room for one more; it has not spoken yet.
+    pub fn has_room(&self, source: &Source) -> bool {
+        let heard = self.heard.read().unwrap_or_else(PoisonError::into_inner);
+        let known = heard.get(&source.provider);
+        known.is_none_or(|known| known.len() < self.max || known.contains_key(&source.producer))
+    }
+
     /// Lets a producer speak that has spoken before, or for which there is room.
     pub fn admit(&self, source: &Source, now: Timestamp) -> Result<(), Problem> {
         let Source { provider, producer } = source;

@@ -4,8 +4,8 @@ use axum::http::{HeaderMap, HeaderName};
 use chassis::problem::Problem;
 use domain::codec::batch::{self, Format, Piece, Pieces, SplitError};
 use domain::codec::uof::{self, RoutingKey};
-use domain::codec::{json, xml};
-use domain::{Content, FeedMessage, Name};
+use domain::codec::{Envelope, json, xml};
+use domain::{Content, EventId, FeedMessage, Name};
 use serde::Deserialize;
 
 use crate::loaded::Loaded;
@@ -104,6 +104,19 @@ impl Reading {
         }
     }
 
+    /// What a message says of itself, as far as it can be read.
+    pub fn envelope(&self, bytes: &[u8], provider: &Name, loaded: &Loaded) -> Envelope {
+        match self {
+            Self::Native(Format::Json | Format::Lines) => Envelope::of_json(bytes),
+            Self::Native(Format::Xml) => Envelope::of_xml(bytes),
+            Self::Uof { key, .. } => {
+                let sport_of = |event: &EventId| loaded.events.sport(event);
+                let origin = uof::Origin { provider, routing_key: key.as_ref(), sport_of: &sport_of };
+                Envelope::of_uof(bytes, &origin)
+            }
+        }
+    }
+
     /// Reads one message, and checks what of it can be told without its event.
     ///
     /// # Errors
@@ -139,7 +152,8 @@ fn unified(
     key: Option<&RoutingKey>,
     loaded: &Loaded,
 ) -> Result<FeedMessage, Box<Refusal>> {
-    let origin = uof::Origin { provider, routing_key: key, sport_of: &|event| loaded.events.sport(event) };
+    let sport_of = |event: &EventId| loaded.events.sport(event);
+    let origin = uof::Origin { provider, routing_key: key, sport_of: &sport_of };
     let mut decoded =
         uof::decode(bytes, &origin).map_err(|error| Box::new(refusal::decode_xml(&error).into()))?;
     metrics::ignored(provider.as_str(), decoded.unknown, decoded.unusable_status.is_some());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::codec::json::{self, DecodeError};
 use domain::intake::HoldLimits;
 use domain::letter::Redrive;
+use domain::refused::RefusedMessage;
 use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Sport, Timestamp};
 
 use crate::producers::Producers;
@@ -19,7 +20,7 @@ mod tests;
 
 pub use planner::Planner;
 pub use producers::ProducersWritten;
-pub use redrives::Letter;
+pub use redrives::{Letter, PassedOver};
 
 /// One record of the feed topic, decoded once.
 #[derive(Debug)]
@@ -33,16 +34,26 @@ pub struct FeedRecord {
     /// Its bytes.
     pub payload: Arc<[u8]>,
     /// What they say.
-    pub decoded: Result<FeedMessage, DecodeError>,
+    pub decoded: Result<Said, DecodeError>,
     /// Which dead letter's place it takes, where it takes one.
     pub redrive: Option<Redrive>,
+}
+
+/// What a record says.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the small variant is the rare one")]
+pub enum Said {
+    /// A message of a provider.
+    Message(FeedMessage),
+    /// That ingestion has refused one.
+    Refused(RefusedMessage),
 }
 
 impl FeedRecord {
     /// Decodes a record.
     #[must_use]
     pub fn new(partition: i32, offset: i64, key: Option<&[u8]>, payload: &[u8]) -> Self {
-        let decoded = json::decode(payload);
+        let decoded = json::decode(payload).map(Said::Message);
         let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
         Self { partition, offset, key, payload, decoded, redrive: None }
     }
@@ -54,18 +65,46 @@ impl FeedRecord {
         self
     }
 
+    /// The same of a record that tells of a message that ingestion refused.
+    #[must_use]
+    pub fn refused(partition: i32, offset: i64, key: Option<&[u8]>, payload: &[u8]) -> Self {
+        let read = RefusedMessage::decode(payload).map(Said::Refused);
+        let decoded = read.map_err(|error| DecodeError::Schema {
+            pointer: String::new(),
+            detail: format!("what is told of a refused message cannot be read: {error}"),
+        });
+        let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
+        Self { partition, offset, key, payload, decoded, redrive: None }
+    }
+
+    /// The message, where it is one and can be read.
+    #[must_use]
+    pub fn message(&self) -> Option<&FeedMessage> {
+        match self.decoded.as_ref().ok()? {
+            Said::Message(message) => Some(message),
+            Said::Refused(_) => None,
+        }
+    }
+
     /// Its partition, and when ingestion received it, where it says so.
     #[must_use]
     pub fn heard_at(&self) -> Option<(i32, Timestamp)> {
-        Some((self.partition, self.decoded.as_ref().ok()?.received_at?))
+        let received_at = match self.decoded.as_ref().ok()? {
+            Said::Message(message) => message.received_at,
+            Said::Refused(refused) => Some(refused.received_at),
+        };
+        Some((self.partition, received_at?))
     }
 
     /// The event it concerns, where it is readable and concerns one.
     #[must_use]
     pub fn event_id(&self) -> Option<&EventId> {
-        match &self.decoded.as_ref().ok()?.content {
-            Content::Event(event) => Some(&event.event_id),
-            Content::Producer(_) => None,
+        match self.decoded.as_ref().ok()? {
+            Said::Message(message) => match &message.content {
+                Content::Event(event) => Some(&event.event_id),
+                Content::Producer(_) => None,
+            },
+            Said::Refused(refused) => Some(&refused.event_id),
         }
     }
 }

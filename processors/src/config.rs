@@ -7,10 +7,10 @@ use std::time::Duration;
 use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
 use domain::intake::HoldLimits;
-use domain::{Name, Sport, Topics};
+use domain::{Sport, Topics};
 
 use crate::producers::ProducerTerms;
-use crate::recovery::{RecoverySettings, RecoveryUrl};
+use crate::recovery::{Entry, Providers, RecoverySettings, TokenEntry};
 
 use crate::retention::Retention;
 
@@ -131,14 +131,21 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub producer_silence_ms: u32,
 
-    /// Providers, separated by commas, whose producers come up again only with `snapshot_complete`; of the others an
-    /// `alive` with `subscribed` is enough
-    #[arg(long, env = "MATCHDAY_SNAPSHOT_RECOVERY", value_delimiter = ',', value_name = "PROVIDERS")]
-    pub snapshot_recovery: Vec<Name>,
+    /// How providers' producers come up again, and where what they have lost is asked for, separated by commas:
+    /// `md=alive@http://host:port` with the next `alive`, `md=snapshot@…` with `snapshot_complete`, and so does `uof=uof@…`,
+    /// a Unified Odds Feed. Without an address nobody is asked; of providers not named here an `alive` is enough
+    #[arg(long, env = "MATCHDAY_RECOVERY", value_delimiter = ',', value_name = "PROVIDER=HOW@URL")]
+    pub recovery: Vec<Entry>,
 
-    /// Where providers take requests to send again what was lost, `provider=http://host:port`, separated by commas
-    #[arg(long, env = "MATCHDAY_RECOVERY_URLS", value_delimiter = ',', value_name = "PROVIDER=URL")]
-    pub recovery_urls: Vec<RecoveryUrl>,
+    /// With what providers let themselves be asked, as `Authorization: Bearer`: `provider=token`, separated by commas
+    #[arg(
+        long,
+        env = "MATCHDAY_RECOVERY_TOKENS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "PROVIDER=TOKEN"
+    )]
+    pub recovery_tokens: Vec<TokenEntry>,
 
     /// The shortest time between two such requests to one provider, in milliseconds
     #[arg(long, env = "MATCHDAY_RECOVERY_EVERY_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -208,21 +215,25 @@ impl ProcessConfig {
         HoldLimits { wait_micros: i64::from(self.hold_ms) * 1_000, held_max: self.held_max }
     }
 
+    /// What is settled with providers.
+    ///
+    /// # Errors
+    /// Where the list contradicts itself.
+    pub fn providers(&self) -> anyhow::Result<Providers> {
+        Providers::new(&self.recovery, &self.recovery_tokens)
+    }
+
     /// How providers are asked to send again; `None`: nobody is asked.
     #[must_use]
-    pub fn recovery(&self) -> Option<RecoverySettings> {
+    pub fn recovery(&self, providers: Providers) -> Option<RecoverySettings> {
         let every = Duration::from_millis(u64::from(self.recovery_every_ms));
         let silence_micros = i64::from(self.recovery_silence_ms) * 1_000;
-        let settings = RecoverySettings::new(&self.recovery_urls, every, silence_micros);
-        (!settings.urls.is_empty()).then_some(settings)
+        providers.are_asked().then_some(RecoverySettings { providers, every, silence_micros })
     }
 
     /// What is expected of producers.
     #[must_use]
-    pub fn producer_terms(&self) -> ProducerTerms {
-        ProducerTerms {
-            silence_micros: i64::from(self.producer_silence_ms) * 1_000,
-            snapshot_recovery: self.snapshot_recovery.iter().cloned().collect(),
-        }
+    pub fn producer_terms(&self, providers: Providers) -> ProducerTerms {
+        ProducerTerms { silence_micros: i64::from(self.producer_silence_ms) * 1_000, providers }
     }
 }

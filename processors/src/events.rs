@@ -89,6 +89,13 @@ impl Events {
         overdue.map(|(id, event)| (id.clone(), event.partition)).collect()
     }
 
+    /// When the first of the gaps will be overdue that are not yet at `now`.
+    #[must_use]
+    pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let kept = self.waiting.iter().filter_map(|id| self.kept.get(id));
+        kept.filter_map(|kept| kept.event.intake.next_deadline()).filter(|deadline| *deadline > now).min()
+    }
+
     /// Leaves an event out of [`Self::overdue`] for a while.
     pub fn postpone(&mut self, id: EventId, until: Instant) {
         self.postponed.insert(id, until);

@@ -9,6 +9,7 @@ use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
 use domain::letter::REDRIVE_HEADER;
+use domain::refused::REFUSED_HEADER;
 use domain::{EventId, Sport, Timestamp};
 use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
@@ -129,7 +130,11 @@ impl Processor {
         let records: Vec<FeedRecord> = batch
             .iter()
             .map(|message| {
-                FeedRecord::new(message.partition(), message.offset(), message.key(), message.payload())
+                let read = match message.header(REFUSED_HEADER) {
+                    None => FeedRecord::new,
+                    Some(_) => FeedRecord::refused,
+                };
+                read(message.partition(), message.offset(), message.key(), message.payload())
                     .with_redrive(message.header(REDRIVE_HEADER))
             })
             .collect();
@@ -173,6 +178,14 @@ impl Processor {
         let now_everywhere = self.owned.keys().map(|partition| (*partition, now())).collect();
         !self.events.overdue(&now_everywhere, Instant::now()).is_empty()
             || !self.producers.overdue(&now_everywhere).is_empty()
+    }
+
+    /// How long the feed may be waited for without a deadline passing unnoticed, `wait` at most.
+    pub fn until_deadline(&self, wait: Duration) -> Duration {
+        let now = now();
+        let deadlines = [self.events.next_deadline(now), self.producers.next_deadline(now)];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return wait };
+        wait.min(Duration::from_micros(next.0.abs_diff(now.0)))
     }
 
     /// Does what no message asks for: gaps, producers' silences, and events that have yet to hear of those.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::producer::{Recovery, State, Terms};
-use domain::{Name, Producer, Source, Timestamp};
+use domain::producer::{State, Terms};
+use domain::{Producer, Source, Timestamp};
 
 use crate::metrics;
+use crate::recovery;
 use crate::store::rows::WatchedRow;
 
 /// Producers watched per partition. A feed that invents more of them is taken, but nobody notices when they fall silent.
@@ -16,19 +17,15 @@ const WATCHED_MAX: usize = 1_000;
 pub struct ProducerTerms {
     /// Microseconds without an `alive` after which a producer is down.
     pub silence_micros: i64,
-    /// The providers whose producers come up again with `snapshot_complete` only.
-    pub snapshot_recovery: BTreeSet<Name>,
+    /// With what each provider's come up again.
+    pub providers: recovery::Providers,
 }
 
 impl ProducerTerms {
     /// What is expected of a producer.
     #[must_use]
     pub fn of(&self, source: &Source) -> Terms {
-        let recovery = match self.snapshot_recovery.contains(&source.provider) {
-            true => Recovery::Snapshot,
-            false => Recovery::Alive,
-        };
-        Terms { silence_micros: self.silence_micros, recovery }
+        Terms { silence_micros: self.silence_micros, recovery: self.providers.recovery(&source.provider) }
     }
 }
 
@@ -102,6 +99,15 @@ impl Producers {
             overdue.extend(watched.iter().filter(is_overdue).map(|(source, _)| (*partition, source.clone())));
         }
         overdue
+    }
+
+    /// When the first of those will be overdue that are not yet at `now`.
+    #[must_use]
+    pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let watched = self.watched.values().flatten();
+        let deadlines =
+            watched.filter_map(|(source, watched)| watched.producer.deadline(self.terms.of(source)));
+        deadlines.filter(|deadline| *deadline > now).min()
     }
 
     /// The sweeps that are not at their end.

@@ -1,14 +1,13 @@
 //! Asks providers to send again what was lost: everything of a producer that is alive again and not trusted yet, or one event
 //! of which messages are missing. Of all processes one asks: the one that holds the lease in the database.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use chassis::lifecycle::Shutdown;
-use domain::{Name, Timestamp};
-use reqwest::Url;
+use domain::Timestamp;
+use reqwest::header::AUTHORIZATION;
 use sqlx::MySqlPool;
 use tokio::task::JoinSet;
 
@@ -17,8 +16,10 @@ use crate::processor::now;
 use crate::store::recovery as store;
 
 mod due;
+mod providers;
 
 pub use due::{Request, Target, Want};
+pub use providers::{Entry, Providers, TokenEntry};
 
 /// How long a provider may take to answer a request; what it then sends takes as long as it takes.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -27,41 +28,15 @@ const STATEMENTS_MAX: Duration = Duration::from_secs(5);
 /// How much of what was still trusted is asked for again: the provider's clock may differ from ours.
 const OVERLAP_MICROS: i64 = 10_000_000;
 
-/// Where a provider takes requests: `md=http://simulator:4004`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoveryUrl {
-    provider: Name,
-    url: Url,
-}
-
-impl FromStr for RecoveryUrl {
-    type Err = anyhow::Error;
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (provider, url) = text.split_once('=').context("not of the form provider=url")?;
-        let url: Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
-        ensure!(url.scheme() == "http", "`{url}` is no http address: put what speaks TLS in between");
-        Ok(Self { provider: Name::new(provider)?, url })
-    }
-}
-
 /// How providers are asked.
 #[derive(Debug, Clone)]
 pub struct RecoverySettings {
-    /// Where, by provider. The others are not asked.
-    pub urls: BTreeMap<Name, Url>,
+    /// Who is asked, and where.
+    pub providers: Providers,
     /// The shortest time between two requests to one provider.
     pub every: Duration,
     /// Microseconds in which a recovery that has begun must bring something, else it is asked for again.
     pub silence_micros: i64,
-}
-
-impl RecoverySettings {
-    /// Of each provider the last address counts.
-    #[must_use]
-    pub fn new(urls: &[RecoveryUrl], every: Duration, silence_micros: i64) -> Self {
-        let urls = urls.iter().cloned().map(|RecoveryUrl { provider, url }| (provider, url)).collect();
-        Self { urls, every, silence_micros }
-    }
 }
 
 /// Asks whenever something is lost, until the process stops.
@@ -102,7 +77,8 @@ impl Asker {
                 return anyhow::Ok(None);
             }
             let wants =
-                store::wants(&self.pool, |provider| self.settings.urls.contains_key(provider)).await?;
+                store::wants(&self.pool, |provider| self.settings.providers.address(provider).is_some())
+                    .await?;
             let requests = store::requests(&self.pool).await?;
             let wanted: BTreeSet<&Target> = wants.iter().map(|want| &want.target).collect();
             for target in requests.keys().filter(|target| !wanted.contains(target)) {
@@ -140,7 +116,9 @@ impl Asker {
 
     fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<reqwest::RequestBuilder> {
         let Target { source, event_id } = &want.target;
-        let mut url = self.settings.urls.get(&source.provider).context("a provider without a URL")?.clone();
+        let address =
+            self.settings.providers.address(&source.provider).context("a provider without a URL")?;
+        let mut url = address.url.clone();
         {
             let Ok(mut path) = url.path_segments_mut() else { bail!("a URL that can have no path") };
             path.pop_if_empty().extend(["v1", source.producer.as_str()]);
@@ -158,7 +136,11 @@ impl Asker {
         // partition can take the producer for complete.
         let request_id = if event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
         url.query_pairs_mut().append_pair("request_id", &request_id.to_string());
-        Ok(self.client.post(url))
+        let request = self.client.post(url);
+        Ok(match &address.authorization {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        })
     }
 }
 

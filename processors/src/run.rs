@@ -21,12 +21,12 @@ use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
-use crate::recovery;
+use crate::recovery::{self, Providers};
 use crate::retention;
 use crate::store::load::Which;
 use crate::store::{self, days, migrate};
 
-/// How long a poll waits for the first message; also how late a deadline may be noticed.
+/// How long a poll waits for the first message, where no deadline comes before that.
 const POLL_WAIT: Duration = Duration::from_millis(100);
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -36,6 +36,8 @@ const FEED_CONNECTIONS: u32 = 2;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How often while something is overdue unless what would prevent it is still to be read.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// The same where nothing seems to be left to read.
+const ASK_IDLE_EVERY: Duration = Duration::from_millis(10);
 /// How often the brokers are asked whether they have the topics.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
@@ -64,6 +66,7 @@ pub fn run(config: Config) -> ExitCode {
 
 async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     metrics::describe();
+    let providers = config.providers()?;
     let listener = chassis::http::bind(config.listen()).await?;
     tracing::info!(sport = %config.sport, address = %config.listen(), "admin");
     process.tasks.spawn(
@@ -77,7 +80,8 @@ async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     let publishing = process.readiness.latch("publishing", "starting");
     let pool = store::connect(&config.mysql.url()?, config.mysql_connections).await?;
     let shutdown = process.shutdown.clone();
-    let wiring = wire(config, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
+    let wiring =
+        wire(config, providers, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
     process.tasks.spawn("wiring", async move {
         tokio::select! {
             wired = wiring => wired,
@@ -98,6 +102,7 @@ struct Latches {
 /// Waits for the database and Kafka, then spawns the publisher and the feed's thread.
 async fn wire(
     config: ProcessConfig,
+    providers: Providers,
     process: Process,
     pool: MySqlPool,
     latches: Latches,
@@ -122,7 +127,7 @@ async fn wire(
         Ok(())
     });
 
-    if let Some(settings) = config.recovery() {
+    if let Some(settings) = config.recovery(providers.clone()) {
         process.tasks.spawn("recovery", recovery::run(pool.clone(), settings, process.shutdown.clone()));
     }
 
@@ -156,7 +161,7 @@ async fn wire(
             cluster_id,
             pool,
             limits: config.hold_limits(),
-            producer_terms: config.producer_terms(),
+            producer_terms: config.producer_terms(providers),
             events_in_memory: config.events_in_memory.get(),
             jobs,
             mysql,
@@ -179,9 +184,16 @@ fn read_feed(
 ) -> anyhow::Result<()> {
     let mut reported = std::time::Instant::now();
     while !shutdown.has_begun() {
-        let wait = if processor.is_sweeping() { Duration::ZERO } else { limits.wait };
+        let wait = match processor.is_sweeping() {
+            true => Duration::ZERO,
+            false => processor.until_deadline(limits.wait),
+        };
+        let mut ask_every = ASK_EVERY;
         let mut next = match consumer.poll_batch(PollLimits { wait, ..limits }, &mut processor) {
-            Ok(batch) if batch.is_empty() => Next::Continue,
+            Ok(batch) if batch.is_empty() => {
+                ask_every = ASK_IDLE_EVERY;
+                Next::Continue
+            }
             Ok(batch) => processor.process(&batch),
             // These partitions stand still until an operator has decided; the others go on.
             Err(error @ ConsumeError::OffsetOutOfRange(_)) => {
@@ -195,7 +207,7 @@ fn read_feed(
             }
             Err(error) => return Err(error).context("the feed cannot be read"),
         };
-        let is_awaited = reported.elapsed() >= ASK_EVERY && processor.has_deadline_passed();
+        let is_awaited = reported.elapsed() >= ask_every && processor.has_deadline_passed();
         if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() || is_awaited {
             reported = std::time::Instant::now();
             report(&consumer, &mut processor);

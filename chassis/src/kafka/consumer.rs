@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::AdminClient;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -14,7 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::assignment::{Assignments, Change, Start};
 use super::batch::{Batch, Filling};
 use super::metadata::{self, Watermarks};
-use super::{ANSWER_WITHIN, client_config};
+use super::{ANSWER_WITHIN, PlainContext, client_config};
 
 mod group;
 mod trouble;
@@ -82,6 +83,9 @@ pub struct PollLimits {
 /// A member of a consumer group. Not for sharing: polls, hooks and commits happen on the thread that owns it.
 pub struct Consumer {
     inner: BaseConsumer<GroupContext>,
+    /// Asks brokers while the other reads: on one connection an answer would wait until a fetch has found something or given
+    /// up, for each partition anew.
+    asking: AdminClient<PlainContext>,
     topic: Arc<str>,
     assigned: Vec<i32>,
     /// The offset to read next, per partition, where it is known.
@@ -110,8 +114,10 @@ impl Consumer {
             .set("max.poll.interval.ms", settings.max_poll_interval.as_millis().to_string());
         let inner = BaseConsumer::from_config_and_context(&config, GroupContext::default())?;
         inner.subscribe(&[&settings.topic])?;
+        let asking = client_config(&settings.brokers, &settings.client_id);
         Ok(Self {
             inner,
+            asking: AdminClient::from_config_and_context(&asking, PlainContext)?,
             topic: settings.topic.as_str().into(),
             assigned: Vec::new(),
             next: BTreeMap::new(),
@@ -222,7 +228,7 @@ impl Consumer {
     /// # Errors
     /// When it does not answer within 5 seconds.
     pub fn watermarks(&self, partition: i32) -> KafkaResult<Watermarks> {
-        metadata::watermarks(self.inner.client(), &self.topic, partition, ANSWER_WITHIN)
+        metadata::watermarks(self.asking.inner(), &self.topic, partition, ANSWER_WITHIN)
     }
 
     /// How many partitions the topic has.
@@ -230,13 +236,13 @@ impl Consumer {
     /// # Errors
     /// When no broker answers within 5 seconds, or the topic or a leader is missing.
     pub fn partition_count(&self) -> KafkaResult<i32> {
-        let counts = metadata::partition_counts(self.inner.client(), &[&self.topic], ANSWER_WITHIN)?;
+        let counts = metadata::partition_counts(self.asking.inner(), &[&self.topic], ANSWER_WITHIN)?;
         Ok(counts.into_values().next().unwrap_or_default())
     }
 
     /// The cluster's id; none while no broker answers within 5 seconds.
     pub fn cluster_id(&self) -> Option<String> {
-        self.inner.client().fetch_cluster_id(ANSWER_WITHIN)
+        self.asking.inner().fetch_cluster_id(ANSWER_WITHIN)
     }
 
     /// Gives the partitions back, through `owner`, and leaves the group. Call it with no batch in hand.

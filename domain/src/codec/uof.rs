@@ -61,6 +61,11 @@ pub fn decode(bytes: &[u8], origin: &Origin) -> Result<Decoded, DecodeError> {
     super::xml::read_document(bytes, |text| message::message(text, origin))
 }
 
+/// What a message says of itself, whatever else is wrong with it; nothing of what is no message about an event.
+pub(super) fn envelope(text: &str, origin: &Origin) -> Option<super::Envelope> {
+    message::envelope(text, origin)
+}
+
 /// Reads what the provider's API says of markets.
 ///
 /// # Errors

@@ -58,19 +58,29 @@ pub(in crate::codec) fn read_document<'b, T>(
     bytes: &'b [u8],
     read: impl FnOnce(&'b str) -> reader::Read<T>,
 ) -> Result<T, DecodeError> {
-    let (readable, rest) = match str::from_utf8(bytes) {
+    let (text, unreadable) = utf8(bytes);
+    let message = match unreadable {
+        None => read(text),
+        Some(byte) => Err(reader::Fault::encoding(text, byte)),
+    };
+    message.map_err(|fault| fault.locate(text))
+}
+
+/// What of a document can be read at all: up to the first byte that is no UTF-8.
+pub(in crate::codec) fn readable(bytes: &[u8]) -> &str {
+    utf8(bytes).0
+}
+
+/// Text without a byte-order mark, and the byte that ends it where it is no UTF-8.
+fn utf8(bytes: &[u8]) -> (&str, Option<u8>) {
+    let (readable, unreadable) = match str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
             let (readable, rest) = bytes.split_at(error.valid_up_to());
-            (str::from_utf8(readable).expect("UTF-8 until here"), rest.first())
+            (str::from_utf8(readable).expect("UTF-8 until here"), rest.first().copied())
         }
     };
-    let text = readable.strip_prefix('\u{feff}').unwrap_or(readable);
-    let message = match rest {
-        None => read(text),
-        Some(byte) => Err(reader::Fault::encoding(text, *byte)),
-    };
-    message.map_err(|fault| fault.locate(text))
+    (readable.strip_prefix('\u{feff}').unwrap_or(readable), unreadable)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is known of messages ahead of their turn: that they exist, that they stop bets, that they were refused, and that
 //! what comes before them is missing.
 
-use super::EventState;
+use super::{EventState, Feed};
 use crate::id::Source;
 use crate::limit::SOURCES_MAX;
 use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
@@ -47,6 +47,14 @@ impl EventState {
         Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
     }
 
+    /// Whether a message of `source` at `position` is yet to come, and no more than so many before it.
+    pub(crate) fn awaits(&self, source: &Source, position: Position, ahead_max: usize) -> bool {
+        match self.feed(source) {
+            Some(feed) => feed.awaits(position, ahead_max),
+            None => Feed::new(source.clone()).awaits(position, ahead_max),
+        }
+    }
+
     /// A message of `source` was refused and lies among the dead letters: its open markets are suspended for that reason
     /// until a message that is right takes its place. `None` where that was said before.
     pub(crate) fn refuse(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
@@ -54,6 +62,7 @@ impl EventState {
             return None;
         }
         let is_news = self.head.feed_entry(source).refuse(position);
-        is_news.then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), position), at))
+        is_news
+            .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
     }
 }

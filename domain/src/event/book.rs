@@ -69,6 +69,21 @@ enum Verdict {
     Cancel { window: Window, void_reason: Option<Text> },
 }
 
+impl Verdict {
+    fn is_rollback(&self) -> bool {
+        matches!(self, Self::SettlementRollback | Self::CancelRollback { .. })
+    }
+
+    /// Whether this is a rollback of such verdicts as `other`.
+    fn takes_back(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::SettlementRollback, Self::Settlement { .. }) => true,
+            (Self::CancelRollback { window }, Self::Cancel { window: cancelled, .. }) => window == cancelled,
+            _ => false,
+        }
+    }
+}
+
 /// What keeps a market shut although it is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shut {
@@ -88,8 +103,14 @@ struct Standing<'a> {
 }
 
 impl Book {
-    pub(crate) fn decisions(&self) -> usize {
-        self.decisions.len()
+    /// Settlements and cancels, whether they stand or were rolled back.
+    pub(crate) fn verdicts(&self) -> usize {
+        self.decisions.len() - self.rollbacks()
+    }
+
+    /// Rollbacks of them.
+    pub(crate) fn rollbacks(&self) -> usize {
+        self.decisions.iter().filter(|decision| decision.verdict.is_rollback()).count()
     }
 
     /// Outcomes in all offers and all settlements.
@@ -190,7 +211,7 @@ impl Book {
     }
 
     pub(crate) fn roll_back_settlement(&mut self, source: &Source) {
-        self.decide(source, Verdict::SettlementRollback);
+        self.roll_back(source, Verdict::SettlementRollback);
     }
 
     pub(crate) fn cancel(&mut self, source: &Source, window: Window, void_reason: Option<Text>) {
@@ -198,7 +219,20 @@ impl Book {
     }
 
     pub(crate) fn roll_back_cancel(&mut self, source: &Source, window: Window) {
-        self.decide(source, Verdict::CancelRollback { window });
+        self.roll_back(source, Verdict::CancelRollback { window });
+    }
+
+    /// One that takes nothing back never will, and is not kept: there are never more of them than what can be taken back.
+    fn roll_back(&mut self, source: &Source, rollback: Verdict) {
+        let own = self.decisions.iter().filter(|decision| decision.source == *source);
+        let stands = own.fold(0_usize, |standing, Decision { verdict, .. }| match verdict {
+            _ if rollback.takes_back(verdict) => standing + 1,
+            _ if *verdict == rollback => standing.saturating_sub(1),
+            _ => standing,
+        });
+        if stands > 0 {
+            self.decide(source, rollback);
+        }
     }
 
     /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, and what keeps its owner's

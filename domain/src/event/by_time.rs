@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Turn};
 use super::step::Step;
 use super::{Applied, EventState, Refusal};
+use crate::id::{Name, Source};
+use crate::limit::SOURCES_MAX;
 use crate::message::{Body, EventMessage, FeedMessage};
-use crate::update::Cause;
+use crate::update::{Cause, Update};
 use crate::{Fixture, Status, Timestamp};
 
 /// When the parts of an event were said that are not a market's.
@@ -59,6 +61,41 @@ impl EventState {
             return Err(Refusal::Outdated);
         }
         Ok(Applied::Updated(self.publish(Cause::message(message), at, changes)))
+    }
+}
+
+/// Messages without a sequence that are refused. Nobody waits for them, and none could tell what they would have said: so
+/// they shut what their source has offered until then, as a bet stop would, and a later offer is open again.
+impl EventState {
+    /// A message of `source`, said at this time, lies among the dead letters. `None` where that opens or shuts nothing.
+    pub fn refuse_by_time(&mut self, source: &Source, said_at: Timestamp, at: Timestamp) -> Option<Update> {
+        let is_unknown = match self.feed(source) {
+            Some(feed) if feed.heard.epoch > 0 => return None,
+            known => known.is_none(),
+        };
+        if is_unknown && self.head.feeds.len() >= SOURCES_MAX {
+            return None;
+        }
+        if !self.head.feed_entry(source).refuse_at(said_at) {
+            return None;
+        }
+        self.publish_if_changed(source, Cause::dead_letter(source.clone(), None), at)
+    }
+
+    /// A message has been sent in the place of one that was refused: what only that kept shut is open again.
+    pub fn put_right(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
+        let source = &message.source;
+        self.feed(source)?;
+        if !self.head.feed_entry(source).put_right(message.generated_at) {
+            return None;
+        }
+        self.publish_if_changed(source, Cause::message(message), at)
+    }
+
+    /// Those of a provider's producers that have spoken of the event.
+    pub(crate) fn sources_of(&self, provider: &Name) -> Vec<Source> {
+        let sources = self.head.feeds.iter().map(|feed| &feed.source);
+        sources.filter(|source| source.provider == *provider).cloned().collect()
     }
 }
 

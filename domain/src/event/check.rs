@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use crate::EventState;
 use crate::event::Refusal;
+use crate::event::book::Book;
 use crate::id::Source;
 use crate::limit::{
     DECISIONS_MAX, EVENT_OUTCOMES_MAX, GROUPS_MAX, INCIDENTS_MAX, MARKETS_MAX, OUTCOMES_MAX, PERIODS_MAX,
@@ -57,14 +58,14 @@ pub(super) fn body(state: &EventState, source: &Source, body: &Body, turn: Turn)
             _ => Ok(()),
         },
         Body::Settlement(settlement) => check_settlement(state, settlement),
-        Body::SettlementRollback(rollback) => check_decisions(state, rollback.markets.iter()),
+        Body::SettlementRollback(rollback) => check_rollbacks(state, rollback.markets.iter()),
         Body::Cancel(cancel) => {
             check_window(cancel.window)?;
             check_decisions(state, cancel.markets.iter().map(|market| &market.key))
         }
         Body::CancelRollback(rollback) => {
             check_window(rollback.window)?;
-            check_decisions(state, rollback.markets.iter())
+            check_rollbacks(state, rollback.markets.iter())
         }
         Body::Snapshot(snapshot) => check_snapshot(state, source, snapshot),
     }
@@ -188,11 +189,27 @@ fn check_decisions<'a>(
     state: &EventState,
     keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
 ) -> Checked {
+    check_room(state, keys, Book::verdicts, "settlements and cancels")
+}
+
+/// Rollbacks have room of their own: whatever was settled or cancelled can be taken back.
+fn check_rollbacks<'a>(
+    state: &EventState,
+    keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
+) -> Checked {
+    check_room(state, keys, Book::rollbacks, "rollbacks")
+}
+
+fn check_room<'a>(
+    state: &EventState,
+    keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
+    count: impl Fn(&Book) -> usize,
+    of_what: &str,
+) -> Checked {
     check_markets(state, keys.clone())?;
     for (index, key) in keys.enumerate() {
-        if state.markets.get(key).is_some_and(|entry| entry.book.decisions() >= DECISIONS_MAX) {
-            let detail =
-                format!("market {key} has {DECISIONS_MAX} settlements and cancels; it takes no more");
+        if state.markets.get(key).is_some_and(|entry| count(&entry.book) >= DECISIONS_MAX) {
+            let detail = format!("market {key} has {DECISIONS_MAX} {of_what}; it takes no more");
             return Err(Refusal::invalid(format!("/body/markets/{index}"), detail));
         }
     }

@@ -1,6 +1,6 @@
 //! How far one source has come with one event: position, duplicates, bet stops that ran ahead, gaps.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,10 @@ pub struct Feed {
     /// The last position ahead whose message was refused and lies among the dead letters: the cause of the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Position>,
+    /// Of a source that orders by time: the times of messages that were refused and lie among the dead letters. Whatever
+    /// they said may concern every offer that is not later.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    refused_at: BTreeSet<Timestamp>,
 }
 
 /// When bets on a group were last stopped.
@@ -69,6 +73,7 @@ impl Feed {
             gap: false,
             down: false,
             refused: None,
+            refused_at: BTreeSet::new(),
         }
     }
 
@@ -90,7 +95,7 @@ impl Feed {
 
     /// Whether it is the turn of a message at `position`; otherwise whether its turn has not come, or is over.
     pub(crate) fn turn(&self, position: Position, id: &MessageId) -> Result<(), Refusal> {
-        if self.applied.epoch == 0 && !self.recent.is_empty() {
+        if self.is_ordered_by_time() {
             return Err(Refusal::invalid(
                 "/sequence",
                 "messages of this producer have had none, and this one has",
@@ -117,6 +122,18 @@ impl Feed {
             ));
         }
         if self.recent.contains(&hash(id)) { Err(Refusal::Duplicate) } else { Ok(()) }
+    }
+
+    /// Whether a message at `position` is yet to come, with at most so many of its epoch before it.
+    pub(crate) fn awaits(&self, position: Position, ahead_max: usize) -> bool {
+        let expected = self.expected_towards(position.epoch);
+        let ahead = position.sequence.saturating_sub(expected.sequence);
+        !self.is_ordered_by_time() && position >= expected && ahead <= ahead_max as u64
+    }
+
+    /// Whether its messages have had no sequence so far.
+    pub(crate) fn is_ordered_by_time(&self) -> bool {
+        self.heard.epoch == 0 && !self.recent.is_empty()
     }
 
     /// Whether `position` begins another epoch after one that had begun.
@@ -195,6 +212,26 @@ impl Feed {
             return Some(StopStatus::Inactive);
         }
         meant().any(|(_, last)| since(last.suspended)).then_some(StopStatus::Suspended)
+    }
+
+    /// Takes note of a refused message of a source that orders by time; says whether that is news.
+    pub(crate) fn refuse_at(&mut self, said_at: Timestamp) -> bool {
+        let is_news = self.refused_at.insert(said_at);
+        // The last one shuts all that those before it do.
+        while self.refused_at.len() > RECENT_MAX {
+            self.refused_at.pop_first();
+        }
+        is_news
+    }
+
+    /// The message that was refused at this time has been put right; says whether one was.
+    pub(crate) fn put_right(&mut self, said_at: Timestamp) -> bool {
+        self.refused_at.remove(&said_at)
+    }
+
+    /// Whether a refused message may have concerned an offer of a source that orders by time.
+    pub(crate) fn refused_since(&self, offered_at: Timestamp) -> bool {
+        self.refused_at.last().is_some_and(|last| *last >= offered_at)
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {

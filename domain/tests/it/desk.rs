@@ -7,6 +7,7 @@ use domain::event::book::Book;
 use domain::event::{Head, Versioned};
 use domain::intake::{Arrival, HoldLimits};
 use domain::producer::Reason;
+use domain::refused::RefusedMessage;
 use domain::{
     Effect, EventState, FeedMessage, HeldMessage, Incident, IncidentId, Intake, Key, Market, MarketKey,
     Position, Refusal, Sport, Timestamp, Update, Value,
@@ -75,6 +76,14 @@ impl Desk {
         let effects = self.intake.expire(Timestamp(self.now));
         self.record(&effects);
         effects
+    }
+
+    /// Hears of a message that ingestion refused.
+    pub fn hear_of_refused(&mut self, refused: &RefusedMessage) -> Vec<Update> {
+        self.now += 1_000;
+        let updates = self.intake.hear_of_refused(refused, Timestamp(self.now), self.limits);
+        self.record(&updates.iter().cloned().map(Effect::Updated).collect::<Vec<_>>());
+        updates
     }
 
     /// The producer goes down, or comes up again.

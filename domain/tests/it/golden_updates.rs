@@ -109,7 +109,7 @@ fn an_update_says_why_a_market_is_suspended() {
         ..public("406", MarketStatus::Suspended, vec![outcome("4", odds(1_850))])
     };
     let expected = Update {
-        cause: Cause::dead_letter(source(), Position { epoch: 1, sequence: 63 }),
+        cause: Cause::dead_letter(source(), Some(Position { epoch: 1, sequence: 63 })),
         changes: vec![changed(suspended)],
         ..update(65, MessageType::BetStop, 0, None, 1_767_205_006_000_000)
     };

@@ -18,6 +18,7 @@ mod order_cases;
 mod order_properties;
 mod producer_cases;
 mod producer_properties;
+mod refused;
 mod rollback;
 mod timed;
 mod uof;

@@ -212,6 +212,30 @@ fn an_event_takes_no_more_markets_outcomes_or_decisions_than_its_limits() {
 }
 
 #[test]
+fn all_that_a_market_took_can_be_rolled_back_and_a_rollback_of_nothing_takes_no_room() {
+    let mut talk = Talk::new();
+    talk.offer(Who::Live, OPEN);
+    let most = domain::limit::DECISIONS_MAX;
+    let mut say = |next: Move| {
+        let message = talk.provider.say(Who::Live, &next).expect("a message");
+        assert!(refusals(&talk.desk.take(&message)).is_empty(), "{next:?}");
+        talk.desk.market(&MarketKey::plain(406)).expect("the market").status
+    };
+    for _ in 0..2 * most {
+        assert_eq!(say(Move::RollBackSettlement(0)), MarketStatus::Active);
+    }
+    for _ in 0..most / 2 {
+        say(Move::Settle { market: 0, certainty: Certainty::Confirmed, home: true });
+        assert_eq!(say(Move::Cancel(0, None)), MarketStatus::Cancelled);
+    }
+    for left in (0..most / 2).rev() {
+        say(Move::RollBackSettlement(0));
+        let status = say(Move::RollBackCancel(0, None));
+        assert_eq!(status, if left == 0 { MarketStatus::Active } else { MarketStatus::Cancelled });
+    }
+}
+
+#[test]
 fn a_deleted_incident_leaves_a_tombstone() {
     use domain::{IncidentAction, Key};
     let mut talk = Talk::new();

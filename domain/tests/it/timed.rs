@@ -14,11 +14,13 @@ use domain::{
     Position, Refusal, Timestamp,
 };
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::build::{competitor, market, odds, outcome, result, settled, status, text};
 use crate::desk::{Desk, PATIENT, refusals};
 use crate::feed::{self, Who};
 use crate::order_properties::means;
+use crate::refused::refused;
 
 /// Few, so that many messages have the same.
 const TIMES: std::ops::Range<i64> = 0..6;
@@ -152,6 +154,26 @@ proptest! {
             is_taken(&mut desk, message)?;
         }
         prop_assert_eq!(desk.values(), Desk::with(&sent).values());
+    }
+
+    #[test]
+    fn what_was_refused_shuts_the_same_whenever_it_is_heard_of(
+        (sent, arriving) in shuffled(),
+        lost in prop::collection::vec((prop::sample::select(Who::BOTH.to_vec()), TIMES, any::<Index>()), 1..4),
+    ) {
+        let mut last = Desk::with(&sent);
+        let mut between = Desk::new(PATIENT);
+        for (place, message) in arriving.iter().enumerate() {
+            is_taken(&mut between, message)?;
+            for (who, at, _) in lost.iter().filter(|(.., index)| index.index(arriving.len()) == place) {
+                between.hear_of_refused(&refused(Some(*who), None, *at));
+            }
+        }
+        lost.iter().for_each(|(who, at, _)| drop(last.hear_of_refused(&refused(Some(*who), None, *at))));
+        prop_assert_eq!(between.values(), last.values());
+        let before = between.intake.clone();
+        between.restart();
+        prop_assert_eq!(&between.intake, &before);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use domain::codec::uof::{self, DecodeError, Decoded, Origin, RoutingKey};
-use domain::codec::{json, xml};
+use domain::codec::{Envelope, json, xml};
 use domain::message::{Certainty, Groups, StopStatus};
-use domain::{Body, Content, EventMessage, FeedMessage, Name, Sport, Timestamp};
+use domain::{Body, Content, EventId, EventMessage, FeedMessage, Name, Sport, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -96,7 +96,7 @@ fn the_id_is_that_of_what_is_said_whoever_asked_for_it() {
 
 #[test]
 fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
-    let stop = br#"<bet_stop event_id="a:b:1" timestamp="5"/>"#;
+    let stop = br#"<bet_stop product="1" event_id="a:b:1" timestamp="5"/>"#;
     let provider = Name::new("uof").expect("a name");
     let sport = |key: Option<&str>, known: Option<Sport>| -> Result<Sport, DecodeError> {
         let key = key.map(|key| key.parse().expect("a routing key"));
@@ -155,15 +155,30 @@ fn a_fixture_names_who_plays_and_tells_the_sport() {
 
 #[test]
 fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
-    let producer = |key: &str| {
-        let (key, provider) = (key.parse().expect("a routing key"), Name::new("uof").expect("a name"));
-        let origin = Origin { provider: &provider, routing_key: Some(&key), sport_of: &|_| None };
+    let provider = Name::new("uof").expect("a name");
+    let producer = |key: Option<&str>| {
+        let key = key.map(|key| key.parse().expect("a routing key"));
+        let origin =
+            Origin { provider: &provider, routing_key: key.as_ref(), sport_of: &|_| Some(Sport::Hockey) };
         let bytes = br#"<rollback_bet_cancel event_id="a:b:1" timestamp="5"/>"#;
-        uof::decode(bytes, &origin).expect("a message").message.source.producer.to_string()
+        let producer = uof::decode(bytes, &origin).map(|decoded| decoded.message.source.producer.to_string());
+        let told = Envelope::of_uof(bytes, &origin);
+        assert_eq!(told.producer.map(|name| name.to_string()), producer.as_ref().ok().cloned());
+        assert_eq!(told.event_id, EventId::new("a:b:1").ok(), "whatever is wrong with it");
+        producer.map_err(|error| error.to_string())
     };
-    assert_eq!(producer("hi.-.live.rollback_bet_cancel.1.sr:match.1.-"), "1");
-    assert_eq!(producer("hi.pre.-.rollback_bet_cancel.1.sr:match.1.-"), "3");
-    assert_eq!(producer("hi.pre.live.rollback_bet_cancel.1.sr:match.1.-"), "unknown");
+    assert_eq!(producer(Some("hi.-.live.rollback_bet_cancel.1.sr:match.1.-")).as_deref(), Ok("1"));
+    assert_eq!(producer(Some("hi.pre.-.rollback_bet_cancel.1.sr:match.1.-")).as_deref(), Ok("3"));
+    for (key, why) in [
+        (Some("hi.pre.live.rollback_bet_cancel.1.sr:match.1.-"), "does not tell it"),
+        (None, "no routing key"),
+    ] {
+        let refused = producer(key).expect_err("nobody knows");
+        assert!(
+            refused.starts_with("missing attribute `product`, and") && refused.contains(why),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

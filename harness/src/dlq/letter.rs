@@ -3,9 +3,10 @@
 use anyhow::{Context, Result, bail};
 use chassis::kafka::{ConsumeError, Message, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
-use domain::codec::{json, xml};
+use domain::codec::{Envelope, json, xml};
 use domain::letter::LetterId;
 use domain::{Content, EventId, FeedMessage, MessageType, Name, Position, Source};
+use tokio::sync::mpsc::Receiver;
 
 /// One refused message, and what was noted of it.
 #[derive(Debug, Clone)]
@@ -46,8 +47,8 @@ pub enum RefusedBy {
 /// A message's place, as it says itself.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// What it is.
-    pub message_type: MessageType,
+    /// What it is; of one that is not read whole that is not told.
+    pub message_type: Option<MessageType>,
     /// Whose it is.
     pub source: Source,
     /// Its event, where it is about one.
@@ -63,11 +64,22 @@ impl About {
             Content::Producer(_) => None,
         };
         Self {
-            message_type: message.message_type(),
+            message_type: Some(message.message_type()),
             source: message.source.clone(),
             event_id,
             position: message.position(),
         }
+    }
+
+    /// Of a message that cannot be read, where it says whose it is before that.
+    fn of_unreadable(bytes: &[u8]) -> Option<Self> {
+        let read = match bytes.trim_ascii_start().starts_with(b"<") {
+            true => Envelope::of_xml(bytes),
+            false => Envelope::of_json(bytes),
+        };
+        let Envelope { provider, producer, event_id, position, .. } = read;
+        let source = Source { provider: provider?, producer: producer? };
+        Some(Self { message_type: None, source, event_id, position })
     }
 }
 
@@ -95,7 +107,7 @@ impl Letter {
         let header = |name: &str| message.header(name).map(text).unwrap_or_default();
         let bytes = message.payload().to_vec();
         let decoded = json::decode(&bytes).ok().or_else(|| xml::decode(&bytes).ok());
-        let about = decoded.as_ref().map(About::of);
+        let about = decoded.as_ref().map_or_else(|| About::of_unreadable(&bytes), |it| Some(About::of(it)));
         let provider = Name::new(header("provider")).ok();
         Self {
             id: LetterId { partition: message.partition(), offset: message.offset() },
@@ -130,15 +142,34 @@ pub async fn read(kafka: &str, topic: &str, id: LetterId) -> Result<Letter> {
         .with_context(|| format!("dead letter {id} was deleted"))
 }
 
-/// The last letters of each partition, oldest first.
-pub async fn last(kafka: &str, topic: &str, count: i64) -> Result<Vec<Letter>> {
-    let reader = open(kafka, topic).await?;
-    let from = reader
-        .ends()
-        .iter()
-        .map(|end| TopicOffset { offset: end.offset.saturating_sub(count).max(0), ..end.clone() })
-        .collect();
-    read_from(reader, from, usize::MAX).await
+/// The letters of a topic, a page at a time, of each partition the oldest first. Reading ends where this is dropped.
+pub struct Pages {
+    events: Receiver<ReadEvent>,
+}
+
+impl Pages {
+    /// The last so many of each partition, or all of them.
+    pub async fn open(kafka: &str, topic: &str, last: Option<i64>) -> Result<Self> {
+        let reader = open(kafka, topic).await?;
+        let begin = |end: &TopicOffset| last.map_or(0, |last| end.offset.saturating_sub(last).max(0));
+        let from = reader.ends().iter().zip(reader.starts());
+        let from =
+            from.map(|(end, start)| TopicOffset { offset: begin(end).max(start.offset), ..end.clone() });
+        let (from, shutdown) = (from.collect(), Shutdown::default());
+        Ok(Self { events: reader.start(from, &Tasks::new(shutdown.clone()), shutdown)? })
+    }
+
+    /// The next letters; `None` after the last that was there at the beginning.
+    pub async fn next(&mut self) -> Result<Option<Vec<Letter>>> {
+        match self.events.recv().await {
+            Some(ReadEvent::Batch(batch)) => {
+                Ok(Some(batch.iter().map(|message| Letter::of(&message)).collect()))
+            }
+            Some(ReadEvent::CaughtUp) => Ok(None),
+            Some(ReadEvent::Failed(error)) => Err(error).context("reading dead letters"),
+            None => bail!("reading dead letters ended early"),
+        }
+    }
 }
 
 async fn open(kafka: &str, topic: &str) -> Result<PartitionReader> {

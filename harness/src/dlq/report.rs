@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::MessageType;
 use domain::letter::RedriveOutcome;
 
 use super::letter::{Letter, RefusedBy};
@@ -58,7 +59,7 @@ pub fn show(letter: &Letter, state: &State, as_hex: bool, say: fn(&str)) {
 
 fn what(letter: &Letter) -> String {
     let Some(about) = &letter.about else { return "not readable".to_owned() };
-    let kind = about.message_type.as_str();
+    let kind = about.message_type.map_or("not readable", MessageType::as_str);
     about.position.map_or_else(|| kind.to_owned(), |position| format!("{kind}, {position}"))
 }
 
@@ -88,6 +89,7 @@ impl fmt::Display for State {
             Self::Open(None) => f.write_str("open"),
             Self::Open(Some(reason)) => write!(f, "open, refused again: {reason}"),
             Self::Superseded => f.write_str("superseded"),
+            Self::Again(first) => write!(f, "{first} sent again"),
             Self::Redriven(outcome @ RedriveOutcome::Superseded, reason) => {
                 write!(f, "{}: {reason}", outcome.as_str())
             }

@@ -1,6 +1,7 @@
 //! What has become of a dead letter: what the processors have noted of its redrive, and whether its event still waits for it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use anyhow::{Context, Result};
 use domain::event::Head;
@@ -8,7 +9,7 @@ use domain::letter::{LetterId, RedriveOutcome};
 use domain::{EventId, Position, Source};
 use sqlx::{MySqlPool, QueryBuilder};
 
-use super::letter::{About, Letter};
+use super::letter::{About, Letter, RefusedBy};
 
 /// Events asked for with one statement.
 const EVENTS_MAX: usize = 200;
@@ -22,6 +23,22 @@ pub enum State {
     Redriven(RedriveOutcome, String),
     /// Its event has gone on without it: another message has taken its place.
     Superseded,
+    /// It is an earlier one, byte for byte, that its provider has sent once more: what becomes of that one is enough.
+    Again(LetterId),
+}
+
+/// Letters that were sent more than once: who hears no answer sends again.
+#[derive(Debug, Default)]
+pub struct Repeats(HashMap<u64, LetterId>);
+
+impl Repeats {
+    /// The first letter that this one is, where it is not the first itself.
+    pub fn first(&mut self, letter: &Letter) -> Option<LetterId> {
+        let mut hasher = DefaultHasher::new();
+        (letter.provider(), letter.refused_by == RefusedBy::Ingestion, &letter.bytes).hash(&mut hasher);
+        let first = *self.0.entry(hasher.finish()).or_insert(letter.id);
+        (first != letter.id).then_some(first)
+    }
 }
 
 /// What is noted of a redrive.

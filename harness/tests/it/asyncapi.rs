@@ -85,7 +85,7 @@ async fn strict_stack(folder: &tempfile::TempDir) -> Stack {
     ];
     let mut services = services_with(&[Sport::Hockey, Sport::Tennis], &settings);
     for service in services.iter_mut().filter(|service| service.name.starts_with("processors")) {
-        for (name, value) in [("MATCHDAY_PRODUCER_SILENCE_MS", "3000"), ("MATCHDAY_SNAPSHOT_RECOVERY", "md")]
+        for (name, value) in [("MATCHDAY_PRODUCER_SILENCE_MS", "3000"), ("MATCHDAY_RECOVERY", "md=snapshot")]
         {
             service.env.push((name.to_owned(), value.to_owned()));
         }

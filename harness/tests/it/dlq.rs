@@ -148,8 +148,8 @@ async fn what_ingestion_refused_is_put_right_in_an_editor_and_walks_the_whole_wa
     let wrong = odds(event_id, 2, 1_600).to_string().replace("1600", "16");
     let post = reqwest::Client::new().post(url).header("content-type", "application/json").body(wrong);
     assert_eq!(post.send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
     desk.send(&[odds(event_id, 3, 1_700)]).await;
-    desk.expect_market(event_id, "suspended", Some("gap")).await;
 
     let listed = desk.dlq(&["list", "--provider", "md"], b"").await.text;
     assert!(listed.contains("ingestion, request=") && listed.contains("odds of 16 thousandths"), "{listed}");
@@ -164,7 +164,7 @@ async fn what_ingestion_refused_is_put_right_in_an_editor_and_walks_the_whole_wa
     let edited = desk.dlq_with_editor(&["redrive", "0", "--edit"], b"", editor).await;
     assert!(edited.is_success && edited.text.contains("0/0  applied"), "{}", edited.text);
     desk.expect_market(event_id, "active", None).await;
-    assert_eq!(desk.picture(event_id).await.unwrap().version, 4, "three messages and a gap");
+    assert_eq!(desk.picture(event_id).await.unwrap().version, 4, "three messages and a dead letter");
     assert_eq!(desk.letters().await, 1);
 
     // A provider that sends another in its place is faster than whoever looks after letters.

@@ -302,7 +302,7 @@ async fn the_markets_of_a_silent_producer_are_shut_everywhere_and_reopen_with_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_killed_in_the_middle_of_a_sweep_leaves_nothing_open_and_recovery_opens_all() {
-    let mut desk = Desk::new("sweep", 24, &[("MATCHDAY_SNAPSHOT_RECOVERY", "md")]).await;
+    let mut desk = Desk::new("sweep", 24, &[("MATCHDAY_RECOVERY", "md=snapshot")]).await;
     let (live, _pre) = (desk.heart("live").await, desk.heart("pre").await);
     desk.tell_odds(&["live", "pre"], 1_500).await;
     desk.expect("live", Wanted::Open(1_500)).await;

@@ -85,9 +85,9 @@ async fn market_is(desk: &Desk, status: &str, suspension: Option<&str>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_once_more() {
     let provider = Provider::busy(2).await;
-    let url = format!("md=http://{}/base/", provider.address);
+    let settled = format!("md=alive@http://{}/base/", provider.address);
     let settings = [
-        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY", settled.as_str()),
         ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
         ("MATCHDAY_HOLD_MS", "200"),
     ];
@@ -136,9 +136,9 @@ async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_on
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_process_that_asks_is_killed_another_one_asks() {
     let provider = Provider::busy(usize::MAX).await;
-    let url = format!("md=http://{}", provider.address);
+    let settled = format!("md=alive@http://{}", provider.address);
     let settings = [
-        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY", settled.as_str()),
         ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
         ("MATCHDAY_HOLD_MS", "200"),
     ];
@@ -211,11 +211,10 @@ fn free_address() -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulator_that_fell_silent_is_asked_for_what_was_lost_and_trusted_again_with_it() {
     let listen = free_address().unwrap();
-    let url = format!("md=http://{listen}");
+    let settled = format!("md=snapshot@http://{listen}");
     let settings = [
         ("MATCHDAY_PRODUCER_SILENCE_MS", "4000"),
-        ("MATCHDAY_SNAPSHOT_RECOVERY", "md"),
-        ("MATCHDAY_RECOVERY_URLS", url.as_str()),
+        ("MATCHDAY_RECOVERY", settled.as_str()),
         ("MATCHDAY_RECOVERY_EVERY_MS", "200"),
     ];
     let desk = Desk::new("recovered", 0, &settings).await;

@@ -10,10 +10,11 @@ use domain::{Body, Content, Effect, EventId, Refusal, Timestamp, Update};
 
 use super::producers::Heard;
 use super::redrives::{Letter, Redrives};
-use super::{FeedRecord, Known, OwnedPartition, Plan, Tally, WorkingEvent};
+use super::{FeedRecord, Known, OwnedPartition, Plan, Said, Tally, WorkingEvent};
 use crate::producers::ByPartition;
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
 
+mod refused;
 mod trust;
 
 /// Plans one batch.
@@ -69,7 +70,8 @@ impl<'a> Planner<'a> {
             return;
         }
         let message = match &record.decoded {
-            Ok(message) => message,
+            Ok(Said::Message(message)) => message,
+            Ok(Said::Refused(refused)) => return self.hear_of_refused(refused),
             Err(error) => {
                 let (reason, pointer) = match error {
                     DecodeError::Syntax { .. } => (error.to_string(), ""),
@@ -113,6 +115,9 @@ impl<'a> Planner<'a> {
             let effects = self.redrives.settle(record, effects, self.known.now);
             self.record(&event.event_id, effects);
         }
+        if self.redrives.is_done(record) {
+            self.put_right(&event.event_id, message);
+        }
     }
 
     /// Takes a record only to keep it as a dead letter, since the database has refused what it leads to. From here on it is
@@ -121,8 +126,12 @@ impl<'a> Planner<'a> {
         if !self.move_on(record) {
             return;
         }
+        // What tells of a dead letter is none itself.
+        if matches!(record.decoded, Ok(Said::Refused(_))) {
+            return;
+        }
         self.refuse(record, reason, "");
-        let (Ok(message), Some(id)) = (&record.decoded, record.event_id()) else { return };
+        let (Some(message), Some(id)) = (record.message(), record.event_id()) else { return };
         let Some(working) = self.working.get_mut(id) else { return };
         note_version(&mut self.versions_before, working);
         if let Some(update) = working.intake.give_up(message, self.known.now) {
@@ -132,7 +141,7 @@ impl<'a> Planner<'a> {
 
     /// Takes a record only to keep it as a dead letter, where the database does not even take the gap.
     pub fn set_aside(&mut self, record: &FeedRecord, reason: String) {
-        if self.move_on(record) {
+        if self.move_on(record) && !matches!(record.decoded, Ok(Said::Refused(_))) {
             self.refuse(record, reason, "");
         }
     }
@@ -198,6 +207,7 @@ impl<'a> Planner<'a> {
             held: self.held,
             released: self.released,
             dead_letters: self.dead_letters,
+            passed_over: self.redrives.take_passed_over(),
             redrives: self.redrives.into_rows(),
             producers: self.heard.into_rows(),
             watched: WatchedRow::all_of(self.watched),
@@ -228,6 +238,7 @@ impl<'a> Planner<'a> {
     }
 
     fn record(&mut self, event_id: &EventId, effects: Vec<Effect>) {
+        let mut released = None;
         for effect in effects {
             match effect {
                 Effect::Updated(update) => self.update(event_id, &update),
@@ -243,6 +254,7 @@ impl<'a> Planner<'a> {
                 }
                 Effect::Released { feed_offset, .. } => {
                     let partition = self.partition_of(event_id);
+                    released = Some(feed_offset);
                     // Held and released within one batch: the row was never written.
                     match self
                         .held
@@ -255,9 +267,15 @@ impl<'a> Planner<'a> {
                 }
                 Effect::Refused { refusal: Refusal::Duplicate, .. } => self.tally.duplicate += 1,
                 Effect::Refused {
-                    refusal: Refusal::Stale { .. } | Refusal::Outdated | Refusal::Early { .. },
-                    ..
-                } => self.tally.stale += 1,
+                    arrival,
+                    refusal: refusal @ (Refusal::Stale { .. } | Refusal::Outdated | Refusal::Early { .. }),
+                } => {
+                    self.tally.stale += 1;
+                    if released == Some(arrival.feed_offset) {
+                        let place = (self.partition_of(event_id), arrival.feed_offset);
+                        self.redrives.pass_over(place, &refusal.to_string(), self.known.now);
+                    }
+                }
                 Effect::Refused { arrival, refusal: Refusal::Invalid { pointer, detail } } => {
                     let partition = self.partition_of(event_id);
                     let key = Some(event_id.as_str().as_bytes().to_vec());

@@ -19,20 +19,33 @@ pub(super) struct Redrives {
     /// Those about which nothing more is to be done.
     done: HashSet<Letter>,
     rows: Vec<RedriveRow>,
+    /// Messages whose turn has passed while they waited; a letter's may be among them.
+    passed_over: Vec<PassedOver>,
+}
+
+/// A message that waited in vain: its place in the feed, and why its turn will not come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub feed_offset: i64,
+    /// What has taken its place.
+    pub reason: String,
 }
 
 impl FeedRecord {
     /// The letter whose place it takes, where it is readable and takes one.
     #[must_use]
     pub fn letter(&self) -> Option<Letter> {
-        let (redrive, message) = (self.redrive?, self.decoded.as_ref().ok()?);
+        let (redrive, message) = (self.redrive?, self.message()?);
         Some((message.source.provider.clone(), redrive.letter))
     }
 }
 
 impl Redrives {
     pub(super) fn of(done: HashSet<Letter>) -> Self {
-        Self { done, rows: Vec::new() }
+        Self { done, ..Self::default() }
     }
 
     /// Whether the record's letter has had its effect before.
@@ -82,6 +95,26 @@ impl Redrives {
             }
         }
         effects
+    }
+
+    /// A message has waited in vain. Where it was sent in a letter's place, the letter is superseded.
+    pub(super) fn pass_over(&mut self, (partition, feed_offset): (i32, i64), reason: &str, now: Timestamp) {
+        let reason = cut(reason.to_owned(), REASON_CHARS_MAX);
+        let is_it = |row: &&RedriveRow| (row.partition, row.feed_offset) == (partition, feed_offset);
+        match self.rows.iter().find(is_it).cloned() {
+            Some(row) => self.rows.push(RedriveRow {
+                outcome: RedriveOutcome::Superseded,
+                reason,
+                decided_at: now,
+                ..row
+            }),
+            None => self.passed_over.push(PassedOver { partition, feed_offset, reason }),
+        }
+    }
+
+    /// Those of earlier batches that waited in vain.
+    pub(super) fn take_passed_over(&mut self) -> Vec<PassedOver> {
+        std::mem::take(&mut self.passed_over)
     }
 
     /// The rows, sorted by primary key, each once.

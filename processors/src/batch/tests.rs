@@ -1,6 +1,6 @@
 //! What a plan comes to, held against rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::intake::HoldLimits;
 use domain::letter::RedriveOutcome;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::producers::{ProducerTerms, Producers};
+use crate::recovery::Providers;
 use crate::store::rows::AliveColumns;
 
 mod trust;
@@ -82,7 +83,7 @@ fn plan_with(
 
 /// No producer is watched yet.
 fn nobody() -> Producers {
-    Producers::new(ProducerTerms { silence_micros: SILENCE, snapshot_recovery: BTreeSet::new() })
+    Producers::new(ProducerTerms { silence_micros: SILENCE, providers: Providers::default() })
 }
 
 fn plan(records: &[FeedRecord]) -> Option<Plan> {
@@ -267,4 +268,76 @@ fn a_letter_that_is_refused_again_makes_no_other_and_can_be_put_right() {
     let writes = plan.unwrap().writes;
     assert_eq!(writes.redrives[0].outcome, RedriveOutcome::Waiting);
     assert_eq!(writes.dead_letters.len(), 1, "what does not say whose it is takes nobody's place");
+}
+
+/// A record that tells of a refused message.
+fn refused(offset: i64, sequence: u64, sport: &str) -> FeedRecord {
+    let told = json!({
+        "schema": "1.1", "provider": "md", "producer": "live", "sport": sport, "event_id": EVENT, "epoch": 1,
+        "sequence": sequence, "received_at": 5
+    });
+    FeedRecord::refused(PARTITION, offset, Some(EVENT.as_bytes()), told.to_string().as_bytes())
+}
+
+#[test]
+fn what_ingestion_refused_shuts_its_event_and_makes_no_other_letter() {
+    let told = [record(100, &odds(1)), refused(101, 2, "hockey"), refused(102, 2, "hockey")];
+    assert_eq!(told[1].heard_at(), Some((PARTITION, Timestamp(5))));
+    let mut working = unknown_event();
+    let writes = plan_with(&mut working, |planner| told.iter().for_each(|record| planner.take(record)));
+    let writes = writes.unwrap().writes;
+    assert_eq!((writes.updates.len(), writes.dead_letters.len()), (2, 0));
+    assert_eq!(
+        (writes.advances[0].offset_after, writes.events[0].markets[0].status),
+        (103, Some("suspended"))
+    );
+    let update: Value = serde_json::from_slice(&writes.updates[1].payload).unwrap();
+    assert_eq!((&update["cause"]["type"], &update["cause"]["sequence"]), (&json!("dead_letter"), &json!(2)));
+    let put_right = plan_with(&mut working, |planner| planner.take(&redriven(100, &odds(2)))).unwrap().writes;
+    assert_eq!(put_right.events[0].markets[0].status, Some("active"));
+    assert_eq!(put_right.redrives[0].outcome, RedriveOutcome::Applied);
+}
+
+#[test]
+fn what_was_refused_begins_no_event_and_is_no_letter_where_it_cannot_be_stored() {
+    let plan = plan(&[refused(100, 1, "hockey"), refused(101, 1, "tennis")]).unwrap();
+    assert!(plan.writes.events.is_empty() && plan.writes.updates.is_empty());
+    let mut working = unknown_event();
+    let told = refused(100, 1, "hockey");
+    let ways: [&dyn Fn(&mut Planner<'_>); 2] =
+        [&|planner| planner.give_up(&told, "poison".to_owned()), &|planner| {
+            planner.set_aside(&told, "poison".to_owned())
+        }];
+    for way in ways {
+        let writes = plan_with(&mut working, way).unwrap().writes;
+        assert_eq!((writes.dead_letters.len(), writes.advances[0].offset_after), (0, 101));
+    }
+}
+
+#[test]
+fn a_letter_that_waits_for_what_a_new_epoch_makes_void_is_superseded() {
+    let mut snapshot: Value =
+        serde_json::from_slice(&message(1, "hockey", "snapshot", json!({"markets": []}))).unwrap();
+    snapshot["epoch"] = json!(2);
+    snapshot["message_id"] = json!("anew");
+    let snapshot = snapshot.to_string();
+    let begun = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(1)));
+    let waits = |planner: &mut Planner<'_>| planner.take(&redriven(101, &odds(3)));
+    let anew = |planner: &mut Planner<'_>| planner.take(&record(102, snapshot.as_bytes()));
+
+    let mut working = unknown_event();
+    plan_with(&mut working, begun).unwrap();
+    let at_once = plan_with(&mut working, |planner| {
+        waits(planner);
+        anew(planner);
+    });
+    let writes = at_once.unwrap().writes;
+    assert_eq!((writes.redrives[0].outcome, writes.passed_over.len()), (RedriveOutcome::Superseded, 0));
+
+    let mut working = unknown_event();
+    plan_with(&mut working, begun).unwrap();
+    plan_with(&mut working, waits).unwrap();
+    let later = plan_with(&mut working, anew).unwrap().writes;
+    let place = later.passed_over.iter().map(|over| (over.partition, over.feed_offset)).collect::<Vec<_>>();
+    assert_eq!((place, later.redrives.len()), (vec![(PARTITION, 101)], 0));
 }

@@ -275,6 +275,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
         )
         .await?;
     redrives::write(connection, sport, &writes.redrives).await?;
+    redrives::supersede(connection, sport, &writes.passed_over).await?;
     PRODUCERS
         .run(
             connection,

@@ -8,7 +8,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 
 use super::rows::RedriveRow;
 use super::statement::Insert;
-use crate::batch::Letter;
+use crate::batch::{Letter, PassedOver};
 
 /// Those of the letters about which nothing more is to be done. Few are ever asked for: people send them.
 pub async fn done(pool: &MySqlPool, letters: &HashSet<Letter>) -> Result<HashSet<Letter>, sqlx::Error> {
@@ -58,6 +58,40 @@ pub(super) async fn write(
             },
         )
         .await
+}
+
+/// Messages have waited in vain; where one of them was sent in a letter's place, the letter is superseded.
+pub(super) async fn supersede(
+    connection: &mut MySqlConnection,
+    sport: &str,
+    passed_over: &[PassedOver],
+) -> Result<(), sqlx::Error> {
+    for PassedOver { partition, feed_offset, reason } in passed_over {
+        // Looked for without a lock, for most of them took nobody's place.
+        let found: Option<(String, i32, i64)> = sqlx::query_as(
+            "SELECT provider, letter_partition, letter_offset FROM redrives \
+             WHERE outcome = ? AND sport = ? AND kafka_partition = ? AND feed_offset = ?",
+        )
+        .bind(RedriveOutcome::Waiting.as_str())
+        .bind(sport)
+        .bind(partition)
+        .bind(feed_offset)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some((provider, letter_partition, letter_offset)) = found else { continue };
+        sqlx::query(
+            "UPDATE redrives SET outcome = ?, reason = ? \
+             WHERE provider = ? AND letter_partition = ? AND letter_offset = ?",
+        )
+        .bind(RedriveOutcome::Superseded.as_str())
+        .bind(reason)
+        .bind(provider)
+        .bind(letter_partition)
+        .bind(letter_offset)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
 const REDRIVES: Insert = Insert {

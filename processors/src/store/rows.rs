@@ -5,6 +5,7 @@ use domain::letter::{LetterId, RedriveOutcome};
 use domain::{EventId, EventState, Fixture, Key, Name, Source, Sport, Status, Timestamp};
 use serde::Serialize;
 
+use crate::batch::PassedOver;
 use crate::producers::{ByPartition, Watched};
 
 /// One event after a batch, with the parts of it that the batch touched.
@@ -297,6 +298,8 @@ pub struct Writes {
     pub dead_letters: Vec<DeadLetterRow>,
     /// What became of dead letters that were sent again, sorted by provider and letter.
     pub redrives: Vec<RedriveRow>,
+    /// Messages that have waited in vain: a dead letter that one of them took the place of is superseded.
+    pub passed_over: Vec<PassedOver>,
     /// What was heard of producers, sorted by partition and source.
     pub producers: Vec<ProducerRow>,
     /// Which producers are trusted now, sorted by partition and source.

@@ -2,6 +2,7 @@
 
 use super::tree::Tree;
 use super::{Decoded, Origin, codes, fixture, id, market, status};
+use crate::codec::Envelope;
 use crate::codec::xml::reader::{Fault, Read};
 use crate::fixture::{FixtureChange, FixtureChangeKind};
 use crate::id::{EventId, Name, Source};
@@ -11,6 +12,20 @@ use crate::message::{
     SettlementRollback, SnapshotComplete, StopStatus, Window,
 };
 use crate::{Body, Content, EventMessage, FeedMessage, Sport};
+
+/// The elements that are messages about one event.
+const EVENT_MESSAGES: [&str; 7] = [
+    "odds_change",
+    "bet_stop",
+    "bet_settlement",
+    "rollback_bet_settlement",
+    "bet_cancel",
+    "rollback_bet_cancel",
+    "fixture_change",
+];
+
+/// What is said where nobody can tell which of a provider's producers speaks.
+const NO_PRODUCT: &str = "missing attribute `product`";
 
 /// Reads a document that is one message.
 pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
@@ -50,7 +65,26 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     Ok(Decoded { message, unknown: tree.unknown, unusable_status })
 }
 
-/// The producer's number is its name. Where it is missing, the routing key tells the two that everyone has.
+/// What a message about an event says of itself; as far as that goes: it may be wrong in any part.
+pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
+    let tree = &mut Tree::new(text);
+    if !EVENT_MESSAGES.contains(&tree.reader.root().ok()?) {
+        return None;
+    }
+    let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten();
+    Some(Envelope {
+        message_id: None,
+        provider: Some(origin.provider.clone()),
+        producer: producer(tree, origin).ok(),
+        sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id)),
+        event_id,
+        position: None,
+        generated_at: tree.time("timestamp").ok().flatten(),
+    })
+}
+
+/// The producer's number is its name. Where it is missing, the routing key tells the two that everyone has. Where that does
+/// not tell either, nobody could say whose markets a bet stop stops.
 fn producer(tree: &mut Tree, origin: &Origin) -> Read<Name> {
     if let Some(product) = tree.reader.parsed("product", str::parse::<Name>)? {
         return Ok(product);
@@ -58,9 +92,18 @@ fn producer(tree: &mut Tree, origin: &Origin) -> Read<Name> {
     let name = match origin.routing_key {
         Some(key) if key.is_live && !key.is_pre => "1",
         Some(key) if key.is_pre && !key.is_live => "3",
-        _ => "unknown",
+        Some(_) => {
+            return Err(tree
+                .reader
+                .wrong("product", format_args!("{NO_PRODUCT}, and the routing key does not tell it")));
+        }
+        None => {
+            return Err(tree
+                .reader
+                .wrong("product", format_args!("{NO_PRODUCT}, and there is no routing key to tell it")));
+        }
     };
-    Ok(Name::new(name).expect("letters and digits are a name"))
+    Ok(Name::new(name).expect("digits are a name"))
 }
 
 fn alive(tree: &mut Tree) -> Read<ProducerBody> {
@@ -76,16 +119,7 @@ fn event(
     unusable_status: &mut Option<String>,
 ) -> Read<EventMessage> {
     let root_at = tree.reader.element_at();
-    let is_known = [
-        "odds_change",
-        "bet_stop",
-        "bet_settlement",
-        "rollback_bet_settlement",
-        "bet_cancel",
-        "rollback_bet_cancel",
-        "fixture_change",
-    ];
-    if !is_known.contains(&name) {
+    if !EVENT_MESSAGES.contains(&name) {
         let detail = format_args!("`{name}` is no message of the Unified Odds Feed");
         return Err(Fault::schema(root_at, "", detail));
     }

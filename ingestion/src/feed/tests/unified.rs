@@ -10,7 +10,8 @@ burst = 1000
 format = "uof"
 "#;
 
-const STOP: &str = r#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all" odd="1"/>"#;
+pub const STOP: &str =
+    r#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all" odd="1"/>"#;
 const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00">
   <fixture id="sr:match:7" start_time="2026-01-02T18:00:00+00:00">
     <tournament id="sr:tournament:8" name="Nordic Cup"><sport id="sr:sport:4"/></tournament>
@@ -21,14 +22,14 @@ const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:
 </fixtures_fixture>"#;
 const HOCKEY: &str = "hi.-.live.bet_stop.4.sr:match.7.-";
 
-async fn bench() -> Bench {
+pub async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("providers.toml");
     std::fs::write(&path, FILE).unwrap();
     Bench::of(small(), Providers::new(Some(path)).unwrap()).await
 }
 
-async fn post(bench: &Bench, content_type: &str, routing_key: Option<&str>, body: &str) -> Told {
+pub async fn post(bench: &Bench, content_type: &str, routing_key: Option<&str>, body: &str) -> Told {
     let mut request = Request::post("/feeds/uof")
         .header("authorization", "Bearer the-token-of-uof-1")
         .header("content-type", content_type);

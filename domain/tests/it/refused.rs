@@ -1,0 +1,123 @@
+//! Messages that ingestion refused: what their event's processor makes of hearing so.
+
+use domain::codec::Envelope;
+use domain::market::Suspension;
+use domain::message::{OddsChange, Offer};
+use domain::refused::RefusedMessage;
+use domain::update::CauseKind;
+use domain::{Body, Content, FeedMessage, MarketKey, MarketStatus, MessageId, Position, Sport, Timestamp};
+
+use crate::build::{market, odds, outcome};
+use crate::desk::{Desk, PATIENT};
+use crate::feed::{self, Who, event_id};
+
+fn offered(price: u32) -> Body {
+    let offer = Offer::new(market("406"), MarketStatus::Active, vec![outcome("4", odds(price))]);
+    Body::OddsChange(OddsChange::of(vec![offer]))
+}
+
+fn counted(sequence: u64) -> FeedMessage {
+    feed::message(Who::Live, Position { epoch: 1, sequence }, 1, offered(1_500))
+}
+
+fn timed(who: Who, at: i64) -> FeedMessage {
+    let mut message = feed::message(who, Position { epoch: 1, sequence: 1 }, at, offered(2_000));
+    message.message_id = MessageId::new(format!("{who:?}-{at}")).expect("an id");
+    let Content::Event(event) = &mut message.content else { panic!("a message about an event") };
+    event.position = None;
+    message
+}
+
+/// What is told of a refused message of `who`, or of whoever it may have been.
+pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> RefusedMessage {
+    let provider = Who::Live.source().provider;
+    let read = Envelope {
+        message_id: None,
+        provider: Some(provider.clone()),
+        producer: who.map(|who| who.source().producer),
+        sport: Some(Sport::Hockey),
+        event_id: Some(event_id()),
+        position,
+        generated_at: Some(Timestamp(at)),
+    };
+    RefusedMessage::of(read, &provider, position.is_none(), Timestamp(i64::MAX)).expect("a place")
+}
+
+fn at_sequence(sequence: u64) -> RefusedMessage {
+    refused(Some(Who::Live), Some(Position { epoch: 1, sequence }), 1)
+}
+
+fn suspension(desk: &Desk) -> Option<Suspension> {
+    desk.market(&MarketKey::plain(406)).expect("the market").suspension
+}
+
+#[test]
+fn a_refused_place_shuts_the_event_at_once_until_a_right_message_stands_there() {
+    let mut desk = Desk::with(&[counted(1)]);
+    let updates = desk.hear_of_refused(&at_sequence(2));
+    assert_eq!(updates.len(), 1);
+    let cause = &updates[0].cause;
+    assert_eq!(
+        (cause.kind, cause.position),
+        (CauseKind::DeadLetter, Some(Position { epoch: 1, sequence: 2 }))
+    );
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    assert_eq!(desk.hear_of_refused(&at_sequence(2)), [], "said once, however often it is sent");
+    desk.restart();
+    desk.take(&counted(3));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "what comes later waits");
+    desk.take(&counted(2));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
+fn what_nobody_waits_for_shuts_nothing() {
+    let mut blank = Desk::with(&[]);
+    assert_eq!(blank.hear_of_refused(&at_sequence(1)), [], "an event does not begin with what was refused");
+    assert!(blank.intake.state().is_blank());
+    let mut desk = Desk::with(&[counted(1), counted(4)]);
+    for sequence in [1, 4, 2 + PATIENT.held_max as u64 + 1] {
+        assert_eq!(desk.hear_of_refused(&at_sequence(sequence)), [], "sequence {sequence}");
+    }
+    assert_eq!(desk.hear_of_refused(&at_sequence(2 + PATIENT.held_max as u64)).len(), 1);
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    assert_eq!(desk.hear_of_refused(&at_sequence(1)), [], "its messages have no sequence");
+    assert!(desk.take(&timed(Who::Live, 6)).len() == 1, "and need none now");
+}
+
+#[test]
+fn a_refused_time_shuts_what_was_offered_until_then_and_nothing_later() {
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    let updates = desk.hear_of_refused(&refused(Some(Who::Live), None, 5));
+    assert_eq!((updates[0].cause.kind, updates[0].cause.position), (CauseKind::DeadLetter, None));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.restart();
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.take(&timed(Who::Live, 6));
+    assert_eq!(suspension(&desk), None);
+    assert_eq!(desk.hear_of_refused(&refused(Some(Who::Live), None, 4)), [], "a later offer has been made");
+
+    let mut put_right = timed(Who::Live, 5);
+    put_right.message_id = MessageId::new("put-right").expect("an id");
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    desk.hear_of_refused(&refused(Some(Who::Live), None, 5));
+    assert_eq!(
+        desk.intake.state_mut().put_right(&timed(Who::Live, 4), Timestamp(9)),
+        None,
+        "another's place"
+    );
+    assert!(desk.intake.state_mut().put_right(&put_right, Timestamp(9)).is_some());
+    assert_eq!(suspension(&desk), None);
+}
+
+#[test]
+fn where_nobody_can_tell_who_spoke_every_producer_of_the_provider_may_have() {
+    let mut desk = Desk::with(&[timed(Who::Pre, 4), timed(Who::Live, 5)]);
+    let updates = desk.hear_of_refused(&refused(None, None, 7));
+    assert_eq!(updates.len(), 1, "of a market with two offers clients see one");
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.take(&timed(Who::Pre, 6));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.take(&timed(Who::Pre, 8));
+    assert_eq!(suspension(&desk), None);
+}

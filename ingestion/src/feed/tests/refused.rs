@@ -1,0 +1,103 @@
+//! What the feed is told of messages that were refused.
+
+use domain::refused::{Place, RefusedMessage};
+use domain::{Name, Position};
+
+use super::*;
+
+impl Bench {
+    /// What a sport's feed is told of refused messages, with the position of each one's dead letter, and how many messages it
+    /// has besides.
+    async fn told_of_refused(&self, sport: Sport) -> (Vec<(RefusedMessage, String)>, usize) {
+        let batches = self.read(&Topics::default().feed(sport)).await;
+        let (mut told, mut messages) = (Vec::new(), 0);
+        for record in batches.iter().flat_map(Batch::iter) {
+            match record.header(REFUSED_HEADER) {
+                Some(letter) => {
+                    let refused = RefusedMessage::decode(record.payload()).unwrap();
+                    assert_eq!(record.key(), Some(refused.event_id.as_str().as_bytes()));
+                    told.push((refused, String::from_utf8(letter.to_vec()).unwrap()));
+                }
+                None => messages += 1,
+            }
+        }
+        told.sort_by(|(a, _), (b, _)| a.event_id.cmp(&b.event_id));
+        (told, messages)
+    }
+}
+
+#[tokio::test]
+async fn the_feed_is_told_of_each_refused_message_that_has_a_place_in_it() {
+    let bench = Bench::with(Limits { max_messages: 9, ..small() }).await;
+    let wrong = |sequence: u32| stop(1, sequence).replace(r#""all""#, "7");
+    let cut = stop(2, 3).replace(r#""all"}}"#, r#""al"#);
+    let nowhere = [
+        wrong(4).replace("\"md\"", "\"other\""),
+        wrong(4).replace("\"sequence\":4", "\"sequence\":\"4\""),
+        wrong(4).replace("hockey", "curling"),
+        wrong(4).replace("\"1.0\"", "\"2.0\""),
+        r#"{"schema":"1.0"}"#.to_owned(),
+    ];
+    let body = format!("{}\n{}\n{cut}\n{}\n", stop(1, 1), wrong(2), nowhere.join("\n"));
+    let told = bench.post("/feeds/md", LINES, body).await;
+    assert_eq!((told.status, &told.body["accepted"]), (StatusCode::MULTI_STATUS, &1.into()), "{}", told.body);
+
+    let (told, messages) = bench.told_of_refused(Sport::Hockey).await;
+    let places: Vec<_> = told.iter().map(|(refused, _)| (refused.event_id.as_str(), refused.place)).collect();
+    let place = |sequence| Place::Sequence(Position { epoch: 1, sequence });
+    assert_eq!((places, messages), (vec![("md:match:1", place(2)), ("md:match:2", place(3))], 1));
+    let letters = bench.read(&Topics::default().dead_letters()).await;
+    let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
+    assert_eq!(letters.len(), 2 + nowhere.len());
+    let position = told[0].1.as_bytes();
+    let letter = letters.iter().find(|letter| letter.header("position") == Some(position)).unwrap();
+    assert_eq!((letter.payload(), letter.key()), (wrong(2).as_bytes(), Some(&b"md:match:1"[..])));
+}
+
+#[tokio::test]
+async fn what_is_sent_in_a_letters_place_and_refused_again_is_told_once() {
+    let bench = Bench::new().await;
+    let wrong = stop(1, 2).replace(r#""all""#, "7");
+    bench.post("/feeds/md", JSON, wrong.clone()).await;
+    let again = Request::post("/feeds/md")
+        .header("content-type", JSON)
+        .header("redrive", "0/0/00c0ffee00c0ffee")
+        .body(wrong.into())
+        .unwrap();
+    assert_eq!(bench.call(again).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(bench.told_of_refused(Sport::Hockey).await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn one_producer_too_many_shuts_no_event() {
+    let bench = Bench::with(Limits { max_producers: 1, ..small() }).await;
+    assert_eq!(bench.post("/feeds/md", JSON, stop(1, 1)).await.status, StatusCode::ACCEPTED);
+    let of_other = stop(1, 1).replace("\"live\"", "\"other\"");
+    for wrong in [of_other.clone(), of_other.replace(r#""all""#, "7")] {
+        assert_eq!(bench.post("/feeds/md", JSON, wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert!(bench.told_of_refused(Sport::Hockey).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_unified_odds_feed_is_told_the_time_of_what_was_refused() {
+    let bench = unified::bench().await;
+    let wrong = unified::STOP
+        .replace("<bet_stop", "<odds_change")
+        .replace("groups=\"all\" odd=\"1\"/>", "><odds><market id=\"x\"/></odds></odds_change>");
+    let nobodys = unified::STOP.replace("product=\"1\"", "");
+    let ahead = unified::STOP.replace("1234", "9999999999999");
+    let hockey = "hi.pre.live.bet_stop.4.sr:match.7.-";
+    for body in [&wrong, &nobodys, &ahead] {
+        let told = unified::post(&bench, XML, Some(hockey), body).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    }
+    let (told, messages) = bench.told_of_refused(Sport::Hockey).await;
+    assert_eq!((told.len(), messages), (3, 0));
+    let live = Name::new("1").ok();
+    let producers: Vec<_> = told.iter().map(|(refused, _)| refused.producer.clone()).collect();
+    assert_eq!(producers, [live.clone(), None, live]);
+    let time = |generated_at| Place::Time { generated_at };
+    assert_eq!((told[0].0.place, told[1].0.place), (time(Timestamp(1_234_000)), time(Timestamp(1_234_000))));
+    assert_eq!(told[2].0.place, time(told[2].0.received_at), "a time to come would outweigh all until then");
+}

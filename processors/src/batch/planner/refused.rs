@@ -1,0 +1,37 @@
+//! Plans what messages lead to that ingestion refused, and what becomes of their events once they are put right.
+
+use domain::refused::RefusedMessage;
+use domain::{EventId, FeedMessage};
+
+use super::{Planner, note_version};
+
+impl Planner<'_> {
+    /// Takes note of a message that ingestion refused. Its letter is kept already; an event that nobody has heard of does not
+    /// begin with it.
+    pub(super) fn hear_of_refused(&mut self, refused: &RefusedMessage) {
+        let RefusedMessage { event_id, sport, .. } = refused;
+        if *sport != self.known.sport {
+            return;
+        }
+        let Some(working) = self.working.get_mut(event_id).filter(|it| !it.intake.state().is_blank()) else {
+            return;
+        };
+        note_version(&mut self.versions_before, working);
+        self.tell_event(event_id, refused.source().as_ref());
+        let Some(working) = self.working.get_mut(event_id) else { return };
+        for update in working.intake.hear_of_refused(refused, self.known.now, self.known.limits) {
+            self.update(event_id, &update);
+        }
+    }
+
+    /// A message has been sent in a dead letter's place: its event need no longer be shut for it, where it has no sequence
+    /// that says so.
+    pub(super) fn put_right(&mut self, event_id: &EventId, message: &FeedMessage) {
+        let Some(working) = self.working.get_mut(event_id) else { return };
+        if message.position().is_none()
+            && let Some(update) = working.intake.state_mut().put_right(message, self.known.now)
+        {
+            self.update(event_id, &update);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How each provider's producers come up again once they were down, and where what they have lost is asked for: one list, that
+//! is right or ends the process as it starts.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::Name;
+use domain::producer::Recovery;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+
+/// What is settled with one provider: `md=alive@http://simulator:4004`, `uof=uof@http://127.0.0.1:8080`, `md=snapshot`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    provider: Name,
+    recovery: Recovery,
+    url: Option<Url>,
+}
+
+/// What opens a provider's recoveries: `uof=the-token`.
+#[derive(Clone)]
+pub struct TokenEntry {
+    provider: Name,
+    token: HeaderValue,
+}
+
+/// Says nothing of the token.
+impl std::fmt::Debug for TokenEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenEntry").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+/// Where a provider is asked to send again what was lost.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// What the paths of requests are joined to.
+    pub url: Url,
+    /// The value of `Authorization`, where one is asked for; it is not shown.
+    pub authorization: Option<HeaderValue>,
+}
+
+/// What is settled with each provider.
+#[derive(Debug, Clone, Default)]
+pub struct Providers(BTreeMap<Name, (Recovery, Option<Address>)>);
+
+impl FromStr for Entry {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let (provider, settled) = text.split_once('=').context("not of the form provider=how@url")?;
+        let (how, url) = match settled.split_once('@') {
+            Some((how, url)) => (how, Some(address(url)?)),
+            None => (settled, None),
+        };
+        let recovery = match how {
+            "alive" => Recovery::Alive,
+            "snapshot" => Recovery::Snapshot,
+            "uof" => {
+                ensure!(
+                    url.is_some(),
+                    "nobody would ask `{provider}` for a recovery, and its producers would stay down: say where, as in \
+                     {provider}=uof@http://host:port"
+                );
+                Recovery::Snapshot
+            }
+            _ => bail!("`{how}` is no way to come up again: there are alive, snapshot and uof"),
+        };
+        Ok(Self { provider: Name::new(provider)?, recovery, url })
+    }
+}
+
+fn address(text: &str) -> Result<Url> {
+    let url: Url = text.parse().with_context(|| format!("`{text}` is no URL"))?;
+    ensure!(url.scheme() == "http", "`{text}` is no http address: put what speaks TLS in between");
+    ensure!(
+        url.username().is_empty() && url.password().is_none(),
+        "an address holds no password: a token goes into MATCHDAY_RECOVERY_TOKENS"
+    );
+    ensure!(
+        url.query().is_none() && url.fragment().is_none(),
+        "`{text}` is more than an address: requests have a path and a query of their own"
+    );
+    Ok(url)
+}
+
+impl FromStr for TokenEntry {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> Result<Self> {
+        // Errors show what was given, so they must not show it.
+        let (provider, token) = text.split_once('=').context("not of the form provider=token")?;
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        ensure!(is_token, "the token of `{provider}` is not of visible ASCII characters");
+        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))?;
+        token.set_sensitive(true);
+        Ok(Self { provider: Name::new(provider)?, token })
+    }
+}
+
+impl Providers {
+    /// Of a list and the tokens that belong to it.
+    ///
+    /// # Errors
+    /// Where a provider stands there twice, or a token is one of nobody who is asked.
+    pub fn new(entries: &[Entry], tokens: &[TokenEntry]) -> Result<Self> {
+        let mut providers = BTreeMap::new();
+        for Entry { provider, recovery, url } in entries {
+            let address = url.clone().map(|url| Address { url, authorization: None });
+            let before = providers.insert(provider.clone(), (*recovery, address));
+            ensure!(before.is_none(), "MATCHDAY_RECOVERY names `{provider}` twice");
+        }
+        for TokenEntry { provider, token } in tokens {
+            let Some((_, Some(address))) = providers.get_mut(provider) else {
+                bail!(
+                    "MATCHDAY_RECOVERY_TOKENS has a token of `{provider}`, whom MATCHDAY_RECOVERY does not say where to ask"
+                );
+            };
+            let before = address.authorization.replace(token.clone());
+            ensure!(before.is_none(), "MATCHDAY_RECOVERY_TOKENS names `{provider}` twice");
+        }
+        Ok(Self(providers))
+    }
+
+    /// With what the producers of a provider come up again.
+    #[must_use]
+    pub fn recovery(&self, provider: &Name) -> Recovery {
+        self.0.get(provider).map_or(Recovery::Alive, |(recovery, _)| *recovery)
+    }
+
+    /// Where a provider is asked, where it is.
+    #[must_use]
+    pub fn address(&self, provider: &Name) -> Option<&Address> {
+        self.0.get(provider)?.1.as_ref()
+    }
+
+    /// Whether anyone is asked at all.
+    #[must_use]
+    pub fn are_asked(&self) -> bool {
+        self.0.values().any(|(_, address)| address.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(entries: &[&str], tokens: &[&str]) -> Result<Providers> {
+        let entries = entries.iter().map(|text| text.parse()).collect::<Result<Vec<Entry>>>()?;
+        let tokens = tokens.iter().map(|text| text.parse()).collect::<Result<Vec<TokenEntry>>>()?;
+        Providers::new(&entries, &tokens)
+    }
+
+    #[test]
+    fn a_provider_comes_up_again_as_is_settled_and_is_asked_where_it_says() {
+        let list = ["md=alive@http://simulator:4004", "uof=uof@http://127.0.0.1:8080/base", "own=snapshot"];
+        let providers = read(&list, &["uof=secret"]).unwrap();
+        let of = |name| {
+            let name = Name::new(name).unwrap();
+            let address = providers.address(&name);
+            let told = address.map(|it| (it.url.as_str().to_owned(), it.authorization.is_some()));
+            (providers.recovery(&name), told)
+        };
+        assert_eq!(of("md"), (Recovery::Alive, Some(("http://simulator:4004/".to_owned(), false))));
+        assert_eq!(of("uof"), (Recovery::Snapshot, Some(("http://127.0.0.1:8080/base".to_owned(), true))));
+        assert_eq!(of("own"), (Recovery::Snapshot, None));
+        assert_eq!(of("other"), (Recovery::Alive, None));
+        assert!(providers.are_asked() && !read(&["own=snapshot"], &[]).unwrap().are_asked());
+        assert!(!format!("{providers:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let error = |entries: &[&str], tokens: &[&str]| format!("{:#}", read(entries, tokens).unwrap_err());
+        for (entry, why) in [
+            ("md", "provider=how@url"),
+            ("md=http://simulator:4004", "no way to come up again: there are alive, snapshot and uof"),
+            ("uof=uof", "would stay down: say where"),
+            ("uof=uof@simulator", "`simulator` is no URL"),
+            ("uof=uof@https://provider.example", "TLS"),
+            ("uof=uof@http://name:word@provider.example", "no password"),
+            ("uof=uof@http://provider.example/?x=1", "more than an address"),
+            ("U F=alive", "U F"),
+        ] {
+            let said = error(&[entry], &[]);
+            assert!(said.contains(why), "{entry}: {said}");
+        }
+        assert!(error(&["md=alive", "md=snapshot"], &[]).contains("names `md` twice"));
+        assert!(error(&["md=alive"], &["md=secret"]).contains("does not say where to ask"));
+        let said = error(&["md=alive@http://a"], &["md=sec ret"]);
+        assert!(said.contains("visible") && !said.contains("ret`"), "{said}");
+    }
+}
