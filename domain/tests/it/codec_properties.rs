@@ -1,6 +1,6 @@
 //! What holds for every message: reading after writing is the identity, and no bytes make the reader panic.
 
-use domain::codec::{Envelope, json, xml};
+use domain::codec::json;
 use domain::producer::Reason;
 use domain::update::CauseKind;
 use domain::{Body, Cause, Change, Content, Key, MarketKey, Update, Value};
@@ -26,15 +26,6 @@ proptest! {
     }
 
     #[test]
-    fn a_whole_message_says_the_same_of_itself_in_both_formats(message in any::message()) {
-        let said = Envelope::of_json(&json::encode(&message));
-        prop_assert_eq!(&said, &Envelope::of_xml(&xml::encode(&message)));
-        prop_assert_eq!(said.position, message.position());
-        prop_assert_eq!(said.message_id, Some(message.message_id));
-        prop_assert_eq!(said.provider.zip(said.producer), Some((message.source.provider, message.source.producer)));
-    }
-
-    #[test]
     fn damaged_bytes_are_read_or_refused_and_never_panic(
         message in any::message(),
         damage in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
@@ -52,7 +43,6 @@ proptest! {
         let (from, to) = (moved.0.index(bytes.len()), moved.1.index(bytes.len()));
         bytes.swap(from, to);
         let _ = json::decode(&bytes);
-        let _ = Envelope::of_json(&bytes);
     }
 
     #[test]
