@@ -156,6 +156,28 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
     let market = desk.market_at(6).await;
     assert_eq!((&market["status"], market["outcomes"][0].get("result")), (&json!("active"), None));
     assert_eq!(heard(&mut client, 6).await, market);
+
+    // Nobody knows what it would have said of the market, until somebody has put it right.
+    let odds_change = |price: &str| {
+        let head = format!(r#"product="1" event_id="{EVENT}" timestamp="1767204997000""#);
+        format!(
+            r#"<odds_change {head}><odds><market id="406"><outcome id="4" odds="{price}"/></market></odds></odds_change>"#
+        )
+    };
+    let key = "hi.-.live.odds_change.4.sr:match.4001.-";
+    let (status, problem) = desk.post(key, odds_change("cheap")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    let market = desk.market_at(7).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("dead_letter")));
+    assert_eq!(heard(&mut client, 7).await, market);
+    desk.kill_and_restart(Sport::Hockey).await;
+    let url = format!("{}/feeds/uof", desk.stack.ingestion_url().unwrap());
+    let again = reqwest::Client::new().post(url).bearer_auth(TOKEN).header("content-type", "application/xml");
+    let again = again.header("routing-key", key).header("redrive", "0/0/00c0ffee00c0ffee");
+    let answer = again.body(odds_change("2.9")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    let market = desk.market_at(9).await;
+    assert_eq!((&market["status"], &market["outcomes"][0]["odds"]), (&json!("active"), &json!(2_900)));
     desk.stack.down().await.unwrap();
 }
 
@@ -384,7 +406,8 @@ async fn every_real_message_goes_through_and_none_becomes_a_dead_letter() {
         if name.starts_with("fixture-") || name.starts_with("markets-") {
             continue;
         }
-        let told = desk.post("hi.pre.live.-.1.sr:match.1.-", std::fs::read(&path).unwrap()).await;
+        // One of them has no product: its key must tell.
+        let told = desk.post("hi.-.live.-.1.sr:match.1.-", std::fs::read(&path).unwrap()).await;
         assert_eq!(told.0, StatusCode::ACCEPTED, "{name}: {}", told.1);
         messages += 1;
     }
