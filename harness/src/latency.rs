@@ -180,7 +180,7 @@ impl Latencies {
     fn note(&mut self, key: (Hop, Since, Group), micros: i64) {
         let measured = self.measured.entry(key).or_insert_with(Measured::none);
         match u64::try_from(micros) {
-            Ok(micros) => measured.micros.saturating_record(micros.min(LATENCY_MICROS_MAX)),
+            Ok(micros) => measured.micros += micros.min(LATENCY_MICROS_MAX),
             Err(_) => measured.negative += 1,
         }
     }

@@ -260,12 +260,13 @@ impl Walk<'_> {
     /// No message led to it.
     fn turn(&mut self, version: u64, cause: &Cause) -> Vec<Key> {
         let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
-        let is_silent = self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed;
+        let is_silent = self.may_be_silent();
         let is_right = is_of_source
             && match &*cause.kind {
                 "gap" => self.told.may_have_gap,
                 "producer_down" => is_silent && !self.is_down,
-                "producer_up" => self.is_down,
+                // Where nothing was open when it went down, nothing was said of that.
+                "producer_up" => is_silent,
                 _ => false,
             };
         self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, ("nothing was missing", "declared"));
@@ -283,6 +284,11 @@ impl Walk<'_> {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Whether its producer may be taken for silent.
+    fn may_be_silent(&self) -> bool {
+        self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed
     }
 
     /// The last message that had come when this one did: those due until then wait for it.
@@ -324,6 +330,9 @@ impl Walk<'_> {
             }
             found.insert(change.key.to_string(), value);
         }
+        // A producer that went down while nothing was open is known to be down by what stays shut.
+        let is_shut = |value: &Value| value["suspension"] == "producer_down";
+        self.is_down |= self.may_be_silent() && found.values().any(is_shut);
         let trust = self.trust();
         self.hold_shut(version, trust);
         if !self.told.is_counted {
