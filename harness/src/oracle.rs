@@ -10,9 +10,13 @@ use simulator::Schedule;
 use simulator::faults::{FaultPlan, Kind as Fault};
 use simulator::ledger::RunLedger;
 
+pub use entry::Entry;
+pub use heard::Heard;
 pub use trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
-pub use walk::{Entry, walk};
+pub use walk::walk;
 
+mod entry;
+mod heard;
 mod letters;
 mod trace;
 mod values;
