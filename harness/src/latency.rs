@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::{MessageType, Sport};
 use hdrhistogram::Histogram;
 use simulator::Format;
@@ -19,6 +19,9 @@ use crate::observe::kafka::{Feeds, Published};
 use crate::observe::socket::Seen;
 use crate::oracle::{Trace, VersionTrace};
 use crate::site::Site;
+use told::{Told, ask};
+
+mod told;
 
 /// An hour; what takes longer counts as an hour.
 const LATENCY_MICROS_MAX: u64 = 3_600_000_000;
@@ -81,13 +84,6 @@ pub struct Latencies {
     pub at_client: Vec<(i64, i64)>,
     /// The same of updates in Kafka.
     pub published: Vec<(i64, i64)>,
-}
-
-/// What a service says of itself.
-#[derive(Debug, Clone, Default)]
-struct Told {
-    count: u64,
-    micros: BTreeMap<String, u64>,
 }
 
 /// What is known of one message, in microseconds since the epoch.
@@ -180,7 +176,7 @@ impl Latencies {
     fn note(&mut self, key: (Hop, Since, Group), micros: i64) {
         let measured = self.measured.entry(key).or_insert_with(Measured::none);
         match u64::try_from(micros) {
-            Ok(micros) => measured.micros.saturating_record(micros.min(LATENCY_MICROS_MAX)),
+            Ok(micros) => measured.micros += micros.min(LATENCY_MICROS_MAX),
             Err(_) => measured.negative += 1,
         }
     }
@@ -363,29 +359,6 @@ fn distribution(micros: &Histogram<u64>) -> Vec<Step> {
     micros.iter_quantiles(STEPS_PER_HALVING).map(step).collect()
 }
 
-/// What a service says of a latency; `None` where it does not answer or has measured nothing.
-async fn ask(url: &str, name: &str) -> Result<Option<Told>> {
-    let Ok(answer) = reqwest::get(format!("{url}/metrics")).await else { return Ok(None) };
-    let metrics = answer.text().await.context("reading metrics")?;
-    Ok(told(&metrics, name))
-}
-
-fn told(metrics: &str, name: &str) -> Option<Told> {
-    let value = |suffix: &str| {
-        let name = format!("{name}{suffix} ");
-        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok())
-    };
-    let count = value("_count").filter(|count| *count > 0.0)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "microseconds of a run")]
-    let micros = |seconds: f64| (seconds * 1e6) as u64;
-    let at = |share: Share| {
-        let seconds = value(&format!("{{quantile=\"{}\"}}", share.quantile()))?;
-        Some((share.as_str().to_owned(), micros(seconds)))
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of messages")]
-    Some(Told { count: count as u64, micros: Share::ALL.into_iter().filter_map(at).collect() })
-}
-
 /// The type of a message, by its name.
 #[must_use]
 pub fn class(name: &str) -> Option<MessageType> {
@@ -395,15 +368,6 @@ pub fn class(name: &str) -> Option<MessageType> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_service_measured_is_read_from_its_metrics() {
-        let metrics = "a_seconds{quantile=\"0.5\"} 0.002\na_seconds{quantile=\"0.99\"} 0.25\na_seconds_sum 1\na_seconds_count 40\n";
-        let told = told(metrics, "a_seconds").expect("it is there");
-        assert_eq!(told.count, 40);
-        assert_eq!(told.micros, BTreeMap::from([("p50".to_owned(), 2_000), ("p99".to_owned(), 250_000)]));
-        assert!(super::told("a_seconds_count 0\n", "a_seconds").is_none());
-    }
 
     #[test]
     fn a_version_has_arrived_with_the_first_frame_that_reaches_it() {

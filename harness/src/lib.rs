@@ -23,6 +23,7 @@ pub mod oracle;
 pub mod report;
 pub mod run;
 pub mod secrets;
+pub mod settle;
 pub mod site;
 pub mod stack;
 pub mod status;

@@ -10,9 +10,13 @@ use simulator::Schedule;
 use simulator::faults::{FaultPlan, Kind as Fault};
 use simulator::ledger::RunLedger;
 
+pub use entry::Entry;
+pub use heard::Heard;
 pub use trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
-pub use walk::{Entry, walk};
+pub use walk::walk;
 
+mod entry;
+mod heard;
 mod letters;
 mod trace;
 mod values;
@@ -111,11 +115,12 @@ impl Oracle {
             told.beyond = numbers[whole..].to_vec();
             told.lines = numbers[..whole].to_vec();
         }
-        oracle.note(faults);
+        oracle.note(schedule, faults);
         oracle
     }
 
-    fn note(&mut self, faults: &FaultPlan) {
+    fn note(&mut self, schedule: &Schedule, faults: &FaultPlan) {
+        let hold_ns = u64::from(faults.hold_ms) * 1_000_000;
         for fault in &faults.faults {
             match &fault.kind {
                 Fault::Silence { provider, producer, .. } => {
@@ -125,9 +130,7 @@ impl Oracle {
                     let event = fault.event_id.as_ref().and_then(|id| self.events.get_mut(id.as_str()));
                     if let Some(told) = event {
                         told.may_have_gap = true;
-                        // Nothing waits for what is missing at the very end.
-                        let is_last = matches!(fault.kind, Fault::Gap { .. }) && told.beyond.is_empty();
-                        told.must_have_gap |= !is_last;
+                        told.must_have_gap |= is_noticed(schedule, told, hold_ns);
                     }
                 }
                 _ => {}
@@ -172,6 +175,21 @@ fn said(schedule: &Schedule, line: u32) -> Option<(MessageId, Name, Body)> {
         Content::Event(event) => Some((message.message_id, message.source.producer, event.body)),
         Content::Producer(_) => None,
     }
+}
+
+/// Whether a message waits for one before it for so long that a gap must be declared. Where a producer is silent meanwhile, what
+/// was missing may come with what waited for it.
+fn is_noticed(schedule: &Schedule, told: &Told, hold_ns: u64) -> bool {
+    let due = |line: &u32| schedule.offset_ns(*line as usize);
+    if !told.beyond.is_empty() {
+        return true;
+    }
+    let mut first_later = u64::MAX;
+    told.lines.iter().rev().any(|line| {
+        let waits = first_later.saturating_add(hold_ns * 3 / 2) < due(line);
+        first_later = first_later.min(due(line));
+        waits
+    })
 }
 
 /// How many messages stand before the first that is missing. An epoch begins at 1.

@@ -40,7 +40,7 @@ pub use self::database::{DATABASE, DatabaseChoice};
 pub(crate) use self::database::{MYSQL_8, Server};
 pub(crate) use self::docker::LABEL;
 pub use self::end::{Ended, down};
-pub use self::folder::{Address, Record, RecordedProcess};
+pub use self::folder::{Address, RUNS, Record, RecordedProcess};
 pub(crate) use self::kafka::JARS;
 pub use self::kafka::KAFKA;
 pub(crate) use self::maven::Download;

@@ -12,7 +12,7 @@ use crate::observe::kafka::{Feeds, Published};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Arrival, Seen};
 use crate::observe::{Pictures, Places, redis, rest};
-use crate::oracle::{Trace, walk};
+use crate::oracle::{Heard, Trace, walk};
 
 /// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
 ///
@@ -21,7 +21,7 @@ use crate::oracle::{Trace, walk};
 pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
     let mysql = Mysql::new(&places.mysql)?;
     let mut verdict = Verdict::default();
-    let traces = traces(&mysql, feed, &[], &mut verdict).await?;
+    let traces = traces(&mysql, feed, &Heard::default(), &mut verdict).await?;
     judge_places(places, feed, &traces, clients, true, &mut verdict).await?;
     judge_sockets(feed, &traces, clients, &mut verdict);
     Ok(verdict)
@@ -34,13 +34,13 @@ pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> R
 pub async fn traces(
     mysql: &Mysql,
     feed: &Feed,
-    status: &[u16],
+    heard: &Heard<'_>,
     verdict: &mut Verdict,
 ) -> Result<BTreeMap<String, Trace>> {
     let mut traces = BTreeMap::new();
     for (event_id, told) in feed.oracle.events() {
         let log = mysql.log(event_id).await.context("reading the update log")?;
-        let trace = walk(&feed.oracle, &feed.schedule, (event_id, told), &log, status, verdict);
+        let trace = walk(&feed.oracle, &feed.schedule, (event_id, told), &log, heard, verdict);
         traces.insert(event_id.clone(), trace);
     }
     Ok(traces)

@@ -23,7 +23,8 @@ use crate::report::{grouped, report};
 use crate::run::{Outcome, Run};
 use crate::site::{Site, SiteArgs};
 use crate::stack::{
-    DatabaseChoice, Lifetime, Ports, Project, Say, ServiceSpec, Stack, StackConfig, StoresChoice, pipeline,
+    DatabaseChoice, Lifetime, Ports, Project, RUNS, Say, ServiceSpec, Stack, StackConfig, StoresChoice,
+    pipeline,
 };
 use progress::Teller;
 
@@ -245,7 +246,7 @@ async fn start(home: &Home, plan: &Plan, say: Say) -> Result<Stack> {
         name: "verify".to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
-        stores: home.stores.clone(),
+        stores: home.stores,
         database: home.database.clone(),
         is_guarded: true,
         say,
@@ -296,7 +297,7 @@ fn bundle_folder(home: &Home, args: &VerifyArgs, name: &str) -> Result<PathBuf> 
         Some(folder) => folder.clone(),
         None => home
             .stacks
-            .join("runs")
+            .join(RUNS)
             .join(format!("{name}-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S"))),
     };
     ensure!(!folder.exists(), "{} is there already: name another --bundle", folder.display());

@@ -4,6 +4,7 @@
 //! keep their order however much is retried; what came due meanwhile goes into the lane's next request.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -292,9 +293,8 @@ pub async fn drive_and_answer(
 pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyhow::Result<()> {
     let mut senders = BTreeMap::new();
     for Channel { provider, format, .. } in schedule.channels() {
-        let feed = (provider.clone(), *format);
-        if !senders.contains_key(&feed) {
-            senders.insert(feed, sender(options, provider, *format)?);
+        if let Entry::Vacant(free) = senders.entry((provider.clone(), *format)) {
+            free.insert(sender(options, provider, *format)?);
         }
     }
     let presence = Presence {

@@ -21,7 +21,7 @@ fn write_markdown(out: &mut String, document: &Document) -> std::fmt::Result {
     writeln!(out, "{}\n", plain(&verdict.summary))?;
     writeln!(
         out,
-        "{} Seed {}, {}; {}.\n",
+        "{}. Seed {}, {}; {}.\n",
         plain(&scenario.description),
         scenario.seed,
         versions.database,

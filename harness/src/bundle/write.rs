@@ -148,13 +148,14 @@ fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
             verdict.places.len()
         );
     }
-    let names: Vec<&str> = holds.iter().map(|exit| exit.as_str()).collect();
-    let failed = played.gates.iter().filter(|gate| gate.state != GateState::Pass);
-    let failed: Vec<String> = failed.map(gate_text).collect();
-    let mut text = format!("FAIL ({}): {}.", names.join(", "), failed.join("; "));
+    let mut text = String::new();
     if holds.contains(&Exit::Invalid) {
-        text.insert_str(0, "INVALID: the generator was late, so no latency below is the pipeline's. ");
+        text.push_str("INVALID: the generator was late, so no latency of this run is the pipeline's. ");
     }
+    let names: Vec<&str> = holds.iter().map(|exit| exit.as_str()).collect();
+    let failed = played.gates.iter().filter(|gate| gate.state != GateState::Pass).map(gate_text);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "Not passed ({}): {}.", names.join(", "), failed.collect::<Vec<_>>().join("; "));
     text
 }
 

@@ -86,8 +86,9 @@ fn judge(log: &[Value]) -> Verdict {
         payload: update.to_string().into_bytes(),
     };
     let entries: Vec<Entry> = log.iter().map(entry).collect();
+    let heard = Heard { status: &[202; 4], ..Heard::default() };
     let mut verdict = Verdict::default();
-    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, &[202; 4], &mut verdict);
+    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, &heard, &mut verdict);
     verdict
 }
 

@@ -1,15 +1,14 @@
 //! A walk through one event's update log, with the account of its messages beside it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::Key;
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use simulator::Schedule;
 use simulator::ledger::Account;
 
+use super::entry::{Cause, Change, Entry, Payload};
+use super::heard::Heard;
 use super::trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
 use super::values::{Trust, compare, touched};
 use super::{Oracle, Told, said};
@@ -20,54 +19,13 @@ use crate::latency::class;
 /// The place whose values are judged here.
 const PLACE: &str = "update log";
 
-/// One row of the update log.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The event's version.
-    pub version: u64,
-    /// The update as it was published.
-    pub payload: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct Payload<'a> {
-    version: u64,
-    previous_version: u64,
-    #[serde(borrow)]
-    cause: Cause<'a>,
-    applied_at: i64,
-    #[serde(borrow)]
-    changes: Vec<Change<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Cause<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    provider: Cow<'a, str>,
-    #[serde(borrow)]
-    producer: Cow<'a, str>,
-    #[serde(borrow)]
-    message_id: Option<Cow<'a, str>>,
-    generated_at: Option<i64>,
-    received_at: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Change<'a> {
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    #[serde(borrow)]
-    value: &'a RawValue,
-}
-
 /// Where a walk stands.
 struct Walk<'a> {
     oracle: &'a Oracle,
     schedule: &'a Schedule,
     told: &'a Told,
     event_id: &'a str,
+    heard: &'a Heard<'a>,
     verdict: &'a mut Verdict,
     trace: Trace,
     /// The place of each line among the event's messages.
@@ -86,14 +44,14 @@ struct Walk<'a> {
     open: BTreeMap<String, bool>,
 }
 
-/// Holds an event's update log against what was told of it. `status` is the HTTP status that each line's message was answered with.
+/// Holds an event's update log against what was told of it, and of what was told against what was heard.
 #[must_use]
 pub fn walk(
     oracle: &Oracle,
     schedule: &Schedule,
     (event_id, told): (&str, &Told),
     log: &[Entry],
-    status: &[u16],
+    heard: &Heard,
     verdict: &mut Verdict,
 ) -> Trace {
     let numbered = (0..).zip(told.lines.iter().chain(&told.beyond));
@@ -103,6 +61,7 @@ pub fn walk(
         schedule,
         told,
         event_id,
+        heard,
         verdict,
         trace: Trace::default(),
         turns: numbered.map(|(place, line)| (*line, place)).collect(),
@@ -118,7 +77,7 @@ pub fn walk(
     for entry in log {
         walk.step(entry);
     }
-    walk.end(status);
+    walk.end();
     walk.trace
 }
 
@@ -185,7 +144,7 @@ impl Walk<'_> {
                 self.turn(version, &payload.cause)
             }
         };
-        self.values(version, &payload.changes, touched);
+        self.values(version, payload.cause.received_at, &payload.changes, touched);
     }
 
     /// A message led to it; returns the keys that it can have changed.
@@ -260,12 +219,13 @@ impl Walk<'_> {
     /// No message led to it.
     fn turn(&mut self, version: u64, cause: &Cause) -> Vec<Key> {
         let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
-        let is_silent = self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed;
+        let is_silent = self.may_be_silent();
         let is_right = is_of_source
             && match &*cause.kind {
                 "gap" => self.told.may_have_gap,
                 "producer_down" => is_silent && !self.is_down,
-                "producer_up" => self.is_down,
+                // Where nothing was open when it went down, nothing was said of that.
+                "producer_up" => is_silent,
                 _ => false,
             };
         self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, ("nothing was missing", "declared"));
@@ -283,6 +243,11 @@ impl Walk<'_> {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Whether its producer may be taken for silent.
+    fn may_be_silent(&self) -> bool {
+        self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed
     }
 
     /// The last message that had come when this one did: those due until then wait for it.
@@ -305,7 +270,7 @@ impl Walk<'_> {
     }
 
     /// Notes what changed, and holds it, and what must have changed, against the account.
-    fn values(&mut self, version: u64, changes: &[Change], touched: Vec<Key>) {
+    fn values(&mut self, version: u64, received_at: Option<i64>, changes: &[Change], touched: Vec<Key>) {
         let mut keys: BTreeSet<Key> = touched.into_iter().collect();
         let mut found: BTreeMap<String, Value> = BTreeMap::new();
         for change in changes {
@@ -323,6 +288,14 @@ impl Walk<'_> {
                 }
             }
             found.insert(change.key.to_string(), value);
+        }
+        // A producer that went down while nothing was open is known to be down by what stays shut.
+        let is_shut = |value: &Value| value["suspension"] == "producer_down";
+        self.is_down |= self.may_be_silent() && found.values().any(is_shut);
+        // And one that came up while nothing was kept shut by that, by what is open.
+        let is_open = |value: &Value| value["status"] == "active";
+        if self.is_down && received_at.is_some() && found.values().any(is_open) {
+            self.is_down = !self.heard.may_be_up(&self.told.source, received_at);
         }
         let trust = self.trust();
         self.hold_shut(version, trust);
@@ -381,12 +354,12 @@ impl Walk<'_> {
     }
 
     /// What was told and accepted must have been applied.
-    fn end(&mut self, status: &[u16]) {
+    fn end(&mut self) {
         self.reach_stops();
         let reached = |walk: &Self, turn: usize| turn < walk.next;
         if self.told.is_counted {
             for (turn, line) in self.told.lines.iter().enumerate() {
-                let is_accepted = status.get(*line as usize).is_none_or(|status| *status == 202);
+                let is_accepted = self.heard.status.get(*line as usize).is_none_or(|status| *status == 202);
                 if !is_accepted {
                     continue;
                 }

@@ -1,7 +1,7 @@
 //! How a stack is, for somebody who finds it: told by its record, the processes of this machine and the engine.
 
 use super::docker;
-use super::folder::{Folder, Record};
+use super::folder::{Folder, RUNS, Record};
 use super::process::{Lifetime, PartState};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub fn survey(stacks: &Path) -> Vec<(String, Condition)> {
     let Ok(entries) = fs::read_dir(stacks) else { return Vec::new() };
     let mut found: Vec<(String, Condition)> = entries
         .flatten()
-        .filter(|entry| entry.path().is_dir())
+        .filter(|entry| entry.path().is_dir() && entry.file_name() != RUNS)
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .map(|name| (name.clone(), Folder::of(stacks, &name).condition()))
         .collect();

@@ -2,7 +2,7 @@
 
 use super::condition::Condition;
 use super::docker;
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, RUNS};
 use super::process::{GRACE, PartId};
 use super::process_id::{ProcessId, marked};
 use super::stores::StoresKind;
@@ -71,7 +71,8 @@ pub(super) fn sweep(stacks: &Path) -> Result<()> {
     for entry in entries {
         let entry = entry.with_context(|| format!("reading {}", stacks.display()))?;
         let folder = Folder::of(stacks, &entry.file_name().to_string_lossy());
-        if !entry.path().is_dir() || folder.condition() != Condition::LeftOver {
+        // What is known of runs is kept: it is no stack.
+        if entry.file_name() == RUNS || !entry.path().is_dir() || folder.condition() != Condition::LeftOver {
             continue;
         }
         if !may_have_containers(&folder) || docker::engine().is_some() {
@@ -159,5 +160,21 @@ fn remove(folder: &Path) -> Result<()> {
             Err(_) if start.elapsed() < DEADLINE => thread::sleep(Duration::from_millis(20)),
             other => return other.with_context(|| format!("removing {}", folder.display())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::survey;
+
+    #[test]
+    fn what_is_known_of_runs_is_no_stack_and_stays() {
+        let stacks = tempfile::tempdir().unwrap();
+        let bundle = stacks.path().join(RUNS).join("steady-hockey-20260101T000000");
+        fs::create_dir_all(&bundle).unwrap();
+        sweep(stacks.path()).unwrap();
+        assert!(bundle.is_dir());
+        assert_eq!(survey(stacks.path()), []);
     }
 }

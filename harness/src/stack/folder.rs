@@ -10,6 +10,9 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The folder among stacks in which run bundles are kept.
+pub const RUNS: &str = "runs";
+
 /// The folder of one stack. Only its owner may look inside: it holds the database's password.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(PathBuf);

@@ -9,6 +9,8 @@ use harness::bundle::{Document, GateState};
 use harness::exit::Exit;
 use serde_json::Value;
 
+use crate::support;
+
 const SCHEMA: &str = include_str!("../../../docs/verdict.schema.json");
 
 /// Verifies a scenario with these arguments; the exit code, what was printed, and the bundle, where there is one.
@@ -88,7 +90,7 @@ fn a_steady_scenario_passes_and_leaves_a_bundle() {
 
 #[test]
 fn all_faults_of_a_feed_are_survived() {
-    let (code, said, bundle) = verify(&["all-faults"]);
+    let (code, said, bundle) = verify(&["all-faults", "--seconds", "45"]);
     let Bundle { document, .. } = bundle.expect(&said);
     assert_eq!(wrong(&document), [""; 0], "{said}");
     assert!(code == 0 || code == 13, "{code}: {said}");
@@ -106,6 +108,38 @@ fn what_is_no_scenario_is_said_with_its_line() {
     assert!(said.contains("wrong.toml:8:1: unknown field `late`"), "{said}");
     let (code, said, _) = verify(&["no-such-scenario"]);
     assert_eq!(code, 2, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_is_up_is_attached_to_and_plays_a_seed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "attached").await;
+    let (kafka, mysql, redis) = (stack.kafka(), stack.mysql_url(), stack.redis_url());
+    let (rest, socket) = (stack.rest_url().unwrap(), stack.socket_url().unwrap());
+    let (ingestion, topics) = (stack.ingestion_url().unwrap(), stack.topics().to_string());
+    let addresses = [
+        ("--kafka", kafka),
+        ("--mysql", mysql),
+        ("--redis", redis),
+        ("--rest", rest),
+        ("--socket", socket),
+        ("--ingestion", ingestion),
+        ("--topic-prefix", topics),
+    ];
+    let attach = move || {
+        let given = addresses.iter().flat_map(|(flag, address)| [*flag, address.as_str()]);
+        let rest = ["steady-hockey", "--seconds", "8", "--clients", "2", "--attach"];
+        verify(&rest.into_iter().chain(given).collect::<Vec<_>>())
+    };
+    let ((first, said, bundle), (second, refused, _)) =
+        tokio::task::spawn_blocking(move || (attach(), attach())).await.unwrap();
+    let document = bundle.expect(&said).document;
+    assert_eq!(wrong(&document), [""; 0], "{said}");
+    assert!(first == 0 || first == 13, "{first}: {said}");
+    assert!(!document.versions.is_own_stack);
+    assert_eq!(second, 14, "{refused}");
+    assert!(refused.contains("already, from an earlier run: choose another --seed"), "{refused}");
+    stack.down().await.unwrap();
 }
 
 #[test]

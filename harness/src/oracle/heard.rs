@@ -1,0 +1,27 @@
+//! What ingestion heard and answered: what of what was told can have had an effect.
+
+use std::collections::BTreeMap;
+
+/// What became of what was sent, on its way to the processors.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heard<'a> {
+    /// The HTTP status that each line's message was answered with; empty where that is not known.
+    pub status: &'a [u16],
+    /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order; `None` where
+    /// that is not known.
+    pub alive: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
+    /// After which silence a producer is down, in microseconds.
+    pub silence_micros: i64,
+}
+
+/// How much earlier than received a message may lie in the feed, in microseconds.
+const ORDER_SLACK_MICROS: i64 = 100_000;
+
+impl Heard<'_> {
+    /// Whether a producer that was down may be up again when a message of it is processed that was received then.
+    pub(super) fn may_be_up(&self, source: &(String, String), received_at: Option<i64>) -> bool {
+        let Some((alive, received)) = self.alive.zip(received_at) else { return true };
+        let recently = received - self.silence_micros..=received + ORDER_SLACK_MICROS;
+        alive.get(source).is_some_and(|times| times.iter().any(|at| recently.contains(at)))
+    }
+}
