@@ -7,7 +7,7 @@ use domain::codec::json;
 use domain::fixture::FixtureChange;
 use domain::market::Void;
 use domain::message::{OddsChange, Offer};
-use domain::{EventMessage, EventStatus, Source, Status};
+use domain::{EventMessage, EventStatus, MatchStatus, Source, Status};
 
 use super::*;
 use crate::world::{self, Formats, Plan};
@@ -22,9 +22,9 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
     let body = match body {
         Body::Incident(_) | Body::Snapshot(_) => return None,
         Body::EventStatus(status) => {
-            Body::OddsChange(OddsChange { status: told(status), markets: Vec::new() })
+            Body::OddsChange(OddsChange { status: Some(told(status)), markets: Vec::new() })
         }
-        Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.and_then(told), ..odds }),
+        Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.map(told), ..odds }),
         Body::Fixture(fixture) => {
             source.producer = Name::new(FIXTURES).unwrap();
             generated_at = message.generated_at;
@@ -41,11 +41,9 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
     Some(FeedMessage { source, generated_at, occurred_at: None, content, ..message })
 }
 
-/// A match that was given up has codes that not everybody knows, and nothing says that a status corrects another.
-fn told(status: Status) -> Option<Status> {
-    use domain::MatchStatus as S;
-    let unknown = [S::HomeRetired, S::AwayRetired, S::HomeWalkover, S::AwayWalkover];
-    (!unknown.contains(&status.match_status)).then_some(Status { correction: false, ..status })
+/// Nothing says that a status corrects another.
+fn told(status: Status) -> Status {
+    Status { correction: false, ..status }
 }
 
 /// Without what the reader adds to what was written: an id of its own, a second clock.
@@ -73,7 +71,7 @@ fn seldom(message: &FeedMessage) -> Vec<&'static str> {
                 EventStatus::Abandoned => Some("abandoned"),
                 _ => None,
             };
-            let is_given_up = told(of.clone()).is_none();
+            let is_given_up = matches!(of.match_status, MatchStatus::HomeRetired | MatchStatus::AwayRetired);
             correction.into_iter().chain(status).chain(is_given_up.then_some("given up")).collect()
         }
         Body::OddsChange(odds) => {
