@@ -13,6 +13,7 @@ mod course;
 mod ending;
 mod markets;
 mod prices;
+mod race;
 mod rotation;
 mod shots;
 

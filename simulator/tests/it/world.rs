@@ -368,10 +368,10 @@ fn fingerprint(played: &Played) -> u64 {
 /// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
 /// meant to change; then it is written here anew.
 const STREAMS: [(Sport, u64); 4] = [
-    (Sport::Football, 5_458_086_930_790_582_136),
-    (Sport::Basketball, 5_198_232_507_572_409_855),
-    (Sport::Tennis, 18_151_627_596_213_457_075),
-    (Sport::Hockey, 4_842_531_152_008_812_780),
+    (Sport::Football, 9_626_229_664_482_705_980),
+    (Sport::Basketball, 6_122_647_318_240_525_386),
+    (Sport::Tennis, 3_520_028_367_485_949_256),
+    (Sport::Hockey, 11_946_519_560_620_740_809),
 ];
 
 #[test]
