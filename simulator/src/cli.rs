@@ -174,7 +174,7 @@ fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(path).with_context(cannot)?;
     let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
     let mut files = files.with_context(cannot)?;
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "rec"));
+    files.retain(|file| file.extension().is_some_and(|ending| ending == crate::recording::ENDING));
     ensure!(!files.is_empty(), "there is no recording (*.rec) in {}", path.display());
     files.sort();
     Ok(files)

@@ -3,19 +3,23 @@
 //! One run at a time. Making its messages takes a moment, in which it can be ended already. What was asked last of a run that
 //! is over stays to be looked at.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
-use domain::Name;
+use domain::{EventId, Name};
 use tokio::sync::mpsc;
 
-use crate::drive::{self, DriveOptions, Hush, Progress, Taken, drive_and_answer};
+use crate::drive::{
+    self, DriveOptions, Hush, Inject, Injected, Order, Progress, Taken, drive_and_answer, inject,
+};
 use crate::faults::FaultPlan;
 use crate::pacer::{Playhead, Speed};
 use crate::presence::RecoveryRequest;
+use crate::recording::Shelf;
 
-pub use program::{Cast, Games, Program};
+pub use program::{Cast, Games, Program, Tape};
 pub use replay::{Playlist, Replay, ReplayError};
 pub use routes::routes;
 pub use status::{End, RunState, Status};
@@ -49,6 +53,8 @@ struct Inner {
     state: Mutex<State>,
     /// Told how far a run is, where somebody looks after the process.
     taken: Option<Taken>,
+    /// The recordings that can be asked for.
+    recordings: Option<Shelf>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +62,8 @@ struct State {
     /// How many have been begun.
     number: u64,
     run: Option<Running>,
-    last: Option<Status>,
+    /// The one that went before.
+    last: Option<Running>,
     playlist: Playlist,
 }
 
@@ -88,6 +95,9 @@ pub enum ControlError {
     /// There is no such provider in it.
     #[error("this run sends nothing of `{0}`")]
     Provider(Name),
+    /// There is no such event in it that could be told wrongly.
+    #[error("this run counts no messages of `{0}`")]
+    Event(EventId),
 }
 
 impl Control {
@@ -97,9 +107,16 @@ impl Control {
         options: DriveOptions,
         recoveries: mpsc::Receiver<RecoveryRequest>,
         taken: Option<Taken>,
+        recordings: Option<Shelf>,
     ) -> Self {
         let recoveries = tokio::sync::Mutex::new(recoveries);
-        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken }))
+        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken, recordings }))
+    }
+
+    /// The recordings that can be asked for, where there are some.
+    #[must_use]
+    pub fn recordings(&self) -> Option<&Shelf> {
+        self.0.recordings.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,13 +127,15 @@ impl Control {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         let state = self.state();
-        state.run.as_ref().map(|run| run.status.clone()).or_else(|| state.last.clone())
+        state.run.as_ref().or(state.last.as_ref()).map(|run| run.status.clone())
     }
 
-    /// What goes wrong in the run that goes, as it was planned.
+    /// What goes wrong in the run that goes, or went wrong in the last one: as it was planned, and as it was asked for.
     #[must_use]
-    pub fn faults(&self) -> Option<Arc<FaultPlan>> {
-        self.state().run.as_ref()?.faults.clone()
+    pub fn faults(&self) -> Option<(Arc<FaultPlan>, Vec<Injected>)> {
+        let state = self.state();
+        let run = state.run.as_ref().or(state.last.as_ref())?;
+        Some((run.faults.clone()?, run.inject.injected()))
     }
 
     /// Begins a run; it goes on by itself. Needs a runtime.
@@ -146,14 +165,16 @@ impl Control {
             end: None,
         };
         let playhead = if how.is_held { Playhead::held() } else { Playhead::default() };
-        let (hush, stop) = (Hush::default(), Shutdown::default());
+        let (hush, inject, stop) = (Hush::default(), Inject::default(), Shutdown::default());
         state.run = Some(Running {
             status: status.clone(),
             playhead,
             hush,
+            inject,
             stop,
             faults: None,
             providers: Vec::new(),
+            events: BTreeSet::new(),
         });
         drop(state);
         let control = self.clone();
@@ -261,6 +282,27 @@ impl Control {
         })
     }
 
+    /// Something goes wrong with the next message that it fits.
+    ///
+    /// # Errors
+    /// When there is no run, or none of its events is this one, or too much was asked for.
+    pub fn inject(&self, order: Order) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            if run.events.is_empty() {
+                return Err(ControlError::NotNow(
+                    "its messages are being made, or none of them are counted: a Unified Odds Feed has no such faults",
+                ));
+            }
+            if let Some(event_id) = order.event_id.as_ref().filter(|event_id| !run.events.contains(*event_id)) {
+                return Err(ControlError::Event(event_id.clone()));
+            }
+            match run.inject.ask(order) {
+                true => Ok(()),
+                false => Err(ControlError::NotNow("as many faults as can be were asked for")),
+            }
+        })
+    }
+
     /// For so long everything goes so many times as fast as it does now.
     ///
     /// # Errors
@@ -313,14 +355,14 @@ impl Control {
                         let end =
                             End { undelivered: 0, unexpected: 0, abandoned: 0, lateness_ms: None, error };
                         run.status.end = Some(end);
-                        state.last = Some(run.status);
+                        state.last = Some(run);
                     }
                     return;
                 }
             };
             if is_over || !how.is_endless {
                 let mut state = self.state();
-                state.last = state.run.take().map(|run| run.status);
+                state.last = state.run.take();
                 return;
             }
             // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
@@ -359,12 +401,16 @@ impl Control {
             speed: cast.speed.unwrap_or(how.speed),
             raw: cast.is_raw,
             silences: cast.silences.clone(),
-            abandons: true,
+            abandons: cast.abandons,
             ..self.0.options.clone()
         };
         self.with_run(|run| {
             options.playhead = run.playhead.clone();
             options.hush = run.hush.clone();
+            // Of what goes on for ever each round has faults of its own.
+            run.inject = Inject::default();
+            options.inject = run.inject.clone();
+            run.events = inject::events(&cast.schedule);
             options.stop = run.stop.clone();
             let providers = cast.schedule.channels().iter().map(|channel| channel.provider.clone());
             run.providers = providers.collect::<std::collections::BTreeSet<_>>().into_iter().collect();

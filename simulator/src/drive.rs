@@ -30,10 +30,12 @@ use lane::Lane;
 use log::Log;
 
 pub use hush::Hush;
+pub use inject::{Inject, Injected, Order, Wish};
 pub use taken::Taken;
 
 mod abandon;
 mod hush;
+pub mod inject;
 mod lane;
 mod log;
 mod taken;
@@ -74,6 +76,8 @@ pub struct DriveOptions {
     pub silences: Vec<Quiet>,
     /// What makes a provider fall silent now.
     pub hush: Hush,
+    /// What goes wrong with single messages because somebody asks for it now.
+    pub inject: Inject,
     /// What ends it before its time.
     pub stop: Shutdown,
     /// Whether games that are on when it ends before its time, or somebody gives up, are told to be abandoned.
@@ -101,6 +105,7 @@ impl DriveOptions {
             sink: Sink::Http,
             silences: Vec::new(),
             hush: Hush::default(),
+            inject: Inject::default(),
             stop: Shutdown::default(),
             abandons: false,
         }
@@ -233,6 +238,7 @@ pub async fn drive_and_answer(
             counters: Arc::clone(&counters),
             log: Arc::clone(&log),
             hush: options.hush.clone(),
+            inject: options.inject.clone(),
             stop: options.stop.clone(),
             lateness: metrics::lateness(),
         };

@@ -16,6 +16,7 @@ pub use choose::TooFewEvents;
 pub(crate) use choose::choose;
 pub(crate) use inflict::{Inflicted, inflict};
 pub use malformed::Malformed;
+pub(crate) use malformed::of_another_sport;
 
 mod choose;
 mod inflict;
@@ -298,7 +299,7 @@ pub struct Quiet {
 
 impl Kind {
     /// What may come of it.
-    fn outcomes(&self) -> Vec<Outcome> {
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         let taken = |effects: &[Effect]| Outcome { answers: vec![202], effects: effects.to_vec() };
         match self {
             Self::Duplicate { .. } => vec![taken(&[Effect::Duplicate]), taken(&[Effect::Stale])],

@@ -6,6 +6,8 @@
 
 use std::f64::consts::PI;
 
+use crate::recording::Counts;
+
 /// Into how many parts of equal rate a run is divided where the rate changes continuously.
 const SLICES: u32 = 2_000;
 /// The most parts that may be given.
@@ -25,6 +27,8 @@ pub enum Profile {
     },
     /// Parts of equal length, each with a rate of its own; only their ratios count.
     Steps(Vec<f64>),
+    /// As a recording went, its time stretched or shrunk to the run's.
+    Recorded(Counts),
     /// Up and down about the mean.
     Sine {
         /// From one peak to the next, in seconds.
@@ -61,6 +65,7 @@ impl Profile {
             Self::Constant => return Some(Warp { from: Vec::new(), to: Vec::new() }),
             Self::Ramp { from, to } => slices(&|at| from + (to - from) * at),
             Self::Steps(rates) => rates.clone(),
+            Self::Recorded(counts) => return Some(Warp::of_counts(counts, duration_ns)),
             Self::Sine { period_seconds, depth } => {
                 let periods = nanoseconds(duration_ns) / (period_seconds * 1e9);
                 slices(&|at| 1.0 + depth * sine(at * periods))
@@ -103,6 +108,22 @@ impl Warp {
             part += 1.0;
             from.push(end * share / total);
             to.push(end * part / count);
+        }
+        Self { from, to }
+    }
+
+    /// A run whose messages lie in its time as a recording's did in its own.
+    fn of_counts(counts: &Counts, duration_ns: u64) -> Self {
+        let Counts { messages, part_ns, length_ns } = counts;
+        let (end, length) = (nanoseconds(duration_ns), nanoseconds(*length_ns));
+        let total = nanoseconds(messages.iter().sum());
+        let (mut from, mut to) = (vec![0.0], vec![0.0]);
+        let (mut counted, mut passed) = (0, 0);
+        for messages in messages {
+            counted += messages;
+            passed = length_ns.min(&(passed + part_ns)).to_owned();
+            from.push(end * nanoseconds(counted) / total);
+            to.push(end * nanoseconds(passed) / length);
         }
         Self { from, to }
     }
@@ -193,6 +214,19 @@ mod tests {
         let warp = Profile::Steps(vec![1.0, 4.0, 0.0, 3.0, 2.0]).warp(END).unwrap();
         let expected = [5, 5, 20, 20, 0, 0, 15, 15, 10, 10].map(|thousands| thousands * 1_000);
         is_near(&tenths(&warp), &expected, 2);
+    }
+
+    #[test]
+    fn a_recorded_day_is_as_busy_as_it_was_whatever_its_length() {
+        let counts = Counts { messages: vec![10, 40, 0, 25], part_ns: 20, length_ns: 70 };
+        let warp = Profile::Recorded(counts).warp(END).unwrap();
+        // In sevenths: two with 10, two with 40, two with nothing, one with 25.
+        let mut sevenths = vec![0; 7];
+        for index in 0..75_000_u64 {
+            sevenths[usize::try_from(warp.of(END / 75_000 * index) * 7 / END).unwrap()] += 1;
+        }
+        is_near(&sevenths, &[5_000, 5_000, 20_000, 20_000, 0, 0, 25_000], 2);
+        assert_eq!((warp.of(0), warp.of(END)), (0, END));
     }
 
     #[test]

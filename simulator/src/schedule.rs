@@ -3,7 +3,7 @@
 //! All messages lie in one buffer. Of each it is known where its times stand, so sending it at another hour
 //! than it was made for means copying it and writing two numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Seek, Write};
 use std::path::Path;
 
@@ -246,8 +246,26 @@ impl Schedule {
         if let Some(other) = self.channels.iter().find(|channel| is_other(channel)) {
             return Err(RecordingError::Format(other.format.content_type(), header.content_type));
         }
+        self.record_feed(header, out)
+    }
+
+    /// The feeds to which it sends: of whom, in which format.
+    #[must_use]
+    pub fn feeds(&self) -> BTreeSet<(Name, Format)> {
+        self.channels.iter().map(|channel| (channel.provider.clone(), channel.format)).collect()
+    }
+
+    /// Writes what goes to the header's provider in its format as a recording, with the times it was made with.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn record_feed(&self, header: Header, out: impl Write + Seek) -> Result<Header, RecordingError> {
+        let feed = (header.provider.clone(), header.content_type.clone());
+        let is_of_feed =
+            |channel: &Channel| channel.provider == feed.0 && channel.format.content_type() == feed.1;
+        let is_kept: Vec<bool> = self.channels.iter().map(is_of_feed).collect();
         let mut writer = Writer::new(out, header)?;
-        for index in 0..self.len() {
+        for index in (0..self.len()).filter(|index| is_kept[self.channel(*index)]) {
             writer.write(self.offset_ns(index), self.message(index))?;
         }
         writer.finish()

@@ -155,6 +155,12 @@ impl Batch {
         self.ends.len()
     }
 
+    /// The message at a place, as it was written.
+    pub(crate) fn message(&self, place: usize) -> &[u8] {
+        let start = place.checked_sub(1).map_or(self.format.batch_ends().0.len(), |before| self.ends[before]);
+        &self.bytes[start..self.ends[place] - 1]
+    }
+
     /// Ends the message written last.
     pub(crate) fn end_message(&mut self) {
         self.bytes.push(b'\n');
@@ -165,6 +171,32 @@ impl Batch {
     fn finish(mut self) -> (Bytes, Vec<usize>) {
         self.bytes.extend_from_slice(self.format.batch_ends().1);
         (Bytes::from(self.bytes), self.ends)
+    }
+}
+
+impl Delivery {
+    /// What became of the first `messages` of a batch, and how each one behind them was answered: 0 where it was not.
+    pub(crate) fn split_off(mut self, messages: usize, behind: usize) -> (Self, Vec<u16>) {
+        let mut answers = vec![202; behind];
+        self.refused.retain(|(place, problem)| match place.checked_sub(messages) {
+            Some(place) => {
+                answers[place] = problem.status;
+                false
+            }
+            None => true,
+        });
+        if let Some((places, _)) = &mut self.given_up {
+            places.retain(|place| match place.checked_sub(messages) {
+                Some(place) => {
+                    answers[place] = 0;
+                    false
+                }
+                None => true,
+            });
+        }
+        self.given_up = self.given_up.filter(|(places, _)| !places.is_empty());
+        self.accepted -= answers.iter().filter(|answer| **answer == 202).count();
+        (self, answers)
     }
 }
 
@@ -377,6 +409,38 @@ impl std::fmt::Display for Problem {
         match &self.pointer {
             Some(pointer) => write!(f, " (at `{pointer}`)"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_is_answered_by_itself() {
+        let problem = |status| Problem { status, title: String::new(), detail: String::new(), pointer: None };
+        let delivery = Delivery {
+            accepted: 2,
+            refused: vec![(1, problem(422)), (3, problem(400))],
+            sent_again: 0,
+            unanswered: 0,
+            given_up: Some((vec![4], "no answer".to_owned())),
+        };
+        let (own, behind) = delivery.split_off(2, 3);
+        assert_eq!((own.accepted, own.refused.len(), own.given_up), (1, 1, None));
+        assert_eq!(behind, [202, 400, 0]);
+    }
+
+    #[test]
+    fn a_message_of_a_batch_is_read_as_it_was_written() {
+        for format in [Format::Json, Format::Xml] {
+            let mut batch = Batch::with_capacity(format, 2, 0);
+            for message in [&b"<a/>"[..], b"<b c='d'/>"] {
+                batch.bytes.extend_from_slice(message);
+                batch.end_message();
+            }
+            assert_eq!((batch.message(0), batch.message(1)), (&b"<a/>"[..], &b"<b c='d'/>"[..]));
         }
     }
 }

@@ -50,6 +50,41 @@ enum What {
         #[arg(long)]
         paused: bool,
     },
+    /// Replay recordings of the simulator's folder, side by side
+    Replay {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        recordings: Vec<String>,
+        /// How many times as fast, or `max`
+        #[arg(long, default_value = "1", value_name = "FACTOR")]
+        speed: Speed,
+        /// The minute of each match from which on it takes its time; what was before is sent at once
+        #[arg(long, value_name = "MINUTE")]
+        from: Option<u32>,
+        /// How many seconds after the one before it each recording begins
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        stagger: u32,
+        /// The longest time in which nothing is sent, in milliseconds
+        #[arg(long, value_name = "MS")]
+        max_gap_ms: Option<u64>,
+        /// So many messages a second, whenever they were sent
+        #[arg(long, value_name = "N")]
+        rate: Option<u32>,
+        /// Send every byte as recorded, with the times of then
+        #[arg(long)]
+        raw: bool,
+        /// Give games and messages ids of their own
+        #[arg(long)]
+        fresh: bool,
+        /// When it is over, replay it again, as other games
+        #[arg(long)]
+        endless: bool,
+        /// Stand before the first message
+        #[arg(long)]
+        paused: bool,
+    },
+    /// List the recordings that can be replayed
+    Recordings,
     /// End what is being played
     Stop,
     /// Stand still
@@ -84,8 +119,39 @@ enum What {
         /// For how long
         seconds: u32,
     },
+    /// Let something go wrong with the next message that it fits
+    Inject {
+        /// What
+        kind: Injection,
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        event: Option<String>,
+        /// How long an event's messages are held up, where they are to be late
+        #[arg(long, value_name = "SECONDS", required_if_eq("kind", "late"))]
+        seconds: Option<u32>,
+        /// How many messages never come
+        #[arg(long, value_name = "N")]
+        count: Option<u32>,
+        /// In which way a copy is malformed, such as `not_utf8`
+        #[arg(long, value_name = "WAY")]
+        how: Option<String>,
+    },
     /// List the ready-made scenarios that can be started
     Scenarios,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Injection {
+    /// It is sent twice
+    Duplicate,
+    /// A copy of it cannot be read
+    Malformed,
+    /// A copy of it names another sport
+    WrongSport,
+    /// Its event's messages are held up
+    Late,
+    /// It never comes
+    Gap,
 }
 
 /// Asks, and says the answer.
@@ -115,6 +181,27 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
             }
             (Method::POST, "/v1/run", Some(body))
         }
+        What::Replay { recordings, speed, from, stagger, max_gap_ms, rate, raw, fresh, endless, paused } => {
+            let entry = |(place, name): (u32, &String)| {
+                let mut entry = json!({ "recording": name, "offset_seconds": stagger.saturating_mul(place) });
+                if let Some(minute) = from {
+                    entry["from_minute"] = (*minute).into();
+                }
+                entry
+            };
+            let entries: Vec<Value> = (0..).zip(recordings).map(entry).collect();
+            let mut replay = json!({ "recordings": entries, "raw": raw, "fresh": fresh });
+            if let Some(ms) = max_gap_ms {
+                replay["max_gap_ms"] = (*ms).into();
+            }
+            if let Some(rate) = rate {
+                replay["messages_per_second"] = (*rate).into();
+            }
+            let body =
+                json!({ "replay": replay, "speed": in_json(*speed), "endless": endless, "paused": paused });
+            (Method::POST, "/v1/run", Some(body))
+        }
+        What::Recordings => (Method::GET, "/v1/recordings", None),
         What::Stop => (Method::DELETE, "/v1/run", None),
         What::Pause => (Method::POST, "/v1/run/pause", None),
         What::Resume => (Method::POST, "/v1/run/resume", None),
@@ -130,6 +217,28 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
         }
         What::Burst { times, seconds } => {
             let body = json!({ "kind": "burst", "times": times, "seconds": seconds });
+            (Method::POST, "/v1/run/faults", Some(body))
+        }
+        What::Inject { kind, event, seconds, count, how } => {
+            let kind = match kind {
+                Injection::Duplicate => "duplicate",
+                Injection::Malformed => "malformed",
+                Injection::WrongSport => "wrong_sport",
+                Injection::Late => "late",
+                Injection::Gap => "gap",
+            };
+            let mut body = json!({ "kind": kind });
+            let said = [
+                ("event", event.clone().map(Value::from)),
+                ("seconds", seconds.map(Value::from)),
+                ("count", count.map(Value::from)),
+                ("how", how.clone().map(Value::from)),
+            ];
+            for (name, value) in said {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            }
             (Method::POST, "/v1/run/faults", Some(body))
         }
         What::Scenarios => (Method::GET, "/v1/scenarios", None),

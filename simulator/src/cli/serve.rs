@@ -1,6 +1,7 @@
 //! `simulator serve`: plays what it is told to over HTTP, or something from the start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -15,6 +16,7 @@ use super::{GamesArgs, recovery, say, signals};
 use crate::control::{self, Control, How, Program, RunState};
 use crate::drive::Taken;
 use crate::pacer::Speed;
+use crate::recording::Shelf;
 use crate::scenario::Scenario;
 
 /// Where it listens where nothing is said.
@@ -37,6 +39,9 @@ pub(super) struct Serve {
     /// When that is over, play it again with other seeds, until told to stop
     #[arg(long)]
     endless: bool,
+    /// The folder of the recordings that may be asked for
+    #[arg(long, env = "MATCHDAY_RECORDINGS", value_name = "FOLDER")]
+    recordings: Option<PathBuf>,
     #[command(flatten)]
     delivery: Delivery,
 }
@@ -64,7 +69,8 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
         taken.nothing_to_send();
     }
     let (recovery, requests) = recovery::routes();
-    let control = Control::new(args.delivery.options(), requests, Some(taken));
+    let shelf = args.recordings.as_ref().map(Shelf::of);
+    let control = Control::new(args.delivery.options(), requests, Some(taken), shelf);
     let listener = http::bind(address).await?;
     let address = listener.local_addr()?;
     let routes =

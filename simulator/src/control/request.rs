@@ -97,6 +97,7 @@ impl From<ControlError> for Problem {
                 (StatusCode::CONFLICT, "urn:matchday:problem:idle", "Nothing is being played")
             }
             ControlError::NotNow(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
+            ControlError::Event(_) => return invalid(error.to_string()).at("/event"),
             ControlError::Provider(_) => return invalid(error.to_string()).at("/provider"),
         };
         Self::new(status, kind, title, error.to_string())

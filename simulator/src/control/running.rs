@@ -1,12 +1,13 @@
 //! A run that goes: what it is steered by, and what is known of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chassis::lifecycle::Shutdown;
-use domain::Name;
+use domain::{EventId, Name};
 
 use super::{ControlError, End, RunState, Status};
-use crate::drive::{DriveReport, Hush, Progress};
+use crate::drive::{DriveReport, Hush, Inject, Progress};
 use crate::faults::FaultPlan;
 use crate::pacer::{Playhead, Speed};
 
@@ -16,10 +17,13 @@ pub(super) struct Running {
     pub(super) status: Status,
     pub(super) playhead: Playhead,
     pub(super) hush: Hush,
+    pub(super) inject: Inject,
     pub(super) stop: Shutdown,
     pub(super) faults: Option<Arc<FaultPlan>>,
     /// Whose feeds it sends.
     pub(super) providers: Vec<Name>,
+    /// The events whose messages are counted.
+    pub(super) events: BTreeSet<EventId>,
 }
 
 impl Running {
@@ -60,7 +64,7 @@ impl Running {
         };
         self.status.end = Some(End {
             undelivered: report.messages - report.accepted - report.refused,
-            unexpected: unexpected as u64,
+            unexpected: unexpected as u64 + self.inject.unexpected(),
             abandoned: report.abandoned,
             lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
             error: report.gave_up.clone(),

@@ -1,5 +1,6 @@
 //! One connection of a drive: what it sends when, and how that went.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use domain::Name;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
-use super::{Counters, DriveReport, Hush, Log, REFUSED_SHOWN_MAX};
+use super::inject::Fate;
+use super::{Counters, DriveReport, Hush, Inject, Log, REFUSED_SHOWN_MAX};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
 use crate::schedule::{Schedule, Times};
@@ -27,8 +29,22 @@ pub(super) struct Lane {
     pub(super) counters: Arc<Counters>,
     pub(super) log: Arc<Log>,
     pub(super) hush: Hush,
+    pub(super) inject: Inject,
     pub(super) stop: Shutdown,
     pub(super) lateness: ::metrics::Histogram,
+}
+
+/// An event whose messages are held up.
+struct Held {
+    channel: usize,
+    until: Instant,
+    lines: Vec<u32>,
+}
+
+/// Lines that go out together, and the copies that were asked for: each of a place among them, for an order's number.
+struct Going<'l> {
+    lines: Cow<'l, [u32]>,
+    copies: Vec<(usize, usize)>,
 }
 
 impl Lane {
@@ -37,6 +53,7 @@ impl Lane {
     pub(super) async fn run(self) -> DriveReport {
         let mut report = DriveReport::new(self.lines.len() as u64);
         let mut pacer = Pacer::new(self.limits);
+        let mut held: Vec<Held> = Vec::new();
         let item = |place: usize| {
             let line = self.lines[place] as usize;
             Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
@@ -53,17 +70,35 @@ impl Lane {
                 continue;
             }
             let (course, now) = (self.playhead.course(), Instant::now());
+            let released = held.iter().position(|held| held.until <= now).map(|place| held.remove(place));
+            if let Some(Held { lines, .. }) = released {
+                // It was meant to be late, so its lateness says nothing.
+                self.send(Going { lines: lines.into(), copies: Vec::new() }, &mut report).await;
+                if self.gives_up(&mut report) {
+                    return report;
+                }
+                continue;
+            }
+            let next_held = held.iter().map(|held| held.until).min();
             match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
                 Turn::Wait(offset_ns) => tokio::select! {
                     () = self.playhead.reach(offset_ns) => {}
+                    () = come(next_held) => {}
+                    () = self.stop.begun() => {}
+                },
+                Turn::Done if next_held.is_some() => tokio::select! {
+                    () = come(next_held) => {}
                     () = self.stop.begun() => {}
                 },
                 Turn::Done => return report,
                 Turn::Send(range) => {
-                    let lines = &self.lines[range];
-                    self.send(lines, &mut report).await;
-                    if report.gave_up.is_some() {
-                        report.undelivered = report.messages - report.accepted - report.refused;
+                    let going = self.sort_out(&self.lines[range], &mut held);
+                    if going.lines.is_empty() {
+                        continue;
+                    }
+                    self.note_lateness(&going.lines, &mut report.lateness_micros);
+                    self.send(going, &mut report).await;
+                    if self.gives_up(&mut report) {
                         return report;
                     }
                 }
@@ -71,20 +106,62 @@ impl Lane {
         }
     }
 
+    /// Whether a batch had to be given up; then all that is left is undelivered.
+    fn gives_up(&self, report: &mut DriveReport) -> bool {
+        if report.gave_up.is_some() {
+            report.undelivered = report.messages - report.accepted - report.refused;
+        }
+        report.gave_up.is_some()
+    }
+
+    /// What of these lines goes out now; what is held up joins what is held already.
+    fn sort_out<'l>(&self, lines: &'l [u32], held: &mut Vec<Held>) -> Going<'l> {
+        if held.is_empty() && !self.inject.is_waiting() {
+            return Going { lines: lines.into(), copies: Vec::new() };
+        }
+        let (mut going, mut copies) = (Vec::with_capacity(lines.len()), Vec::new());
+        for &line in lines {
+            let channel = self.schedule.channel(line as usize);
+            if let Some(held) = held.iter_mut().find(|held| held.channel == channel) {
+                held.lines.push(line);
+                continue;
+            }
+            match self.inject.fate(&self.schedule, line as usize) {
+                Fate::Goes(of) => {
+                    copies.extend(of.into_iter().map(|number| (going.len(), number)));
+                    going.push(line);
+                }
+                Fate::Dropped => {}
+                Fate::Held(length) => {
+                    held.push(Held { channel, until: Instant::now() + length, lines: vec![line] });
+                }
+            }
+        }
+        Going { lines: going.into(), copies }
+    }
+
     fn provider(&self) -> &Name {
         let line = self.lines.first().map_or(0, |line| *line as usize);
         &self.schedule.channels()[self.schedule.channel(line)].provider
     }
 
-    async fn send(&self, lines: &[u32], report: &mut DriveReport) {
-        let batch = self.join(lines);
-        self.note_lateness(lines, &mut report.lateness_micros);
+    async fn send(&self, Going { lines, copies }: Going<'_>, report: &mut DriveReport) {
+        let lines = &*lines;
+        let mut batch = self.join(lines);
+        for (place, number) in &copies {
+            let copy = self.inject.copy(*number, self.sender.format, batch.message(*place));
+            batch.bytes.extend_from_slice(&copy);
+            batch.end_message();
+        }
         report.sent += lines.len() as u64;
         self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
         metrics::sent(lines.len());
         self.log.sent(lines, self.start.elapsed());
         report.bytes += batch.bytes.len() as u64;
-        let delivery = self.sender.deliver(batch).await;
+        let (delivery, answers) = self.sender.deliver(batch).await.split_off(lines.len(), copies.len());
+        for ((_, number), answer) in copies.iter().zip(answers) {
+            self.inject.answered(*number, answer);
+        }
         self.log.answered(lines, &delivery, self.start.elapsed());
         let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
         metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
@@ -137,6 +214,14 @@ impl Lane {
             lateness_micros.saturating_record(late);
             self.lateness.record(Duration::from_micros(late));
         }
+    }
+}
+
+/// Waits for a moment, where there is one, else for ever.
+async fn come(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

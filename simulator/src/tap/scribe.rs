@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{BODY_BYTES_MAX, TapOptions, text};
 use crate::format::Format;
-use crate::recording::{Header, Writer};
+use crate::recording::{self, Header, Writer};
 
 /// Feeds that are recorded at once, each of which is an open file; others are only passed on.
 const FEEDS_MAX: usize = 64;
@@ -180,7 +180,7 @@ impl Scribe {
             if self.recordings.len() >= FEEDS_MAX {
                 return Ok(None);
             }
-            let name = format!("{}-{}.rec", feed.provider, format!("{:?}", feed.format).to_ascii_lowercase());
+            let name = recording::file_name(&feed.provider, feed.format);
             let path = self.options.folder.join(name);
             let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
             let source = format!("recorded on its way to {}", self.options.target);

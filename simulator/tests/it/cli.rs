@@ -142,7 +142,8 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     let text = "description = \"Two games\"\nseed = 3\nseconds = 2\n[sports.hockey]\ngames = 2\nrate = 300\n\
                 [faults]\nduplicate = 2\n";
     std::fs::write(directory.path().join("two.toml"), text).unwrap();
-    let run = ["run", "two.toml", "--speed", "max", "--ledger", "run.json", "--to", &target];
+    let run =
+        ["run", "two.toml", "--speed", "max", "--ledger", "run.json", "--record", "sent", "--to", &target];
     let ran = simulator(directory.path(), &run).await;
     assert!(ran.status.success(), "{}", stderr(&ran));
     assert!(stdout(&ran).starts_with("Two games (seed 3)\n"), "{}", stdout(&ran));
@@ -151,6 +152,20 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     let deliveries = ledger.deliveries.unwrap();
     assert_eq!(deliveries.status.len(), receiver.lines().len());
     assert!(directory.path().join("run.json.faults.json").is_file());
+    let recorded = std::fs::File::open(directory.path().join("sent/md-json.rec")).unwrap();
+    let recorded = simulator::recording::Reader::new(std::io::BufReader::new(recorded)).unwrap();
+    assert_eq!(recorded.header().seed, Some(3));
+    let recorded: Vec<_> = recorded.collect::<Result<_, _>>().unwrap();
+    assert_eq!(recorded.len(), deliveries.status.len());
+
+    // What was sent is a recorded day for other games.
+    let busy = text.replace(
+        "rate = 300",
+        "rate = 50\nprofile.recorded = { recording = \"sent/md-json.rec\", per = \"second\" }",
+    );
+    std::fs::write(directory.path().join("busy.toml"), busy).unwrap();
+    let checked = simulator(directory.path(), &["run", "busy.toml", "--check"]).await;
+    assert!(checked.status.success(), "{}", stderr(&checked));
 
     std::fs::write(directory.path().join("two.toml"), text.replace("games = 2", "games = two")).unwrap();
     let refused = simulator(directory.path(), &run).await;
