@@ -4,12 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::say;
+use super::{GamesArgs, say};
+use crate::control::Games;
 use crate::pacer::Speed;
+
+mod uof;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +53,28 @@ enum What {
         #[arg(long)]
         paused: bool,
     },
+    /// Play games at one constant rate
+    Games {
+        #[command(flatten)]
+        games: GamesArgs,
+        /// The seed from which all of it follows; else the clock gives one
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// How many times as fast, or `max`
+        #[arg(long, default_value = "1", value_name = "FACTOR")]
+        speed: Speed,
+        /// When they are over, play others
+        #[arg(long)]
+        endless: bool,
+        /// Stand before the first message
+        #[arg(long)]
+        paused: bool,
+    },
+    /// The replay of a Unified Odds Feed
+    #[command(subcommand)]
+    Uof(uof::Uof),
+    /// Have a producer send again what it has said
+    Recover(uof::Recover),
     /// Replay recordings of the simulator's folder, side by side
     Replay {
         /// Their names
@@ -158,14 +183,14 @@ enum Injection {
 pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
     let (method, path, body) = request(&args.what)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(ask(&args.at, method, path, body))?;
-    say::line(&serde_json::to_string_pretty(&answer)?);
+    let answer = runtime.block_on(ask(&args.at, method, &path, body))?;
+    say::line(&answer);
     Ok(true)
 }
 
-fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)> {
+fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
     Ok(match what {
-        What::Status => (Method::GET, "/v1/run", None),
+        What::Status => (Method::GET, "/v1/run".to_owned(), None),
         What::Start { scenario, seed, speed, endless, paused } => {
             let path = Path::new(scenario);
             let mut body = json!({ "speed": in_json(*speed), "endless": endless, "paused": paused });
@@ -179,7 +204,7 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
             if let Some(seed) = seed {
                 body["seed"] = (*seed).into();
             }
-            (Method::POST, "/v1/run", Some(body))
+            (Method::POST, "/v1/run".to_owned(), Some(body))
         }
         What::Replay { recordings, speed, from, stagger, max_gap_ms, rate, raw, fresh, endless, paused } => {
             let entry = |(place, name): (u32, &String)| {
@@ -199,25 +224,29 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
             }
             let body =
                 json!({ "replay": replay, "speed": in_json(*speed), "endless": endless, "paused": paused });
-            (Method::POST, "/v1/run", Some(body))
+            (Method::POST, "/v1/run".to_owned(), Some(body))
         }
-        What::Recordings => (Method::GET, "/v1/recordings", None),
-        What::Stop => (Method::DELETE, "/v1/run", None),
-        What::Pause => (Method::POST, "/v1/run/pause", None),
-        What::Resume => (Method::POST, "/v1/run/resume", None),
-        What::Step => (Method::POST, "/v1/run/step", None),
-        What::Speed { speed } => (Method::PUT, "/v1/run/speed", Some(json!({ "speed": in_json(*speed) }))),
-        What::Rate { messages_per_second } => {
-            (Method::PUT, "/v1/run/rate", Some(json!({ "messages_per_second": messages_per_second })))
+        What::Recordings => (Method::GET, "/v1/recordings".to_owned(), None),
+        What::Stop => (Method::DELETE, "/v1/run".to_owned(), None),
+        What::Pause => (Method::POST, "/v1/run/pause".to_owned(), None),
+        What::Resume => (Method::POST, "/v1/run/resume".to_owned(), None),
+        What::Step => (Method::POST, "/v1/run/step".to_owned(), None),
+        What::Speed { speed } => {
+            (Method::PUT, "/v1/run/speed".to_owned(), Some(json!({ "speed": in_json(*speed) })))
         }
-        What::Faults => (Method::GET, "/v1/run/faults", None),
+        What::Rate { messages_per_second } => (
+            Method::PUT,
+            "/v1/run/rate".to_owned(),
+            Some(json!({ "messages_per_second": messages_per_second })),
+        ),
+        What::Faults => (Method::GET, "/v1/run/faults".to_owned(), None),
         What::Silence { provider, seconds } => {
             let body = json!({ "kind": "silence", "provider": provider, "seconds": seconds });
-            (Method::POST, "/v1/run/faults", Some(body))
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
         What::Burst { times, seconds } => {
             let body = json!({ "kind": "burst", "times": times, "seconds": seconds });
-            (Method::POST, "/v1/run/faults", Some(body))
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
         What::Inject { kind, event, seconds, count, how } => {
             let kind = match kind {
@@ -239,9 +268,30 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
                     body[name] = value;
                 }
             }
-            (Method::POST, "/v1/run/faults", Some(body))
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
-        What::Scenarios => (Method::GET, "/v1/scenarios", None),
+        What::Games { games, seed, speed, endless, paused } => {
+            let Games { sports, games, rate, seconds, formats } = games.games();
+            let formats = formats.to_possible_value().map(|it| it.get_name().to_owned());
+            let games = json!({
+                "sports": sports, "games": games, "rate": rate, "seconds": seconds, "formats": formats
+            });
+            let mut body =
+                json!({ "games": games, "speed": in_json(*speed), "endless": endless, "paused": paused });
+            if let Some(seed) = seed {
+                body["seed"] = (*seed).into();
+            }
+            (Method::POST, "/v1/run".to_owned(), Some(body))
+        }
+        What::Uof(call) => {
+            let (method, path) = call.request();
+            (method, path, None)
+        }
+        What::Recover(what) => {
+            let (method, path) = what.request();
+            (method, path, None)
+        }
+        What::Scenarios => (Method::GET, "/v1/scenarios".to_owned(), None),
     })
 }
 
@@ -252,7 +302,7 @@ fn in_json(speed: Speed) -> Value {
     }
 }
 
-async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<String> {
     let url = format!("{}{path}", at.trim_end_matches('/'));
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let mut request = client.request(method, &url);
@@ -269,5 +319,10 @@ async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyho
             _ => bail!("{detail}"),
         }
     }
-    Ok(answer)
+    // The replay of a Unified Odds Feed answers in XML; who asks for recovery gets nothing but a status.
+    Ok(match answer {
+        Value::Null if text.is_empty() => "it is on its way".to_owned(),
+        Value::Null => text.trim_end().to_owned(),
+        answer => serde_json::to_string_pretty(&answer)?,
+    })
 }

@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::delivery::Delivery;
-use super::{say, write_file};
+use super::say;
 use crate::drive::{self, DriveOptions};
+use crate::file;
 use crate::pacer::Speed;
 use crate::recording::{self, Header};
 use crate::scenario::{READY, Scenario};
@@ -40,7 +41,7 @@ pub(super) struct Run {
 pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    let scene = scenario.play(drive::now())?;
+    let scene = scenario.play_for(drive::now(), args.speed)?;
     let (silences, mut ledger) = (scene.silences(), scene.ledger);
     let (events, faults) =
         (ledger.producers.iter().map(|it| it.events.len()).sum::<usize>(), &ledger.faults.faults);
@@ -96,7 +97,7 @@ fn record(schedule: &Schedule, folder: &Path, source: &str, seed: u64) -> anyhow
     for (provider, format) in schedule.feeds() {
         let path = folder.join(recording::file_name(&provider, format));
         let header = Header::new(provider, format, source, Some(seed));
-        let written = write_file(&path, |out| Ok(schedule.record_feed(header, out)?))?;
+        let written = file::write(&path, |out| Ok(schedule.record_feed(header, out)?))?;
         let messages = say::count(written.messages.unwrap_or_default());
         say::line(&format!("{}: {messages} messages", path.display()));
     }

@@ -23,6 +23,8 @@ use crate::scenario::Scenario;
 const LISTEN: &str = "127.0.0.1:4004";
 /// How often it is looked whether it goes on.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long what is left may take once all has ended.
+const LET_GO_MAX: Duration = Duration::from_millis(500);
 /// How long a run may take to end.
 const END_MAX: Duration = Duration::from_secs(18);
 
@@ -56,7 +58,10 @@ pub(super) fn serve(args: &Serve) -> anyhow::Result<bool> {
     ensure!(first.is_some() || !args.endless, "`--endless` needs `--scenario` or `--play`");
     let runtime = Runtime::new().context("cannot start a runtime")?;
     let default: SocketAddr = LISTEN.parse().context("an address")?;
-    runtime.block_on(serve_on(args, args.delivery.listen().unwrap_or(default), first))
+    let served = runtime.block_on(serve_on(args, args.delivery.listen().unwrap_or(default), first));
+    // Messages that are still being made are not waited for: nobody will send them.
+    runtime.shutdown_timeout(LET_GO_MAX);
+    served
 }
 
 async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> anyhow::Result<bool> {

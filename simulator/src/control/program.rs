@@ -91,11 +91,11 @@ impl Games {
 }
 
 impl Program {
-    /// Makes its messages.
+    /// Makes its messages, to be sent at this speed where it has none of its own.
     ///
     /// # Errors
     /// When it asks for more than can be made.
-    pub fn cast(&self, seed: Option<u64>, start: Timestamp) -> anyhow::Result<Cast> {
+    pub fn cast(&self, seed: Option<u64>, start: Timestamp, speed: Speed) -> anyhow::Result<Cast> {
         let without_faults = |schedule, seed: Option<u64>| Cast {
             schedule,
             seed,
@@ -108,7 +108,7 @@ impl Program {
         match self {
             Self::Scenario(scenario) => {
                 let scenario = Scenario { seed: seed.unwrap_or(scenario.seed), ..Scenario::clone(scenario) };
-                let scene = scenario.play(start)?;
+                let scene = scenario.play_for(start, speed)?;
                 let silences = scene.silences();
                 let Scene { schedule, ledger } = scene;
                 let faults = Arc::new(ledger.faults);

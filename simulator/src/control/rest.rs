@@ -35,6 +35,9 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
+/// The memory that a message takes at least, in bytes.
+const MESSAGE_BYTES_MIN: u64 = 400;
+
 /// What is to be played: one of the first four.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -251,8 +254,17 @@ fn checked(wanted: GamesWanted) -> Result<Games, Problem> {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
         return Err(invalid(detail).at("/games/rate"));
     }
+    let bytes_max = crate::schedule::bytes_max() as u64;
+    if messages * MESSAGE_BYTES_MIN > bytes_max {
+        let detail = format!(
+            "{messages} messages would take more than the {} MiB that this simulator may use",
+            bytes_max >> 20
+        );
+        return Err(invalid(detail).at("/games/rate"));
+    }
     let sports = sports.unwrap_or_else(|| Sport::ALL.into());
-    if sports.is_empty() || sports.len() > Sport::ALL.len() {
+    let is_repeated = |(place, sport): (usize, &Sport)| sports[..place].contains(sport);
+    if sports.is_empty() || sports.iter().enumerate().any(is_repeated) {
         return Err(invalid("name each sport once").at("/games/sports"));
     }
     Ok(Games { sports, games, rate, seconds, formats: formats.unwrap_or(Formats::Json) })

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use bytes::Bytes;
 use domain::Name;
 use domain::codec::batch::{self, Pieces};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use super::{BODY_BYTES_MAX, TapOptions, text};
@@ -40,6 +40,8 @@ pub(super) struct Arrival {
     pub(super) feed: Feed,
     pub(super) encoding: String,
     pub(super) body: Bytes,
+    /// Its part of what may wait.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 /// What came of it.
@@ -125,7 +127,7 @@ impl Scribe {
     }
 
     fn note(&mut self, arrival: &Arrival) -> anyhow::Result<()> {
-        let Arrival { at, feed, encoding, body } = arrival;
+        let Arrival { at, feed, encoding, body, .. } = arrival;
         if self.written.failed.is_some() {
             return Ok(());
         }

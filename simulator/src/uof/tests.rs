@@ -35,10 +35,46 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
             next_live_time: change.next_live_time.map(millis),
             ..change
         }),
+        Body::Cancel(mut cancel) => {
+            cancel.markets.iter_mut().for_each(|market| numbered(&mut market.void_reason));
+            Body::Cancel(cancel)
+        }
+        Body::Settlement(mut settlement) => {
+            settlement.markets.iter_mut().for_each(|market| numbered(&mut market.void_reason));
+            Body::Settlement(settlement)
+        }
         body => body,
     };
     let content = Content::Event(EventMessage { sport, event_id, position: None, body });
     Some(FeedMessage { source, generated_at, occurred_at: None, content, ..message })
+}
+
+/// Reasons are numbers.
+fn numbered(reason: &mut Option<domain::id::Text>) {
+    if let Some(reason) = reason {
+        *reason = domain::id::Text::new(codes::void_reason(reason).to_string()).unwrap();
+    }
+}
+
+#[test]
+fn why_a_market_is_void_is_a_number_of_the_feeds_table() {
+    let code = |reason: &str| codes::void_reason(&domain::id::Text::new(reason).unwrap());
+    assert_eq!(
+        ["abandoned", "retirement", "nobody came to it", "the line was hit", "12"].map(code),
+        [10, 9, 14, 0, 12]
+    );
+}
+
+#[test]
+fn odds_before_the_match_are_routed_as_such() {
+    let stop = |producer| {
+        let golden = include_bytes!("../../../domain/golden/v1/bet_stop.json");
+        let mut message = json::decode(golden).unwrap();
+        message.source.producer = Name::new(producer).unwrap();
+        String::from_utf8(encode(&message).unwrap()).unwrap()
+    };
+    assert!(stop("1").starts_with("hi.-.live.bet_stop."), "{}", stop("1"));
+    assert!(stop("3").starts_with("hi.pre.-.bet_stop."), "{}", stop("3"));
 }
 
 /// Nothing says that a status corrects another.

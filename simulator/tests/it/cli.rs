@@ -53,6 +53,29 @@ async fn what_was_played_and_recorded_can_be_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_wrong_with_what_was_sent_it_can_be_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = simulator(directory.path(), &["run", "all-faults", "--record", "sent", "--check"]).await;
+    assert!(recorded.status.success(), "{}", stderr(&recorded));
+    let replay = ["replay", "sent", "--sink", "null", "--speed", "max"];
+    let replayed = simulator(directory.path(), &replay).await;
+    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    let fast = simulator(directory.path(), &["run", "all-faults", "--speed", "max", "--check"]).await;
+    assert!(stderr(&fast).contains("play it without `reorder_beyond`"), "{}", stderr(&fast));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_memory_that_is_set_aside_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let play = ["play", "--rate", "10000", "--seconds", "10", "--sink", "null", "--memory-mib", "2"];
+    let played = simulator(directory.path(), &play).await;
+    let error = "error: the messages take over 2 MiB, the most that is allowed (`--memory-mib`): ask for fewer, or for a shorter time\n";
+    assert_eq!((played.status.success(), stderr(&played)), (false, error));
+    let patient = simulator(directory.path(), &["play", "--give-up-after", "18446744073709551615"]).await;
+    assert!(stderr(&patient).contains("is not in 0..=86400"), "{}", stderr(&patient));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_game_is_imported_and_a_refusal_is_told_and_fails() {
     let directory = tempfile::tempdir().unwrap();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/nhl_shoot_out.json");

@@ -9,8 +9,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulator::control::{Control, routes};
 use simulator::recording::{Header, Shelf};
+use simulator::recovery::Inbox;
 use simulator::{DriveOptions, Format};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::drive::{Receiver, accept};
@@ -33,9 +33,8 @@ impl Desk {
     async fn with(recordings: Option<&Path>) -> Self {
         let receiver = Receiver::new(|_, lines| Some(accept(lines)));
         let target = receiver.listen("127.0.0.1:0").await;
-        let (_, requests) = mpsc::channel(1);
         let shelf = recordings.map(Shelf::of);
-        let control = Control::new(DriveOptions::to(target), requests, None, shelf);
+        let control = Control::new(DriveOptions::to(target), Inbox::of_nobody(), None, shelf);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 16, head_seconds: 5, head_bytes: 16 << 10, write_seconds: 5 };
@@ -115,6 +114,9 @@ async fn a_run_is_started_steered_and_ended() {
     let burst = json!({ "kind": "burst", "times": 5, "seconds": 1 });
     let faster = desk.json(Method::POST, "/v1/run/faults", Some(burst), 202).await;
     assert_eq!(faster["run"]["speed"], 10.0);
+    let burst = json!({ "kind": "burst", "times": 2, "seconds": 1 });
+    let second = desk.json(Method::POST, "/v1/run/faults", Some(burst), 409).await;
+    assert_eq!(second["detail"], "there is a burst already");
     desk.until("the burst is over", |run| run["speed"] == 2.0).await;
     let silence = json!({ "kind": "silence", "provider": "nobody", "seconds": 1 });
     let unknown = desk.json(Method::POST, "/v1/run/faults", Some(silence), 422).await;
@@ -298,6 +300,31 @@ async fn a_run_that_is_over_can_be_looked_at_and_another_one_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_for_ever_keeps_its_speed_and_never_plays_the_same_games() {
+    let desk = Desk::new().await;
+    let games = json!({ "games": 1, "rate": 300, "seconds": 1, "sports": ["tennis"] });
+    let start = json!({ "games": games, "endless": true, "seed": 3 });
+    desk.json(Method::POST, "/v1/run", Some(start), 202).await;
+    let speed = json!({ "speed": 20 });
+    let deadline = Instant::now() + DEADLINE;
+    while desk.ask(Method::PUT, "/v1/run/speed", Some(speed.clone())).await.0 != 200 {
+        assert!(Instant::now() < deadline, "its messages are made at some time");
+    }
+    let later = desk.until("some rounds are over", |run| {
+        desk.receiver.lines().len() > 2_000 && run["state"] == "playing"
+    });
+    assert_eq!(later.await["speed"], 20.0, "of a later round, too");
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+    desk.until("it has ended", |run| run["state"] == "stopped" || run["state"] == "complete").await;
+    let lines = desk.receiver.lines();
+    let ids: std::collections::HashSet<String> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["message_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), lines.len(), "no message is said twice, however short a round is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
     let desk = Desk::new().await;
     for (method, path, body, status, detail, pointer) in [
@@ -342,6 +369,23 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
             "0 is outside 1 to 999",
             json!("/games/games"),
         ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "curling"] } }),
+            422,
+            "unknown variant `curling`",
+            json!("/games/sports/1"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "football"] } }),
+            422,
+            "name each sport once",
+            json!("/games/sports"),
+        ),
+        (Method::POST, "/v1/replay/stop?node=1", Value::Null, 422, "unknown field `node`", Value::Null),
         (
             Method::PUT,
             "/v1/run/rate",
@@ -411,9 +455,9 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     let desk = Desk::new().await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/").await, "<replay_set_content></replay_set_content>");
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="not_started"/>"#);
-    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=5").await;
+    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=5&node_id=1").await;
     desk.xml(Method::PUT, "/v1/replay/events/sr:match:124?sport=hockey").await;
-    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:123").await;
+    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:123?node_id=1").await;
     desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=100").await;
     let listed = desk.xml(Method::GET, "/v1/replay/").await;
     let expected = r#"<event id="sr:match:124" position="1" start_time="0"/><event id="sr:match:123" position="2" start_time="100"/>"#;
@@ -423,7 +467,9 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     desk.xml(Method::POST, play).await;
     desk.until("it plays", |run| run["accepted"].as_u64() > Some(5)).await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="playing"/>"#);
-    desk.xml(Method::POST, "/v1/replay/reset").await;
+    desk.xml(Method::POST, play).await;
+    desk.until("it plays anew", |run| run["number"] == 2 && run["accepted"].as_u64() > Some(5)).await;
+    desk.xml(Method::POST, "/v1/replay/reset?node_id=1").await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="stopped"/>"#);
     assert_eq!(desk.xml(Method::GET, "/v1/replay").await, "<replay_set_content></replay_set_content>");
     let lines = desk.receiver.lines();
@@ -433,7 +479,7 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
         .iter()
         .filter(|line| line.contains(r#"match_status="90""#) || line.contains(r#"status="5""#))
         .count();
-    assert_eq!(abandoned, 2, "both games were on");
+    assert_eq!(abandoned, 4, "both games were on, both times");
 
     let scenarios = desk.xml(Method::GET, "/v1/replay/scenario").await;
     assert!(scenarios.contains(r#"<replay_scenario id="2" name="final" "#), "{scenarios}");
@@ -493,6 +539,18 @@ async fn the_command_line_does_the_same() {
     assert!(faults.contains("\"faults\": []"), "{faults}");
     assert!(ctl(&["resume"]).await.0 && ctl(&["stop"]).await.0);
     desk.until("it has ended", |run| run["state"] == "stopped").await;
+    let (is_started, _, error) =
+        ctl(&["games", "--sport", "tennis", "--games", "1", "--formats", "xml", "--paused"]).await;
+    assert!(is_started, "{error}");
+    desk.until("games stand", |run| {
+        run["state"] == "paused" && run["program"].as_str().unwrap().starts_with("1 games of tennis")
+    })
+    .await;
+    let (_, answer, error) = ctl(&["uof", "add", "sr:match:77", "--sport", "hockey"]).await;
+    assert!(answer.contains("sr:match:77 is in the playlist"), "{error}");
+    assert!(ctl(&["uof", "play", "--speed", "0.5", "--run-parallel", "--node-id", "3"]).await.0);
+    desk.until("the replay plays", |run| run["program"] == "a replay of 1 events").await;
+    assert!(ctl(&["uof", "reset"]).await.1.contains("the playlist is empty"));
     let (_, _, error) = ctl(&["start", "cup"]).await;
     assert_eq!(error, "error: no scenario is called `cup` (at `/scenario`)\n");
 }

@@ -368,10 +368,10 @@ fn fingerprint(played: &Played) -> u64 {
 /// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
 /// meant to change; then it is written here anew.
 const STREAMS: [(Sport, u64); 4] = [
-    (Sport::Football, 9_626_229_664_482_705_980),
-    (Sport::Basketball, 6_122_647_318_240_525_386),
-    (Sport::Tennis, 3_520_028_367_485_949_256),
-    (Sport::Hockey, 11_946_519_560_620_740_809),
+    (Sport::Football, 66_162_859_855_762_845),
+    (Sport::Basketball, 3_828_003_892_434_064_853),
+    (Sport::Tennis, 3_278_591_251_229_864_284),
+    (Sport::Hockey, 3_315_545_271_948_826_384),
 ];
 
 #[test]

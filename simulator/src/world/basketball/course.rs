@@ -165,7 +165,7 @@ impl Game<'_> {
             }
         }
         let mut overtimes = 0;
-        while self.log.board.0.is_level() {
+        while self.log.board.0.is_level() && !self.is_abandoned() {
             overtimes += 1;
             self.overtime(overtimes);
         }

@@ -27,8 +27,8 @@ const BEFORE: [MatchStatus; 4] =
 /// A game of two teams.
 pub(super) struct Basketball {
     pub(super) teams: [Team; 2],
-    /// The teams' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The teams' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
 }
 
 #[derive(Debug, Clone, Copy)]

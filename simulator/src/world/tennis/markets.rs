@@ -29,8 +29,8 @@ pub(super) struct Tennis<'c> {
     pub(super) chains: &'c Chains,
     /// How likely each side wins a point that it serves.
     pub(super) on_serve: [f64; 2],
-    /// The players' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The players' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
 }
 
 /// How long a match is, and how it is played.
