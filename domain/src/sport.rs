@@ -97,8 +97,8 @@ pub struct Rules {
     pub check: fn(&Status) -> Result<(), Illegal>,
 }
 
-/// Player markets. The Unified Odds Feed numbers its own by its own players; these are numbers of this project, above all
-/// of that feed's.
+/// Whether a player scores. The Unified Odds Feed numbers its own player markets by its own players; this and the
+/// following are numbers of this project, above all of that feed's.
 pub const PLAYER_SCORES: u32 = 10_001;
 /// How many points a player scores.
 pub const PLAYER_POINTS: u32 = 10_002;
@@ -106,6 +106,8 @@ pub const PLAYER_POINTS: u32 = 10_002;
 pub const TOP_SCORER: u32 = 10_003;
 /// How many aces a player serves.
 pub const PLAYER_ACES: u32 = 10_004;
+/// Which side has so many points first.
+pub const RACE_TO_POINTS: u32 = 10_005;
 
 /// One kind of market of a sport.
 pub struct MarketDescription {

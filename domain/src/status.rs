@@ -151,13 +151,13 @@ pub enum MatchStatus {
     EndedAfterOvertime,
     /// 120: ended by the shoot-out.
     EndedAfterPenalties,
-    /// The competitor named first gave up; the other one has won.
+    /// 95: the competitor named first gave up; the other one has won.
     HomeRetired,
-    /// The competitor named second gave up.
+    /// 96: the competitor named second gave up.
     AwayRetired,
-    /// The competitor named first did not appear; the other one has won without play.
+    /// 94: the competitor named first did not appear; the other one has won without play.
     HomeWalkover,
-    /// The competitor named second did not appear.
+    /// 93: the competitor named second did not appear.
     AwayWalkover,
 }
 

@@ -1,7 +1,5 @@
 //! The command line: import a recorded game, look at a recording, replay some, let a world play, or measure it.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,8 +7,9 @@ use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
-use crate::control::Games;
+use crate::control::{Games, clock_seed, next_seed};
 use crate::drive::{self, DriveOptions};
+use crate::file;
 use crate::format::Format;
 use crate::recording::Header;
 use crate::world::{self, Formats, Played};
@@ -40,6 +39,22 @@ struct Cli {
     /// Which log lines are written to stderr, in the syntax of tracing's `EnvFilter`
     #[arg(long, env = "MATCHDAY_LOG", default_value = "warn", value_name = "FILTER", global = true)]
     log: String,
+    /// The memory that messages may take which are made or read before they are sent
+    #[arg(
+        long,
+        env = "MATCHDAY_MEMORY_MIB",
+        default_value_t = crate::schedule::BYTES_MAX >> 20,
+        value_name = "N",
+        global = true,
+        value_parser = memory_mib
+    )]
+    memory_mib: usize,
+}
+
+/// So many MiB that their bytes can be counted.
+fn memory_mib(text: &str) -> Result<usize, String> {
+    let mib = text.parse().ok().filter(|mib: &usize| (1..=1 << 20).contains(mib));
+    mib.ok_or_else(|| "not a number of 1 to 1048576 MiB".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +155,7 @@ struct Report {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    crate::schedule::limit_bytes(cli.memory_mib << 20);
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
         Command::Import(what) => import::import(what),
         Command::Info { recording } => info::tell(&recording),
@@ -174,7 +190,7 @@ fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(path).with_context(cannot)?;
     let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
     let mut files = files.with_context(cannot)?;
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "rec"));
+    files.retain(|file| file.extension().is_some_and(|ending| ending == crate::recording::ENDING));
     ensure!(!files.is_empty(), "there is no recording (*.rec) in {}", path.display());
     files.sort();
     Ok(files)
@@ -185,14 +201,14 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     if !args.endless {
         return play_once(args, args.seed, &outlet);
     }
+    let mut seed = clock_seed();
     loop {
-        // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
-        let seed = u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default();
         say::line(&format!("seed {seed}"));
         let is_well = play_once(args, seed, &outlet)?;
         if !is_well || args.delivery.is_stopped() {
             return Ok(is_well);
         }
+        seed = next_seed(seed);
     }
 }
 
@@ -216,7 +232,7 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
         let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", games.games);
         let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
-        write_file(path, |out| Ok(schedule.record(header, out)?))?;
+        file::write(path, |out| Ok(schedule.record(header, out)?))?;
     }
     outlet.send_and_tell(schedule, &DriveOptions { abandons: true, ..args.delivery.options() })
 }
@@ -232,34 +248,10 @@ fn report(args: &Report) -> bool {
     misses == 0
 }
 
-/// Writes a file that takes the place of another only once it is whole. What is no file, such as `/dev/null`, is written to
-/// as it is.
-fn write_file<T>(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let is_replaced = std::fs::metadata(path).map_or(true, |there| there.is_file());
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(if is_replaced { ".part" } else { "" });
-    let attempt = || -> anyhow::Result<T> {
-        let mut out = BufWriter::new(File::create(&partial)?);
-        let written = write(&mut out)?;
-        out.flush()?;
-        if is_replaced {
-            std::fs::rename(&partial, path)?;
-        }
-        Ok(written)
-    };
-    let written = attempt().with_context(|| format!("cannot write {}", path.display()));
-    if written.is_err() && is_replaced {
-        // There may be none: then there is nothing to take away.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

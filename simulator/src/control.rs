@@ -3,24 +3,27 @@
 //! One run at a time. Making its messages takes a moment, in which it can be ended already. What was asked last of a run that
 //! is over stays to be looked at.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
-use domain::Name;
-use tokio::sync::mpsc;
+use domain::{EventId, Name};
 
-use crate::drive::{self, DriveOptions, Hush, Progress, Taken, drive_and_answer};
+use crate::drive::{
+    self, DriveOptions, Hush, Inject, Injected, Order, Progress, Taken, drive_and_answer, inject,
+};
 use crate::faults::FaultPlan;
 use crate::pacer::{Playhead, Speed};
-use crate::presence::RecoveryRequest;
+use crate::recording::Shelf;
+use crate::recovery::Inbox;
 
-pub use program::{Cast, Games, Program};
+pub use program::{Cast, Games, Program, Tape};
 pub use replay::{Playlist, Replay, ReplayError};
 pub use routes::routes;
 pub use status::{End, RunState, Status};
 
-use running::{Running, factor};
+use running::{Burst, Running, factor};
 
 mod program;
 mod replay;
@@ -45,10 +48,12 @@ struct Inner {
     /// How everything is sent.
     options: DriveOptions,
     /// Who asks for what was sent already; held by the run that goes.
-    recoveries: tokio::sync::Mutex<mpsc::Receiver<RecoveryRequest>>,
+    recoveries: tokio::sync::Mutex<Inbox>,
     state: Mutex<State>,
     /// Told how far a run is, where somebody looks after the process.
     taken: Option<Taken>,
+    /// The recordings that can be asked for.
+    recordings: Option<Shelf>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +61,8 @@ struct State {
     /// How many have been begun.
     number: u64,
     run: Option<Running>,
-    last: Option<Status>,
+    /// The one that went before.
+    last: Option<Running>,
     playlist: Playlist,
 }
 
@@ -88,6 +94,9 @@ pub enum ControlError {
     /// There is no such provider in it.
     #[error("this run sends nothing of `{0}`")]
     Provider(Name),
+    /// There is no such event in it that could be told wrongly.
+    #[error("this run counts no messages of `{0}`")]
+    Event(EventId),
 }
 
 impl Control {
@@ -95,11 +104,18 @@ impl Control {
     #[must_use]
     pub fn new(
         options: DriveOptions,
-        recoveries: mpsc::Receiver<RecoveryRequest>,
+        recoveries: Inbox,
         taken: Option<Taken>,
+        recordings: Option<Shelf>,
     ) -> Self {
         let recoveries = tokio::sync::Mutex::new(recoveries);
-        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken }))
+        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken, recordings }))
+    }
+
+    /// The recordings that can be asked for, where there are some.
+    #[must_use]
+    pub fn recordings(&self) -> Option<&Shelf> {
+        self.0.recordings.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,13 +126,15 @@ impl Control {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         let state = self.state();
-        state.run.as_ref().map(|run| run.status.clone()).or_else(|| state.last.clone())
+        state.run.as_ref().or(state.last.as_ref()).map(|run| run.status.clone())
     }
 
-    /// What goes wrong in the run that goes, as it was planned.
+    /// What goes wrong in the run that goes, or went wrong in the last one: as it was planned, and as it was asked for.
     #[must_use]
-    pub fn faults(&self) -> Option<Arc<FaultPlan>> {
-        self.state().run.as_ref()?.faults.clone()
+    pub fn faults(&self) -> Option<(Arc<FaultPlan>, Vec<Injected>)> {
+        let state = self.state();
+        let run = state.run.as_ref().or(state.last.as_ref())?;
+        Some((run.faults.clone()?, run.inject.injected()))
     }
 
     /// Begins a run; it goes on by itself. Needs a runtime.
@@ -132,28 +150,23 @@ impl Control {
         let status = Status {
             number: state.number,
             program: program.to_string(),
-            state: RunState::Preparing,
             seed: how.seed,
             speed: factor(how.speed),
-            rate: None,
-            elapsed_seconds: 0.0,
-            messages: 0,
-            sent: 0,
-            accepted: 0,
-            refused: 0,
-            sent_again: 0,
-            faults: 0,
-            end: None,
+            ..Status::default()
         };
         let playhead = if how.is_held { Playhead::held() } else { Playhead::default() };
-        let (hush, stop) = (Hush::default(), Shutdown::default());
+        let (hush, inject, stop) = (Hush::default(), Inject::default(), Shutdown::default());
         state.run = Some(Running {
             status: status.clone(),
             playhead,
             hush,
+            inject,
             stop,
             faults: None,
             providers: Vec::new(),
+            speed_wanted: None,
+            burst: None,
+            events: BTreeSet::new(),
         });
         drop(state);
         let control = self.clone();
@@ -227,7 +240,7 @@ impl Control {
     /// # Errors
     /// When there is no run, or it cannot change its speed any more.
     pub fn set_speed(&self, speed: Speed) -> Result<Status, ControlError> {
-        self.with_run(|run| run.set_speed(speed))
+        self.with_run(|run| run.steer(speed))
     }
 
     /// Goes on at the speed at which so many messages a second are due on average.
@@ -243,7 +256,7 @@ impl Control {
             if !Speed::FACTORS.contains(&factor) {
                 return Err(ControlError::NotNow("no speed that can be set leads to this rate"));
             }
-            run.set_speed(Speed::Factor(factor))
+            run.steer(Speed::Factor(factor))
         })
     }
 
@@ -261,27 +274,51 @@ impl Control {
         })
     }
 
-    /// For so long everything goes so many times as fast as it does now.
+    /// Something goes wrong with the next message that it fits.
     ///
     /// # Errors
-    /// As those of [`Control::set_speed`].
+    /// When there is no run, or none of its events is this one, or too much was asked for.
+    pub fn inject(&self, order: Order) -> Result<Status, ControlError> {
+        self.with_run(|run| {
+            if run.events.is_empty() {
+                return Err(ControlError::NotNow(
+                    "its messages are being made, or none of them are counted: a Unified Odds Feed has no such faults",
+                ));
+            }
+            if let Some(event_id) = order.event_id.as_ref().filter(|event_id| !run.events.contains(*event_id)) {
+                return Err(ControlError::Event(event_id.clone()));
+            }
+            match run.inject.ask(order) {
+                true => Ok(()),
+                false => Err(ControlError::NotNow("as many faults as can be were asked for")),
+            }
+        })
+    }
+
+    /// For so long everything goes so many times as fast as it does now. Another speed that is set meanwhile ends it.
+    ///
+    /// # Errors
+    /// As those of [`Control::set_speed`]; while there is a burst; and where it cannot go so fast.
     pub fn burst(&self, times: f64, length: Duration) -> Result<Status, ControlError> {
-        let before = self.with_run(|run| {
-            let speed = run.status.speed.ok_or(ControlError::NotNow("at top speed nothing can go faster"))?;
-            let faster = (speed * times).min(*Speed::FACTORS.end());
-            run.set_speed(Speed::Factor(faster))
-        })?;
-        let (control, number) = (self.clone(), before.number);
-        let (faster, slower) = (before.speed, before.speed.map_or(1.0, |speed| speed / times));
-        tokio::spawn(async move {
-            tokio::time::sleep(length).await;
-            // Nobody may have changed it, or begun another, meanwhile.
-            let _ = control.with_run(|run| match run.status.number == number && run.status.speed == faster {
-                true => run.set_speed(Speed::Factor(slower.max(*Speed::FACTORS.start()))),
-                false => Ok(()),
+        let control = self.clone();
+        self.with_run(move |run| {
+            if run.burst.is_some() {
+                return Err(ControlError::NotNow("there is a burst already"));
+            }
+            let base = run.status.speed.ok_or(ControlError::NotNow("at top speed nothing can go faster"))?;
+            let faster = base * times;
+            if !Speed::FACTORS.contains(&faster) {
+                return Err(ControlError::NotNow("that would be faster than the fastest speed"));
+            }
+            run.set_speed(Speed::Factor(faster))?;
+            let over = tokio::spawn(async move {
+                tokio::time::sleep(length).await;
+                // It ends with its run, and where another speed is set: then nobody comes here.
+                let _ = control.with_run(|run| run.end_burst(base));
             });
-        });
-        Ok(before)
+            run.burst = Some(Burst(over.abort_handle()));
+            Ok(())
+        })
     }
 
     /// Does something to the playlist of the replay.
@@ -303,37 +340,39 @@ impl Control {
     async fn go(&self, program: Program, how: How) {
         let mut seed = how.seed;
         loop {
-            let is_over = match self.play(&program, seed, how).await {
-                Ok(is_over) => is_over,
+            match self.play(&program, seed, how).await {
+                Ok(Some(played)) => seed = Some(next_seed(played)),
+                Ok(None) => return,
                 Err(error) => {
-                    let mut state = self.state();
-                    if let Some(mut run) = state.run.take() {
+                    self.let_go(|run| {
+                        run.burst = None;
                         run.status.state = RunState::Failed;
                         let error = Some(format!("{error:#}"));
                         let end =
                             End { undelivered: 0, unexpected: 0, abandoned: 0, lateness_ms: None, error };
                         run.status.end = Some(end);
-                        state.last = Some(run.status);
-                    }
+                    });
                     return;
                 }
-            };
-            if is_over || !how.is_endless {
-                let mut state = self.state();
-                state.last = state.run.take().map(|run| run.status);
-                return;
             }
-            // Games of a seed that was played before would be nothing but repetitions to whoever receives them.
-            seed = Some(clock_seed());
         }
     }
 
-    /// Plays once; whether that was the end of it all is the answer.
-    async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<bool> {
-        let (program, start) = (program.clone(), drive::now());
-        let cast = tokio::task::spawn_blocking(move || program.cast(seed, start)).await??;
+    /// Whoever sees how a run ended can begin another one: it is let go at the same moment.
+    fn let_go(&self, end: impl FnOnce(&mut Running)) {
+        let mut state = self.state();
+        if let Some(mut run) = state.run.take() {
+            end(&mut run);
+            state.last = Some(run);
+        }
+    }
+
+    /// Plays once. Where it is to be played again, the answer is the seed that it had.
+    async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
+        let (program, start, speed) = (program.clone(), drive::now(), how.speed);
+        let cast = tokio::task::spawn_blocking(move || program.cast(seed, start, speed)).await??;
         let options = self.begin(&cast, how)?;
-        let Cast { schedule, faults, .. } = cast;
+        let Cast { schedule, faults, seed, .. } = cast;
         let mut recoveries = self.0.recoveries.lock().await;
         let progress = |progress: &Progress| {
             if let Some(taken) = &self.0.taken {
@@ -345,26 +384,36 @@ impl Control {
             });
         };
         let report = drive_and_answer(Arc::new(schedule), &options, &mut recoveries, progress).await?;
-        let is_stopped = options.stop.has_begun();
+        let is_over = options.stop.has_begun() || report.gave_up.is_some() || !how.is_endless;
+        if is_over {
+            self.let_go(|run| run.end(&report, &faults));
+            return Ok(None);
+        }
+        // Somebody may have ended it by now: then the next round ends before its first message.
         let _ = self.with_run(|run| {
-            run.end(&report, &faults);
+            run.begin_anew();
             Ok(())
         });
-        Ok(is_stopped || report.gave_up.is_some())
+        Ok(Some(seed.unwrap_or_default()))
     }
 
     /// The messages are made: from here on they go.
     fn begin(&self, cast: &Cast, how: How) -> anyhow::Result<DriveOptions> {
         let mut options = DriveOptions {
-            speed: cast.speed.unwrap_or(how.speed),
+            speed: how.speed,
             raw: cast.is_raw,
             silences: cast.silences.clone(),
-            abandons: true,
+            abandons: cast.abandons,
             ..self.0.options.clone()
         };
         self.with_run(|run| {
+            options.speed = run.speed_wanted.or(cast.speed).unwrap_or(how.speed);
             options.playhead = run.playhead.clone();
             options.hush = run.hush.clone();
+            // Of what goes on for ever each round has faults of its own.
+            run.inject = Inject::default();
+            options.inject = run.inject.clone();
+            run.events = inject::events(&cast.schedule);
             options.stop = run.stop.clone();
             let providers = cast.schedule.channels().iter().map(|channel| channel.provider.clone());
             run.providers = providers.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
@@ -389,8 +438,15 @@ fn made_rate(cast: &Cast) -> f64 {
     cast.schedule.len() as f64 * 1e9 / (cast.schedule.duration_ns() as f64).max(1.0)
 }
 
-/// A seed that no run of this second before has had.
+/// A seed for whoever names none: the clock's second.
 #[must_use]
 pub fn clock_seed() -> u64 {
     u64::try_from(drive::now().0 / 1_000_000).unwrap_or_default()
+}
+
+/// A seed for the round after one that had this seed: never the same, however short that was. Games of a seed that was played
+/// before would be nothing but repetitions to whoever receives them.
+#[must_use]
+pub fn next_seed(last: u64) -> u64 {
+    clock_seed().max(last.saturating_add(1))
 }

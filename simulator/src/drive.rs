@@ -1,19 +1,19 @@
 //! A drive: a schedule goes out over HTTP, every message when it is due, and a report says how that went.
 //!
-//! Each lane is one connection with one request in flight. A channel stays on its lane, so an event's messages
-//! keep their order however much is retried; what came due meanwhile goes into the lane's next request.
+//! Each lane is one connection with one request in flight, but for a Unified Odds Feed, whose messages go out one by one. A
+//! channel stays on its lane, so an event's messages keep their order however much is retried; what came due meanwhile goes
+//! into the lane's next request.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chassis::lifecycle::Shutdown;
-use domain::{Name, Timestamp};
+use domain::{EventId, Name, Timestamp};
 use hdrhistogram::Histogram;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,19 +22,24 @@ use crate::format::Format;
 use crate::ledger::Deliveries;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
-use crate::presence::{Presence, RecoveryRequest};
-use crate::schedule::{Channel, Schedule};
+use crate::presence::{self, Presence};
+use crate::recovery::{Cast, Inbox};
+use crate::schedule::{Channel, Schedule, Times};
 use crate::sender::{Patience, Problem, Sender, Sink, Token};
 
-use abandon::abandon;
+use abandon::{Sent, abandon};
 use lane::Lane;
 use log::Log;
 
+pub(crate) use flights::Flights;
 pub use hush::Hush;
+pub use inject::{Inject, Injected, Order, Wish};
 pub use taken::Taken;
 
 mod abandon;
+mod flights;
 mod hush;
+pub mod inject;
 mod lane;
 mod log;
 mod taken;
@@ -55,7 +60,7 @@ pub struct DriveOptions {
     pub speed: Speed,
     /// Whether messages go out byte for byte, with the times they were written with.
     pub raw: bool,
-    /// Connections per provider and format.
+    /// Connections per provider and format. Of a Unified Odds Feed so many batches are under way, 32 messages at once in all.
     pub lanes: usize,
     /// What a provider shows to be let in that has no token of its own.
     pub token: Option<Token>,
@@ -75,6 +80,8 @@ pub struct DriveOptions {
     pub silences: Vec<Quiet>,
     /// What makes a provider fall silent now.
     pub hush: Hush,
+    /// What goes wrong with single messages because somebody asks for it now.
+    pub inject: Inject,
     /// What ends it before its time.
     pub stop: Shutdown,
     /// Whether games that are on when it ends before its time, or somebody gives up, are told to be abandoned.
@@ -102,6 +109,7 @@ impl DriveOptions {
             sink: Sink::Http,
             silences: Vec::new(),
             hush: Hush::default(),
+            inject: Inject::default(),
             stop: Shutdown::default(),
             abandons: false,
         }
@@ -158,7 +166,8 @@ pub struct DriveReport {
     pub is_stopped: bool,
     /// Games that were told to be abandoned.
     pub abandoned: u64,
-    /// From due to sent for the first time, in microseconds. Empty at top speed: nothing is due then.
+    /// From due to sent for the first time, in microseconds; of what came due while its provider was made silent, from the end
+    /// of that. Empty at top speed: nothing is due then.
     pub lateness_micros: Histogram<u64>,
 }
 
@@ -192,8 +201,7 @@ pub async fn drive(
     options: &DriveOptions,
     progress: impl FnMut(&Progress),
 ) -> anyhow::Result<DriveReport> {
-    let (_, mut nobody) = mpsc::channel(1);
-    drive_and_answer(schedule, options, &mut nobody, progress).await
+    drive_and_answer(schedule, options, &mut Inbox::of_nobody(), progress).await
 }
 
 /// As [`drive`], and answers whoever asks for what was sent already.
@@ -203,7 +211,7 @@ pub async fn drive(
 pub async fn drive_and_answer(
     schedule: Arc<Schedule>,
     options: &DriveOptions,
-    requests: &mut mpsc::Receiver<RecoveryRequest>,
+    inbox: &mut Inbox,
     mut progress: impl FnMut(&Progress),
 ) -> anyhow::Result<DriveReport> {
     let target =
@@ -219,10 +227,12 @@ pub async fn drive_and_answer(
     let next = move |after_ns| offsets.next_offset_ns(after_ns);
     playhead.begin(start, Timeline::new(started_at, options.speed), next);
     let mut tasks = JoinSet::new();
-    let mut senders = BTreeMap::new();
+    let mut senders: BTreeMap<(Name, Format), Sender> = BTreeMap::new();
+    let flights = Arc::new(Flights::default());
     for ((provider, format), lines) in lanes {
-        let sender = sender(options, &provider, format)?;
-        senders.entry((provider, format)).or_insert_with(|| sender.clone());
+        let mut sender = sender(options, &provider, format)?;
+        let first = senders.entry((provider, format)).or_insert_with(|| sender.clone());
+        sender.singles = Arc::clone(&first.singles);
         let lane = Lane {
             schedule: Arc::clone(&schedule),
             lines,
@@ -232,18 +242,27 @@ pub async fn drive_and_answer(
             limits: options.batch,
             raw: options.raw,
             counters: Arc::clone(&counters),
+            flights: Arc::clone(&flights),
             log: Arc::clone(&log),
             hush: options.hush.clone(),
+            inject: options.inject.clone(),
             stop: options.stop.clone(),
             lateness: metrics::lateness(),
         };
-        tasks.spawn(lane.run());
+        tasks.spawn(Arc::new(lane).run());
     }
     let messages = schedule.len() as u64;
+    let sources = presence::sources(&schedule);
+    let events = schedule.channels().iter().filter_map(|channel| channel.event_id.as_deref());
+    let _answering = inbox.open(Cast {
+        producers: sources.iter().map(|source| source.producer.clone()).collect(),
+        events: events.filter_map(|id| EventId::new(id).ok()).collect(),
+    });
     let presence = Presence {
+        sources,
         schedule: Arc::clone(&schedule),
         senders: senders.clone(),
-        counters: Arc::clone(&counters),
+        flights,
         playhead: playhead.clone(),
         limits: options.batch,
         alive_every: options.alive_every,
@@ -251,7 +270,7 @@ pub async fn drive_and_answer(
         silences: options.silences.clone(),
         hush: options.hush.clone(),
     };
-    let mut presence = std::pin::pin!(presence.run(requests));
+    let mut presence = std::pin::pin!(Arc::new(presence).run(&mut inbox.requests));
     let mut report = DriveReport::new(messages);
     let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
     let too_late = async {
@@ -275,11 +294,14 @@ pub async fn drive_and_answer(
         }
     }
     report.elapsed = start.elapsed();
+    report.count(&counters);
     report.timeline = Timeline::clone(&playhead.timeline());
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
-        report.abandoned = abandon(&schedule, &report.deliveries, &senders).await;
+        let sent =
+            Sent { schedule: Arc::clone(&schedule), timeline: report.timeline.clone(), is_raw: options.raw };
+        report.abandoned = abandon(sent, &report.deliveries, &senders).await;
     }
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
@@ -298,9 +320,10 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
         }
     }
     let presence = Presence {
+        sources: presence::sources(&schedule),
         schedule,
         senders,
-        counters: Arc::default(),
+        flights: Arc::default(),
         playhead: options.playhead.clone(),
         limits: options.batch,
         alive_every: options.alive_every,
@@ -308,8 +331,7 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
         silences: Vec::new(),
         hush: options.hush.clone(),
     };
-    let (_, mut nobody) = mpsc::channel(1);
-    presence.run(&mut nobody).await;
+    Arc::new(presence).run(&mut Inbox::of_nobody().requests).await;
     Ok(())
 }
 
@@ -327,12 +349,22 @@ fn sender(options: &DriveOptions, provider: &Name, format: Format) -> anyhow::Re
         format,
         token: options.tokens.get(provider).or(options.token.as_ref()).cloned(),
         patience: options.patience,
+        singles: Sender::singles(),
     })
 }
 
 /// The wall clock.
 pub(crate) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
+}
+
+/// The times with which a message goes out. At top speed nothing is due, so now is its time.
+fn times(timeline: &Timeline, is_raw: bool, offset_ns: u64, now: Timestamp) -> Times {
+    match (is_raw, timeline.speed_at(offset_ns)) {
+        (true, _) => Times::AsWritten,
+        (false, Speed::Max) => Times::Generated(now),
+        (false, Speed::Factor(_)) => Times::Generated(timeline.due_at(offset_ns)),
+    }
 }
 
 /// Deals the channels of each provider and format out to its lanes in turn; a lane's lines are in due order.
@@ -356,13 +388,22 @@ fn share_out(schedule: &Schedule, lanes_per_feed: usize) -> Vec<((Name, Format),
     lanes.into_iter().map(|(((provider, format), _), lines)| ((provider.clone(), format), lines)).collect()
 }
 
-/// What all lanes add to while they go, for progress only: each lane's own report is what counts.
-#[derive(Debug, Default)]
+/// What all lanes add to while they go, message by message.
+#[derive(Debug)]
 pub(crate) struct Counters {
-    pub(crate) sent: AtomicU64,
-    pub(crate) accepted: AtomicU64,
-    pub(crate) refused: AtomicU64,
+    sent: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
     sent_again: AtomicU64,
+    lateness_micros: Mutex<Histogram<u64>>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let none = AtomicU64::default;
+        let lateness_micros = Mutex::new(histogram());
+        Self { sent: none(), accepted: none(), refused: none(), sent_again: none(), lateness_micros }
+    }
 }
 
 impl Counters {
@@ -400,11 +441,17 @@ impl DriveReport {
         }
     }
 
+    /// What was counted, also by lanes that did not come to their end.
+    fn count(&mut self, counters: &Counters) {
+        let Progress { sent, accepted, refused, sent_again, .. } =
+            counters.progress(self.elapsed, self.messages);
+        (self.sent, self.accepted, self.refused, self.sent_again) = (sent, accepted, refused, sent_again);
+        let lateness = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lateness_micros.clone_from(&lateness);
+    }
+
+    /// What a lane alone knows.
     fn add(&mut self, lane: Self) {
-        self.sent += lane.sent;
-        self.accepted += lane.accepted;
-        self.refused += lane.refused;
-        self.sent_again += lane.sent_again;
         self.unanswered += lane.unanswered;
         self.bytes += lane.bytes;
         self.undelivered += lane.undelivered;
@@ -413,6 +460,5 @@ impl DriveReport {
         while self.refused_first.len() > REFUSED_SHOWN_MAX {
             self.refused_first.pop_last();
         }
-        self.lateness_micros += lane.lateness_micros;
     }
 }

@@ -16,6 +16,7 @@ pub use choose::TooFewEvents;
 pub(crate) use choose::choose;
 pub(crate) use inflict::{Inflicted, inflict};
 pub use malformed::Malformed;
+pub(crate) use malformed::of_another_sport;
 
 mod choose;
 mod inflict;
@@ -232,8 +233,7 @@ impl FaultPlan {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let write = || Ok::<_, anyhow::Error>(std::fs::write(path, serde_json::to_vec_pretty(self)?)?);
-        write().with_context(|| format!("cannot write the faults {}", path.display()))
+        crate::file::write(path, |out| Ok(serde_json::to_writer_pretty(out, self)?)).context("the faults")
     }
 
     /// The faults that concern a message, by its place in the schedule, and what it may be answered with.
@@ -260,6 +260,21 @@ impl FaultPlan {
         let answers = (0..).zip(deliveries.status.iter().copied());
         let wrong = answers.filter(|(message, status)| !is_right(*message, *status));
         wrong.map(|(message, status)| Unexpected { message, status }).collect()
+    }
+
+    /// Whether something of it holds at one speed only, for the processors' patience is one of real time.
+    #[must_use]
+    pub fn is_of_one_speed(&self) -> bool {
+        let is_timed = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Reorder { .. }
+                    | Kind::ReorderBeyond { .. }
+                    | Kind::GapFilled { .. }
+                    | Kind::Silence { .. }
+            )
+        };
+        self.faults.iter().any(|fault| is_timed(&fault.kind))
     }
 
     /// When which producer says nothing, in nanoseconds after the start.
@@ -298,7 +313,7 @@ pub struct Quiet {
 
 impl Kind {
     /// What may come of it.
-    fn outcomes(&self) -> Vec<Outcome> {
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         let taken = |effects: &[Effect]| Outcome { answers: vec![202], effects: effects.to_vec() };
         match self {
             Self::Duplicate { .. } => vec![taken(&[Effect::Duplicate]), taken(&[Effect::Stale])],

@@ -77,10 +77,14 @@ impl Format {
         match self {
             Self::Json => json_envelope(message),
             Self::Xml => xml_envelope(message, "generated_at"),
-            Self::Uof => {
-                xml_envelope(message.get(message.iter().position(|byte| *byte == b'<')?..)?, "timestamp")
-            }
+            Self::Uof => uof_envelope(message.get(message.iter().position(|byte| *byte == b'<')?..)?),
         }
+    }
+
+    /// The number of the event as it stands in front of the message, where there is one.
+    pub(crate) fn routed_event(self, message: &[u8]) -> Option<&str> {
+        let (key, _) = (self == Self::Uof).then(|| uof::split(message)).flatten()?;
+        key.split('.').nth(6).filter(|number| *number != "-")
     }
 
     /// The event that takes the place of one that is cancelled, where the message names one.
@@ -192,6 +196,17 @@ fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a
         }
     }
     Some(envelope)
+}
+
+/// Who plays whom is told of an event within the message.
+fn uof_envelope(message: &[u8]) -> Option<Envelope<'_>> {
+    let envelope = xml_envelope(message, "timestamp")?;
+    let (root, tag_bytes) = root(message)?;
+    if envelope.event_id.is_some() || !root.starts_with("<fixtures_fixture") {
+        return Some(envelope);
+    }
+    let fixture = root.get(tag_bytes..)?.as_bytes();
+    Some(Envelope { event_id: xml_attribute(fixture, "id"), ..envelope })
 }
 
 /// A document from its element on, and the length of the start tag.

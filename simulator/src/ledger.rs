@@ -10,6 +10,7 @@ use domain::{EventId, Fixture, Incident, Market, Name, Sport, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::faults::FaultPlan;
+use crate::file;
 
 pub use account::Account;
 pub use deliveries::{Deliveries, NEVER};
@@ -63,7 +64,7 @@ impl Ledger {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        save(self, path).with_context(|| format!("cannot write the ledger {}", path.display()))
+        file::write(path, |out| Ok(serde_json::to_writer(out, self)?)).context("the ledger")
     }
 
     /// Reads what [`Ledger::save`] wrote.
@@ -105,7 +106,7 @@ impl RunLedger {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        save(self, path).with_context(|| format!("cannot write the ledger {}", path.display()))?;
+        file::write(path, |out| Ok(serde_json::to_writer(out, self)?)).context("the ledger")?;
         self.faults.save(&Self::faults_path(path))
     }
 
@@ -125,10 +126,4 @@ impl RunLedger {
         name.push(".faults.json");
         name.into()
     }
-}
-
-fn save(what: &impl Serialize, path: &Path) -> anyhow::Result<()> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    serde_json::to_writer(&mut file, what)?;
-    Ok(std::io::Write::flush(&mut file)?)
 }

@@ -2,44 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::message::{Alive, ProducerBody, SCHEMA, SnapshotComplete};
-use domain::{Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
+use domain::{Content, FeedMessage, MessageId, Name, Source};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::drive::{Counters, Hush, now};
+use crate::drive::{Flights, Hush, now};
 use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
+use crate::recovery::RecoveryRequest;
 use crate::schedule::{Channel, Schedule, Times};
 use crate::sender::{Batch, Sender};
 use crate::uof;
 
-/// How often it is looked whether all that had gone out before an `alive` is answered.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Somebody asks a producer for what it has said already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoveryRequest {
-    /// Whom.
-    pub producer: Name,
-    /// Of which event; `None`: of all.
-    pub event_id: Option<EventId>,
-    /// Nothing from before this.
-    pub after: Option<Timestamp>,
-    /// What every message of the answer carries.
-    pub request_id: u64,
-}
-
 /// The producers of a drive.
 pub(crate) struct Presence {
+    /// Who they are.
+    pub(crate) sources: BTreeSet<Source>,
     pub(crate) schedule: Arc<Schedule>,
     /// By provider and format.
     pub(crate) senders: BTreeMap<(Name, Format), Sender>,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) flights: Arc<Flights>,
     pub(crate) playhead: Playhead,
     pub(crate) limits: BatchLimits,
     pub(crate) alive_every: Option<Duration>,
@@ -51,7 +38,7 @@ pub(crate) struct Presence {
 
 impl Presence {
     /// Says what there is to say until the drive ends, and this is dropped.
-    pub(crate) async fn run(self, requests: &mut mpsc::Receiver<RecoveryRequest>) {
+    pub(crate) async fn run(self: Arc<Self>, requests: &mut mpsc::Receiver<RecoveryRequest>) {
         let answer = async {
             while let Some(request) = requests.recv().await {
                 self.repeat(&request).await;
@@ -61,16 +48,30 @@ impl Presence {
         std::future::pending().await
     }
 
-    async fn live(&self) {
+    /// Each provider for itself: what one has to wait for keeps no other from being heard.
+    async fn live(self: &Arc<Self>) {
         let Some(alive_every) = self.alive_every else { return };
-        let sources = self.sources();
-        let mut ticks = tokio::time::interval(alive_every);
+        let mut providers: BTreeMap<Name, Vec<Source>> = BTreeMap::new();
+        for source in self.sources.iter().cloned() {
+            providers.entry(source.provider.clone()).or_default().push(source);
+        }
+        let mut tasks = JoinSet::new();
+        for (provider, sources) in providers {
+            tasks.spawn(Arc::clone(self).live_as(provider, sources, alive_every));
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Who is alive says that nothing of what it has sent was lost, or that something was.
+    async fn live_as(self: Arc<Self>, provider: Name, sources: Vec<Source>, every: Duration) {
+        let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.all_before_is_answered().await;
+            self.flights.landed(&provider).await;
+            let subscribed = !self.flights.has_lost(&provider);
             for source in sources.iter().filter(|source| !self.is_silent(source)) {
-                self.say(source, ProducerBody::Alive(Alive { subscribed: true })).await;
+                self.say(source, ProducerBody::Alive(Alive { subscribed })).await;
             }
         }
     }
@@ -85,15 +86,6 @@ impl Presence {
                 && (from..until).contains(&now)
         };
         self.silences.iter().any(is_quiet) || self.hush.until(&source.provider).is_some()
-    }
-
-    /// Who is alive says that nothing of what it has sent was lost.
-    async fn all_before_is_answered(&self) {
-        let Counters { sent, accepted, refused, .. } = &*self.counters;
-        let sent = sent.load(Ordering::Relaxed);
-        while accepted.load(Ordering::Relaxed) + refused.load(Ordering::Relaxed) < sent {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
     }
 
     /// Sends again what is due already, in the order in which it was, and then says that this was all.
@@ -113,8 +105,8 @@ impl Presence {
             self.deliver(&key, Some(batch)).await;
         }
         if sources.is_empty() {
-            sources =
-                self.sources().into_iter().filter(|source| source.producer == request.producer).collect();
+            let asked = self.sources.iter().filter(|source| source.producer == request.producer);
+            sources = asked.cloned().collect();
         }
         let complete = SnapshotComplete { request_id: request.request_id };
         for source in &sources {
@@ -169,7 +161,7 @@ impl Presence {
 
     async fn deliver(&self, key: &(Name, Format), batch: Option<Batch>) {
         let (Some(sender), Some(batch)) = (self.senders.get(key), batch) else { return };
-        let delivery = sender.deliver(batch).await;
+        let delivery = sender.deliver(batch, &Arc::new(())).await;
         if let Some((places, why)) = delivery.given_up {
             tracing::warn!(messages = places.len(), why, "nobody took what producers say");
         }
@@ -177,22 +169,22 @@ impl Presence {
             tracing::warn!(%problem, "refused what a producer says");
         }
     }
+}
 
-    /// Whose messages the schedule holds, by the first of each channel.
-    fn sources(&self) -> BTreeSet<Source> {
-        let mut is_known = vec![false; self.schedule.channels().len()];
-        let source = |index: usize| {
-            let channel = self.schedule.channel(index);
-            if is_known[channel] {
-                return None;
-            }
-            let Channel { format, provider, .. } = &self.schedule.channels()[channel];
-            let message = format.decode(self.schedule.message(index), provider)?;
-            is_known[channel] = !uof::is_of_fixtures(&message);
-            is_known[channel].then_some(message.source)
-        };
-        (0..self.schedule.len()).filter_map(source).collect()
-    }
+/// Whose messages a schedule holds, by the first of each channel.
+pub(crate) fn sources(schedule: &Schedule) -> BTreeSet<Source> {
+    let mut is_known = vec![false; schedule.channels().len()];
+    let source = |index: usize| {
+        let channel = schedule.channel(index);
+        if is_known[channel] {
+            return None;
+        }
+        let Channel { format, provider, .. } = &schedule.channels()[channel];
+        let message = format.decode(schedule.message(index), provider)?;
+        is_known[channel] = !uof::is_of_fixtures(&message);
+        is_known[channel].then_some(message.source)
+    };
+    (0..schedule.len()).filter_map(source).collect()
 }
 
 /// What the format has no words for is not said.

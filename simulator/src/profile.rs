@@ -6,8 +6,12 @@
 
 use std::f64::consts::PI;
 
+use crate::recording::Counts;
+
 /// Into how many parts of equal rate a run is divided where the rate changes continuously.
 const SLICES: u32 = 2_000;
+/// How often an interval is halved until its ends are one number.
+const HALVINGS: u32 = 100;
 /// The most parts that may be given.
 pub const PARTS_MAX: usize = 10_000;
 
@@ -25,6 +29,8 @@ pub enum Profile {
     },
     /// Parts of equal length, each with a rate of its own; only their ratios count.
     Steps(Vec<f64>),
+    /// As a recording went, its time stretched or shrunk to the run's.
+    Recorded(Counts),
     /// Up and down about the mean.
     Sine {
         /// From one peak to the next, in seconds.
@@ -61,6 +67,7 @@ impl Profile {
             Self::Constant => return Some(Warp { from: Vec::new(), to: Vec::new() }),
             Self::Ramp { from, to } => slices(&|at| from + (to - from) * at),
             Self::Steps(rates) => rates.clone(),
+            Self::Recorded(counts) => return Some(Warp::of_counts(counts, duration_ns)),
             Self::Sine { period_seconds, depth } => {
                 let periods = nanoseconds(duration_ns) / (period_seconds * 1e9);
                 slices(&|at| 1.0 + depth * sine(at * periods))
@@ -75,18 +82,8 @@ impl Profile {
     pub fn after(&self, goals_ns: &[u64], duration_ns: u64) -> Option<Warp> {
         let Self::Bursts { times, seconds } = self else { return self.warp(duration_ns) };
         let end = nanoseconds(duration_ns);
-        // As many messages as go out within a burst take, without it, this long.
-        let length = times * seconds * 1e9;
-        let (mut from, mut rates) = (vec![0.0], Vec::new());
-        for (index, goal) in goals_ns.iter().enumerate() {
-            let goal = nanoseconds(*goal).min(end);
-            let next = goals_ns.get(index + 1).map_or(end, |next| nanoseconds(*next)).min(end);
-            from.extend([goal, (goal + length).min(next)]);
-            rates.extend([1.0, *times]);
-        }
-        from.push(end);
-        rates.push(1.0);
-        Some(Warp::through(from, &rates))
+        let goals: Vec<f64> = goals_ns.iter().map(|goal| nanoseconds(*goal).min(end)).collect();
+        Some(Warp::of_bursts(&goals, *times, seconds * 1e9, end))
     }
 }
 
@@ -107,18 +104,52 @@ impl Warp {
         Self { from, to }
     }
 
-    /// Parts of a run between these moments of the world, each with its rate.
-    fn through(from: Vec<f64>, rates: &[f64]) -> Self {
-        let end = from[from.len() - 1];
-        let mut to = vec![0.0];
-        for (ends, rate) in from.windows(2).zip(rates) {
-            to.push(to[to.len() - 1] + (ends[1] - ends[0]) / rate);
+    /// A run whose messages lie in its time as a recording's did in its own.
+    fn of_counts(counts: &Counts, duration_ns: u64) -> Self {
+        let Counts { messages, part_ns, length_ns } = counts;
+        let (end, length) = (nanoseconds(duration_ns), nanoseconds(*length_ns));
+        let total = nanoseconds(messages.iter().sum());
+        let (mut from, mut to) = (vec![0.0], vec![0.0]);
+        let (mut counted, mut passed) = (0, 0);
+        for messages in messages {
+            counted += messages;
+            passed = length_ns.min(&(passed + part_ns)).to_owned();
+            from.push(end * nanoseconds(counted) / total);
+            to.push(end * nanoseconds(passed) / length);
         }
-        let length = to[to.len() - 1];
-        if length > 0.0 {
-            for moment in &mut to {
-                *moment = *moment / length * end;
-            }
+        Self { from, to }
+    }
+
+    /// A run in which each of these moments of the world is followed by so many times the rate: for `length` of the run's own
+    /// time, or up to the next one, or to the end.
+    fn of_bursts(goals: &[f64], times: f64, length: f64, end: f64) -> Self {
+        // The slower it goes between bursts, the longer all of it takes: so one rate there makes it end when it is to.
+        let (mut low, mut high) = (times.min(1.0 / times), times.max(1.0 / times));
+        for _ in 0..HALVINGS {
+            let base = (low + high) / 2.0;
+            let takes = Self::with_base(goals, times, length, end, base).to.last().copied();
+            *(if takes > Some(end) { &mut low } else { &mut high }) = base;
+        }
+        let mut warp = Self::with_base(goals, times, length, end, high);
+        for moment in &mut warp.to {
+            *moment = moment.min(end);
+        }
+        if let Some(last) = warp.to.last_mut() {
+            *last = end;
+        }
+        warp
+    }
+
+    /// The same with this rate between bursts, a part of the mean; it ends when it does.
+    fn with_base(goals: &[f64], times: f64, length: f64, end: f64, base: f64) -> Self {
+        let first = goals.first().copied().unwrap_or(end);
+        let (mut from, mut to) = (vec![0.0, first], vec![0.0, first / base]);
+        for (index, goal) in goals.iter().enumerate() {
+            let next = goals.get(index + 1).copied().unwrap_or(end);
+            let burst = (length * times * base).min(next - goal);
+            let over = to[to.len() - 1] + burst / (times * base);
+            from.extend([goal + burst, next]);
+            to.extend([over, over + (next - goal - burst) / base]);
         }
         Self { from, to }
     }
@@ -196,6 +227,19 @@ mod tests {
     }
 
     #[test]
+    fn a_recorded_day_is_as_busy_as_it_was_whatever_its_length() {
+        let counts = Counts { messages: vec![10, 40, 0, 25], part_ns: 20, length_ns: 70 };
+        let warp = Profile::Recorded(counts).warp(END).unwrap();
+        // In sevenths: two with 10, two with 40, two with nothing, one with 25.
+        let mut sevenths = vec![0; 7];
+        for index in 0..75_000_u64 {
+            sevenths[usize::try_from(warp.of(END / 75_000 * index) * 7 / END).unwrap()] += 1;
+        }
+        is_near(&sevenths, &[5_000, 5_000, 20_000, 20_000, 0, 0, 25_000], 2);
+        assert_eq!((warp.of(0), warp.of(END)), (0, END));
+    }
+
+    #[test]
     fn a_sine_swings_about_the_mean() {
         let warp = Profile::Sine { period_seconds: 20.0, depth: 0.5 }.warp(END).unwrap();
         let half = 10_000.0 * 0.5 * 2.0 / PI;
@@ -220,6 +264,27 @@ mod tests {
         assert!((0..1_000).all(|step| warp.of(step * END / 1_000) <= warp.of((step + 1) * END / 1_000)));
         let without = bursts.after(&[], END).unwrap();
         assert_eq!(without.of(7 * SECOND), 7 * SECOND);
+    }
+
+    #[test]
+    fn a_burst_lasts_as_long_as_it_says_after_every_goal() {
+        let goals = [20, 40, 55, 75, 95, 110].map(|second| second * SECOND);
+        let end = 120 * SECOND;
+        let warp = Profile::Bursts { times: 8.0, seconds: 3.0 }.after(&goals, end).unwrap();
+        let rate = |at: u64| 1e6 / (warp.of(at + 1_000_000) - warp.of(at)) as f64;
+        let calm = rate(SECOND);
+        // Five bursts are whole; the sixth lasts up to the end, for what is left of the game is told within it.
+        let expected = (110.0 + 10.0 / 8.0) / (120.0 + 5.0 * 7.0 * 3.0);
+        assert!((calm - expected).abs() < 0.001, "{calm} is not {expected}");
+        let burst = (8.0 * calm * 3.0 * 1e9) as u64;
+        for goal in goals.into_iter().filter(|goal| goal + burst < end) {
+            let length = warp.of(goal + burst) - warp.of(goal);
+            assert!(length.abs_diff(3 * SECOND) < 1_000_000, "{length} ns after {goal}");
+            assert!((rate(goal + SECOND) / calm - 8.0).abs() < 0.01, "after {goal}");
+            assert!((rate(goal + burst + SECOND) / calm - 1.0).abs() < 0.01, "after {goal}");
+            assert!((rate(goal - SECOND) / calm - 1.0).abs() < 0.01, "before {goal}");
+        }
+        assert_eq!((warp.of(0), warp.of(end)), (0, end));
     }
 
     #[test]

@@ -37,18 +37,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
 
+pub use counts::{Counts, CountsError};
 pub use cut::{Cut, CutError, CutOut, cut};
 pub use inspect::{Inspection, inspect};
 pub use merge::{MergeError, merge};
 pub use reader::{Place, Reader};
+pub use shelf::{ENDING, Shelf, ShelfError};
 pub use writer::Writer;
 
+mod counts;
 mod cut;
 mod image;
 pub mod inspect;
 pub mod merge;
 pub mod minute;
 mod reader;
+mod shelf;
 mod writer;
 
 /// What the header's `format` says.
@@ -64,6 +68,12 @@ pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The length of offset and length before each message, in bytes.
 const FRAME_BYTES: usize = 12;
+
+/// What the recording of one feed is called where there are several.
+#[must_use]
+pub fn file_name(provider: &Name, format: Format) -> String {
+    format!("{provider}-{}.{ENDING}", format!("{format:?}").to_ascii_lowercase())
+}
 
 /// A recording's first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use domain::{Name, Sport};
 use crate::faults::Wanted;
 use crate::format::Format;
 use crate::profile::Profile;
+use crate::recording::Shelf;
 
 pub use gates::{Gates, Hop, LatencyGate, Share};
 pub use lower::{LowerError, Scene};
@@ -86,12 +87,20 @@ pub struct Hot {
 }
 
 impl Scenario {
-    /// Reads a scenario from the text of its file.
+    /// Reads a scenario from the text of its file, which names no recordings.
     ///
     /// # Errors
     /// When it is none: what is wrong, and in which line and column.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        read::read(text)
+        Self::parse_beside(text, None)
+    }
+
+    /// Reads a scenario from the text of its file; recordings that it names are looked for on the shelf.
+    ///
+    /// # Errors
+    /// As those of [`Scenario::parse`]; and when a recording is not there, or says nothing of how a rate goes.
+    pub fn parse_beside(text: &str, shelf: Option<&Shelf>) -> Result<Self, ScenarioError> {
+        read::read(text, shelf)
     }
 
     /// Reads a file, or, where there is none of that name, takes the ready-made scenario that is called so.
@@ -115,8 +124,9 @@ impl Scenario {
         let bytes = std::fs::metadata(path).with_context(cannot)?.len();
         ensure!(bytes <= BYTES_MAX as u64, "{name} has {bytes} bytes; a scenario has at most {BYTES_MAX}");
         let text = std::fs::read_to_string(path).with_context(cannot)?;
+        let shelf = Shelf::of(path.parent().unwrap_or(Path::new(".")));
         // As compilers say it, so that editors jump there.
-        Self::parse(&text).map_err(|error| anyhow::anyhow!("{name}:{error}"))
+        Self::parse_beside(&text, Some(&shelf)).map_err(|error| anyhow::anyhow!("{name}:{error}"))
     }
 
     /// The messages that are asked for, all in all.

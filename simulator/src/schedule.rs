@@ -3,12 +3,13 @@
 //! All messages lie in one buffer. Of each it is known where its times stand, so sending it at another hour
 //! than it was made for means copying it and writing two numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Seek, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::limit::ID_BYTES_MAX;
-use domain::{Name, Timestamp};
+use domain::{EventId, Name, Timestamp};
 
 use crate::format::{Envelope, Format};
 use crate::playlist::Playlist;
@@ -16,6 +17,23 @@ use crate::recording::{Header, RecordingError, Writer};
 
 mod afresh;
 mod pace;
+
+/// The memory that one schedule may take, in bytes, where nothing else is said.
+pub const BYTES_MAX: usize = 2 << 30;
+
+/// The memory that one schedule of this process may take, in bytes.
+static LIMIT: AtomicUsize = AtomicUsize::new(BYTES_MAX);
+
+/// Says how much memory a schedule of this process may take, in bytes; whatever would take more is refused.
+pub fn limit_bytes(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
+}
+
+/// How much memory a schedule of this process may take, in bytes.
+#[must_use]
+pub fn bytes_max() -> usize {
+    LIMIT.load(Ordering::Relaxed)
+}
 
 /// Messages in the order in which they are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +43,8 @@ pub struct Schedule {
     bytes: Vec<u8>,
 }
 
-/// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole. All are
-/// of one format, so that they can go out together.
+/// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole in one format. All
+/// are of one format, so that they can go out together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     /// Whose feed it is.
@@ -77,12 +95,17 @@ pub enum ScheduleError {
     /// A blank message is none to its receiver.
     #[error("a message is blank, so it cannot be sent in a batch")]
     Blank,
-    /// Messages of a channel in another format.
-    #[error("an event's messages, and those of a provider as a whole, are all in one format")]
+    /// Messages of an event in another format.
+    #[error("an event's messages are all in one format")]
     Format,
     /// An id that no receiver would take.
     #[error("with what makes it another one, the id `{0}` would have over {ID_BYTES_MAX} bytes")]
     IdTooLong(String),
+    /// More than the memory that is set aside.
+    #[error(
+        "the messages take over {} MiB, the most that is allowed (`--memory-mib`): ask for fewer, or for a shorter time", _0 >> 20
+    )]
+    Full(usize),
     /// A message or a schedule beyond 32 bits.
     #[error("a schedule takes 2^32 bytes a message and 2^32 messages and events at most")]
     TooLarge,
@@ -92,7 +115,8 @@ pub enum ScheduleError {
 #[derive(Debug, Default)]
 pub struct ScheduleBuilder {
     channels: Vec<Channel>,
-    known: HashMap<(Name, Option<Box<str>>), u32>,
+    /// Those about events by the event, those of a provider as a whole by the format.
+    known: HashMap<(Name, Result<Box<str>, Format>), u32>,
     lines: Vec<Line>,
     bytes: Vec<u8>,
 }
@@ -175,6 +199,10 @@ impl ScheduleBuilder {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(message);
         self.lines.push(Line { offset_ns, start, length, channel, stamps });
+        let bytes_max = bytes_max();
+        if size_bytes(&self.lines, &self.bytes) > bytes_max {
+            return Err(ScheduleError::Full(bytes_max));
+        }
         u32::try_from(self.lines.len()).map(drop).map_err(|_| ScheduleError::TooLarge)
     }
 
@@ -191,16 +219,28 @@ impl ScheduleBuilder {
         event_id: Option<Box<str>>,
         format: Format,
     ) -> Result<u32, ScheduleError> {
-        let key = (provider.clone(), event_id);
+        let mut key = (provider.clone(), event_id.ok_or(format));
         if let Some(&index) = self.known.get(&key) {
             let is_of_format = self.channels[index as usize].format == format;
             return if is_of_format { Ok(index) } else { Err(ScheduleError::Format) };
         }
+        // What is no id names no event, though others may be called so, too.
+        if key.1.as_ref().is_ok_and(|id| EventId::new(&**id).is_err()) {
+            key.1 = Err(format);
+            if let Some(&index) = self.known.get(&key) {
+                return Ok(index);
+            }
+        }
         let index = u32::try_from(self.channels.len()).map_err(|_| ScheduleError::TooLarge)?;
-        self.channels.push(Channel { provider: provider.clone(), event_id: key.1.clone(), format });
+        self.channels.push(Channel { provider: provider.clone(), event_id: key.1.clone().ok(), format });
         self.known.insert(key, index);
         Ok(index)
     }
+}
+
+/// The memory that messages take, in bytes.
+fn size_bytes(lines: &[Line], bytes: &[u8]) -> usize {
+    size_of_val(lines) + bytes.len()
 }
 
 /// The times that can be rewritten; none where `generated_at` is missing or no number.
@@ -246,11 +286,35 @@ impl Schedule {
         if let Some(other) = self.channels.iter().find(|channel| is_other(channel)) {
             return Err(RecordingError::Format(other.format.content_type(), header.content_type));
         }
+        self.record_feed(header, out)
+    }
+
+    /// The feeds to which it sends: of whom, in which format.
+    #[must_use]
+    pub fn feeds(&self) -> BTreeSet<(Name, Format)> {
+        self.channels.iter().map(|channel| (channel.provider.clone(), channel.format)).collect()
+    }
+
+    /// Writes what goes to the header's provider in its format as a recording, with the times it was made with.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn record_feed(&self, header: Header, out: impl Write + Seek) -> Result<Header, RecordingError> {
+        let feed = (header.provider.clone(), header.content_type.clone());
+        let is_of_feed =
+            |channel: &Channel| channel.provider == feed.0 && channel.format.content_type() == feed.1;
+        let is_kept: Vec<bool> = self.channels.iter().map(is_of_feed).collect();
         let mut writer = Writer::new(out, header)?;
-        for index in 0..self.len() {
+        for index in (0..self.len()).filter(|index| is_kept[self.channel(*index)]) {
             writer.write(self.offset_ns(index), self.message(index))?;
         }
         writer.finish()
+    }
+
+    /// The memory that its messages take, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        size_bytes(&self.lines, &self.bytes)
     }
 
     /// How many messages there are.
@@ -369,6 +433,21 @@ mod tests {
         builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:2'/>").unwrap();
         let other = builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:1'/>");
         assert_eq!(other, Err(ScheduleError::Format));
+    }
+
+    #[test]
+    fn a_provider_as_a_whole_may_speak_in_several() {
+        let mut builder = ScheduleBuilder::default();
+        let md = Name::new("md").unwrap();
+        builder.push(&md, Format::Json, 0, b"not json").unwrap();
+        builder.push(&md, Format::Xml, 0, b"<alive generated_at='5'/>").unwrap();
+        builder.push(&md, Format::Json, 0, br#"{"generated_at":5}"#).unwrap();
+        builder.push(&md, Format::Json, 0, br#"{"event_id":"seven"}"#).unwrap();
+        builder.push(&md, Format::Xml, 0, b"<alive event_id='seven'/>").unwrap();
+        let schedule = builder.build();
+        let formats: Vec<Format> = schedule.channels().iter().map(|channel| channel.format).collect();
+        assert_eq!(formats, [Format::Json, Format::Xml]);
+        assert_eq!([0, 1, 2, 3, 4].map(|index| schedule.channel(index)), [0, 1, 0, 0, 1]);
     }
 
     #[test]

@@ -4,26 +4,34 @@
 //! told and not repeated. A send without an answer is indeterminate: it is sent again, and the receiver
 //! recognises what it has had.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Name;
-use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
-use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::format::Format;
 use crate::{metrics, uof};
+use answer::{Attempt, Indexed};
+
+pub use answer::Problem;
+
+mod answer;
 
 /// The header in which a message of a Unified Odds Feed brings its routing key.
 const ROUTING_KEY: &str = "routing-key";
-/// Messages that go out one by one, at once on one connection's behalf.
-const SINGLE_MAX: usize = 32;
+/// Messages of one feed that are under way at once where each goes out by itself, whatever the lanes.
+const SINGLES_MAX: usize = 32;
+/// The answer that takes a message.
+pub(crate) const ACCEPTED: u16 = 202;
 /// How much of an answer is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The wait before the second attempt; each further one waits twice as long.
+/// The wait before the second attempt, also where `Retry-After` asks for less; each further one waits twice as long.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait between two attempts, also where `Retry-After` asks for more.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
@@ -69,6 +77,22 @@ pub(crate) struct Sender {
     pub(crate) format: Format,
     pub(crate) token: Option<Token>,
     pub(crate) patience: Patience,
+    /// How many more messages may be under way, where each goes out by itself.
+    pub(crate) singles: Arc<Semaphore>,
+}
+
+/// Who is told what becomes of a batch's messages, by their places in it, at the moment at which it does.
+pub(crate) trait Witness: Send + Sync {
+    /// They go out for the first time.
+    fn sent(&self, places: Range<usize>);
+    /// Their final answer has come, with this status.
+    fn answered(&self, places: &[usize], status: u16);
+}
+
+/// Nobody wants to know.
+impl Witness for () {
+    fn sent(&self, _: Range<usize>) {}
+    fn answered(&self, _: &[usize], _: u16) {}
 }
 
 /// Messages that go out in one request, one after the other, each followed by a line feed.
@@ -94,53 +118,6 @@ pub(crate) struct Delivery {
     pub(crate) given_up: Option<(Vec<usize>, String)>,
 }
 
-/// Why the receiver refuses a message: what counts of an RFC 9457 problem.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Problem {
-    /// The HTTP status that goes with it.
-    pub status: u16,
-    /// What kind of problem it is.
-    #[serde(default)]
-    pub title: String,
-    /// What is wrong with this message.
-    #[serde(default)]
-    pub detail: String,
-    /// JSON pointer to what is wrong, where it is one place.
-    #[serde(default)]
-    pub pointer: Option<String>,
-}
-
-/// An answer, as far as it is read: that of a batch, or of a request as a whole.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    accepted: Option<usize>,
-    #[serde(default)]
-    problems: Vec<Indexed>,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    detail: String,
-    pointer: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Indexed {
-    index: usize,
-    #[serde(flatten)]
-    problem: Problem,
-}
-
-/// What one attempt led to.
-#[derive(Debug)]
-enum Attempt {
-    /// Every message has its answer: these were not accepted.
-    Answered { problems: Vec<Indexed>, retry_after: Option<Duration> },
-    /// Refused as a whole, for good.
-    Refused(Problem),
-    /// It may pass.
-    Again { why: String, retry_after: Option<Duration>, unanswered: bool },
-}
-
 impl Batch {
     /// A batch that takes this many messages of this many bytes in all without growing.
     pub(crate) fn with_capacity(format: Format, messages: usize, bytes: usize) -> Self {
@@ -153,6 +130,12 @@ impl Batch {
     /// How many messages it has.
     pub(crate) fn messages(&self) -> usize {
         self.ends.len()
+    }
+
+    /// The message at a place, as it was written.
+    pub(crate) fn message(&self, place: usize) -> &[u8] {
+        let start = place.checked_sub(1).map_or(self.format.batch_ends().0.len(), |before| self.ends[before]);
+        &self.bytes[start..self.ends[place] - 1]
     }
 
     /// Ends the message written last.
@@ -168,71 +151,109 @@ impl Batch {
     }
 }
 
+impl Delivery {
+    /// What became of the first `messages` of a batch, and how each one behind them was answered: 0 where it was not.
+    pub(crate) fn split_off(mut self, messages: usize, behind: usize) -> (Self, Vec<u16>) {
+        let mut answers = vec![202; behind];
+        self.refused.retain(|(place, problem)| match place.checked_sub(messages) {
+            Some(place) => {
+                answers[place] = problem.status;
+                false
+            }
+            None => true,
+        });
+        if let Some((places, _)) = &mut self.given_up {
+            places.retain(|place| match place.checked_sub(messages) {
+                Some(place) => {
+                    answers[place] = 0;
+                    false
+                }
+                None => true,
+            });
+        }
+        self.given_up = self.given_up.filter(|(places, _)| !places.is_empty());
+        self.accepted -= answers.iter().filter(|answer| **answer == 202).count();
+        (self, answers)
+    }
+}
+
 impl Sender {
     /// Where messages of `provider` go: `POST {target}/feeds/{provider}`.
     pub(crate) fn url(target: &str, provider: &Name) -> String {
         format!("{}/feeds/{provider}", target.trim_end_matches('/'))
     }
 
+    /// How many messages of one feed may be under way, where each goes out by itself.
+    pub(crate) fn singles() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(SINGLES_MAX))
+    }
+
     /// Sends until everything is answered or time is up.
-    pub(crate) async fn deliver(&self, batch: Batch) -> Delivery {
+    pub(crate) async fn deliver(&self, batch: Batch, witness: &Arc<impl Witness + 'static>) -> Delivery {
         match (self.sink, self.format) {
-            (Sink::Null, _) => Delivery { accepted: batch.finish().1.len(), ..Delivery::default() },
-            (Sink::Http, Format::Uof) => self.deliver_singly(&batch).await,
-            (Sink::Http, Format::Json | Format::Xml) => self.deliver_whole(batch, None).await,
+            (Sink::Null, _) => {
+                let places: Vec<usize> = (0..batch.finish().1.len()).collect();
+                witness.sent(0..places.len());
+                witness.answered(&places, ACCEPTED);
+                Delivery { accepted: places.len(), ..Delivery::default() }
+            }
+            (Sink::Http, Format::Uof) => self.deliver_singly(&batch, witness).await,
+            (Sink::Http, Format::Json | Format::Xml) => self.deliver_whole(batch, 0, None, &**witness).await,
         }
     }
 
     /// Each message by itself, several at once: what has no sequence may come in any order.
-    async fn deliver_singly(&self, batch: &Batch) -> Delivery {
+    async fn deliver_singly(&self, batch: &Batch, witness: &Arc<impl Witness + 'static>) -> Delivery {
         let mut delivery = Delivery::default();
-        let mut on_their_way = JoinSet::new();
-        let mut add = |(place, single): (usize, Delivery)| {
-            delivery.accepted += single.accepted;
-            delivery.refused.extend(single.refused.into_iter().map(|(_, problem)| (place, problem)));
-            delivery.sent_again += single.sent_again;
-            delivery.unanswered += single.unanswered;
-            if let Some((_, why)) = single.given_up {
-                delivery.given_up.get_or_insert((Vec::new(), why)).0.push(place);
-            }
-        };
+        let mut on_their_way: JoinSet<Delivery> = JoinSet::new();
         let starts = std::iter::once(0).chain(batch.ends.iter().copied());
         for (place, (start, end)) in starts.zip(batch.ends.iter().copied()).enumerate() {
             let (key, document) = uof::split(batch.bytes[start..end].trim_ascii_end()).unwrap_or_default();
             let mut single = Batch::with_capacity(self.format, 1, document.len());
             single.bytes.extend_from_slice(document);
             single.end_message();
-            let (sender, key) = (self.clone(), HeaderValue::from_str(key).ok());
-            if on_their_way.len() >= SINGLE_MAX
-                && let Some(done) = on_their_way.join_next().await
-            {
-                add(done.expect("sending does not panic"));
+            let (sender, witness, key) = (self.clone(), Arc::clone(witness), HeaderValue::from_str(key).ok());
+            let permit = Arc::clone(&self.singles).acquire_owned().await.expect("nobody closes it");
+            on_their_way.spawn(async move {
+                let delivery = sender.deliver_whole(single, place, key, &*witness).await;
+                drop(permit);
+                delivery
+            });
+            while let Some(done) = on_their_way.try_join_next() {
+                delivery.add(done.expect("sending does not panic"));
             }
-            on_their_way.spawn(async move { (place, sender.deliver_whole(single, key).await) });
         }
         while let Some(done) = on_their_way.join_next().await {
-            add(done.expect("sending does not panic"));
+            delivery.add(done.expect("sending does not panic"));
         }
         delivery.refused.sort_by_key(|(place, _)| *place);
         delivery
     }
 
-    async fn deliver_whole(&self, batch: Batch, routing_key: Option<HeaderValue>) -> Delivery {
+    /// The messages in one request; the first of them has the place `first`.
+    async fn deliver_whole(
+        &self,
+        batch: Batch,
+        first: usize,
+        routing_key: Option<HeaderValue>,
+        witness: &dyn Witness,
+    ) -> Delivery {
         let give_up_at = Instant::now() + self.patience.give_up_after;
         let mut delivery = Delivery::default();
         let (mut body, mut ends) = batch.finish();
-        let mut places: Vec<usize> = (0..ends.len()).collect();
-        let mut backoff = BACKOFF_MIN;
+        let mut places: Vec<usize> = (first..first + ends.len()).collect();
+        let mut backoff = Backoff::default();
+        witness.sent(first..first + ends.len());
         loop {
             let (why, retry_after) =
                 match self.attempt(body.clone(), places.len(), routing_key.as_ref()).await {
                     Attempt::Refused(problem) => {
+                        witness.answered(&places, problem.status);
                         delivery.refused.extend(places.iter().map(|&place| (place, problem.clone())));
                         return delivery;
                     }
                     Attempt::Answered { problems, retry_after } => {
-                        delivery.accepted += places.len() - problems.len();
-                        let again = sort_out(&problems, &places, &mut delivery);
+                        let again = sort_out(&problems, &places, &mut delivery, witness);
                         let Some(first) = again.first() else { return delivery };
                         let why = problems.iter().find(|p| p.index == *first).map(|p| p.problem.to_string());
                         (body, ends) = select(self.format, &body, &ends, &again);
@@ -244,14 +265,13 @@ impl Sender {
                         (why, retry_after)
                     }
                 };
-            let wait = retry_after.unwrap_or(backoff).min(BACKOFF_MAX);
+            let wait = backoff.next(retry_after);
             if Instant::now() + wait >= give_up_at {
                 delivery.given_up = Some((places, why));
                 return delivery;
             }
             tracing::info!(url = self.url, messages = places.len(), why, "will send again");
             tokio::time::sleep(wait).await;
-            backoff *= 2;
             delivery.sent_again += places.len();
         }
     }
@@ -297,50 +317,64 @@ impl Sender {
                 Err(error) => return no_answer(&error),
             }
         }
-        read_answer(status, retry_after.map(Duration::from_secs), &body, messages)
+        answer::read(status, retry_after.map(Duration::from_secs), &body, messages)
     }
 }
 
-/// What an answer means for a request of `messages` messages.
-fn read_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8], messages: usize) -> Attempt {
-    let answer: Option<Answer> = serde_json::from_slice(body).ok();
-    match answer {
-        Some(Answer { accepted: Some(accepted), problems, .. }) => {
-            let in_order = problems.windows(2).all(|two| two[0].index < two[1].index);
-            let within = problems.last().is_none_or(|last| last.index < messages);
-            if in_order && within && accepted + problems.len() == messages {
-                return Attempt::Answered { problems, retry_after };
-            }
-            let why = format!("{status} speaks of other messages than the {messages} that were sent");
-            Attempt::Again { why, retry_after, unanswered: true }
-        }
-        answer if status.is_client_error() && !passes(status.as_u16()) => {
-            let (title, detail, pointer) = answer.map(|a| (a.title, a.detail, a.pointer)).unwrap_or_default();
-            Attempt::Refused(Problem { status: status.as_u16(), title, detail, pointer })
-        }
-        answer => {
-            let detail = answer.map(|answer| answer.detail).unwrap_or_default();
-            let unanswered = !passes(status.as_u16());
-            Attempt::Again { why: format!("{status} {detail}").trim().to_owned(), retry_after, unanswered }
+impl Delivery {
+    /// What became of further messages of the same batch.
+    fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused.extend(other.refused);
+        self.sent_again += other.sent_again;
+        self.unanswered += other.unanswered;
+        if let Some((places, why)) = other.given_up {
+            self.given_up.get_or_insert((Vec::new(), why)).0.extend(places);
         }
     }
 }
 
-/// Whether a status says that the same request may be taken later.
-fn passes(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
+/// How long to wait between attempts.
+#[derive(Debug)]
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(BACKOFF_MIN)
+    }
 }
 
-/// Notes what is refused for good; returns the indexes of what is to be sent again.
-fn sort_out(problems: &[Indexed], places: &[usize], delivery: &mut Delivery) -> Vec<usize> {
+impl Backoff {
+    /// The wait before the next attempt, with what the receiver asked for.
+    fn next(&mut self, retry_after: Option<Duration>) -> Duration {
+        let wait = retry_after.unwrap_or(self.0).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        self.0 = (self.0 * 2).min(BACKOFF_MAX);
+        wait
+    }
+}
+
+/// Notes what has its final answer; returns the indexes of what is to be sent again.
+fn sort_out(
+    problems: &[Indexed],
+    places: &[usize],
+    delivery: &mut Delivery,
+    witness: &dyn Witness,
+) -> Vec<usize> {
     let mut again = Vec::new();
-    for Indexed { index, problem } in problems {
-        if passes(problem.status) {
-            again.push(*index);
-        } else {
-            delivery.refused.push((places[*index], problem.clone()));
+    let mut accepted = Vec::with_capacity(places.len());
+    let mut problems = problems.iter().peekable();
+    for (index, place) in places.iter().enumerate() {
+        match problems.next_if(|it| it.index == index) {
+            None => accepted.push(*place),
+            Some(Indexed { problem, .. }) if answer::passes(problem.status) => again.push(index),
+            Some(Indexed { problem, .. }) => {
+                witness.answered(&[*place], problem.status);
+                delivery.refused.push((*place, problem.clone()));
+            }
         }
     }
+    witness.answered(&accepted, ACCEPTED);
+    delivery.accepted += accepted.len();
     again
 }
 
@@ -356,7 +390,7 @@ fn select(format: Format, body: &[u8], ends: &[usize], indexes: &[usize]) -> (By
 }
 
 /// An error and what led to it: reqwest's own text leaves out why a connection failed.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -366,17 +400,48 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.status)?;
-        for part in
-            [Some(&self.title), Some(&self.detail)].into_iter().flatten().filter(|part| !part.is_empty())
-        {
-            write!(f, " {part}")?;
-        }
-        match &self.pointer {
-            Some(pointer) => write!(f, " (at `{pointer}`)"),
-            None => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_their_bound_and_stay_there() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<Duration> = (0..1_000).map(|_| backoff.next(None)).collect();
+        assert_eq!(waits[..3], [50, 100, 200].map(Duration::from_millis));
+        assert!(waits[6..].iter().all(|wait| *wait == BACKOFF_MAX));
+    }
+
+    #[test]
+    fn who_asks_to_come_again_at_once_or_next_year_is_not_obeyed() {
+        let asked = |seconds| Backoff::default().next(Some(Duration::from_secs(seconds)));
+        assert_eq!([0, 1, u64::MAX].map(asked), [BACKOFF_MIN, Duration::from_secs(1), BACKOFF_MAX]);
+    }
+
+    #[test]
+    fn what_stands_behind_is_answered_by_itself() {
+        let problem = |status| Problem { status, title: String::new(), detail: String::new(), pointer: None };
+        let delivery = Delivery {
+            accepted: 2,
+            refused: vec![(1, problem(422)), (3, problem(400))],
+            sent_again: 0,
+            unanswered: 0,
+            given_up: Some((vec![4], "no answer".to_owned())),
+        };
+        let (own, behind) = delivery.split_off(2, 3);
+        assert_eq!((own.accepted, own.refused.len(), own.given_up), (1, 1, None));
+        assert_eq!(behind, [202, 400, 0]);
+    }
+
+    #[test]
+    fn a_message_of_a_batch_is_read_as_it_was_written() {
+        for format in [Format::Json, Format::Xml] {
+            let mut batch = Batch::with_capacity(format, 2, 0);
+            for message in [&b"<a/>"[..], b"<b c='d'/>"] {
+                batch.bytes.extend_from_slice(message);
+                batch.end_message();
+            }
+            assert_eq!((batch.message(0), batch.message(1)), (&b"<a/>"[..], &b"<b c='d'/>"[..]));
         }
     }
 }

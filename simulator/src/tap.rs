@@ -19,13 +19,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use chassis::http;
+use chassis::http::{self, BodyError, BodyLimits, read_body};
 use chassis::lifecycle::Shutdown;
 use chassis::problem::Problem;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::sender::with_causes;
 use scribe::{Arrival, Scribe};
 pub use scribe::{Feed, Written};
 
@@ -37,6 +38,14 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Requests that wait to be written; senders wait with them.
 const WAITING_MAX: usize = 256;
+/// Bytes of their bodies.
+const WAITING_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// How long a body may take to begin, and to come.
+const BODY: BodyLimits = BodyLimits {
+    max_bytes: BODY_BYTES_MAX,
+    first_byte: Duration::from_secs(30),
+    whole: Duration::from_secs(60),
+};
 /// Requests at once: with [`BODY_BYTES_MAX`], what bounds the memory.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -57,6 +66,8 @@ struct Tap {
     client: reqwest::Client,
     target: Arc<str>,
     arrivals: mpsc::Sender<Arrival>,
+    /// Bytes of bodies that may still wait to be written.
+    room: Arc<Semaphore>,
 }
 
 /// Passes on and writes down until `shutdown` begins. Returns what was written.
@@ -82,7 +93,8 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
         head_bytes: 64 << 10,
         write_seconds: 30,
     };
-    let tap = Tap { client, target: target.into(), arrivals };
+    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    let tap = Tap { client, target: target.into(), arrivals, room };
     let routes = Router::new().fallback(pass).with_state(tap);
     http::serve(listener, routes, limits, shutdown).await?;
     // All that is left of the tap is gone with the routes, so the writing ends.
@@ -91,14 +103,21 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
 
 async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-        let detail = format!("its body did not come whole, or has over {BODY_BYTES_MAX} bytes");
-        return problem(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "urn:matchday:problem:tap-too-large",
-            "Too large",
-            detail,
-        );
+    let body = match read_body(body, BODY).await {
+        Ok(body) => body,
+        Err(error @ BodyError::TooLarge { .. }) => {
+            let kind = "urn:matchday:problem:tap-too-large";
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, kind, "Too large", error.to_string());
+        }
+        Err(error) => {
+            let kind = "urn:matchday:problem:tap-unread-body";
+            return problem(
+                StatusCode::REQUEST_TIMEOUT,
+                kind,
+                "The body did not come whole",
+                error.to_string(),
+            );
+        }
     };
     let at = Instant::now();
     let answer = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
@@ -117,8 +136,10 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
         answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error();
     if let Some(feed) = Feed::of(&head.method, &head.uri, &head.headers).filter(|_| !will_come_again) {
         let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
+        let bytes = u32::try_from(body.len()).expect("a body has at most 16 MiB");
+        let room = tap.room.acquire_many_owned(bytes).await.expect("nobody closes it");
         // Whoever listens no more has said why.
-        let _ = tap.arrivals.send(Arrival { at, feed, encoding, body }).await;
+        let _ = tap.arrivals.send(Arrival { at, feed, encoding, body, _room: room }).await;
     }
     answer
 }
@@ -178,14 +199,4 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 
 fn problem(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Response {
     Problem::new(status, kind, title, detail).into_response()
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -19,6 +19,8 @@ mod writer;
 
 /// Who tells fixtures: not a producer of odds.
 const FIXTURES: &str = "fixtures";
+/// The producer of odds before the match.
+const PRE_MATCH: &str = "3";
 /// A millisecond, in nanoseconds.
 const MILLISECOND: i64 = 1_000_000;
 
@@ -85,6 +87,13 @@ pub(crate) fn tell(strand: &mut Strand, worlds: Worlds, ledger: &mut Ledger) {
     event.messages = strand.entries.len() as u64;
     event.due_ns = strand.entries.iter().map(|entry| entry.due_ns).collect();
     event.incidents.clear();
+    for market in &mut event.markets {
+        let windows = market.void_windows.iter_mut().map(|window| &mut window.void_reason);
+        for reason in windows.chain([&mut market.void_reason]).filter_map(Option::as_mut) {
+            *reason =
+                domain::id::Text::new(codes::void_reason(reason).to_string()).expect("a number is short");
+        }
+    }
     if begins_anew {
         let start = &mut event.fixture.scheduled_start;
         *start = Timestamp(milliseconds(*start) * 1_000);
@@ -103,7 +112,11 @@ fn routing_key(message: &FeedMessage) -> Option<String> {
     let Content::Event(event) = &message.content else { return Some(format!("-.-.-.{name}.-.-.-.-")) };
     let (kind, number) = event.event_id.as_str().rsplit_once(':')?;
     let sport = codes::sport(event.sport);
-    let priority = if name == "fixture" { "lo.pre.-" } else { "hi.-.live" };
+    let priority = match (name, message.source.producer.as_str()) {
+        ("fixture", _) => "lo.pre.-",
+        (_, PRE_MATCH) => "hi.pre.-",
+        _ => "hi.-.live",
+    };
     Some(format!("{priority}.{name}.{sport}.{kind}.{number}.-"))
 }
 

@@ -195,9 +195,13 @@ fn source() -> Source {
     Source { provider: name("md"), producer: name("live") }
 }
 
+/// What tells a game from all others of this seed and those next to it; never 0.
+fn event_number(seed: u64, game: u32) -> u64 {
+    (seed % 1_000_000_000) * 1_000 + u64::from(game) + 1
+}
+
 fn event_id(seed: u64, game: u32) -> EventId {
-    let number = (seed % 1_000_000_000) * 1_000 + u64::from(game) + 1;
-    EventId::new(format!("md:match:{number}")).expect("a number is an id")
+    EventId::new(format!("md:match:{}", event_number(seed, game))).expect("a number is an id")
 }
 
 /// One of a game's independent sources of chance.

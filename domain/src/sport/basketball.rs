@@ -1,6 +1,8 @@
 //! Basketball: four quarters, then overtimes of five minutes until somebody leads.
 
-use super::{Illegal, MarketDescription, PLAYER_POINTS, Rules, TOP_SCORER, as_counted, check_sum};
+use super::{
+    Illegal, MarketDescription, PLAYER_POINTS, RACE_TO_POINTS, Rules, TOP_SCORER, as_counted, check_sum,
+};
 use crate::{IncidentKind, MatchStatus, Status};
 
 pub(super) static RULES: Rules = Rules {
@@ -53,6 +55,11 @@ pub(super) static RULES: Rules = Rules {
         MarketDescription { id: 225, name: "Total (incl. overtime)", groups: &["whole_game", "total"] },
         MarketDescription { id: 235, name: "Quarter - 1x2", groups: &["quarter"] },
         MarketDescription { id: 236, name: "Quarter - total", groups: &["quarter", "total"] },
+        MarketDescription {
+            id: RACE_TO_POINTS,
+            name: "Race to points (incl. overtime)",
+            groups: &["whole_game", "next"],
+        },
         MarketDescription { id: PLAYER_POINTS, name: "Player's points", groups: &["player"] },
         MarketDescription { id: TOP_SCORER, name: "Top scorer", groups: &["player"] },
     ],

@@ -250,6 +250,34 @@ fn a_state_of_play_that_cannot_be_costs_the_odds_nothing() {
 }
 
 #[test]
+fn a_match_that_was_given_up_is_over() {
+    use domain::MatchStatus as S;
+    let status = |sport, code: u32, sets: &str| {
+        let text = format!(
+            r#"<odds_change event_id="a:b:1" timestamp="5"><sport_event_status status="3" match_status="{code}" home_score="1" away_score="0"><period_scores>{sets}</period_scores></sport_event_status></odds_change>"#
+        );
+        let decoded = decode_as(sport, text.as_bytes()).expect("a message");
+        let Content::Event(EventMessage { body: Body::OddsChange(change), .. }) = decoded.message.content
+        else {
+            panic!("an odds change")
+        };
+        change.status
+    };
+    let sets = r#"<period_score match_status_code="8" home_score="6" away_score="1"/><period_score match_status_code="9" home_score="2" away_score="3"/>"#;
+    for (code, expected) in [(95, S::HomeRetired), (96, S::AwayRetired)] {
+        let status = status(Sport::Tennis, code, sets).expect("a status");
+        assert!(status.status.is_final() && status.match_status == expected, "{status:?}");
+        assert_eq!(status.period_scores.len(), 2);
+    }
+    // A walkover names the winner: who did not appear is the other one.
+    for (code, expected) in [(93, S::AwayWalkover), (94, S::HomeWalkover)] {
+        assert_eq!(status(Sport::Tennis, code, "").expect("a status").match_status, expected);
+    }
+    let of_football = status(Sport::Football, 95, "").expect("it has ended all the same");
+    assert_eq!(of_football.match_status, S::Ended);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     let odds = |market: &str| {
         format!("<odds_change event_id=\"a:b:1\" timestamp=\"5\">\n<odds>{market}</odds></odds_change>")

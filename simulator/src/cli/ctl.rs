@@ -4,12 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::say;
+use super::{GamesArgs, say};
+use crate::control::Games;
 use crate::pacer::Speed;
+
+mod uof;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +53,63 @@ enum What {
         #[arg(long)]
         paused: bool,
     },
+    /// Play games at one constant rate
+    Games {
+        #[command(flatten)]
+        games: GamesArgs,
+        /// The seed from which all of it follows; else the clock gives one
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// How many times as fast, or `max`
+        #[arg(long, default_value = "1", value_name = "FACTOR")]
+        speed: Speed,
+        /// When they are over, play others
+        #[arg(long)]
+        endless: bool,
+        /// Stand before the first message
+        #[arg(long)]
+        paused: bool,
+    },
+    /// The replay of a Unified Odds Feed
+    #[command(subcommand)]
+    Uof(uof::Uof),
+    /// Have a producer send again what it has said
+    Recover(uof::Recover),
+    /// Replay recordings of the simulator's folder, side by side
+    Replay {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        recordings: Vec<String>,
+        /// How many times as fast, or `max`
+        #[arg(long, default_value = "1", value_name = "FACTOR")]
+        speed: Speed,
+        /// The minute of each match from which on it takes its time; what was before is sent at once
+        #[arg(long, value_name = "MINUTE")]
+        from: Option<u32>,
+        /// How many seconds after the one before it each recording begins
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        stagger: u32,
+        /// The longest time in which nothing is sent, in milliseconds
+        #[arg(long, value_name = "MS")]
+        max_gap_ms: Option<u64>,
+        /// So many messages a second, whenever they were sent
+        #[arg(long, value_name = "N")]
+        rate: Option<u32>,
+        /// Send every byte as recorded, with the times of then
+        #[arg(long)]
+        raw: bool,
+        /// Give games and messages ids of their own
+        #[arg(long)]
+        fresh: bool,
+        /// When it is over, replay it again, as other games
+        #[arg(long)]
+        endless: bool,
+        /// Stand before the first message
+        #[arg(long)]
+        paused: bool,
+    },
+    /// List the recordings that can be replayed
+    Recordings,
     /// End what is being played
     Stop,
     /// Stand still
@@ -84,22 +144,53 @@ enum What {
         /// For how long
         seconds: u32,
     },
+    /// Let something go wrong with the next message that it fits
+    Inject {
+        /// What
+        kind: Injection,
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        event: Option<String>,
+        /// How long an event's messages are held up, where they are to be late
+        #[arg(long, value_name = "SECONDS", required_if_eq("kind", "late"))]
+        seconds: Option<u32>,
+        /// How many messages never come
+        #[arg(long, value_name = "N")]
+        count: Option<u32>,
+        /// In which way a copy is malformed, such as `not_utf8`
+        #[arg(long, value_name = "WAY")]
+        how: Option<String>,
+    },
     /// List the ready-made scenarios that can be started
     Scenarios,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Injection {
+    /// It is sent twice
+    Duplicate,
+    /// A copy of it cannot be read
+    Malformed,
+    /// A copy of it names another sport
+    WrongSport,
+    /// Its event's messages are held up
+    Late,
+    /// It never comes
+    Gap,
 }
 
 /// Asks, and says the answer.
 pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
     let (method, path, body) = request(&args.what)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(ask(&args.at, method, path, body))?;
-    say::line(&serde_json::to_string_pretty(&answer)?);
+    let answer = runtime.block_on(ask(&args.at, method, &path, body))?;
+    say::line(&answer);
     Ok(true)
 }
 
-fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)> {
+fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
     Ok(match what {
-        What::Status => (Method::GET, "/v1/run", None),
+        What::Status => (Method::GET, "/v1/run".to_owned(), None),
         What::Start { scenario, seed, speed, endless, paused } => {
             let path = Path::new(scenario);
             let mut body = json!({ "speed": in_json(*speed), "endless": endless, "paused": paused });
@@ -113,26 +204,94 @@ fn request(what: &What) -> anyhow::Result<(Method, &'static str, Option<Value>)>
             if let Some(seed) = seed {
                 body["seed"] = (*seed).into();
             }
-            (Method::POST, "/v1/run", Some(body))
+            (Method::POST, "/v1/run".to_owned(), Some(body))
         }
-        What::Stop => (Method::DELETE, "/v1/run", None),
-        What::Pause => (Method::POST, "/v1/run/pause", None),
-        What::Resume => (Method::POST, "/v1/run/resume", None),
-        What::Step => (Method::POST, "/v1/run/step", None),
-        What::Speed { speed } => (Method::PUT, "/v1/run/speed", Some(json!({ "speed": in_json(*speed) }))),
-        What::Rate { messages_per_second } => {
-            (Method::PUT, "/v1/run/rate", Some(json!({ "messages_per_second": messages_per_second })))
+        What::Replay { recordings, speed, from, stagger, max_gap_ms, rate, raw, fresh, endless, paused } => {
+            let entry = |(place, name): (u32, &String)| {
+                let mut entry = json!({ "recording": name, "offset_seconds": stagger.saturating_mul(place) });
+                if let Some(minute) = from {
+                    entry["from_minute"] = (*minute).into();
+                }
+                entry
+            };
+            let entries: Vec<Value> = (0..).zip(recordings).map(entry).collect();
+            let mut replay = json!({ "recordings": entries, "raw": raw, "fresh": fresh });
+            if let Some(ms) = max_gap_ms {
+                replay["max_gap_ms"] = (*ms).into();
+            }
+            if let Some(rate) = rate {
+                replay["messages_per_second"] = (*rate).into();
+            }
+            let body =
+                json!({ "replay": replay, "speed": in_json(*speed), "endless": endless, "paused": paused });
+            (Method::POST, "/v1/run".to_owned(), Some(body))
         }
-        What::Faults => (Method::GET, "/v1/run/faults", None),
+        What::Recordings => (Method::GET, "/v1/recordings".to_owned(), None),
+        What::Stop => (Method::DELETE, "/v1/run".to_owned(), None),
+        What::Pause => (Method::POST, "/v1/run/pause".to_owned(), None),
+        What::Resume => (Method::POST, "/v1/run/resume".to_owned(), None),
+        What::Step => (Method::POST, "/v1/run/step".to_owned(), None),
+        What::Speed { speed } => {
+            (Method::PUT, "/v1/run/speed".to_owned(), Some(json!({ "speed": in_json(*speed) })))
+        }
+        What::Rate { messages_per_second } => (
+            Method::PUT,
+            "/v1/run/rate".to_owned(),
+            Some(json!({ "messages_per_second": messages_per_second })),
+        ),
+        What::Faults => (Method::GET, "/v1/run/faults".to_owned(), None),
         What::Silence { provider, seconds } => {
             let body = json!({ "kind": "silence", "provider": provider, "seconds": seconds });
-            (Method::POST, "/v1/run/faults", Some(body))
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
         What::Burst { times, seconds } => {
             let body = json!({ "kind": "burst", "times": times, "seconds": seconds });
-            (Method::POST, "/v1/run/faults", Some(body))
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
-        What::Scenarios => (Method::GET, "/v1/scenarios", None),
+        What::Inject { kind, event, seconds, count, how } => {
+            let kind = match kind {
+                Injection::Duplicate => "duplicate",
+                Injection::Malformed => "malformed",
+                Injection::WrongSport => "wrong_sport",
+                Injection::Late => "late",
+                Injection::Gap => "gap",
+            };
+            let mut body = json!({ "kind": kind });
+            let said = [
+                ("event", event.clone().map(Value::from)),
+                ("seconds", seconds.map(Value::from)),
+                ("count", count.map(Value::from)),
+                ("how", how.clone().map(Value::from)),
+            ];
+            for (name, value) in said {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            }
+            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
+        }
+        What::Games { games, seed, speed, endless, paused } => {
+            let Games { sports, games, rate, seconds, formats } = games.games();
+            let formats = formats.to_possible_value().map(|it| it.get_name().to_owned());
+            let games = json!({
+                "sports": sports, "games": games, "rate": rate, "seconds": seconds, "formats": formats
+            });
+            let mut body =
+                json!({ "games": games, "speed": in_json(*speed), "endless": endless, "paused": paused });
+            if let Some(seed) = seed {
+                body["seed"] = (*seed).into();
+            }
+            (Method::POST, "/v1/run".to_owned(), Some(body))
+        }
+        What::Uof(call) => {
+            let (method, path) = call.request();
+            (method, path, None)
+        }
+        What::Recover(what) => {
+            let (method, path) = what.request();
+            (method, path, None)
+        }
+        What::Scenarios => (Method::GET, "/v1/scenarios".to_owned(), None),
     })
 }
 
@@ -143,7 +302,7 @@ fn in_json(speed: Speed) -> Value {
     }
 }
 
-async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<String> {
     let url = format!("{}{path}", at.trim_end_matches('/'));
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let mut request = client.request(method, &url);
@@ -160,5 +319,10 @@ async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyho
             _ => bail!("{detail}"),
         }
     }
-    Ok(answer)
+    // The replay of a Unified Odds Feed answers in XML; who asks for recovery gets nothing but a status.
+    Ok(match answer {
+        Value::Null if text.is_empty() => "it is on its way".to_owned(),
+        Value::Null => text.trim_end().to_owned(),
+        answer => serde_json::to_string_pretty(&answer)?,
+    })
 }

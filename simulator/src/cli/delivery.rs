@@ -13,11 +13,11 @@ use chassis::{admin, http, telemetry};
 use clap::Args;
 use domain::Name;
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
 use super::{recovery, say, signals};
 use crate::drive::{DriveOptions, DriveReport, Progress, Taken, drive_and_answer};
-use crate::presence::RecoveryRequest;
+use crate::recovery::Inbox;
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Sink, Token};
 
@@ -42,14 +42,14 @@ pub(super) struct Delivery {
         value_name = "PROVIDER=TOKEN"
     )]
     tokens: Vec<ProviderToken>,
-    /// Connections per provider and format
+    /// Connections per provider and format; of a Unified Odds Feed batches under way, 32 messages at once in all
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     lanes: u16,
     /// How long a batch that is not taken is sent again
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     give_up_after: u64,
     /// How often producers say that they are alive; 0: never
-    #[arg(long, env = "MATCHDAY_ALIVE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    #[arg(long, env = "MATCHDAY_ALIVE_SECONDS", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3_600))]
     alive_seconds: u64,
     /// Where messages go: `null` makes and drops them, to say how fast the simulator itself is
     #[arg(long, value_enum, default_value_t = Sink::Http, value_name = "SINK")]
@@ -84,7 +84,7 @@ pub(super) struct Outlet {
     /// Whether messages are taken, where somebody may ask.
     taken: Option<Taken>,
     /// Who asks for what was sent already.
-    requests: Mutex<mpsc::Receiver<RecoveryRequest>>,
+    requests: Mutex<Inbox>,
 }
 
 impl Delivery {

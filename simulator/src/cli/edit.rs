@@ -10,7 +10,8 @@ use clap::Args;
 use domain::EventId;
 
 use super::replay::duration;
-use super::{recordings, say, write_file};
+use super::{recordings, say};
+use crate::file;
 use crate::recording::{self, Cut, Header, Reader, minute};
 
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ pub(super) fn cut(args: &CutArgs) -> anyhow::Result<bool> {
     let to_ns = minute(args.to_minute).with_context(cannot)?.or(args.to.map(nanos));
     let cut = Cut { from_ns, to_ns, events: args.events.iter().cloned().collect() };
     let done =
-        write_file(&args.output, |out| recording::cut(&args.recording, &cut, out).with_context(cannot))?;
+        file::write(&args.output, |out| recording::cut(&args.recording, &cut, out).with_context(cannot))?;
     tell(&args.output, &done.header);
     for (count, what) in [
         (done.repeated, "messages left out that the snapshots say already"),
@@ -97,7 +98,7 @@ pub(super) fn merge(args: &MergeArgs) -> anyhow::Result<bool> {
         let reader = open(path).with_context(|| format!("cannot read {}", path.display()))?;
         parts.push((reader, u64::try_from(shift.as_nanos()).unwrap_or(u64::MAX)));
     }
-    let header = write_file(&args.output, |out| Ok(recording::merge(parts, out)?))?;
+    let header = file::write(&args.output, |out| Ok(recording::merge(parts, out)?))?;
     tell(&args.output, &header);
     Ok(true)
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use domain::Timestamp;
 
-use super::{say, write_file};
+use super::say;
+use crate::file;
 use crate::import::{Imported, betfair, nba, nhl, slam, sportec, statsbomb};
 
 /// The largest file that is imported, in bytes.
@@ -165,7 +166,7 @@ fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn write(imported: &Imported, output: &Path) -> anyhow::Result<()> {
-    let header = write_file(output, |out| Ok(imported.write(out)?))?;
+    let header = file::write(output, |out| Ok(imported.write(out)?))?;
     let messages = say::count(header.messages.unwrap_or_default());
     let duration = Duration::from_nanos(header.duration_ns.unwrap_or_default());
     say::line(&format!("{}: {messages} messages over {}", output.display(), say::duration(duration)));

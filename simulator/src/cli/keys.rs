@@ -1,6 +1,7 @@
 //! Keys that stop a replay, let it go on, or move it by one step, where somebody sits at a terminal.
 
 use std::io::{IsTerminal, Read, Stdin};
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use nix::unistd;
@@ -8,10 +9,11 @@ use nix::unistd;
 use super::say;
 use crate::pacer::{Playhead, Speed};
 
+/// How the terminal was before it gave each key at once; `None` while it is as it was.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
 /// The terminal while it gives each key at once and unseen; it is as before when this is dropped.
-pub(super) struct Keys {
-    before: Termios,
-}
+pub(super) struct Keys(());
 
 impl Keys {
     /// Listens, where input and errors are a terminal's and this is what its keys are for: a process in the background that
@@ -36,16 +38,22 @@ impl Keys {
                 press(key[0], &playhead);
             }
         });
-        Some(Self { before })
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        Some(Self(()))
     }
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        if is_background(&std::io::stdin()) {
-            return;
-        }
-        let _ = termios::tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
+        restore();
+    }
+}
+
+/// The terminal becomes as it was before, also where a process ends without coming to its own end.
+pub(super) fn restore() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before.filter(|_| !is_background(&std::io::stdin())) {
+        let _ = termios::tcsetattr(std::io::stdin(), SetArg::TCSANOW, &before);
     }
 }
 

@@ -8,12 +8,8 @@ use axum::routing::post;
 use chassis::problem::Problem;
 use domain::{EventId, Name, Timestamp};
 use serde::Deserialize;
-use tokio::sync::mpsc;
 
-use crate::presence::RecoveryRequest;
-
-/// Requests that wait for those before them; more are told to come again.
-const WAITING_MAX: usize = 64;
+use crate::recovery::{self, Desk, Inbox, RecoveryRefused, RecoveryRequest};
 
 #[derive(Debug, Deserialize)]
 struct Asked {
@@ -23,40 +19,43 @@ struct Asked {
 }
 
 /// The routes, and where what they take arrives.
-pub(super) fn routes() -> (Router, mpsc::Receiver<RecoveryRequest>) {
-    let (requests, taken) = mpsc::channel(WAITING_MAX);
+pub(super) fn routes() -> (Router, Inbox) {
+    let (desk, inbox) = recovery::desk();
     let routes = Router::new()
         .route("/v1/{producer}/recovery/initiate_request", post(of_producer))
         .route("/v1/{producer}/odds/events/{event_id}/initiate_request", post(of_event))
-        .with_state(requests);
-    (routes, taken)
+        .with_state(desk);
+    (routes, inbox)
 }
 
-type Requests = State<mpsc::Sender<RecoveryRequest>>;
-
-async fn of_producer(requests: Requests, Path(producer): Path<Name>, Query(asked): Query<Asked>) -> Response {
-    take(requests, producer, None, &asked)
+async fn of_producer(desk: State<Desk>, Path(producer): Path<Name>, Query(asked): Query<Asked>) -> Response {
+    ask(&desk, producer, None, &asked)
 }
 
 async fn of_event(
-    requests: Requests,
+    desk: State<Desk>,
     Path((producer, event_id)): Path<(Name, EventId)>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    take(requests, producer, Some(event_id), &asked)
+    ask(&desk, producer, Some(event_id), &asked)
 }
 
-fn take(State(requests): Requests, producer: Name, event_id: Option<EventId>, asked: &Asked) -> Response {
+fn ask(desk: &Desk, producer: Name, event_id: Option<EventId>, asked: &Asked) -> Response {
     let after = asked.after.map(|ms| Timestamp(ms.saturating_mul(1_000)));
-    let request = RecoveryRequest { producer, event_id, after, request_id: asked.request_id };
-    match requests.try_send(request) {
-        Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(_) => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "urn:matchday:problem:too-many-recoveries",
-            "Too many recoveries",
-            format!("{WAITING_MAX} requests wait already"),
-        )
-        .into_response(),
-    }
+    let Err(refused) = desk.ask(RecoveryRequest { producer, event_id, after, request_id: asked.request_id })
+    else {
+        return StatusCode::ACCEPTED.into_response();
+    };
+    let (status, kind, title) = match refused {
+        RecoveryRefused::Idle => {
+            (StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:idle", "Nothing is being played")
+        }
+        RecoveryRefused::Producer(_) | RecoveryRefused::Event(_) => {
+            (StatusCode::NOT_FOUND, "urn:matchday:problem:not-found", "Not found")
+        }
+        RecoveryRefused::Full => {
+            (StatusCode::TOO_MANY_REQUESTS, "urn:matchday:problem:too-many-recoveries", "Too many recoveries")
+        }
+    };
+    Problem::new(status, kind, title, refused.to_string()).into_response()
 }

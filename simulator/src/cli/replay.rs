@@ -165,6 +165,13 @@ pub(super) fn dry_run(args: &DryRun) -> anyhow::Result<bool> {
     let [late, repeated, missing] =
         [all(|it| it.out_of_order), all(|it| it.repeated), all(|it| it.missing)].map(say::count);
     say::line(&format!("order        {late} out of order, {repeated} repeated, {missing} missing"));
+    let headless = all(|it| it.headless);
+    if headless > 0 {
+        let headless = say::count(headless);
+        say::line(&format!(
+            "beginning    {headless} events are without theirs, and stand still where they are replayed"
+        ));
+    }
     let refused = all(|it| it.refused);
     say::line(&format!("schema       {} would be refused", say::count(refused)));
     for (path, inspection) in paths.iter().zip(&inspected) {

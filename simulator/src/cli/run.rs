@@ -1,14 +1,18 @@
 //! `simulator run`: a scenario is sent, and every answer held against what may come of its faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::delivery::Delivery;
 use super::say;
 use crate::drive::{self, DriveOptions};
+use crate::file;
 use crate::pacer::Speed;
+use crate::recording::{self, Header};
 use crate::scenario::{READY, Scenario};
+use crate::schedule::Schedule;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -23,6 +27,9 @@ pub(super) struct Run {
     /// Write here what was decided, what must result and what was answered, as JSON; what goes wrong beside it, before it does
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Write what is sent here before it is, as recordings: one of each provider and format, with the times of its making
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
     /// Say what would be sent, and send nothing
     #[arg(long)]
     check: bool,
@@ -34,7 +41,7 @@ pub(super) struct Run {
 pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    let scene = scenario.play(drive::now())?;
+    let scene = scenario.play_for(drive::now(), args.speed)?;
     let (silences, mut ledger) = (scene.silences(), scene.ledger);
     let (events, faults) =
         (ledger.producers.iter().map(|it| it.events.len()).sum::<usize>(), &ledger.faults.faults);
@@ -47,6 +54,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     ));
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
+    }
+    if let Some(folder) = &args.record {
+        let source = format!("{}, played by the simulator", scenario.description.trim_end_matches('.'));
+        record(&scene.schedule, folder, &source, scenario.seed)?;
     }
     if args.check {
         return Ok(true);
@@ -77,6 +88,20 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     }
     let is_refused = unexpected.iter().any(|it| it.status != 0);
     Ok(!is_refused && report.gave_up.is_none() && (unexpected.is_empty() || report.is_stopped))
+}
+
+/// Writes a recording of each feed; replaying the folder replays them all.
+fn record(schedule: &Schedule, folder: &Path, source: &str, seed: u64) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for (provider, format) in schedule.feeds() {
+        let path = folder.join(recording::file_name(&provider, format));
+        let header = Header::new(provider, format, source, Some(seed));
+        let written = file::write(&path, |out| Ok(schedule.record_feed(header, out)?))?;
+        let messages = say::count(written.messages.unwrap_or_default());
+        say::line(&format!("{}: {messages} messages", path.display()));
+    }
+    Ok(())
 }
 
 /// Lists the ready-made scenarios.

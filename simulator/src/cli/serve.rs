@@ -1,6 +1,7 @@
 //! `simulator serve`: plays what it is told to over HTTP, or something from the start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -15,12 +16,15 @@ use super::{GamesArgs, recovery, say, signals};
 use crate::control::{self, Control, How, Program, RunState};
 use crate::drive::Taken;
 use crate::pacer::Speed;
+use crate::recording::Shelf;
 use crate::scenario::Scenario;
 
 /// Where it listens where nothing is said.
 const LISTEN: &str = "127.0.0.1:4004";
 /// How often it is looked whether it goes on.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long what is left may take once all has ended.
+const LET_GO_MAX: Duration = Duration::from_millis(500);
 /// How long a run may take to end.
 const END_MAX: Duration = Duration::from_secs(18);
 
@@ -37,6 +41,9 @@ pub(super) struct Serve {
     /// When that is over, play it again with other seeds, until told to stop
     #[arg(long)]
     endless: bool,
+    /// The folder of the recordings that may be asked for
+    #[arg(long, env = "MATCHDAY_RECORDINGS", value_name = "FOLDER")]
+    recordings: Option<PathBuf>,
     #[command(flatten)]
     delivery: Delivery,
 }
@@ -51,7 +58,10 @@ pub(super) fn serve(args: &Serve) -> anyhow::Result<bool> {
     ensure!(first.is_some() || !args.endless, "`--endless` needs `--scenario` or `--play`");
     let runtime = Runtime::new().context("cannot start a runtime")?;
     let default: SocketAddr = LISTEN.parse().context("an address")?;
-    runtime.block_on(serve_on(args, args.delivery.listen().unwrap_or(default), first))
+    let served = runtime.block_on(serve_on(args, args.delivery.listen().unwrap_or(default), first));
+    // Messages that are still being made are not waited for: nobody will send them.
+    runtime.shutdown_timeout(LET_GO_MAX);
+    served
 }
 
 async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> anyhow::Result<bool> {
@@ -64,7 +74,8 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
         taken.nothing_to_send();
     }
     let (recovery, requests) = recovery::routes();
-    let control = Control::new(args.delivery.options(), requests, Some(taken));
+    let shelf = args.recordings.as_ref().map(Shelf::of);
+    let control = Control::new(args.delivery.options(), requests, Some(taken), shelf);
     let listener = http::bind(address).await?;
     let address = listener.local_addr()?;
     let routes =

@@ -4,6 +4,8 @@ use anyhow::Context;
 use chassis::lifecycle::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::keys;
+
 /// What a shell says of a process that a signal ended: 128 and SIGINT's number.
 const INTERRUPTED: i32 = 130;
 
@@ -19,6 +21,7 @@ pub(super) fn listen(stop: Shutdown) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
             if stop.has_begun() {
+                keys::restore();
                 std::process::exit(INTERRUPTED);
             }
             stop.begin();

@@ -1,4 +1,4 @@
-//! What can be played: a scenario, games of a world, a replay of single events.
+//! What can be played: a scenario, games of a world, recordings, a replay of single events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use domain::{Sport, Timestamp};
 use super::replay::Replay;
 use crate::faults::{FaultPlan, Quiet};
 use crate::pacer::Speed;
+use crate::playlist::Playlist;
 use crate::scenario::{Scenario, Scene};
 use crate::schedule::Schedule;
 use crate::world::{self, Formats, Plan};
@@ -20,6 +21,8 @@ pub enum Program {
     Scenario(Box<Scenario>),
     /// Games, as `simulator play` plays them.
     Games(Games),
+    /// Recordings, side by side.
+    Recordings(Tape),
     /// Single events, one after the other or all at once.
     Replay(Box<Replay>),
 }
@@ -39,6 +42,17 @@ pub struct Games {
     pub formats: Formats,
 }
 
+/// Recordings that are played as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tape {
+    /// Which, when, and from where in them.
+    pub playlist: Playlist,
+    /// Whether every byte is sent as it was, with the times of then.
+    pub is_raw: bool,
+    /// Whether games and messages have ids of their own, so that they are others to whoever receives them.
+    pub is_fresh: bool,
+}
+
 /// A program that is ready to be sent.
 #[derive(Debug)]
 pub struct Cast {
@@ -54,6 +68,8 @@ pub struct Cast {
     pub speed: Option<Speed>,
     /// Whether messages keep the times that they were made with.
     pub is_raw: bool,
+    /// Whether games that are on when it is ended are told to be abandoned: those of recordings were not.
+    pub abandons: bool,
 }
 
 impl Games {
@@ -75,11 +91,11 @@ impl Games {
 }
 
 impl Program {
-    /// Makes its messages.
+    /// Makes its messages, to be sent at this speed where it has none of its own.
     ///
     /// # Errors
     /// When it asks for more than can be made.
-    pub fn cast(&self, seed: Option<u64>, start: Timestamp) -> anyhow::Result<Cast> {
+    pub fn cast(&self, seed: Option<u64>, start: Timestamp, speed: Speed) -> anyhow::Result<Cast> {
         let without_faults = |schedule, seed: Option<u64>| Cast {
             schedule,
             seed,
@@ -87,11 +103,12 @@ impl Program {
             silences: Vec::new(),
             speed: None,
             is_raw: false,
+            abandons: true,
         };
         match self {
             Self::Scenario(scenario) => {
                 let scenario = Scenario { seed: seed.unwrap_or(scenario.seed), ..Scenario::clone(scenario) };
-                let scene = scenario.play(start)?;
+                let scene = scenario.play_for(start, speed)?;
                 let silences = scene.silences();
                 let Scene { schedule, ledger } = scene;
                 let faults = Arc::new(ledger.faults);
@@ -100,6 +117,13 @@ impl Program {
             Self::Games(games) => {
                 let seed = seed.unwrap_or_else(super::clock_seed);
                 Ok(without_faults(world::play(&games.plan(seed, start))?.schedule, Some(seed)))
+            }
+            Self::Recordings(Tape { playlist, is_raw, is_fresh }) => {
+                let mut schedule = playlist.load()?;
+                if *is_fresh {
+                    schedule = schedule.afresh(&format!("-{}", start.0 / 1_000))?;
+                }
+                Ok(Cast { is_raw: *is_raw, abandons: false, ..without_faults(schedule, None) })
             }
             Self::Replay(replay) => {
                 let schedule = replay.play(start)?;
@@ -119,6 +143,7 @@ impl fmt::Display for Program {
                 let Games { games, rate, seconds, .. } = games;
                 write!(f, "{games} games of {} for {seconds} s, {rate} messages a second", sports.join(", "))
             }
+            Self::Recordings(tape) => write!(f, "a replay of {} recordings", tape.playlist.entries.len()),
             Self::Replay(replay) => write!(f, "a replay of {} events", replay.events.len()),
         }
     }

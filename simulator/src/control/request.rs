@@ -54,13 +54,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         let bytes = read_body(request.into_body(), BODY).await.map_err(|error| unread(&error))?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+            let pointer = pointer(error.path());
             invalid(error.into_inner().to_string()).at(pointer)
         })?;
         json.end().map_err(|error| invalid(error.to_string()))?;
         Ok(Self(read))
     }
+}
+
+/// A place in a document as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let step = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(step).collect()
 }
 
 fn unread(error: &BodyError) -> Problem {
@@ -97,6 +107,7 @@ impl From<ControlError> for Problem {
                 (StatusCode::CONFLICT, "urn:matchday:problem:idle", "Nothing is being played")
             }
             ControlError::NotNow(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
+            ControlError::Event(_) => return invalid(error.to_string()).at("/event"),
             ControlError::Provider(_) => return invalid(error.to_string()).at("/provider"),
         };
         Self::new(status, kind, title, error.to_string())

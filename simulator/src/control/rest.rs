@@ -8,15 +8,24 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chassis::problem::Problem;
-use domain::{Name, Sport};
+use domain::{EventId, Name, Sport};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::request::{Json, Named, invalid, not_found};
-use super::{BURST_TIMES_MAX, Control, ControlError, Games, How, Program, SPELL_SECONDS_MAX, Status};
+use super::{BURST_TIMES_MAX, Control, ControlError, Games, How, Program, SPELL_SECONDS_MAX, Status, Tape};
+use crate::drive::{Order, Wish};
+use crate::faults::{FaultPlan, Malformed};
 use crate::pacer::Speed;
+use crate::playlist::{Entry, Playlist};
+use crate::recording::{Header, Shelf};
 use crate::scenario::{READY, SECONDS_MAX, Scenario};
 use crate::world::{Formats, GAMES_MAX, MESSAGES_MAX};
+
+/// The most messages of an event that are kept back.
+const GAP_MAX: u32 = 1_000;
+/// The most recordings that are replayed side by side.
+const RECORDINGS_MAX: usize = 100;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document: Value =
@@ -26,7 +35,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
-/// What is to be played: one of the first three.
+/// The memory that a message takes at least, in bytes.
+const MESSAGE_BYTES_MIN: u64 = 400;
+
+/// What is to be played: one of the first four.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Start {
@@ -35,6 +47,7 @@ pub(super) struct Start {
     /// The text of a scenario file.
     toml: Option<String>,
     games: Option<GamesWanted>,
+    replay: Option<ReplayWanted>,
     seed: Option<u64>,
     speed: Option<SpeedWanted>,
     endless: bool,
@@ -51,6 +64,31 @@ struct GamesWanted {
     seconds: u32,
     #[serde(default)]
     formats: Option<Formats>,
+}
+
+/// Recordings, side by side.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayWanted {
+    recordings: Vec<RecordingWanted>,
+    #[serde(default)]
+    max_gap_ms: Option<u64>,
+    #[serde(default)]
+    messages_per_second: Option<u32>,
+    #[serde(default)]
+    raw: bool,
+    #[serde(default)]
+    fresh: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordingWanted {
+    recording: String,
+    #[serde(default)]
+    offset_seconds: u32,
+    #[serde(default)]
+    from_minute: Option<u32>,
 }
 
 /// A factor, or `"max"`.
@@ -79,6 +117,11 @@ pub(super) struct NewRate {
 pub(super) enum NewFault {
     Silence { provider: Name, seconds: u32 },
     Burst { times: f64, seconds: u32 },
+    Duplicate { event: Option<EventId> },
+    Malformed { event: Option<EventId>, how: Option<Malformed> },
+    WrongSport { event: Option<EventId> },
+    Late { event: Option<EventId>, seconds: u32 },
+    Gap { event: Option<EventId>, count: Option<u32> },
 }
 
 pub(super) async fn document() -> Answer<&'static Value> {
@@ -119,26 +162,82 @@ pub(super) async fn start(
         is_endless: start.endless,
         is_held: start.paused,
     };
-    let status = control.start(program(start)?, how)?;
+    let status = control.start(program(start, control.recordings())?, how)?;
     Ok(accepted(&status))
 }
 
-fn program(start: Start) -> Result<Program, Problem> {
+fn program(start: Start, shelf: Option<&Shelf>) -> Result<Program, Problem> {
     let scenario = |text: &str, pointer: &str| {
-        let read = Scenario::parse(text).map_err(|error| invalid(error.to_string()).at(pointer))?;
+        let read =
+            Scenario::parse_beside(text, shelf).map_err(|error| invalid(error.to_string()).at(pointer))?;
         Ok(Program::Scenario(Box::new(read)))
     };
-    match (start.scenario, start.toml, start.games) {
-        (Some(name), None, None) => {
+    match (start.scenario, start.toml, start.games, start.replay) {
+        (Some(name), None, None, None) => {
             let ready = READY.iter().find(|ready| ready.name == name);
             let ready =
                 ready.ok_or_else(|| invalid(format!("no scenario is called `{name}`")).at("/scenario"))?;
             scenario(ready.text, "/scenario")
         }
-        (None, Some(text), None) => scenario(&text, "/toml"),
-        (None, None, Some(games)) => Ok(Program::Games(checked(games)?)),
-        _ => Err(invalid("name what is to be played by one of `scenario`, `toml` and `games`")),
+        (None, Some(text), None, None) => scenario(&text, "/toml"),
+        (None, None, Some(games), None) => Ok(Program::Games(checked(games)?)),
+        (None, None, None, Some(_)) if start.seed.is_some() => {
+            Err(invalid("what was recorded follows from no seed").at("/seed"))
+        }
+        (None, None, None, Some(replay)) => Ok(Program::Recordings(tape(replay, shelf, start.endless)?)),
+        _ => Err(invalid("name what is to be played by one of `scenario`, `toml`, `games` and `replay`")),
     }
+}
+
+/// Recordings that are there. What is replayed again and again is so as other games, for it would be nothing but repetitions.
+fn tape(wanted: ReplayWanted, shelf: Option<&Shelf>, is_endless: bool) -> Result<Tape, Problem> {
+    let ReplayWanted { recordings, max_gap_ms, messages_per_second, raw, fresh } = wanted;
+    let shelf = shelf.ok_or_else(no_recordings)?;
+    if !(1..=RECORDINGS_MAX).contains(&recordings.len()) {
+        return Err(
+            invalid(format!("1 to {RECORDINGS_MAX} recordings can be replayed")).at("/replay/recordings")
+        );
+    }
+    let is_fresh = fresh || is_endless;
+    if raw && is_fresh {
+        return Err(invalid("what is sent as it was has no ids of its own").at("/replay/raw"));
+    }
+    if messages_per_second == Some(0) || messages_per_second.is_some() && max_gap_ms.is_some() {
+        let detail = "a rate is at least 1, and leaves no gap to be shortened";
+        return Err(invalid(detail).at("/replay/messages_per_second"));
+    }
+    let entry = |(place, wanted): (usize, RecordingWanted)| {
+        let RecordingWanted { recording, offset_seconds, from_minute } = wanted;
+        let opened = shelf.open(&recording).and_then(|_| shelf.path(&recording));
+        let pointer = format!("/replay/recordings/{place}/recording");
+        let path = opened.map_err(|error| invalid(error.to_string()).at(pointer))?;
+        Ok(Entry { path, offset: Duration::from_secs(offset_seconds.into()), from_minute })
+    };
+    let entries = recordings.into_iter().enumerate().map(entry).collect::<Result<_, Problem>>()?;
+    let max_gap = max_gap_ms.map(Duration::from_millis);
+    Ok(Tape { playlist: Playlist { entries, max_gap, messages_per_second }, is_raw: raw, is_fresh })
+}
+
+fn no_recordings() -> Problem {
+    invalid("there are no recordings here: `simulator serve --recordings` names their folder")
+}
+
+pub(super) async fn recordings(State(control): State<Control>) -> Result<Answer<Value>, Problem> {
+    let shelf = control.recordings().ok_or_else(no_recordings)?.clone();
+    let listed = tokio::task::spawn_blocking(move || {
+        let read = |name: String| match shelf.open(&name) {
+            Ok(recording) => {
+                let Header { provider, content_type, source, messages, duration_ns, .. } = recording.header();
+                let seconds = duration_ns.map(|ns| ns / 1_000_000_000);
+                json!({ "name": name, "provider": provider, "content_type": content_type, "source": source, "messages": messages, "seconds": seconds })
+            }
+            Err(error) => json!({ "name": name, "error": error.to_string() }),
+        };
+        shelf.names().map(|names| names.into_iter().map(read).collect::<Vec<Value>>())
+    });
+    let listed = listed.await.map_err(|error| invalid(error.to_string()))?;
+    let listed = listed.map_err(|error| invalid(format!("cannot read the folder of recordings: {error}")))?;
+    Ok(Answer(json!({ "recordings": listed })))
 }
 
 fn checked(wanted: GamesWanted) -> Result<Games, Problem> {
@@ -155,8 +254,17 @@ fn checked(wanted: GamesWanted) -> Result<Games, Problem> {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
         return Err(invalid(detail).at("/games/rate"));
     }
+    let bytes_max = crate::schedule::bytes_max() as u64;
+    if messages * MESSAGE_BYTES_MIN > bytes_max {
+        let detail = format!(
+            "{messages} messages would take more than the {} MiB that this simulator may use",
+            bytes_max >> 20
+        );
+        return Err(invalid(detail).at("/games/rate"));
+    }
     let sports = sports.unwrap_or_else(|| Sport::ALL.into());
-    if sports.is_empty() || sports.len() > Sport::ALL.len() {
+    let is_repeated = |(place, sport): (usize, &Sport)| sports[..place].contains(sport);
+    if sports.is_empty() || sports.iter().enumerate().any(is_repeated) {
         return Err(invalid("name each sport once").at("/games/sports"));
     }
     Ok(Games { sports, games, rate, seconds, formats: formats.unwrap_or(Formats::Json) })
@@ -206,8 +314,10 @@ pub(super) async fn set_rate(
 }
 
 pub(super) async fn faults(State(control): State<Control>) -> Result<Response, Problem> {
-    let faults = control.faults().ok_or(ControlError::Idle)?;
-    Ok(Answer(&*faults).into_response())
+    let (planned, injected) = control.faults().ok_or(ControlError::Idle)?;
+    let FaultPlan { seed, hold_ms, faults } = &*planned;
+    let all = json!({ "seed": seed, "hold_ms": hold_ms, "faults": faults, "injected": injected });
+    Ok(Answer(all).into_response())
 }
 
 pub(super) async fn inject(
@@ -218,6 +328,7 @@ pub(super) async fn inject(
         true => Ok(Duration::from_secs(u64::from(seconds))),
         false => Err(invalid(format!("{seconds} is outside 1 to {SPELL_SECONDS_MAX}")).at("/seconds")),
     };
+    let inject = |wish, event_id| control.inject(Order { wish, event_id });
     let status = match fault {
         NewFault::Silence { provider, seconds } => control.silence(provider, spell(seconds)?)?,
         NewFault::Burst { times, seconds } => {
@@ -225,6 +336,19 @@ pub(super) async fn inject(
                 return Err(invalid(format!("{times} is outside 1 to {BURST_TIMES_MAX}")).at("/times"));
             }
             control.burst(times, spell(seconds)?)?
+        }
+        NewFault::Duplicate { event } => inject(Wish::Duplicate, event)?,
+        NewFault::Malformed { event, how } => {
+            inject(Wish::Malformed(how.unwrap_or(Malformed::Truncated)), event)?
+        }
+        NewFault::WrongSport { event } => inject(Wish::WrongSport, event)?,
+        NewFault::Late { event, seconds } => inject(Wish::Late(spell(seconds)?), event)?,
+        NewFault::Gap { event, count } => {
+            let count = count.unwrap_or(1);
+            if !(1..=GAP_MAX).contains(&count) {
+                return Err(invalid(format!("{count} is outside 1 to {GAP_MAX}")).at("/count"));
+            }
+            inject(Wish::Gap(count), event)?
         }
     };
     Ok(accepted(&status))

@@ -14,6 +14,7 @@ pub fn routes(control: Control) -> Router {
         .route("/openapi.json", get(rest::document))
         .route("/v1/scenarios", get(rest::scenarios))
         .route("/v1/scenarios/{name}", get(rest::scenario))
+        .route("/v1/recordings", get(rest::recordings))
         .route("/v1/run", get(rest::status).post(rest::start).delete(rest::stop))
         .route("/v1/run/pause", post(rest::pause))
         .route("/v1/run/resume", post(rest::resume))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// How a run stands, or ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Status {
     /// Counts the runs of this process, from 1.
     pub number: u64,
@@ -36,10 +36,11 @@ pub struct Status {
 }
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Its messages are being made.
+    #[default]
     Preparing,
     /// Messages go out when they are due.
     Playing,

@@ -29,6 +29,16 @@ pub(super) struct Add {
     /// Which sport it is of: nothing tells.
     #[serde(default)]
     sport: Option<Sport>,
+    #[serde(default, rename = "node_id")]
+    _node_id: Option<u32>,
+}
+
+/// Of which node somebody speaks. Tools of this feed add it to every call; there is one playlist here, whoever asks.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    #[serde(rename = "node_id")]
+    _node_id: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +55,7 @@ pub(super) struct Play {
     provider: Option<Name>,
 }
 
-pub(super) async fn list(State(control): State<Control>) -> Response {
+pub(super) async fn list(State(control): State<Control>, _: Params<Node>) -> Response {
     let events: String = control.playlist(|playlist| {
         let event = |(place, listed): (usize, &Listed)| {
             let Listed { event_id, start_minutes, .. } = listed;
@@ -59,7 +69,7 @@ pub(super) async fn list(State(control): State<Control>) -> Response {
 pub(super) async fn add(
     State(control): State<Control>,
     Named(event_id): Named<EventId>,
-    Params(Add { start_time, sport }): Params<Add>,
+    Params(Add { start_time, sport, .. }): Params<Add>,
 ) -> Result<Response, Problem> {
     if start_time > START_MINUTES_MAX {
         return Err(invalid(format!(
@@ -78,6 +88,7 @@ pub(super) async fn add(
 pub(super) async fn remove(
     State(control): State<Control>,
     Named(event_id): Named<EventId>,
+    _: Params<Node>,
 ) -> Result<Response, Problem> {
     match control.playlist(|playlist| playlist.remove(&event_id)) {
         true => Ok(response(StatusCode::OK, &format!("{event_id} is out of the playlist"))),
@@ -105,7 +116,7 @@ pub(super) async fn play(
         is_parallel: play.run_parallel.unwrap_or(false),
         node_id: play.node_id,
     };
-    begin(&control, Program::Replay(Box::new(replay)), Speed::Factor(speed))
+    begin(&control, Program::Replay(Box::new(replay)), Speed::Factor(speed)).await
 }
 
 fn factor(speed: Option<f64>) -> Result<f64, Problem> {
@@ -118,18 +129,19 @@ fn factor(speed: Option<f64>) -> Result<f64, Problem> {
 }
 
 /// What plays is ended first: these tools do not ask.
-fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Problem> {
+async fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Problem> {
     let how = How { seed: None, speed, is_endless: false, is_held: false };
+    end(control).await;
     control.start(program, how)?;
     Ok(response(StatusCode::OK, "it is being played"))
 }
 
-pub(super) async fn stop(State(control): State<Control>) -> Response {
+pub(super) async fn stop(State(control): State<Control>, _: Params<Node>) -> Response {
     end(&control).await;
     response(StatusCode::OK, "nothing is being played")
 }
 
-pub(super) async fn reset(State(control): State<Control>) -> Response {
+pub(super) async fn reset(State(control): State<Control>, _: Params<Node>) -> Response {
     end(&control).await;
     control.playlist(super::Playlist::clear);
     response(StatusCode::OK, "nothing is being played, and the playlist is empty")
@@ -141,7 +153,7 @@ async fn end(control: &Control) {
     }
 }
 
-pub(super) async fn status(State(control): State<Control>) -> Response {
+pub(super) async fn status(State(control): State<Control>, _: Params<Node>) -> Response {
     let status = match control.status().map(|status| status.state) {
         Some(RunState::Preparing) => "setting_up",
         Some(RunState::Playing | RunState::Paused) => "playing",
@@ -151,7 +163,7 @@ pub(super) async fn status(State(control): State<Control>) -> Response {
     xml(StatusCode::OK, &format!(r#"<player_status status="{status}"/>"#))
 }
 
-pub(super) async fn scenarios() -> Response {
+pub(super) async fn scenarios(_: Params<Node>) -> Response {
     let scenario = |(id, ready): (usize, &crate::scenario::Ready)| {
         let description =
             Scenario::parse(ready.text).map(|scenario| scenario.description).unwrap_or_default();
@@ -171,7 +183,7 @@ pub(super) async fn play_scenario(
     let ready = ready.ok_or_else(|| not_found(format!("there are scenarios 1 to {}", READY.len())))?;
     let scenario = Scenario::parse(ready.text).map_err(|error| invalid(error.to_string()))?;
     let speed = play.speed.map_or(Ok(1.0), |speed| factor(Some(speed)))?;
-    begin(&control, Program::Scenario(Box::new(scenario)), Speed::Factor(speed))
+    begin(&control, Program::Scenario(Box::new(scenario)), Speed::Factor(speed)).await
 }
 
 fn response(status: StatusCode, message: &str) -> Response {

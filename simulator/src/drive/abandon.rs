@@ -4,77 +4,140 @@
 //! snapshot in the next epoch: that needs nothing before it. A Unified Odds Feed has no snapshot, and needs none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::message::{Cancel, CancelledMarket, Window};
-use domain::{Body, Content, FeedMessage, MarketStatus, MessageId, Name, Position};
+use domain::{Body, Content, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp};
+use tokio::task::JoinSet;
 
-use super::now;
+use super::{now, times};
 use crate::format::Format;
 use crate::ledger::{Account, Deliveries, NEVER};
+use crate::pacer::Timeline;
 use crate::schedule::Schedule;
-use crate::sender::{Batch, Patience, Sender};
+use crate::sender::{ACCEPTED, Batch, Patience, Sender};
 
 /// How long the last words may take to arrive.
 const PATIENCE: Patience =
     Patience { answer_timeout: Duration::from_secs(4), give_up_after: Duration::from_secs(6) };
-/// Messages of one request.
-const BATCH_MESSAGES: usize = 100;
+/// Events of one request.
+const BATCH_EVENTS: usize = 100;
+/// Requests that are made at once.
+const BATCHES_AT_ONCE: usize = 8;
+/// Times of a Unified Odds Feed are told apart by the millisecond.
+const MILLISECOND_MICROS: i64 = 1_000;
+
+/// What was sent, as it was.
+pub(super) struct Sent {
+    pub(super) schedule: Arc<Schedule>,
+    pub(super) timeline: Timeline,
+    /// Whether messages kept the times they were written with.
+    pub(super) is_raw: bool,
+}
+
+/// The messages about one event that may have been taken, in the order in which they were sent.
+struct Said {
+    channel: usize,
+    lines: Vec<usize>,
+}
 
 /// Says of every event that is on that it is abandoned; returns of how many that was taken.
 pub(super) async fn abandon(
-    schedule: &Schedule,
+    sent: Sent,
     deliveries: &Deliveries,
     senders: &BTreeMap<(Name, Format), Sender>,
 ) -> u64 {
-    let mut lines: Vec<Vec<usize>> = vec![Vec::new(); schedule.channels().len()];
-    for line in (0..schedule.len()).filter(|line| deliveries.sent_micros[*line] != NEVER) {
-        lines[schedule.channel(line)].push(line);
+    let sent = Arc::new(sent);
+    let mut of_feeds: BTreeMap<(Name, Format), Vec<Said>> = BTreeMap::new();
+    for said in sent.by_event(deliveries) {
+        let channel = &sent.schedule.channels()[said.channel];
+        of_feeds.entry((channel.provider.clone(), channel.format)).or_default().push(said);
     }
-    let mut last_words: BTreeMap<(Name, Format), Vec<Vec<Vec<u8>>>> = BTreeMap::new();
-    for (channel, lines) in schedule.channels().iter().zip(lines) {
-        let messages = lines
-            .iter()
-            .filter(|line| deliveries.status[**line] <= 202)
-            .filter_map(|&line| channel.format.decode(schedule.message(line), &channel.provider));
-        if let Some(words) = of_event(messages, channel.format) {
-            let key = (channel.provider.clone(), channel.format);
-            last_words.entry(key).or_default().push(words);
-        }
-    }
-    let mut abandoned = 0;
-    for (key, events) in last_words {
+    let (mut abandoned, mut tasks) = (0, JoinSet::new());
+    for (key, mut events) in of_feeds {
         let Some(sender) = senders.get(&key) else { continue };
         let sender = Sender { patience: PATIENCE, ..sender.clone() };
-        for events in events.chunks(BATCH_MESSAGES) {
-            let mut batch = Batch::with_capacity(key.1, events.len(), 0);
-            for words in events.iter().flatten() {
-                batch.bytes.extend_from_slice(key.1.in_batch(words));
-                batch.end_message();
+        while !events.is_empty() {
+            let some = events.split_off(events.len().saturating_sub(BATCH_EVENTS));
+            if tasks.len() >= BATCHES_AT_ONCE {
+                abandoned += tasks.join_next().await.map_or(0, |done| done.unwrap_or_default());
             }
-            let delivery = sender.deliver(batch).await;
-            for (_, problem) in &delivery.refused {
-                tracing::warn!(%problem, "refused that a game is abandoned");
-            }
-            if let Some((_, why)) = delivery.given_up {
-                tracing::warn!(why, "nobody took that games are abandoned");
-                break;
-            }
-            if delivery.refused.is_empty() {
-                abandoned += events.len() as u64;
-            }
+            tasks.spawn(abandon_some(Arc::clone(&sent), sender.clone(), some));
         }
+    }
+    while let Some(done) = tasks.join_next().await {
+        abandoned += done.unwrap_or_default();
     }
     abandoned
 }
 
+/// The last words about some events of one feed; returns of how many they were taken.
+async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> u64 {
+    let format = sender.format;
+    // Reading what was said takes a while, and all cores can do it.
+    let made = tokio::task::spawn_blocking(move || {
+        let (mut batch, mut of) = (Batch::with_capacity(format, events.len(), 0), 0);
+        for words in events.iter().filter_map(|said| of_event(&sent, said, format)) {
+            of += 1;
+            for words in words {
+                batch.bytes.extend_from_slice(format.in_batch(&words));
+                batch.end_message();
+            }
+        }
+        (batch, of)
+    });
+    let Ok((batch, of)) = made.await else { return 0 };
+    if of == 0 {
+        return 0;
+    }
+    let delivery = sender.deliver(batch, &Arc::new(())).await;
+    for (_, problem) in &delivery.refused {
+        tracing::warn!(%problem, "refused that a game is abandoned");
+    }
+    if let Some((_, why)) = &delivery.given_up {
+        tracing::warn!(why, "nobody took that games are abandoned");
+    }
+    if delivery.refused.is_empty() && delivery.given_up.is_none() { of } else { 0 }
+}
+
+impl Sent {
+    fn by_event(&self, deliveries: &Deliveries) -> Vec<Said> {
+        let said = |channel| Said { channel, lines: Vec::new() };
+        let mut events: Vec<Said> = (0..self.schedule.channels().len()).map(said).collect();
+        let may_be_taken =
+            |line: &usize| deliveries.sent_micros[*line] != NEVER && deliveries.status[*line] <= ACCEPTED;
+        for line in (0..self.schedule.len()).filter(may_be_taken) {
+            events[self.schedule.channel(line)].lines.push(line);
+        }
+        events.retain(|said| !said.lines.is_empty());
+        events
+    }
+
+    /// A message with the times with which it went out.
+    fn message(&self, channel: usize, line: usize) -> Option<FeedMessage> {
+        let mut bytes = Vec::new();
+        let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), now());
+        self.schedule.write(line, times, &mut bytes);
+        let channel = &self.schedule.channels()[channel];
+        channel.format.decode(&bytes, &channel.provider)
+    }
+}
+
 /// The last words about an event, encoded; `None` where it is over, or nothing was said of it.
-fn of_event(messages: impl Iterator<Item = FeedMessage>, format: Format) -> Option<Vec<Vec<u8>>> {
+fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
+    // Most games of a long run are over: their last messages say so, and what was said before is not read.
+    let mut backwards = messages(sent, said.channel, said.lines.iter().rev());
+    if backwards.find_map(|message| is_final(&message)) == Some(true) {
+        return None;
+    }
     let mut account: Option<Account> = None;
     let mut last: Option<FeedMessage> = None;
-    for message in messages {
+    let mut latest = Timestamp(i64::MIN);
+    for message in messages(sent, said.channel, said.lines.iter()) {
         let Content::Event(event) = &message.content else { continue };
         account.get_or_insert_with(|| Account::new(message.source.producer.clone())).enter(&event.body);
+        latest = latest.max(message.generated_at);
         // What fixtures are told by is no producer of odds.
         let is_earlier = |last: &FeedMessage| last.position() > message.position();
         if !last.as_ref().is_some_and(is_earlier) {
@@ -105,14 +168,39 @@ fn of_event(messages: impl Iterator<Item = FeedMessage>, format: Format) -> Opti
             [Some(Body::Snapshot(snapshot)), None]
         }
     };
-    Some(bodies.into_iter().flatten().filter_map(|body| format.encode(&said(&last, body))).collect())
+    // Games played faster than they were, with their own times, are ahead of the clock.
+    let first = now().max(latest.plus_micros(MILLISECOND_MICROS));
+    let at = (0..).map(|number| first.plus_micros(number * MILLISECOND_MICROS));
+    let words = bodies.into_iter().flatten().zip(at);
+    Some(words.filter_map(|(body, at)| format.encode(&said_after(&last, body, at))).collect())
+}
+
+/// Messages at these lines, those that can be read.
+fn messages<'a>(
+    sent: &'a Sent,
+    channel: usize,
+    lines: impl Iterator<Item = &'a usize> + 'a,
+) -> impl Iterator<Item = FeedMessage> + 'a {
+    lines.filter_map(move |&line| sent.message(channel, line))
+}
+
+/// Whether a message says that its event is over; `None` where it does not say how it stands.
+fn is_final(message: &FeedMessage) -> Option<bool> {
+    let Content::Event(event) = &message.content else { return None };
+    let status = match &event.body {
+        Body::EventStatus(status) => Some(status),
+        Body::OddsChange(odds) => odds.status.as_ref(),
+        Body::Snapshot(snapshot) => snapshot.status.as_ref(),
+        _ => None,
+    };
+    status.map(|status| status.status.is_final())
 }
 
 /// What comes after the last message.
-fn said(last: &FeedMessage, body: Body) -> FeedMessage {
+fn said_after(last: &FeedMessage, body: Body, at: Timestamp) -> FeedMessage {
     let mut message = last.clone();
     message.occurred_at = None;
-    message.generated_at = now();
+    message.generated_at = at;
     if let Content::Event(event) = &mut message.content {
         let epoch = event.position.map_or(1, |position| position.epoch + 1);
         event.position = event.position.map(|_| Position { epoch, sequence: 1 });

@@ -1,19 +1,20 @@
 //! One connection of a drive: what it sends when, and how that went.
 
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
 use domain::Name;
-use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
-use super::{Counters, DriveReport, Hush, Log, REFUSED_SHOWN_MAX};
+use super::inject::Fate;
+use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
-use crate::schedule::{Schedule, Times};
-use crate::sender::{Batch, Sender};
+use crate::schedule::Schedule;
+use crate::sender::{ACCEPTED, Batch, Sender, Witness};
 
 /// One connection and what goes over it.
 pub(super) struct Lane {
@@ -25,18 +26,39 @@ pub(super) struct Lane {
     pub(super) limits: BatchLimits,
     pub(super) raw: bool,
     pub(super) counters: Arc<Counters>,
+    pub(super) flights: Arc<Flights>,
     pub(super) log: Arc<Log>,
     pub(super) hush: Hush,
+    pub(super) inject: Inject,
     pub(super) stop: Shutdown,
     pub(super) lateness: ::metrics::Histogram,
+}
+
+/// An event whose messages are held up.
+struct Held {
+    channel: usize,
+    until: Instant,
+    lines: Vec<u32>,
+}
+
+/// Lines that go out together.
+struct Outgoing {
+    lane: Arc<Lane>,
+    lines: Vec<u32>,
+    /// The copies that were asked for, behind the lines: each of a place among them, for an order's number.
+    copies: Vec<(usize, usize)>,
+    /// From when on after the start they could be in time; `None` where they were meant to be late.
+    free_from: Option<Duration>,
 }
 
 impl Lane {
     /// Sends every line when it is due. After a batch that had to be given up nothing follows: it would only be
     /// a gap to its receiver.
-    pub(super) async fn run(self) -> DriveReport {
+    pub(super) async fn run(self: Arc<Self>) -> DriveReport {
         let mut report = DriveReport::new(self.lines.len() as u64);
+        let mut hushed = Duration::ZERO;
         let mut pacer = Pacer::new(self.limits);
+        let mut held: Vec<Held> = Vec::new();
         let item = |place: usize| {
             let line = self.lines[place] as usize;
             Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
@@ -50,20 +72,38 @@ impl Lane {
                     () = tokio::time::sleep_until(until) => {}
                     () = self.stop.begun() => {}
                 }
+                hushed = until.saturating_duration_since(self.start);
                 continue;
             }
             let (course, now) = (self.playhead.course(), Instant::now());
+            let released = held.iter().position(|held| held.until <= now).map(|place| held.remove(place));
+            if let Some(Held { lines, .. }) = released {
+                // It was meant to be late, so its lateness says nothing.
+                self.outgoing(lines, Vec::new(), None).send(&mut report).await;
+                if self.gives_up(&mut report) {
+                    return report;
+                }
+                continue;
+            }
+            let next_held = held.iter().map(|held| held.until).min();
             match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
                 Turn::Wait(offset_ns) => tokio::select! {
                     () = self.playhead.reach(offset_ns) => {}
+                    () = come(next_held) => {}
+                    () = self.stop.begun() => {}
+                },
+                Turn::Done if next_held.is_some() => tokio::select! {
+                    () = come(next_held) => {}
                     () = self.stop.begun() => {}
                 },
                 Turn::Done => return report,
                 Turn::Send(range) => {
-                    let lines = &self.lines[range];
-                    self.send(lines, &mut report).await;
-                    if report.gave_up.is_some() {
-                        report.undelivered = report.messages - report.accepted - report.refused;
+                    let (lines, copies) = self.sort_out(&self.lines[range], &mut held);
+                    if lines.is_empty() {
+                        continue;
+                    }
+                    self.outgoing(lines, copies, Some(hushed)).send(&mut report).await;
+                    if self.gives_up(&mut report) {
                         return report;
                     }
                 }
@@ -71,39 +111,56 @@ impl Lane {
         }
     }
 
+    /// Whether a batch had to be given up; then all that is left is undelivered.
+    fn gives_up(&self, report: &mut DriveReport) -> bool {
+        if report.gave_up.is_some() {
+            report.undelivered = report.messages - report.accepted - report.refused;
+        }
+        report.gave_up.is_some()
+    }
+
+    /// What of these lines goes out now, and the copies of it that were asked for; what is held up joins what is held already.
+    fn sort_out(&self, lines: &[u32], held: &mut Vec<Held>) -> (Vec<u32>, Vec<(usize, usize)>) {
+        let (mut going, mut copies) = (Vec::with_capacity(lines.len()), Vec::new());
+        if held.is_empty() && !self.inject.is_waiting() {
+            going.extend_from_slice(lines);
+            return (going, copies);
+        }
+        for &line in lines {
+            let channel = self.schedule.channel(line as usize);
+            if let Some(held) = held.iter_mut().find(|held| held.channel == channel) {
+                held.lines.push(line);
+                continue;
+            }
+            match self.inject.fate(&self.schedule, line as usize) {
+                Fate::Goes(of) => {
+                    copies.extend(of.into_iter().map(|number| (going.len(), number)));
+                    going.push(line);
+                }
+                Fate::Dropped => {}
+                Fate::Held(length) => {
+                    held.push(Held { channel, until: Instant::now() + length, lines: vec![line] });
+                }
+            }
+        }
+        (going, copies)
+    }
+
+    fn outgoing(
+        self: &Arc<Self>,
+        lines: Vec<u32>,
+        copies: Vec<(usize, usize)>,
+        free_from: Option<Duration>,
+    ) -> Outgoing {
+        Outgoing { lane: Arc::clone(self), lines, copies, free_from }
+    }
+
     fn provider(&self) -> &Name {
         let line = self.lines.first().map_or(0, |line| *line as usize);
         &self.schedule.channels()[self.schedule.channel(line)].provider
     }
 
-    async fn send(&self, lines: &[u32], report: &mut DriveReport) {
-        let batch = self.join(lines);
-        self.note_lateness(lines, &mut report.lateness_micros);
-        report.sent += lines.len() as u64;
-        self.counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
-        metrics::sent(lines.len());
-        self.log.sent(lines, self.start.elapsed());
-        report.bytes += batch.bytes.len() as u64;
-        let delivery = self.sender.deliver(batch).await;
-        self.log.answered(lines, &delivery, self.start.elapsed());
-        let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
-        metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
-        report.accepted += delivery.accepted as u64;
-        report.refused += delivery.refused.len() as u64;
-        report.sent_again += delivery.sent_again as u64;
-        report.unanswered += delivery.unanswered as u64;
-        self.counters.accepted.fetch_add(delivery.accepted as u64, Ordering::Relaxed);
-        self.counters.refused.fetch_add(delivery.refused.len() as u64, Ordering::Relaxed);
-        self.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
-        for (place, problem) in delivery.refused {
-            if report.refused_first.len() < REFUSED_SHOWN_MAX {
-                report.refused_first.insert(lines[place] as usize, problem);
-            }
-        }
-        report.gave_up = delivery.given_up.map(|(_, why)| why);
-    }
-
-    /// The messages one under the other, each with its times. At top speed nothing is due, so now is its time.
+    /// The messages one under the other, each with its times.
     fn join(&self, lines: &[u32]) -> Batch {
         let timeline = self.playhead.timeline();
         let now = timeline.started_at.plus_micros(micros(self.start.elapsed()));
@@ -113,30 +170,91 @@ impl Lane {
         for &line in lines {
             let line = line as usize;
             let offset_ns = self.schedule.offset_ns(line);
-            let times = match (self.raw, timeline.speed_at(offset_ns)) {
-                (true, _) => Times::AsWritten,
-                (false, Speed::Max) => Times::Generated(now),
-                (false, Speed::Factor(_)) => Times::Generated(timeline.due_at(offset_ns)),
-            };
-            self.schedule.write(line, times, &mut batch.bytes);
+            self.schedule.write(line, times(&timeline, self.raw, offset_ns, now), &mut batch.bytes);
             batch.end_message();
         }
         batch
     }
 
-    fn note_lateness(&self, lines: &[u32], lateness_micros: &mut Histogram<u64>) {
-        let timeline = self.playhead.timeline();
-        let elapsed = self.start.elapsed();
-        for &line in lines {
-            let offset_ns = self.schedule.offset_ns(line as usize);
-            if timeline.speed_at(offset_ns) == Speed::Max {
-                continue;
-            }
-            let due = timeline.due_after(offset_ns);
+    /// How late lines are that go out now, in microseconds; those that are due at no time are left out.
+    fn lateness(&self, lines: &[u32], free_from: Duration) -> Vec<u64> {
+        let (timeline, elapsed) = (self.playhead.timeline(), self.start.elapsed());
+        let late = |line: &u32| {
+            let offset_ns = self.schedule.offset_ns(*line as usize);
+            let due = timeline.due_after(offset_ns).max(free_from);
             let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
-            lateness_micros.saturating_record(late);
-            self.lateness.record(Duration::from_micros(late));
+            (timeline.speed_at(offset_ns) != Speed::Max).then_some(late)
+        };
+        lines.iter().filter_map(late).collect()
+    }
+}
+
+impl Outgoing {
+    async fn send(self, report: &mut DriveReport) {
+        let outgoing = Arc::new(self);
+        let Self { lane, lines, copies, .. } = &*outgoing;
+        let mut batch = lane.join(lines);
+        for (place, number) in copies {
+            let copy = lane.inject.copy(*number, lane.sender.format, batch.message(*place));
+            batch.bytes.extend_from_slice(&copy);
+            batch.end_message();
         }
+        report.bytes += batch.bytes.len() as u64;
+        let flight = lane.flights.begin(lane.provider());
+        let delivery = lane.sender.deliver(batch, &outgoing).await;
+        let (delivery, answers) = delivery.split_off(lines.len(), copies.len());
+        for ((_, number), answer) in copies.iter().zip(answers) {
+            lane.inject.answered(*number, answer);
+        }
+        let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
+        if given_up > 0 {
+            flight.lost();
+        }
+        metrics::delivered(delivery.accepted, delivery.refused.len(), given_up, delivery.sent_again);
+        report.accepted += delivery.accepted as u64;
+        report.refused += delivery.refused.len() as u64;
+        report.unanswered += delivery.unanswered as u64;
+        lane.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
+        for (place, problem) in delivery.refused {
+            if report.refused_first.len() < REFUSED_SHOWN_MAX {
+                report.refused_first.insert(lines[place] as usize, problem);
+            }
+        }
+        report.gave_up = delivery.given_up.map(|(_, why)| why);
+    }
+}
+
+/// Each message is written down as it goes and is answered, be it alone or with others; copies are counted apart.
+impl Witness for Outgoing {
+    fn sent(&self, places: Range<usize>) {
+        let Lane { counters, log, start, lateness, .. } = &*self.lane;
+        let lines = &self.lines[places.start.min(self.lines.len())..places.end.min(self.lines.len())];
+        counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        metrics::sent(lines.len());
+        log.sent(lines, start.elapsed());
+        let Some(free_from) = self.free_from else { return };
+        let late = self.lane.lateness(lines, free_from);
+        let mut all = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
+        for late in late {
+            all.saturating_record(late);
+            lateness.record(Duration::from_micros(late));
+        }
+    }
+
+    fn answered(&self, places: &[usize], status: u16) {
+        let Lane { counters, log, start, .. } = &*self.lane;
+        let lines: Vec<u32> = places.iter().filter_map(|place| self.lines.get(*place).copied()).collect();
+        let counter = if status == ACCEPTED { &counters.accepted } else { &counters.refused };
+        counter.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        log.answered(&lines, status, start.elapsed());
+    }
+}
+
+/// Waits for a moment, where there is one, else for ever.
+async fn come(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,10 +6,6 @@ use std::time::Duration;
 use crate::ledger::{Deliveries, NEVER};
 use crate::pacer::Timeline;
 use crate::schedule::Schedule;
-use crate::sender::Delivery;
-
-/// The status that each message of an accepted batch has.
-const ACCEPTED: u16 = 202;
 
 /// One entry per line of a schedule; each line is one lane's.
 #[derive(Debug)]
@@ -33,18 +29,10 @@ impl Log {
         }
     }
 
-    pub(super) fn answered(&self, lines: &[u32], delivery: &Delivery, elapsed: Duration) {
-        let mut refused = delivery.refused.iter().peekable();
-        let given_up = delivery.given_up.as_ref().map_or(&[][..], |(places, _)| places);
-        for (place, line) in lines.iter().map(|line| *line as usize).enumerate() {
-            if given_up.binary_search(&place).is_ok() {
-                continue;
-            }
-            while refused.next_if(|(refused, _)| *refused < place).is_some() {}
-            let status = refused.peek().filter(|(refused, _)| *refused == place);
-            let status = status.map_or(ACCEPTED, |(_, problem)| problem.status);
-            self.answered_micros[line].store(micros(elapsed), Ordering::Relaxed);
-            self.status[line].store(status, Ordering::Relaxed);
+    pub(super) fn answered(&self, lines: &[u32], status: u16, elapsed: Duration) {
+        for line in lines {
+            self.answered_micros[*line as usize].store(micros(elapsed), Ordering::Relaxed);
+            self.status[*line as usize].store(status, Ordering::Relaxed);
         }
     }
 

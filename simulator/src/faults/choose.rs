@@ -41,6 +41,8 @@ struct Draw<'a> {
     strands: &'a [Strand],
     worlds: Worlds<'a>,
     wanted: &'a Wanted,
+    /// How many times as fast all of it will be sent: what is to last so long for its receiver takes so many times as long here.
+    speed: f64,
     duration_ns: u64,
     /// The events that have one of those faults already.
     taken: BTreeSet<usize>,
@@ -56,11 +58,13 @@ pub(crate) fn choose(
     strands: &[Strand],
     worlds: Worlds,
     duration_ns: u64,
+    speed: f64,
 ) -> Result<FaultPlan, TooFewEvents> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(STREAM);
     let (taken, stalled) = (BTreeSet::new(), BTreeSet::new());
-    let mut draw = Draw { rng, strands, worlds, wanted, duration_ns, taken, stalled, faults: Vec::new() };
+    let mut draw =
+        Draw { rng, strands, worlds, wanted, speed, duration_ns, taken, stalled, faults: Vec::new() };
     // Those that need most of an event come first.
     draw.several("settlement_rollback", wanted.settlement_rollback, Draw::settlement_rollback)?;
     draw.several("restart", wanted.restart, Draw::restart)?;
@@ -137,14 +141,25 @@ impl Draw<'_> {
         }
     }
 
+    /// A time of the receiver's clock as one of the schedule.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "exact for a hundred days, and the cast saturates"
+    )]
+    fn real_ns(&self, ns: u64) -> u64 {
+        (ns as f64 * self.speed) as u64
+    }
+
     fn hold_ns(&self) -> u64 {
-        u64::from(self.wanted.hold_ms) * 1_000_000
+        self.real_ns(u64::from(self.wanted.hold_ms) * 1_000_000)
     }
 
     /// Long enough that nobody waits any more.
     fn beyond_ns(&mut self) -> u64 {
         let hold = self.hold_ns();
-        hold * 2 + 1_000_000_000 + u64::from(self.up_to(1_000)) * (hold / 1_000)
+        hold * 2 + self.real_ns(1_000_000_000) + u64::from(self.up_to(1_000)) * (hold / 1_000)
     }
 
     fn duplicate(&mut self, _: u32) -> Option<Fault> {
@@ -175,6 +190,8 @@ impl Draw<'_> {
         let count = self.up_to(ROW_MAX);
         let (strand, place) = self.free_message(|_, _| true)?;
         self.stalled.insert(strand);
+        // All that follows waits for good: more than may would be dead letters.
+        let place = place.max(self.strands[strand].entries.len().saturating_sub(HELD_MAX));
         Some(self.fault(Kind::Gap { count }, strand, place))
     }
 
@@ -238,7 +255,7 @@ impl Draw<'_> {
         sources.dedup();
         let Source { provider, producer } =
             sources.get(number as usize % sources.len().max(1))?.to_owned().clone();
-        let for_ns = u64::from(self.wanted.silence_seconds) * 1_000_000_000;
+        let for_ns = self.real_ns(u64::from(self.wanted.silence_seconds) * 1_000_000_000);
         let room = (self.duration_ns * 2 / 3).checked_sub(for_ns)?;
         let at_ns = self.rng.random_range(0..=room);
         let is_quiet_then = |fault: &Fault| match &fault.kind {

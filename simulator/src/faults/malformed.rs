@@ -56,7 +56,7 @@ impl Malformed {
     ];
 
     /// A copy of a message of our own, wrong in this way and in no other.
-    pub(super) fn copy(self, format: Format, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn copy(self, format: Format, message: &[u8]) -> Vec<u8> {
         let text = std::str::from_utf8(message).expect("what was encoded here is text");
         let set = |field, value: &str| with_value(format, text, field, Some(value)).into_bytes();
         match self {
@@ -90,7 +90,7 @@ impl Malformed {
 }
 
 /// A copy of a message that names another sport.
-pub(super) fn of_another_sport(format: Format, message: &[u8], sport: Sport) -> Vec<u8> {
+pub(crate) fn of_another_sport(format: Format, message: &[u8], sport: Sport) -> Vec<u8> {
     let text = std::str::from_utf8(message).expect("what was encoded here is text");
     with_value(format, text, "sport", Some(&format!("\"{sport}\""))).into_bytes()
 }

@@ -49,7 +49,7 @@ impl Deliveries {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        super::save(self, path).with_context(|| format!("cannot write the deliveries {}", path.display()))
+        crate::file::write(path, |out| Ok(serde_json::to_writer(out, self)?)).context("the deliveries")
     }
 
     /// Reads what [`Deliveries::save`] wrote.

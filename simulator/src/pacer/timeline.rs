@@ -55,6 +55,8 @@ pub struct Timeline {
     pub started_at: Timestamp,
     /// In the order in which they were begun; the first one has no `after`.
     legs: Vec<Leg>,
+    /// Whether legs were forgotten: then what lay on them is given another time than it was due.
+    has_forgotten: bool,
 }
 
 /// A part of the way that is gone at one speed.
@@ -74,7 +76,7 @@ impl Timeline {
     #[must_use]
     pub fn new(started_at: Timestamp, speed: Speed) -> Self {
         let whole = Leg { after_ns: None, offset_ns: 0, elapsed: Duration::ZERO, speed };
-        Self { started_at, legs: vec![whole] }
+        Self { started_at, legs: vec![whole], has_forgotten: false }
     }
 
     /// How long after the start a message with this offset is due.
@@ -101,6 +103,12 @@ impl Timeline {
     pub fn due_at(&self, offset_ns: u64) -> Timestamp {
         let micros = self.due_after(offset_ns).as_micros();
         self.started_at.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    /// Whether it changed course so often that it is not known any more when the earliest messages were due.
+    #[must_use]
+    pub fn has_forgotten(&self) -> bool {
+        self.has_forgotten
     }
 
     /// How fast a message with this offset is come to.
@@ -138,6 +146,13 @@ impl Timeline {
         if leg.after_ns.is_none() {
             self.legs.clear();
         } else if self.legs.len() == LEGS_MAX {
+            if !self.has_forgotten {
+                tracing::warn!(
+                    changes = LEGS_MAX,
+                    "stopped, let go or changed in speed too often: when the earliest messages were due is forgotten"
+                );
+            }
+            self.has_forgotten = true;
             self.legs.remove(1);
         }
         self.legs.push(leg);
@@ -204,7 +219,7 @@ mod tests {
                 speed: Speed::Factor(1.0),
             });
         }
-        assert_eq!(timeline.legs.len(), LEGS_MAX);
+        assert_eq!((timeline.legs.len(), timeline.has_forgotten()), (LEGS_MAX, true));
         let last = 2 * LEGS_MAX as u64;
         assert_eq!(timeline.due_after(last), Duration::from_nanos((last - 1) * 3 + 1));
     }

@@ -6,7 +6,7 @@ use std::io::{BufReader, Seek, Write};
 use std::path::Path;
 
 use domain::id::Source;
-use domain::{Content, EventId, FeedMessage};
+use domain::{Body, Content, EventId, FeedMessage};
 
 use super::image::Image;
 use super::{Header, Reader, RecordingError, Writer};
@@ -43,11 +43,6 @@ pub enum CutError {
     /// Its messages are in no format that is known here.
     #[error("its messages are `{0}`, which are not known here")]
     Format(String),
-    /// There is no snapshot of what has no sequence.
-    #[error(
-        "message {0} is of a feed without sequences, in which there is no snapshot: it can only be cut from its beginning"
-    )]
-    NoSequence(u64),
     /// There is nothing to cut out.
     #[error("there is nothing in it from there to there")]
     Empty,
@@ -81,7 +76,12 @@ pub fn cut(path: &Path, cut: &Cut, out: impl Write + Seek) -> Result<CutOut, Cut
     let mut cutting = Cutting { cut, format, header, images, repeated: 0, unreadable: 0 };
     // Which games go on is only known at the end, so it is read twice.
     let going_on = cutting.look(&mut recording)?;
-    cutting.images.retain(|key, _| going_on.contains(key));
+    // In a feed without sequences fixtures are told by somebody else than the game.
+    let games: BTreeSet<&EventId> = going_on.iter().map(|(event_id, _)| event_id).collect();
+    let goes_on = |key: &(EventId, Source), image: &Image| {
+        going_on.contains(key) || image.is_unordered() && games.contains(&key.0)
+    };
+    cutting.images.retain(|key, image| goes_on(key, image));
     cutting.write(open()?, out)
 }
 
@@ -92,10 +92,9 @@ impl Cutting<'_> {
         recording: &mut Reader<BufReader<File>>,
     ) -> Result<BTreeSet<(EventId, Source)>, CutError> {
         let mut going_on = BTreeSet::new();
-        let (mut number, mut kept) = (0, 0);
+        let mut kept = 0;
         for message in recording {
             let message = message?;
-            number += 1;
             if self.is_over(message.offset_ns) {
                 continue;
             }
@@ -112,8 +111,6 @@ impl Cutting<'_> {
             if !is_before {
                 going_on.insert(key);
                 kept += 1;
-            } else if event.position.is_none() {
-                return Err(CutError::NoSequence(number));
             } else {
                 let new = || Image::new(said.source.clone(), event);
                 self.images.entry(key).or_insert_with(new).note(said);
@@ -127,18 +124,21 @@ impl Cutting<'_> {
         recording: Reader<BufReader<File>>,
         out: impl Write + Seek,
     ) -> Result<CutOut, CutError> {
-        let images = self.images.values().filter(|image| image.is_there()).count() as u64;
+        // Before what waits for its turn stands what every event was.
+        let is_image = |message: &FeedMessage| match &message.content {
+            Content::Event(event) => event.position.is_none() || matches!(event.body, Body::Snapshot(_)),
+            Content::Producer(_) => false,
+        };
+        let (told, waiting): (Vec<_>, Vec<_>) =
+            self.images.values().flat_map(Image::messages).partition(is_image);
+        let images = told.len() as u64;
         let header = Header {
             images: (images > 0).then_some(images),
             source: format!("cut from: {}", self.header.source),
             ..self.header.clone()
         };
         let mut writer = Writer::new(out, header)?;
-        let (snapshots, waiting): (Vec<_>, Vec<_>) =
-            self.images.values().flat_map(Image::messages).partition(|message| {
-                matches!(&message.content, Content::Event(event) if matches!(event.body, domain::Body::Snapshot(_)))
-            });
-        for message in snapshots.iter().chain(&waiting) {
+        for message in told.iter().chain(&waiting) {
             writer.write(0, &self.encoded(message)?)?;
         }
         for message in recording {
@@ -167,7 +167,7 @@ impl Cutting<'_> {
             return Ok(None);
         }
         let key = (event.event_id.clone(), said.source.clone());
-        let Some(image) = self.images.get(&key).filter(|image| image.is_there()) else {
+        let Some(image) = self.images.get(&key).filter(|image| image.is_counted()) else {
             return Ok(Some(bytes));
         };
         match image.renumbered(said) {

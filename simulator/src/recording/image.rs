@@ -4,12 +4,19 @@
 //! after that of the messages that it replaces. What follows is counted on from it. A snapshot says how things stand, not
 //! how they came about: behind it a rollback leaves a settled market inactive, and a market that is void as a whole stays
 //! so.
+//!
+//! What a source without sequences said has no snapshot. It is said again in its own words, all as of the time of what was
+//! said last: the fixture, the state of play with every open market, what is settled, what is void. What is not known of it
+//! is lost: stops of markets that had not been seen, and how sure a settlement was, which so is said to be the first.
 
 use domain::id::Source;
-use domain::message::{Offer, SCHEMA, Snapshot};
+use domain::message::{
+    Cancel, CancelledMarket, Certainty, OddsChange, Offer, SCHEMA, SettledMarket, SettledOutcome, Settlement,
+    Snapshot, Window,
+};
 use domain::{
-    Body, Content, EventMessage, EventState, FeedMessage, Market, MarketStatus, MessageId, Position, Refusal,
-    Timestamp, update::Value,
+    Body, Content, EventMessage, EventState, FeedMessage, Market, MarketStatus, MessageId, Outcome, Position,
+    Refusal, Timestamp, update::Value,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,6 +32,8 @@ pub(super) struct Image {
     applied: Option<Position>,
     generated_at: Timestamp,
     tells_incidents: bool,
+    /// Whether it speaks without sequences.
+    is_unordered: bool,
     /// What came before its turn.
     waiting: Vec<FeedMessage>,
 }
@@ -37,6 +46,7 @@ impl Image {
             applied: None,
             generated_at: Timestamp(0),
             tells_incidents: false,
+            is_unordered: false,
             waiting: Vec::new(),
         }
     }
@@ -58,6 +68,7 @@ impl Image {
         match self.state.apply(&message, message.generated_at) {
             Ok(_) => {
                 self.applied = message.position();
+                self.is_unordered |= self.applied.is_none();
                 self.generated_at = self.generated_at.max(message.generated_at);
                 let Content::Event(event) = &message.content else { return false };
                 self.tells_incidents |= match &event.body {
@@ -74,13 +85,25 @@ impl Image {
         false
     }
 
-    /// The snapshot, where anything was applied, and what waits behind it.
+    /// What stands for all that was said: a snapshot, where anything was applied, and what waits behind it; or, without
+    /// sequences, the same in the source's own words.
     pub(super) fn messages(&self) -> Vec<FeedMessage> {
+        if self.is_unordered {
+            let bodies = (1_u32..).zip(self.bodies());
+            return bodies.map(|(number, body)| self.message(&number.to_string(), None, body)).collect();
+        }
         let Some(applied) = self.applied else { return self.waiting.clone() };
         let position = Position { epoch: applied.epoch + 1, sequence: 1 };
-        let snapshot = FeedMessage {
+        let snapshot = Body::Snapshot(self.snapshot());
+        let snapshot = self.message(&position.to_string(), Some(position), snapshot);
+        let waiting = self.waiting.iter().cloned().filter_map(|message| self.renumbered(message));
+        std::iter::once(snapshot).chain(waiting).collect()
+    }
+
+    fn message(&self, number: &str, position: Option<Position>, body: Body) -> FeedMessage {
+        FeedMessage {
             schema: SCHEMA,
-            message_id: self.message_id(position),
+            message_id: self.message_id(number),
             source: self.source.clone(),
             request_id: None,
             occurred_at: None,
@@ -89,16 +112,19 @@ impl Image {
             content: Content::Event(EventMessage {
                 sport: self.state.sport(),
                 event_id: self.state.event_id().clone(),
-                position: Some(position),
-                body: Body::Snapshot(self.snapshot()),
+                position,
+                body,
             }),
-        };
-        let waiting = self.waiting.iter().cloned().filter_map(|message| self.renumbered(message));
-        std::iter::once(snapshot).chain(waiting).collect()
+        }
     }
 
-    /// Whether there is a snapshot.
-    pub(super) fn is_there(&self) -> bool {
+    /// Whether it speaks without sequences.
+    pub(super) fn is_unordered(&self) -> bool {
+        self.is_unordered
+    }
+
+    /// Whether what follows is counted on from it.
+    pub(super) fn is_counted(&self) -> bool {
         self.applied.is_some()
     }
 
@@ -133,10 +159,62 @@ impl Image {
         snapshot
     }
 
+    /// How things stand, without a snapshot.
+    fn bodies(&self) -> Vec<Body> {
+        let (mut bodies, mut status, mut markets) = (Vec::new(), None, Vec::new());
+        let (mut settled, mut cancelled, mut windows) = (Vec::new(), Vec::new(), Vec::new());
+        for (_, _, value) in self.state.entries() {
+            let mut market = match value {
+                Some(Value::Fixture(fixture)) => {
+                    bodies.push(Body::Fixture(fixture));
+                    continue;
+                }
+                Some(Value::Status(of)) => {
+                    status = Some(of);
+                    continue;
+                }
+                Some(Value::Market(market)) => market,
+                Some(Value::Incident(_)) | None => continue,
+            };
+            let void = CancelledMarket { key: market.key.clone(), void_reason: market.void_reason.clone() };
+            for window in std::mem::take(&mut market.void_windows) {
+                let void_reason = window.void_reason;
+                let span = Window { start_time: window.start_time, end_time: window.end_time };
+                windows.push((span, CancelledMarket { void_reason, ..void.clone() }));
+            }
+            match market.status {
+                MarketStatus::Settled => {
+                    let result =
+                        |outcome: Outcome| Some(SettledOutcome { id: outcome.id, result: outcome.result? });
+                    let outcomes = market.outcomes.into_iter().filter_map(result).collect();
+                    settled.push(SettledMarket {
+                        key: market.key,
+                        void_reason: market.void_reason,
+                        outcomes,
+                    });
+                }
+                MarketStatus::Cancelled => cancelled.push(void),
+                _ => markets.push(offer(market)),
+            }
+        }
+        if status.is_some() || !markets.is_empty() {
+            bodies.push(Body::OddsChange(OddsChange { status, markets }));
+        }
+        if !settled.is_empty() {
+            bodies.push(Body::Settlement(Settlement { certainty: Certainty::LiveScouted, markets: settled }));
+        }
+        let cancel = |window, markets| Body::Cancel(Cancel { markets, window, superseded_by: None });
+        if !cancelled.is_empty() {
+            bodies.push(cancel(Window::default(), cancelled));
+        }
+        bodies.extend(windows.into_iter().map(|(window, market)| cancel(window, vec![market])));
+        bodies
+    }
+
     /// The same of the same moment.
-    fn message_id(&self, position: Position) -> MessageId {
+    fn message_id(&self, number: &str) -> MessageId {
         let Source { provider, producer } = &self.source;
-        let of = format!("{provider}|{producer}|{}|{position}", self.state.event_id());
+        let of = format!("{provider}|{producer}|{}|{number}", self.state.event_id());
         let digest = Sha256::digest(of.as_bytes());
         let hexadecimal: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         MessageId::new(format!("image-{hexadecimal}")).expect("hexadecimal digits are visible")

@@ -35,6 +35,8 @@ pub struct Inspection {
     pub repeated: u64,
     /// Messages that are missing in the end.
     pub missing: u64,
+    /// Events without their beginning, told by one producer: whoever receives them waits for it.
+    pub headless: u64,
 }
 
 /// How far a producer has come with an event.
@@ -42,6 +44,8 @@ pub struct Inspection {
 struct Course {
     highest: Option<Position>,
     missing: BTreeSet<Position>,
+    /// Further ones, of which only the number is known: one that comes yet is taken for repeated.
+    missing_besides: u64,
     latest_micros: i64,
 }
 
@@ -86,7 +90,8 @@ pub fn inspect<R: Read>(recording: &mut Reader<R>) -> Result<Inspection, Recordi
             Order::Repeated => found.repeated += 1,
         }
     }
-    found.missing = courses.values().map(|course| course.missing.len() as u64).sum();
+    found.missing = courses.values().map(|course| course.missing.len() as u64 + course.missing_besides).sum();
+    found.headless = courses.values().filter(|course| course.is_headless()).count() as u64;
     Ok(found)
 }
 
@@ -114,6 +119,11 @@ enum Order {
 }
 
 impl Course {
+    /// Whether what an epoch begins with is missing.
+    fn is_headless(&self) -> bool {
+        self.missing.iter().any(|position| position.sequence == 1)
+    }
+
     fn note(&mut self, position: Option<Position>, generated_micros: i64) -> Order {
         let Some(position) = position else {
             let is_late = generated_micros < self.latest_micros;
@@ -134,6 +144,8 @@ impl Course {
                     _ => 1,
                 };
                 let room = MISSING_MAX.saturating_sub(self.missing.len());
+                let gap = position.sequence.saturating_sub(first);
+                self.missing_besides += gap.saturating_sub(room as u64);
                 let between = (first..position.sequence).take(room);
                 self.missing.extend(between.map(|sequence| Position { sequence, ..position }));
                 self.highest = Some(position);
@@ -156,6 +168,16 @@ mod tests {
         use Order::{Late, Next, Repeated};
         assert_eq!(orders, [Next, Next, Late, Repeated, Next, Next, Late, Next]);
         assert_eq!(course.missing, BTreeSet::from([Position { epoch: 2, sequence: 2 }]));
+        assert!(!course.is_headless());
+        course.note(Some(Position { epoch: 3, sequence: 2 }), 0);
+        assert!(course.is_headless());
+    }
+
+    #[test]
+    fn however_many_are_missing_all_are_counted() {
+        let mut course = Course::default();
+        course.note(Some(Position { epoch: 1, sequence: 1_000_001 }), 0);
+        assert_eq!((course.missing.len(), course.missing_besides), (MISSING_MAX, 990_000));
     }
 
     #[test]

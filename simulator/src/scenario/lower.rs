@@ -3,11 +3,12 @@
 use domain::{EventId, Source, Timestamp};
 
 use super::{Hot, Scenario, SportPlan, Teller};
-use crate::faults::{FaultPlan, Inflicted, Quiet, TooFewEvents, choose, inflict};
+use crate::faults::{FaultPlan, Inflicted, Quiet, TooFewEvents, Wanted, choose, inflict};
 use crate::format::Format;
 use crate::ledger::{Ledger, RunLedger};
+use crate::pacer::Speed;
 use crate::profile::Profile;
-use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError, Sending};
+use crate::schedule::{self, Schedule, ScheduleBuilder, ScheduleError, Sending};
 use crate::strand::{Entry, Strand, Text, Worlds, signed};
 use crate::uof;
 use crate::world::{self, Formats, GAMES_MAX, Plan, PlanError, Played};
@@ -36,6 +37,11 @@ pub enum LowerError {
     /// Faults that find no room.
     #[error(transparent)]
     Faults(#[from] TooFewEvents),
+    /// Faults that need time, at top speed.
+    #[error(
+        "at top speed everything is due at once, and nothing can come too late: play it without `{0}`, or at a speed"
+    )]
+    TopSpeed(&'static str),
 }
 
 impl Scene {
@@ -60,6 +66,16 @@ impl Scenario {
     /// # Errors
     /// When it asks for more than can be made.
     pub fn play(&self, start: Timestamp) -> Result<Scene, LowerError> {
+        self.play_for(start, Speed::Factor(1.0))
+    }
+
+    /// Plays it to be sent at this speed: what goes wrong is planned so that it goes wrong at that speed, for the processors'
+    /// patience is one of real time.
+    ///
+    /// # Errors
+    /// When it asks for more than can be made, or at top speed for faults that need time.
+    pub fn play_for(&self, start: Timestamp, speed: Speed) -> Result<Scene, LowerError> {
+        let factor = self.factor(speed)?;
         let duration_ns = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
         let parts: Vec<Part> = self.sports.iter().flat_map(|plan| self.parts(plan)).collect();
         let mut ledgers: Vec<Ledger> = self.producers.iter().map(|teller| self.ledger(teller)).collect();
@@ -72,9 +88,12 @@ impl Scenario {
             strands.extend(unravel(&schedule, &ledger, teller, world, &part.sport.profile, duration_ns));
             ledgers[part.teller].events.extend(ledger.events);
             schedules.push(schedule);
+            if schedules.iter().map(Schedule::size_bytes).sum::<usize>() > schedule::bytes_max() {
+                return Err(ScheduleError::Full(schedule::bytes_max()).into());
+            }
         }
         let worlds = Worlds { schedules: &schedules, start };
-        let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns)?;
+        let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns, factor)?;
         let Inflicted { stalled, unannounced } = inflict(&faults, &mut strands, worlds, &mut ledgers);
         for strand in strands.iter_mut().filter(|strand| strand.is_uof) {
             uof::tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
@@ -91,6 +110,17 @@ impl Scenario {
             deliveries: None,
         };
         Ok(Scene { schedule, ledger })
+    }
+
+    fn factor(&self, speed: Speed) -> Result<f64, LowerError> {
+        let Wanted { reorder_beyond, gap_filled, silence, .. } = self.faults;
+        match speed {
+            Speed::Factor(factor) => Ok(factor),
+            Speed::Max if reorder_beyond > 0 => Err(LowerError::TopSpeed("reorder_beyond")),
+            Speed::Max if gap_filled > 0 => Err(LowerError::TopSpeed("gap_filled")),
+            Speed::Max if silence > 0 => Err(LowerError::TopSpeed("silence")),
+            Speed::Max => Ok(1.0),
+        }
     }
 
     /// Games are dealt to producers in turn; hot ones are apart, for they have a rate of their own.

@@ -9,11 +9,16 @@ use domain::{Name, Sport};
 use serde::Deserialize;
 use toml::Spanned;
 
+use shape::{Shape, profile};
+
 use super::{Hot, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller};
 use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
 use crate::format::Format;
-use crate::profile::{PARTS_MAX, Profile};
+use crate::profile::Profile;
+use crate::recording::Shelf;
 use crate::world::{GAMES_MAX, MESSAGES_MAX};
+
+mod shape;
 
 /// The longest description, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 200;
@@ -74,36 +79,6 @@ struct Games {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Shape {
-    Ramp(Ramp),
-    Steps(Spanned<Vec<Spanned<f64>>>),
-    Sine(Sine),
-    Bursts(Bursts),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ramp {
-    from: Spanned<f64>,
-    to: Spanned<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sine {
-    period_seconds: Spanned<f64>,
-    depth: Spanned<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bursts {
-    times: Spanned<f64>,
-    seconds: Spanned<f64>,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HotGames {
     games: Spanned<u32>,
@@ -143,12 +118,12 @@ impl Wrong {
     }
 }
 
-pub(super) fn read(text: &str) -> Result<Scenario, ScenarioError> {
+pub(super) fn read(text: &str, shelf: Option<&Shelf>) -> Result<Scenario, ScenarioError> {
     let file: File = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         place(text, &span, error.message().trim_end().replace('\n', ", "))
     })?;
-    check(file).map_err(|Wrong { span, detail }| place(text, &span, detail))
+    check(file, shelf).map_err(|Wrong { span, detail }| place(text, &span, detail))
 }
 
 /// The line and column at which a span begins.
@@ -160,7 +135,7 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
     ScenarioError { line, column, detail }
 }
 
-fn check(file: File) -> Result<Scenario, Wrong> {
+fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
     let File { description, seed, seconds, producers, sports, faults, gates } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
@@ -174,7 +149,7 @@ fn check(file: File) -> Result<Scenario, Wrong> {
     let sports: Vec<SportPlan> = sports
         .into_inner()
         .into_iter()
-        .map(|(sport, games)| sport_plan(sport, games, &producers))
+        .map(|(sport, games)| sport_plan(sport, games, &producers, shelf))
         .collect::<Result<_, _>>()?;
     let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
@@ -219,11 +194,16 @@ fn tellers(producers: Option<Spanned<Vec<Spanned<Producer>>>>) -> Result<Vec<Tel
     Ok(tellers)
 }
 
-fn sport_plan(sport: Sport, games: Games, tellers: &[Teller]) -> Result<SportPlan, Wrong> {
-    let Games { games, rate, profile, hot, producers } = games;
+fn sport_plan(
+    sport: Sport,
+    games: Games,
+    tellers: &[Teller],
+    shelf: Option<&Shelf>,
+) -> Result<SportPlan, Wrong> {
+    let Games { games, rate, profile: shape, hot, producers } = games;
     within(&games, 1, GAMES_MAX, "games")?;
     within(&rate, 1, RATE_MAX, "rate")?;
-    let profile = profile.map_or(Ok(Profile::Constant), shape)?;
+    let profile = shape.map_or(Ok(Profile::Constant), |shape| profile(shape, shelf))?;
     let games = games.into_inner();
     let hot = hot.map(|hot| hot_games(&hot, games)).transpose()?;
     let producers = match producers {
@@ -250,39 +230,6 @@ fn hot_games(hot: &HotGames, games: u32) -> Result<Hot, Wrong> {
     within(&hot.games, 1, games - 1, "hot games")?;
     within(&hot.share, 0.0, 1.0, "share")?;
     Ok(Hot { games: *hot.games.get_ref(), share: *hot.share.get_ref() })
-}
-
-fn shape(shape: Shape) -> Result<Profile, Wrong> {
-    Ok(match shape {
-        Shape::Ramp(Ramp { from, to }) => {
-            within(&from, 0.0, 1e9, "from")?;
-            within(&to, 0.0, 1e9, "to")?;
-            if from.get_ref() + to.get_ref() <= 0.0 {
-                return Err(Wrong::at(&to, "a ramp from nothing to nothing has no messages"));
-            }
-            Profile::Ramp { from: from.into_inner(), to: to.into_inner() }
-        }
-        Shape::Steps(steps) => {
-            if !(1..=PARTS_MAX).contains(&steps.get_ref().len()) {
-                return Err(Wrong::at(&steps, format!("there are 1 to {PARTS_MAX} steps")));
-            }
-            steps.get_ref().iter().try_for_each(|step| within(step, 0.0, 1e9, "a step"))?;
-            if steps.get_ref().iter().all(|step| *step.get_ref() == 0.0) {
-                return Err(Wrong::at(&steps, "steps that are all 0 have no messages"));
-            }
-            Profile::Steps(steps.into_inner().into_iter().map(Spanned::into_inner).collect())
-        }
-        Shape::Sine(Sine { period_seconds, depth }) => {
-            within(&period_seconds, 1.0, f64::from(SECONDS_MAX), "period_seconds")?;
-            within(&depth, 0.0, 1.0, "depth")?;
-            Profile::Sine { period_seconds: period_seconds.into_inner(), depth: depth.into_inner() }
-        }
-        Shape::Bursts(Bursts { times, seconds }) => {
-            within(&times, 1.0, 1_000.0, "times")?;
-            within(&seconds, 0.1, 600.0, "seconds")?;
-            Profile::Bursts { times: times.into_inner(), seconds: seconds.into_inner() }
-        }
-    })
 }
 
 fn wanted(counts: &FaultCounts) -> Result<Wanted, Wrong> {

@@ -34,8 +34,9 @@ fn renamed(
 ) -> Result<Vec<u8>, ScheduleError> {
     let envelope = format.envelope(message).unwrap_or_default();
     let replaced = format.superseded_by(message).filter(|id| events.contains(id));
-    let mut ends = Vec::with_capacity(3);
-    for id in [envelope.message_id, envelope.event_id, replaced].into_iter().flatten() {
+    let mut ends = Vec::with_capacity(4);
+    let routed = format.routed_event(message);
+    for id in [envelope.message_id, envelope.event_id, replaced, routed].into_iter().flatten() {
         if id.len() + suffix.len() > ID_BYTES_MAX {
             return Err(ScheduleError::IdTooLong(id.to_owned()));
         }
@@ -96,5 +97,38 @@ mod tests {
             std::str::from_utf8(afresh.message(0)).unwrap(),
             "<cancel message_id='m1-r2' event_id=\"md:match:1-r2\" superseded_by='md:match:1-r2'><a event_id='md:match:1'/></cancel>"
         );
+    }
+
+    #[test]
+    fn a_unified_odds_feed_is_played_afresh_with_its_routing_keys_and_fixtures() {
+        let mut builder = ScheduleBuilder::default();
+        let lines = [
+            r#"lo.pre.-.fixture.4.md:match.7.- <fixtures_fixture generated_at="2026-01-01T00:00:00+00:00"><fixture id="md:match:7" start_time="x"><tournament id="md:match:7"/></fixture></fixtures_fixture>"#,
+            r#"hi.-.live.bet_stop.4.md:match.7.- <bet_stop product="1" event_id="md:match:7" timestamp="5" groups="all"/>"#,
+            r#"-.-.-.alive.-.-.-.- <alive product="1" timestamp="5" subscribed="1"/>"#,
+        ];
+        for line in lines {
+            builder.push(&Name::new("uof").unwrap(), Format::Uof, 0, line.as_bytes()).unwrap();
+        }
+        let afresh = builder.build().afresh("-r2").unwrap();
+        let found = [0, 1, 2].map(|index| String::from_utf8(afresh.message(index).to_vec()).unwrap());
+        assert_eq!(
+            found,
+            [
+                lines[0].replace("match.7", "match.7-r2").replacen(
+                    r#"id="md:match:7""#,
+                    r#"id="md:match:7-r2""#,
+                    1
+                ),
+                lines[1].replace("match.7", "match.7-r2").replace("match:7", "match:7-r2"),
+                lines[2].to_owned(),
+            ]
+        );
+        let events: Vec<_> = afresh.channels().iter().map(|channel| channel.event_id.as_deref()).collect();
+        assert_eq!(events, [Some("md:match:7-r2"), None], "an event's fixture comes before its odds");
+        let provider = Name::new("uof").unwrap();
+        for message in &found[1..] {
+            assert!(Format::Uof.decode(message.as_bytes(), &provider).is_some(), "{message}");
+        }
     }
 }

@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use bytes::Bytes;
 use domain::Name;
 use domain::codec::batch::{self, Pieces};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use super::{BODY_BYTES_MAX, TapOptions, text};
 use crate::format::Format;
-use crate::recording::{Header, Writer};
+use crate::recording::{self, Header, Writer};
 
 /// Feeds that are recorded at once, each of which is an open file; others are only passed on.
 const FEEDS_MAX: usize = 64;
@@ -40,6 +40,8 @@ pub(super) struct Arrival {
     pub(super) feed: Feed,
     pub(super) encoding: String,
     pub(super) body: Bytes,
+    /// Its part of what may wait.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 /// What came of it.
@@ -125,7 +127,7 @@ impl Scribe {
     }
 
     fn note(&mut self, arrival: &Arrival) -> anyhow::Result<()> {
-        let Arrival { at, feed, encoding, body } = arrival;
+        let Arrival { at, feed, encoding, body, .. } = arrival;
         if self.written.failed.is_some() {
             return Ok(());
         }
@@ -180,7 +182,7 @@ impl Scribe {
             if self.recordings.len() >= FEEDS_MAX {
                 return Ok(None);
             }
-            let name = format!("{}-{}.rec", feed.provider, format!("{:?}", feed.format).to_ascii_lowercase());
+            let name = recording::file_name(&feed.provider, feed.format);
             let path = self.options.folder.join(name);
             let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
             let source = format!("recorded on its way to {}", self.options.target);

@@ -1,6 +1,7 @@
 //! The feed's codes. Source: the documentation of the Unified Odds Feed, and its messages.
 
 use domain::fixture::FixtureChangeKind;
+use domain::id::Text;
 use domain::market::Cashout;
 use domain::message::Certainty;
 use domain::{EventStatus, MarketStatus, MatchStatus, Side, Sport};
@@ -101,8 +102,8 @@ pub(super) fn match_status(status: MatchStatus) -> u32 {
         S::Penalties => 50,
         S::Interrupted => 80,
         S::Abandoned => 90,
-        S::HomeWalkover => 93,
-        S::AwayWalkover => 94,
+        S::AwayWalkover => 93,
+        S::HomeWalkover => 94,
         S::HomeRetired => 95,
         S::AwayRetired => 96,
         S::Ended => 100,
@@ -112,5 +113,19 @@ pub(super) fn match_status(status: MatchStatus) -> u32 {
         S::Break2 => 302,
         S::Break3 => 303,
         S::Break4 => 304,
+    }
+}
+
+/// Why a market is void, as `/v1/descriptions/void_reasons.xml` numbers it. What is a number already stays.
+pub(super) fn void_reason(reason: &Text) -> u32 {
+    const OTHER: u32 = 0;
+    const RETIRED_OR_DEFAULTED: u32 = 9;
+    const EVENT_ABANDONED: u32 = 10;
+    const NO_RESULT_ASSIGNABLE: u32 = 14;
+    match reason.as_str() {
+        "abandoned" => EVENT_ABANDONED,
+        "retirement" => RETIRED_OR_DEFAULTED,
+        "nobody came to it" => NO_RESULT_ASSIGNABLE,
+        code => code.parse().unwrap_or(OTHER),
     }
 }

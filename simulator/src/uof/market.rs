@@ -15,7 +15,7 @@ pub(super) fn key(out: &mut Writer, key: &MarketKey) {
 
 pub(super) fn cancelled(out: &mut Writer, CancelledMarket { key, void_reason }: &CancelledMarket) {
     open(out, key);
-    out.optional("void_reason", void_reason.as_ref());
+    out.optional("void_reason", void_reason.as_ref().map(codes::void_reason).as_ref());
     out.close();
 }
 
@@ -40,7 +40,7 @@ pub(super) fn offer(out: &mut Writer, offer: &Offer) {
 
 pub(super) fn settled(out: &mut Writer, SettledMarket { key, void_reason, outcomes }: &SettledMarket) {
     open(out, key);
-    out.optional("void_reason", void_reason.as_ref());
+    out.optional("void_reason", void_reason.as_ref().map(codes::void_reason).as_ref());
     for SettledOutcome { id, result } in outcomes {
         out.open("outcome");
         out.attribute("id", id);

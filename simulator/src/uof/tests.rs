@@ -7,7 +7,7 @@ use domain::codec::json;
 use domain::fixture::FixtureChange;
 use domain::market::Void;
 use domain::message::{OddsChange, Offer};
-use domain::{EventMessage, EventStatus, Source, Status};
+use domain::{EventMessage, EventStatus, MatchStatus, Source, Status};
 
 use super::*;
 use crate::world::{self, Formats, Plan};
@@ -22,9 +22,9 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
     let body = match body {
         Body::Incident(_) | Body::Snapshot(_) => return None,
         Body::EventStatus(status) => {
-            Body::OddsChange(OddsChange { status: told(status), markets: Vec::new() })
+            Body::OddsChange(OddsChange { status: Some(told(status)), markets: Vec::new() })
         }
-        Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.and_then(told), ..odds }),
+        Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.map(told), ..odds }),
         Body::Fixture(fixture) => {
             source.producer = Name::new(FIXTURES).unwrap();
             generated_at = message.generated_at;
@@ -35,17 +35,51 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
             next_live_time: change.next_live_time.map(millis),
             ..change
         }),
+        Body::Cancel(mut cancel) => {
+            cancel.markets.iter_mut().for_each(|market| numbered(&mut market.void_reason));
+            Body::Cancel(cancel)
+        }
+        Body::Settlement(mut settlement) => {
+            settlement.markets.iter_mut().for_each(|market| numbered(&mut market.void_reason));
+            Body::Settlement(settlement)
+        }
         body => body,
     };
     let content = Content::Event(EventMessage { sport, event_id, position: None, body });
     Some(FeedMessage { source, generated_at, occurred_at: None, content, ..message })
 }
 
-/// A match that was given up has codes that not everybody knows, and nothing says that a status corrects another.
-fn told(status: Status) -> Option<Status> {
-    use domain::MatchStatus as S;
-    let unknown = [S::HomeRetired, S::AwayRetired, S::HomeWalkover, S::AwayWalkover];
-    (!unknown.contains(&status.match_status)).then_some(Status { correction: false, ..status })
+/// Reasons are numbers.
+fn numbered(reason: &mut Option<domain::id::Text>) {
+    if let Some(reason) = reason {
+        *reason = domain::id::Text::new(codes::void_reason(reason).to_string()).unwrap();
+    }
+}
+
+#[test]
+fn why_a_market_is_void_is_a_number_of_the_feeds_table() {
+    let code = |reason: &str| codes::void_reason(&domain::id::Text::new(reason).unwrap());
+    assert_eq!(
+        ["abandoned", "retirement", "nobody came to it", "the line was hit", "12"].map(code),
+        [10, 9, 14, 0, 12]
+    );
+}
+
+#[test]
+fn odds_before_the_match_are_routed_as_such() {
+    let stop = |producer| {
+        let golden = include_bytes!("../../../domain/golden/v1/bet_stop.json");
+        let mut message = json::decode(golden).unwrap();
+        message.source.producer = Name::new(producer).unwrap();
+        String::from_utf8(encode(&message).unwrap()).unwrap()
+    };
+    assert!(stop("1").starts_with("hi.-.live.bet_stop."), "{}", stop("1"));
+    assert!(stop("3").starts_with("hi.pre.-.bet_stop."), "{}", stop("3"));
+}
+
+/// Nothing says that a status corrects another.
+fn told(status: Status) -> Status {
+    Status { correction: false, ..status }
 }
 
 /// Without what the reader adds to what was written: an id of its own, a second clock.
@@ -73,7 +107,7 @@ fn seldom(message: &FeedMessage) -> Vec<&'static str> {
                 EventStatus::Abandoned => Some("abandoned"),
                 _ => None,
             };
-            let is_given_up = told(of.clone()).is_none();
+            let is_given_up = matches!(of.match_status, MatchStatus::HomeRetired | MatchStatus::AwayRetired);
             correction.into_iter().chain(status).chain(is_given_up.then_some("given up")).collect()
         }
         Body::OddsChange(odds) => {

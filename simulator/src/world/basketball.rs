@@ -13,6 +13,7 @@ mod course;
 mod ending;
 mod markets;
 mod prices;
+mod race;
 mod rotation;
 mod shots;
 
@@ -26,7 +27,7 @@ const STRENGTH: [f64; 2] = [0.945, 1.055];
 /// Plays one game of a seed and tells it; returns what is true of it in the end.
 pub(super) fn play(seed: u64, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
     let rng = &mut chance(seed, game, Chance::Play);
-    let numbers = [game * 2 + 1, game * 2 + 2];
+    let numbers = names::numbers(seed, game);
     let home = names::team(rng, numbers[0], None);
     let away = names::team(rng, numbers[1], Some(&home.name));
     let teams = AT_HOME.map(|at_home| {

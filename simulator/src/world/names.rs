@@ -50,7 +50,7 @@ pub(super) fn tournament(number: u32, name: &str) -> Tournament {
 }
 
 /// A team, of another name than `other`; `number` tells it from all others of its world.
-pub(super) fn team(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Competitor {
+pub(super) fn team(rng: &mut impl Rng, number: u64, other: Option<&Text>) -> Competitor {
     loop {
         let city: String = CityName(EN).fake_with_rng(rng);
         let nickname = NICKNAMES.choose(rng).expect("there are nicknames");
@@ -63,7 +63,7 @@ pub(super) fn team(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Com
 }
 
 /// A player who competes alone, of another name than `other`; `number` tells the player from all others of the world.
-pub(super) fn player(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> Competitor {
+pub(super) fn player(rng: &mut impl Rng, number: u64, other: Option<&Text>) -> Competitor {
     loop {
         let (name, last) = person(rng);
         let letters = last.chars().filter(char::is_ascii_alphabetic).take(3).collect::<String>();
@@ -73,8 +73,14 @@ pub(super) fn player(rng: &mut impl Rng, number: u32, other: Option<&Text>) -> C
     }
 }
 
+/// The numbers of the two who compete in a game: those of its event, so that nobody else has them in any part of a run.
+pub(super) fn numbers(seed: u64, game: u32) -> [u64; 2] {
+    let event = super::event_number(seed, game);
+    [event * 2 - 1, event * 2]
+}
+
 /// Somebody who competes.
-pub(super) fn competitor(number: u32, name: Text, abbreviation: &str) -> Competitor {
+pub(super) fn competitor(number: u64, name: Text, abbreviation: &str) -> Competitor {
     let id = Urn::new(format!("md:competitor:{number}")).expect("a number is an id");
     Competitor { id, name, abbreviation: Some(text(abbreviation)) }
 }
@@ -97,7 +103,7 @@ pub(super) fn key(id: u32, specifiers: &str) -> MarketKey {
 }
 
 /// The id of a player of a team: the team's number and the player's place in it.
-pub(super) fn player_id(number: u32, place: usize) -> String {
+pub(super) fn player_id(number: u64, place: usize) -> String {
     format!("md:player:{number}{place:02}")
 }
 

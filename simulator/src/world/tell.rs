@@ -157,12 +157,13 @@ struct Teller<'a, 'v, G: Game> {
     open: Open,
 }
 
-/// The places of the markets that have a price after some beat.
+/// The places of the markets that have a price after some beat, and of those that have none any more and were on offer.
 #[derive(Debug, Default)]
 struct Open {
     /// The beat's number.
     after: Option<usize>,
     places: Vec<usize>,
+    passed: Vec<usize>,
 }
 
 impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
@@ -248,7 +249,8 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         self.voice.say(Body::FixtureChange(change), due_ns, None)
     }
 
-    /// A new price of one market that is still open; the clock where there is none.
+    /// A new price of one market that is still open; the clock where there is none. What has been decided meanwhile is
+    /// taken off first.
     fn fill(&mut self, beat: &Beat<G::Board>, at_ms: u64, due_ns: u64) -> Result<(), ScheduleError> {
         let since_ms = if beat.board.common().running { at_ms.saturating_sub(beat.at_ms) } else { 0 };
         let since = u32::try_from(since_ms / 1_000).unwrap_or(u32::MAX);
@@ -261,7 +263,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             [0, others @ ..] if !others.is_empty() => Some(others[any % others.len()]),
             all => Some(all[any % all.len()]),
         };
-        let Some(index) = chosen else {
+        let Some(index) = self.open.passed.pop().or(chosen) else {
             return self.show_clock(&beat.board, since, due_ns);
         };
         let outlook = self.game.outlook(&beat.board, since, self.mood);
@@ -277,7 +279,11 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             let is_open =
                 |&index: &usize| !self.is_settled(index) && G::is_open(self.markets[index].0, &beat.board);
             places.extend((0..self.markets.len()).filter(is_open));
-            self.open = Open { after: Some(beat.number), places };
+            let is_passed = |&index: &usize| {
+                self.markets[index].1.status == MarketStatus::Active && places.binary_search(&index).is_err()
+            };
+            let passed = (0..self.markets.len()).filter(is_passed).collect();
+            self.open = Open { after: Some(beat.number), places, passed };
         }
         &self.open.places
     }

@@ -38,7 +38,7 @@ static OF_FIVE: Format = Format {
 /// Plays one match of a seed and tells it; returns what is true of it in the end.
 pub(super) fn play(seed: u64, game: u32, voice: &mut Voice) -> Result<LedgerEvent, ScheduleError> {
     let rng = &mut chance(seed, game, Chance::Play);
-    let numbers = [game * 2 + 1, game * 2 + 2];
+    let numbers = names::numbers(seed, game);
     let home = names::player(rng, numbers[0], None);
     let away = names::player(rng, numbers[1], Some(&home.name));
     let format = if rng.random::<f64>() < LONG { &OF_FIVE } else { &OF_THREE };

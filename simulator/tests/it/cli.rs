@@ -53,6 +53,29 @@ async fn what_was_played_and_recorded_can_be_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_wrong_with_what_was_sent_it_can_be_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = simulator(directory.path(), &["run", "all-faults", "--record", "sent", "--check"]).await;
+    assert!(recorded.status.success(), "{}", stderr(&recorded));
+    let replay = ["replay", "sent", "--sink", "null", "--speed", "max"];
+    let replayed = simulator(directory.path(), &replay).await;
+    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    let fast = simulator(directory.path(), &["run", "all-faults", "--speed", "max", "--check"]).await;
+    assert!(stderr(&fast).contains("play it without `reorder_beyond`"), "{}", stderr(&fast));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_memory_that_is_set_aside_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let play = ["play", "--rate", "10000", "--seconds", "10", "--sink", "null", "--memory-mib", "2"];
+    let played = simulator(directory.path(), &play).await;
+    let error = "error: the messages take over 2 MiB, the most that is allowed (`--memory-mib`): ask for fewer, or for a shorter time\n";
+    assert_eq!((played.status.success(), stderr(&played)), (false, error));
+    let patient = simulator(directory.path(), &["play", "--give-up-after", "18446744073709551615"]).await;
+    assert!(stderr(&patient).contains("is not in 0..=86400"), "{}", stderr(&patient));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_game_is_imported_and_a_refusal_is_told_and_fails() {
     let directory = tempfile::tempdir().unwrap();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/nhl_shoot_out.json");
@@ -142,7 +165,8 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     let text = "description = \"Two games\"\nseed = 3\nseconds = 2\n[sports.hockey]\ngames = 2\nrate = 300\n\
                 [faults]\nduplicate = 2\n";
     std::fs::write(directory.path().join("two.toml"), text).unwrap();
-    let run = ["run", "two.toml", "--speed", "max", "--ledger", "run.json", "--to", &target];
+    let run =
+        ["run", "two.toml", "--speed", "max", "--ledger", "run.json", "--record", "sent", "--to", &target];
     let ran = simulator(directory.path(), &run).await;
     assert!(ran.status.success(), "{}", stderr(&ran));
     assert!(stdout(&ran).starts_with("Two games (seed 3)\n"), "{}", stdout(&ran));
@@ -151,6 +175,20 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     let deliveries = ledger.deliveries.unwrap();
     assert_eq!(deliveries.status.len(), receiver.lines().len());
     assert!(directory.path().join("run.json.faults.json").is_file());
+    let recorded = std::fs::File::open(directory.path().join("sent/md-json.rec")).unwrap();
+    let recorded = simulator::recording::Reader::new(std::io::BufReader::new(recorded)).unwrap();
+    assert_eq!(recorded.header().seed, Some(3));
+    let recorded: Vec<_> = recorded.collect::<Result<_, _>>().unwrap();
+    assert_eq!(recorded.len(), deliveries.status.len());
+
+    // What was sent is a recorded day for other games.
+    let busy = text.replace(
+        "rate = 300",
+        "rate = 50\nprofile.recorded = { recording = \"sent/md-json.rec\", per = \"second\" }",
+    );
+    std::fs::write(directory.path().join("busy.toml"), busy).unwrap();
+    let checked = simulator(directory.path(), &["run", "busy.toml", "--check"]).await;
+    assert!(checked.status.success(), "{}", stderr(&checked));
 
     std::fs::write(directory.path().join("two.toml"), text.replace("games = 2", "games = two")).unwrap();
     let refused = simulator(directory.path(), &run).await;

@@ -1,14 +1,16 @@
 //! Control over HTTP, on a simulator that sends to a receiver.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chassis::http::{Limits, serve};
 use chassis::lifecycle::Shutdown;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulator::DriveOptions;
 use simulator::control::{Control, routes};
-use tokio::sync::mpsc;
+use simulator::recording::{Header, Shelf};
+use simulator::recovery::Inbox;
+use simulator::{DriveOptions, Format};
 use tokio::time::Instant;
 
 use super::drive::{Receiver, accept};
@@ -24,10 +26,15 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// One that has recordings, too.
+    async fn with(recordings: Option<&Path>) -> Self {
         let receiver = Receiver::new(|_, lines| Some(accept(lines)));
         let target = receiver.listen("127.0.0.1:0").await;
-        let (_, requests) = mpsc::channel(1);
-        let control = Control::new(DriveOptions::to(target), requests, None);
+        let shelf = recordings.map(Shelf::of);
+        let control = Control::new(DriveOptions::to(target), Inbox::of_nobody(), None, shelf);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 16, head_seconds: 5, head_bytes: 16 << 10, write_seconds: 5 };
@@ -107,6 +114,9 @@ async fn a_run_is_started_steered_and_ended() {
     let burst = json!({ "kind": "burst", "times": 5, "seconds": 1 });
     let faster = desk.json(Method::POST, "/v1/run/faults", Some(burst), 202).await;
     assert_eq!(faster["run"]["speed"], 10.0);
+    let burst = json!({ "kind": "burst", "times": 2, "seconds": 1 });
+    let second = desk.json(Method::POST, "/v1/run/faults", Some(burst), 409).await;
+    assert_eq!(second["detail"], "there is a burst already");
     desk.until("the burst is over", |run| run["speed"] == 2.0).await;
     let silence = json!({ "kind": "silence", "provider": "nobody", "seconds": 1 });
     let unknown = desk.json(Method::POST, "/v1/run/faults", Some(silence), 422).await;
@@ -125,6 +135,154 @@ async fn a_run_is_started_steered_and_ended() {
     assert_eq!(abandoned, 4);
 }
 
+/// The sequences of an event's messages, as they came.
+fn sequences(lines: &[String], event_id: &str) -> Vec<u64> {
+    let of_event = format!("\"event_id\":\"{event_id}\"");
+    let sequence = |line: &String| serde_json::from_str::<Value>(line).ok()?["sequence"].as_u64();
+    lines.iter().filter(|line| line.contains(&of_event)).filter_map(sequence).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() {
+    let desk = Desk::new().await;
+    let start = json!({ "toml": GAMES, "paused": true, "speed": 20 });
+    desk.json(Method::POST, "/v1/run", Some(start), 202).await;
+    desk.until("it stands", |run| run["state"] == "paused").await;
+    let ask =
+        async |fault: Value, status| desk.json(Method::POST, "/v1/run/faults", Some(fault), status).await;
+    let [twice, gap, late, bad] = [1, 2, 3, 4].map(|game| format!("md:match:160{game:03}"));
+    ask(json!({ "kind": "duplicate", "event": twice }), 202).await;
+    ask(json!({ "kind": "gap", "event": gap, "count": 2 }), 202).await;
+    ask(json!({ "kind": "late", "event": late, "seconds": 1 }), 202).await;
+    ask(json!({ "kind": "malformed", "event": bad, "how": "sequence_in_words" }), 202).await;
+    ask(json!({ "kind": "wrong_sport", "event": bad }), 202).await;
+    let unknown = ask(json!({ "kind": "gap", "event": "md:match:1" }), 422).await;
+    assert_eq!(
+        (&unknown["detail"], &unknown["pointer"]),
+        (&json!("this run counts no messages of `md:match:1`"), &json!("/event"))
+    );
+    let beyond = ask(json!({ "kind": "gap", "count": 0 }), 422).await;
+    assert_eq!(beyond["pointer"], "/count");
+
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    let has_come = |event: &str| !sequences(&desk.receiver.lines(), event).is_empty();
+    desk.until("what was held up has come", |_| has_come(&late)).await;
+    let lines = desk.receiver.lines();
+    assert_eq!(sequences(&lines, &twice)[..3], [1, 1, 2]);
+    assert_eq!(sequences(&lines, &gap)[..2], [3, 4], "the first two never came");
+    let in_order = sequences(&lines, &late);
+    assert!((1..).zip(&in_order).all(|(expected, found)| expected == *found), "{in_order:?}");
+    let first = lines.iter().position(|line| line.contains(&late)).unwrap();
+    let others = sequences(&lines[..first], &twice).len();
+    assert!(others > 100, "at 500 messages a second each, {others} came before what was held up");
+    assert!(lines.iter().any(|line| line.contains(r#""sequence":"seven""#)));
+    assert!(lines.iter().any(|line| line.contains(&bad) && line.contains(r#""sport":"football""#)));
+
+    let faults = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
+    let injected = faults["injected"].as_array().unwrap();
+    assert!(injected.iter().all(|injected| injected["has_happened"] == true), "{faults}");
+    let kinds: Vec<&str> = injected.iter().map(|injected| injected["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["duplicate", "gap", "late", "malformed", "wrong_sport"]);
+    assert_eq!((&injected[1]["sequence"], injected[1]["messages"].as_array().unwrap().len()), (&json!(1), 2));
+    assert_eq!(injected[1]["outcomes"][0]["effects"], json!(["gap_declared", "stalled"]));
+    assert_eq!((&injected[0]["answer"], &injected[3]["answer"]), (&json!(202), &json!(202)));
+
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+    let ended = desk.until("it has ended", |run| run["state"] == "stopped").await;
+    assert_eq!(ended["end"]["unexpected"], 1, "a malformed message must not be taken");
+    let after = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
+    assert_eq!(after["injected"].as_array().unwrap().len(), 5, "it can be looked at afterwards");
+}
+
+/// A folder with a recording of a game of hockey, and its messages.
+fn recorded() -> (tempfile::TempDir, Vec<String>) {
+    use simulator::world::{self, Formats, Plan};
+    let plan = Plan {
+        seed: 9,
+        sports: vec![domain::Sport::Hockey],
+        games: 1,
+        formats: Formats::Json,
+        messages_per_game: 600,
+        duration: Duration::from_secs(3_600),
+        start: domain::Timestamp(1_767_225_600_000_000),
+    };
+    let schedule = world::play(&plan).unwrap().schedule;
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("game.rec")).unwrap();
+    let md = domain::Name::new("md").unwrap();
+    schedule.record(Header::new(md, Format::Json, "a game", Some(9)), file).unwrap();
+    let line = |index| String::from_utf8(schedule.message(index).to_vec()).unwrap();
+    let lines = (0..schedule.len()).map(line).collect();
+    (folder, lines)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_are_replayed_from_a_minute_step_by_step_and_as_other_games() {
+    let (folder, recorded) = recorded();
+    let desk = Desk::with(Some(folder.path())).await;
+    let listed = desk.json(Method::GET, "/v1/recordings", None, 200).await;
+    let [game] = listed["recordings"].as_array().unwrap().as_slice() else { panic!("{listed}") };
+    assert_eq!((&game["name"], &game["messages"]), (&json!("game.rec"), &json!(recorded.len())));
+
+    // From minute 30 on, as it was: all that was before comes with the first step, each further step is one moment.
+    let replay = json!({ "recordings": [{ "recording": "game.rec", "from_minute": 30 }], "raw": true });
+    let start = json!({ "replay": replay, "paused": true });
+    desk.json(Method::POST, "/v1/run", Some(start), 202).await;
+    desk.until("the drive has begun", |run| run["elapsed_seconds"].as_f64() > Some(0.5)).await;
+    assert_eq!(desk.receiver.lines().len(), 0);
+    desk.json(Method::POST, "/v1/run/step", None, 200).await;
+    let sought = desk.until("it is at minute 30", |run| run["accepted"].as_u64() > Some(0)).await;
+    let sought = sought["accepted"].as_u64().unwrap() as usize;
+    let before = desk.receiver.lines();
+    assert_eq!(before, recorded[..sought], "the same bytes in the same order");
+    let period_2 = before.iter().rfind(|line| line.contains("\"elapsed_seconds\"")).unwrap();
+    assert!(period_2.contains("\"period_2\""), "minute 30 is in the second period: {period_2}");
+    for step in 1..=3 {
+        desk.json(Method::POST, "/v1/run/step", None, 200).await;
+        desk.until("one moment more", |run| run["accepted"] == sought + step).await;
+    }
+    let faster = desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": "max" })), 200).await;
+    assert_eq!(faster["run"]["state"], "paused");
+    assert_eq!(desk.receiver.lines().len(), sought + 3, "it stands");
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    desk.until("all has come", |run| run["state"] == "complete").await;
+    assert_eq!(desk.receiver.lines(), recorded);
+
+    // Two at once, the second one later, as games of their own.
+    let entry = json!({ "recording": "game.rec" });
+    let replay = json!({ "recordings": [entry], "fresh": true, "messages_per_second": 100_000 });
+    desk.json(Method::POST, "/v1/run", Some(json!({ "replay": replay })), 202).await;
+    desk.until("all has come again", |run| run["number"] == 2 && run["state"] == "complete").await;
+    let lines = desk.receiver.lines();
+    let event_id = |line: &String| serde_json::from_str::<Value>(line).unwrap()["event_id"].to_string();
+    assert_eq!(lines.len(), 2 * recorded.len());
+    let (first, second) = (event_id(&lines[0]), event_id(&lines[recorded.len()]));
+    assert!(second.starts_with(first.trim_end_matches('"')) && second.len() > first.len(), "{second}");
+
+    for (replay, detail, pointer) in [
+        (json!({ "recordings": [] }), "1 to 100 recordings", "/replay/recordings"),
+        (
+            json!({ "recordings": [{ "recording": "../game.rec" }] }),
+            "`../game.rec` is no name of a recording",
+            "/replay/recordings/0/recording",
+        ),
+        (
+            json!({ "recordings": [{ "recording": "night.rec" }] }),
+            "cannot read night.rec",
+            "/replay/recordings/0/recording",
+        ),
+        (
+            json!({ "recordings": [{ "recording": "game.rec" }], "raw": true, "fresh": true }),
+            "what is sent as it was has no ids of its own",
+            "/replay/raw",
+        ),
+    ] {
+        let refused = desk.json(Method::POST, "/v1/run", Some(json!({ "replay": replay })), 422).await;
+        assert!(refused["detail"].as_str().unwrap().contains(detail), "{refused}");
+        assert_eq!(refused["pointer"], pointer);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_over_can_be_looked_at_and_another_one_started() {
     let desk = Desk::new().await;
@@ -139,6 +297,31 @@ async fn a_run_that_is_over_can_be_looked_at_and_another_one_started() {
             (&over["messages"], &json!(0), &Value::Null)
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_for_ever_keeps_its_speed_and_never_plays_the_same_games() {
+    let desk = Desk::new().await;
+    let games = json!({ "games": 1, "rate": 300, "seconds": 1, "sports": ["tennis"] });
+    let start = json!({ "games": games, "endless": true, "seed": 3 });
+    desk.json(Method::POST, "/v1/run", Some(start), 202).await;
+    let speed = json!({ "speed": 20 });
+    let deadline = Instant::now() + DEADLINE;
+    while desk.ask(Method::PUT, "/v1/run/speed", Some(speed.clone())).await.0 != 200 {
+        assert!(Instant::now() < deadline, "its messages are made at some time");
+    }
+    let later = desk.until("some rounds are over", |run| {
+        desk.receiver.lines().len() > 2_000 && run["state"] == "playing"
+    });
+    assert_eq!(later.await["speed"], 20.0, "of a later round, too");
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+    desk.until("it has ended", |run| run["state"] == "stopped" || run["state"] == "complete").await;
+    let lines = desk.receiver.lines();
+    let ids: std::collections::HashSet<String> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["message_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), lines.len(), "no message is said twice, however short a round is");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,6 +369,23 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
             "0 is outside 1 to 999",
             json!("/games/games"),
         ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "curling"] } }),
+            422,
+            "unknown variant `curling`",
+            json!("/games/sports/1"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "football"] } }),
+            422,
+            "name each sport once",
+            json!("/games/sports"),
+        ),
+        (Method::POST, "/v1/replay/stop?node=1", Value::Null, 422, "unknown field `node`", Value::Null),
         (
             Method::PUT,
             "/v1/run/rate",
@@ -255,9 +455,9 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     let desk = Desk::new().await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/").await, "<replay_set_content></replay_set_content>");
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="not_started"/>"#);
-    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=5").await;
+    desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=5&node_id=1").await;
     desk.xml(Method::PUT, "/v1/replay/events/sr:match:124?sport=hockey").await;
-    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:123").await;
+    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:123?node_id=1").await;
     desk.xml(Method::PUT, "/v1/replay/events/sr:match:123?start_time=100").await;
     let listed = desk.xml(Method::GET, "/v1/replay/").await;
     let expected = r#"<event id="sr:match:124" position="1" start_time="0"/><event id="sr:match:123" position="2" start_time="100"/>"#;
@@ -267,7 +467,9 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     desk.xml(Method::POST, play).await;
     desk.until("it plays", |run| run["accepted"].as_u64() > Some(5)).await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="playing"/>"#);
-    desk.xml(Method::POST, "/v1/replay/reset").await;
+    desk.xml(Method::POST, play).await;
+    desk.until("it plays anew", |run| run["number"] == 2 && run["accepted"].as_u64() > Some(5)).await;
+    desk.xml(Method::POST, "/v1/replay/reset?node_id=1").await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/status").await, r#"<player_status status="stopped"/>"#);
     assert_eq!(desk.xml(Method::GET, "/v1/replay").await, "<replay_set_content></replay_set_content>");
     let lines = desk.receiver.lines();
@@ -277,7 +479,7 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
         .iter()
         .filter(|line| line.contains(r#"match_status="90""#) || line.contains(r#"status="5""#))
         .count();
-    assert_eq!(abandoned, 2, "both games were on");
+    assert_eq!(abandoned, 4, "both games were on, both times");
 
     let scenarios = desk.xml(Method::GET, "/v1/replay/scenario").await;
     assert!(scenarios.contains(r#"<replay_scenario id="2" name="final" "#), "{scenarios}");
@@ -337,6 +539,18 @@ async fn the_command_line_does_the_same() {
     assert!(faults.contains("\"faults\": []"), "{faults}");
     assert!(ctl(&["resume"]).await.0 && ctl(&["stop"]).await.0);
     desk.until("it has ended", |run| run["state"] == "stopped").await;
+    let (is_started, _, error) =
+        ctl(&["games", "--sport", "tennis", "--games", "1", "--formats", "xml", "--paused"]).await;
+    assert!(is_started, "{error}");
+    desk.until("games stand", |run| {
+        run["state"] == "paused" && run["program"].as_str().unwrap().starts_with("1 games of tennis")
+    })
+    .await;
+    let (_, answer, error) = ctl(&["uof", "add", "sr:match:77", "--sport", "hockey"]).await;
+    assert!(answer.contains("sr:match:77 is in the playlist"), "{error}");
+    assert!(ctl(&["uof", "play", "--speed", "0.5", "--run-parallel", "--node-id", "3"]).await.0);
+    desk.until("the replay plays", |run| run["program"] == "a replay of 1 events").await;
+    assert!(ctl(&["uof", "reset"]).await.1.contains("the playlist is empty"));
     let (_, _, error) = ctl(&["start", "cup"]).await;
     assert_eq!(error, "error: no scenario is called `cup` (at `/scenario`)\n");
 }

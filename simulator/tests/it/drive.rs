@@ -1,6 +1,7 @@
 //! Drives against a receiver that fails in every way a real one may.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -433,6 +434,9 @@ async fn a_provider_that_is_silenced_sends_afterwards_what_was_due() {
     let first = report.deliveries.sent_micros.iter().min().unwrap();
     assert!(*first >= 350_000, "{first} microseconds after the start");
     assert!(report.deliveries.due_micros.iter().all(|due| *due < 20_000), "they were due before");
+    let last = report.deliveries.sent_micros.iter().max().unwrap();
+    let late = report.lateness_micros.max() as f64 * 0.99;
+    assert!(late <= (last - 350_000) as f64, "late by {late}: a silence that was asked for is no lateness");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -524,5 +528,134 @@ async fn a_unified_odds_feed_goes_out_message_by_message_with_its_routing_keys()
                 "<bet_stop product=\"1\" event_id=\"md:match:{number}\" timestamp=\"1"
             ))
         );
+    }
+}
+
+/// One message that can be read, of a provider's event.
+fn bet_stop(provider: &str, event: u32) -> Vec<u8> {
+    let golden = include_str!("../../../domain/golden/v1/bet_stop.json").trim();
+    let mut message: Value = serde_json::from_str(golden).unwrap();
+    message["provider"] = provider.into();
+    message["event_id"] = format!("md:match:{event}").into();
+    message.to_string().into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_provider_cannot_deliver_keeps_no_other_from_being_alive() {
+    // Nothing of `a` is taken but what it says of itself.
+    let alive: Arc<Mutex<HashMap<String, Vec<bool>>>> = Arc::default();
+    let app = {
+        let alive = Arc::clone(&alive);
+        Router::new().route(
+            "/feeds/{provider}",
+            post(async move |Path(provider): Path<String>, body: String| {
+                let lines: Vec<Value> =
+                    body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                let said: Vec<bool> = lines
+                    .iter()
+                    .filter(|line| line["type"] == "alive")
+                    .map(|line| line["body"]["subscribed"].as_bool().unwrap())
+                    .collect();
+                if provider == "a" && said.is_empty() {
+                    return StatusCode::SERVICE_UNAVAILABLE.into_response();
+                }
+                alive.lock().unwrap().entry(provider).or_default().extend(said);
+                accept(lines.len())
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    let (a, b) = (Name::new("a").unwrap(), Name::new("b").unwrap());
+    builder.push(&a, Format::Json, 0, &bet_stop("a", 1)).unwrap();
+    for event in 0..20 {
+        builder.push(&b, Format::Json, u64::from(event) * 100_000_000, &bet_stop("b", event)).unwrap();
+    }
+    let patience =
+        Patience { answer_timeout: Duration::from_secs(5), give_up_after: Duration::from_millis(700) };
+    let options =
+        DriveOptions { alive_every: Some(Duration::from_millis(50)), patience, ..DriveOptions::to(&target) };
+    let report = drive(Arc::new(builder.build()), &options, |_| {}).await.unwrap();
+    assert_eq!((report.accepted, report.undelivered), (20, 1), "{report:?}");
+    let alive = alive.lock().unwrap();
+    assert!(alive["b"].len() > 5 && alive["b"].iter().all(|subscribed| *subscribed), "{alive:?}");
+    assert!(
+        !alive["a"].is_empty() && alive["a"].iter().all(|subscribed| !subscribed),
+        "nothing while it waits, and then that something was lost: {alive:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_unified_odds_feed_each_message_is_stamped_as_it_goes_and_few_go_at_once() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let app = {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        Router::new().route(
+            "/feeds/{provider}",
+            post(async move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                accept(1)
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    for number in 0..200 {
+        let line = format!(
+            r#"hi.-.live.bet_stop.4.md:match.{0}.- <bet_stop product="1" event_id="md:match:{0}" timestamp="{number}" groups="all"/>"#,
+            number % 8
+        );
+        builder.push(&Name::new("uof").unwrap(), Format::Uof, 0, line.as_bytes()).unwrap();
+    }
+    let report = drive(Arc::new(builder.build()), &options(&target), |_| {}).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(most.load(Ordering::SeqCst) <= 32, "{most:?} at once, whatever the lanes");
+    let deliveries = &report.deliveries;
+    let first = deliveries.sent_micros.iter().min().unwrap();
+    let later = deliveries.sent_micros.iter().filter(|sent| **sent >= first + 20_000).count();
+    assert!(later >= 200 - 32, "{later} of 200 waited for those before them");
+    let answered = deliveries.answered_micros.iter().zip(&deliveries.sent_micros);
+    assert!(answered.clone().all(|(answered, sent)| answered - sent >= 20_000), "each by its own answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn last_words_come_after_all_that_was_said_also_where_that_is_ahead_of_the_clock() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let plan = simulator::world::Plan {
+        seed: 7,
+        sports: vec![domain::Sport::Hockey],
+        games: 2,
+        formats: simulator::world::Formats::Json,
+        messages_per_game: 500,
+        duration: Duration::from_secs(600),
+        // A game of tomorrow.
+        start: domain::Timestamp(jiff::Timestamp::now().as_microsecond() + 86_400_000_000),
+    };
+    let schedule = Arc::new(simulator::world::play(&plan).unwrap().schedule);
+    let options = DriveOptions { speed: Speed::Factor(100.0), raw: true, abandons: true, ..options(&target) };
+    let stop = options.stop.clone();
+    let report = drive(schedule, &options, |progress| {
+        if progress.sent > 0 {
+            stop.begin();
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(report.abandoned, 2);
+    let sent = usize::try_from(report.sent).unwrap();
+    let lines: Vec<Value> = receiver.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (said, last_words) = lines.split_at(sent);
+    assert_eq!(last_words.len(), 2);
+    for word in last_words {
+        let before = said.iter().filter(|line| line["event_id"] == word["event_id"]);
+        let latest = before.map(|line| line["generated_at"].as_i64().unwrap()).max().unwrap();
+        assert!(word["generated_at"].as_i64().unwrap() > latest, "{word}");
     }
 }

@@ -294,3 +294,65 @@ fn a_changed_recording_is_not_cut() {
     let error = cut(&path, &Cut::default(), file).unwrap_err();
     assert!(matches!(error, CutError::Recording(RecordingError::Checksum { .. })), "{error}");
 }
+
+/// A scenario of a Unified Odds Feed in a file.
+fn unordered(folder: &Path) -> PathBuf {
+    let scenario = simulator::Scenario::load("unified-odds-feed").unwrap();
+    let schedule = scenario.play(Timestamp(1_900_000_000_000_000)).unwrap().schedule;
+    let (provider, format) = schedule.feeds().into_iter().find(|(_, format)| *format == Format::Uof).unwrap();
+    let path = folder.join("uof.rec");
+    let header = Header::new(provider, format, "a test", None);
+    schedule.record_feed(header, File::create(&path).unwrap()).unwrap();
+    path
+}
+
+/// What a receiver of a Unified Odds Feed makes of a recording: of each event its values, without what prices its settled
+/// and void markets had.
+fn received(path: &Path) -> BTreeMap<EventId, BTreeMap<Key, Value>> {
+    let provider = open(path).header().provider.clone();
+    let mut states: BTreeMap<EventId, EventState> = BTreeMap::new();
+    for Message { bytes, .. } in messages(path) {
+        let message = simulator::uof::decode(&bytes, &provider).unwrap();
+        let Content::Event(event) = &message.content else { continue };
+        let new = || EventState::new(event.event_id.clone(), event.sport);
+        let state = states.entry(event.event_id.clone()).or_insert_with(new);
+        state.apply(&message, message.generated_at).unwrap();
+    }
+    let without_prices = |(key, _, value): (Key, _, Option<Value>)| {
+        let mut value = value?;
+        if let Value::Market(market) = &mut value {
+            match market.status {
+                domain::MarketStatus::Settled => {
+                    for outcome in &mut market.outcomes {
+                        (outcome.odds, outcome.probability) = (None, None);
+                    }
+                }
+                domain::MarketStatus::Cancelled => market.outcomes.clear(),
+                _ => {}
+            }
+        }
+        Some((key, value))
+    };
+    let values = |state: EventState| state.entries().filter_map(without_prices).collect();
+    states.into_iter().map(|(id, state)| (id, values(state))).collect()
+}
+
+#[test]
+fn a_feed_without_sequences_is_cut_in_the_middle_and_comes_to_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unordered(folder.path());
+    let end_ns = open(&path).header().duration_ns.unwrap();
+    let whole = received(&path);
+    for eighths in 1..8 {
+        let out = folder.path().join("cut.rec");
+        let wanted = Cut { from_ns: end_ns / 8 * eighths, ..Cut::default() };
+        let cut_out = cut(&path, &wanted, File::create(&out).unwrap()).unwrap();
+        assert!(cut_out.header.images.unwrap() > 0 && cut_out.repeated == 0, "{eighths} eighths");
+        let rest = messages(&path).into_iter().filter(|message| message.offset_ns >= wanted.from_ns).count();
+        let kept = messages(&out).len() as u64 - cut_out.header.images.unwrap();
+        assert_eq!(kept, rest as u64, "what follows keeps every byte");
+        for (id, values) in received(&out) {
+            assert_eq!(values, whole[&id], "{id}, cut after {eighths} eighths");
+        }
+    }
+}

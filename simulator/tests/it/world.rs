@@ -368,10 +368,10 @@ fn fingerprint(played: &Played) -> u64 {
 /// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
 /// meant to change; then it is written here anew.
 const STREAMS: [(Sport, u64); 4] = [
-    (Sport::Football, 5_458_086_930_790_582_136),
-    (Sport::Basketball, 5_198_232_507_572_409_855),
-    (Sport::Tennis, 18_151_627_596_213_457_075),
-    (Sport::Hockey, 4_842_531_152_008_812_780),
+    (Sport::Football, 66_162_859_855_762_845),
+    (Sport::Basketball, 3_828_003_892_434_064_853),
+    (Sport::Tennis, 3_278_591_251_229_864_284),
+    (Sport::Hockey, 3_315_545_271_948_826_384),
 ];
 
 #[test]

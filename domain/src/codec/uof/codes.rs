@@ -108,6 +108,11 @@ pub(super) fn match_status(code: i32, rules: &Rules) -> Option<MatchStatus> {
         50 => &[S::Penalties],
         80 => &[S::Interrupted],
         90 => &[S::Abandoned],
+        // The feed says of a walkover who has won, of a retirement who gave up.
+        93 => &[S::AwayWalkover],
+        94 => &[S::HomeWalkover],
+        95 => &[S::HomeRetired],
+        96 => &[S::AwayRetired],
         100 => &[S::Ended],
         110 => &[S::EndedAfterOvertime],
         120 => &[S::EndedAfterPenalties],

@@ -124,3 +124,52 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         assert!(found.starts_with(error), "{to}: {found}");
     }
 }
+
+/// A recording of these moments, in seconds, in a folder, and the scenario with it as the profile of tennis.
+fn beside(seconds: &[u64], recorded: &str) -> Result<Scenario, String> {
+    use crate::recording::{Header, Writer};
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("day.rec")).unwrap();
+    let header = Header::new(Name::new("md").unwrap(), Format::Json, "a test", None);
+    let mut writer = Writer::new(file, header).unwrap();
+    seconds.iter().for_each(|second| writer.write(second * 1_000_000_000, b"{}").unwrap());
+    writer.finish().unwrap();
+    let text = WHOLE.replacen("steps = [1, 4, 2.5]", recorded, 1);
+    let path = folder.path().join("scenario.toml");
+    std::fs::write(&path, text).unwrap();
+    let said = |error: anyhow::Error| error.to_string().replace(path.to_str().unwrap(), "scenario.toml");
+    Scenario::load(path.to_str().unwrap()).map_err(said)
+}
+
+#[test]
+fn a_recorded_day_is_read_from_beside_the_scenario() {
+    let recorded = "recorded = { recording = \"day.rec\", per = \"minute\" }";
+    let Profile::Recorded(counts) = &beside(&[0, 1, 59, 150], recorded).unwrap().sports[1].profile else {
+        panic!("a recorded day")
+    };
+    assert_eq!((counts.messages.as_slice(), counts.length_ns), (&[3, 0, 1][..], 150_000_000_000));
+    for (seconds, recorded, error) in [
+        (
+            &[0, 20_000][..],
+            recorded.replace("minute", "second"),
+            "26:34: day.rec: it has more than 10000 parts",
+        ),
+        (&[5, 5], recorded.replace("minute", "hour"), ""),
+        (&[0], recorded.to_owned(), "26:34: day.rec: it has no two messages of different times"),
+        (&[], recorded.replace("day", "night"), "26:34: cannot read night.rec: No such file"),
+        (&[], recorded.replace("day", "../day"), "26:34: `../day.rec` is no name of a recording"),
+        (&[], recorded.replace("minute", "day"), "26:51: unknown variant `day`, expected one of "),
+        (&[], recorded.replace(", per = \"minute\"", ""), "26:20: missing field `per`"),
+    ] {
+        match beside(seconds, &recorded) {
+            Ok(_) => assert_eq!(error, "", "{recorded}"),
+            Err(found) => {
+                assert!(found.starts_with(&format!("scenario.toml:{error}")), "{recorded}: {found}")
+            }
+        }
+    }
+    assert!(
+        refused("steps = [1, 4, 2.5]", recorded)
+            .ends_with("26:34: `day.rec`: recordings cannot be named here")
+    );
+}

@@ -6,7 +6,7 @@
 //! is shorter than in a real game: nobody watches it.
 
 use domain::id::Text;
-use domain::{EventStatus, IncidentKind, MatchStatus, Side, Status};
+use domain::{EventStatus, IncidentKind, MatchStatus, Score, Side, Status};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
@@ -71,9 +71,24 @@ pub(super) struct Team {
 /// bench.
 pub(super) const STAR_PLACES: [usize; 3] = [0, 1, 5];
 
-/// The scoreboard, and who has the ball, which providers do not tell.
+/// Races are to so many points, to twice as many, and so on.
+pub(super) const RACE_POINTS: u32 = 20;
+
+/// The scoreboard, whose goals are races won, and who has the ball, which providers do not tell.
 #[derive(Debug, Clone)]
 pub(super) struct Court(pub(super) Scoreboard, pub(super) Option<Side>);
+
+impl Court {
+    /// Adds to a side's score; who comes to a race's number of points first has won it.
+    pub(super) fn add(&mut self, side: Side, points: u32) {
+        let leader = |score: Score| score.home.max(score.away) / RACE_POINTS;
+        let before = leader(self.0.score);
+        self.0.add(side, points);
+        if leader(self.0.score) > before {
+            self.0.goals.add(side);
+        }
+    }
+}
 
 impl Board for Court {
     fn common(&self) -> &Scoreboard {
@@ -150,7 +165,7 @@ impl Game<'_> {
             }
         }
         let mut overtimes = 0;
-        while self.log.board.0.is_level() {
+        while self.log.board.0.is_level() && !self.is_abandoned() {
             overtimes += 1;
             self.overtime(overtimes);
         }
@@ -337,7 +352,7 @@ impl Game<'_> {
 
     pub(super) fn score(&mut self, kind: IncidentKind, side: Side, points: u32) {
         let player = self.shooter(side);
-        self.log.board.0.add(side, points);
+        self.log.board.add(side, points);
         self.log.board.1 = Some(other(side));
         self.log.count(side, &player, points);
         self.log.play_by(player, kind, side, None);

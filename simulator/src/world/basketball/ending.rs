@@ -68,7 +68,7 @@ impl Game<'_> {
         self.log.now_ms += REVIEW_MS;
         self.log.board = before;
         self.log.board.0.running = false;
-        self.log.board.0.add(side, 2);
+        self.log.board.add(side, 2);
         if let Some(player) = &told.play.player {
             self.log.count(side, player, 2);
         }

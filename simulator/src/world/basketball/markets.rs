@@ -1,12 +1,12 @@
 //! Basketball's markets: what each asks, when it is open, and which incidents are told how.
 
 use domain::market::MarketKey;
-use domain::sport::{PLAYER_POINTS, TOP_SCORER};
+use domain::sport::{PLAYER_POINTS, RACE_TO_POINTS, TOP_SCORER};
 use domain::{IncidentKind, MatchStatus, Score};
 
-use super::course::{Court, STAR_PLACES, Team};
+use super::course::{Court, RACE_POINTS, STAR_PLACES, Team};
 use super::prices::{self, Outlook};
-use crate::world::board::STARS;
+use crate::world::board::{Board, STARS};
 use crate::world::game::{Answer, Chances, Game, Listed, Manner, Outcomes, Weight};
 use crate::world::lines::{self, Line};
 use crate::world::mood::Mood;
@@ -16,6 +16,8 @@ use crate::world::names;
 /// back.
 const TOTALS_OFF: [i32; 3] = [-11, 0, 11];
 const HANDICAPS_OFF: [i32; 3] = [-9, 0, 9];
+/// Races on offer, one after the other: nearly every game comes to the end of the last one.
+const RACES: u32 = 4;
 pub(super) const QUARTERS: [MatchStatus; 4] =
     [MatchStatus::Quarter1, MatchStatus::Quarter2, MatchStatus::Quarter3, MatchStatus::Quarter4];
 /// What comes before each quarter.
@@ -25,8 +27,8 @@ const BEFORE: [MatchStatus; 4] =
 /// A game of two teams.
 pub(super) struct Basketball {
     pub(super) teams: [Team; 2],
-    /// The teams' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The teams' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,8 @@ pub(super) enum Question {
     QuarterResult(usize),
     /// 236: are there more points in the quarter of this place?
     QuarterTotal(usize, Line),
+    /// Which side has the points of the race of this number first, from 1 on?
+    Race(u32),
     /// Does the star of this place score more, overtime included?
     Points(usize, Line),
     /// Which star scores most, overtime included?
@@ -78,6 +82,10 @@ impl Game for Basketball {
             let key = line.key(236, &format!("{number}|"), "total");
             markets.push(list(Question::QuarterTotal(quarter, line), key, &["12", "13"]));
         }
+        markets.extend((1..=RACES).map(|race| {
+            let points = format!("pointnr={}", race * RACE_POINTS);
+            list(Question::Race(race), names::key(RACE_TO_POINTS, &points), &["4", "5"])
+        }));
         markets.extend((0..STARS).map(|star| {
             let line = Line::halves(2 * prices::star_points_expected(teams, star) + 1);
             let key = line.key(PLAYER_POINTS, &format!("player={}|", self.player(star)), "total");
@@ -103,6 +111,7 @@ impl Game for Basketball {
                 Chances::Three(home, draw)
             }
             Question::QuarterTotal(_, line) => outlook.quarter_total(line).chances(),
+            Question::Race(number) => Chances::Two(outlook.home_wins_race(number)),
             Question::Points(star, line) => outlook.star_points(star, line).chances(),
             Question::TopScorer => Chances::Many(outlook.top_scorer()),
         }
@@ -120,6 +129,7 @@ impl Game for Basketball {
                     let Score { home, away } = common.fell_in(&QUARTERS[quarter..=quarter]);
                     is_on(quarter) && line.over(home + away) < 2
                 }
+                Question::Race(number) => number == common.goals.count() + 1,
                 Question::Points(star, line) => line.over(common.stars[star].tally) < 2,
                 Question::TopScorer => true,
             }
@@ -145,6 +155,10 @@ impl Game for Basketball {
             Question::QuarterTotal(of, line) => {
                 quarter(of).map(|Score { home, away }| lines::answer(line.over(home + away)))
             }
+            Question::Race(number) => match common.goals.of(number) {
+                Some(side) => (!Court::has_clock(common.phase)).then_some(Answer::Wins(side as usize)),
+                None => ended.then_some(Answer::Void("nobody came to it")),
+            },
             Question::Points(star, line) if common.stars[star].took_part => {
                 ended.then(|| lines::answer(line.over(common.stars[star].tally)))
             }

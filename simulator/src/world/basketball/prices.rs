@@ -4,12 +4,14 @@
 //! the time that is left (Stern, "A Brownian motion model for the progress of sports scores", Journal of the American
 //! Statistical Association 89, 1994). Ties at the end are more frequent than that: who is level plays for the last shot,
 //! who is behind for a tie. A tie leads to overtime, which brings more points and is nearly even. A player scores in
-//! proportion to his part of the team's points. On top lies the market's mood.
+//! proportion to his part of the team's points. Races are run possession by possession (`race`). On top lies the
+//! market's mood.
 
 use domain::{MatchStatus, Score, Side};
 
-use super::course::{Court, OVERTIME_SECONDS, QUARTER_SECONDS, STAR_PLACES, Team};
+use super::course::{Court, OVERTIME_SECONDS, QUARTER_SECONDS, RACE_POINTS, STAR_PLACES, Team};
 use super::markets::QUARTERS;
+use super::race::home_is_first;
 use super::shots::eases;
 use crate::world::board::{STARS, Star};
 use crate::world::lines::{Line, Stakes};
@@ -54,6 +56,10 @@ pub(super) struct Outlook {
     /// Points of each side that are still expected.
     expected: [f64; 2],
     stars: [Star; STARS],
+    /// What each side has, how many times as often as on average its possessions come off, and who has the ball.
+    points: [u32; 2],
+    scoring: [f64; 2],
+    ball: Option<Side>,
 }
 
 /// A normally distributed number.
@@ -105,7 +111,8 @@ impl Outlook {
         let [home, away] = teams.map(per_second);
         let ahead = board.0.ahead(Side::Home);
         let eased = (eases(-ahead) - eases(ahead)) * SHOOTING_IS_WORTH * POINTS_PER_SECOND * EASES_ON;
-        let lead_rate = home - away + eased + mood.get() * MOOD_POINTS / f64::from(REGULAR_SECONDS);
+        let lean = mood.get() * MOOD_POINTS / f64::from(REGULAR_SECONDS);
+        let lead_rate = home - away + eased + lean;
         let left = f64::from(seconds_left(board, since));
         let overtime = f64::from(OVERTIME_SECONDS);
         let Score { home: home_points, away: away_points } = board.0.score;
@@ -128,6 +135,9 @@ impl Outlook {
             quarter_total: Normal::new(quarter_total, TOTAL_VARIANCE * quarter_left),
             expected: [home * left, away * left],
             stars: board.0.stars,
+            points: [home_points, away_points],
+            scoring: [home + lean / 2.0, away - lean / 2.0].map(|rate| rate / POINTS_PER_SECOND),
+            ball: board.1,
         }
     }
 
@@ -159,6 +169,12 @@ impl Outlook {
     /// Stakes on more points than the line in the quarter.
     pub(super) fn quarter_total(&self, line: Line) -> Stakes {
         self.quarter_total.over(line)
+    }
+
+    /// How likely home has the points of a race first, which nobody has yet; the first race is number 1.
+    pub(super) fn home_wins_race(&self, number: u32) -> f64 {
+        let needs = self.points.map(|points| (number * RACE_POINTS).saturating_sub(points).max(1));
+        home_is_first(needs, self.scoring, self.ball)
     }
 
     /// Stakes on more points of the star of this place than the line.

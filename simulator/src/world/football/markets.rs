@@ -26,8 +26,8 @@ const HALVES: [MatchStatus; 2] = [MatchStatus::Half1, MatchStatus::Half2];
 /// A game of two teams.
 pub(super) struct Football {
     pub(super) teams: [Team; 2],
-    /// The teams' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The teams' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -28,8 +28,8 @@ const BEFORE: [MatchStatus; 3] = [MatchStatus::NotStarted, MatchStatus::Break1, 
 /// A game of two teams.
 pub(super) struct Hockey {
     pub(super) teams: [Team; 2],
-    /// The teams' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The teams' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
     pub(super) late: Late,
 }
 

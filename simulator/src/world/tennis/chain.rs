@@ -15,6 +15,11 @@ const GAMES_MAX: usize = 5 * SET_GAMES_MAX;
 /// Leads in sets that a match may end with: three of either side, and those between.
 const SETS_APART: usize = 7;
 
+/// The furthest that a side may lead in games in the end: three sets to love.
+const GAMES_AHEAD_MAX: usize = 18;
+/// Leads in games that a match may end with.
+const GAMES_APART: usize = 2 * GAMES_AHEAD_MAX + 1;
+
 /// By who wins a set, and how many games from now: how likely that is.
 type Ends = [[f64; SET_GAMES_MAX + 1]; 2];
 
@@ -39,13 +44,20 @@ struct Rest {
     home_wins: f64,
     /// How likely home wins by so many sets, from losing by three on.
     sets_ahead: [f64; SETS_APART],
+    /// How likely home wins so many games more than away from here on, from so many fewer on.
+    games_ahead: [f64; GAMES_APART],
     /// How likely at least 0, 1, 2, … games are still played.
     at_least: [f64; GAMES_MAX + 1],
 }
 
 impl Rest {
     fn nothing() -> Self {
-        Self { home_wins: 0.0, sets_ahead: [0.0; SETS_APART], at_least: [0.0; GAMES_MAX + 1] }
+        Self {
+            home_wins: 0.0,
+            sets_ahead: [0.0; SETS_APART],
+            games_ahead: [0.0; GAMES_APART],
+            at_least: [0.0; GAMES_MAX + 1],
+        }
     }
 
     /// A match that has ended with these sets.
@@ -53,6 +65,7 @@ impl Rest {
         let mut rest = Self::nothing();
         rest.home_wins = f64::from(u8::from(home > away));
         rest.sets_ahead[3 + home - away] = 1.0;
+        rest.games_ahead[GAMES_AHEAD_MAX] = 1.0;
         rest.at_least[0] = 1.0;
         rest
     }
@@ -184,11 +197,23 @@ fn continued<'r>(ends: &Ends, server: Side, after: impl Fn(usize) -> &'r [Rest; 
         for (sum, chance) in rest.sets_ahead.iter_mut().zip(next.sets_ahead) {
             *sum += likely * chance;
         }
+        let ahead = set_lead(winner, games);
+        for (index, sum) in rest.games_ahead.iter_mut().enumerate() {
+            let before = index.checked_add_signed(-ahead).and_then(|before| next.games_ahead.get(before));
+            *sum += likely * before.copied().unwrap_or(0.0);
+        }
         for (index, sum) in rest.at_least.iter_mut().enumerate() {
             *sum += likely * next.at_least[index.saturating_sub(games)];
         }
     });
     rest
+}
+
+/// By how many games home leads in a set of so many: six win it up to ten, seven beyond.
+fn set_lead(winner: usize, games: usize) -> isize {
+    let won = if games <= 10 { 6 } else { 7 };
+    let lead = (2 * won - games).cast_signed();
+    if winner == Side::Home as usize { lead } else { -lead }
 }
 
 /// Calls `visit` with each way in which a set may end: winner, games from now, who serves then, and how likely it is.
@@ -203,7 +228,7 @@ fn each_end(ends: &Ends, server: Side, mut visit: impl FnMut(usize, usize, Side,
 impl View<'_> {
     pub(super) fn home_wins_match(&self) -> f64 {
         let mut sum = 0.0;
-        self.each_rest(|_, rest, likely| sum += likely * rest.home_wins);
+        self.each_rest(|_, _, rest, likely| sum += likely * rest.home_wins);
         sum
     }
 
@@ -222,7 +247,18 @@ impl View<'_> {
     pub(super) fn home_ahead_by(&self, sets: i32) -> f64 {
         let from = usize::try_from(sets + 3).unwrap_or(0);
         let mut sum = 0.0;
-        self.each_rest(|_, rest, likely| sum += likely * rest.sets_ahead.iter().skip(from).sum::<f64>());
+        self.each_rest(|_, _, rest, likely| sum += likely * rest.sets_ahead.iter().skip(from).sum::<f64>());
+        sum
+    }
+
+    /// How likely home wins at least so many games more than away, from the beginning of the set that is on.
+    pub(super) fn games_ahead_by(&self, games: i32) -> f64 {
+        let from = games as isize + GAMES_AHEAD_MAX.cast_signed();
+        let mut sum = 0.0;
+        self.each_rest(|_, lead, rest, likely| {
+            let from = usize::try_from(from - lead).unwrap_or(0);
+            sum += likely * rest.games_ahead.iter().skip(from).sum::<f64>();
+        });
         sum
     }
 
@@ -241,7 +277,7 @@ impl View<'_> {
     /// How likely at least `games` more are won in this match, the one that is on included.
     pub(super) fn at_least(&self, games: usize) -> f64 {
         let mut sum = 0.0;
-        self.each_rest(|played, rest, likely| {
+        self.each_rest(|played, _, rest, likely| {
             sum += likely * rest.at_least.get(games.saturating_sub(played)).copied().unwrap_or(0.0);
         });
         sum
@@ -258,9 +294,9 @@ impl View<'_> {
         &self.chain.sets[other(self.position.first_server) as usize][home][away]
     }
 
-    /// Calls `visit` with each way in which the set may end: the games until then, what is left after it, how likely
-    /// it is.
-    fn each_rest(&self, mut visit: impl FnMut(usize, &Rest, f64)) {
+    /// Calls `visit` with each way in which the set may end: the games until then, by how many home then leads in it,
+    /// what is left after it, how likely it is.
+    fn each_rest(&self, mut visit: impl FnMut(usize, isize, &Rest, f64)) {
         let [home, away] = self.position.sets;
         for (games, home_or_away) in self.after_game().into_iter().zip([self.home_game, 1.0 - self.home_game])
         {
@@ -268,7 +304,8 @@ impl View<'_> {
             each_end(self.ends(games), server, |winner, more, next_server, likely| {
                 let sets =
                     &self.chain.matches[home + usize::from(winner == 0)][away + usize::from(winner == 1)];
-                visit(1 + more, &sets[next_server as usize], home_or_away * likely);
+                let lead = set_lead(winner, games[0] + games[1] + more);
+                visit(1 + more, lead, &sets[next_server as usize], home_or_away * likely);
             });
         }
     }

@@ -63,6 +63,12 @@ impl Court {
         self.common.periods.iter().map(|set| set.home as usize + set.away as usize).sum()
     }
 
+    /// By how many games home leads in the sets that are over.
+    pub(super) fn games_ahead(&self) -> i32 {
+        let sets = self.common.periods.iter().take(self.sets_over());
+        sets.map(|set| i32::try_from(set.home).unwrap_or(0) - i32::try_from(set.away).unwrap_or(0)).sum()
+    }
+
     /// Who has won a game of a set, both counted from 1.
     pub(super) fn winner_of(&self, set: usize, game: usize) -> Option<Side> {
         let games = |set: &domain::PeriodScore| set.home + set.away;

@@ -1,12 +1,12 @@
 //! Tennis markets: what each asks, when it is open, and which incidents are told how.
 
-use domain::IncidentKind;
 use domain::market::MarketKey;
 use domain::sport::PLAYER_ACES;
+use domain::{IncidentKind, Side};
 
 use super::course::Style;
 use super::court::Court;
-use super::position::SET_GAMES_MAX;
+use super::position::{Position, SET_GAMES_MAX};
 use super::prices::{Chains, Outlook};
 use crate::world::game::{Answer, Chances, Game, Listed, Manner, Outcomes, Weight};
 use crate::world::lines::{self, Line};
@@ -16,6 +16,10 @@ use crate::world::names;
 const RETIREMENT: &str = "retirement";
 /// The lines on offer on the games of a set.
 const SET_TOTALS: [Line; 2] = [Line::halves(17), Line::halves(21)];
+/// The lines on offer on all games, by how many halves they are off the one that is nearest to even.
+const GAME_HANDICAPS_OFF: [i32; 3] = [-4, 0, 4];
+/// No player is expected to win by more games than that.
+const GAMES_AHEAD: i32 = 16;
 /// Points of a game, on average.
 const POINTS_OF_A_GAME: f64 = 6.2;
 
@@ -25,8 +29,8 @@ pub(super) struct Tennis<'c> {
     pub(super) chains: &'c Chains,
     /// How likely each side wins a point that it serves.
     pub(super) on_serve: [f64; 2],
-    /// The players' numbers in their world.
-    pub(super) numbers: [u32; 2],
+    /// The players' numbers, of no others in any world.
+    pub(super) numbers: [u64; 2],
 }
 
 /// How long a match is, and how it is played.
@@ -44,6 +48,8 @@ pub(super) struct Format {
 pub(super) enum Question {
     /// 186: does home win the match?
     Winner,
+    /// 187: does home win with this handicap, in games?
+    GameHandicap(Line),
     /// 188: does home win with this handicap, in sets?
     SetHandicap(Line),
     /// 189: are more games played?
@@ -64,6 +70,8 @@ pub(super) struct View<'c> {
     /// Games of the match, and of the set that is on.
     games: usize,
     set_games: usize,
+    /// By how many games home leads in the sets that are over.
+    games_ahead: i32,
     aces: [u32; 2],
     /// Aces of each player in a game, on average.
     aces_of_a_game: [f64; 2],
@@ -72,6 +80,15 @@ pub(super) struct View<'c> {
 impl Tennis<'_> {
     fn sets(&self) -> usize {
         2 * self.format.style.sets_to_win - 1
+    }
+
+    /// The lines on offer on the games of both: the one that is nearest to even, and one on either side of it.
+    fn game_handicaps(&self) -> [Line; 3] {
+        let start = Position::new(self.format.style.sets_to_win, Side::Home);
+        let outlook = self.chains.outlook(start, Mood::default());
+        let is_even = |games: &i32| outlook.games_ahead_by(*games) <= 0.5;
+        let even = (-GAMES_AHEAD..GAMES_AHEAD).find(is_even).unwrap_or(GAMES_AHEAD);
+        GAME_HANDICAPS_OFF.map(|off| Line::halves(off - 2 * even + 1))
     }
 
     /// Aces of each player in a game, on average: each serves every other one.
@@ -99,6 +116,10 @@ impl<'c> Game for Tennis<'c> {
                 .totals
                 .map(Line::halves)
                 .map(|line| list(Question::Total(line), line.key(189, "", "total"), &["12", "13"])),
+        );
+        markets.extend(
+            self.game_handicaps()
+                .map(|line| list(Question::GameHandicap(line), line.key(187, "", "hcp"), &["1714", "1715"])),
         );
         for set in 1..=self.sets() {
             let number = format!("setnr={set}");
@@ -129,6 +150,7 @@ impl<'c> Game for Tennis<'c> {
             outlook: self.chains.outlook(court.position, mood),
             games: court.games(),
             set_games: court.position.games.iter().sum(),
+            games_ahead: court.games_ahead(),
             aces: aces(court),
             aces_of_a_game: self.aces_of_a_game(),
         }
@@ -138,6 +160,9 @@ impl<'c> Game for Tennis<'c> {
         let outlook = &view.outlook;
         Chances::Two(match question {
             Question::Winner => outlook.home_wins_match(),
+            Question::GameHandicap(line) => {
+                outlook.games_ahead_by(whole_over(-line.quarters) - view.games_ahead)
+            }
             Question::SetHandicap(line) => outlook.home_ahead_by(whole_over(-line.quarters)),
             Question::Total(line) => outlook.at_least(left(line, view.games)),
             Question::Set(_) => outlook.home_wins_set(),
@@ -158,7 +183,11 @@ impl<'c> Game for Tennis<'c> {
             Question::Game(set, game) => {
                 set == next_set && game == court.position.games.iter().sum::<usize>() + 1
             }
-            Question::Winner | Question::SetHandicap(_) | Question::Total(_) | Question::Aces(..) => true,
+            Question::Winner
+            | Question::GameHandicap(_)
+            | Question::SetHandicap(_)
+            | Question::Total(_)
+            | Question::Aces(..) => true,
         };
         has_come && !court.position.is_over() && Self::answer(question, court).is_none()
     }
@@ -172,10 +201,11 @@ impl<'c> Game for Tennis<'c> {
                 let [home, away] = court.position.sets;
                 is_over.then(|| home_wins(home > away))
             }
-            Question::SetHandicap(line) => {
-                let [home, away] = court.position.sets.map(|sets| u32::try_from(sets).unwrap_or(0));
-                is_over.then(|| lines::answer(line.ahead(home, away)))
+            Question::GameHandicap(line) => {
+                let to_come = court.position.games_ahead_to_come();
+                handicap(line, to_come.map(|games| court.games_ahead() + games))
             }
+            Question::SetHandicap(line) => handicap(line, court.position.sets_ahead_in_the_end()),
             Question::Total(line) => {
                 let (least, most) = court.position.games_to_come();
                 between(line, court.games() + least, court.games() + most)
@@ -224,6 +254,12 @@ fn aces(court: &Court) -> [u32; 2] {
 /// The least whole number above so many quarters.
 fn whole_over(quarters: i32) -> i32 {
     quarters.div_euclid(4) + 1
+}
+
+/// The answer of a handicap where home will lead by at least and at most so many, as far as both say the same.
+fn handicap(line: Line, [least, most]: [i32; 2]) -> Option<Answer> {
+    let [worst, best] = [least, most].map(|ahead| lines::answer(4 * ahead + line.quarters));
+    (worst == best).then_some(worst)
 }
 
 /// How many more make more than the line, where there are so many.

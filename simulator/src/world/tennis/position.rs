@@ -102,6 +102,33 @@ impl Position {
         (least[0].min(least[1]), most)
     }
 
+    /// By how many sets home will lead in the end: at least, and at most.
+    pub(super) fn sets_ahead_in_the_end(&self) -> [i32; 2] {
+        let [home, away] = self.sets.map(whole);
+        match self.is_over() {
+            true => [home - away; 2],
+            false => [home - whole(self.sets_to_win), whole(self.sets_to_win) - away],
+        }
+    }
+
+    /// How many more games than away home will win from the beginning of the set that is on: at least, and at most.
+    pub(super) fn games_ahead_to_come(&self) -> [i32; 2] {
+        if self.is_over() {
+            return [0; 2];
+        }
+        let most = SIDES.map(|side| {
+            let (own, others) = (self.games[side as usize], self.games[other(side) as usize]);
+            let by_this_set = whole(own + games_to_win(self.games, side)) - whole(others);
+            let sets = whole(self.sets_to_win - self.sets[side as usize]);
+            let has_more_time = self.sets[other(side) as usize] + 1 < self.sets_to_win;
+            let straight = by_this_set + (sets - 1) * whole(SET_GAMES);
+            // Far behind in this set, a side may do better to lose it by a tie-break and to win one more to love.
+            let later = if has_more_time { sets * whole(SET_GAMES) - 1 } else { i32::MIN };
+            straight.max(later)
+        });
+        [-most[1], most[0]]
+    }
+
     /// The points of the running game by their names: 15, 30, 40, and 50 for advantage. A tie-break's are counted.
     pub(super) fn game_score(&self) -> Score {
         let [home, away] = self.points;
@@ -136,6 +163,10 @@ pub(super) fn set_winner(games: [usize; 2]) -> Option<Side> {
 pub(super) fn score([home, away]: [usize; 2]) -> Score {
     let count = |count| u32::try_from(count).expect("points, games and sets are few");
     Score { home: count(home), away: count(away) }
+}
+
+fn whole(count: usize) -> i32 {
+    i32::try_from(count).expect("points, games and sets are few")
 }
 
 /// Games that `side` needs to win a set that stands so.
@@ -219,6 +250,47 @@ mod tests {
         ] {
             let position = Position { sets, games, ..Position::new(2, Side::Home) };
             assert_eq!(position.games_to_come(), to_come, "{sets:?} {games:?}");
+        }
+    }
+
+    /// Held against every way in which what is left may be played, game by game.
+    #[test]
+    fn leads_to_come_are_those_of_the_best_and_of_the_worst_end() {
+        fn ends(
+            position: Position,
+            lead: i32,
+            found: &mut std::collections::BTreeMap<Key, [i32; 4]>,
+        ) -> [i32; 4] {
+            if position.is_over() {
+                let sets = whole(position.sets[0]) - whole(position.sets[1]);
+                return [lead, lead, sets, sets];
+            }
+            let key = (position.sets, position.games);
+            if let Some(&[least, most, sets_least, sets_most]) = found.get(&key) {
+                return [lead + least, lead + most, sets_least, sets_most];
+            }
+            let both = SIDES.map(|side| {
+                let mut next = position;
+                let points = if next.is_tie_break() { TIE_BREAK_POINTS } else { GAME_POINTS };
+                (0..points).for_each(|_| _ = next.point(side));
+                ends(next, if side == Side::Home { 1 } else { -1 }, found)
+            });
+            let [a, b] = both;
+            let best = [a[0].min(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].max(b[3])];
+            found.insert(key, best);
+            [lead + best[0], lead + best[1], best[2], best[3]]
+        }
+        type Key = ([usize; 2], [usize; 2]);
+        for sets_to_win in [2, 3] {
+            let mut found = std::collections::BTreeMap::new();
+            ends(Position::new(sets_to_win, Side::Home), 0, &mut found);
+            for ((sets, games), [least, most, sets_least, sets_most]) in found {
+                let position = Position { sets, games, ..Position::new(sets_to_win, Side::Home) };
+                // Counted from the beginning of the set.
+                let lead = whole(games[0]) - whole(games[1]);
+                assert_eq!(position.games_ahead_to_come(), [lead + least, lead + most], "{sets:?} {games:?}");
+                assert_eq!(position.sets_ahead_in_the_end(), [sets_least, sets_most], "{sets:?}");
+            }
         }
     }
 

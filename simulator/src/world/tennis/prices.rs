@@ -75,6 +75,11 @@ impl<'c> Outlook<'c> {
         self.mean(|view| view.home_ahead_by(sets))
     }
 
+    /// How likely home wins at least so many games more than away, from the beginning of the set that is on.
+    pub(super) fn games_ahead_by(&self, games: i32) -> f64 {
+        self.mean(|view| view.games_ahead_by(games))
+    }
+
     /// How likely at least `games` more are won in this set, the one that is on included.
     pub(super) fn at_least_in_set(&self, games: usize) -> f64 {
         self.mean(|view| view.at_least_in_set(games))

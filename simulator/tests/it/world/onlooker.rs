@@ -165,10 +165,12 @@ pub fn says(market: &Market, event: &LedgerEvent, is_whole: bool) -> Says {
                 Says::Void
             }
         }
+        domain::sport::RACE_TO_POINTS if is_whole => race(event, number(market, "pointnr")),
         domain::sport::TOP_SCORER if is_whole => top_scorer(market, event),
-        domain::sport::PLAYER_SCORES | domain::sport::PLAYER_POINTS | domain::sport::TOP_SCORER => {
-            Says::Unknown
-        }
+        domain::sport::PLAYER_SCORES
+        | domain::sport::PLAYER_POINTS
+        | domain::sport::RACE_TO_POINTS
+        | domain::sport::TOP_SCORER => Says::Unknown,
         _ => panic!("no such market is offered: {}", market.key),
     }
 }
@@ -246,7 +248,7 @@ fn total(market: &Market, Score { home, away }: Score) -> Says {
     line(decimal(market, "total"), f64::from(home + away), ["12", "13"])
 }
 
-pub fn handicap(market: &Market, Score { home, away }: Score) -> Says {
+fn handicap(market: &Market, Score { home, away }: Score) -> Says {
     line(-decimal(market, "hcp"), f64::from(home) - f64::from(away), ["1714", "1715"])
 }
 
@@ -304,6 +306,19 @@ fn points_of(event: &LedgerEvent, side: Side, name: &str) -> u32 {
         incident.side == Some(side) && incident.player.as_ref().is_some_and(|player| player.as_str() == name)
     };
     event.incidents.iter().filter(is).map(|incident| points(event.sport, incident.kind)).sum()
+}
+
+/// Who came to so many points first, basket by basket as they stand in the end.
+fn race(event: &LedgerEvent, to: usize) -> Says {
+    let mut score = [0; 2];
+    for incident in &event.incidents {
+        let Some(side) = incident.side else { continue };
+        score[side as usize] += points(event.sport, incident.kind) as usize;
+        if score[side as usize] >= to {
+            return Says::Ended(one_of(["4", "5"], side as usize));
+        }
+    }
+    Says::Void
 }
 
 /// Who has most points of those named; where several have, each wins its share.

@@ -1,5 +1,7 @@
 //! What an onlooker knows of tennis: points make games, games make sets, and a player may give up.
 
+use std::collections::BTreeMap;
+
 use domain::message::Content;
 use domain::{Body, IncidentKind, Market, MatchStatus, PeriodScore, Score, Side, Sport, Status};
 use simulator::ledger::LedgerEvent;
@@ -61,6 +63,51 @@ fn games_possible(event: &LedgerEvent) -> (u32, u32) {
     (played + by_home.min(by_away), played + most)
 }
 
+/// By how many games, and by how many sets, home could still have come to lead: at least and at most. Follows every way in
+/// which a match could have gone on from these sets and the games of the one that is on.
+fn leads_possible(sets: [u32; 2], games: [u32; 2], to_win: u32, known: &mut Leads) -> [[i32; 2]; 2] {
+    let by = |two: [u32; 2]| two[0].cast_signed() - two[1].cast_signed();
+    if sets.contains(&to_win) {
+        return [[0; 2], [by(sets); 2]];
+    }
+    if let Some(leads) = known.get(&(sets, games)) {
+        return *leads;
+    }
+    let ways = [0, 1].map(|winner: usize| {
+        let (mut sets, mut games) = (sets, games);
+        games[winner] += 1;
+        if (games[winner] == 6 && games[1 - winner] <= 4) || games[winner] == 7 {
+            sets[winner] += 1;
+            games = [0; 2];
+        }
+        let [games, sets] = leads_possible(sets, games, to_win, known);
+        let one = if winner == 0 { 1 } else { -1 };
+        [games.map(|lead| lead + one), sets]
+    });
+    let extremes = |of: usize| [ways[0][of][0].min(ways[1][of][0]), ways[0][of][1].max(ways[1][of][1])];
+    let leads = [extremes(0), extremes(1)];
+    known.insert((sets, games), leads);
+    leads
+}
+
+type Leads = BTreeMap<([u32; 2], [u32; 2]), [[i32; 2]; 2]>;
+
+/// What must have come of a handicap in games, or in sets.
+fn handicap(market: &Market, event: &LedgerEvent, in_games: bool) -> Says {
+    let Score { home, away } = event.status.score;
+    let periods = &event.status.period_scores;
+    let lead = periods.iter().map(|set| set.home.cast_signed() - set.away.cast_signed()).sum::<i32>();
+    let left = periods.last().filter(|set| !is_won(set)).map_or([0; 2], |set| [set.home, set.away]);
+    let [games, sets] = leads_possible([home, away], left, sets_to_win(event), &mut Leads::new());
+    let leads = if in_games { games.map(|more| lead + more) } else { sets };
+    let line = -onlooker::decimal(market, "hcp");
+    match leads.map(|lead| f64::from(lead) > line) {
+        [true, true] => Says::Ended(onlooker::one_of(["1714", "1715"], 0)),
+        [false, false] => Says::Ended(onlooker::one_of(["1714", "1715"], 1)),
+        _ => Says::Void,
+    }
+}
+
 /// What must have come of a market.
 pub fn says(market: &Market, event: &LedgerEvent, is_whole: bool) -> Says {
     let ids = ["4", "5"];
@@ -69,8 +116,8 @@ pub fn says(market: &Market, event: &LedgerEvent, is_whole: bool) -> Says {
     match market.key.id {
         186 if is_retired(event) => Says::Void,
         186 => home_or_away(event.status.score.home, event.status.score.away),
-        188 if is_retired(event) => Says::Void,
-        188 => onlooker::handicap(market, event.status.score),
+        187 => handicap(market, event, true),
+        188 => handicap(market, event, false),
         202 => match set(onlooker::number(market, "setnr")).filter(is_won) {
             Some(set) => home_or_away(set.home, set.away),
             None => Says::Void,

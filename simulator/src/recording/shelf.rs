@@ -1,0 +1,92 @@
+//! A shelf: a folder of recordings that may be named by who is not let near other files.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Reader, RecordingError};
+
+/// Files of recordings end so.
+pub const ENDING: &str = "rec";
+/// The most recordings that are listed.
+const LISTED_MAX: usize = 1_000;
+
+/// A folder; names lead to what lies in it, or below, and to nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shelf(PathBuf);
+
+/// Why a name leads to no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    /// It leads elsewhere.
+    #[error("`{0}` is no name of a recording: a relative path without `..` that ends in `.rec`")]
+    Name(String),
+    /// There is nothing of that name, or it cannot be read.
+    #[error("cannot read {0}: {1}")]
+    File(String, std::io::Error),
+    /// What is there is no recording.
+    #[error("{0}: {1}")]
+    Recording(String, RecordingError),
+}
+
+impl Shelf {
+    /// The recordings of a folder.
+    #[must_use]
+    pub fn of(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// Where the recording of this name is.
+    ///
+    /// # Errors
+    /// When the name leads out of the folder, or is none of a recording.
+    pub fn path(&self, name: &str) -> Result<PathBuf, ShelfError> {
+        let path = Path::new(name);
+        let stays = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if stays && path.extension().is_some_and(|ending| ending == ENDING) {
+            Ok(self.0.join(path))
+        } else {
+            Err(ShelfError::Name(name.to_owned()))
+        }
+    }
+
+    /// The recording of this name.
+    ///
+    /// # Errors
+    /// As those of [`Shelf::path`]; and when there is none.
+    pub fn open(&self, name: &str) -> Result<Reader<BufReader<File>>, ShelfError> {
+        let file = File::open(self.path(name)?).map_err(|error| ShelfError::File(name.to_owned(), error))?;
+        Reader::new(BufReader::with_capacity(256 * 1024, file))
+            .map_err(|error| ShelfError::Recording(name.to_owned(), error))
+    }
+
+    /// The names of what lies in the folder itself, in order.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn names(&self) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.0)? {
+            let name = entry?.file_name().into_string();
+            names.extend(name.ok().filter(|name| Path::new(name).extension().is_some_and(|it| it == ENDING)));
+        }
+        names.sort();
+        names.truncate(LISTED_MAX);
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let shelf = Shelf::of("/recordings");
+        assert_eq!(shelf.path("days/saturday.rec").unwrap(), Path::new("/recordings/days/saturday.rec"));
+        for name in ["/etc/passwd.rec", "../saturday.rec", "a/../../b.rec", "saturday.json", "saturday", ""] {
+            assert!(matches!(shelf.path(name), Err(ShelfError::Name(_))), "{name}");
+        }
+        assert!(matches!(shelf.open("nowhere.rec"), Err(ShelfError::File(..))));
+    }
+}
