@@ -274,6 +274,7 @@ async fn up(
         database,
         // Whoever tries it out pushes by hand.
         is_guarded: false,
+        links: Vec::new(),
         say,
     };
     let stack = if args.infrastructure {

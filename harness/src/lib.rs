@@ -14,6 +14,7 @@ pub mod judge;
 pub mod latency;
 pub mod load;
 pub mod observe;
+pub mod outage;
 pub mod report;
 pub mod run;
 pub mod secrets;

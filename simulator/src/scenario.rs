@@ -13,10 +13,12 @@ use crate::format::Format;
 use crate::profile::Profile;
 
 pub use lower::{LowerError, Scene};
+pub use outages::{OUTAGES_MAX, Outage, OutageKind, Part, UnknownPart, When};
 pub use read::ScenarioError;
 pub use ready::{READY, Ready};
 
 mod lower;
+mod outages;
 mod read;
 mod ready;
 
@@ -42,6 +44,8 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
+    /// What goes wrong in the stack, for whoever runs it.
+    pub outages: Vec<Outage>,
 }
 
 /// A producer, and how it writes.

@@ -9,11 +9,14 @@ use domain::{Name, Sport};
 use serde::Deserialize;
 use toml::Spanned;
 
+use self::outages::OutageTable;
 use super::{Hot, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller};
 use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
 use crate::format::Format;
 use crate::profile::{PARTS_MAX, Profile};
 use crate::world::{GAMES_MAX, MESSAGES_MAX};
+
+mod outages;
 
 /// The longest description, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 200;
@@ -48,6 +51,8 @@ struct File {
     sports: Spanned<BTreeMap<Sport, Games>>,
     #[serde(default)]
     faults: FaultCounts,
+    #[serde(default)]
+    outages: Option<Spanned<Vec<Spanned<OutageTable>>>>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +164,7 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
 }
 
 fn check(file: File) -> Result<Scenario, Wrong> {
-    let File { description, seed, seconds, producers, sports, faults } = file;
+    let File { description, seed, seconds, producers, sports, faults, outages } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
     }
@@ -176,7 +181,10 @@ fn check(file: File) -> Result<Scenario, Wrong> {
         .collect::<Result<_, _>>()?;
     let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
-    let scenario = Scenario { description, seed, duration, producers, sports, faults: wanted(&faults)? };
+    let played: Vec<Sport> = sports.iter().map(|plan| plan.sport).collect();
+    let outages = outages::outages(outages, duration.as_secs_f64(), &played)?;
+    let faults = wanted(&faults)?;
+    let scenario = Scenario { description, seed, duration, producers, sports, faults, outages };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
