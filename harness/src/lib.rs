@@ -4,10 +4,13 @@
 //! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`dlq`] sends
 //! again what was refused; [`cli`] is the command line.
 
+pub mod anomaly;
+pub mod bundle;
 pub mod cli;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod exit;
 pub mod feed;
 pub mod init;
 pub mod judge;

@@ -12,11 +12,13 @@ use crate::faults::Wanted;
 use crate::format::Format;
 use crate::profile::Profile;
 
+pub use gates::{Gates, Hop, LatencyGate, Share};
 pub use lower::{LowerError, Scene};
 pub use outages::{OUTAGES_MAX, Outage, OutageKind, Part, UnknownPart, When};
 pub use read::ScenarioError;
 pub use ready::{READY, Ready};
 
+pub mod gates;
 mod lower;
 mod outages;
 mod read;
@@ -46,6 +48,8 @@ pub struct Scenario {
     pub faults: Wanted,
     /// What goes wrong in the stack, for whoever runs it.
     pub outages: Vec<Outage>,
+    /// What a run of it must keep to.
+    pub gates: Gates,
 }
 
 /// A producer, and how it writes.

@@ -16,8 +16,6 @@ use crate::format::Format;
 use crate::profile::{PARTS_MAX, Profile};
 use crate::world::{GAMES_MAX, MESSAGES_MAX};
 
-mod outages;
-
 /// The longest description, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 200;
 /// The highest rate that can be asked for, in messages a second.
@@ -53,6 +51,8 @@ struct File {
     faults: FaultCounts,
     #[serde(default)]
     outages: Option<Spanned<Vec<Spanned<OutageTable>>>>,
+    #[serde(default)]
+    gates: gates::GatesTable,
 }
 
 #[derive(Deserialize)]
@@ -164,7 +164,7 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
 }
 
 fn check(file: File) -> Result<Scenario, Wrong> {
-    let File { description, seed, seconds, producers, sports, faults, outages } = file;
+    let File { description, seed, seconds, producers, sports, faults, outages, gates } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
     }
@@ -183,8 +183,8 @@ fn check(file: File) -> Result<Scenario, Wrong> {
     let description = description.into_inner();
     let played: Vec<Sport> = sports.iter().map(|plan| plan.sport).collect();
     let outages = outages::outages(outages, duration.as_secs_f64(), &played)?;
-    let faults = wanted(&faults)?;
-    let scenario = Scenario { description, seed, duration, producers, sports, faults, outages };
+    let (faults, gates) = (wanted(&faults)?, gates::gates(gates)?);
+    let scenario = Scenario { description, seed, duration, producers, sports, faults, outages, gates };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
@@ -331,6 +331,9 @@ fn within<T: PartialOrd + fmt::Display>(
     }
     Err(Wrong::at(value, format!("{what}: {found} is outside {low} to {high}")))
 }
+
+mod gates;
+mod outages;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::scenario::{Gates, Hop, LatencyGate, Share};
 
 const WHOLE: &str = r#"
 description = "Everything that can be said"
@@ -30,6 +31,13 @@ profile.steps = [1, 4, 2.5]
 [faults]
 duplicate = 3
 hold_ms = 500
+
+[gates]
+late_ms = 250
+messages_per_second = 400
+recovery_seconds = 30
+latency.at_client = { p99 = 1500.5, p50 = 100 }
+latency.received = { max = 2000 }
 "#;
 
 #[test]
@@ -47,6 +55,25 @@ fn everything_that_can_be_said_is_read() {
     assert_eq!(tennis.profile, Profile::Steps(vec![1.0, 4.0, 2.5]));
     assert_eq!(scenario.producers[1].format, Format::Uof);
     assert_eq!((scenario.faults.duplicate, scenario.faults.hold_ms, scenario.faults.gap), (3, 500, 0));
+    let latency = |hop, share, ms_max| LatencyGate { hop, share, ms_max };
+    let gates = Gates {
+        late_ms_max: 250,
+        messages_per_second_min: Some(400.0),
+        recovery_seconds_max: Some(30.0),
+        latency: vec![
+            latency(Hop::Received, Share::Max, 2_000.0),
+            latency(Hop::AtClient, Share::P50, 100.0),
+            latency(Hop::AtClient, Share::P99, 1_500.5),
+        ],
+        ..Gates::RIGHT
+    };
+    assert_eq!(scenario.gates, gates);
+}
+
+#[test]
+fn where_no_gates_are_named_everything_must_be_right() {
+    let none = &WHOLE[..WHOLE.find("[gates]").unwrap()];
+    assert_eq!(Scenario::parse(none).unwrap().gates, Gates::RIGHT);
 }
 
 /// What is said of the file once this text in it is replaced.
@@ -77,6 +104,20 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         ("[1, 4, 2.5]", "[0, 0]", "26:17: steps that are all 0 have no messages"),
         ("duplicate", "duplicates", "29:1: unknown field `duplicates`"),
         ("[faults]", "[faults", "28:8: "),
+        ("late_ms = 250", "late_ms = 250.5", "33:11: invalid type: floating point `250.5`, expected u32"),
+        ("late_ms = 250", "late_ms = 3600001", "33:11: late_ms: 3600001 is outside 0 to 3600000"),
+        ("messages_per_second = 400", "messages = 400", "34:1: unknown field `messages`"),
+        (
+            "latency.at_client",
+            "latency.at_home",
+            "36:9: `at_home` is not how far a message has come: sent, received,",
+        ),
+        (
+            "p99 = 1500.5",
+            "p98 = 1500.5",
+            "36:23: `p98` is not a share of the messages: p50, p90, p99, p99_9, p99_99, max",
+        ),
+        ("p99 = 1500.5", "p99 = 0", "36:29: p99: 0 is outside 0.001 to 3600000"),
         ("rate = 100\n", "rate = 1000000\n", "16:2: 60036000 messages in all; at most 20000000 can be made"),
     ] {
         let found = refused(from, to);
