@@ -18,6 +18,7 @@ pub mod latency;
 pub mod load;
 pub mod observe;
 pub mod outage;
+pub mod page;
 pub mod report;
 pub mod run;
 pub mod secrets;
