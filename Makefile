@@ -9,7 +9,7 @@ MATCHDAY := target/release/matchday
 CHECK_FUZZ := CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a RUSTFLAGS="-D warnings" cargo check --locked --target-dir target/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build demo verify soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,13 @@ build: setup ## build everything in release mode
 
 demo: build ## play games through the whole pipeline, verify every store and socket, take all down
 	$(MATCHDAY) demo
+
+verify: build ## drive a scenario through a stack of its own and judge it: make verify S=all-faults
+	$(MATCHDAY) verify $(or $(S),steady-hockey)
+
+# Half an hour of everything that can go wrong in a feed; SEED=7 repeats one, SECONDS=3600 makes it longer.
+soak: build ## the same for long: every fault of the feed, from a seed that is printed
+	$(MATCHDAY) verify $(or $(S),all-faults) --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),$(shell date +%s))
 
 up: build ## start everything and leave it running, every address printed
 	$(MATCHDAY) up

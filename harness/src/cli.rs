@@ -1,5 +1,7 @@
 //! The command line of `matchday`.
 
+use crate::bundle;
+use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
@@ -11,6 +13,7 @@ use crate::stack::{
     StoresChoice, pipeline,
 };
 use crate::status;
+use crate::verify::{Home, NoVerdict, VerifyArgs, verify};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +57,16 @@ struct Cli {
 enum Command {
     /// Play games through a stack of their own, compare every store and a client with what was sent, say the verdict
     Demo(DemoArgs),
+    /// Drive a scenario through a stack, look everywhere, and say what is true. Exits with 0 pass, 10 correctness, 11 latency,
+    /// 12 throughput, 13 invalid, 14 environment, 15 inconclusive; 1 internal, 2 usage
+    Verify(Box<VerifyArgs>),
+    /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
+    Report {
+        /// The bundle's folder
+        bundle: PathBuf,
+    },
+    /// Say whether one run is worse than another by more than repeating it would make: 0 it is not, 16 it is, 15 nobody knows
+    Compare(CompareArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
     /// End what `up` or `docker compose up` started, and whatever a crash left behind; nothing stays but Compose's volumes
@@ -138,14 +151,14 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(until_interrupted(execute(cli))) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(until_interrupted(exit_code(cli))) {
+        Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
 
 /// Drops the command's work where a signal asks for an end, and with it every stack that it owns.
-async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
@@ -158,6 +171,27 @@ async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()>
     bail!("interrupted: what was started has been ended")
 }
 
+/// What a command exits with where it did what it had to.
+async fn exit_code(cli: Cli) -> Result<ExitCode> {
+    let args = match cli.command {
+        Command::Verify(args) => args,
+        Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
+        _ => return execute(cli).await.map(|()| ExitCode::SUCCESS),
+    };
+    let home = Project::find().and_then(|project| {
+        let stacks = cli.stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
+        let stacks = stacks.context("finding the folder of all stacks")?;
+        Ok(Home { project, stacks, stores: cli.stores, database: cli.database, up: UP })
+    });
+    match verify(home?, *args, say).await {
+        Ok(exit) => Ok(ExitCode::from(exit.code())),
+        Err(NoVerdict { exit, error }) => {
+            failed(&error);
+            Ok(ExitCode::from(exit.code()))
+        }
+    }
+}
+
 async fn execute(cli: Cli) -> Result<()> {
     let stacks =
         |project: &Project| cli.stacks.clone().map_or_else(|| Ok(project.stacks()), std::path::absolute);
@@ -167,6 +201,14 @@ async fn execute(cli: Cli) -> Result<()> {
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
             let agreed = demo(project, stacks, (cli.stores, cli.database), args, say).await?;
             ensure!(agreed, "the verdict is FAIL");
+            Ok(())
+        }
+        Command::Verify(_) | Command::Compare(_) => unreachable!("they have exit codes of their own"),
+        Command::Report { bundle: folder } => {
+            let (document, series) = bundle::open(&folder)?;
+            bundle::draw(&folder, &document, &series)?;
+            say(&document.verdict.summary);
+            say(&format!("{}", folder.join(bundle::REPORT).display()));
             Ok(())
         }
         Command::Up(args) => {

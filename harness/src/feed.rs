@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use domain::{Key, Market};
-use simulator::Schedule;
-use simulator::ledger::LedgerEvent;
+use domain::{Key, Market, Sport};
+use simulator::faults::FaultPlan;
+use simulator::ledger::{LedgerEvent, RunLedger};
 use simulator::world::{self, Plan};
+use simulator::{Format, Schedule};
 
 use crate::judge::{Expected, ExpectedMarket};
+use crate::oracle::Oracle;
+use crate::unsafe_open::Patience;
 
 /// Messages, and the state in which they must end.
 #[derive(Debug, Clone)]
@@ -18,9 +21,25 @@ pub struct Feed {
     pub schedule: Arc<Schedule>,
     /// What must come of each event.
     pub expected: BTreeMap<String, Expected>,
+    /// What must be true on the way there.
+    pub oracle: Oracle,
+    /// What goes wrong, as planned.
+    pub faults: FaultPlan,
+    /// Events that stand still before messages that never come.
+    pub stalled: BTreeSet<String>,
+    /// When the stack has to notice what is missing.
+    pub patience: Patience,
 }
 
 impl Feed {
+    /// Messages of which nothing goes wrong, and what must come of them.
+    #[must_use]
+    pub fn of(schedule: Schedule, expected: BTreeMap<String, Expected>) -> Self {
+        let oracle = Oracle::of(&schedule);
+        let (schedule, faults) = (Arc::new(schedule), FaultPlan::none(0));
+        Self { schedule, expected, oracle, faults, stalled: BTreeSet::new(), patience: Patience::USUAL }
+    }
+
     /// Games that the simulator's world plays; what must come of them is what its ledger says.
     ///
     /// # Errors
@@ -28,7 +47,22 @@ impl Feed {
     pub fn played(plan: &Plan) -> Result<Self> {
         let played = world::play(plan)?;
         let expected = played.ledger.events.iter().map(|event| (event.event_id.to_string(), expected(event)));
-        Ok(Self { expected: expected.collect(), schedule: Arc::new(played.schedule) })
+        let expected = expected.collect();
+        Ok(Self::of(played.schedule, expected))
+    }
+
+    /// A scenario, and what its ledger says.
+    #[must_use]
+    pub fn of_scenario(schedule: Arc<Schedule>, ledger: &RunLedger) -> Self {
+        let events = ledger.producers.iter().flat_map(|producer| &producer.events);
+        Self {
+            expected: events.map(|event| (event.event_id.to_string(), expected(event))).collect(),
+            oracle: Oracle::of_scenario(&schedule, ledger),
+            schedule,
+            faults: ledger.faults.clone(),
+            stalled: ledger.stalled.iter().map(ToString::to_string).collect(),
+            patience: Patience { hold_micros: i64::from(ledger.faults.hold_ms) * 1_000, ..Patience::USUAL },
+        }
     }
 
     /// The sports of its events.
@@ -37,7 +71,31 @@ impl Feed {
         self.expected.values().map(|expected| expected.sport.as_str()).collect()
     }
 
-    /// How many messages there are.
+    /// The same as values.
+    #[must_use]
+    pub fn played_sports(&self) -> Vec<Sport> {
+        let names = self.sports();
+        Sport::ALL.into_iter().filter(|sport| names.contains(sport.as_str())).collect()
+    }
+
+    /// The sport of an event; empty where it is not known.
+    #[must_use]
+    pub fn sport(&self, event_id: &str) -> &str {
+        self.oracle.events().get(event_id).map_or("", |told| told.sport.as_str())
+    }
+
+    /// The format in which a line of the schedule is sent.
+    #[must_use]
+    pub fn format(&self, line: u32) -> Format {
+        self.schedule.channels()[self.schedule.channel(line as usize)].format
+    }
+
+    /// Events of which there is a message, but of which nobody keeps a ledger.
+    pub fn unannounced(&self) -> impl Iterator<Item = &str> {
+        self.oracle.events().keys().map(String::as_str).filter(|id| !self.expected.contains_key(*id))
+    }
+
+    /// How many messages there are, of those that count.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.expected.values().map(|expected| expected.messages).sum()

@@ -1,11 +1,10 @@
 //! The verdict: what must be, held against what each store and each client ended with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde_json::Value;
 
-use crate::observe::mysql::Log;
+use crate::anomaly::{Anomalies, Example, Kind};
 use crate::observe::{Picture, Pictures};
 
 /// What one event must have come to, as whoever sent it decided.
@@ -55,28 +54,6 @@ pub struct ExpectedMarket {
     pub outcomes: BTreeMap<String, (Option<u32>, Option<Value>)>,
 }
 
-/// Something that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discrepancy {
-    /// Where it was seen: `mysql`, `redis`, `rest`, `socket 1`.
-    pub place: String,
-    /// The event.
-    pub event_id: String,
-    /// What was compared: `version`, `score`, `market 406 status`.
-    pub what: String,
-    /// What must be.
-    pub expected: String,
-    /// What is.
-    pub found: String,
-}
-
-impl fmt::Display for Discrepancy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, event_id, what, expected, found } = self;
-        write!(f, "{place}: {event_id}: {what} is {found}, must be {expected}")
-    }
-}
-
 /// Values held against each other, and how many of them did not agree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -87,7 +64,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, agrees: bool) {
+    /// Counts one comparison.
+    pub fn count(&mut self, agrees: bool) {
         self.compared += 1;
         self.differ += u64::from(!agrees);
     }
@@ -100,15 +78,15 @@ pub struct Verdict {
     pub places: BTreeMap<String, Tally>,
     /// What was compared of each sport's events, in all places.
     pub sports: BTreeMap<String, Tally>,
-    /// What did not agree.
-    pub discrepancies: Vec<Discrepancy>,
+    /// What did not agree, by what is wrong with it.
+    pub anomalies: Anomalies,
 }
 
 impl Verdict {
     /// Whether all agreed. Where nothing was compared nothing is proven.
     #[must_use]
     pub fn is_pass(&self) -> bool {
-        self.discrepancies.is_empty()
+        self.anomalies.total() == 0
             && !self.places.is_empty()
             && self.places.values().chain(self.sports.values()).all(|tally| tally.compared > 0)
     }
@@ -125,13 +103,13 @@ impl Verdict {
         for (event_id, expected) in expected {
             let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
             match found.get(event_id) {
-                None => at.compare("event", "there".to_owned(), "missing".to_owned()),
+                None => at.compare(Kind::Lost, "event", "there".to_owned(), "missing".to_owned()),
                 Some(picture) => at.judge(expected, picture),
             }
         }
         for event_id in found.keys().filter(|id| !expected.contains_key(*id)) {
             let mut at = At { verdict: self, place, event_id, sport: None };
-            at.compare("event", "absent".to_owned(), "there".to_owned());
+            at.compare(Kind::Phantom, "event", "absent".to_owned(), "there".to_owned());
         }
     }
 
@@ -151,43 +129,44 @@ impl Verdict {
             let keys: BTreeSet<&String> = reference.values.keys().chain(picture.values.keys()).collect();
             let mut at = At { verdict: self, place, event_id, sport: Some(sport) };
             for key in keys {
-                at.compare(key, text(reference.values.get(key)), text(picture.values.get(key)));
+                let (expected, found) = (text(reference.values.get(key)), text(picture.values.get(key)));
+                at.compare(Kind::StoreDivergence, key, expected, found);
             }
         }
     }
 
-    /// Every update once: as many versions as messages and producers' turns, without a hole, and each message led to one.
-    pub fn judge_logs(&mut self, expected: &BTreeMap<String, Expected>, logs: &BTreeMap<String, Log>) {
-        let place = "update log";
-        self.places.entry(place.to_owned()).or_default();
-        for (event_id, expected) in expected {
-            let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
-            let empty = Log::default();
-            let log = logs.get(event_id).unwrap_or(&empty);
-            at.compare("number of updates", expected.version().to_string(), log.versions.len().to_string());
-            let hole = (1..).zip(&log.versions).find(|(due, version)| due != *version);
-            at.compare(
-                "first version out of order",
-                "none".to_owned(),
-                hole.map_or("none".to_owned(), |(due, _)| due.to_string()),
-            );
-            let distinct: BTreeSet<&String> = log.message_ids.iter().collect();
-            at.compare(
-                "number of distinct messages",
-                expected.messages.to_string(),
-                distinct.len().to_string(),
-            );
-        }
-    }
-
     /// Notes a statement that must hold, such as that a client's frames joined without a break.
-    pub fn judge_none(&mut self, place: &str, what: &str, found: &[String]) {
+    pub fn judge_none(&mut self, kind: Kind, place: &str, what: &str, found: &[String]) {
         let summary = match found {
             [] => "none".to_owned(),
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
         };
-        let mut at = At { verdict: self, place, event_id: "all events", sport: None };
-        at.compare(what, "none".to_owned(), summary);
+        let mut at = At { verdict: self, place, event_id: "", sport: None };
+        at.compare(kind, what, "none".to_owned(), summary);
+    }
+
+    /// Counts a comparison in a place, of a sport where it is about an event that somebody has sent.
+    pub fn compare(
+        &mut self,
+        kind: Kind,
+        sport: Option<&str>,
+        agrees: bool,
+        example: impl FnOnce() -> Example,
+        place: &str,
+    ) {
+        // Most are of a place and a sport that are known.
+        count(&mut self.places, place, agrees);
+        if let Some(sport) = sport {
+            count(&mut self.sports, sport, agrees);
+        }
+        self.anomalies.hold(kind, agrees, example);
+    }
+}
+
+fn count(tallies: &mut BTreeMap<String, Tally>, name: &str, agrees: bool) {
+    match tallies.get_mut(name) {
+        Some(tally) => tally.count(agrees),
+        None => tallies.entry(name.to_owned()).or_default().count(agrees),
     }
 }
 
@@ -202,43 +181,50 @@ struct At<'a> {
 
 impl At<'_> {
     fn judge(&mut self, expected: &Expected, picture: &Picture) {
-        self.compare("version", expected.version().to_string(), picture.version.to_string());
+        // What MySQL has more or less than it must was done twice or never; whoever follows it stays behind or runs ahead.
+        let kinds = match self.place {
+            "mysql" => (Kind::Lost, Kind::DuplicateEffect),
+            _ => (Kind::Stale, Kind::Phantom),
+        };
+        self.compare_numbers(kinds, "version", expected.version(), picture.version);
         let status = picture.status();
         let part = |name: &str| text(status.and_then(|status| status.pointer(name)));
-        self.compare("status", quoted(&expected.status), part("/status"));
-        self.compare("match status", quoted(&expected.match_status), part("/match_status"));
+        self.compare_value("status", quoted(&expected.status), part("/status"));
+        self.compare_value("match status", quoted(&expected.match_status), part("/match_status"));
         let (home, away) = expected.score;
-        self.compare(
+        self.compare_value(
             "score",
             format!("{home}:{away}"),
             format!("{}:{}", part("/score/home"), part("/score/away")),
         );
         if let Some(periods) = &expected.periods {
             let periods = periods.iter().map(|(name, home, away)| format!("{name} {home}:{away}"));
-            self.compare("periods", periods.collect::<Vec<_>>().join(", "), periods_of(status));
+            self.compare_value("periods", periods.collect::<Vec<_>>().join(", "), periods_of(status));
         }
         if let Some(expected) = &expected.markets {
             self.judge_markets(expected, picture);
         }
         for (key, value) in &expected.exact {
-            self.compare(key, value.to_string(), text(picture.values.get(key)));
+            self.compare_value(key, value.to_string(), text(picture.values.get(key)));
         }
     }
 
     fn judge_markets(&mut self, expected: &BTreeMap<String, ExpectedMarket>, picture: &Picture) {
         let found: BTreeMap<&str, &Value> = picture.markets().collect();
         for key in found.keys().filter(|key| !expected.contains_key(**key)) {
-            self.compare(&format!("market {key}"), "absent".to_owned(), "there".to_owned());
+            self.compare(Kind::Phantom, &format!("market {key}"), "absent".to_owned(), "there".to_owned());
         }
         for (key, expected) in expected {
             let Some(market) = found.get(key.as_str()) else {
-                self.compare(&format!("market {key}"), "there".to_owned(), "missing".to_owned());
+                self.compare(Kind::Lost, &format!("market {key}"), "there".to_owned(), "missing".to_owned());
                 continue;
             };
+            let status = market.get("status").and_then(Value::as_str).unwrap_or("none");
             self.compare(
+                wrong_status(&expected.status, status),
                 &format!("market {key} status"),
                 quoted(&expected.status),
-                text(market.get("status")),
+                quoted(status),
             );
             for (id, (odds, result)) in &expected.outcomes {
                 let outcomes = market.get("outcomes").and_then(Value::as_array);
@@ -246,32 +232,53 @@ impl At<'_> {
                     outcomes.and_then(|all| all.iter().find(|outcome| outcome["id"] == id.as_str()));
                 let what = format!("market {key} outcome {id}");
                 let found_odds = text(outcome.and_then(|outcome| outcome.get("odds")));
-                self.compare(
+                self.compare_value(
                     &format!("{what} odds"),
                     odds.map_or_else(none, |odds| odds.to_string()),
                     found_odds,
                 );
                 let found_result = text(outcome.and_then(|outcome| outcome.get("result")));
-                self.compare(&format!("{what} result"), text(result.as_ref()), found_result);
+                let what = format!("{what} result");
+                self.compare(Kind::SettlementWrong, &what, text(result.as_ref()), found_result);
             }
         }
     }
 
-    fn compare(&mut self, what: &str, expected: String, found: String) {
+    fn compare_value(&mut self, what: &str, expected: String, found: String) {
+        self.compare(Kind::WrongValueAtVersion, what, expected, found);
+    }
+
+    /// What it is where there are fewer, and where there are more.
+    fn compare_numbers(&mut self, (fewer, more): (Kind, Kind), what: &str, expected: u64, found: u64) {
+        let (kind, other) = if found > expected { (more, fewer) } else { (fewer, more) };
+        self.verdict.anomalies.checked(other, 1);
+        self.compare(kind, what, expected.to_string(), found.to_string());
+    }
+
+    fn compare(&mut self, kind: Kind, what: &str, expected: String, found: String) {
         let agrees = expected == found;
-        self.verdict.places.entry(self.place.to_owned()).or_default().count(agrees);
-        if let Some(sport) = self.sport {
-            self.verdict.sports.entry(sport.to_owned()).or_default().count(agrees);
-        }
-        if !agrees {
-            self.verdict.discrepancies.push(Discrepancy {
-                place: self.place.to_owned(),
-                event_id: self.event_id.to_owned(),
-                what: what.to_owned(),
-                expected,
-                found,
-            });
-        }
+        let (place, event_id) = (self.place, self.event_id);
+        let example = || Example {
+            place: place.to_owned(),
+            event_id: event_id.to_owned(),
+            what: what.to_owned(),
+            expected,
+            found,
+            ..Example::default()
+        };
+        self.verdict.compare(kind, self.sport, agrees, example, place);
+    }
+}
+
+/// What it is when a market has another status than it must have.
+pub(crate) fn wrong_status(expected: &str, found: &str) -> Kind {
+    let is_decided = |status: &str| matches!(status, "settled" | "cancelled");
+    if is_decided(expected) || is_decided(found) {
+        Kind::SettlementWrong
+    } else if found == "active" {
+        Kind::MarketOpenWhileUnsafe
+    } else {
+        Kind::WrongValueAtVersion
     }
 }
 

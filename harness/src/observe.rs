@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub mod kafka;
 pub mod mysql;
 pub mod redis;
 pub mod rest;

@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
+use crate::bundle;
 use crate::stack::Stack;
 
 pub use backlog::Backlog;
@@ -43,6 +44,20 @@ pub struct Outage {
     /// What was in the way at last, where it did not recover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+impl From<&Outage> for bundle::Outage {
+    fn from(outage: &Outage) -> Self {
+        let signed = |micros| i64::try_from(micros).unwrap_or(i64::MAX);
+        let Outage { planned, began_micros, ended_micros, recovered_after_micros, .. } = outage;
+        Self {
+            what: planned.what(),
+            part: plan::part_name(planned.target),
+            at_micros: signed(*began_micros),
+            ended_micros: (planned.for_ms > 0).then(|| signed(*ended_micros)),
+            recovered_after_micros: *recovered_after_micros,
+        }
+    }
 }
 
 /// Lets a plan happen to a stack, and returns when the stack has recovered from all of it, or has not within a minute.

@@ -169,4 +169,4 @@ fn at(micros: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use simulator::Format;
+use simulator::scenario::Hop;
 
+use crate::anomaly::{Count, Kind};
 use crate::judge::Tally;
-use crate::latency::Summary;
+use crate::latency::{Group, Summary};
 use crate::run::{CpuUse, Outcome, SportOutcome};
 
-/// How many discrepancies are shown; all are counted.
-const SHOWN_MAX: usize = 20;
+/// How many examples of each kind of anomaly are shown; all are counted.
+const SHOWN_MAX: usize = 5;
 
 /// From this on a generator is late, in microseconds: what was measured is no longer the pipeline's.
 const LATE_MICROS: f64 = 100_000.0;
@@ -45,7 +47,7 @@ fn lateness(outcome: &Outcome) -> Option<Summary> {
 
 fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let drive = &outcome.drive;
-    let discrepancies = &outcome.verdict.discrepancies;
+    let anomalies = &outcome.verdict.anomalies;
     if outcome.is_pass() {
         let games: usize = outcome.sports.iter().map(|share| share.games).sum();
         return writeln!(
@@ -57,7 +59,7 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             outcome.database
         );
     }
-    if !drive.is_complete() {
+    if !outcome.is_answered {
         writeln!(
             out,
             "FAIL: of {} messages {} were accepted, {} refused, {} had no answer in time.",
@@ -79,15 +81,18 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     } else if verdict.places.is_empty() {
         writeln!(out, "FAIL: nothing was compared; that proves nothing.")?;
     }
-    if !discrepancies.is_empty() {
-        writeln!(out, "FAIL: {} values are not what they must be.", grouped(discrepancies.len() as u64))?;
+    if anomalies.total() > 0 {
+        writeln!(out, "FAIL: {} values are not what they must be.", grouped(anomalies.total()))?;
     }
-    for discrepancy in discrepancies.iter().take(SHOWN_MAX) {
-        writeln!(out, "  {discrepancy}")?;
-    }
-    let more = discrepancies.len().saturating_sub(SHOWN_MAX);
-    if more > 0 {
-        writeln!(out, "  and {} more", grouped(more as u64))?;
+    for kind in Kind::ALL {
+        let Count { found, examples, .. } = anomalies.of(kind);
+        if *found == 0 {
+            continue;
+        }
+        writeln!(out, "  {kind}: {}", grouped(*found))?;
+        for example in examples.iter().take(SHOWN_MAX) {
+            writeln!(out, "    {example}")?;
+        }
     }
     Ok(())
 }
@@ -117,8 +122,10 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         write_summary(out, &format!("commit, {sport}"), outcome.latencies.commit(sport))?;
     }
     let latencies = &outcome.latencies;
+    let at_client =
+        |group| latencies.due_to(Hop::AtClient, group).and_then(|measured| Summary::of(&measured.micros));
     for SportOutcome { sport, .. } in &outcome.sports {
-        write_summary(out, &format!("socket, {sport}"), latencies.socket(|of, _| of == sport))?;
+        write_summary(out, &format!("socket, {sport}"), at_client(Group::Sport(sport.clone())))?;
     }
     for format in latencies.formats() {
         let name = match format {
@@ -126,11 +133,11 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             Format::Xml => "socket, sent as XML",
             Format::Uof => "socket, sent as a Unified Odds Feed",
         };
-        write_summary(out, name, latencies.socket(|_, of| of == format))?;
+        write_summary(out, name, at_client(Group::Format(format)))?;
     }
-    write_summary(out, "socket, all", latencies.socket(|_, _| true))?;
-    if outcome.latencies.early > 0 {
-        let early = grouped(outcome.latencies.early);
+    write_summary(out, "socket, all", at_client(Group::All))?;
+    if latencies.early() > 0 {
+        let early = grouped(latencies.early());
         writeln!(out, "  {early} arrived before they were due: a clock is wrong")?;
     }
     let (rate, took) = (outcome.drive.rate(), outcome.took.as_secs_f64());
@@ -147,7 +154,7 @@ fn write_summary(out: &mut String, name: &str, summary: Option<Summary>) -> std:
 
 fn write_cpu(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(out, "\n  {:<30} {:>9} {:>12} {:>12}", "CPU time of", "messages", "each", "in all")?;
-    for CpuUse { process, micros: used, messages } in &outcome.cpu {
+    for CpuUse { process, micros: used, messages, .. } in &outcome.cpu {
         let each = match messages {
             0 => "-".to_owned(),
             count => format!("{:.1} us", micros(*used) / micros(*count)),
@@ -168,7 +175,8 @@ fn micros(value: u64) -> f64 {
 }
 
 /// Digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

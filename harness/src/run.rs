@@ -1,4 +1,4 @@
-//! One run: a feed goes in, every store and a client are observed, a verdict and its figures come out.
+//! One run: a feed goes in, every store and clients are observed, a verdict and its figures come out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,16 +7,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::Sport;
 use futures_util::future::try_join_all;
-use simulator::drive::Progress;
+use simulator::drive::{Progress, keep_alive};
 use simulator::{DriveOptions, DriveReport, drive};
 
 use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
-use crate::latency::Latencies;
+use crate::latency::{Latencies, Sources};
+use crate::monitor::{Monitor, OWN, Sample};
+use crate::observe::Places;
+use crate::observe::kafka::Kafka;
 use crate::observe::mysql::Mysql;
-use crate::observe::socket::{Client, Seen};
-use crate::observe::{Pictures, Places, redis, rest};
-use crate::stack::{ProcessId, Stack, processors_name};
+use crate::observe::socket::{Client, Member, Role, Seen};
+use crate::oracle::judge_letters;
+use crate::site::Site;
+use crate::stack::{Stack, processors_name};
+use crate::trial::{self, judge_places, judge_sockets, judge_topics};
+use crate::unsafe_open::{self, UnsafeTimes};
+
+pub use crate::trial::judge;
 
 /// How long nothing may move before the rest is given up.
 const STANDSTILL_MAX: Duration = Duration::from_secs(30);
@@ -30,16 +38,24 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// How the sending went.
     pub drive: DriveReport,
+    /// Whether every message that was sent was answered, and as it may be.
+    pub is_answered: bool,
+    /// Why not everything had arrived when it was judged, where that is so.
+    pub standstill: Option<String>,
     /// From the first message's due time until the last one had arrived everywhere.
     pub took: Duration,
     /// How long messages took, per hop.
     pub latencies: Latencies,
+    /// How long markets were open that must not be.
+    pub unsafe_times: UnsafeTimes,
     /// What each process used during the run.
     pub cpu: Vec<CpuUse>,
+    /// What was seen of the stack, once a second.
+    pub samples: Vec<Sample>,
     /// What came of each sport's share of the feed.
     pub sports: Vec<SportOutcome>,
-    /// What the clients saw, one for each sport.
-    pub seen: Seen,
+    /// What each client saw, by its name.
+    pub seen: BTreeMap<String, Seen>,
     /// The database server that ran: `MySQL 8.0.15`.
     pub database: String,
 }
@@ -53,6 +69,8 @@ pub struct CpuUse {
     pub micros: u64,
     /// The messages that it had to do with: a processor's are those of its sport.
     pub messages: u64,
+    /// The most memory that was seen, in bytes.
+    pub resident_max: u64,
 }
 
 /// One sport's share of a run.
@@ -67,14 +85,43 @@ pub struct SportOutcome {
 }
 
 impl Outcome {
-    /// Whether every message was accepted and everything agreed.
+    /// Whether every message was answered as it may be and everything agreed.
     #[must_use]
     pub fn is_pass(&self) -> bool {
-        self.drive.is_complete() && self.verdict.is_pass()
+        self.is_answered && self.standstill.is_none() && self.verdict.is_pass()
     }
 }
 
-/// Sends a feed into a stack and judges what comes of it. `disturb` runs beside the sending.
+/// What is run.
+pub struct Run<'a> {
+    /// Where.
+    pub site: &'a Site<'a>,
+    /// What goes in.
+    pub feed: &'a Feed,
+    /// How it is sent.
+    pub options: &'a DriveOptions,
+    /// The clients that look.
+    pub clients: &'a [Role],
+    /// Until when late clients wait.
+    pub late: Duration,
+    /// Messages that are due before that do not count for the latency.
+    pub warm_up: Duration,
+}
+
+/// How far a run has come, for whoever waits.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// Messages are being sent.
+    Sending(&'a Progress),
+    /// The stack was looked at.
+    Looked(&'a Sample),
+    /// All is sent, and has to arrive.
+    Settling,
+    /// All that will arrive has arrived, and is compared.
+    Judging,
+}
+
+/// Sends a feed into a stack, with one client that looks, and judges what comes of it. `disturb` runs beside the sending.
 ///
 /// # Errors
 /// When something cannot be observed, or messages stop arriving. What is observed and wrong is in the verdict.
@@ -82,33 +129,161 @@ pub async fn run(
     stack: &Stack,
     feed: &Feed,
     options: &DriveOptions,
-    progress: impl FnMut(&Progress),
+    mut progress: impl FnMut(&Progress),
     disturb: impl Future<Output = Result<()>>,
 ) -> Result<Outcome> {
-    let (places, url) = (stack.places()?, stack.socket_url()?);
-    let clients = feed.sports().into_iter().map(|sport| Client::subscribe(&url, sport, Seen::default()));
-    let clients = try_join_all(clients).await?;
-    let before = cpu_micros(stack);
-    let started = Instant::now();
-    let sending = drive(Arc::clone(&feed.schedule), options, progress);
-    let (drive, ()) = tokio::try_join!(sending, disturb)?;
-    // Where something was refused or never delivered it cannot all arrive, and the verdict is known.
-    if drive.is_complete() {
-        settle(&places, feed, &clients).await?;
+    let site = Site::of(stack)?;
+    let run = Run {
+        site: &site,
+        feed,
+        options,
+        clients: &[Role::Steady],
+        late: Duration::ZERO,
+        warm_up: Duration::ZERO,
+    };
+    let tell = |step: Step| {
+        if let Step::Sending(sending) = step {
+            progress(sending);
+        }
+    };
+    let outcome = run.go(tell, disturb).await?;
+    match &outcome.standstill {
+        Some(standstill) => bail!("{standstill}"),
+        None => Ok(outcome),
     }
-    let took = started.elapsed();
-    let cpu = cpu_since(stack, feed, &before);
-    let mut seen = Seen::default();
-    for client in clients {
-        seen.merge(client.cut().await.context("a client on the socket")?);
+}
+
+impl Run<'_> {
+    /// Runs it. `tell` hears how far it is, `disturb` runs beside the sending.
+    ///
+    /// # Errors
+    /// When something cannot be observed. What is observed and wrong is in the verdict.
+    pub async fn go(
+        &self,
+        tell: impl FnMut(Step),
+        disturb: impl Future<Output = Result<()>>,
+    ) -> Result<Outcome> {
+        let Self { site, feed, options, .. } = self;
+        let tell = std::cell::RefCell::new(tell);
+        let sports = feed.played_sports();
+        let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
+        let mut monitor = Monitor::new(site, &sports).await?;
+        let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
+        let members = (1_u32..).zip(self.clients).map(|(number, role)| {
+            let name = match self.clients {
+                [_] => "socket".to_owned(),
+                _ => format!("socket {number} ({})", role.as_str()),
+            };
+            Member::join(&site.socket, name, *role, &names, Arc::clone(&monitor.breaks), self.late)
+        });
+        let members = try_join_all(members).await.context("subscribing on the socket")?;
+        let started = Instant::now();
+        let work = async {
+            let sending = drive(Arc::clone(&feed.schedule), options, |progress| {
+                tell.borrow_mut()(Step::Sending(progress))
+            });
+            let (drive, ()) = tokio::try_join!(sending, disturb)?;
+            members.iter().for_each(Member::be_steady);
+            let is_answered = drive.undelivered == 0 && feed.faults.unexpected(&drive.deliveries).is_empty();
+            tell.borrow_mut()(Step::Settling);
+            let settled = async {
+                // Where something was refused or never delivered it cannot all arrive, and the verdict is known.
+                match is_answered {
+                    true => settle_all(&site.places, feed, &members).await,
+                    false => Ok(()),
+                }
+            };
+            let standstill = self.while_alive(settled).await?.err().map(|error| format!("{error:#}"));
+            anyhow::Ok((drive, is_answered, standstill))
+        };
+        let (drive, is_answered, standstill) = tokio::select! {
+            done = work => done?,
+            () = monitor.run(site, started, |sample| tell.borrow_mut()(Step::Looked(sample))) => {
+                bail!("looking at the stack ended early")
+            }
+        };
+        let took = started.elapsed();
+        tell.borrow_mut()(Step::Judging);
+        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples: monitor.samples };
+        self.while_alive(self.judge(sent)).await?
     }
-    let turns = Mysql::new(&places.mysql)?.turns().await.context("reading the update log")?;
-    let mut latencies = Latencies::of_arrivals(feed, &drive.timeline, &seen.arrivals, &turns);
-    latencies.read_commits(stack).await?;
-    let verdict = judge(&places, feed, &[("socket", &seen)]).await?;
-    let database = stack.database().to_owned();
-    let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
-    Ok(Outcome { sports, verdict, drive, took, latencies, cpu, seen, database })
+
+    /// Judges what has come of it.
+    async fn judge(&self, sent: Sent) -> Result<Outcome> {
+        let Self { site, feed, .. } = self;
+        let Sent { kafka, members, drive, is_answered, standstill, took, samples } = sent;
+        let mut seen = BTreeMap::new();
+        let mut steady = Vec::new();
+        for member in members {
+            let (name, role) = (member.name.clone(), member.role);
+            seen.insert(name.clone(), member.end().await?);
+            steady.extend((role == Role::Steady).then_some(name));
+        }
+        let mysql = Mysql::new(&site.places.mysql)?;
+        let mut verdict = Verdict::default();
+        let traces = trial::traces(&mysql, feed, &drive.deliveries.status, &mut verdict).await?;
+        let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
+        judge_places(&site.places, feed, &traces, &clients, site.own().is_some(), &mut verdict).await?;
+        judge_sockets(feed, &traces, &clients, &mut verdict);
+        let (feeds, updates) = (kafka.feeds().await?, kafka.updates().await?);
+        judge_topics(feed, &traces, (&feeds, &updates), &drive.deliveries, &mut verdict);
+        let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
+        judge_letters(&feed.oracle, letters, &kafka.letters().await?, drive.unanswered > 0, &mut verdict);
+        let steady: Vec<&Seen> = steady.iter().filter_map(|name| seen.get(name)).collect();
+        let mut latencies = Latencies::of(&Sources {
+            feed,
+            drive: &drive,
+            traces: &traces,
+            feeds: &feeds,
+            updates: &updates,
+            seen: &steady,
+            warm_up_micros: i64::try_from(self.warm_up.as_micros()).unwrap_or(i64::MAX),
+        });
+        latencies.ask(site).await?;
+        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, &feeds, &steady);
+        let cpu = used(&samples, feed);
+        let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
+        let database = site.database.clone();
+        Ok(Outcome {
+            verdict,
+            drive,
+            is_answered,
+            standstill,
+            took,
+            latencies,
+            unsafe_times,
+            cpu,
+            samples,
+            sports,
+            seen,
+            database,
+        })
+    }
+
+    /// Does something while producers go on saying that they are alive, where they did.
+    async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        if self.options.alive_every.is_none() {
+            return Ok(work.await);
+        }
+        tokio::select! {
+            done = work => Ok(done),
+            alive = keep_alive(Arc::clone(&self.feed.schedule), self.options) => {
+                alive?;
+                bail!("producers stopped saying that they are alive")
+            }
+        }
+    }
+}
+
+/// What has been sent, and has arrived.
+struct Sent {
+    kafka: Kafka,
+    members: Vec<Member>,
+    drive: DriveReport,
+    is_answered: bool,
+    standstill: Option<String>,
+    took: Duration,
+    samples: Vec<Sample>,
 }
 
 fn share(feed: &Feed, sport: &str) -> SportOutcome {
@@ -123,6 +298,24 @@ fn share(feed: &Feed, sport: &str) -> SportOutcome {
 /// # Errors
 /// When nothing moves for half a minute: with how far it came.
 pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<()> {
+    let mut versions = || {
+        let mut all = BTreeMap::new();
+        clients.iter().for_each(|client| all.extend(client.versions().borrow().clone()));
+        if clients.is_empty() { Vec::new() } else { vec![all] }
+    };
+    settle_with(places, feed, &mut versions).await
+}
+
+/// The same with clients each of which sees everything.
+async fn settle_all(places: &Places, feed: &Feed, members: &[Member]) -> Result<()> {
+    settle_with(places, feed, &mut || members.iter().map(Member::versions).collect()).await
+}
+
+async fn settle_with(
+    places: &Places,
+    feed: &Feed,
+    clients: &mut dyn FnMut() -> Vec<BTreeMap<String, u64>>,
+) -> Result<()> {
     let mysql = Mysql::new(&places.mysql)?;
     let total = feed.messages();
     let mut turns = BTreeMap::new();
@@ -133,12 +326,9 @@ pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<
         let in_mysql = mysql.versions().await.unwrap_or_default();
         let is_published = mysql.is_published().await.unwrap_or(false);
         let reached = count(feed, &in_mysql, &turns);
-        let mut at_clients = BTreeMap::new();
-        for client in clients {
-            at_clients.extend(client.versions().borrow().clone());
-        }
-        let seen = if clients.is_empty() { total } else { count(feed, &at_clients, &turns) };
-        if reached == total && seen == total && is_published {
+        let at_clients: Vec<u64> = clients().iter().map(|versions| count(feed, versions, &turns)).collect();
+        let least = at_clients.iter().copied().min().unwrap_or(total);
+        if reached == total && least == total && is_published {
             // Versions that no message led to are looked for only once there is nothing else to wait for: it takes time.
             let found = mysql.turns().await.context("reading the update log")?;
             if found == turns {
@@ -147,13 +337,13 @@ pub async fn settle(places: &Places, feed: &Feed, clients: &[Client]) -> Result<
             (turns, best) = (found, 0);
             continue;
         }
-        let now = reached + seen + u64::from(is_published);
+        let now = reached + at_clients.iter().sum::<u64>() + u64::from(is_published);
         if now > best {
             (best, moved) = (now, Instant::now());
         }
         if moved.elapsed() > STANDSTILL_MAX {
             bail!(
-                "nothing moved for {} s: of {total} messages MySQL has {reached}, the socket {seen}; {}",
+                "nothing moved for {} s: of {total} messages MySQL has {reached}, the socket {least}; {}",
                 STANDSTILL_MAX.as_secs(),
                 if is_published { "all that is committed is published" } else { "not all is published" }
             );
@@ -172,63 +362,31 @@ fn count(feed: &Feed, versions: &BTreeMap<String, u64>, turns: &BTreeMap<String,
     feed.expected.iter().map(|(id, expected)| reached(id, expected)).sum()
 }
 
-/// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
-///
-/// # Errors
-/// When something cannot be observed.
-pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
-    let mysql = Mysql::new(&places.mysql)?;
-    let events: Vec<String> = feed.expected.keys().cloned().collect();
-    let in_mysql = mysql.pictures().await.context("reading MySQL")?;
-    let in_redis = redis::pictures(&places.redis, &mysql.store_id().await?, &events).await?;
-    let by_rest = rest::pictures(&places.rest, &events).await?;
-    let mut expected = feed.expected.clone();
-    for (id, turns) in mysql.turns().await.context("reading the update log")? {
-        if let Some(expected) = expected.get_mut(&id) {
-            expected.turns = turns.len() as u64;
-        }
-    }
-    let mut verdict = Verdict::default();
-    verdict.judge_place("mysql", &expected, &in_mysql);
-    verdict.judge_logs(&expected, &mysql.logs().await.context("reading the update log")?);
-    let mut judge_place = |place: &str, pictures: &Pictures| {
-        verdict.judge_place(place, &expected, pictures);
-        verdict.judge_equal(place, &expected, pictures, &in_mysql);
-    };
-    judge_place("redis", &in_redis);
-    judge_place("rest", &by_rest);
-    for (place, seen) in clients {
-        judge_place(place, &seen.pictures);
-    }
-    let listed = expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
-    verdict.judge_place("rest list", &listed, &rest::listed(&places.rest).await?);
-    for (place, seen) in clients {
-        verdict.judge_none(place, "break in the order of frames", &seen.breaks);
-    }
-    Ok(verdict)
-}
-
-/// The CPU time of every process of the stack so far, by process id, and that of this one.
-fn cpu_micros(stack: &Stack) -> BTreeMap<i32, u64> {
-    cpu_users(stack).into_iter().filter_map(|(_, id)| Some((id.pid, id.cpu_micros()?))).collect()
-}
-
-/// A process that was started during the run counts from its start.
-fn cpu_since(stack: &Stack, feed: &Feed, before: &BTreeMap<i32, u64>) -> Vec<CpuUse> {
-    let used = |(process, id): (String, ProcessId)| {
-        let micros = id.cpu_micros()?.saturating_sub(before.get(&id.pid).copied().unwrap_or_default());
+/// What each process used from the first look to the last one. A process that was started during the run counts from its start.
+fn used(samples: &[Sample], feed: &Feed) -> Vec<CpuUse> {
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
+    let of = |process: &String, micros: u64| {
+        let before = first.processes.get(process).map_or(0, |(before, _)| *before);
         let sport = Sport::ALL.into_iter().find(|sport| process.starts_with(&processors_name(*sport)));
-        let messages = sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages);
-        Some(CpuUse { process, micros, messages })
+        let resident =
+            samples.iter().filter_map(|sample| sample.processes.get(process).map(|(_, bytes)| *bytes));
+        CpuUse {
+            process: process.clone(),
+            // Started anew, it has used less than before.
+            micros: micros.checked_sub(before).unwrap_or(micros),
+            messages: sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages),
+            resident_max: resident.max().unwrap_or_default(),
+        }
     };
-    cpu_users(stack).into_iter().filter_map(used).collect()
+    let mut all: Vec<CpuUse> =
+        last.processes.iter().map(|(process, (micros, _))| of(process, *micros)).collect();
+    all.sort_by_key(|used| order(&used.process));
+    all
 }
 
-/// In the order of a message's way, as far as the stack knows it: what was started last is met first.
-fn cpu_users(stack: &Stack) -> Vec<(String, ProcessId)> {
-    let processes = stack.processes();
-    let own = ("simulator and judge".to_owned(), ProcessId::own());
-    std::iter::once(own)
-        .chain(processes.iter().rev().filter_map(|process| Some((process.name().to_owned(), process.id()?))))
-        .collect()
+/// The order of a message's way.
+fn order(process: &str) -> (usize, String) {
+    let places = [OWN, "ingestion", "processors", "distribution", "kafka"];
+    let place = places.iter().position(|place| process.starts_with(place)).unwrap_or(places.len());
+    (place, process.to_owned())
 }

@@ -4,6 +4,7 @@
 //! keep their order however much is retried; what came due meanwhile goes into the lane's next request.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::ledger::Deliveries;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
 use crate::presence::{Presence, RecoveryRequest};
-use crate::schedule::Schedule;
+use crate::schedule::{Channel, Schedule};
 use crate::sender::{Patience, Problem, Sender, Sink, Token};
 
 use abandon::abandon;
@@ -283,6 +284,34 @@ pub async fn drive_and_answer(
     }
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
+}
+
+/// The producers of a schedule say that they are alive, as often as the options say, and nothing else, until this is dropped: what
+/// was sent to its end is not to be taken for a silence.
+///
+/// # Errors
+/// When no HTTP client can be made.
+pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyhow::Result<()> {
+    let mut senders = BTreeMap::new();
+    for Channel { provider, format, .. } in schedule.channels() {
+        if let Entry::Vacant(entry) = senders.entry((provider.clone(), *format)) {
+            entry.insert(sender(options, provider, *format)?);
+        }
+    }
+    let presence = Presence {
+        schedule,
+        senders,
+        counters: Arc::default(),
+        playhead: options.playhead.clone(),
+        limits: options.batch,
+        alive_every: options.alive_every,
+        start: Instant::now(),
+        silences: Vec::new(),
+        hush: options.hush.clone(),
+    };
+    let (_, mut nobody) = mpsc::channel(1);
+    presence.run(&mut nobody).await;
+    Ok(())
 }
 
 /// A connection of its own. Nothing of a proxy, cookies or redirects is wanted here.

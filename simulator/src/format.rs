@@ -105,7 +105,8 @@ impl Format {
     }
 
     /// Reads a message of `provider`'s feed; `None` where it is none.
-    pub(crate) fn decode(self, bytes: &[u8], provider: &Name) -> Option<FeedMessage> {
+    #[must_use]
+    pub fn decode(self, bytes: &[u8], provider: &Name) -> Option<FeedMessage> {
         match self {
             Self::Json => json::decode(bytes).ok(),
             Self::Xml => xml::decode(bytes).ok(),

@@ -10,8 +10,9 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, Row};
 
 use super::{Picture, Pictures};
+use crate::oracle::Entry;
 
-/// The update log of one event.
+/// What the update log of one event says of its steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
     /// The versions it has, in order.
@@ -50,12 +51,13 @@ impl Mysql {
         rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
     }
 
-    /// The versions, by event, that no message led to but a producer that went down or came up. Looks at every update.
+    /// The versions, by event, that no message led to but a gap, a refused message or a producer that went down or came up. Looks at every update.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn turns(&self) -> anyhow::Result<BTreeMap<String, Vec<u64>>> {
         let sql = r#"SELECT event_id, version FROM updates WHERE payload LIKE '%"cause":{"type":"producer_%'
+                     OR payload LIKE '%"cause":{"type":"gap"%' OR payload LIKE '%"cause":{"type":"dead_letter"%'
                      ORDER BY event_id, version"#;
         let mut turns: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for row in sqlx::query(sql).fetch_all(&self.pool).await? {
@@ -70,6 +72,16 @@ impl Mysql {
     /// When the database fails.
     pub async fn generations(&self) -> anyhow::Result<BTreeMap<(String, i32), i64>> {
         let sql = "SELECT sport, kafka_partition, generation FROM feed_offsets";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+    }
+
+    /// How far each feed partition has been processed, by sport and number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_offsets(&self) -> anyhow::Result<BTreeMap<(String, i32), i64>> {
+        let sql = "SELECT sport, kafka_partition, next_offset FROM feed_offsets";
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
     }
@@ -132,7 +144,7 @@ impl Mysql {
         Ok(pictures)
     }
 
-    /// Every event's update log.
+    /// The steps of every event's update log.
     ///
     /// # Errors
     /// When the database fails.
@@ -157,6 +169,19 @@ impl Mysql {
             log.message_ids.extend(payload.cause.and_then(|cause| cause.message_id));
         }
         Ok(logs)
+    }
+
+    /// An event's update log, in order of versions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log(&self, event_id: &str) -> anyhow::Result<Vec<Entry>> {
+        let sql = "SELECT version, payload FROM updates WHERE event_id = ? ORDER BY version";
+        let rows = sqlx::query(sql).bind(event_id).fetch_all(&self.pool).await?;
+        let entry = |row: &sqlx::mysql::MySqlRow| {
+            Ok(Entry { version: unsigned(row.try_get(0)?)?, payload: row.try_get(1)? })
+        };
+        rows.iter().map(entry).collect()
     }
 }
 

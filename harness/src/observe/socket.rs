@@ -1,6 +1,9 @@
 //! What a client on the WebSocket sees, and whether it could have missed anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -14,6 +17,11 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::{Picture, Pictures};
+use crate::oracle::hash_value;
+
+pub use member::{Member, Role};
+
+mod member;
 
 /// How long the server may take to answer a subscription, or to send anything at all.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
@@ -32,6 +40,28 @@ pub struct Arrival {
     pub to: u64,
     /// When it was read, in microseconds since the epoch.
     pub at_micros: i64,
+    /// The keys that it names, each with the hash of its value: 0 where that is null, absent where the value is of no version.
+    pub changes: Vec<(Arc<str>, Option<u64>)>,
+}
+
+/// A frame that did not go on where the one before had ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// The event.
+    pub event_id: String,
+    /// From which version the frame goes.
+    pub from: u64,
+    /// To which.
+    pub to: u64,
+    /// At which the client was.
+    pub was: u64,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { event_id, from, to, was } = self;
+        write!(f, "{event_id}: a frame goes from {from} to {to}, the client was at {was}")
+    }
 }
 
 /// What a client has seen so far. Survives a dropped connection: a new one goes on from here.
@@ -43,8 +73,12 @@ pub struct Seen {
     pub pictures: Pictures,
     /// Every frame that carried an event.
     pub arrivals: Vec<Arrival>,
-    /// Frames that did not go on where the one before had ended, in words.
-    pub breaks: Vec<String>,
+    /// Frames that did not go on where the one before had ended.
+    pub breaks: Vec<Break>,
+    /// Events whose last frame was of no version, for nobody processed them: they are not gone on from.
+    pub silent: BTreeSet<String>,
+    /// The keys that were seen, each once.
+    keys: HashSet<Arc<str>>,
     /// How many images came.
     pub images: u64,
 }
@@ -56,11 +90,23 @@ impl Seen {
         self.pictures.extend(other.pictures);
         self.arrivals.extend(other.arrivals);
         self.breaks.extend(other.breaks);
+        self.silent.extend(other.silent);
         self.images += other.images;
     }
 }
 
-/// One client, connected and subscribed to a sport.
+/// What a client subscribes to, and how it reads.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// All events of these sports.
+    pub sports: Vec<String>,
+    /// How long it does nothing after each frame; until told otherwise.
+    pub pause: Option<watch::Receiver<Duration>>,
+    /// Counts frames that did not go on where the one before had ended, for whoever watches.
+    pub breaks: Arc<AtomicU64>,
+}
+
+/// One client, connected and subscribed.
 #[derive(Debug)]
 pub struct Client {
     task: JoinHandle<(Seen, anyhow::Result<()>)>,
@@ -77,24 +123,42 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn subscribe(url: &str, sport: &str, seen: Seen) -> anyhow::Result<Self> {
+        let wish = Wish { sports: vec![sport.to_owned()], pause: None, breaks: Arc::default() };
+        let (versions, _) = watch::channel(BTreeMap::new());
+        let connection = Self::connect(url, &wish, &seen).await?;
+        Ok(Self::read(connection, wish, seen, Arc::new(versions)))
+    }
+
+    /// Connects, subscribes and waits until the server has confirmed.
+    async fn connect(url: &str, wish: &Wish, seen: &Seen) -> anyhow::Result<(Connection, String)> {
         let mut connection = connect(url).await.with_context(|| format!("connecting to {url}"))?;
         let mut request =
-            json!({"type": "subscribe", "id": "observer", "sport": sport, "heartbeat_ms": 2_000});
+            json!({"type": "subscribe", "id": "observer", "sports": wish.sports, "heartbeat_ms": 2_000});
         if let Some(store) = &seen.store {
-            let versions: BTreeMap<&String, u64> =
-                seen.pictures.iter().map(|(id, picture)| (id, picture.version)).collect();
+            let known = seen.pictures.iter().filter(|(id, _)| !seen.silent.contains(*id));
+            let versions: BTreeMap<&String, u64> = known.map(|(id, picture)| (id, picture.version)).collect();
             request["resume"] = json!({"store": store, "versions": versions});
         }
         connection.send(Message::text(request.to_string())).await?;
-        let mut seen = seen;
-        seen.store = Some(confirmed(&mut connection).await?);
-        let (versions_out, versions) = watch::channel(BTreeMap::new());
+        let store = confirmed(&mut connection).await?;
+        Ok((connection, store))
+    }
+
+    /// Reads what comes from now on.
+    fn read(
+        (mut connection, store): (Connection, String),
+        mut wish: Wish,
+        mut seen: Seen,
+        versions_out: Arc<watch::Sender<BTreeMap<String, u64>>>,
+    ) -> Self {
+        seen.store = Some(store);
+        let versions = versions_out.subscribe();
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
-            let ended = read(&mut connection, &mut seen, &versions_out, stopped).await;
+            let ended = read(&mut connection, &mut wish, &mut seen, &versions_out, stopped).await;
             (seen, ended)
         });
-        Ok(Self { task, versions, stop })
+        Self { task, versions, stop }
     }
 
     /// The version each event has reached here; changes as frames come.
@@ -108,11 +172,16 @@ impl Client {
     /// # Errors
     /// When the connection had ended before, or a frame could not be understood.
     pub async fn cut(self) -> anyhow::Result<Seen> {
-        // The reader may have ended already; joining it tells.
-        let _ = self.stop.send(true);
-        let (seen, ended) = self.task.await.context("the reader panicked")?;
+        let (seen, ended) = self.end().await?;
         ended?;
         Ok(seen)
+    }
+
+    /// The same; how the connection ended, where it had, comes beside it.
+    async fn end(self) -> anyhow::Result<(Seen, anyhow::Result<()>)> {
+        // The reader may have ended already; joining it tells.
+        let _ = self.stop.send(true);
+        self.task.await.context("the reader panicked")
     }
 }
 
@@ -143,6 +212,7 @@ async fn confirmed(connection: &mut Connection) -> anyhow::Result<String> {
 
 async fn read(
     connection: &mut Connection,
+    wish: &mut Wish,
     seen: &mut Seen,
     versions: &watch::Sender<BTreeMap<String, u64>>,
     mut stopped: watch::Receiver<bool>,
@@ -156,15 +226,29 @@ async fn read(
         let frame = frame.context("the server closed the connection")?;
         match frame.get("type").and_then(Value::as_str) {
             Some(kind @ ("image" | "delta")) => {
+                let breaks = seen.breaks.len();
                 let arrival = apply(seen, kind, &frame, at_micros).with_context(|| format!("in {frame}"))?;
                 versions.send_modify(|versions| {
                     versions.insert(arrival.event_id.clone(), arrival.to);
                 });
+                wish.breaks.fetch_add((seen.breaks.len() - breaks) as u64, Ordering::Relaxed);
                 seen.arrivals.push(arrival);
+                if let Some(pause) = wish.pause.as_mut() {
+                    idle(pause).await;
+                }
             }
             Some("heartbeat" | "status" | "subscribed") => {}
             _ => bail!("an unexpected frame: {frame}"),
         }
+    }
+}
+
+/// Waits as long as a client does nothing, or until it is told to do something.
+async fn idle(pause: &mut watch::Receiver<Duration>) {
+    let length = *pause.borrow_and_update();
+    if !length.is_zero() {
+        // Whoever told it may have gone: then it reads on.
+        let _ = tokio::time::timeout(length, pause.changed()).await;
     }
 }
 
@@ -177,17 +261,34 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
         seen.images += 1;
         *picture = Picture::default();
     } else if from != picture.version || to < from {
-        seen.breaks.push(format!(
-            "{event_id}: a frame goes from {from} to {to}, the client was at {}",
-            picture.version
-        ));
+        seen.breaks.push(Break { event_id: event_id.clone(), from, to, was: picture.version });
     }
+    let is_silent = frame.get("silent").and_then(Value::as_bool).unwrap_or_default();
+    let mut changes = Vec::new();
     for change in frame.get("changes").and_then(Value::as_array).context("no `changes`")? {
         let key = change.get("key").and_then(Value::as_str).context("a change has no `key`")?;
-        picture.set(key, change.get("value").cloned().unwrap_or_default());
+        let value = change.get("value").cloned().unwrap_or_default();
+        // What nobody processes is shown otherwise than it is at the version, and shown as it is again later.
+        let is_of_version = !is_silent && value["suspension"] != "processor_silent";
+        changes.push((intern(&mut seen.keys, key), is_of_version.then(|| hash_value(&value))));
+        picture.set(key, value);
     }
     picture.version = to;
-    Ok(Arrival { event_id, from, to, at_micros })
+    if is_silent {
+        seen.silent.insert(event_id.clone());
+    } else {
+        seen.silent.remove(&event_id);
+    }
+    Ok(Arrival { event_id, from, to, at_micros, changes })
+}
+
+fn intern(keys: &mut HashSet<Arc<str>>, key: &str) -> Arc<str> {
+    if let Some(known) = keys.get(key) {
+        return Arc::clone(known);
+    }
+    let key: Arc<str> = Arc::from(key);
+    keys.insert(Arc::clone(&key));
+    key
 }
 
 /// The next text frame; `None` where the server closed.

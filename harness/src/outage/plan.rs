@@ -1,5 +1,6 @@
 //! Which outages a run has, and when: drawn from the scenario's seed before anything is sent, and written down.
 
+use std::fmt;
 use std::time::Duration;
 
 use domain::Sport;
@@ -43,21 +44,24 @@ pub struct Planned {
     pub for_ms: u64,
 }
 
-/// Outages of one part that cannot all happen without two at the same time.
+/// An outage that cannot happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{kind}` of {target} finds no moment at which no other outage of it lasts: wider windows, or fewer outages"
-)]
-pub struct NoRoom {
-    kind: &'static str,
-    target: Part,
+pub enum NoRoom {
+    /// Not without another of the same part at the same time.
+    #[error(
+        "`{0}` of {1} finds no moment at which no other outage of it lasts: wider windows, or fewer outages"
+    )]
+    Taken(&'static str, Part),
+    /// The run is over before it is: it was made shorter than its scenario says.
+    #[error("`{0}` of {1} would last until second {2}, and the run is over at {3}")]
+    TooLate(&'static str, Part, u64, u64),
 }
 
 impl Plan {
     /// The plan of a scenario. The same seed gives the same times.
     ///
     /// # Errors
-    /// When outages of a part that lie in windows find no room beside one another.
+    /// When outages of a part that lie in windows find no room beside one another, or one is after the scenario's end.
     pub fn of(scenario: &Scenario) -> Result<Self, NoRoom> {
         let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
         rng.set_stream(STREAM);
@@ -81,8 +85,12 @@ impl Plan {
                     draws.find(is_free)
                 }
             };
-            let at_ms = at_ms.ok_or(NoRoom { kind: outage.kind.as_str(), target: outage.target })?;
+            let at_ms = at_ms.ok_or(NoRoom::Taken(outage.kind.as_str(), outage.target))?;
             let Outage { target, from, kind, lasts, .. } = *outage;
+            let (end, last) = ((at_ms + millis(lasts)).div_ceil(1_000), scenario.duration.as_secs());
+            if end > last {
+                return Err(NoRoom::TooLate(kind.as_str(), target, end, last));
+            }
             drawn.push((*outage, Planned { kind, target, from, at_ms, for_ms: millis(lasts) }));
         }
         let mut outages: Vec<Planned> = drawn.into_iter().map(|(_, planned)| planned).collect();
@@ -101,6 +109,23 @@ impl Plan {
 }
 
 impl Planned {
+    /// What happens to what, for a person: `kill processors-hockey`, `cut processors-hockey to mysql`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let Self { kind, target, from, .. } = self;
+        let what = match kind {
+            OutageKind::Slow { latency_ms } => format!("slow by {latency_ms} ms"),
+            OutageKind::Throttle { kib_per_second } => format!("throttle to {kib_per_second} KiB/s"),
+            OutageKind::HalfOpen => "half-open".to_owned(),
+            kind => kind.as_str().to_owned(),
+        };
+        let on_the_way = if kind.is_on_the_way() { "to " } else { "" };
+        match from {
+            Some(from) => format!("{what} {from} {on_the_way}{target}"),
+            None => format!("{what} {on_the_way}{target}"),
+        }
+    }
+
     /// The ways on which it happens, in a stack of these sports; none where it happens to a process.
     #[must_use]
     pub fn links(&self, sports: &[Sport]) -> Vec<Link> {
@@ -119,6 +144,17 @@ impl Planned {
         };
         let to = part_name(self.target);
         from.into_iter().map(|from| Link { from, to: to.clone() }).collect()
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = Duration::from_millis(self.at_ms).as_secs_f64();
+        write!(f, "{} at {at:.1} s", self.what())?;
+        match self.for_ms {
+            0 => Ok(()),
+            for_ms => write!(f, " for {:.1} s", Duration::from_millis(for_ms).as_secs_f64()),
+        }
     }
 }
 
@@ -194,6 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_made_too_short_for_it_is_refused() {
+        let mut short = scenario(1, KILL);
+        short.duration = Duration::from_secs(3);
+        let error = Plan::of(&short).unwrap_err().to_string();
+        assert!(error.starts_with("`kill` of kafka would last until second "), "{error}");
+        assert!(error.ends_with("and the run is over at 3"), "{error}");
+    }
+
+    #[test]
     fn a_plan_is_written_down_and_read_again() {
         let plan = Plan::of(&scenario(3, KILL)).unwrap();
         let json = serde_json::to_value(&plan).unwrap();
@@ -201,6 +246,7 @@ mod tests {
             (&json["outages"][0]["kind"], &json["outages"][0]["target"]),
             (&"kill".into(), &"kafka".into())
         );
+        assert!(plan.outages[0].to_string().starts_with("kill kafka at "), "{}", plan.outages[0]);
         assert_eq!(serde_json::from_value::<Plan>(json).unwrap(), plan);
     }
 }

@@ -241,6 +241,17 @@ fn a_page_is_whole_and_refers_to_nothing_outside_its_bundle() {
     }
 }
 
+/// To be looked at: `target/pages/passed.html` and `failed.html`.
+#[test]
+fn pages_are_left_for_who_wants_to_look_at_them() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, (document, series)) in [("passed.html", passed()), ("failed.html", failed())] {
+        std::fs::write(folder.join(name), page(&document, &series)).unwrap();
+        assert!(folder.join(name).is_file());
+    }
+}
+
 #[test]
 fn what_is_wrong_comes_before_what_is_not_and_is_no_markup() {
     let (document, series) = failed();

@@ -74,6 +74,14 @@ impl ProcessId {
         self.stat().map(|stat| stat.cpu_ticks * MICROS_PER_TICK)
     }
 
+    /// The memory that it has at this moment, in bytes. `None` when it is gone.
+    pub fn resident_bytes(self) -> Option<u64> {
+        self.stat()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+    }
+
     /// Sends a signal; nothing happens when the process is gone.
     pub(super) fn signal(self, signal: Signal) {
         if self.is_alive() {

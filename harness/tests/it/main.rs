@@ -29,3 +29,4 @@ mod top;
 mod unsafe_open;
 mod uof;
 mod verdict;
+mod verify;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use domain::Sport;
 use harness::feed::Feed;
@@ -147,7 +146,7 @@ async fn every_recorded_game_ends_with_its_official_score_everywhere() {
 
     let services = pipeline(&[Sport::Basketball, Sport::Hockey]);
     let stack = guest(folder.path().join("stacks"), "recorded", services).await;
-    let feed = Feed { schedule: Arc::new(Schedule::load(&recordings).unwrap()), expected };
+    let feed = Feed::of(Schedule::load(&recordings).unwrap(), expected);
     let options = DriveOptions { speed: Speed::Max, ..DriveOptions::to(stack.ingestion_url().unwrap()) };
     let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();
     assert!(outcome.is_pass(), "{}", harness::report::report(&outcome));

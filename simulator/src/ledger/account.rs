@@ -93,6 +93,17 @@ impl Account {
         self.markets.iter().map(Dossier::value).collect()
     }
 
+    /// One market as clients see it; `None` where nothing was said of it.
+    #[must_use]
+    pub fn market(&self, key: &MarketKey) -> Option<Market> {
+        self.markets.iter().find(|dossier| dossier.offer.key == *key).map(Dossier::value)
+    }
+
+    /// The keys of all markets of which something was said.
+    pub fn market_keys(&self) -> impl Iterator<Item = &MarketKey> {
+        self.markets.iter().map(|dossier| &dossier.offer.key)
+    }
+
     /// The markets on which bets could still be decided, or placed.
     #[must_use]
     pub fn undecided(&self) -> Vec<MarketKey> {

@@ -1,0 +1,191 @@
+//! What lies in Kafka: the feed, the updates and the dead letters of a run.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, bail};
+use chassis::kafka::{Message, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
+use chassis::lifecycle::{Shutdown, Tasks};
+use domain::{Sport, Topics};
+use serde::Deserialize;
+
+use crate::anomaly::RecordPlace;
+use crate::oracle::{Letter, hash};
+
+/// Where Kafka is, and where its topics ended before the run.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    brokers: String,
+    topics: Topics,
+    sports: Vec<Sport>,
+    from: Vec<TopicOffset>,
+}
+
+/// A message in a feed topic.
+#[derive(Debug, Clone, Default)]
+pub struct Feeds {
+    /// When Kafka first had each message, by its id, in milliseconds since the epoch.
+    pub messages: HashMap<String, i64>,
+    /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order.
+    pub alive: BTreeMap<(String, String), Vec<i64>>,
+}
+
+/// An update in an updates topic.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its event's version.
+    pub version: u64,
+    /// The hash of its payload.
+    pub payload: u64,
+    /// When Kafka had it, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// Its place.
+    pub record: RecordPlace,
+}
+
+#[derive(Deserialize)]
+struct FeedHead<'a> {
+    #[serde(borrow)]
+    message_id: Cow<'a, str>,
+    #[serde(borrow)]
+    provider: Cow<'a, str>,
+    #[serde(borrow)]
+    producer: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    received_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct UpdateHead<'a> {
+    #[serde(borrow)]
+    event_id: Cow<'a, str>,
+    version: u64,
+}
+
+impl Kafka {
+    /// Notes where the topics of these sports end now.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub async fn now(brokers: &str, topics: &Topics, sports: Vec<Sport>) -> Result<Self> {
+        let mut kafka =
+            Self { brokers: brokers.to_owned(), topics: topics.clone(), sports, from: Vec::new() };
+        let names = kafka.names();
+        kafka.from = open(brokers, &names).await?.ends().to_vec();
+        Ok(kafka)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let of_sport = |sport: &Sport| [self.topics.feed(*sport), self.topics.updates(*sport)];
+        self.sports.iter().flat_map(of_sport).chain([self.topics.dead_letters()]).collect()
+    }
+
+    /// Everything in the feed topics since then.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn feeds(&self) -> Result<Feeds> {
+        let names: Vec<String> = self.sports.iter().map(|sport| self.topics.feed(*sport)).collect();
+        let mut feeds = Feeds::default();
+        self.read(&names, |message| {
+            let Ok(head) = serde_json::from_slice::<FeedHead>(message.payload()) else { return };
+            if head.kind == "alive" {
+                let source = (head.provider.into_owned(), head.producer.into_owned());
+                let heard = feeds.alive.entry(source).or_default();
+                // It stands in every partition of every sport.
+                if let Some(at) = head.received_at.filter(|at| !heard.contains(at)) {
+                    heard.push(at);
+                }
+                return;
+            }
+            let at = message.appended_at_ms().unwrap_or_default();
+            feeds.messages.entry(head.message_id.into_owned()).or_insert(at);
+        })
+        .await?;
+        feeds.alive.values_mut().for_each(|heard| heard.sort_unstable());
+        Ok(feeds)
+    }
+
+    /// Every update in the updates topics since then, by event, in the order in which they lie there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn updates(&self) -> Result<BTreeMap<String, Vec<Published>>> {
+        let names: Vec<String> = self.sports.iter().map(|sport| self.topics.updates(*sport)).collect();
+        let mut updates: BTreeMap<String, Vec<Published>> = BTreeMap::new();
+        self.read(&names, |message| {
+            // A heartbeat has no key.
+            let Some(key) = message.key() else { return };
+            let head = serde_json::from_slice::<UpdateHead>(message.payload());
+            let (event_id, version) = match head {
+                Ok(head) => (head.event_id.into_owned(), head.version),
+                Err(_) => (String::from_utf8_lossy(key).into_owned(), 0),
+            };
+            updates.entry(event_id).or_default().push(Published {
+                version,
+                payload: hash(message.payload()),
+                at_ms: message.appended_at_ms().unwrap_or_default(),
+                record: place(message),
+            });
+        })
+        .await?;
+        Ok(updates)
+    }
+
+    /// Every dead letter since then.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn letters(&self) -> Result<Vec<Letter>> {
+        let mut letters = Vec::new();
+        self.read(&[self.topics.dead_letters()], |message| {
+            let header = |name: &str| {
+                message
+                    .header(name)
+                    .map_or_else(String::new, |text| String::from_utf8_lossy(text).into_owned())
+            };
+            letters.push(Letter {
+                record: place(message),
+                provider: header("provider"),
+                reason: header("reason"),
+                bytes: message.payload().to_vec(),
+            });
+        })
+        .await?;
+        Ok(letters)
+    }
+
+    async fn read(&self, names: &[String], mut take: impl FnMut(&Message)) -> Result<()> {
+        let reader = open(&self.brokers, names).await?;
+        let from = self.from.iter().filter(|place| names.iter().any(|name| **name == *place.topic));
+        let shutdown = Shutdown::default();
+        let mut events =
+            reader.start(from.cloned().collect(), &Tasks::new(shutdown.clone()), shutdown.clone())?;
+        loop {
+            match events.recv().await {
+                Some(ReadEvent::Batch(batch)) => batch.iter().for_each(|message| take(&message)),
+                Some(ReadEvent::CaughtUp) => break,
+                Some(ReadEvent::Failed(error)) => return Err(error).context("reading Kafka"),
+                None => bail!("reading Kafka ended early"),
+            }
+        }
+        shutdown.begin();
+        Ok(())
+    }
+}
+
+fn place(message: &Message) -> RecordPlace {
+    RecordPlace {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+    }
+}
+
+async fn open(brokers: &str, names: &[String]) -> Result<PartitionReader> {
+    let settings = ReaderSettings::new(brokers, "matchday judge");
+    PartitionReader::open(settings, names)
+        .await
+        .with_context(|| format!("asking Kafka at {brokers} for its topics"))
+}

@@ -1,0 +1,194 @@
+//! What the oracle accuses, and of what.
+
+use domain::Name;
+use serde_json::{Value, json};
+use simulator::{Format, ScheduleBuilder};
+
+use super::*;
+use crate::anomaly::Kind;
+use crate::judge::Verdict;
+
+const EVENT: &str = "md:match:1";
+
+/// What is told of an event: odds, other odds, no more bets, the result.
+fn told() -> Vec<(&'static str, Value)> {
+    let odds = |home: u32| {
+        let outcomes = json!([{"id": "4", "odds": home}, {"id": "5", "odds": 2_000}]);
+        json!({"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]})
+    };
+    let results = json!([{"id": "4", "result": "won"}, {"id": "5", "result": "lost"}]);
+    vec![
+        ("odds_change", odds(1_850)),
+        ("odds_change", odds(1_900)),
+        ("bet_stop", json!({"groups": "all"})),
+        ("settlement", json!({"certainty": "confirmed", "markets": [{"id": 406, "outcomes": results}]})),
+    ]
+}
+
+fn schedule() -> Schedule {
+    let mut builder = ScheduleBuilder::default();
+    for (sequence, (kind, body)) in (1_u64..).zip(told()) {
+        let message = json!({
+            "schema": "1.0", "message_id": format!("m{sequence}"), "provider": "md", "producer": "live",
+            "sport": "hockey", "event_id": EVENT, "epoch": 1, "sequence": sequence, "type": kind,
+            "generated_at": 1_767_225_600_000_000_i64, "body": body,
+        });
+        let message = message.to_string();
+        builder.push(&Name::new("md").unwrap(), Format::Json, sequence * 1_000, message.as_bytes()).unwrap();
+    }
+    builder.build()
+}
+
+fn market(status: &str, odds: u32) -> Value {
+    json!({"id": 406, "producer": "live", "status": status,
+        "outcomes": [{"id": "4", "odds": odds}, {"id": "5", "odds": 2_000}]})
+}
+
+/// The update log that these messages lead to.
+fn log() -> Vec<Value> {
+    let stopped = {
+        let mut stopped = market("suspended", 1_900);
+        stopped["suspension"] = json!("bet_stop");
+        stopped
+    };
+    let settled = {
+        let mut settled = market("settled", 1_900);
+        settled["outcomes"][0]["result"] = json!({"result": "won"});
+        settled["outcomes"][1]["result"] = json!({"result": "lost"});
+        settled
+    };
+    let values = [market("active", 1_850), market("active", 1_900), stopped, settled];
+    let kinds = told().into_iter().map(|(kind, _)| kind);
+    (1..)
+        .zip(kinds.zip(values))
+        .map(|(version, (kind, value))| update(version, kind, Some(version), &[value]))
+        .collect()
+}
+
+/// An update that a message led to, or nobody.
+fn update(version: u64, kind: &str, sequence: Option<u64>, markets: &[Value]) -> Value {
+    let mut cause = json!({"type": kind, "provider": "md", "producer": "live"});
+    if let Some(sequence) = sequence {
+        cause["message_id"] = json!(format!("m{sequence}"));
+    }
+    let changes: Vec<Value> =
+        markets.iter().map(|market| json!({"key": "market:406", "value": market})).collect();
+    json!({"event_id": EVENT, "sport": "hockey", "version": version, "previous_version": version - 1,
+        "cause": cause, "applied_at": 1_767_225_600_000_000_i64, "changes": changes})
+}
+
+/// What is found in such a log.
+fn judge(log: &[Value]) -> Verdict {
+    let schedule = schedule();
+    let oracle = Oracle::of(&schedule);
+    let entry = |update: &Value| Entry {
+        version: update["version"].as_u64().unwrap(),
+        payload: update.to_string().into_bytes(),
+    };
+    let entries: Vec<Entry> = log.iter().map(entry).collect();
+    let mut verdict = Verdict::default();
+    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, &[202; 4], &mut verdict);
+    verdict
+}
+
+/// The kinds of what is found in the log once it has been changed so.
+fn accused(change: impl FnOnce(&mut Vec<Value>)) -> Vec<Kind> {
+    let mut log = log();
+    change(&mut log);
+    let verdict = judge(&log);
+    Kind::ALL.into_iter().filter(|kind| verdict.anomalies.of(*kind).found > 0).collect()
+}
+
+/// Numbers versions anew, as a processor would that did this.
+fn renumber(log: &mut [Value]) {
+    for (version, update) in (1_u64..).zip(log) {
+        (update["version"], update["previous_version"]) = (json!(version), json!(version - 1));
+    }
+}
+
+#[test]
+fn a_log_that_is_right_is_accused_of_nothing() {
+    let verdict = judge(&log());
+    let examples: Vec<String> =
+        verdict.anomalies.examples().map(|(_, example)| example.to_string()).collect();
+    assert_eq!(examples, [""; 0]);
+    for kind in [Kind::Lost, Kind::WrongValueAtVersion, Kind::MarketOpenWhileUnsafe, Kind::SettlementWrong] {
+        assert!(verdict.anomalies.of(kind).checked > 0, "{kind}");
+    }
+}
+
+#[test]
+fn a_message_without_a_version_is_lost() {
+    assert_eq!(accused(|log| drop(log.pop())), [Kind::Lost]);
+}
+
+#[test]
+fn a_message_with_two_versions_had_its_effect_twice() {
+    let twice = |log: &mut Vec<Value>| {
+        log.insert(2, log[1].clone());
+        renumber(log);
+    };
+    assert_eq!(accused(twice), [Kind::DuplicateEffect]);
+}
+
+#[test]
+fn a_message_that_nobody_sent_is_a_phantom() {
+    assert!(accused(|log| log.push(update(5, "odds_change", Some(77), &[]))).contains(&Kind::Phantom));
+}
+
+#[test]
+fn a_version_that_is_left_out_is_skipped() {
+    let skip = |log: &mut Vec<Value>| {
+        log[3]["version"] = json!(5);
+        log[3]["previous_version"] = json!(4);
+    };
+    assert_eq!(accused(skip), [Kind::Skipped]);
+}
+
+#[test]
+fn a_message_out_of_its_turn_goes_back() {
+    let swap = |log: &mut Vec<Value>| {
+        log.swap(0, 1);
+        renumber(log);
+    };
+    let found = accused(swap);
+    assert!(found.contains(&Kind::NonMonotonic) && found.contains(&Kind::Skipped), "{found:?}");
+}
+
+#[test]
+fn other_odds_than_were_told_are_a_wrong_value() {
+    let wrong = |log: &mut Vec<Value>| log[0]["changes"][0]["value"]["outcomes"][0]["odds"] = json!(1_851);
+    assert_eq!(accused(wrong), [Kind::WrongValueAtVersion]);
+}
+
+#[test]
+fn a_change_that_is_not_told_is_a_wrong_value() {
+    assert_eq!(accused(|log| log[1]["changes"] = json!([])), [Kind::WrongValueAtVersion]);
+}
+
+#[test]
+fn a_market_that_a_stop_left_open_is_open_while_unsafe() {
+    let open = |log: &mut Vec<Value>| {
+        log[2]["changes"][0]["value"]["status"] = json!("active");
+    };
+    assert_eq!(accused(open), [Kind::MarketOpenWhileUnsafe]);
+}
+
+#[test]
+fn another_winner_is_a_wrong_settlement() {
+    let other = |log: &mut Vec<Value>| {
+        log[3]["changes"][0]["value"]["outcomes"][0]["result"] = json!({"result": "lost"});
+    };
+    assert_eq!(accused(other), [Kind::SettlementWrong]);
+}
+
+#[test]
+fn a_gap_where_nothing_is_missing_is_false() {
+    let gap = |log: &mut Vec<Value>| {
+        let mut shut = market("suspended", 1_900);
+        shut["suspension"] = json!("gap");
+        log.insert(2, update(3, "gap", None, &[shut]));
+        renumber(log);
+    };
+    assert!(accused(gap).contains(&Kind::FalseGap));
+}

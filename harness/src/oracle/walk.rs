@@ -1,0 +1,412 @@
+//! A walk through one event's update log, with the account of its messages beside it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use domain::Key;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use simulator::Schedule;
+use simulator::ledger::Account;
+
+use super::trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
+use super::values::{Trust, compare, touched};
+use super::{Oracle, Told, said};
+use crate::anomaly::{Example, Kind};
+use crate::judge::Verdict;
+use crate::latency::class;
+
+/// The place whose values are judged here.
+const PLACE: &str = "update log";
+
+/// One row of the update log.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The event's version.
+    pub version: u64,
+    /// The update as it was published.
+    pub payload: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Payload<'a> {
+    version: u64,
+    previous_version: u64,
+    #[serde(borrow)]
+    cause: Cause<'a>,
+    applied_at: i64,
+    #[serde(borrow)]
+    changes: Vec<Change<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Cause<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    provider: Cow<'a, str>,
+    #[serde(borrow)]
+    producer: Cow<'a, str>,
+    #[serde(borrow)]
+    message_id: Option<Cow<'a, str>>,
+    generated_at: Option<i64>,
+    received_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+/// Where a walk stands.
+struct Walk<'a> {
+    oracle: &'a Oracle,
+    schedule: &'a Schedule,
+    told: &'a Told,
+    event_id: &'a str,
+    verdict: &'a mut Verdict,
+    trace: Trace,
+    /// The place of each line among the event's messages.
+    turns: HashMap<u32, usize>,
+    account: Account,
+    /// The next message whose turn it is.
+    next: usize,
+    /// Bet stops that shut markets ahead of their turn.
+    ahead: BTreeSet<usize>,
+    /// What is missing: the message, and the last that had come when it came.
+    gap: Option<(usize, usize)>,
+    is_down: bool,
+    had_gap: bool,
+    seen: HashSet<u32>,
+    /// The markets that are open now.
+    open: BTreeMap<String, bool>,
+}
+
+/// Holds an event's update log against what was told of it. `status` is the HTTP status that each line's message was answered with.
+#[must_use]
+pub fn walk(
+    oracle: &Oracle,
+    schedule: &Schedule,
+    (event_id, told): (&str, &Told),
+    log: &[Entry],
+    status: &[u16],
+    verdict: &mut Verdict,
+) -> Trace {
+    let numbered = (0..).zip(told.lines.iter().chain(&told.beyond));
+    let producer = told.source.1.parse().expect("it was a name when it was read");
+    let mut walk = Walk {
+        oracle,
+        schedule,
+        told,
+        event_id,
+        verdict,
+        trace: Trace::default(),
+        turns: numbered.map(|(place, line)| (*line, place)).collect(),
+        account: Account::new(producer),
+        next: 0,
+        ahead: BTreeSet::new(),
+        gap: None,
+        is_down: false,
+        had_gap: false,
+        seen: HashSet::new(),
+        open: BTreeMap::new(),
+    };
+    for entry in log {
+        walk.step(entry);
+    }
+    walk.end(status);
+    walk.trace
+}
+
+impl Walk<'_> {
+    fn hold(&mut self, kind: Kind, version: Option<u64>, agrees: bool, what: &str, must_be: (&str, &str)) {
+        let (event_id, (expected, found)) = (self.event_id, must_be);
+        let example = || Example {
+            place: PLACE.to_owned(),
+            event_id: event_id.to_owned(),
+            version,
+            what: what.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            record: None,
+        };
+        self.verdict.compare(kind, Some(&self.told.sport), agrees, example, PLACE);
+    }
+
+    fn step(&mut self, entry: &Entry) {
+        let version = entry.version;
+        let due = self.trace.versions.last_key_value().map_or(0, |(version, _)| *version) + 1;
+        let chain = (format!("{due}"), format!("{version}"));
+        self.hold(Kind::Skipped, None, version == due, "version", (&chain.0, &chain.1));
+        let payload: Payload = match serde_json::from_slice(&entry.payload) {
+            Ok(payload) => payload,
+            Err(error) => {
+                let found = error.to_string();
+                return self.hold(
+                    Kind::WrongValueAtVersion,
+                    Some(version),
+                    false,
+                    "update",
+                    ("readable", &found),
+                );
+            }
+        };
+        let is_joined = payload.version == version && payload.previous_version + 1 == version;
+        let found = format!("from {} to {}", payload.previous_version, payload.version);
+        self.hold(Kind::NonMonotonic, Some(version), is_joined, "step", ("to the row's version", &found));
+        let line = payload.cause.message_id.as_ref().and_then(|id| self.oracle.line(id));
+        let shut_by = match &*payload.cause.kind {
+            "gap" => Some(ShutBy::Gap),
+            "producer_down" => Some(ShutBy::Silence),
+            _ => None,
+        };
+        let known = VersionTrace {
+            line,
+            payload: hash(&entry.payload),
+            class: payload.cause.message_id.as_ref().and_then(|_| class(&payload.cause.kind)),
+            generated_at: payload.cause.generated_at,
+            received_at: payload.cause.received_at,
+            applied_at: payload.applied_at,
+            shut_by,
+            missing: None,
+        };
+        self.trace.versions.insert(version, known);
+        let touched = match &payload.cause.message_id {
+            Some(id) => {
+                self.trace.messages += 1;
+                self.message(version, id, line, &payload.cause.kind)
+            }
+            None => {
+                self.trace.turns += 1;
+                self.turn(version, &payload.cause)
+            }
+        };
+        self.values(version, &payload.changes, touched);
+    }
+
+    /// A message led to it; returns the keys that it can have changed.
+    fn message(&mut self, version: u64, id: &str, line: Option<u32>, kind: &str) -> Vec<Key> {
+        let what = format!("message {id}");
+        // A Unified Odds Feed's messages get their ids on the way.
+        let is_known = line.is_some() || !self.told.is_counted;
+        self.hold(
+            Kind::Phantom,
+            Some(version),
+            is_known,
+            &what,
+            ("one that was sent", "one that nobody has sent"),
+        );
+        self.hold(Kind::FalseGap, Some(version), true, "", ("", ""));
+        let Some(line) = line else { return Vec::new() };
+        let is_new = self.seen.insert(line);
+        self.hold(Kind::DuplicateEffect, Some(version), is_new, &what, ("applied once", "applied again"));
+        let Some(&turn) = self.turns.get(&line) else {
+            self.hold(Kind::Phantom, Some(version), false, &what, ("of another event", "of this one"));
+            return Vec::new();
+        };
+        if !is_new || !self.told.is_counted {
+            return Vec::new();
+        }
+        self.reach_stops();
+        let is_ahead = turn > self.next && kind == "bet_stop";
+        let is_turn = turn == self.next || is_ahead;
+        let found =
+            format!("after {} of its event's messages, before {}", self.next, turn.saturating_sub(self.next));
+        let kind = if turn < self.next { Kind::NonMonotonic } else { Kind::Skipped };
+        self.hold(kind, Some(version), is_turn, &what, ("in its turn", &found));
+        if is_ahead {
+            self.ahead.insert(turn);
+            return Vec::new();
+        }
+        if turn < self.next {
+            return Vec::new();
+        }
+        let mut keys = Vec::new();
+        // What was skipped counts as said, so that it is not held against everything that follows.
+        while self.next <= turn {
+            keys = self.enter();
+        }
+        keys
+    }
+
+    /// Takes the next message into the account.
+    fn enter(&mut self) -> Vec<Key> {
+        let line = self
+            .told
+            .lines
+            .get(self.next)
+            .or_else(|| self.told.beyond.get(self.next - self.told.lines.len()));
+        let said = line.and_then(|line| said(self.schedule, *line));
+        self.next += 1;
+        if self.gap.is_some_and(|(_, last)| self.next > last + 1) {
+            self.gap = None;
+        }
+        let Some((_, _, body)) = said else { return Vec::new() };
+        self.account.enter(&body);
+        touched(&body, &self.account)
+    }
+
+    /// Stops that had their effect ahead of their turn have none when it comes.
+    fn reach_stops(&mut self) {
+        while self.ahead.remove(&self.next) {
+            let _ = self.enter();
+        }
+    }
+
+    /// No message led to it.
+    fn turn(&mut self, version: u64, cause: &Cause) -> Vec<Key> {
+        let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
+        let is_silent = self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed;
+        let is_right = is_of_source
+            && match &*cause.kind {
+                "gap" => self.told.may_have_gap,
+                "producer_down" => is_silent && !self.is_down,
+                "producer_up" => self.is_down,
+                _ => false,
+            };
+        self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, ("nothing was missing", "declared"));
+        match &*cause.kind {
+            "gap" => {
+                self.had_gap = true;
+                self.reach_stops();
+                self.gap = Some((self.next, self.last_come_with(self.next)));
+                if let Some(known) = self.trace.versions.get_mut(&version) {
+                    known.missing = Some(self.next);
+                }
+            }
+            "producer_down" => self.is_down = true,
+            "producer_up" => self.is_down = false,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// The last message that had come when this one did: those due until then wait for it.
+    fn last_come_with(&self, turn: usize) -> usize {
+        let Some(line) = self.told.lines.get(turn) else { return usize::MAX };
+        let due = self.schedule.offset_ns(*line as usize);
+        let is_due = |line: &u32| self.schedule.offset_ns(*line as usize) <= due;
+        self.told.lines.iter().rposition(is_due).unwrap_or(turn)
+    }
+
+    fn trust(&self) -> Trust {
+        let is_missing = self.gap.is_some_and(|(missing, _)| self.next <= missing);
+        if self.is_down || is_missing || !self.ahead.is_empty() {
+            Trust::None
+        } else if self.gap.is_some() {
+            Trust::Returning
+        } else {
+            Trust::Whole
+        }
+    }
+
+    /// Notes what changed, and holds it, and what must have changed, against the account.
+    fn values(&mut self, version: u64, changes: &[Change], touched: Vec<Key>) {
+        let mut keys: BTreeSet<Key> = touched.into_iter().collect();
+        let mut found: BTreeMap<String, Value> = BTreeMap::new();
+        for change in changes {
+            let value: Value = serde_json::from_str(change.value.get()).unwrap_or_default();
+            let steps = self.trace.keys.entry(change.key.to_string()).or_default();
+            steps.push((version, hash_value(&value)));
+            if change.key.starts_with("market:") {
+                self.open.insert(change.key.to_string(), value["status"] == "active");
+            }
+            match change.key.parse::<Key>() {
+                Ok(key) => drop(keys.insert(key)),
+                Err(error) => {
+                    let error = error.to_string();
+                    self.hold(Kind::Phantom, Some(version), false, &change.key, ("a key", &error));
+                }
+            }
+            found.insert(change.key.to_string(), value);
+        }
+        let trust = self.trust();
+        self.hold_shut(version, trust);
+        if !self.told.is_counted {
+            return;
+        }
+        for key in keys {
+            let name = key.to_string();
+            let Some(value) = found.get(&name) else {
+                self.unchanged(version, &key, &name, trust);
+                continue;
+            };
+            for compared in compare(&self.account, &key, value, trust) {
+                let must_be = (compared.expected.as_str(), compared.found.as_str());
+                self.hold(compared.kind, Some(version), compared.agrees, &compared.what, must_be);
+            }
+        }
+    }
+
+    /// A key that a message speaks of, and that the update does not name: it must have been so already.
+    fn unchanged(&mut self, version: u64, key: &Key, name: &str, trust: Trust) {
+        if trust != Trust::Whole {
+            return;
+        }
+        let is = self.trace.value_at(name, version);
+        let must = super::values::whole_hash(&self.account, key);
+        let what = format!("{name}, unchanged,");
+        self.hold(
+            Kind::WrongValueAtVersion,
+            Some(version),
+            is == must,
+            &what,
+            ("as the message says", "otherwise"),
+        );
+    }
+
+    /// While an event cannot be trusted none of its markets is open.
+    fn hold_shut(&mut self, version: u64, trust: Trust) {
+        if trust != Trust::None {
+            return;
+        }
+        let open: Vec<String> =
+            self.open.iter().filter(|(_, is_open)| **is_open).map(|(key, _)| key.clone()).collect();
+        if open.is_empty() {
+            self.hold(Kind::MarketOpenWhileUnsafe, Some(version), true, "", ("", ""));
+        }
+        for key in open {
+            self.hold(
+                Kind::MarketOpenWhileUnsafe,
+                Some(version),
+                false,
+                &format!("{key} status"),
+                ("shut", "active"),
+            );
+        }
+    }
+
+    /// What was told and accepted must have been applied.
+    fn end(&mut self, status: &[u16]) {
+        self.reach_stops();
+        let reached = |walk: &Self, turn: usize| turn < walk.next;
+        if self.told.is_counted {
+            for (turn, line) in self.told.lines.iter().enumerate() {
+                let is_accepted = status.get(*line as usize).is_none_or(|status| *status == 202);
+                if !is_accepted {
+                    continue;
+                }
+                let is_there = self.seen.contains(line) || reached(self, turn) && self.is_stop(*line);
+                let what = if is_there { String::new() } else { self.name_of(*line) };
+                self.hold(Kind::Lost, None, is_there, &what, ("applied", "nowhere"));
+            }
+        }
+        if self.told.must_have_gap {
+            let had_gap = self.had_gap;
+            self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
+        }
+    }
+
+    fn is_stop(&self, line: u32) -> bool {
+        self.seen.contains(&line)
+            || matches!(said(self.schedule, line), Some((_, _, domain::Body::BetStop(_))))
+    }
+
+    fn name_of(&self, line: u32) -> String {
+        said(self.schedule, line).map_or_else(String::new, |(id, _, _)| format!("message {id}"))
+    }
+}

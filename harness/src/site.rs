@@ -1,0 +1,159 @@
+//! Where a run takes place: every address of a stack, be it one of our own or one that is up.
+
+use anyhow::{Context, Result};
+use domain::{Sport, Topics};
+
+use crate::observe::Places;
+use crate::stack::{DISTRIBUTION, PartId, ProcessId, Record, Stack, processors_name};
+
+/// A stack as a run sees it.
+pub struct Site<'a> {
+    /// Where its stores and REST are.
+    pub places: Places,
+    /// Kafka's bootstrap servers.
+    pub kafka: String,
+    /// The names of its topics.
+    pub topics: Topics,
+    /// The WebSocket.
+    pub socket: String,
+    /// Where feeds are pushed to.
+    pub ingestion: String,
+    /// The first provider's token, where the stack is guarded.
+    pub token: Option<String>,
+    /// The database server, as it names itself.
+    pub database: String,
+    parts: Parts<'a>,
+}
+
+/// What is known of its processes.
+enum Parts<'a> {
+    Own(&'a Stack),
+    Recorded(Record),
+    Unknown,
+}
+
+/// What is said of a stack that is up; what is left out is looked up.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SiteArgs {
+    /// Kafka's bootstrap servers
+    #[arg(long, env = "MATCHDAY_KAFKA", value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    /// The database: `mysql://user:password@host:port/database`
+    #[arg(long, env = "MATCHDAY_MYSQL", hide_env_values = true, value_name = "URL")]
+    mysql: Option<String>,
+    /// Redis: `redis://host:port`
+    #[arg(long, env = "MATCHDAY_REDIS", value_name = "URL")]
+    redis: Option<String>,
+    /// REST: `http://host:port`
+    #[arg(long, env = "MATCHDAY_REST", value_name = "URL")]
+    rest: Option<String>,
+    /// The WebSocket: `ws://host:port/v1/socket`
+    #[arg(long, env = "MATCHDAY_SOCKET", value_name = "URL")]
+    socket: Option<String>,
+    /// Ingestion: `http://host:port`
+    #[arg(long, env = "MATCHDAY_INGESTION", value_name = "URL")]
+    ingestion: Option<String>,
+    /// What the first provider shows to be let in
+    #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// What all topics' names begin with
+    #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    topics: Topics,
+}
+
+impl<'a> Site<'a> {
+    /// A stack of our own.
+    ///
+    /// # Errors
+    /// When it has no ingestion or no distribution.
+    pub fn of(stack: &'a Stack) -> Result<Self> {
+        Ok(Self {
+            places: stack.places()?,
+            kafka: stack.kafka(),
+            topics: stack.topics().clone(),
+            socket: stack.client_url()?,
+            ingestion: stack.provider_url()?,
+            token: stack.token().map(str::to_owned),
+            database: stack.database().to_owned(),
+            parts: Parts::Own(stack),
+        })
+    }
+
+    /// A stack that is up: at the addresses given, else those of its record.
+    ///
+    /// # Errors
+    /// When an address is neither given nor recorded.
+    pub fn attach(args: &SiteArgs, record: Option<Record>) -> Result<Self> {
+        let known = |given: &Option<String>, what: &str, flag: &str| {
+            let mut addresses = record.iter().flat_map(|record| &record.addresses);
+            let recorded = addresses.find(|address| address.what == what).map(|address| address.url.clone());
+            given.clone().or(recorded).with_context(|| {
+                format!("no stack of `matchday up` is up: start one, or say where {what} is with {flag}")
+            })
+        };
+        Ok(Self {
+            places: Places {
+                mysql: known(&args.mysql, "MySQL", "--mysql")?,
+                redis: known(&args.redis, "Redis", "--redis")?,
+                rest: known(&args.rest, "REST", "--rest")?,
+            },
+            kafka: known(&args.kafka, "Kafka", "--kafka")?,
+            topics: args.topics.clone(),
+            socket: known(&args.socket, "WebSocket", "--socket")?,
+            ingestion: known(&args.ingestion, "ingestion", "--ingestion")?,
+            token: args.token.clone(),
+            database: "a database that was there".to_owned(),
+            parts: record.map_or(Parts::Unknown, Parts::Recorded),
+        })
+    }
+
+    /// The stack, where it is our own.
+    #[must_use]
+    pub fn own(&self) -> Option<&'a Stack> {
+        match self.parts {
+            Parts::Own(stack) => Some(stack),
+            Parts::Recorded(_) | Parts::Unknown => None,
+        }
+    }
+
+    /// The processes that run now, in the order in which they were started. Containers are not told of.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(String, ProcessId)> {
+        match &self.parts {
+            Parts::Own(stack) => {
+                let named = |process: &std::sync::Arc<crate::stack::Process>| {
+                    Some((process.name().to_owned(), process.id()?))
+                };
+                stack.processes().iter().filter_map(named).collect()
+            }
+            Parts::Recorded(record) => {
+                let id = |id: &PartId| match id {
+                    PartId::Process(id) => Some(*id),
+                    PartId::Container(_) => None,
+                };
+                record.processes.iter().filter_map(|part| Some((part.name.clone(), id(&part.id)?))).collect()
+            }
+            Parts::Unknown => Vec::new(),
+        }
+    }
+
+    /// Whether a part of this name is a service of ours, and no store.
+    #[must_use]
+    pub fn is_service(name: &str) -> bool {
+        name == DISTRIBUTION || name == crate::stack::INGESTION || name.starts_with("processors-")
+    }
+
+    /// The admin routes of a sport's first processors, where it has any.
+    #[must_use]
+    pub fn processor(&self, sport: Sport) -> Option<String> {
+        match &self.parts {
+            Parts::Own(stack) => stack.processor_url(sport).ok(),
+            Parts::Recorded(record) => {
+                let name = processors_name(sport);
+                let found = record.addresses.iter().find(|address| address.what == name);
+                found.map(|address| address.url.clone())
+            }
+            Parts::Unknown => None,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The trial: every place that a run leaves traces in is held against the oracle and against the update log.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use simulator::ledger::Deliveries;
+
+use crate::anomaly::{Example, Kind};
+use crate::feed::Feed;
+use crate::judge::{Expected, Verdict};
+use crate::observe::kafka::{Feeds, Published};
+use crate::observe::mysql::Mysql;
+use crate::observe::socket::{Arrival, Seen};
+use crate::observe::{Pictures, Places, redis, rest};
+use crate::oracle::{Trace, walk};
+
+/// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
+///
+/// # Errors
+/// When something cannot be observed.
+pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> Result<Verdict> {
+    let mysql = Mysql::new(&places.mysql)?;
+    let mut verdict = Verdict::default();
+    let traces = traces(&mysql, feed, &[], &mut verdict).await?;
+    judge_places(places, feed, &traces, clients, true, &mut verdict).await?;
+    judge_sockets(feed, &traces, clients, &mut verdict);
+    Ok(verdict)
+}
+
+/// Holds the update log of every event against the oracle, and says what it holds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn traces(
+    mysql: &Mysql,
+    feed: &Feed,
+    status: &[u16],
+    verdict: &mut Verdict,
+) -> Result<BTreeMap<String, Trace>> {
+    let mut traces = BTreeMap::new();
+    for (event_id, told) in feed.oracle.events() {
+        let log = mysql.log(event_id).await.context("reading the update log")?;
+        let trace = walk(&feed.oracle, &feed.schedule, (event_id, told), &log, status, verdict);
+        traces.insert(event_id.clone(), trace);
+    }
+    Ok(traces)
+}
+
+/// Holds where every event ends against its ledger, and every place against MySQL. Events of others are no phantoms where the
+/// stack is not ours alone.
+///
+/// # Errors
+/// When something cannot be observed.
+pub async fn judge_places(
+    places: &Places,
+    feed: &Feed,
+    traces: &BTreeMap<String, Trace>,
+    clients: &[(&str, &Seen)],
+    is_own: bool,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let mysql = Mysql::new(&places.mysql)?;
+    let events: Vec<String> = feed.expected.keys().cloned().collect();
+    let ours = |mut pictures: Pictures| {
+        feed.unannounced().for_each(|id| drop(pictures.remove(id)));
+        if !is_own {
+            pictures.retain(|id, _| feed.expected.contains_key(id));
+        }
+        pictures
+    };
+    let in_mysql = mysql.pictures().await.context("reading MySQL")?;
+    for event_id in feed.unannounced() {
+        let example = || missing("mysql", event_id, "event");
+        verdict.compare(Kind::Lost, None, in_mysql.contains_key(event_id), example, "mysql");
+    }
+    let in_mysql = ours(in_mysql);
+    let in_redis = redis::pictures(&places.redis, &mysql.store_id().await?, &events).await?;
+    let by_rest = rest::pictures(&places.rest, &events).await?;
+    let expected = expected(feed, traces);
+    verdict.judge_place("mysql", &expected, &in_mysql);
+    let mut judge_place = |place: &str, pictures: &Pictures| {
+        verdict.judge_place(place, &expected, pictures);
+        verdict.judge_equal(place, &expected, pictures, &in_mysql);
+    };
+    judge_place("redis", &in_redis);
+    judge_place("rest", &by_rest);
+    for (place, seen) in clients {
+        judge_place(place, &ours(seen.pictures.clone()));
+    }
+    let listed = expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
+    verdict.judge_place("rest list", &listed, &ours(rest::listed(&places.rest).await?));
+    Ok(())
+}
+
+/// What must be, with the versions that no message led to: how many those may be is the oracle's to say.
+fn expected(feed: &Feed, traces: &BTreeMap<String, Trace>) -> BTreeMap<String, Expected> {
+    let mut expected = feed.expected.clone();
+    for (event_id, expected) in &mut expected {
+        let Some(trace) = traces.get(event_id) else { continue };
+        expected.turns = trace.turns;
+        // Bet stops behind what is missing have versions, too.
+        if feed.stalled.contains(event_id) {
+            expected.messages = expected.messages.max(trace.messages);
+        }
+    }
+    expected
+}
+
+/// Holds every frame that clients read against the update log: no version left out, none going back, every value that of its
+/// version.
+pub fn judge_sockets(
+    feed: &Feed,
+    traces: &BTreeMap<String, Trace>,
+    clients: &[(&str, &Seen)],
+    verdict: &mut Verdict,
+) {
+    for (place, seen) in clients {
+        for broken in &seen.breaks {
+            let kind = if broken.to < broken.was { Kind::NonMonotonic } else { Kind::Skipped };
+            let example = || Example {
+                place: (*place).to_owned(),
+                event_id: broken.event_id.clone(),
+                version: Some(broken.to),
+                what: "a frame's beginning".to_owned(),
+                expected: broken.was.to_string(),
+                found: broken.from.to_string(),
+                record: None,
+            };
+            verdict.compare(kind, Some(feed.sport(&broken.event_id)), false, example, place);
+        }
+        verdict.anomalies.checked(Kind::NonMonotonic, seen.arrivals.len() as u64);
+        verdict.anomalies.checked(Kind::Skipped, seen.arrivals.len() as u64);
+        for arrival in &seen.arrivals {
+            if let Some(trace) = traces.get(&arrival.event_id) {
+                judge_frame(place, feed.sport(&arrival.event_id), arrival, trace, verdict);
+            }
+        }
+    }
+}
+
+fn judge_frame(place: &str, sport: &str, arrival: &Arrival, trace: &Trace, verdict: &mut Verdict) {
+    let Arrival { event_id, to, changes, .. } = arrival;
+    for (key, value) in changes {
+        let Some(value) = value else { continue };
+        let agrees = *value == trace.value_at(key, *to);
+        let example = || Example {
+            place: place.to_owned(),
+            event_id: event_id.clone(),
+            version: Some(*to),
+            what: format!("{key} in a frame"),
+            expected: "as the update log has it".to_owned(),
+            found: "another value".to_owned(),
+            record: None,
+        };
+        verdict.compare(Kind::WrongValueAtVersion, Some(sport), agrees, example, place);
+    }
+}
+
+/// Holds Kafka's topics against what was accepted and what is in the update log: every accepted message is in the feed, and the
+/// updates are the log, to the byte and in order, whatever was published twice.
+pub fn judge_topics(
+    feed: &Feed,
+    traces: &BTreeMap<String, Trace>,
+    (feeds, updates): (&Feeds, &BTreeMap<String, Vec<Published>>),
+    deliveries: &Deliveries,
+    verdict: &mut Verdict,
+) {
+    for (message_id, line) in feed.oracle.messages() {
+        let is_accepted = deliveries.status.get(line as usize) == Some(&202);
+        // A Unified Odds Feed's messages get their ids on the way.
+        if is_accepted && feed.format(line) != simulator::Format::Uof {
+            let example = || missing("feed topic", "", &format!("message {message_id}"));
+            let is_there = feeds.messages.contains_key(message_id);
+            verdict.compare(Kind::Lost, None, is_there, example, "feed topic");
+        }
+    }
+    for (event_id, trace) in traces {
+        let empty = Vec::new();
+        let published = updates.get(event_id).unwrap_or(&empty);
+        judge_published(feed.sport(event_id), event_id, trace, published, verdict);
+    }
+}
+
+fn judge_published(
+    sport: &str,
+    event_id: &str,
+    trace: &Trace,
+    published: &[Published],
+    verdict: &mut Verdict,
+) {
+    const PLACE: &str = "updates topic";
+    let mut reached = 0;
+    for update in published {
+        let version = update.version;
+        let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
+            let example = || Example {
+                place: PLACE.to_owned(),
+                event_id: event_id.to_owned(),
+                version: Some(version),
+                record: Some(update.record.clone()),
+                what: what.to_owned(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            };
+            verdict.compare(kind, Some(sport), agrees, example, PLACE);
+        };
+        let Some(known) = trace.versions.get(&version) else {
+            hold(Kind::Phantom, false, "update", "in the update log", "not there");
+            continue;
+        };
+        let is_same = known.payload == update.payload;
+        hold(Kind::StoreDivergence, is_same, "update", "as in the update log, byte for byte", "otherwise");
+        let (must, is) = (format!("at most {}", reached + 1), version.to_string());
+        hold(Kind::Skipped, version <= reached + 1, "version", &must, &is);
+        reached = reached.max(version);
+    }
+    let last = trace.versions.last_key_value().map_or(0, |(version, _)| *version);
+    let example = || Example {
+        version: Some(last),
+        found: format!("nothing above {reached}"),
+        ..missing(PLACE, event_id, "updates")
+    };
+    verdict.compare(Kind::Lost, Some(sport), reached >= last, example, PLACE);
+}
+
+fn missing(place: &str, event_id: &str, what: &str) -> Example {
+    Example {
+        place: place.to_owned(),
+        event_id: event_id.to_owned(),
+        what: what.to_owned(),
+        expected: "there".to_owned(),
+        found: "missing".to_owned(),
+        ..Example::default()
+    }
+}
