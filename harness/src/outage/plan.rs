@@ -239,6 +239,21 @@ mod tests {
     }
 
     #[test]
+    fn every_ready_made_scenario_has_room_for_its_outages_whatever_the_seed() {
+        let mut kinds = std::collections::BTreeSet::new();
+        for ready in simulator::scenario::READY {
+            let mut scenario = Scenario::parse(ready.text).unwrap();
+            for seed in 0..20 {
+                scenario.seed = seed;
+                let plan = Plan::of(&scenario).unwrap_or_else(|error| panic!("{}: {error}", ready.name));
+                kinds.extend(plan.outages.iter().map(|planned| planned.kind.as_str()));
+            }
+        }
+        let all = ["cut", "flush", "half_open", "kill", "pause", "rebalance", "restart", "slow", "throttle"];
+        assert!(kinds.iter().eq(&all), "{kinds:?}");
+    }
+
+    #[test]
     fn a_plan_is_written_down_and_read_again() {
         let plan = Plan::of(&scenario(3, KILL)).unwrap();
         let json = serde_json::to_value(&plan).unwrap();
