@@ -158,13 +158,13 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         }
         Ok(())
     };
-    let tell = |step: Step| {
+    let hear = |step: Step| {
         if let Step::Sending(progress) = &step {
             backlog.tell(progress);
         }
         teller.tell(step);
     };
-    let outcome = Box::pin(run.go(tell, disturb)).await.means(Exit::Environment)?;
+    let outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
     teller.end();
     let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
     let (results, holds) = judge(&plan, &outcome, &outages);
