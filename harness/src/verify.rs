@@ -270,7 +270,7 @@ async fn start(home: &Home, plan: &Plan, say: Say) -> Result<Stack> {
         name: "verify".to_owned(),
         lifetime: Lifetime::Attached,
         ports: Ports::Free,
-        stores: home.stores.clone(),
+        stores: home.stores,
         database: home.database.clone(),
         is_guarded: true,
         links: plan.outages.links(&plan.sports()),
