@@ -10,10 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::anomaly::{Example, Kind};
 use crate::exit::Exit;
 
+pub use open::{draw, open};
+
+mod hgrm;
 mod junit;
 mod markdown;
+mod open;
 mod series;
 pub mod write;
+
+/// The file of [`Document`].
+pub const VERDICT: &str = "verdict.json";
+/// The file of [`Series`].
+pub const SERIES: &str = "series.json";
+/// The page that people read.
+pub const REPORT: &str = "report.html";
 
 /// The version of [`Document`]: another minor version only adds fields.
 pub const SCHEMA: &str = "1.0";

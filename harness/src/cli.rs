@@ -1,5 +1,7 @@
 //! The command line of `matchday`.
 
+use crate::bundle;
+use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
@@ -58,6 +60,13 @@ enum Command {
     /// Drive a scenario through a stack, look everywhere, and say what is true. Exits with 0 pass, 10 correctness, 11 latency,
     /// 12 throughput, 13 invalid, 14 environment, 15 inconclusive; 1 internal, 2 usage
     Verify(Box<VerifyArgs>),
+    /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
+    Report {
+        /// The bundle's folder
+        bundle: PathBuf,
+    },
+    /// Say whether one run is worse than another by more than repeating it would make: 0 it is not, 16 it is, 15 nobody knows
+    Compare(CompareArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
     /// End what `up` or `docker compose up` started, and whatever a crash left behind; nothing stays but Compose's volumes
@@ -164,7 +173,11 @@ async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T
 
 /// What a command exits with where it did what it had to.
 async fn exit_code(cli: Cli) -> Result<ExitCode> {
-    let Command::Verify(args) = cli.command else { return execute(cli).await.map(|()| ExitCode::SUCCESS) };
+    let args = match cli.command {
+        Command::Verify(args) => args,
+        Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
+        _ => return execute(cli).await.map(|()| ExitCode::SUCCESS),
+    };
     let home = Project::find().and_then(|project| {
         let stacks = cli.stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
         let stacks = stacks.context("finding the folder of all stacks")?;
@@ -190,7 +203,14 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
-        Command::Verify(_) => unreachable!("it has exit codes of its own"),
+        Command::Verify(_) | Command::Compare(_) => unreachable!("they have exit codes of their own"),
+        Command::Report { bundle: folder } => {
+            let (document, series) = bundle::open(&folder)?;
+            bundle::draw(&folder, &document, &series)?;
+            say(&document.verdict.summary);
+            say(&format!("{}", folder.join(bundle::REPORT).display()));
+            Ok(())
+        }
         Command::Up(args) => {
             let project = Project::find()?;
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
@@ -296,6 +316,7 @@ async fn up(
         database,
         // Whoever tries it out pushes by hand.
         is_guarded: false,
+        links: Vec::new(),
         say,
     };
     let stack = if args.infrastructure {

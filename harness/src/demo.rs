@@ -62,6 +62,7 @@ pub async fn demo(
         stores,
         database,
         is_guarded: true,
+        links: Vec::new(),
         say,
     };
     let stack = Stack::up(config, pipeline(&Sport::ALL)).await?;

@@ -7,6 +7,7 @@
 pub mod anomaly;
 pub mod bundle;
 pub mod cli;
+pub mod compare;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
@@ -20,6 +21,8 @@ pub mod load;
 pub mod monitor;
 pub mod observe;
 pub mod oracle;
+pub mod outage;
+pub mod page;
 pub mod report;
 pub mod run;
 pub mod secrets;

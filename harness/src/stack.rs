@@ -16,6 +16,7 @@ pub(crate) mod docker;
 mod end;
 mod folder;
 mod kafka;
+mod link;
 mod maven;
 mod native;
 mod ports;
@@ -25,6 +26,7 @@ mod process_id;
 mod program;
 mod project;
 mod providers;
+mod proxy;
 mod redis;
 mod service;
 mod stores;
@@ -43,6 +45,7 @@ pub use self::end::{Ended, down};
 pub use self::folder::{Address, RUNS, Record, RecordedProcess};
 pub(crate) use self::kafka::JARS;
 pub use self::kafka::KAFKA;
+pub use self::link::{CLIENTS, Link, PROVIDER};
 pub(crate) use self::maven::Download;
 pub use self::ports::Ports;
 pub(crate) use self::ports::is_free;
@@ -52,11 +55,13 @@ pub use self::process::{Lifetime, PartId, PartState, Process};
 pub use self::process_id::ProcessId;
 pub use self::program::own as own_binary;
 pub use self::project::Project;
+pub use self::proxy::{Flow, Proxy};
 pub use self::redis::REDIS;
 pub use self::service::{DISTRIBUTION, INGESTION, Listener, Scheme, ServiceSpec, pipeline, processors_name};
 pub use self::stores::{StoresChoice, StoresKind};
 
 use self::folder::Folder;
+use self::link::Links;
 use self::native::{Native, Program};
 use self::ports::PortPicker;
 use self::probe::Probe;
@@ -64,7 +69,7 @@ use self::process::Body;
 use self::stores::{OwnStores, Stores};
 use self::watcher::Watcher;
 use crate::init::{self, InitConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::try_join_all;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -100,6 +105,8 @@ pub struct StackConfig {
     pub database: DatabaseChoice,
     /// Whether ingestion takes a feed only from who shows the stack's token.
     pub is_guarded: bool,
+    /// Ways between its parts that are to be disturbed: each has a proxy on it, which lives as long as this process.
+    pub links: Vec<Link>,
     /// Hears what is being started and how long it took.
     pub say: Say,
 }
@@ -110,6 +117,7 @@ pub struct Stack {
     config: StackConfig,
     folder: Folder,
     stores: Stores,
+    links: Links,
     /// What the provider must show, where the stack is guarded.
     token: Option<String>,
     /// Known once it runs.
@@ -149,6 +157,11 @@ impl Stack {
     /// As [`Stack::up`], and when a stack of this name is there already.
     pub async fn infrastructure(config: StackConfig) -> Result<Self> {
         let kind = Box::pin(config.stores.decide(&config.database, config.say)).await?;
+        ensure!(
+            kind == StoresKind::Native || !leads_to_kafka(&config.links),
+            "a proxy before Kafka needs a Kafka that runs natively (MATCHDAY_STORES=native): it has a listener for each, and a \
+             container has one port"
+        );
         let claim = move || {
             let ports = PortPicker::new(config.ports, config.say);
             let own = OwnStores::new(kind, providers::new_secret(), &ports)?;
@@ -170,6 +183,10 @@ impl Stack {
     /// # Errors
     /// As [`Stack::up`].
     pub async fn guest_of(host: &Self, config: StackConfig, services: Vec<ServiceSpec>) -> Result<Self> {
+        ensure!(
+            !leads_to_kafka(&config.links),
+            "a proxy before Kafka needs a stack with a Kafka of its own: another stack's has no listener for it"
+        );
         let stores = host.stores.place_for_guest().await?;
         let claim = move || {
             let ports = PortPicker::new(config.ports, config.say);
@@ -187,6 +204,11 @@ impl Stack {
 
     /// Takes a folder for a new stack.
     fn claim(config: StackConfig, ports: PortPicker, stores: Stores, kind: StoresKind) -> Result<Self> {
+        ensure!(
+            config.links.is_empty() || config.lifetime == Lifetime::Attached,
+            "a stack that outlives this process cannot have proxies in it"
+        );
+        let links = Links::new(&config.links, &ports)?;
         let name = match config.lifetime {
             Lifetime::Attached => format!("{}-{}", config.name, std::process::id()),
             Lifetime::Detached => config.name.clone(),
@@ -207,6 +229,7 @@ impl Stack {
             config,
             folder,
             stores,
+            links,
             token,
             database: OnceLock::new(),
             state: Mutex::new(State { ports, processes: Vec::new(), services: Vec::new(), record }),
@@ -233,6 +256,7 @@ impl Stack {
     /// When one ends or does not become ready: with the reasons that it gives and the end of its log.
     pub async fn start_services(&self, services: Vec<ServiceSpec>) -> Result<()> {
         let start = Instant::now();
+        self.open_links()?;
         let started: Vec<_> =
             services.into_iter().map(|spec| self.launch_service(spec)).collect::<Result<_>>()?;
         try_join_all(started.iter().map(|process| self.wait_ready(process, start))).await?;
@@ -245,17 +269,20 @@ impl Stack {
             let pick = |listener: &Listener| state.ports.pick(&spec.name, Some(listener.port));
             spec.listeners.iter().map(pick).collect::<Result<_>>()?
         };
+        // A part is reached on its last listener: distribution's is the socket.
+        self.links.open(&spec.name, ports.last().copied().unwrap_or_default())?;
         let mut args = spec.args.clone();
         for (listener, port) in spec.listeners.iter().zip(&ports) {
             args.extend([listener.flag.to_owned(), format!("127.0.0.1:{port}")]);
         }
         let first = ports.first().with_context(|| format!("{} listens nowhere", spec.name))?;
         let probe = Probe::Service { url: Scheme::Http.url(*first) };
+        let way = |to: &str, address| self.links.address(&spec.name, to, address);
         let mut env = vec![
-            ("MATCHDAY_KAFKA".to_owned(), self.kafka()),
+            ("MATCHDAY_KAFKA".to_owned(), way(KAFKA, self.kafka())),
             ("MATCHDAY_TOPIC_PREFIX".to_owned(), self.topics().to_string()),
-            ("MATCHDAY_MYSQL".to_owned(), self.mysql_url()),
-            ("MATCHDAY_REDIS".to_owned(), self.redis_url()),
+            ("MATCHDAY_MYSQL".to_owned(), way(DATABASE, self.mysql_url())),
+            ("MATCHDAY_REDIS".to_owned(), way(REDIS, self.redis_url())),
             // A little less than they are given, so that one that does not manage can still say what was left.
             ("MATCHDAY_GRACE_SECONDS".to_owned(), (process::GRACE.as_secs() - 2).to_string()),
         ];
@@ -363,6 +390,10 @@ impl Stack {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn leads_to_kafka(links: &[Link]) -> bool {
+    links.iter().any(|link| link.to == KAFKA)
 }
 
 impl Drop for Stack {

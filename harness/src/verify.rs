@@ -11,6 +11,7 @@ use simulator::faults::Quiet;
 use simulator::ledger::RunLedger;
 use simulator::scenario::{READY, Scene};
 use simulator::{DriveOptions, Scenario, Token};
+use tokio::time::Instant;
 
 use crate::bundle::Outage;
 use crate::bundle::write::{self, Played};
@@ -19,8 +20,9 @@ use crate::feed::Feed;
 use crate::gates::{self, Figures};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
+use crate::outage::{self, Backlog};
 use crate::report::{grouped, report};
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
 use crate::stack::{
     DatabaseChoice, Lifetime, Ports, Project, RUNS, Say, ServiceSpec, Stack, StackConfig, StoresChoice,
@@ -107,6 +109,8 @@ struct Plan {
     ledger: RunLedger,
     silences: Vec<Quiet>,
     feed: Feed,
+    /// What happens to the stack meanwhile.
+    outages: outage::Plan,
     /// How long the stack waits for what is not heard.
     silence: Duration,
 }
@@ -127,6 +131,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         scenario.duration.as_secs(),
         feed.faults.faults.len()
     ));
+    plan.outages.outages.iter().for_each(|planned| say(&format!("  {planned}")));
     let stack = match args.attach {
         true => None,
         false => Some(Box::pin(start(&home, &plan, say)).await.means(Exit::Environment)?),
@@ -146,9 +151,23 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         warm_up: (scenario.duration / WARM_UP_SHARE).min(WARM_UP_MAX),
     };
     let mut teller = Teller::new(say, scenario.duration);
-    let outages: Vec<Outage> = Vec::new();
-    let outcome = run.go(|step| teller.tell(step), async { Ok(()) }).await.means(Exit::Environment)?;
+    let backlog = Backlog::new(Arc::clone(&feed.schedule));
+    let mut happened = Vec::new();
+    let disturb = async {
+        if let Some(stack) = &stack {
+            happened = outage::execute(&plan.outages, stack, Instant::now(), &backlog).await?;
+        }
+        Ok(())
+    };
+    let hear = |step: Step| {
+        if let Step::Sending(progress) = &step {
+            backlog.tell(progress);
+        }
+        teller.tell(step);
+    };
+    let outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
     teller.end();
+    let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
     let (results, holds) = judge(&plan, &outcome, &outages);
     let played = Played {
         name: &plan.name,
@@ -197,7 +216,12 @@ impl Plan {
         let ready =
             || READY.iter().find(|ready| ready.name == args.scenario).map(|ready| ready.text.to_owned());
         let text = std::fs::read_to_string(path).ok().or_else(ready).context("the scenario is gone")?;
-        Ok(Self { name, text, scenario, ledger, silences, feed, silence })
+        let outages = outage::Plan::of(&scenario)?;
+        ensure!(
+            outages.outages.is_empty() || !args.attach,
+            "what `{name}` does to a stack it does to one of its own only: leave --attach out"
+        );
+        Ok(Self { name, text, scenario, ledger, silences, feed, outages, silence })
     }
 
     fn sports(&self) -> Vec<Sport> {
@@ -225,6 +249,7 @@ impl Plan {
         let mut options = DriveOptions::to(&site.ingestion);
         options.silences.clone_from(&self.silences);
         options.alive_every = Some(self.silence / 4);
+        options.progress_every = Backlog::TELL_EVERY;
         if let Some(first) = &site.token {
             options.token = Some(token(first.clone())?);
             // Those of our own stacks are made of the first one's.
@@ -249,6 +274,7 @@ async fn start(home: &Home, plan: &Plan, say: Say) -> Result<Stack> {
         stores: home.stores,
         database: home.database.clone(),
         is_guarded: true,
+        links: plan.outages.links(&plan.sports()),
         say,
     };
     Stack::up(config, plan.services()).await

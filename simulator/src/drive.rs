@@ -48,8 +48,6 @@ mod taken;
 const REFUSED_SHOWN_MAX: usize = 20;
 /// How long what is on its way may take once a drive is stopped.
 const STOP_MAX: Duration = Duration::from_secs(6);
-/// How often progress is told.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// Where to, how fast and how patiently.
 #[derive(Debug, Clone)]
@@ -82,6 +80,8 @@ pub struct DriveOptions {
     pub hush: Hush,
     /// What goes wrong with single messages because somebody asks for it now.
     pub inject: Inject,
+    /// How often progress is told. 1 s.
+    pub progress_every: Duration,
     /// What ends it before its time.
     pub stop: Shutdown,
     /// Whether games that are on when it ends before its time, or somebody gives up, are told to be abandoned.
@@ -110,6 +110,7 @@ impl DriveOptions {
             silences: Vec::new(),
             hush: Hush::default(),
             inject: Inject::default(),
+            progress_every: Duration::from_secs(1),
             stop: Shutdown::default(),
             abandons: false,
         }
@@ -272,7 +273,7 @@ pub async fn drive_and_answer(
     };
     let mut presence = std::pin::pin!(Arc::new(presence).run(&mut inbox.requests));
     let mut report = DriveReport::new(messages);
-    let mut ticks = tokio::time::interval_at(start + PROGRESS_EVERY, PROGRESS_EVERY);
+    let mut ticks = tokio::time::interval_at(start + options.progress_every, options.progress_every);
     let too_late = async {
         options.stop.begun().await;
         tokio::time::sleep(STOP_MAX).await;

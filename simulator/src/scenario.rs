@@ -15,11 +15,13 @@ use crate::recording::Shelf;
 
 pub use gates::{Gates, Hop, LatencyGate, Share};
 pub use lower::{LowerError, Scene};
+pub use outages::{OUTAGES_MAX, Outage, OutageKind, Part, UnknownPart, When};
 pub use read::ScenarioError;
 pub use ready::{READY, Ready};
 
 pub mod gates;
 mod lower;
+mod outages;
 mod read;
 mod ready;
 
@@ -45,6 +47,8 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
+    /// What goes wrong in the stack, for whoever runs it.
+    pub outages: Vec<Outage>,
     /// What a run of it must keep to.
     pub gates: Gates,
 }

@@ -354,6 +354,12 @@ impl Schedule {
         self.lines.get(self.lines.partition_point(passed)).map(|line| line.offset_ns)
     }
 
+    /// How many messages are due by then.
+    #[must_use]
+    pub fn due_by(&self, offset_ns: u64) -> usize {
+        self.lines.partition_point(|line| line.offset_ns <= offset_ns)
+    }
+
     /// When the last message is due, in nanoseconds from the start.
     #[must_use]
     pub fn duration_ns(&self) -> u64 {

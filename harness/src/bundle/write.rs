@@ -14,7 +14,8 @@ use simulator::ledger::RunLedger;
 use super::series::series;
 use super::{
     AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, Outage, PlacePart, ProcessPart,
-    SCHEMA, ScenarioPart, SportPart, UnsafeOpen, VerdictPart, Versions, junit, markdown,
+    REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions, hgrm, junit,
+    markdown,
 };
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
@@ -62,14 +63,17 @@ pub fn write(folder: &Path, played: Played) -> Result<Document> {
     ledger.deliveries = Some(played.outcome.drive.deliveries.clone());
     ledger.save(&folder.join("ledger.json"))?;
     fs::write(folder.join("scenario.toml"), played.text).with_context(writing)?;
-    let series = serde_json::to_vec(&series(played.outcome)).with_context(writing)?;
-    fs::write(folder.join("series.json"), series).with_context(writing)?;
+    let series = series(played.outcome);
+    fs::write(folder.join(SERIES), serde_json::to_vec(&series).with_context(writing)?)
+        .with_context(writing)?;
     let has_logs = played.logs.map(|logs| copy_logs(logs, &folder.join("logs"))).transpose()?.is_some();
-    let document = document(folder, played, has_logs);
+    let mut document = document(folder, played, has_logs);
+    document.files.extend(hgrm::files(&document));
     let json = serde_json::to_vec_pretty(&document).with_context(writing)?;
-    fs::write(folder.join("verdict.json"), json).with_context(writing)?;
+    fs::write(folder.join(VERDICT), json).with_context(writing)?;
     fs::write(folder.join("junit.xml"), junit::junit(&document)).with_context(writing)?;
     fs::write(folder.join("summary.md"), markdown::markdown(&document)).with_context(writing)?;
+    super::draw(folder, &document, &series)?;
     Ok(document)
 }
 
@@ -267,7 +271,9 @@ fn files(has_logs: bool) -> BTreeMap<String, String> {
         ("scenario", "scenario.toml"),
         ("ledger", "ledger.json"),
         ("faults", "ledger.json.faults.json"),
-        ("series", "series.json"),
+        ("series", SERIES),
+        ("report", REPORT),
+        ("verdict", VERDICT),
         ("junit", "junit.xml"),
         ("summary", "summary.md"),
     ];

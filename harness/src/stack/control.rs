@@ -59,6 +59,19 @@ impl Stack {
         self.start(name)?.ready(READY_DEADLINE).await
     }
 
+    /// Ends in order a process that [`Stack::add_processors`] started, and forgets it.
+    ///
+    /// # Errors
+    /// When there is none of this name, or it had to be killed.
+    pub async fn remove_processors(&self, name: &str) -> Result<()> {
+        let stopped = self.process(name)?.stop().await;
+        let mut state = self.state();
+        state.processes.retain(|process| process.name() != name);
+        state.services.retain(|(spec, _)| spec.name != name);
+        self.write_record(&mut state)?;
+        stopped.map(|_| ())
+    }
+
     /// Starts one more process of a sport's processors, on a port of its own, and waits until it is ready; it shares the
     /// partitions with the others. Its name is returned: `processors-hockey-2`.
     ///

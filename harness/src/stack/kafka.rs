@@ -2,6 +2,7 @@
 
 use super::container::{KAFKA_IMAGE, Recipe};
 use super::folder::Folder;
+use super::link::KafkaListener;
 use super::maven::Download;
 use super::native::Program;
 use super::{Project, Say, program};
@@ -18,6 +19,9 @@ pub const KAFKA: &str = "kafka";
 
 /// Where the controller listens in a container.
 const CONTROLLER_PORT: u16 = 9093;
+
+/// What `server.properties` says of its own listeners.
+const PROTOCOLS: &str = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT";
 
 /// Its jars.
 pub(crate) const JARS: Download = Download { name: "kafka", what: "Apache Kafka", megabytes: 54 };
@@ -42,12 +46,13 @@ pub(super) fn recipe(port: u16) -> Recipe {
     }
 }
 
-/// Prepares a node that listens on `port`, and on `controller_port` for itself.
+/// Prepares a node that listens on `port`, on `controller_port` for itself, and for each proxy before it on a port that
+/// advertises the proxy's: who comes through a proxy stays on that way.
 pub(super) async fn prepare(
     project: &Project,
     folder: &Folder,
-    port: u16,
-    controller_port: u16,
+    (port, controller_port): (u16, u16),
+    proxied: &[KafkaListener],
     say: Say,
 ) -> Result<Program> {
     let java = java()?;
@@ -55,10 +60,18 @@ pub(super) async fn prepare(
     let home = folder.data(KAFKA)?;
     let properties = home.join("server.properties");
     let log4j = home.join("log4j2.properties");
-    let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
+    let own = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
+    let named = |what: &dyn Fn(&KafkaListener, usize) -> String| -> String {
+        (1..).zip(proxied).map(|(number, listener)| what(listener, number)).collect()
+    };
+    let listeners = named(&|listener, number| format!(",PROXIED{number}://127.0.0.1:{}", listener.port));
+    let advertised =
+        named(&|listener, number| format!(",PROXIED{number}://127.0.0.1:{}", listener.advertised));
+    let protocols = named(&|_, number| format!(",PROXIED{number}:PLAINTEXT"));
     let data = home.join("data");
     let text = format!(
-        "{PROPERTIES}\nlisteners={listeners}\nadvertised.listeners={listeners}\n\
+        "{PROPERTIES}\nlisteners={own}{listeners}\nadvertised.listeners={own}{advertised}\n\
+         listener.security.protocol.map={PROTOCOLS}{protocols}\n\
          controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\nlog.dirs={}\n",
         data.display()
     );
@@ -107,7 +120,12 @@ fn new_cluster_id() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::new_cluster_id;
+    use super::{PROPERTIES, PROTOCOLS, new_cluster_id};
+
+    #[test]
+    fn the_protocols_of_its_own_listeners_are_those_of_its_settings() {
+        assert!(PROPERTIES.contains(&format!("listener.security.protocol.map={PROTOCOLS}\n")));
+    }
 
     #[test]
     fn a_cluster_id_is_22_letters_and_no_two_are_the_same() {

@@ -228,6 +228,14 @@ impl Process {
         }
     }
 
+    /// Why it does not do its work at this moment; `None` where it does.
+    pub async fn trouble(&self) -> Option<String> {
+        if !self.is_running() {
+            return Some(format!("{} does not run", self.name));
+        }
+        self.probe.ask().await.err().map(|reason| format!("{}: {reason}", self.name))
+    }
+
     /// To ask an engine costs it a process.
     fn look_every(&self) -> Duration {
         match &self.body {

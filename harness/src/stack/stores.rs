@@ -232,7 +232,10 @@ impl Stack {
         let body = match own.kind {
             StoresKind::Native => {
                 let ports = (own.kafka, own.kafka_controller);
-                self.native(KAFKA, kafka::prepare(project, &self.folder, ports.0, ports.1, *say).await?)?
+                self.native(
+                    KAFKA,
+                    kafka::prepare(project, &self.folder, ports, &self.links.kafka_listeners(), *say).await?,
+                )?
             }
             StoresKind::Containers => self.container(KAFKA, kafka::recipe(own.kafka), own.kafka).await?,
         };

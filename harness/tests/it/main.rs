@@ -13,6 +13,7 @@ mod faults;
 mod idle_sockets;
 mod ingestion;
 mod migrations;
+mod outages;
 mod processors;
 mod producers;
 mod recorded;

@@ -173,6 +173,7 @@ pub fn config(stacks: PathBuf, name: &str) -> StackConfig {
         stores: StoresChoice::of_environment().unwrap(),
         database: DatabaseChoice::of_environment().unwrap(),
         is_guarded: false,
+        links: Vec::new(),
         say: |_| {},
     }
 }

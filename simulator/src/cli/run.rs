@@ -52,6 +52,12 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
         say::duration(scenario.duration),
         faults.len()
     ));
+    if !scenario.outages.is_empty() {
+        say::line(&format!(
+            "its {} outages of the stack do not happen: `matchday verify` makes them",
+            scenario.outages.len()
+        ));
+    }
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }

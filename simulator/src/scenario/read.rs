@@ -9,8 +9,8 @@ use domain::{Name, Sport};
 use serde::Deserialize;
 use toml::Spanned;
 
-use shape::{Shape, profile};
-
+use self::outages::OutageTable;
+use self::shape::{Shape, profile};
 use super::{Hot, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller};
 use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
 use crate::format::Format;
@@ -53,6 +53,8 @@ struct File {
     sports: Spanned<BTreeMap<Sport, Games>>,
     #[serde(default)]
     faults: FaultCounts,
+    #[serde(default)]
+    outages: Option<Spanned<Vec<Spanned<OutageTable>>>>,
     #[serde(default)]
     gates: gates::GatesTable,
 }
@@ -136,7 +138,7 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
 }
 
 fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
-    let File { description, seed, seconds, producers, sports, faults, gates } = file;
+    let File { description, seed, seconds, producers, sports, faults, outages, gates } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
     }
@@ -153,8 +155,10 @@ fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
         .collect::<Result<_, _>>()?;
     let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
+    let played: Vec<Sport> = sports.iter().map(|plan| plan.sport).collect();
+    let outages = outages::outages(outages, duration.as_secs_f64(), &played)?;
     let (faults, gates) = (wanted(&faults)?, gates::gates(gates)?);
-    let scenario = Scenario { description, seed, duration, producers, sports, faults, gates };
+    let scenario = Scenario { description, seed, duration, producers, sports, faults, outages, gates };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
@@ -275,6 +279,7 @@ fn within<T: PartialOrd + fmt::Display>(
 }
 
 mod gates;
+mod outages;
 
 #[cfg(test)]
 mod tests;

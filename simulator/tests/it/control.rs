@@ -482,8 +482,8 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     assert_eq!(abandoned, 4, "both games were on, both times");
 
     let scenarios = desk.xml(Method::GET, "/v1/replay/scenario").await;
-    assert!(scenarios.contains(r#"<replay_scenario id="2" name="final" "#), "{scenarios}");
-    desk.xml(Method::POST, "/v1/replay/scenario/play/2?speed=10").await;
+    assert!(scenarios.contains(r#"<replay_scenario id="4" name="final" "#), "{scenarios}");
+    desk.xml(Method::POST, "/v1/replay/scenario/play/4?speed=10").await;
     desk.until("a scenario plays", |run| {
         run["state"] == "playing" && run["program"].as_str().unwrap().starts_with("A final")
     })

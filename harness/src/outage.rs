@@ -1,0 +1,105 @@
+//! Outages: what a scenario wants to go wrong in a stack happens to it, and it is measured how long it takes to recover.
+//!
+//! [`plan`] says what happens when, before anything is sent; [`act`] does it to the stack; [`recovery`] watches until
+//! everything is ready again and no more messages are on their way than before.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep_until};
+
+use crate::bundle;
+use crate::stack::Stack;
+
+pub use backlog::Backlog;
+pub use plan::{NoRoom, Plan, Planned};
+pub use recovery::OnTheWay;
+
+mod act;
+mod backlog;
+mod plan;
+mod recovery;
+
+/// What an outage came to. Times are microseconds after the start of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outage {
+    /// What was planned.
+    #[serde(flatten)]
+    pub planned: Planned,
+    /// When it began.
+    pub began_micros: u64,
+    /// When it ended: what was killed was started again, what was slow was clear.
+    pub ended_micros: u64,
+    /// How long after its end everything was ready and no more messages were on their way than before it began; absent where
+    /// that was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_after_micros: Option<u64>,
+    /// How many messages were on their way at most while nothing was wrong.
+    pub waiting_before: u64,
+    /// How many were on their way at most until it had recovered.
+    pub waiting_most: u64,
+    /// What was in the way at last, where it did not recover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+impl From<&Outage> for bundle::Outage {
+    fn from(outage: &Outage) -> Self {
+        let signed = |micros| i64::try_from(micros).unwrap_or(i64::MAX);
+        let Outage { planned, began_micros, ended_micros, recovered_after_micros, .. } = outage;
+        Self {
+            what: planned.what(),
+            part: plan::part_name(planned.target),
+            at_micros: signed(*began_micros),
+            ended_micros: (planned.for_ms > 0).then(|| signed(*ended_micros)),
+            recovered_after_micros: *recovered_after_micros,
+        }
+    }
+}
+
+/// Lets a plan happen to a stack, and returns when the stack has recovered from all of it, or has not within a minute.
+/// `started` is when the run did; `backlog` knows what its provider has not been rid of.
+///
+/// # Errors
+/// When something cannot be done to this stack: a process that does not start, a way without a proxy.
+pub async fn execute(plan: &Plan, stack: &Stack, started: Instant, backlog: &Backlog) -> Result<Vec<Outage>> {
+    if plan.outages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let watch = recovery::Watch::new(stack, started, backlog, plan)?;
+    // What happens to the same part happens one after the other; the rest side by side.
+    let mut chains: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, planned) in plan.outages.iter().enumerate() {
+        chains.entry((planned.target, planned.kind.is_on_the_way(), planned.from)).or_default().push(index);
+    }
+    let chains = chains.into_values().map(|chain| run_chain(chain, plan, stack, started, &watch));
+    let acting = async {
+        try_join_all(chains).await?;
+        watch.all_ended();
+        Ok(())
+    };
+    tokio::try_join!(acting, watch.run())?;
+    Ok(watch.outages())
+}
+
+/// Each of these at its time, or once the one before it is over.
+async fn run_chain(
+    chain: Vec<usize>,
+    plan: &Plan,
+    stack: &Stack,
+    started: Instant,
+    watch: &recovery::Watch<'_>,
+) -> Result<()> {
+    for index in chain {
+        let planned = &plan.outages[index];
+        sleep_until(started + Duration::from_millis(planned.at_ms)).await;
+        watch.began(index);
+        let lasting = act::begin(planned, stack).await?;
+        sleep_until(Instant::now() + Duration::from_millis(planned.for_ms)).await;
+        lasting.end(planned, stack, || watch.ended(index)).await?;
+    }
+    Ok(())
+}
