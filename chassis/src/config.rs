@@ -45,7 +45,7 @@ pub struct KafkaArgs {
 pub struct MysqlArgs {
     /// The database's address, `mysql://user:password@host:port/database`
     #[arg(id = "mysql", long = "mysql", env = "MATCHDAY_MYSQL", hide_env_values = true, value_name = "URL")]
-    url: String,
+    pub url: String,
 
     /// A file with the password, for an address that has none
     #[arg(
@@ -54,7 +54,7 @@ pub struct MysqlArgs {
         env = "MATCHDAY_MYSQL_PASSWORD_FILE",
         value_name = "FILE"
     )]
-    password_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
 }
 
 impl MysqlArgs {

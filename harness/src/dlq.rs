@@ -31,8 +31,12 @@ pub struct DlqArgs {
     /// Kafka's bootstrap servers [default: those of the stack that is up]
     #[arg(long, global = true, env = "MATCHDAY_KAFKA", value_name = "HOST:PORT")]
     kafka: Option<String>,
-    #[command(flatten)]
-    mysql: Option<MysqlArgs>,
+    /// The database's address, `mysql://user:password@host:port/database` [default: that of the stack that is up]
+    #[arg(long, global = true, env = "MATCHDAY_MYSQL", hide_env_values = true, value_name = "URL")]
+    mysql: Option<String>,
+    /// A file with the password, for an address that has none
+    #[arg(long, global = true, env = "MATCHDAY_MYSQL_PASSWORD_FILE", value_name = "FILE")]
+    mysql_password_file: Option<PathBuf>,
     /// Ingestion, to which what it refused is sent again [default: that of the stack that is up]
     #[arg(long, global = true, env = "MATCHDAY_INGESTION", value_name = "URL")]
     ingestion: Option<String>,
@@ -162,7 +166,10 @@ impl Place {
         let no_stack = "no stack of `matchday up` is up";
         let kafka = args.kafka.clone().or_else(|| known("Kafka"));
         let mysql = match &args.mysql {
-            Some(mysql) => Some(mysql.url()?),
+            Some(url) => {
+                let password_file = args.mysql_password_file.clone();
+                Some(MysqlArgs { url: url.clone(), password_file }.url()?)
+            }
             None => known("MySQL"),
         };
         let mysql = mysql.with_context(|| format!("{no_stack}: say where the database is with --mysql"))?;

@@ -301,12 +301,13 @@ impl Book {
         let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
         let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
         for Decision { source, verdict, at } in &self.decisions {
-            // A source without sequences repeats, in a recovery, what it has said: that adds nothing to take back.
-            let adds = |known: bool| at.is_none() || !known;
+            // A source without sequences repeats, in a recovery, what it has said last: that adds nothing to take back.
+            let adds = |stands: bool| at.is_none() || !stands;
             match verdict {
                 Verdict::Settlement { certainty, void_reason, outcomes } => {
                     let settlement = (source, *certainty, void_reason, outcomes.as_slice());
-                    if adds(settlements.contains(&settlement)) {
+                    let last = settlements.iter().rfind(|(settler, ..)| *settler == source);
+                    if adds(last == Some(&settlement)) {
                         settlements.push(settlement);
                     }
                 }
@@ -317,7 +318,8 @@ impl Book {
                 }
                 Verdict::Cancel { window, void_reason } => {
                     let cancel = (source, *window, void_reason);
-                    if adds(cancels.contains(&cancel)) {
+                    let last = cancels.iter().rfind(|other| other.0 == source && other.1 == *window);
+                    if adds(last == Some(&cancel)) {
                         cancels.push(cancel);
                     }
                 }

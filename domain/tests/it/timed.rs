@@ -306,6 +306,27 @@ fn a_settlement_that_a_recovery_repeats_is_taken_back_at_once() {
 }
 
 #[test]
+fn a_settlement_corrected_and_corrected_back_stands_as_it_was_said_last() {
+    let told = |said: &[ResultKind], rollbacks: i64| {
+        let mut all = vec![(1, odds_of(2_000, MarketStatus::Active))];
+        all.extend((2..).zip(said.iter().map(|kind| settlement(Certainty::Confirmed, *kind))));
+        let rollback = || Body::SettlementRollback(SettlementRollback { markets: vec![market("406")] });
+        all.extend((0..rollbacks).map(|at| (10 + at, rollback())));
+        let messages: Vec<_> =
+            (0..).zip(all).map(|(n, (at, body))| message(n, Who::Live, at, body)).collect();
+        let market = Desk::with(&messages).market(&market("406")).expect("the market").clone();
+        let result = market.outcomes[0].result.as_ref().map(|result| result.result);
+        (market.status, result)
+    };
+    use MarketStatus::{Active, Settled};
+    let (won, lost) = (ResultKind::Won, ResultKind::Lost);
+    assert_eq!(told(&[won, lost, won], 0), (Settled, Some(won)));
+    assert_eq!(told(&[won, lost, won], 1), (Settled, Some(lost)));
+    assert_eq!(told(&[won, lost, won], 2), (Settled, Some(won)));
+    assert_eq!(told(&[won, lost, won], 3), (Active, None));
+}
+
+#[test]
 fn a_source_counts_its_messages_or_does_not() {
     let open = odds_of(2_000, MarketStatus::Active);
     let counted = feed::message(Who::Live, Position { epoch: 1, sequence: 1 }, 1, open.clone());

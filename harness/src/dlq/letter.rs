@@ -71,6 +71,37 @@ impl About {
         }
     }
 
+    /// What a message says of its place, in native JSON or XML, as far as it can be read.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let decoded = json::decode(bytes).ok().or_else(|| xml::decode(bytes).ok());
+        decoded.as_ref().map_or_else(|| Self::of_unreadable(bytes), |it| Some(Self::of(it)))
+    }
+
+    /// In what another message says of its place otherwise; what one of them does not tell is no contradiction.
+    pub fn contradicted_by(&self, other: &Self) -> Option<String> {
+        fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        }
+        if self.source != other.source {
+            let (Source { provider, producer }, said) = (&self.source, &other.source);
+            Some(format!(
+                "it is of {provider}'s producer {producer}, and not of {}'s {}",
+                said.provider, said.producer
+            ))
+        } else if differ(self.event_id.as_ref(), other.event_id.as_ref()) {
+            let [own, said] = [self, other].map(|about| about.event_id.as_ref().map_or("", EventId::as_str));
+            Some(format!("it is about {own}, and not about {said}"))
+        } else if differ(self.position.as_ref(), other.position.as_ref()) {
+            let place = |about: &Self| {
+                let position = about.position.unwrap_or(Position { epoch: 0, sequence: 0 });
+                format!("sequence {} of epoch {}", position.sequence, position.epoch)
+            };
+            Some(format!("it is {}, and not {}", place(self), place(other)))
+        } else {
+            None
+        }
+    }
+
     /// Of a message that cannot be read, where it says whose it is before that.
     fn of_unreadable(bytes: &[u8]) -> Option<Self> {
         let read = match bytes.trim_ascii_start().starts_with(b"<") {
@@ -106,8 +137,7 @@ impl Letter {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let header = |name: &str| message.header(name).map(text).unwrap_or_default();
         let bytes = message.payload().to_vec();
-        let decoded = json::decode(&bytes).ok().or_else(|| xml::decode(&bytes).ok());
-        let about = decoded.as_ref().map_or_else(|| About::of_unreadable(&bytes), |it| Some(About::of(it)));
+        let about = About::read(&bytes);
         let provider = Name::new(header("provider")).ok();
         Self {
             id: LetterId { partition: message.partition(), offset: message.offset() },

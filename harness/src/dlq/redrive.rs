@@ -16,7 +16,7 @@ use serde_json::Value;
 use sqlx::MySqlPool;
 
 use super::Place;
-use super::letter::{Letter, RefusedBy};
+use super::letter::{About, Letter, RefusedBy};
 use super::state::{self, State};
 
 /// How often the database is asked what became of a message.
@@ -83,6 +83,11 @@ impl<'a> Driver<'a> {
     pub async fn redrive(&self, letter: &Letter, body: &[u8]) -> Result<Fate> {
         if let state @ State::Redriven(..) = self.place.state_of(letter).await? {
             return Ok(Fate::Before(state));
+        }
+        // What took another place would use the letter up, and leave its own place empty for good.
+        let said = letter.about.as_ref().zip(About::read(body));
+        if let Some(what) = said.and_then(|(own, said)| own.contradicted_by(&said)) {
+            bail!("this does not take the place of letter {}: {what}; nothing was sent", letter.id);
         }
         let redrive = Redrive { letter: letter.id, attempt: rand::random() };
         let refused = match letter.refused_by {
