@@ -217,6 +217,7 @@ impl Plan {
             || READY.iter().find(|ready| ready.name == args.scenario).map(|ready| ready.text.to_owned());
         let text = std::fs::read_to_string(path).ok().or_else(ready).context("the scenario is gone")?;
         let outages = outage::Plan::of(&scenario)?;
+        feed.oracle.is_disturbed = !outages.outages.is_empty();
         ensure!(
             outages.outages.is_empty() || !args.attach,
             "what `{name}` does to a stack it does to one of its own only: leave --attach out"
