@@ -43,6 +43,9 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
+    /// What the ids of its events end in. A file says nothing of it: what is played twice is the same twice, but where other
+    /// events are asked for.
+    pub suffix: String,
 }
 
 /// A producer, and how it writes.
@@ -106,6 +109,7 @@ impl Scenario {
     pub fn load(name: &str) -> anyhow::Result<Self> {
         use anyhow::{Context, bail, ensure};
         let path = Path::new(name);
+        ensure!(!path.is_dir(), "{name} is a folder; a scenario is a file");
         if !path.is_file() {
             let Some(ready) = READY.iter().find(|ready| ready.name == name) else {
                 let names: Vec<&str> = READY.iter().map(|ready| ready.name).collect();

@@ -151,7 +151,8 @@ fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
         .collect::<Result<_, _>>()?;
     let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
-    let scenario = Scenario { description, seed, duration, producers, sports, faults: wanted(&faults)? };
+    let (faults, suffix) = (wanted(&faults)?, String::new());
+    let scenario = Scenario { description, seed, duration, producers, sports, faults, suffix };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
@@ -226,7 +227,13 @@ fn hot_games(hot: &HotGames, games: u32) -> Result<Hot, Wrong> {
     }
     within(&hot.games, 1, games - 1, "hot games")?;
     within(&hot.share, 0.0, 1.0, "share")?;
-    Ok(Hot { games: *hot.games.get_ref(), share: *hot.share.get_ref() })
+    let (hot_ones, share) = (*hot.games.get_ref(), *hot.share.get_ref());
+    if share * f64::from(games) <= f64::from(hot_ones) {
+        let detail =
+            format!("share: {hot_ones} of {games} games are hot with more than their part, not with {share}");
+        return Err(Wrong::at(&hot.share, detail));
+    }
+    Ok(Hot { games: hot_ones, share })
 }
 
 fn wanted(counts: &FaultCounts) -> Result<Wanted, Wrong> {
