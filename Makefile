@@ -45,9 +45,12 @@ up: build ## start everything and leave it running, every address printed
 top: build ## what the stack does, live, in this terminal; ? shows the keys, q ends it
 	@$(MATCHDAY) top
 
-# Into the stack that is up, at its usual port; MATCHDAY_INGESTION=http://127.0.0.1:4100 where it has another one.
+# Into the stack that is up, wherever that is, or to the address that TO or MATCHDAY_INGESTION names; each time as other games.
 scenario: build ## play a scenario: make scenario S=goal-rush; without S, say which there are
-	@if [ -n "$(S)" ]; then target/release/simulator run $(S); else target/release/simulator scenarios; fi
+	@to="$(or $(TO),$(MATCHDAY_INGESTION))"; \
+	[ -n "$$to" ] || to=$$($(MATCHDAY) status | awk '/^[^ ]/ { up = / up$$/ } up && $$1 == "ingestion" && $$2 ~ /^http/ { print $$2; exit }'); \
+	if [ -n "$(S)" ]; then target/release/simulator run $(S) --fresh --to "$${to:-http://127.0.0.1:4000}"; \
+	else target/release/simulator scenarios; fi
 
 # Without a build: what runs can be looked at and ended while the code does not compile, or where it never was compiled here.
 # Takes the command of matchday and that of Compose.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +13,7 @@ use crate::drive::{self, DriveOptions};
 use crate::file;
 use crate::format::Format;
 use crate::recording::Header;
+use crate::schedule::suffix_at;
 use crate::world::{self, Formats, Played};
 
 mod ctl;
@@ -28,7 +30,7 @@ mod say;
 mod serve;
 mod signals;
 
-use self::delivery::{Delivery, Outlet};
+use self::delivery::{Delivery, Ended, Outlet};
 
 /// Plays a provider: replays recorded games and plays its own
 #[derive(Debug, Parser)]
@@ -128,10 +130,13 @@ struct Play {
     /// When they are over, play others, until told to stop: each time the clock gives a seed, which is said
     #[arg(long, conflicts_with_all = ["seed", "ledger", "record"])]
     endless: bool,
-    /// Write here what was decided and must result, as JSON
+    /// Give games and messages ids of their own, so that they are others to whoever has had those of this seed
+    #[arg(long)]
+    fresh: bool,
+    /// Write here what was decided and must result, as JSON; what became of each message `run --ledger` tells
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Write here what is sent, as a recording
+    /// Write here what was sent and when, as a recording; with `--sink null` what would have been, and when it was due
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     #[command(flatten)]
@@ -151,29 +156,31 @@ struct Report {
     seed: u64,
 }
 
-/// Does what the command line says. Fails when a message was refused or could not be delivered.
+/// Does what the command line says. Fails when a message was refused or could not be delivered; where a signal ended before its
+/// time what was to be sent, the code is 130.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     crate::schedule::limit_bytes(cli.memory_mib << 20);
     let done = chassis::telemetry::log_to_stderr(&cli.log).and_then(|()| match cli.command {
-        Command::Import(what) => import::import(what),
-        Command::Info { recording } => info::tell(&recording),
-        Command::DryRun(args) => replay::dry_run(&args),
-        Command::Cut(args) => edit::cut(&args),
-        Command::Merge(args) => edit::merge(&args),
-        Command::Record(args) => record::record(&args),
+        Command::Import(what) => import::import(what).map(Ended::from),
+        Command::Info { recording } => info::tell(&recording).map(Ended::from),
+        Command::DryRun(args) => replay::dry_run(&args).map(Ended::from),
+        Command::Cut(args) => edit::cut(&args).map(Ended::from),
+        Command::Merge(args) => edit::merge(&args).map(Ended::from),
+        Command::Record(args) => record::record(&args).map(Ended::from),
         Command::Replay(args) => replay::replay(&args),
         Command::Play(args) => play(&args),
         Command::Run(args) => run::run(&args),
-        Command::Scenarios => run::list(),
-        Command::Serve(args) => serve::serve(&args),
-        Command::Ctl(args) => ctl::ctl(&args),
-        Command::Report(args) => Ok(report(&args)),
+        Command::Scenarios => run::list().map(Ended::from),
+        Command::Serve(args) => serve::serve(&args).map(Ended::from),
+        Command::Ctl(args) => ctl::ctl(&args).map(Ended::from),
+        Command::Report(args) => Ok(report(&args).into()),
     });
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Badly) => ExitCode::FAILURE,
+        Ok(Ended::CutShort) => ExitCode::from(signals::INTERRUPTED),
         Err(error) => {
             say::error(&format!("error: {error:#}"));
             ExitCode::FAILURE
@@ -196,7 +203,7 @@ fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn play(args: &Play) -> anyhow::Result<bool> {
+fn play(args: &Play) -> anyhow::Result<Ended> {
     let outlet = args.delivery.open()?;
     if !args.endless {
         return play_once(args, args.seed, &outlet);
@@ -204,15 +211,17 @@ fn play(args: &Play) -> anyhow::Result<bool> {
     let mut seed = clock_seed();
     loop {
         say::line(&format!("seed {seed}"));
-        let is_well = play_once(args, seed, &outlet)?;
-        if !is_well || args.delivery.is_stopped() {
-            return Ok(is_well);
+        match play_once(args, seed, &outlet)? {
+            Ended::Badly => return Ok(Ended::Badly),
+            // What goes on until it is told to stop has come to no other end.
+            _ if args.delivery.is_stopped() => return Ok(Ended::Well),
+            _ => {}
         }
         seed = next_seed(seed);
     }
 }
 
-fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
+fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
     let games = args.games.games();
     let recorded = match games.formats {
         Formats::Json => Some(Format::Json),
@@ -223,29 +232,44 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<bool> {
         args.record.is_none() || recorded.is_some(),
         "a recording holds one format: add `--formats json` or `--formats xml`"
     );
-    let plan = games.plan(seed, drive::now());
-    let Played { schedule, ledger } = world::play(&plan)?;
+    let now = drive::now();
+    let suffix = if args.fresh { suffix_at(now) } else { String::new() };
+    let Played { schedule, ledger } = world::play_afresh(&games.plan(seed, now), &suffix)?;
+    let schedule = Arc::new(schedule);
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
+    let options = DriveOptions { abandons: true, ..args.delivery.options() };
+    let report = outlet.send(Arc::clone(&schedule), &options)?;
     if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", games.games);
         let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
-        file::write(path, |out| Ok(schedule.record(header, out)?))?;
+        file::write(path, |out| match args.delivery.is_dropped() {
+            true => Ok(schedule.record(header, out)?),
+            false => Ok(report.record_feed(&schedule, header, out)?),
+        })?;
     }
-    outlet.send_and_tell(schedule, &DriveOptions { abandons: true, ..args.delivery.options() })
+    if args.ledger.is_some() && report.is_stopped {
+        say::error("the ledger says what would have come of the whole, which was not sent");
+    }
+    say::report(&report);
+    Ok(Ended::of(&report, report.is_complete()))
 }
 
-/// Measures the games of each sport; says whether every figure was as expected.
+/// Measures the games of each sport; says whether every figure was as expected. Nothing judged is nothing shown.
 fn report(args: &Report) -> bool {
-    let mut misses = 0;
+    let (mut misses, mut is_judged) = (0, true);
     for &sport in &args.sports {
         let report = crate::report::report(sport, args.seed, args.games);
         misses += report.misses().count();
         say::line(&report.to_string());
+        if report.judged() == 0 {
+            is_judged = false;
+            say::error(&format!("{sport}: no figure could be judged: play more games (--games)"));
+        }
     }
-    misses == 0
+    misses == 0 && is_judged
 }
 
 #[cfg(test)]

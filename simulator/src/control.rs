@@ -20,6 +20,7 @@ use crate::recovery::Inbox;
 
 pub use program::{Cast, Games, Program, Tape};
 pub use replay::{Playlist, Replay, ReplayError};
+pub(crate) use request::{Named, Params};
 pub use routes::routes;
 pub use status::{End, RunState, Status};
 
@@ -77,6 +78,8 @@ pub struct How {
     pub is_endless: bool,
     /// It stands before its first message until it is let go.
     pub is_held: bool,
+    /// Games and messages have ids of their own, so that they are others to whoever has had those of this program.
+    pub is_fresh: bool,
 }
 
 /// Why something cannot be done now.
@@ -370,7 +373,8 @@ impl Control {
     /// Plays once. Where it is to be played again, the answer is the seed that it had.
     async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
         let (program, start, speed) = (program.clone(), drive::now(), how.speed);
-        let cast = tokio::task::spawn_blocking(move || program.cast(seed, start, speed)).await??;
+        let cast =
+            tokio::task::spawn_blocking(move || program.cast(seed, start, speed, how.is_fresh)).await??;
         let options = self.begin(&cast, how)?;
         let Cast { schedule, faults, seed, .. } = cast;
         let mut recoveries = self.0.recoveries.lock().await;

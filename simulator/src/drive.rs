@@ -42,6 +42,7 @@ mod hush;
 pub mod inject;
 mod lane;
 mod log;
+mod record;
 mod taken;
 
 /// How many refused messages a report shows; all are counted.
@@ -118,7 +119,7 @@ impl DriveOptions {
 }
 
 /// How far a drive has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Since the start.
     pub elapsed: Duration,
@@ -132,6 +133,8 @@ pub struct Progress {
     pub refused: u64,
     /// Messages sent again, counted each time.
     pub sent_again: u64,
+    /// What stands in the way, where nothing has been taken since it was met.
+    pub obstacle: Option<String>,
 }
 
 /// How a drive went.
@@ -157,6 +160,8 @@ pub struct DriveReport {
     pub undelivered: u64,
     /// The last thing that stood in a lane's way, where one gave up.
     pub gave_up: Option<String>,
+    /// What stood in the way at the end, where nothing had been taken since it was met.
+    pub obstacle: Option<String>,
     /// The first refused messages by their place in the schedule.
     pub refused_first: BTreeMap<usize, Problem>,
     /// What became of each message.
@@ -167,6 +172,10 @@ pub struct DriveReport {
     pub is_stopped: bool,
     /// Games that were told to be abandoned.
     pub abandoned: u64,
+    /// Which these are.
+    pub abandoned_events: Vec<EventId>,
+    /// Whether messages went out with the times they were written with.
+    pub is_raw: bool,
     /// From due to sent for the first time, in microseconds; of what came due while its provider was made silent, from the end
     /// of that. Empty at top speed: nothing is due then.
     pub lateness_micros: Histogram<u64>,
@@ -297,12 +306,14 @@ pub async fn drive_and_answer(
     report.elapsed = start.elapsed();
     report.count(&counters);
     report.timeline = Timeline::clone(&playhead.timeline());
+    report.is_raw = options.raw;
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
         let sent =
             Sent { schedule: Arc::clone(&schedule), timeline: report.timeline.clone(), is_raw: options.raw };
-        report.abandoned = abandon(sent, &report.deliveries, &senders).await;
+        report.abandoned_events = abandon(sent, &report.deliveries, &senders).await;
+        report.abandoned = report.abandoned_events.len() as u64;
     }
     progress(&counters.progress(report.elapsed, messages));
     Ok(report)
@@ -396,6 +407,7 @@ pub(crate) struct Counters {
     accepted: AtomicU64,
     refused: AtomicU64,
     sent_again: AtomicU64,
+    obstacle: Mutex<Option<String>>,
     lateness_micros: Mutex<Histogram<u64>>,
 }
 
@@ -403,7 +415,15 @@ impl Default for Counters {
     fn default() -> Self {
         let none = AtomicU64::default;
         let lateness_micros = Mutex::new(histogram());
-        Self { sent: none(), accepted: none(), refused: none(), sent_again: none(), lateness_micros }
+        let obstacle = Mutex::default();
+        Self {
+            sent: none(),
+            accepted: none(),
+            refused: none(),
+            sent_again: none(),
+            obstacle,
+            lateness_micros,
+        }
     }
 }
 
@@ -416,7 +436,13 @@ impl Counters {
             accepted: self.accepted.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
+            obstacle: self.obstacle.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    /// Something stands in the way, or `None`: something was taken.
+    fn set_obstacle(&self, obstacle: Option<String>) {
+        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
     }
 }
 
@@ -433,19 +459,23 @@ impl DriveReport {
             unanswered: 0,
             undelivered: 0,
             gave_up: None,
+            obstacle: None,
             refused_first: BTreeMap::new(),
             deliveries: Deliveries::none(Timestamp(0)),
             bytes: 0,
             is_stopped: false,
             abandoned: 0,
+            abandoned_events: Vec::new(),
+            is_raw: false,
             lateness_micros: histogram(),
         }
     }
 
     /// What was counted, also by lanes that did not come to their end.
     fn count(&mut self, counters: &Counters) {
-        let Progress { sent, accepted, refused, sent_again, .. } =
+        let Progress { sent, accepted, refused, sent_again, obstacle, .. } =
             counters.progress(self.elapsed, self.messages);
+        self.obstacle = obstacle;
         (self.sent, self.accepted, self.refused, self.sent_again) = (sent, accepted, refused, sent_again);
         let lateness = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
         self.lateness_micros.clone_from(&lateness);

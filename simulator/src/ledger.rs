@@ -86,8 +86,8 @@ pub struct RunLedger {
     pub seed: u64,
     /// What each producer sent, and the state in which it must end.
     pub producers: Vec<Ledger>,
-    /// Events with messages that never come: their ledger is the state that they stand still in. Later bet stops may have
-    /// given them further versions.
+    /// Events with messages that never come: their ledger is the state that they stand still in. Where a bet stop lies beyond
+    /// what is missing, it is what shuts their markets, and has given them a further version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stalled: Vec<EventId>,
     /// Events that nobody has announced: each has one message, and may be there.
@@ -95,9 +95,22 @@ pub struct RunLedger {
     pub unannounced: Vec<EventId>,
     /// What went wrong, and what may come of it.
     pub faults: FaultPlan,
+    /// That it ended before its time; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<CutShort>,
     /// What became of each message; absent until the run is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries: Option<Deliveries>,
+}
+
+/// A run that ended before all was sent. What must result of an event is then true only where all of its messages were taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutShort {
+    /// What stood in the way, where something did; else somebody ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The events of which was said, and taken, that they are abandoned and what was open in them is void.
+    pub abandoned: Vec<EventId>,
 }
 
 impl RunLedger {

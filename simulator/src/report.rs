@@ -59,6 +59,12 @@ impl Line {
 }
 
 impl SportReport {
+    /// How many figures are judged: those with enough observations.
+    #[must_use]
+    pub fn judged(&self) -> usize {
+        self.lines.iter().filter(|line| !line.is_unjudged()).count()
+    }
+
     /// The figures that are not as expected.
     pub fn misses(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|line| line.is_miss())
@@ -93,7 +99,9 @@ pub fn report(sport: Sport, seed: u64, games: u32) -> SportReport {
 impl fmt::Display for SportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let misses = self.misses().count();
-        writeln!(f, "{}: {} games, {} figures, {misses} missed", self.sport, self.games, self.lines.len())?;
+        let Self { sport, games, lines } = self;
+        let judged = self.judged();
+        writeln!(f, "{sport}: {games} games, {} figures, {judged} judged, {misses} missed", lines.len())?;
         writeln!(f, "{:38} {:>9}  {:>18}        source", "", "measured", "expected")?;
         for line in &self.lines {
             let measured = line.measured.map_or("none".to_owned(), rounded);

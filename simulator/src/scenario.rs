@@ -51,6 +51,9 @@ pub struct Scenario {
     pub outages: Vec<Outage>,
     /// What a run of it must keep to.
     pub gates: Gates,
+    /// What the ids of its events end in. A file says nothing of it: what is played twice is the same twice, but where other
+    /// events are asked for.
+    pub suffix: String,
 }
 
 /// A producer, and how it writes.
@@ -114,6 +117,7 @@ impl Scenario {
     pub fn load(name: &str) -> anyhow::Result<Self> {
         use anyhow::{Context, bail, ensure};
         let path = Path::new(name);
+        ensure!(!path.is_dir(), "{name} is a folder; a scenario is a file");
         if !path.is_file() {
             let Some(ready) = READY.iter().find(|ready| ready.name == name) else {
                 let names: Vec<&str> = READY.iter().map(|ready| ready.name).collect();

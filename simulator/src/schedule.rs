@@ -15,6 +15,8 @@ use crate::format::{Envelope, Format};
 use crate::playlist::Playlist;
 use crate::recording::{Header, RecordingError, Writer};
 
+pub use afresh::suffix_at;
+
 mod afresh;
 mod pace;
 
@@ -300,15 +302,20 @@ impl Schedule {
     /// # Errors
     /// When `out` fails.
     pub fn record_feed(&self, header: Header, out: impl Write + Seek) -> Result<Header, RecordingError> {
-        let feed = (header.provider.clone(), header.content_type.clone());
-        let is_of_feed =
-            |channel: &Channel| channel.provider == feed.0 && channel.format.content_type() == feed.1;
-        let is_kept: Vec<bool> = self.channels.iter().map(is_of_feed).collect();
+        let is_kept = self.is_of_feed(&header.provider, &header.content_type);
         let mut writer = Writer::new(out, header)?;
         for index in (0..self.len()).filter(|index| is_kept[self.channel(*index)]) {
             writer.write(self.offset_ns(index), self.message(index))?;
         }
         writer.finish()
+    }
+
+    /// Of each channel whether it goes to this provider in the format of this content type.
+    pub(crate) fn is_of_feed(&self, provider: &Name, content_type: &str) -> Vec<bool> {
+        let is_of = |channel: &Channel| {
+            channel.provider == *provider && channel.format.content_type() == content_type
+        };
+        self.channels.iter().map(is_of).collect()
     }
 
     /// The memory that its messages take, in bytes.

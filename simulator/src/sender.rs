@@ -87,6 +87,8 @@ pub(crate) trait Witness: Send + Sync {
     fn sent(&self, places: Range<usize>);
     /// Their final answer has come, with this status.
     fn answered(&self, places: &[usize], status: u16);
+    /// Some have none yet, for this reason, and will be sent again where there is time.
+    fn hindered(&self, _why: &str) {}
 }
 
 /// Nobody wants to know.
@@ -183,6 +185,12 @@ impl Sender {
         format!("{}/feeds/{provider}", target.trim_end_matches('/'))
     }
 
+    /// Whether a message of a Unified Odds Feed was refused because it was read as one of our own XML, which has no such
+    /// messages: then none of them will ever be taken.
+    pub(crate) fn is_misread(&self, problem: &Problem) -> bool {
+        self.format == Format::Uof && problem.detail.contains("unknown variant `fixtures_fixture`")
+    }
+
     /// How many messages of one feed may be under way, where each goes out by itself.
     pub(crate) fn singles() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(SINGLES_MAX))
@@ -265,11 +273,14 @@ impl Sender {
                         (why, retry_after)
                     }
                 };
-            let wait = backoff.next(retry_after);
-            if Instant::now() + wait >= give_up_at {
+            witness.hindered(&why);
+            let left = give_up_at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 delivery.given_up = Some((places, why));
                 return delivery;
             }
+            // The last attempt is made when patience ends, not where another wait would be too long.
+            let wait = backoff.next(retry_after).min(left);
             tracing::info!(url = self.url, messages = places.len(), why, "will send again");
             tokio::time::sleep(wait).await;
             delivery.sent_again += places.len();

@@ -88,6 +88,15 @@ pub struct Plan {
     pub start: Timestamp,
 }
 
+/// What tells the events of a plan from those of others with the same seed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// What is added to the number of each event.
+    pub first: u64,
+    /// What the id of each event ends in.
+    pub suffix: String,
+}
+
 /// What was played.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
@@ -122,14 +131,22 @@ pub enum PlanError {
 /// # Errors
 /// When the plan is beyond what can be played.
 pub fn play(plan: &Plan) -> Result<Played, PlanError> {
-    play_as(plan, &source())
+    play_as(plan, &source(), &Ids::default())
 }
 
-/// Plays a plan that this producer tells.
+/// Plays a plan as other events than [`play`] would: their ids end in this.
 ///
 /// # Errors
 /// As those of [`play`].
-pub fn play_as(plan: &Plan, source: &Source) -> Result<Played, PlanError> {
+pub fn play_afresh(plan: &Plan, suffix: &str) -> Result<Played, PlanError> {
+    play_as(plan, &source(), &Ids { first: 0, suffix: suffix.to_owned() })
+}
+
+/// Plays a plan that this producer tells, of events with these ids.
+///
+/// # Errors
+/// As those of [`play`].
+pub fn play_as(plan: &Plan, source: &Source, ids: &Ids) -> Result<Played, PlanError> {
     let messages = u64::from(plan.games) * u64::from(plan.messages_per_game);
     match plan {
         Plan { sports, .. } if sports.is_empty() => return Err(PlanError::NoSport),
@@ -150,7 +167,7 @@ pub fn play_as(plan: &Plan, source: &Source) -> Result<Played, PlanError> {
             pace: Pace::Spread(plan),
             source: source.clone(),
             sport,
-            event_id: event_id(plan.seed, game),
+            event_id: event_id(plan.seed, game, ids),
             start: plan.start,
             due_ns: Vec::new(),
         };
@@ -170,7 +187,7 @@ pub fn watch(sport: Sport, seed: u64, game: u32, listen: &mut dyn FnMut(u64, Bod
         pace: Pace::Own,
         source: source(),
         sport,
-        event_id: event_id(seed, game),
+        event_id: event_id(seed, game, &Ids::default()),
         start: Timestamp(0),
         due_ns: Vec::new(),
     };
@@ -200,8 +217,9 @@ fn event_number(seed: u64, game: u32) -> u64 {
     (seed % 1_000_000_000) * 1_000 + u64::from(game) + 1
 }
 
-fn event_id(seed: u64, game: u32) -> EventId {
-    EventId::new(format!("md:match:{}", event_number(seed, game))).expect("a number is an id")
+fn event_id(seed: u64, game: u32, Ids { first, suffix }: &Ids) -> EventId {
+    let number = event_number(seed, game).wrapping_add(*first);
+    EventId::new(format!("md:match:{number}{suffix}")).expect("a number and a short suffix are an id")
 }
 
 /// One of a game's independent sources of chance.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -49,6 +49,9 @@ enum What {
         /// When it is over, play it again with other seeds
         #[arg(long)]
         endless: bool,
+        /// Give games and messages ids of their own
+        #[arg(long)]
+        fresh: bool,
         /// Stand before the first message
         #[arg(long)]
         paused: bool,
@@ -66,6 +69,9 @@ enum What {
         /// When they are over, play others
         #[arg(long)]
         endless: bool,
+        /// Give games and messages ids of their own
+        #[arg(long)]
+        fresh: bool,
         /// Stand before the first message
         #[arg(long)]
         paused: bool,
@@ -179,11 +185,21 @@ enum Injection {
     Gap,
 }
 
+/// What is wrong in a scenario's text is so at a place in its file: as compilers say it, so that editors jump there.
+fn in_file(what: &What, error: anyhow::Error) -> anyhow::Error {
+    let text = error.to_string();
+    match (what, text.strip_suffix(" (at `/toml`)")) {
+        (What::Start { scenario, .. }, Some(place)) => anyhow!("{scenario}:{place}"),
+        _ => error,
+    }
+}
+
 /// Asks, and says the answer.
 pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
     let (method, path, body) = request(&args.what)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(ask(&args.at, method, &path, body))?;
+    let answer = runtime.block_on(ask(&args.at, method, &path, body));
+    let answer = answer.map_err(|error| in_file(&args.what, error))?;
     say::line(&answer);
     Ok(true)
 }
@@ -191,9 +207,10 @@ pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
 fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
     Ok(match what {
         What::Status => (Method::GET, "/v1/run".to_owned(), None),
-        What::Start { scenario, seed, speed, endless, paused } => {
+        What::Start { scenario, seed, speed, endless, fresh, paused } => {
             let path = Path::new(scenario);
-            let mut body = json!({ "speed": in_json(*speed), "endless": endless, "paused": paused });
+            let mut body =
+                json!({ "speed": in_json(*speed), "endless": endless, "fresh": fresh, "paused": paused });
             if path.is_file() {
                 let text =
                     std::fs::read_to_string(path).with_context(|| format!("cannot read {scenario}"))?;
@@ -270,14 +287,15 @@ fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
             }
             (Method::POST, "/v1/run/faults".to_owned(), Some(body))
         }
-        What::Games { games, seed, speed, endless, paused } => {
+        What::Games { games, seed, speed, endless, fresh, paused } => {
             let Games { sports, games, rate, seconds, formats } = games.games();
             let formats = formats.to_possible_value().map(|it| it.get_name().to_owned());
             let games = json!({
                 "sports": sports, "games": games, "rate": rate, "seconds": seconds, "formats": formats
             });
-            let mut body =
-                json!({ "games": games, "speed": in_json(*speed), "endless": endless, "paused": paused });
+            let mut body = json!({
+                "games": games, "speed": in_json(*speed), "endless": endless, "fresh": fresh, "paused": paused
+            });
             if let Some(seed) = seed {
                 body["seed"] = (*seed).into();
             }

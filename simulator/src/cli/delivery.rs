@@ -147,9 +147,41 @@ fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Res
     Ok(taken)
 }
 
+/// How what was to be sent came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// All of it was sent, and answered as it may be.
+    Well,
+    /// Something was refused, or somebody gave up.
+    Badly,
+    /// A signal ended it before its time; what had been sent was taken.
+    CutShort,
+}
+
+impl Ended {
+    pub(super) fn of(report: &DriveReport, is_well: bool) -> Self {
+        match (is_well, report.is_stopped && report.refused == 0 && report.gave_up.is_none()) {
+            (true, _) => Self::Well,
+            (false, true) => Self::CutShort,
+            (false, false) => Self::Badly,
+        }
+    }
+}
+
+impl From<bool> for Ended {
+    fn from(is_well: bool) -> Self {
+        if is_well { Self::Well } else { Self::Badly }
+    }
+}
+
 impl Outlet {
     /// Sends a schedule, saying how far it is.
-    pub(super) fn send(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<DriveReport> {
+    pub(super) fn send(
+        &self,
+        schedule: impl Into<Arc<Schedule>>,
+        options: &DriveOptions,
+    ) -> anyhow::Result<DriveReport> {
+        let schedule = schedule.into();
         let mut shown = say::Progressing::default();
         let progress = |step: &Progress| {
             shown.tell(step, options.playhead.is_held());
@@ -159,17 +191,16 @@ impl Outlet {
         };
         let report = self.runtime.block_on(async {
             let mut requests = self.requests.lock().await;
-            drive_and_answer(Arc::new(schedule), options, &mut requests, progress).await
+            drive_and_answer(schedule, options, &mut requests, progress).await
         })?;
         shown.end();
         Ok(report)
     }
 
-    /// Sends a schedule and says how that went. Whether every message was accepted is the answer, or every one that was
-    /// sent, where somebody ended it.
-    pub(super) fn send_and_tell(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<bool> {
+    /// Sends a schedule and says how that went.
+    pub(super) fn send_and_tell(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<Ended> {
         let report = self.send(schedule, options)?;
         say::report(&report);
-        Ok(report.is_complete() || report.is_stopped && report.refused == 0 && report.gave_up.is_none())
+        Ok(Ended::of(&report, report.is_complete()))
     }
 }

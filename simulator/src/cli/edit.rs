@@ -5,13 +5,14 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use domain::EventId;
 
 use super::replay::duration;
 use super::{recordings, say};
 use crate::file;
+use crate::recording::merge::MergeError;
 use crate::recording::{self, Cut, Header, Reader, minute};
 
 #[derive(Debug, Args)]
@@ -98,7 +99,11 @@ pub(super) fn merge(args: &MergeArgs) -> anyhow::Result<bool> {
         let reader = open(path).with_context(|| format!("cannot read {}", path.display()))?;
         parts.push((reader, u64::try_from(shift.as_nanos()).unwrap_or(u64::MAX)));
     }
-    let header = file::write(&args.output, |out| Ok(recording::merge(parts, out)?))?;
+    let named = |error| match error {
+        MergeError::Recording(number, why) => anyhow!("cannot read {}: {why}", paths[number - 1].display()),
+        error => error.into(),
+    };
+    let header = file::write(&args.output, |out| recording::merge(parts, out).map_err(named))?;
     tell(&args.output, &header);
     Ok(true)
 }

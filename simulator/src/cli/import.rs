@@ -146,6 +146,8 @@ fn matches(slam: &Slam) -> anyhow::Result<bool> {
     })?;
     let (points, matches) = (read_file(&slam.points)?, read_file(&matches)?);
     let tables = slam::Tables::read(&points, &matches).with_context(cannot)?;
+    std::fs::create_dir_all(&slam.output)
+        .with_context(|| format!("cannot make the folder {}", slam.output.display()))?;
     let all = if slam.only.is_empty() { tables.matches() } else { &slam.only };
     for match_id in all {
         let imported = tables.import(match_id).with_context(cannot)?;

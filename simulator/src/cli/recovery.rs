@@ -1,7 +1,7 @@
 //! Where whoever lacks messages asks for them again, with the paths that the Unified Odds Feed has for that.
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -9,6 +9,7 @@ use chassis::problem::Problem;
 use domain::{EventId, Name, Timestamp};
 use serde::Deserialize;
 
+use crate::control::{Named, Params};
 use crate::recovery::{self, Desk, Inbox, RecoveryRefused, RecoveryRequest};
 
 #[derive(Debug, Deserialize)]
@@ -28,14 +29,18 @@ pub(super) fn routes() -> (Router, Inbox) {
     (routes, inbox)
 }
 
-async fn of_producer(desk: State<Desk>, Path(producer): Path<Name>, Query(asked): Query<Asked>) -> Response {
+async fn of_producer(
+    desk: State<Desk>,
+    Named(producer): Named<Name>,
+    Params(asked): Params<Asked>,
+) -> Response {
     ask(&desk, producer, None, &asked)
 }
 
 async fn of_event(
     desk: State<Desk>,
-    Path((producer, event_id)): Path<(Name, EventId)>,
-    Query(asked): Query<Asked>,
+    Named((producer, event_id)): Named<(Name, EventId)>,
+    Params(asked): Params<Asked>,
 ) -> Response {
     ask(&desk, producer, Some(event_id), &asked)
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Ended};
 use super::keys::Keys;
 use super::{recordings, say};
 use crate::drive::{self, DriveOptions};
 use crate::pacer::{Playhead, Speed};
 use crate::playlist::{Entry, Playlist};
 use crate::recording::{Inspection, Reader, inspect};
+use crate::schedule;
 
 /// What is replayed, and how its time passes.
 #[derive(Debug, Args)]
@@ -105,7 +106,7 @@ impl Selection {
     }
 }
 
-pub(super) fn replay(args: &Replay) -> anyhow::Result<bool> {
+pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
     let paths = args.selection.paths()?;
     let recorded = args.selection.playlist(&paths)?.load()?;
     let playhead = if args.paused { Playhead::held() } else { Playhead::default() };
@@ -122,16 +123,19 @@ pub(super) fn replay(args: &Replay) -> anyhow::Result<bool> {
         return outlet.send_and_tell(recorded, &options);
     }
     // Whatever was replayed before had another time.
-    let now = drive::now().0 / 1_000_000;
+    let now = drive::now();
     for round in 1..=args.loops {
-        let suffix = format!("-{now}r{round}");
+        let suffix = format!("{}r{round}", schedule::suffix_at(now));
         say::line(&format!("round {round} of {}: ids end in `{suffix}`", args.loops));
-        let is_well = outlet.send_and_tell(recorded.afresh(&suffix)?, &options)?;
-        if !is_well || args.delivery.is_stopped() {
-            return Ok(is_well);
+        let ended = outlet.send_and_tell(recorded.afresh(&suffix)?, &options)?;
+        if ended != Ended::Well {
+            return Ok(ended);
+        }
+        if args.delivery.is_stopped() && round < args.loops {
+            return Ok(Ended::CutShort);
         }
     }
-    Ok(true)
+    Ok(Ended::Well)
 }
 
 /// Says what a replay would be. Fails where a message would be refused.

@@ -1,18 +1,22 @@
 //! `simulator run`: a scenario is sent, and every answer held against what may come of its faults.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Ended};
 use super::say;
-use crate::drive::{self, DriveOptions};
+use crate::drive::{self, DriveOptions, DriveReport};
 use crate::file;
+use crate::ledger::{CutShort, RunLedger};
 use crate::pacer::Speed;
-use crate::recording::{self, Header};
+use crate::recording::{self, Header, RecordingError};
 use crate::scenario::{READY, Scenario};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, suffix_at};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -21,13 +25,17 @@ pub(super) struct Run {
     /// Another seed than the scenario's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Give games and messages ids of their own, so that they are others to whoever has had those of this seed
+    #[arg(long)]
+    fresh: bool,
     /// How many times as fast as the scenario says, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
     speed: Speed,
     /// Write here what was decided, what must result and what was answered, as JSON; what goes wrong beside it, before it does
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Write what is sent here before it is, as recordings: one of each provider and format, with the times of its making
+    /// Write what was sent and when, as recordings: one of each provider and format; with `--check` or `--sink null` what would
+    /// have been, and when it was due
     #[arg(long, value_name = "FOLDER")]
     record: Option<PathBuf>,
     /// Say what would be sent, and send nothing
@@ -38,17 +46,22 @@ pub(super) struct Run {
 }
 
 /// Whether all that was sent was answered as it may be.
-pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
+pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    let scene = scenario.play_for(drive::now(), args.speed)?;
+    let now = drive::now();
+    if args.fresh {
+        scenario.suffix = suffix_at(now);
+    }
+    let scene = scenario.play_for(now, args.speed).with_context(|| args.scenario.clone())?;
     let (silences, mut ledger) = (scene.silences(), scene.ledger);
+    let schedule = Arc::new(scene.schedule);
     let (events, faults) =
         (ledger.producers.iter().map(|it| it.events.len()).sum::<usize>(), &ledger.faults.faults);
     say::line(&format!("{} (seed {})", scenario.description, scenario.seed));
     say::line(&format!(
         "{} messages of {events} games over {}, {} faults",
-        say::count(scene.schedule.len() as u64),
+        say::count(schedule.len() as u64),
         say::duration(scenario.duration),
         faults.len()
     ));
@@ -61,25 +74,27 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
-    if let Some(folder) = &args.record {
-        let source = format!("{}, played by the simulator", scenario.description.trim_end_matches('.'));
-        record(&scene.schedule, folder, &source, scenario.seed)?;
-    }
     if args.check {
-        return Ok(true);
+        args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;
+        return Ok(Ended::Well);
     }
     let outlet = args.delivery.open()?;
     let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
-    let mut report = outlet.send(scene.schedule, &options)?;
+    let mut report = outlet.send(Arc::clone(&schedule), &options)?;
     if args.delivery.is_dropped() {
         // Nobody answered.
+        args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;
         say::report(&report);
-        return Ok(true);
+        return Ok(Ended::Well);
     }
+    // What became of the messages is told in any case.
+    let recorded =
+        args.record(&scenario, &schedule, |header, out| report.record_feed(&schedule, header, out));
     let unexpected = ledger.faults.unexpected(&report.deliveries);
     let planned = ledger.faults.answers();
     report.refused_first.retain(|place, _| unexpected.iter().any(|it| it.message == *place as u64));
-    say::report(&report);
+    let refused = unexpected.iter().filter(|it| it.status != 0).count();
+    say::report_refusing(&report, refused as u64);
     if !planned.is_empty() {
         let asked: usize = planned.len();
         say::line(&format!(
@@ -89,25 +104,49 @@ pub(super) fn run(args: &Run) -> anyhow::Result<bool> {
         ));
     }
     if let Some(path) = &args.ledger {
+        cut_short(&mut ledger, &report);
         ledger.deliveries = Some(report.deliveries);
         ledger.save(path)?;
     }
-    let is_refused = unexpected.iter().any(|it| it.status != 0);
-    Ok(!is_refused && report.gave_up.is_none() && (unexpected.is_empty() || report.is_stopped))
+    recorded?;
+    Ok(match (refused, &report.gave_up, report.is_stopped) {
+        (0, None, true) => Ended::CutShort,
+        (0, None, false) => unexpected.is_empty().into(),
+        _ => Ended::Badly,
+    })
 }
 
-/// Writes a recording of each feed; replaying the folder replays them all.
-fn record(schedule: &Schedule, folder: &Path, source: &str, seed: u64) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    for (provider, format) in schedule.feeds() {
-        let path = folder.join(recording::file_name(&provider, format));
-        let header = Header::new(provider, format, source, Some(seed));
-        let written = file::write(&path, |out| Ok(schedule.record_feed(header, out)?))?;
-        let messages = say::count(written.messages.unwrap_or_default());
-        say::line(&format!("{}: {messages} messages", path.display()));
+/// What a ledger of the whole run says is not true of one that ended before its time: it is told so, and of which games it is
+/// known that they are abandoned.
+fn cut_short(ledger: &mut RunLedger, report: &DriveReport) {
+    if !report.is_stopped && report.gave_up.is_none() {
+        return;
     }
-    Ok(())
+    let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
+    ledger.cut_short = Some(CutShort { why, abandoned: report.abandoned_events.clone() });
+}
+
+impl Run {
+    /// Writes a recording of each feed where that is asked for; replaying the folder replays them all.
+    fn record(
+        &self,
+        scenario: &Scenario,
+        schedule: &Schedule,
+        write: impl Fn(Header, &mut BufWriter<File>) -> Result<Header, RecordingError>,
+    ) -> anyhow::Result<()> {
+        let Some(folder) = &self.record else { return Ok(()) };
+        let source = format!("{}, played by the simulator", scenario.description.trim_end_matches('.'));
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for (provider, format) in schedule.feeds() {
+            let path = folder.join(recording::file_name(&provider, format));
+            let header = Header::new(provider, format, &source, Some(scenario.seed));
+            let written = file::write(&path, |out| Ok(write(header, out)?))?;
+            let messages = say::count(written.messages.unwrap_or_default());
+            say::line(&format!("{}: {messages} messages", path.display()));
+        }
+        Ok(())
+    }
 }
 
 /// Lists the ready-made scenarios.

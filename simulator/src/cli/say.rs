@@ -16,6 +16,9 @@ pub(super) fn error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// How much of what stands in the way a line of progress shows, in characters: a longer line would break.
+const OBSTACLE_SHOWN_MAX: usize = 100;
+
 /// A line on a terminal that says how far it is.
 #[derive(Debug, Default)]
 pub(super) struct Progressing {
@@ -29,7 +32,7 @@ impl Progressing {
             return;
         }
         self.is_shown = true;
-        let Progress { elapsed, messages, sent, accepted, refused, sent_again } = *progress;
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;
         let seconds = elapsed.as_secs();
         let (sent, messages, accepted) = (count(sent), count(messages), count(accepted));
         let mut line = format!("{seconds:>4} s  {sent} of {messages} sent, {accepted} accepted");
@@ -40,6 +43,9 @@ impl Progressing {
         }
         if is_held {
             line.push_str(", stopped");
+        }
+        if let Some(obstacle) = &progress.obstacle {
+            let _ = write!(line, "; {}", obstacle.chars().take(OBSTACLE_SHOWN_MAX).collect::<String>());
         }
         // Back to the line's start, and away with what was longer before.
         let _ = write!(stderr, "\r{line}\x1b[K");
@@ -55,13 +61,40 @@ impl Progressing {
 
 /// How a drive went.
 pub(super) fn report(report: &DriveReport) {
-    for (index, problem) in &report.refused_first {
-        error(&format!("message {}: {problem}", index + 1));
+    report_refusing(report, report.refused);
+}
+
+/// How a drive went in which so many messages were refused that should not have been.
+pub(super) fn report_refusing(report: &DriveReport, refused: u64) {
+    for line in refusals(report, refused) {
+        error(&line);
     }
-    if let Some(why) = &report.gave_up {
-        error(&format!("gave up: {why}"));
+    match (&report.gave_up, &report.obstacle) {
+        (Some(why), _) => error(&format!("gave up: {why}")),
+        (None, Some(why)) if !report.is_complete() => error(&format!("when it was ended: {why}")),
+        _ => {}
     }
     line(&summary(report));
+}
+
+/// Each reason for which messages were refused once, with the first of them, and how many more there are.
+fn refusals(report: &DriveReport, refused: u64) -> Vec<String> {
+    let mut reasons: Vec<(usize, String, usize)> = Vec::new();
+    for (index, problem) in &report.refused_first {
+        let problem = problem.to_string();
+        match reasons.iter_mut().find(|(_, known, _)| *known == problem) {
+            Some((_, _, more)) => *more += 1,
+            None => reasons.push((*index, problem, 0)),
+        }
+    }
+    let tell = |(index, problem, more): (usize, String, usize)| match more {
+        0 => format!("message {}: {problem}", index + 1),
+        more => format!("message {} and {more} more: {problem}", index + 1),
+    };
+    let shown = report.refused_first.len() as u64;
+    let others = refused.saturating_sub(shown);
+    let rest = (shown > 0 && others > 0).then(|| format!("and {} more were refused", count(others)));
+    reasons.into_iter().map(tell).chain(rest).collect()
 }
 
 fn summary(report: &DriveReport) -> String {

@@ -86,7 +86,8 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
     if let Some(program) = first {
         say::line(&format!("playing {program}"));
         let seed = args.endless.then(control::clock_seed);
-        let how = How { seed, speed: Speed::Factor(1.0), is_endless: args.endless, is_held: false };
+        let (speed, is_endless) = (Speed::Factor(1.0), args.endless);
+        let how = How { seed, speed, is_endless, is_held: false, is_fresh: false };
         control.start(program, how)?;
     }
     tokio::select! {

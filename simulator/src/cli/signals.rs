@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::keys;
 
 /// What a shell says of a process that a signal ended: 128 and SIGINT's number.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Asks for the end with SIGTERM or SIGINT. Needs a runtime, and lives in it.
 pub(super) fn listen(stop: Shutdown) -> anyhow::Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn listen(stop: Shutdown) -> anyhow::Result<()> {
             }
             if stop.has_begun() {
                 keys::restore();
-                std::process::exit(INTERRUPTED);
+                std::process::exit(INTERRUPTED.into());
             }
             stop.begin();
         }

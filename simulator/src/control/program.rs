@@ -11,7 +11,7 @@ use crate::faults::{FaultPlan, Quiet};
 use crate::pacer::Speed;
 use crate::playlist::Playlist;
 use crate::scenario::{Scenario, Scene};
-use crate::schedule::Schedule;
+use crate::schedule::{self, Schedule};
 use crate::world::{self, Formats, Plan};
 
 /// What is to be played.
@@ -91,11 +91,19 @@ impl Games {
 }
 
 impl Program {
-    /// Makes its messages, to be sent at this speed where it has none of its own.
+    /// Makes its messages, to be sent at this speed where it has none of its own; with ids that end in the time where they are to
+    /// be fresh. Single events of a replay keep theirs: their times are others each time.
     ///
     /// # Errors
     /// When it asks for more than can be made.
-    pub fn cast(&self, seed: Option<u64>, start: Timestamp, speed: Speed) -> anyhow::Result<Cast> {
+    pub fn cast(
+        &self,
+        seed: Option<u64>,
+        start: Timestamp,
+        speed: Speed,
+        is_fresh: bool,
+    ) -> anyhow::Result<Cast> {
+        let suffix = if is_fresh { schedule::suffix_at(start) } else { String::new() };
         let without_faults = |schedule, seed: Option<u64>| Cast {
             schedule,
             seed,
@@ -107,7 +115,8 @@ impl Program {
         };
         match self {
             Self::Scenario(scenario) => {
-                let scenario = Scenario { seed: seed.unwrap_or(scenario.seed), ..Scenario::clone(scenario) };
+                let seed = seed.unwrap_or(scenario.seed);
+                let scenario = Scenario { seed, suffix, ..Scenario::clone(scenario) };
                 let scene = scenario.play_for(start, speed)?;
                 let silences = scene.silences();
                 let Scene { schedule, ledger } = scene;
@@ -116,12 +125,16 @@ impl Program {
             }
             Self::Games(games) => {
                 let seed = seed.unwrap_or_else(super::clock_seed);
-                Ok(without_faults(world::play(&games.plan(seed, start))?.schedule, Some(seed)))
+                Ok(without_faults(
+                    world::play_afresh(&games.plan(seed, start), &suffix)?.schedule,
+                    Some(seed),
+                ))
             }
-            Self::Recordings(Tape { playlist, is_raw, is_fresh }) => {
+            Self::Recordings(tape) => {
+                let Tape { playlist, is_raw, .. } = tape;
                 let mut schedule = playlist.load()?;
-                if *is_fresh {
-                    schedule = schedule.afresh(&format!("-{}", start.0 / 1_000))?;
+                if tape.is_fresh {
+                    schedule = schedule.afresh(&schedule::suffix_at(start))?;
                 }
                 Ok(Cast { is_raw: *is_raw, abandons: false, ..without_faults(schedule, None) })
             }

@@ -11,7 +11,7 @@ use domain::{Body, Content, EventId, MessageId, Name, Source, Sport, Timestamp};
 use crate::format::Format;
 use crate::ledger::Account;
 use crate::schedule::{Schedule, ScheduleBuilder, Sending};
-use crate::world::{self, Formats, Plan};
+use crate::world::{self, Formats, Ids, Plan};
 
 /// The most events of a playlist.
 pub const EVENTS_MAX: usize = 100;
@@ -149,16 +149,18 @@ impl Replay {
         if self.product.as_ref().is_some_and(|product| *product != source.producer) {
             return Ok(Vec::new());
         }
+        let duration = Duration::from_secs(length_minutes(listed.sport) * 60);
         let plan = Plan {
             seed: number(&listed.event_id)?,
             sports: vec![listed.sport],
             games: 1,
             formats: Formats::Json,
             messages_per_game: MESSAGES,
-            duration: Duration::from_secs(length_minutes(listed.sport) * 60),
-            start,
+            duration,
+            // A game that keeps its times ends now: what is sent faster than it was played would else come from the future.
+            start: if self.is_now { start } else { start.plus_micros(-micros(duration)) },
         };
-        let schedule = world::play_as(&plan, &source)?.schedule;
+        let schedule = world::play_as(&plan, &source, &Ids::default())?.schedule;
         let mut skipped: Option<Account> = None;
         let skipped_ns = u64::from(listed.start_minutes) * MINUTE;
         let (mut messages, mut due_ns, mut before_ns, mut last_ms) = (Vec::new(), 0, None, i64::MIN);
@@ -216,6 +218,10 @@ impl Replay {
     }
 }
 
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// How long a game takes, breaks and all.
 fn length_minutes(sport: Sport) -> u64 {
     match sport {
@@ -269,6 +275,20 @@ mod tests {
         assert!(late[1].0 < MINUTE);
         let stands = &late[1].1;
         assert!(stands.contains(r#"match_status="7""#) && stands.matches("<market ").count() > 3, "{stands}");
+    }
+
+    #[test]
+    fn what_keeps_its_times_is_of_the_past_however_fast_it_is_sent() {
+        let now_ms = 1_767_225_600_000_i64;
+        let time = |line: &str| {
+            let (_, time) = line.split_once(r#" timestamp=""#)?;
+            time.split_once('"')?.0.parse::<i64>().ok()
+        };
+        let kept = replay(|replay| (replay.is_now, replay.max_delay_ms) = (false, Some(10_000)));
+        let times: Vec<i64> = kept.iter().filter_map(|(_, line)| time(line)).collect();
+        let latest = *times.iter().max().unwrap();
+        assert!((now_ms - 60_000..=now_ms).contains(&latest), "{} ms ahead", latest - now_ms);
+        assert!(*times.iter().min().unwrap() < now_ms - 100 * 60_000, "it takes as long as it took");
     }
 
     #[test]

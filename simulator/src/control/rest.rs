@@ -52,6 +52,8 @@ pub(super) struct Start {
     speed: Option<SpeedWanted>,
     endless: bool,
     paused: bool,
+    /// With ids of its own.
+    fresh: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,6 +163,7 @@ pub(super) async fn start(
         speed: start.speed.as_ref().map_or(Ok(Speed::Factor(1.0)), speed)?,
         is_endless: start.endless,
         is_held: start.paused,
+        is_fresh: start.fresh,
     };
     let status = control.start(program(start, control.recordings())?, how)?;
     Ok(accepted(&status))
@@ -181,6 +184,9 @@ fn program(start: Start, shelf: Option<&Shelf>) -> Result<Program, Problem> {
         }
         (None, Some(text), None, None) => scenario(&text, "/toml"),
         (None, None, Some(games), None) => Ok(Program::Games(checked(games)?)),
+        (None, None, None, Some(_)) if start.fresh => {
+            Err(invalid("of recordings `replay` says whether they are fresh").at("/fresh"))
+        }
         (None, None, None, Some(_)) if start.seed.is_some() => {
             Err(invalid("what was recorded follows from no seed").at("/seed"))
         }

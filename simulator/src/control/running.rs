@@ -87,7 +87,7 @@ impl Running {
     }
 
     pub(super) fn note(&mut self, progress: &Progress) {
-        let Progress { elapsed, messages, sent, accepted, refused, sent_again } = *progress;
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;
         let status = &mut self.status;
         status.elapsed_seconds = elapsed.as_secs_f64();
         (status.messages, status.sent, status.accepted) = (messages, sent, accepted);

@@ -130,7 +130,8 @@ fn factor(speed: Option<f64>) -> Result<f64, Problem> {
 
 /// What plays is ended first: these tools do not ask.
 async fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Problem> {
-    let how = How { seed: None, speed, is_endless: false, is_held: false };
+    // Who plays a scenario twice wants to see it twice.
+    let how = How { seed: None, speed, is_endless: false, is_held: false, is_fresh: true };
     end(control).await;
     control.start(program, how)?;
     Ok(response(StatusCode::OK, "it is being played"))

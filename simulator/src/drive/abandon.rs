@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::message::{Cancel, CancelledMarket, Window};
-use domain::{Body, Content, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp};
+use domain::{Body, Content, EventId, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp};
 use tokio::task::JoinSet;
 
 use super::{now, times};
@@ -42,44 +42,47 @@ struct Said {
     lines: Vec<usize>,
 }
 
-/// Says of every event that is on that it is abandoned; returns of how many that was taken.
+/// Says of every event that is on that it is abandoned; returns of which that was taken.
 pub(super) async fn abandon(
     sent: Sent,
     deliveries: &Deliveries,
     senders: &BTreeMap<(Name, Format), Sender>,
-) -> u64 {
+) -> Vec<EventId> {
     let sent = Arc::new(sent);
     let mut of_feeds: BTreeMap<(Name, Format), Vec<Said>> = BTreeMap::new();
     for said in sent.by_event(deliveries) {
         let channel = &sent.schedule.channels()[said.channel];
         of_feeds.entry((channel.provider.clone(), channel.format)).or_default().push(said);
     }
-    let (mut abandoned, mut tasks) = (0, JoinSet::new());
+    let (mut abandoned, mut tasks) = (Vec::new(), JoinSet::new());
     for (key, mut events) in of_feeds {
         let Some(sender) = senders.get(&key) else { continue };
         let sender = Sender { patience: PATIENCE, ..sender.clone() };
         while !events.is_empty() {
             let some = events.split_off(events.len().saturating_sub(BATCH_EVENTS));
             if tasks.len() >= BATCHES_AT_ONCE {
-                abandoned += tasks.join_next().await.map_or(0, |done| done.unwrap_or_default());
+                abandoned.extend(tasks.join_next().await.and_then(Result::ok).into_iter().flatten());
             }
             tasks.spawn(abandon_some(Arc::clone(&sent), sender.clone(), some));
         }
     }
     while let Some(done) = tasks.join_next().await {
-        abandoned += done.unwrap_or_default();
+        abandoned.extend(done.unwrap_or_default());
     }
+    abandoned.sort();
     abandoned
 }
 
-/// The last words about some events of one feed; returns of how many they were taken.
-async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> u64 {
+/// The last words about some events of one feed; returns of which they were taken.
+async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> Vec<EventId> {
     let format = sender.format;
     // Reading what was said takes a while, and all cores can do it.
     let made = tokio::task::spawn_blocking(move || {
-        let (mut batch, mut of) = (Batch::with_capacity(format, events.len(), 0), 0);
-        for words in events.iter().filter_map(|said| of_event(&sent, said, format)) {
-            of += 1;
+        let (mut batch, mut of) = (Batch::with_capacity(format, events.len(), 0), Vec::new());
+        for said in &events {
+            let Some(words) = of_event(&sent, said, format) else { continue };
+            let event_id = sent.schedule.channels()[said.channel].event_id.as_deref();
+            of.extend(event_id.and_then(|id| EventId::new(id).ok()));
             for words in words {
                 batch.bytes.extend_from_slice(format.in_batch(&words));
                 batch.end_message();
@@ -87,9 +90,9 @@ async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> u64
         }
         (batch, of)
     });
-    let Ok((batch, of)) = made.await else { return 0 };
-    if of == 0 {
-        return 0;
+    let Ok((batch, of)) = made.await else { return Vec::new() };
+    if batch.messages() == 0 {
+        return Vec::new();
     }
     let delivery = sender.deliver(batch, &Arc::new(())).await;
     for (_, problem) in &delivery.refused {
@@ -98,7 +101,7 @@ async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> u64
     if let Some((_, why)) = &delivery.given_up {
         tracing::warn!(why, "nobody took that games are abandoned");
     }
-    if delivery.refused.is_empty() && delivery.given_up.is_none() { of } else { 0 }
+    if delivery.refused.is_empty() && delivery.given_up.is_none() { of } else { Vec::new() }
 }
 
 impl Sent {

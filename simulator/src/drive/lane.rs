@@ -14,7 +14,7 @@ use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
 use crate::schedule::Schedule;
-use crate::sender::{ACCEPTED, Batch, Sender, Witness};
+use crate::sender::{ACCEPTED, Batch, Problem, Sender, Witness};
 
 /// One connection and what goes over it.
 pub(super) struct Lane {
@@ -215,12 +215,20 @@ impl Outgoing {
         report.refused += delivery.refused.len() as u64;
         report.unanswered += delivery.unanswered as u64;
         lane.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
+        let is_misread = |(_, problem): &(usize, Problem)| lane.sender.is_misread(problem);
+        let misunderstood = delivery.refused.iter().any(is_misread).then(|| {
+            let provider = lane.provider();
+            format!(
+                "the provider `{provider}` is not configured as one of a Unified Odds Feed: `[providers.{provider}]` of \
+                 ingestion's providers file needs `format = \"uof\"` (docs/troubleshooting.md)"
+            )
+        });
         for (place, problem) in delivery.refused {
             if report.refused_first.len() < REFUSED_SHOWN_MAX {
                 report.refused_first.insert(lines[place] as usize, problem);
             }
         }
-        report.gave_up = delivery.given_up.map(|(_, why)| why);
+        report.gave_up = delivery.given_up.map(|(_, why)| why).or(misunderstood);
     }
 }
 
@@ -245,8 +253,15 @@ impl Witness for Outgoing {
         let Lane { counters, log, start, .. } = &*self.lane;
         let lines: Vec<u32> = places.iter().filter_map(|place| self.lines.get(*place).copied()).collect();
         let counter = if status == ACCEPTED { &counters.accepted } else { &counters.refused };
+        if !lines.is_empty() {
+            counters.set_obstacle(None);
+        }
         counter.fetch_add(lines.len() as u64, Ordering::Relaxed);
         log.answered(&lines, status, start.elapsed());
+    }
+
+    fn hindered(&self, why: &str) {
+        self.lane.counters.set_obstacle(Some(why.to_owned()));
     }
 }
 

@@ -34,9 +34,42 @@ impl Taken {
         let (accepted, sent_again) = if is_another_drive { (0, 0) } else { *before };
         if now.0 > accepted {
             self.latch.ready();
+        } else if let Some(obstacle) = &progress.obstacle {
+            self.latch.not_ready(format!("it takes nothing: {obstacle}"));
         } else if now.1 > sent_again {
             self.latch.not_ready("it takes nothing, messages are sent again");
         }
         *before = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chassis::readiness::Readiness;
+
+    use super::*;
+
+    #[test]
+    fn who_refuses_every_connection_takes_nothing_until_something_is_taken() {
+        let readiness = Readiness::default();
+        let taken = Taken::new(readiness.latch("ingestion", "it has taken nothing yet"));
+        let progress = |accepted, obstacle: Option<&str>| Progress {
+            elapsed: Duration::ZERO,
+            messages: 9,
+            sent: 3,
+            accepted,
+            refused: 0,
+            // A batch counts what it sends again when it is over.
+            sent_again: 0,
+            obstacle: obstacle.map(str::to_owned),
+        };
+        taken.nothing_to_send();
+        assert!(readiness.report().ready);
+        taken.note(&progress(0, Some("connection refused")));
+        assert!(!readiness.report().ready);
+        taken.note(&progress(2, None));
+        assert!(readiness.report().ready);
     }
 }

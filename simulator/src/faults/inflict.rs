@@ -1,7 +1,8 @@
 //! Faults happen: strands are changed, and the ledger with them.
 
 use domain::market::Suspension;
-use domain::{Content, EventId, MarketStatus, Position};
+use domain::message::StopStatus;
+use domain::{Body, Content, EventId, MarketStatus, Position};
 
 use super::malformed::of_another_sport;
 use super::renumber::{become_another, body, restart, roll_back, set_position};
@@ -131,7 +132,8 @@ fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
     }
 }
 
-/// Takes messages out for good. The event stands as it was before them, and what was open then is shut.
+/// Takes messages out for good. The event stands as it was before them, and what was open then is shut: by a bet stop where
+/// one lies beyond them, for that is heard at once, else for want of them.
 fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event: &mut LedgerEvent) {
     let Some(place) = strand.place(origin) else { return };
     let mut account = Account::new(strand.source.producer.clone());
@@ -144,9 +146,17 @@ fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event:
         (event.fixture, event.status) = (fixture, status);
     }
     event.markets = account.markets();
+    let stop = strand.entries[place..].iter().find_map(|entry| match body(&strand.message(entry, worlds)) {
+        Body::BetStop(stop) => Some(stop.market_status),
+        _ => None,
+    });
+    let (status, suspension) = match stop {
+        Some(StopStatus::Suspended) => (MarketStatus::Suspended, Suspension::BetStop),
+        Some(StopStatus::Inactive) => (MarketStatus::Inactive, Suspension::BetStop),
+        None => (MarketStatus::Suspended, Suspension::Gap),
+    };
     for market in event.markets.iter_mut().filter(|market| market.status == MarketStatus::Active) {
-        market.status = MarketStatus::Suspended;
-        market.suspension = Some(Suspension::Gap);
+        (market.status, market.suspension) = (status, Some(suspension));
     }
     event.incidents = account.incidents;
 }

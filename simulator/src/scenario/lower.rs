@@ -11,10 +11,12 @@ use crate::profile::Profile;
 use crate::schedule::{self, Schedule, ScheduleBuilder, ScheduleError, Sending};
 use crate::strand::{Entry, Strand, Text, Worlds, signed};
 use crate::uof;
-use crate::world::{self, Formats, GAMES_MAX, Plan, PlanError, Played};
+use crate::world::{self, Formats, GAMES_MAX, Ids, Plan, PlanError, Played};
 
 /// The most worlds of one scenario: of four sports and four producers, with hot games or not.
 const WORLDS_MAX: u64 = 32;
+/// Where the numbers of scenarios' events begin: beyond those of all games that are played without one.
+const FIRST_EVENT: u64 = 1_000_000_000_000;
 
 /// A scenario that is ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +82,11 @@ impl Scenario {
         let parts: Vec<Part> = self.sports.iter().flat_map(|plan| self.parts(plan)).collect();
         let mut ledgers: Vec<Ledger> = self.producers.iter().map(|teller| self.ledger(teller)).collect();
         let (mut schedules, mut strands) = (Vec::new(), Vec::new());
+        let ids = Ids { first: FIRST_EVENT, suffix: self.suffix.clone() };
         for (number, part) in (0..).zip(&parts) {
             let teller = &self.producers[part.teller];
             let Played { schedule, ledger } =
-                world::play_as(&self.plan(part, number, start), &teller.source())?;
+                world::play_as(&self.plan(part, number, start), &teller.source(), &ids)?;
             let world = schedules.len();
             strands.extend(unravel(&schedule, &ledger, teller, world, &part.sport.profile, duration_ns));
             ledgers[part.teller].events.extend(ledger.events);
@@ -107,6 +110,7 @@ impl Scenario {
             stalled,
             unannounced,
             faults,
+            cut_short: None,
             deliveries: None,
         };
         Ok(Scene { schedule, ledger })

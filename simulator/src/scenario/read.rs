@@ -157,8 +157,9 @@ fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
     let description = description.into_inner();
     let played: Vec<Sport> = sports.iter().map(|plan| plan.sport).collect();
     let outages = outages::outages(outages, duration.as_secs_f64(), &played)?;
-    let (faults, gates) = (wanted(&faults)?, gates::gates(gates)?);
-    let scenario = Scenario { description, seed, duration, producers, sports, faults, outages, gates };
+    let (faults, gates, suffix) = (wanted(&faults)?, gates::gates(gates)?, String::new());
+    let scenario =
+        Scenario { description, seed, duration, producers, sports, faults, outages, gates, suffix };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
@@ -233,7 +234,13 @@ fn hot_games(hot: &HotGames, games: u32) -> Result<Hot, Wrong> {
     }
     within(&hot.games, 1, games - 1, "hot games")?;
     within(&hot.share, 0.0, 1.0, "share")?;
-    Ok(Hot { games: *hot.games.get_ref(), share: *hot.share.get_ref() })
+    let (hot_ones, share) = (*hot.games.get_ref(), *hot.share.get_ref());
+    if share * f64::from(games) <= f64::from(hot_ones) {
+        let detail =
+            format!("share: {hot_ones} of {games} games are hot with more than their part, not with {share}");
+        return Err(Wrong::at(&hot.share, detail));
+    }
+    Ok(Hot { games: hot_ones, share })
 }
 
 fn wanted(counts: &FaultCounts) -> Result<Wanted, Wrong> {

@@ -2,10 +2,17 @@
 
 use std::collections::HashSet;
 
+use domain::Timestamp;
 use domain::limit::ID_BYTES_MAX;
 
 use super::{Channel, Schedule, ScheduleBuilder, ScheduleError, place};
 use crate::format::Format;
+
+/// What ids end in of what is played afresh at this time, to the microsecond: whatever was played before had another time.
+#[must_use]
+pub fn suffix_at(now: Timestamp) -> String {
+    format!("-{}", now.0)
+}
 
 impl Schedule {
     /// The same once more as other games: event and message ids end in `suffix`, and events that replace others still do.

@@ -142,7 +142,7 @@ fn a_game_reads_back_as_what_this_feed_can_say_of_it() {
         duration: Duration::from_secs(600),
         start: Timestamp(1_767_225_600_000_000),
     };
-    let played = world::play_as(&plan, &source).unwrap();
+    let played = world::play_as(&plan, &source, &world::Ids::default()).unwrap();
     let (mut said, mut clocks, mut seen) = (0, 0, BTreeMap::<&str, u32>::new());
     for index in 0..played.schedule.len() {
         let message = json::decode(played.schedule.message(index)).unwrap();

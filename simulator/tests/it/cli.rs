@@ -181,10 +181,18 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     let recorded: Vec<_> = recorded.collect::<Result<_, _>>().unwrap();
     assert_eq!(recorded.len(), deliveries.status.len());
 
-    // What was sent is a recorded day for other games.
+    assert!(
+        recorded
+            .iter()
+            .all(|it| it.offset_ns / 1_000 <= deliveries.sent_micros.iter().copied().max().unwrap() as u64)
+    );
+
+    // What is to be sent is a recorded day for other games.
+    let check = ["run", "two.toml", "--check", "--record", "planned"];
+    assert!(simulator(directory.path(), &check).await.status.success());
     let busy = text.replace(
         "rate = 300",
-        "rate = 50\nprofile.recorded = { recording = \"sent/md-json.rec\", per = \"second\" }",
+        "rate = 50\nprofile.recorded = { recording = \"planned/md-json.rec\", per = \"second\" }",
     );
     std::fs::write(directory.path().join("busy.toml"), busy).unwrap();
     let checked = simulator(directory.path(), &["run", "busy.toml", "--check"]).await;
@@ -223,6 +231,37 @@ async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
     assert!(ended.success(), "{ended}");
     let abandoned = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
     assert_eq!(abandoned, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_interrupted_fails_and_its_ledger_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.current_dir(directory.path()).env("MATCHDAY_ALIVE_SECONDS", "0");
+    command.args(["run", "steady-tennis", "--fresh", "--ledger", "run.json", "--to", &target]);
+    let mut running = command.stdout(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while receiver.lines().len() < 50 {
+        assert!(Instant::now() < deadline, "it plays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pid = running.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(130), "{ended}");
+    let ledger = simulator::ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let told: usize = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
+    let cut_short = ledger.cut_short.unwrap();
+    assert_eq!((cut_short.why, cut_short.abandoned.len()), (None, told));
+    assert!(told > 0);
+    let plain =
+        simulator::Scenario::load("steady-tennis").unwrap().play(ledger.deliveries.unwrap().started_at);
+    let plain = plain.unwrap().ledger.producers[0].events[0].event_id.to_string();
+    let fresh = ledger.producers[0].events[0].event_id.to_string();
+    assert!(fresh.starts_with(&format!("{plain}-")), "{fresh}");
+    assert!(receiver.lines().iter().any(|line| line.contains(&fresh)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,7 +150,7 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
     desk.until("it stands", |run| run["state"] == "paused").await;
     let ask =
         async |fault: Value, status| desk.json(Method::POST, "/v1/run/faults", Some(fault), status).await;
-    let [twice, gap, late, bad] = [1, 2, 3, 4].map(|game| format!("md:match:160{game:03}"));
+    let [twice, gap, late, bad] = [1, 2, 3, 4].map(|game| format!("md:match:1000000160{game:03}"));
     ask(json!({ "kind": "duplicate", "event": twice }), 202).await;
     ask(json!({ "kind": "gap", "event": gap, "count": 2 }), 202).await;
     ask(json!({ "kind": "late", "event": late, "seconds": 1 }), 202).await;
@@ -532,7 +532,8 @@ async fn the_command_line_does_the_same() {
     };
     let (_, _, error) = ctl(&["stop"]).await;
     assert_eq!(error, "error: nothing is being played\n");
-    let (is_started, _, error) = ctl(&["start", "final", "--paused", "--seed", "8", "--speed", "2"]).await;
+    let (is_started, _, error) =
+        ctl(&["start", "final", "--paused", "--fresh", "--seed", "8", "--speed", "2"]).await;
     assert!(is_started, "{error}");
     desk.until("it stands", |run| run["state"] == "paused" && run["seed"] == 8 && run["speed"] == 2.0).await;
     let (_, faults, _) = ctl(&["faults"]).await;
@@ -551,6 +552,16 @@ async fn the_command_line_does_the_same() {
     assert!(ctl(&["uof", "play", "--speed", "0.5", "--run-parallel", "--node-id", "3"]).await.0);
     desk.until("the replay plays", |run| run["program"] == "a replay of 1 events").await;
     assert!(ctl(&["uof", "reset"]).await.1.contains("the playlist is empty"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("two.toml");
+    std::fs::write(
+        &file,
+        "description = \"d\"\nseed = 1\nseconds = 5\n[sports.hockey]\ngames = 1000\nrate = 5\n",
+    )
+    .unwrap();
+    let file = file.display().to_string();
+    let (_, _, error) = ctl(&["start", &file]).await;
+    assert_eq!(error, format!("error: {file}:5:9: games: 1000 is outside 1 to 999\n"));
     let (_, _, error) = ctl(&["start", "cup"]).await;
     assert_eq!(error, "error: no scenario is called `cup` (at `/scenario`)\n");
 }

@@ -362,7 +362,7 @@ async fn progress_is_told_and_ends_with_everything() {
     let target = receiver.listen("127.0.0.1:0").await;
     let mut told = Vec::new();
     let options = DriveOptions { speed: Speed::Factor(1.0), ..options(&target) };
-    drive(schedule(12, 3, 100_000_000), &options, |progress| told.push(*progress)).await.unwrap();
+    drive(schedule(12, 3, 100_000_000), &options, |progress| told.push(progress.clone())).await.unwrap();
     assert!(told.len() >= 2, "once a second and at the end");
     assert_eq!(told.last().map(|last| (last.sent, last.accepted)), Some((12, 12)));
 }
@@ -529,6 +529,70 @@ async fn a_unified_odds_feed_goes_out_message_by_message_with_its_routing_keys()
             ))
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unified_odds_feed_that_is_read_as_something_else_is_given_up_with_the_reason() {
+    let detail = "unknown variant `fixtures_fixture`, expected one of `fixture`, `odds_change`";
+    let answer = json!({ "status": 400, "title": "Bad", "detail": detail }).to_string();
+    let receiver = Receiver::new(move |_, _| Some((StatusCode::BAD_REQUEST, answer.clone()).into_response()));
+    let mut builder = ScheduleBuilder::default();
+    let line = |number: u64| {
+        let key = format!("lo.pre.-.fixture.4.md:match.{number}.-");
+        format!(
+            r#"{key} <fixtures_fixture generated_at="x"><fixture id="md:match:{number}"/></fixtures_fixture>"#
+        )
+    };
+    for number in 1..=40 {
+        let offset_ns = number * 1_000_000_000;
+        builder.push(&Name::new("uof").unwrap(), Format::Uof, offset_ns, line(number).as_bytes()).unwrap();
+    }
+    let report = run(&receiver, Arc::new(builder.build()), |options| {
+        (options.lanes, options.speed) = (1, Speed::Factor(10.0));
+    })
+    .await;
+    let why = report.gave_up.unwrap();
+    assert!(why.contains("`uof` is not configured") && why.contains(r#"format = "uof""#), "{why}");
+    assert!(report.sent < 40 && report.undelivered > 0, "{} were sent", report.sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_told_at_once_and_when_it_is_ended() {
+    let options = DriveOptions {
+        patience: Patience { answer_timeout: Duration::from_secs(1), give_up_after: Duration::from_secs(60) },
+        ..options("http://127.0.0.1:1")
+    };
+    let mut told = Vec::new();
+    let report = drive(schedule(3, 1, 0), &options, |progress| {
+        told.extend(progress.obstacle.clone());
+        options.stop.begin();
+    })
+    .await
+    .unwrap();
+    assert!(told[0].contains("onnect"), "{told:?}");
+    assert!(report.obstacle.is_some() && report.gave_up.is_none(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_of_a_drive_is_what_went_when_it_did() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let schedule = schedule(20, 2, 10_000_000);
+    let report = run(&receiver, Arc::clone(&schedule), |options| options.speed = Speed::Factor(2.0)).await;
+    let header = simulator::recording::Header::new(Name::new("md").unwrap(), Format::Json, "a drive", None);
+    let mut file = std::io::Cursor::new(Vec::new());
+    report.record_feed(&schedule, header, &mut file).unwrap();
+    file.set_position(0);
+    let recorded = simulator::recording::Reader::new(file).unwrap();
+    let recorded: Vec<_> = recorded.collect::<Result<_, _>>().unwrap();
+    let lines = |mut lines: Vec<String>| {
+        lines.sort();
+        lines
+    };
+    let bytes = recorded.iter().map(|it| String::from_utf8(it.bytes.to_vec()).unwrap()).collect();
+    assert_eq!(lines(bytes), lines(receiver.lines()));
+    let mut sent: Vec<u64> = report.deliveries.sent_micros.iter().map(|sent| *sent as u64 * 1_000).collect();
+    sent.sort_unstable();
+    assert_eq!(recorded.iter().map(|it| it.offset_ns).collect::<Vec<_>>(), sent);
 }
 
 /// One message that can be read, of a provider's event.

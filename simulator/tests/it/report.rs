@@ -78,6 +78,8 @@ fn every_figure_has_a_name_of_its_own_and_a_source() {
         assert_eq!(names.len(), report.lines.len());
         assert!(names.iter().all(|(name, source)| !name.is_empty() && !source.is_empty()));
         assert_eq!(report.misses().count(), 0, "three games say nothing");
+        assert_eq!(report.judged(), 0, "three games judge nothing");
         assert!(report.to_string().starts_with(&format!("{sport}: 3 games")), "{report}");
+        assert!(report.to_string().contains(" figures, 0 judged, 0 missed\n"), "{report}");
     }
 }

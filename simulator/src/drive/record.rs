@@ -1,0 +1,39 @@
+//! Recordings of what a drive sent: every message that went out, as it went, when it did.
+
+use std::io::{Seek, Write};
+
+use super::{DriveReport, times};
+use crate::ledger::NEVER;
+use crate::recording::{Header, RecordingError, Writer};
+use crate::schedule::Schedule;
+
+impl DriveReport {
+    /// Writes what went to the header's provider in its format. What was sent again is written once; signs of life are not in
+    /// it, nor messages that say that a game is abandoned.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn record_feed(
+        &self,
+        schedule: &Schedule,
+        header: Header,
+        out: impl Write + Seek,
+    ) -> Result<Header, RecordingError> {
+        let is_of_feed = schedule.is_of_feed(&header.provider, &header.content_type);
+        let sent = &self.deliveries.sent_micros;
+        let is_sent = |line: &usize| sent[*line] != NEVER && is_of_feed[schedule.channel(*line)];
+        let mut lines: Vec<usize> = (0..schedule.len()).filter(is_sent).collect();
+        lines.sort_by_key(|line| sent[*line]);
+        let mut writer = Writer::new(out, header)?;
+        let mut message = Vec::new();
+        for line in lines {
+            let micros = u64::try_from(sent[line]).unwrap_or_default();
+            let sent_at = self.timeline.started_at.plus_micros(sent[line]);
+            message.clear();
+            let times = times(&self.timeline, self.is_raw, schedule.offset_ns(line), sent_at);
+            schedule.write(line, times, &mut message);
+            writer.write(micros.saturating_mul(1_000), &message)?;
+        }
+        writer.finish()
+    }
+}
