@@ -1,11 +1,12 @@
 //! What providers say of their markets as a whole: loaded at `POST /feeds/{provider}/descriptions`, kept in a topic, and
-//! told with each offer that comes without it: in which groups its market is.
+//! told with each offer that comes without it, in which groups its market is, and looked up for each bet stop of groups.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chassis::kafka::{Batch, Record};
 use domain::codec::uof::Description;
+use domain::message::Groups;
 use domain::{Body, Content, FeedMessage, Name};
 
 /// Kinds of markets that are known at once, of all providers: several times what one has.
@@ -53,20 +54,33 @@ impl Descriptions {
         }
     }
 
-    /// Adds to the offers of a message the groups of their markets, where they are known.
-    pub fn tell_groups(&self, provider: &Name, message: &mut FeedMessage) {
+    /// Says of a message what only descriptions tell: of offers the groups of their markets, where they are known, and of a
+    /// bet stop that it means every market, where it names a group that no description does.
+    pub fn complete(&self, provider: &Name, message: &mut FeedMessage) {
         let Content::Event(event) = &mut message.content else { return };
-        let Body::OddsChange(odds) = &mut event.body else { return };
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
-        if groups.is_empty() {
-            return;
-        }
-        let mut kind = (provider.clone(), 0);
-        for offer in &mut odds.markets {
-            kind.1 = offer.key.id;
-            if let Some(known) = groups.get(&kind) {
-                offer.groups.clone_from(known);
+        match &mut event.body {
+            Body::OddsChange(odds) if !groups.is_empty() => {
+                let mut kind = (provider.clone(), 0);
+                for offer in &mut odds.markets {
+                    kind.1 = offer.key.id;
+                    if let Some(known) = groups.get(&kind) {
+                        offer.groups.clone_from(known);
+                    }
+                }
             }
+            Body::BetStop(stop) => {
+                let described =
+                    || groups.iter().filter(|((whose, _), _)| whose == provider).map(|(_, told)| told);
+                let is_described = |name: &Name| described().any(|told| told.contains(name));
+                if let Groups::Named(names) = &stop.groups
+                    && described().next().is_some()
+                    && !names.iter().all(is_described)
+                {
+                    stop.groups = Groups::All;
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -161,7 +161,7 @@ fn unified(
         let message_id = &decoded.message.message_id;
         tracing::debug!(%provider, %message_id, why, "a state of play was left out");
     }
-    loaded.descriptions.tell_groups(provider, &mut decoded.message);
+    loaded.descriptions.complete(provider, &mut decoded.message);
     checked(domain::check_apart_from_times(&decoded.message), decoded.message)
 }
 

@@ -365,10 +365,13 @@ async fn loaded_descriptions_tell_which_markets_a_bet_stop_means_also_after_a_re
     desk.tell("odds_change", offer(first + 4)).await;
     assert_eq!(statuses(5).await, ["active", "active"]);
     // A stop that is heard before the offer that it means.
-    desk.tell("bet_stop", stop(first + 6, "score|corners")).await;
+    desk.tell("bet_stop", stop(first + 6, "score|incl_ot_and_pen")).await;
     assert_eq!(statuses(6).await, ["suspended", "active"]);
     desk.tell("odds_change", offer(first + 5)).await;
     assert_eq!(statuses(7).await, ["suspended", "active"]);
+    // No description knows this group: any market may be in it.
+    desk.tell("bet_stop", stop(first + 7, "score|corners")).await;
+    assert_eq!(statuses(8).await, ["suspended", "suspended"]);
     desk.stack.down().await.unwrap();
 }
 

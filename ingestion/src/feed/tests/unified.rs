@@ -1,5 +1,7 @@
 //! A provider whose messages are Unified Odds Feed XML.
 
+use domain::message::Groups;
+
 use super::*;
 
 const FILE: &str = r#"
@@ -149,6 +151,30 @@ async fn described_markets_are_offered_with_their_groups() {
     ] {
         let told = describe(body).await;
         assert_eq!(told.status, status, "{}", told.body);
+    }
+}
+
+#[tokio::test]
+async fn a_bet_stop_of_a_group_that_is_in_no_description_means_every_market() {
+    let bench = bench().await;
+    let meant = async |groups: &str| {
+        post(&bench, XML, Some(HOCKEY), &STOP.replace("\"all\"", &format!("\"{groups}\""))).await;
+        let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+        let record = batches.iter().flat_map(Batch::iter).last().unwrap();
+        let message = json::decode(record.payload()).unwrap();
+        let Content::Event(event) = message.content else { panic!("it is about an event") };
+        let domain::Body::BetStop(stop) = event.body else { panic!("it is a bet stop") };
+        stop.groups
+    };
+    let named = |names: &[&str]| Groups::Named(names.iter().map(|name| Name::new(*name).unwrap()).collect());
+    assert_eq!(meant("nosuch").await, named(&["nosuch"]), "nothing is described yet");
+    let request = Request::post("/feeds/uof/descriptions")
+        .header("authorization", "Bearer the-token-of-uof-1")
+        .header("content-type", XML);
+    assert_eq!(bench.call(request.body(DESCRIPTIONS.into()).unwrap()).await.status, StatusCode::ACCEPTED);
+    assert_eq!(meant("corners|score").await, named(&["corners", "score"]));
+    for unknown in ["nosuch", "corners|nosuch", "total"] {
+        assert_eq!(meant(unknown).await, Groups::All, "{unknown}");
     }
 }
 
