@@ -182,6 +182,35 @@ fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
 }
 
 #[test]
+fn of_a_message_that_is_no_xml_its_routing_key_tells_the_event() {
+    let provider = Name::new("uof").expect("a name");
+    let told = |bytes: &[u8], key: &str| {
+        let key = key.parse().expect("a routing key");
+        let origin = Origin { provider: &provider, routing_key: Some(&key), sport_of: &|_| None };
+        uof::decode(bytes, &origin).expect_err("it is broken");
+        let told = Envelope::of_uof(bytes, &origin);
+        (told.event_id.map(|id| id.to_string()), told.sport, told.producer.map(|name| name.to_string()))
+    };
+    let live = "hi.-.live.bet_stop.4.sr:match.7.-";
+    let whose =
+        |event: &str, producer: &str| (Some(event.into()), Some(Sport::Hockey), Some(producer.into()));
+    for broken in [&b"<bet_stop product=\"3\" event_id=\"sr:ma"[..], b"\xff\xfe<\0b\0", b"not XML"] {
+        assert_eq!(told(broken, live), whose("sr:match:7", "1"), "{}", String::from_utf8_lossy(broken));
+    }
+    let both = live.replace(".-.live.", ".pre.live.");
+    assert_eq!(told(b"<bet_stop", &both), (Some("sr:match:7".to_owned()), Some(Sport::Hockey), None));
+    assert_eq!(told(b"<alive", "-.-.-.alive.-.-.-.-"), (None, None, None));
+    let twice = br#"<bet_stop product="3" event_id="sr:match:9" event_id="sr:match:9" timestamp="5"/>"#;
+    assert_eq!(told(twice, live), whose("sr:match:9", "3"), "what stands before the fault counts");
+    assert_eq!(told(br#"<bet_stop product="3" timestamp="5"/>"#, live), whose("sr:match:7", "3"));
+    assert_eq!(
+        told(b"<later/>", live),
+        (None, None, None),
+        "no message of this feed says anything of an event"
+    );
+}
+
+#[test]
 fn what_is_odd_in_real_messages_is_survived() {
     let odds = |inner: &str| {
         event(&format!(r#"<odds_change event_id="a:b:1" timestamp="5">{inner}</odds_change>"#)).body

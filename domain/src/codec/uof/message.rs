@@ -65,13 +65,19 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     Ok(Decoded { message, unknown: tree.unknown, unusable_status })
 }
 
-/// What a message about an event says of itself; as far as that goes: it may be wrong in any part.
+/// What a message about an event says of itself; as far as that goes: it may be wrong in any part. Of what cannot be read its
+/// routing key may tell the rest.
 pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
     let tree = &mut Tree::new(text);
-    if !EVENT_MESSAGES.contains(&tree.reader.root().ok()?) {
+    let routed = origin.routing_key.and_then(|key| key.event_id.clone());
+    let is_of_event = match tree.reader.root() {
+        Ok(name) => EVENT_MESSAGES.contains(&name),
+        Err(_) => routed.is_some(),
+    };
+    if !is_of_event {
         return None;
     }
-    let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten();
+    let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten().or(routed);
     Some(Envelope {
         message_id: None,
         provider: Some(origin.provider.clone()),
@@ -89,21 +95,24 @@ fn producer(tree: &mut Tree, origin: &Origin) -> Read<Name> {
     if let Some(product) = tree.reader.parsed("product", str::parse::<Name>)? {
         return Ok(product);
     }
-    let name = match origin.routing_key {
-        Some(key) if key.is_live && !key.is_pre => "1",
-        Some(key) if key.is_pre && !key.is_live => "3",
-        Some(_) => {
-            return Err(tree
-                .reader
-                .wrong("product", format_args!("{NO_PRODUCT}, and the routing key does not tell it")));
-        }
-        None => {
-            return Err(tree
-                .reader
-                .wrong("product", format_args!("{NO_PRODUCT}, and there is no routing key to tell it")));
-        }
+    routed_producer(origin).ok_or_else(|| {
+        let why = match origin.routing_key {
+            Some(_) => "the routing key does not tell it",
+            None => "there is no routing key to tell it",
+        };
+        tree.reader.wrong("product", format_args!("{NO_PRODUCT}, and {why}"))
+    })
+}
+
+/// The producer whose messages come with such a key.
+fn routed_producer(origin: &Origin) -> Option<Name> {
+    let key = origin.routing_key?;
+    let name = match (key.is_live, key.is_pre) {
+        (true, false) => "1",
+        (false, true) => "3",
+        _ => return None,
     };
-    Ok(Name::new(name).expect("digits are a name"))
+    Some(Name::new(name).expect("digits are a name"))
 }
 
 fn alive(tree: &mut Tree) -> Read<ProducerBody> {

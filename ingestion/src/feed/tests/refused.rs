@@ -101,3 +101,26 @@ async fn a_unified_odds_feed_is_told_the_time_of_what_was_refused() {
     assert_eq!((told[0].0.place, told[1].0.place), (time(Timestamp(1_234_000)), time(Timestamp(1_234_000))));
     assert_eq!(told[2].0.place, time(told[2].0.received_at), "a time to come would outweigh all until then");
 }
+
+#[tokio::test]
+async fn of_a_unified_odds_feed_whose_xml_is_broken_the_routing_key_tells_whose_it_was() {
+    let bench = unified::bench().await;
+    for broken in [unified::STOP.replace("groups=", "product="), unified::STOP[..20].to_owned()] {
+        let told = unified::post(&bench, XML, Some("hi.-.live.bet_stop.4.sr:match.7.-"), &broken).await;
+        assert_eq!(told.status, StatusCode::BAD_REQUEST, "{}", told.body);
+    }
+    let (told, _) = bench.told_of_refused(Sport::Hockey).await;
+    let live = Name::new("1").ok();
+    assert!(
+        told.iter().all(|(refused, _)| refused.event_id.as_str() == "sr:match:7" && refused.producer == live)
+    );
+    let places: Vec<_> = told.iter().map(|(refused, _)| refused.place).collect();
+    let when_received = told[1].0.received_at;
+    assert_eq!(
+        places,
+        [Timestamp(1_234_000), when_received].map(|generated_at| Place::Time { generated_at })
+    );
+    let letters = bench.read(&Topics::default().dead_letters()).await;
+    let keys = letters.iter().flat_map(Batch::iter).map(|letter| letter.key().unwrap().to_vec());
+    assert_eq!(keys.collect::<Vec<_>>(), [b"sr:match:7", b"sr:match:7"]);
+}
