@@ -44,34 +44,44 @@ pub enum Place {
 }
 
 impl RefusedMessage {
-    /// What is to be told of a message of `provider`, received at this time, whose feed counts its messages or not. `None`
-    /// where it could not be read far enough, or is another provider's.
+    /// What is to be told of a message of `provider`, received at this time, whose feed counts its messages or not: once for
+    /// each sport of which its event may be. Nothing where it could not be read far enough, or is another provider's.
+    ///
+    /// Where messages are counted, the one after it tells of it, too; where they are not, nothing else does. So of an event
+    /// whose sport is not known every sport is told there, and only the one that knows the event makes anything of it.
     #[must_use]
     pub fn of(
         read: Envelope,
         provider: &Name,
         is_ordered_by_time: bool,
         received_at: Timestamp,
-    ) -> Option<Self> {
-        let Envelope { producer, sport, event_id, position, generated_at, .. } = read;
-        if read.provider.as_ref() != Some(provider) {
-            return None;
-        }
-        let place = match is_ordered_by_time {
-            true => Place::Time { generated_at: generated_at.unwrap_or(received_at).min(received_at) },
-            // Of an unknown producer's sequence nobody waits for a place.
-            false => Place::Sequence(producer.as_ref().and(position)?),
+    ) -> Vec<Self> {
+        let Envelope { producer, event_id: Some(event_id), position, generated_at, .. } = read else {
+            return Vec::new();
         };
-        let (sport, event_id) = (sport?, event_id?);
-        Some(Self {
+        let place = match is_ordered_by_time {
+            true => Some(Place::Time { generated_at: generated_at.unwrap_or(received_at).min(received_at) }),
+            // Of an unknown producer's sequence nobody waits for a place.
+            false => producer.as_ref().and(position).map(Place::Sequence),
+        };
+        let Some(place) = place.filter(|_| read.provider.as_ref() == Some(provider)) else {
+            return Vec::new();
+        };
+        let sports = match read.sport {
+            Some(sport) => vec![sport],
+            None if is_ordered_by_time && !read.is_of_another_sport => Sport::ALL.to_vec(),
+            None => Vec::new(),
+        };
+        let told = |sport| Self {
             schema: SCHEMA,
             provider: provider.clone(),
-            producer,
+            producer: producer.clone(),
             sport,
-            event_id,
+            event_id: event_id.clone(),
             place,
             received_at,
-        })
+        };
+        sports.into_iter().map(told).collect()
     }
 
     /// As it stands in the feed.
@@ -108,24 +118,31 @@ mod tests {
             provider: Name::new("md").ok(),
             producer: Name::new("live").ok(),
             sport: Some(Sport::Hockey),
+            is_of_another_sport: false,
             event_id: EventId::new("md:match:1001").ok(),
             position: Some(Position { epoch: 1, sequence: 63 }),
             generated_at: Some(Timestamp(50)),
         }
     }
 
+    fn told(read: Envelope, is_ordered_by_time: bool, received_at: Timestamp) -> RefusedMessage {
+        let mut told = RefusedMessage::of(read, &Name::new("md").unwrap(), is_ordered_by_time, received_at);
+        assert_eq!(told.len(), 1);
+        told.remove(0)
+    }
+
     #[test]
     fn a_place_in_the_sequence_or_in_time_is_told_and_read_again() {
-        let (md, at) = (Name::new("md").unwrap(), Timestamp(90));
-        let counted = RefusedMessage::of(read(), &md, false, at).unwrap();
+        let at = Timestamp(90);
+        let counted = told(read(), false, at);
         let page = include_str!("../../docs/protocol.md");
         let shown = RefusedMessage { received_at: Timestamp(1_767_205_000_001_000), ..counted.clone() };
         assert!(page.contains(std::str::from_utf8(&shown.encode()).unwrap()), "{shown:?}");
         assert_eq!(RefusedMessage::decode(&counted.encode()).unwrap(), counted);
-        let timed = RefusedMessage::of(Envelope { producer: None, ..read() }, &md, true, at).unwrap();
+        let timed = told(Envelope { producer: None, ..read() }, true, at);
         assert_eq!(timed.place, Place::Time { generated_at: Timestamp(50) });
         assert_eq!(RefusedMessage::decode(&timed.encode()).unwrap(), timed);
-        let early = RefusedMessage::of(read(), &md, true, Timestamp(40)).unwrap();
+        let early = told(read(), true, Timestamp(40));
         assert_eq!(
             early.place,
             Place::Time { generated_at: Timestamp(40) },
@@ -136,11 +153,24 @@ mod tests {
     #[test]
     fn nobody_is_told_of_what_cannot_be_placed_or_is_anothers() {
         let md = Name::new("md").unwrap();
-        let none = |read: Envelope| assert_eq!(RefusedMessage::of(read, &md, false, Timestamp(90)), None);
+        let none = |read: Envelope| assert_eq!(RefusedMessage::of(read, &md, false, Timestamp(90)), []);
         none(Envelope { provider: Name::new("other").ok(), ..read() });
         none(Envelope { position: None, ..read() });
         none(Envelope { producer: None, ..read() });
         none(Envelope { sport: None, ..read() });
         none(Envelope { event_id: None, ..read() });
+    }
+
+    #[test]
+    fn of_an_event_of_unknown_sport_every_sport_is_told_where_no_later_message_would_tell() {
+        let md = Name::new("md").unwrap();
+        let sports = |read: Envelope| {
+            let told = RefusedMessage::of(read, &md, true, Timestamp(90));
+            told.into_iter().map(|told| told.sport).collect::<Vec<_>>()
+        };
+        assert_eq!(sports(read()), [Sport::Hockey]);
+        assert_eq!(sports(Envelope { sport: None, ..read() }), Sport::ALL);
+        assert_eq!(sports(Envelope { sport: None, is_of_another_sport: true, ..read() }), []);
+        assert_eq!(sports(Envelope { sport: None, event_id: None, ..read() }), []);
     }
 }

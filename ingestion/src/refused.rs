@@ -10,7 +10,7 @@ use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 
 /// Completes the refusal by what of the message can be read, and writes a record to the feed of its event where it says which
-/// event that is and where it stood there. `letter` is the position of its dead letter.
+/// event that is and where it stood there; where it does not say of which sport, to the feed of each that may know it. `letter` is the position of its dead letter.
 ///
 /// # Errors
 /// A problem that passes, where the feed takes no more now: then the message is as good as not sent.
@@ -24,19 +24,20 @@ pub fn tell(
     let read = receipt.reading.envelope(piece.bytes, receipt.provider, receipt.loaded);
     complete(refusal, &read);
     let by_time = receipt.reading.is_ordered_by_time();
-    let Some(refused) = RefusedMessage::of(read, receipt.provider, by_time, receipt.received_at) else {
-        return Ok(());
-    };
+    let told = RefusedMessage::of(read, receipt.provider, by_time, receipt.received_at);
     // A producer that is one too many for its messages to be taken is one too many for this, too.
-    if refused.source().is_some_and(|source| !receipt.producers.has_room(&source)) {
+    let source = told.first().and_then(RefusedMessage::source);
+    if source.is_some_and(|source| !receipt.producers.has_room(&source)) {
         return Ok(());
     }
-    receipt.backlogs.admit(refused.sport)?;
-    let topic = receipt.topics.of(refused.sport);
-    outbox.write(piece.index, topic, refused.event_id.as_str(), |buffer| {
-        buffer.extend_from_slice(&refused.encode());
-    });
-    outbox.mark_last((REFUSED_HEADER, letter.to_owned().into()));
+    told.iter().try_for_each(|refused| receipt.backlogs.admit(refused.sport))?;
+    for refused in told {
+        let topic = receipt.topics.of(refused.sport);
+        outbox.write(piece.index, topic, refused.event_id.as_str(), |buffer| {
+            buffer.extend_from_slice(&refused.encode());
+        });
+        outbox.mark_last((REFUSED_HEADER, letter.to_owned().into()));
+    }
     Ok(())
 }
 

@@ -25,6 +25,8 @@ pub struct Envelope {
     pub producer: Option<Name>,
     /// The event's sport.
     pub sport: Option<Sport>,
+    /// Whether it came as a message of a sport that is none of ours.
+    pub is_of_another_sport: bool,
     /// The event.
     pub event_id: Option<EventId>,
     /// Its place in the sequence.
@@ -61,8 +63,8 @@ impl Envelope {
                 producer: reader.optional("producer").ok().flatten(),
                 sport: reader.optional("sport").ok().flatten(),
                 event_id: reader.optional("event_id").ok().flatten(),
-                position: None,
                 generated_at: reader.optional("generated_at").ok().flatten(),
+                ..Self::default()
             },
         }
         .envelope()
@@ -163,6 +165,7 @@ mod tests {
             provider: Name::new("md").ok(),
             producer: Name::new("live").ok(),
             sport: Some(Sport::Hockey),
+            is_of_another_sport: false,
             event_id: EventId::new("md:match:1001").ok(),
             position: Some(Position { epoch: 1, sequence: 60 }),
             generated_at: Some(Timestamp(1_767_204_993_000_000)),

@@ -36,11 +36,14 @@ pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> Refused
         provider: Some(provider.clone()),
         producer: who.map(|who| who.source().producer),
         sport: Some(Sport::Hockey),
+        is_of_another_sport: false,
         event_id: Some(event_id()),
         position,
         generated_at: Some(Timestamp(at)),
     };
-    RefusedMessage::of(read, &provider, position.is_none(), Timestamp(i64::MAX)).expect("a place")
+    let mut told = RefusedMessage::of(read, &provider, position.is_none(), Timestamp(i64::MAX));
+    assert_eq!(told.len(), 1, "it has a place");
+    told.remove(0)
 }
 
 fn at_sequence(sequence: u64) -> RefusedMessage {

@@ -83,6 +83,7 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
         provider: Some(origin.provider.clone()),
         producer: producer(tree, origin).ok(),
         sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id)),
+        is_of_another_sport: origin.routing_key.is_some_and(|key| key.is_of_another_sport),
         event_id,
         position: None,
         generated_at: tree.time("timestamp").ok().flatten(),

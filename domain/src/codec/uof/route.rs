@@ -13,6 +13,8 @@ use crate::id::EventId;
 pub struct RoutingKey {
     /// The sport, where it is one of ours.
     pub sport: Option<Sport>,
+    /// Whether it names a sport that is none of ours.
+    pub is_of_another_sport: bool,
     /// The event, where it is about one: `sr:match` and `123` are `sr:match:123`.
     pub event_id: Option<EventId>,
     /// Whether it is meant for who follows events before they begin.
@@ -33,8 +35,11 @@ impl FromStr for RoutingKey {
         let [_priority, pre, live, _message_type, sport, kind, event, ..] = *fields else {
             return Err(RoutingKeyError(text.to_owned()));
         };
+        let id: Option<u32> = sport.parse().ok();
+        let sport = id.and_then(codes::sport);
         Ok(Self {
-            sport: sport.parse().ok().and_then(codes::sport),
+            sport,
+            is_of_another_sport: id.is_some() && sport.is_none(),
             event_id: EventId::new(format!("{kind}:{event}")).ok(),
             is_pre: pre == "pre",
             is_live: live == "live",
@@ -60,12 +65,16 @@ mod tests {
 
     #[test]
     fn the_fifth_field_is_the_sport() {
-        let sport = |text: &str| text.parse::<RoutingKey>().expect("a routing key").sport;
+        let key = |text: &str| text.parse::<RoutingKey>().expect("a routing key");
+        let sport = |text: &str| key(text).sport;
         assert_eq!(sport("hi.-.live.odds_change.1.sr:match.123.-"), Some(Sport::Football));
         assert_eq!(sport("lo.pre.-.bet_settlement.5.sr:match.123"), Some(Sport::Tennis));
         assert_eq!(sport("hi.pre.live.fixture_change.4.sr:match.123.-"), Some(Sport::Hockey));
         assert_eq!(sport("hi.-.live.odds_change.21.sr:match.123.-"), None);
         assert_eq!(sport("-.-.-.alive.-.-.-.-"), None);
+        assert!(key("hi.-.live.odds_change.21.sr:match.123.-").is_of_another_sport);
+        assert!(!key("hi.-.live.odds_change.1.sr:match.123.-").is_of_another_sport);
+        assert!(!key("hi.-.live.odds_change.-.sr:match.123.-").is_of_another_sport, "it names none");
         assert!("odds_change".parse::<RoutingKey>().is_err());
     }
 }

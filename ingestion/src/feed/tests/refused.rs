@@ -124,3 +124,17 @@ async fn of_a_unified_odds_feed_whose_xml_is_broken_the_routing_key_tells_whose_
     let keys = letters.iter().flat_map(Batch::iter).map(|letter| letter.key().unwrap().to_vec());
     assert_eq!(keys.collect::<Vec<_>>(), [b"sr:match:7", b"sr:match:7"]);
 }
+
+#[tokio::test]
+async fn of_a_unified_odds_feed_every_sport_is_told_of_an_event_whose_sport_nobody_knows() {
+    let bench = unified::bench().await;
+    for key in [None, Some("hi.-.live.bet_stop.-.sr:match.7.-"), Some("hi.-.live.bet_stop.21.sr:match.7.-")] {
+        let told = unified::post(&bench, XML, key, unified::STOP).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    }
+    for sport in Sport::ALL {
+        let (told, _) = bench.told_of_refused(sport).await;
+        assert_eq!(told.len(), 2, "what is of a sport that is none of ours is in no feed");
+        assert!(told.iter().all(|(refused, _)| refused.sport == sport), "{told:?}");
+    }
+}
