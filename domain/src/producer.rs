@@ -1,5 +1,5 @@
 //! Whether a producer can be trusted, as one partition of a feed has heard it: watched from its first `alive` on, down
-//! after a silence, up again once it has said what counts as a recovery.
+//! after a silence, up once it has said what counts as a recovery.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +45,8 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Up: it has begun to say that it is alive.
+    /// Up: it has begun to say that it is alive, and that is all that is asked of it. Recovering: it has, and what it said
+    /// before that may not have come.
     FirstAlive,
     /// Not up: no `alive` came for longer than its silence may last.
     AliveInterval,
@@ -57,7 +58,7 @@ pub enum Reason {
     SnapshotComplete,
 }
 
-/// What a producer that was down has to say to be up again.
+/// What a producer that was down, or was never heard, has to say to be up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Recovery {
     /// `alive`, subscribed: its messages have sequences, and it pushes again what was not acknowledged.
@@ -72,17 +73,19 @@ pub enum Recovery {
 pub struct Terms {
     /// Microseconds without an `alive` after which it is down.
     pub silence_micros: i64,
-    /// How it comes up again.
+    /// How it comes up.
     pub recovery: Recovery,
 }
 
 impl Producer {
     /// A producer that says for the first time that it is alive.
     #[must_use]
-    pub fn first_heard(alive: &Alive, at: Timestamp) -> Self {
-        let (state, reason) = match alive.subscribed {
-            true => (State::Up, Reason::FirstAlive),
-            false => (State::Down, Reason::NotSubscribed),
+    pub fn first_heard(alive: &Alive, at: Timestamp, terms: Terms) -> Self {
+        let (state, reason) = match (alive.subscribed, terms.recovery) {
+            (false, _) => (State::Down, Reason::NotSubscribed),
+            (true, Recovery::Alive) => (State::Up, Reason::FirstAlive),
+            // Nothing is known of what it said before it was heard.
+            (true, Recovery::Snapshot) => (State::Recovering, Reason::FirstAlive),
         };
         Self { state, reason, since: at, alive_at: at, alive_since: at, trusted_until: Timestamp(0) }
     }

@@ -23,9 +23,9 @@ fn complete(asked_at: i64) -> ProducerBody {
     ProducerBody::SnapshotComplete(SnapshotComplete { request_id: asked_at.unsigned_abs() })
 }
 
-/// A producer first heard at second 0.
+/// A producer that is up since second 0, at which it was first heard.
 fn heard() -> Producer {
-    Producer::first_heard(&Alive { subscribed: true }, at(0))
+    Producer::first_heard(&Alive { subscribed: true }, at(0), ALIVE)
 }
 
 fn is(producer: &Producer) -> (State, Reason, i64) {
@@ -33,10 +33,24 @@ fn is(producer: &Producer) -> (State, Reason, i64) {
 }
 
 #[test]
-fn a_producer_is_up_from_its_first_alive_on() {
+fn a_producer_is_up_from_its_first_alive_on_where_that_is_enough() {
     assert_eq!(is(&heard()), (State::Up, Reason::FirstAlive, 0));
-    let lost = Producer::first_heard(&Alive { subscribed: false }, at(5));
-    assert_eq!(is(&lost), (State::Down, Reason::NotSubscribed, 5));
+    for terms in [ALIVE, SNAPSHOT] {
+        let lost = Producer::first_heard(&Alive { subscribed: false }, at(5), terms);
+        assert_eq!(is(&lost), (State::Down, Reason::NotSubscribed, 5));
+    }
+}
+
+#[test]
+fn where_a_snapshot_is_asked_for_what_was_said_before_the_first_alive_may_be_missing() {
+    let mut producer = Producer::first_heard(&Alive { subscribed: true }, at(5), SNAPSHOT);
+    assert_eq!(is(&producer), (State::Recovering, Reason::FirstAlive, 5));
+    assert_eq!(producer.trusted_until, at(0), "everything is to be asked for");
+    producer.hear(&alive(true), at(6), SNAPSHOT);
+    producer.hear(&complete(4), at(7), SNAPSHOT);
+    assert_eq!(producer.state, State::Recovering);
+    producer.hear(&complete(5), at(8), SNAPSHOT);
+    assert_eq!(is(&producer), (State::Up, Reason::SnapshotComplete, 8));
 }
 
 #[test]
@@ -133,7 +147,7 @@ fn the_reason_of_a_bet_stop_and_of_a_gap_goes_before_that_of_a_producer() {
 }
 
 proptest! {
-    /// Up is what was never silent for too long since it last had to prove itself, and has proven itself since.
+    /// Up is what has proven itself since it was first heard, and since it was last silent for too long.
     #[test]
     fn only_what_has_proven_itself_is_up(
         said in prop::collection::vec((0..15_000_000_i64, prop_oneof![
@@ -142,8 +156,8 @@ proptest! {
         ]), 0..60),
         terms in prop_oneof![Just(ALIVE), Just(SNAPSHOT)],
     ) {
-        let mut producer = heard();
-        let (mut now, mut last_alive, mut back_at, mut owes_alive, mut owes_snapshot) = (0, 0, 0, false, false);
+        let mut producer = Producer::first_heard(&Alive { subscribed: true }, at(0), terms);
+        let (mut now, mut last_alive, mut back_at, mut owes_alive, mut owes_snapshot) = (0, 0, 0, false, true);
         for (pause, said) in said {
             now += pause;
             let is_late = now - last_alive >= SILENCE;

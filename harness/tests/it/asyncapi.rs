@@ -162,13 +162,14 @@ async fn listen(stack: &Stack, contract: &Arc<Contract>, hockey: &Event, tennis:
     assert_eq!(client.closed().await.unwrap().0, 4400);
 }
 
-/// A producer of whom nobody has heard anything else falls silent, comes back and recovers.
+/// A producer of whom nobody has heard anything else begins, falls silent, comes back and recovers.
 async fn lose_a_producer(stack: &Stack, contract: &Arc<Contract>) {
     let mut client = Client::judged_by(stack, contract).await;
     let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
     let say =
         async |kind: &str, body: Value| post(&url, &[of_producer("silent", kind, &body)]).await.unwrap();
     say("alive", json!({"subscribed": true})).await;
+    client.hears_of("silent", "recovering").await;
     client.hears_of("silent", "down").await;
     say("alive", json!({"subscribed": true})).await;
     client.hears_of("silent", "recovering").await;

@@ -304,6 +304,11 @@ async fn the_markets_of_a_silent_producer_are_shut_everywhere_and_reopen_with_it
 async fn a_processor_killed_in_the_middle_of_a_sweep_leaves_nothing_open_and_recovery_opens_all() {
     let mut desk = Desk::new("sweep", 24, &[("MATCHDAY_RECOVERY", "md=snapshot")]).await;
     let (live, _pre) = (desk.heart("live").await, desk.heart("pre").await);
+    for producer in ["live", "pre"] {
+        desk.is_told(producer, "recovering", "first_alive").await;
+        desk.say(producer, "snapshot_complete", json!({"request_id": now_micros()})).await;
+        desk.is_told(producer, "up", "snapshot_complete").await;
+    }
     desk.tell_odds(&["live", "pre"], 1_500).await;
     desk.expect("live", Wanted::Open(1_500)).await;
 

@@ -24,7 +24,7 @@ impl Planner<'_> {
                 watched
             }
             (None, ProducerBody::Alive(alive)) if self.known.producers.has_room(partition) => {
-                let producer = Producer::first_heard(alive, at);
+                let producer = Producer::first_heard(alive, at, self.known.producers.terms(source));
                 Watched { producer, swept_to: (!producer.is_trusted()).then_some(START) }
             }
             (None, _) => return,

@@ -70,6 +70,32 @@ fn a_producer_is_watched_from_its_first_alive_on() {
 }
 
 #[test]
+fn what_a_producer_said_before_its_first_alive_is_shut_where_a_snapshot_has_to_prove_it() {
+    let entry = ["md=snapshot".parse().unwrap()];
+    let providers = Providers::new(&entry, &[]).unwrap();
+    let producers = Producers::new(ProducerTerms { silence_micros: SILENCE, providers });
+    let mut working = unknown_event();
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, |planner| {
+        planner.take(&record(100, &odds(1)));
+        planner.take(&record(101, &alive(true, 7)));
+        planner.take(&record(102, &odds(2)));
+    });
+    let plan = plan.unwrap();
+    assert_eq!(turned(&plan), (State::Recovering, Reason::FirstAlive, Some("")));
+    assert_eq!(
+        plan.writes.watched[0].watched.producer.trusted_until,
+        Timestamp(0),
+        "all is to be sent again"
+    );
+    assert_eq!(plan.writes.events[0].markets[0].status, Some("suspended"));
+    let told = cause(&plan, 1);
+    assert_eq!(
+        (told["type"].as_str(), told["reason"].as_str()),
+        (Some("producer_down"), Some("first_alive"))
+    );
+}
+
+#[test]
 fn a_deadline_counts_against_the_feed_of_its_partition() {
     let (producers, _) = open();
     let overdue = |partition, micros| producers.overdue(&BTreeMap::from([(partition, Timestamp(micros))]));
