@@ -2,22 +2,23 @@
 //! of which messages are missing. Of all processes one asks: the one that holds the lease in the database.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use chassis::lifecycle::Shutdown;
-use domain::Timestamp;
+use domain::{Name, Timestamp};
 use reqwest::header::AUTHORIZATION;
 use sqlx::MySqlPool;
-use tokio::task::JoinSet;
 
 use crate::metrics;
 use crate::processor::now;
 use crate::store::recovery as store;
 
+mod asking;
 mod due;
 mod providers;
 
+use asking::Asking;
 pub use due::{Request, Target, Want};
 pub use providers::{Entry, Providers, TokenEntry};
 
@@ -49,7 +50,7 @@ pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown
         .build()
         .context("cannot make an HTTP client")?;
     let lease = store::Lease::new(now());
-    let asker = Asker { pool, client, settings };
+    let mut asker = Asker { pool, client, settings, asking: Asking::default() };
     let mut rounds = tokio::time::interval(asker.settings.every);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -60,6 +61,8 @@ pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown
         if let Err(error) = asker.round(&lease).await {
             tracing::warn!(error = format!("{error:#}"), "nobody can be asked for a recovery");
         }
+        // From the end of one to the beginning of the next, so that no two of its requests are closer to each other.
+        rounds.reset();
     }
 }
 
@@ -67,11 +70,12 @@ struct Asker {
     pool: MySqlPool,
     client: reqwest::Client,
     settings: RecoverySettings,
+    asking: Asking,
 }
 
 impl Asker {
-    /// At most one request to each provider.
-    async fn round(&self, lease: &store::Lease) -> anyhow::Result<()> {
+    /// At most one request to each provider. What they answer is not waited for.
+    async fn round(&mut self, lease: &store::Lease) -> anyhow::Result<()> {
         let look = async {
             if !lease.hold(&self.pool).await? {
                 return anyhow::Ok(None);
@@ -87,29 +91,28 @@ impl Asker {
             Ok(Some((wants, requests)))
         };
         let Some((wants, requests)) = in_time(look).await? else { return Ok(()) };
-        let mut asking = JoinSet::new();
-        for (want, request) in due::next(&wants, &requests, now(), self.settings.silence_micros) {
+        self.asking.reap();
+        let RecoverySettings { every, silence_micros, .. } = self.settings;
+        let is_free = |provider: &Name| self.asking.is_free(provider, every, Instant::now());
+        for (want, request) in due::next(&wants, &requests, is_free, now(), silence_micros) {
             in_time(store::write(&self.pool, &want.target, &request)).await?;
             let asked = self.ask(want, request.asked_at)?;
             let (pool, target) = (self.pool.clone(), want.target.clone());
-            asking.spawn(async move {
+            let provider = target.source.provider.clone();
+            self.asking.begin(provider, Instant::now(), async move {
                 let outcome = answer(asked).await;
                 metrics::recovery_asked(&target.source, outcome.is_ok());
-                match outcome {
-                    Ok(()) => {
-                        tracing::info!(%target, request_id = request.asked_at.0, "a recovery has begun");
-                        in_time(store::note_taken(&pool, &target, request.asked_at)).await
-                    }
-                    Err(error) => {
-                        let error = format!("{error:#}");
-                        tracing::warn!(%target, failures = request.failures, error, "a recovery has not begun");
-                        Ok(())
-                    }
+                if let Err(error) = outcome {
+                    let error = format!("{error:#}");
+                    tracing::warn!(%target, failures = request.failures, error, "a recovery has not begun");
+                    return;
+                }
+                tracing::info!(%target, request_id = request.asked_at.0, "a recovery has begun");
+                if let Err(error) = in_time(store::note_taken(&pool, &target, request.asked_at)).await {
+                    let error = format!("{error:#}");
+                    tracing::warn!(%target, error, "nobody can be told that a recovery has begun");
                 }
             });
-        }
-        while let Some(asked) = asking.join_next().await {
-            asked.context("a request ended by panic")??;
         }
         Ok(())
     }

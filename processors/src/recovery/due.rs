@@ -52,15 +52,17 @@ impl fmt::Display for Target {
     }
 }
 
-/// The requests to be made now, one per provider at most: whole producers first, then what has waited longest.
+/// The requests to be made now, one per provider that is free at most: whole producers first, then what has waited longest.
 pub fn next<'w>(
     wants: &'w [Want],
     requests: &BTreeMap<Target, Request>,
+    is_free: impl Fn(&Name) -> bool,
     now: Timestamp,
     silence_micros: i64,
 ) -> Vec<(&'w Want, Request)> {
     let mut due: Vec<(&Want, Request)> = wants
         .iter()
+        .filter(|want| is_free(&want.target.source.provider))
         .filter_map(|want| Some((want, following(want, requests.get(&want.target), now, silence_micros)?)))
         .collect();
     due.sort_by_key(|(want, _)| {
@@ -174,7 +176,7 @@ mod tests {
             (wants[1].target.clone(), asked(400, false, 1)),
         ]);
         let targets = |requests: &BTreeMap<Target, Request>, wants: &[Want]| {
-            let next = next(wants, requests, now, SILENCE);
+            let next = next(wants, requests, |_| true, now, SILENCE);
             next.iter().map(|(want, _)| want.target.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(targets(&requests, &wants), ["md:match:3 of md/live", "sr:match:1 of sr/live"]);
@@ -183,5 +185,9 @@ mod tests {
         let mut all = wants.to_vec();
         all.push(want("md", None, 0, None));
         assert_eq!(targets(&requests, &all), ["md/live", "sr:match:1 of sr/live"]);
+        let only_sr = |provider: &Name| provider.as_str() == "sr";
+        let free = next(&all, &requests, only_sr, now, SILENCE);
+        assert_eq!(free.len(), 1, "the other has yet to answer");
+        assert_eq!(free[0].0.target.source.provider.as_str(), "sr");
     }
 }
