@@ -240,14 +240,7 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(doctor::is_healthy(&checks), "this machine lacks something");
             Ok(())
         }
-        Command::Dlq(args) => {
-            // Where addresses are given there need be no project.
-            let stacks = match &cli.stacks {
-                Some(stacks) => stacks.clone(),
-                None => Project::find().map_or_else(|_| PathBuf::new(), |project| project.stacks()),
-            };
-            dlq(*args, (&stacks, UP), say).await
-        }
+        Command::Dlq(args) => dlq(*args, (&stacks_if_any(cli.stacks), UP), say).await,
         Command::Init(args) => {
             let Init { kafka, mysql, topics, partitions, retention_bytes } = args;
             let mysql = mysql.url()?;
@@ -255,7 +248,7 @@ async fn execute(cli: Cli) -> Result<()> {
             say("Topics and tables are there.");
             Ok(())
         }
-        Command::LoadUof(args) => load(args, say).await,
+        Command::LoadUof(args) => load(args, (&stacks_if_any(cli.stacks), UP), say).await,
         Command::Secrets { folder } => {
             let made = secrets::make(&folder)?;
             say(&format!("{} secrets are there, {made} of them new.", secrets::NAMES.len()));
@@ -263,6 +256,11 @@ async fn execute(cli: Cli) -> Result<()> {
         }
         Command::Healthcheck { url } => stack::ask_service(&url).await.map_err(|reason| anyhow!(reason)),
     }
+}
+
+/// The folder of all stacks; where addresses are given there need be no project.
+fn stacks_if_any(given: Option<PathBuf>) -> PathBuf {
+    given.unwrap_or_else(|| Project::find().map_or_else(|_| PathBuf::new(), |project| project.stacks()))
 }
 
 /// Becomes the dashboard, a binary of its own; returns only why that did not go.

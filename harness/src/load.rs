@@ -9,11 +9,16 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
+use crate::stack::{Record, Stack};
+
 /// What is loaded: how its documents begin, where in the feed they are taken, and how they are called.
 const KINDS: [Kind; 2] = [
-    Kind { element: "<fixtures_fixture", path: "", name: "fixtures" },
-    Kind { element: "<market_descriptions", path: "/descriptions", name: "market descriptions" },
+    Kind { element: "fixtures_fixture", path: "", name: "fixtures" },
+    Kind { element: "market_descriptions", path: "/descriptions", name: "market descriptions" },
 ];
+
+/// Where a stack's ingestion listens where nothing else is said of it.
+const INGESTION: &str = "http://127.0.0.1:4000";
 
 struct Kind {
     element: &'static str,
@@ -32,50 +37,112 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct LoadArgs {
     /// The folder of XML files
     folder: PathBuf,
-    /// The provider's feed
-    #[arg(
-        long,
-        env = "MATCHDAY_FEED",
-        default_value = "http://127.0.0.1:4000/feeds/uof",
-        value_name = "URL"
-    )]
-    to: String,
+    /// The provider's feed [default: `/feeds/uof` of the stack that is up, else of http://127.0.0.1:4000]
+    #[arg(long, env = "MATCHDAY_FEED", value_name = "URL")]
+    to: Option<String>,
     /// What the provider shows to be let in
     #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
 }
 
-/// Sends every fixture and all market descriptions of the folder to the feed, in the order of the files' names.
+/// What the XML files of a folder are, each in the order of their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    /// Of each kind.
+    kinds: [Vec<PathBuf>; KINDS.len()],
+    /// Readable, and of no kind.
+    others: Vec<PathBuf>,
+    /// Not readable, and why.
+    unreadable: Vec<(PathBuf, &'static str)>,
+}
+
+/// Sends every fixture and all market descriptions of the folder to the feed, in the order of the files' names: to the one
+/// given, else to that of the stack `name` among `stacks`.
 ///
 /// # Errors
-/// When the folder cannot be read, or ingestion is away, or refuses one of them: all others are loaded, and `say` tells why.
-pub async fn load(args: LoadArgs, say: impl Fn(&str)) -> Result<()> {
+/// When the folder cannot be read or has neither, or ingestion is away, or a file cannot be read or is refused: all others are
+/// loaded, and `say` tells why.
+pub async fn load(args: LoadArgs, (stacks, name): (&Path, &str), say: impl Fn(&str)) -> Result<()> {
     let LoadArgs { folder, to, token } = args;
+    let to = feed(to, Stack::find(stacks, name).as_ref());
     let client = Client::builder().timeout(PATIENCE).build()?;
-    let files = xml_files(&folder)?;
-    let mut refused = 0_u32;
-    for kind in KINDS {
+    let Found { kinds, others, unreadable } = look_through(&folder)?;
+    ensure!(
+        !unreadable.is_empty() || kinds.iter().any(|files| !files.is_empty()),
+        "no XML file in {} is a fixture or a list of market descriptions",
+        folder.display()
+    );
+    for (file, why) in &unreadable {
+        say(&format!("{}: {why}", file.display()));
+    }
+    let mut failed = unreadable.len();
+    for (kind, files) in KINDS.iter().zip(kinds) {
         let to = format!("{}{}", to.trim_end_matches('/'), kind.path);
         let mut loaded = 0;
-        for file in &files {
+        for file in files {
             let name = file.display();
-            let xml = std::fs::read(file).with_context(|| format!("reading {name}"))?;
-            if !String::from_utf8_lossy(&xml).contains(kind.element) {
-                continue;
-            }
+            let xml = std::fs::read(&file).with_context(|| format!("reading {name}"))?;
             let sent = send(&client, &to, token.as_deref(), xml).await;
             match sent.with_context(|| format!("sending {name}"))? {
                 Sent::Taken(count) => loaded += count,
                 Sent::Refused(why) => {
                     say(&format!("{name}: {why}"));
-                    refused += 1;
+                    failed += 1;
                 }
             }
         }
         say(&format!("{loaded} {} are loaded.", kind.name));
     }
-    ensure!(refused == 0, "{refused} files were refused");
+    if !others.is_empty() {
+        let names = others.iter().filter_map(|file| file.file_name()?.to_str()).collect::<Vec<_>>();
+        say(&format!("{} files are neither, and were left alone: {}", others.len(), names.join(", ")));
+    }
+    ensure!(failed == 0, "{failed} files were refused or cannot be read");
     Ok(())
+}
+
+/// The feed that is given, else that of the stack that is up.
+fn feed(given: Option<String>, record: Option<&Record>) -> String {
+    let mut addresses = record.iter().flat_map(|record| &record.addresses);
+    let ingestion = addresses.find(|address| address.what == "ingestion").map(|address| address.url.as_str());
+    given.unwrap_or_else(|| format!("{}/feeds/uof", ingestion.unwrap_or(INGESTION)))
+}
+
+/// Tells the files of a folder apart by their documents' elements.
+fn look_through(folder: &Path) -> Result<Found> {
+    let mut found = Found::default();
+    for file in xml_files(folder)? {
+        let xml = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        let Ok(text) = std::str::from_utf8(&xml) else {
+            found.unreadable.push((file, "it is not UTF-8, and no other encoding is read"));
+            continue;
+        };
+        let Some(element) = element(text) else {
+            found.unreadable.push((file, "it is no XML document"));
+            continue;
+        };
+        match KINDS.iter().position(|kind| kind.element == element) {
+            Some(kind) => found.kinds[kind].push(file),
+            None => found.others.push(file),
+        }
+    }
+    Ok(found)
+}
+
+/// The name of a document's element.
+fn element(text: &str) -> Option<&str> {
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text).trim_start();
+    loop {
+        let end = match rest {
+            _ if rest.starts_with("<?") => "?>",
+            _ if rest.starts_with("<!--") => "-->",
+            _ => break,
+        };
+        rest = rest.split_once(end)?.1.trim_start();
+    }
+    let name = rest.strip_prefix('<')?;
+    let name = &name[..name.find(|character: char| character.is_whitespace() || "/>".contains(character))?];
+    name.starts_with(|first: char| first.is_alphabetic() || first == '_').then_some(name)
 }
 
 fn xml_files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -128,4 +195,77 @@ async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> R
         }
     }
     bail!("{to} has been asked {ATTEMPTS} times, and takes nothing for the moment")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    async fn load_from(folder: &Path) -> (String, Vec<String>) {
+        // Port 9 answers nothing: what would be sent fails.
+        let to = Some("http://127.0.0.1:9/feeds/uof".to_owned());
+        let said = RefCell::new(Vec::new());
+        let args = LoadArgs { folder: folder.to_owned(), to, token: None };
+        let say = |line: &str| said.borrow_mut().push(line.to_owned());
+        let error = load(args, (Path::new("nowhere"), "up"), say).await.expect_err("nothing is loaded");
+        (format!("{error:#}"), said.into_inner())
+    }
+
+    #[test]
+    fn files_are_told_apart_by_their_elements_and_none_is_passed_over() {
+        let folder = folder(&[
+            ("a.xml", b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- of <market_descriptions> --><fixtures_fixture\ta='1'/>"),
+            ("b.xml", b"<market_descriptions><market/></market_descriptions>"),
+            ("c.xml", b"<bet_stop note='<fixtures_fixture'/>"),
+            ("d.xml", b"\xff\xfe<\0f\0"),
+            ("e.xml", b"hi"),
+            ("f.xml", b""),
+            ("g.txt", b"hi"),
+        ]);
+        let Found { kinds, others, unreadable } = look_through(folder.path()).unwrap();
+        let names = |files: &[PathBuf]| {
+            files
+                .iter()
+                .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!([names(&kinds[0]), names(&kinds[1]), names(&others)], [["a.xml"], ["b.xml"], ["c.xml"]]);
+        let (files, why): (Vec<_>, Vec<_>) = unreadable.into_iter().unzip();
+        assert_eq!(names(&files), ["d.xml", "e.xml", "f.xml"]);
+        assert!(why[0].contains("UTF-8") && why[1] == why[2] && why[1].contains("no XML"), "{why:?}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_with_nothing_to_load_is_an_error_and_what_cannot_be_read_is_named() {
+        let nothing = folder(&[("c.xml", b"<bet_stop/>")]);
+        let (error, said) = load_from(nothing.path()).await;
+        assert!(error.contains("is a fixture or a list") && said.is_empty(), "{error}");
+        let broken = folder(&[("c.xml", b"<bet_stop/>"), ("e.xml", b"hi")]);
+        let (error, said) = load_from(broken.path()).await;
+        assert_eq!(error, "1 files were refused or cannot be read");
+        assert!(said[0].ends_with("e.xml: it is no XML document"), "{said:?}");
+        assert_eq!(said.last().unwrap(), "1 files are neither, and were left alone: c.xml");
+    }
+
+    #[test]
+    fn the_feed_is_that_of_the_stack_that_is_up() {
+        let record = serde_json::json!({
+            "lifetime": "detached", "owner": {"pid": 1, "started_ticks": 1}, "is_complete": true, "processes": [],
+            "addresses": [{"what": "REST", "url": "http://x:1"}, {"what": "ingestion", "url": "http://x:2"}],
+        });
+        let record: Record = serde_json::from_value(record).unwrap();
+        assert_eq!(feed(None, Some(&record)), "http://x:2/feeds/uof");
+        assert_eq!(feed(None, None), "http://127.0.0.1:4000/feeds/uof");
+        assert_eq!(feed(Some("http://y/feeds/z".to_owned()), Some(&record)), "http://y/feeds/z");
+    }
 }
