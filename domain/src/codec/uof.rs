@@ -61,6 +61,12 @@ pub fn decode(bytes: &[u8], origin: &Origin) -> Result<Decoded, DecodeError> {
     super::xml::read_document(bytes, |text| message::message(text, origin))
 }
 
+/// Whether a producer of such a feed can be called so: by a number.
+#[must_use]
+pub fn is_product(name: &Name) -> bool {
+    number::product(name.as_str()).is_ok()
+}
+
 /// What a message says of itself, whatever else is wrong with it; nothing of what is no message about an event.
 pub(super) fn envelope(text: &str, origin: &Origin) -> Option<super::Envelope> {
     message::envelope(text, origin)

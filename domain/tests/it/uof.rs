@@ -182,6 +182,27 @@ fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
 }
 
 #[test]
+fn a_producer_that_is_no_number_and_a_certainty_that_is_not_known_are_refused() {
+    let settlement = |attributes: &str| {
+        format!(r#"<bet_settlement event_id="a:b:1" timestamp="5" {attributes}><outcomes/></bet_settlement>"#)
+    };
+    for (attributes, at, why) in [
+        (r#"product="-1""#, "@product", "`-1` is not the number of a producer"),
+        (r#"product="abc""#, "@product", "`abc` is not the number of a producer"),
+        (r#"product="99999999999""#, "@product", "`99999999999` is not the number of a producer"),
+        (r#"certainty="3""#, "@certainty", "3 is no certainty: 1 is live-scouted, 2 confirmed"),
+        (r#"certainty="sure""#, "@certainty", "`sure` is not a code"),
+    ] {
+        let (told, path) = refused(&settlement(attributes));
+        assert!(told.starts_with(why) && path.ends_with(at), "{told}");
+    }
+    for nothing in ["", r#"certainty="""#] {
+        let Body::Settlement(settlement) = event(&settlement(nothing)).body else { panic!("a settlement") };
+        assert_eq!(settlement.certainty, domain::message::Certainty::LiveScouted);
+    }
+}
+
+#[test]
 fn of_a_message_that_is_no_xml_its_routing_key_tells_the_event() {
     let provider = Name::new("uof").expect("a name");
     let told = |bytes: &[u8], key: &str| {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use domain::codec::uof;
 use domain::{Name, Sport};
 use serde::Deserialize;
 use toml::Spanned;
@@ -185,9 +186,10 @@ fn tellers(producers: Option<Spanned<Vec<Spanned<Producer>>>>) -> Result<Vec<Tel
         if tellers.iter().any(|known| known.name == name) {
             return wrong(format!("there is a producer `{name}` already"));
         }
-        let is_number = name.as_str().bytes().all(|byte| byte.is_ascii_digit());
-        if format == Format::Uof && !is_number {
-            return wrong(format!("a producer of a Unified Odds Feed is a number, not `{name}`"));
+        if format == Format::Uof && !uof::is_product(&name) {
+            return wrong(format!(
+                "a producer of a Unified Odds Feed is a number from 1 to 65535, not `{name}`"
+            ));
         }
         // What a provider writes in is settled with ingestion, for all it sends.
         let is_uof = |format| format == Format::Uof;

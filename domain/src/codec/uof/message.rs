@@ -1,7 +1,7 @@
 //! Messages as they are read: the root element's attributes are the envelope.
 
 use super::tree::Tree;
-use super::{Decoded, Origin, codes, fixture, id, market, status};
+use super::{Decoded, Origin, codes, fixture, id, market, number, status};
 use crate::codec::Envelope;
 use crate::codec::xml::reader::{Fault, Read};
 use crate::fixture::{FixtureChange, FixtureChangeKind};
@@ -93,7 +93,7 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
 /// The producer's number is its name. Where it is missing, the routing key tells the two that everyone has. Where that does
 /// not tell either, nobody could say whose markets a bet stop stops.
 fn producer(tree: &mut Tree, origin: &Origin) -> Read<Name> {
-    if let Some(product) = tree.reader.parsed("product", str::parse::<Name>)? {
+    if let Some(product) = tree.reader.parsed("product", number::product)? {
         return Ok(product);
     }
     routed_producer(origin).ok_or_else(|| {
@@ -204,9 +204,10 @@ fn bet_stop(tree: &mut Tree) -> Read<BetStop> {
     Ok(BetStop { groups, market_status })
 }
 
-/// A settlement that does not say how sure it is counts as the less sure one.
+/// A settlement that does not say how sure it is counts as the less sure one. One that says it in a way that is not known may
+/// be none to pay by.
 fn settlement(tree: &mut Tree) -> Read<Settlement> {
-    let certainty = tree.code("certainty", codes::certainty)?.unwrap_or(Certainty::LiveScouted);
+    let certainty = tree.reader.parsed("certainty", certainty)?.unwrap_or(Certainty::LiveScouted);
     tree.end_attributes("bet_settlement");
     let mut markets = None;
     tree.children(|tree, child| {
@@ -220,6 +221,11 @@ fn settlement(tree: &mut Tree) -> Read<Settlement> {
         Ok(true)
     })?;
     Ok(Settlement { certainty, markets: markets.unwrap_or_default() })
+}
+
+fn certainty(text: &str) -> Result<Certainty, String> {
+    let code = number::code(text).map_err(|error| error.to_string())?;
+    codes::certainty(code).ok_or_else(|| format!("{code} is no certainty: 1 is live-scouted, 2 confirmed"))
 }
 
 /// A change that does not say what it changes, or says it by a code that is not known, changes the beginning if anything.

@@ -4,6 +4,7 @@
 use jiff::tz::TimeZone;
 
 use crate::Timestamp;
+use crate::id::Name;
 
 /// A text that is not the number it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,15 @@ pub(super) fn decimal(text: &str, places: i32, rounding: Rounding) -> Result<u32
         }
         _ => Ok(units),
     }
+}
+
+/// A producer's number, from 1 to 65535, which is its name here.
+pub(super) fn product(text: &str) -> Result<Name, NumberError> {
+    let is_written_so = |number: &u16| *number > 0 && number.to_string() == text;
+    let number = text.parse().ok().filter(is_written_so);
+    number
+        .and_then(|_| Name::new(text).ok())
+        .ok_or_else(|| wrong(text, "the number of a producer, from 1 to 65535"))
 }
 
 /// Milliseconds since the Unix epoch.
@@ -131,6 +141,16 @@ mod tests {
     fn whole_numbers_may_be_written_with_a_point() {
         assert_eq!(decimal("2.0", 0, Rounding::Exact), Ok(2));
         assert!(decimal("2.5", 0, Rounding::Exact).is_err());
+    }
+
+    #[test]
+    fn a_producer_is_a_number_that_is_written_in_one_way() {
+        for number in ["1", "3", "65535"] {
+            assert_eq!(product(number).unwrap().as_str(), number);
+        }
+        for wrong in ["", "0", "01", "+1", "-1", "1.0", "abc", "65536", "99999999999"] {
+            assert!(product(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -90,7 +90,11 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         ("seed = 7\n", "", "1:1: missing field `seed`"),
         ("seconds = 60", "seconds = 0", "4:11: seconds: 0 is outside 1 to 86400"),
         ("\"json\"", "\"csv\"", "9:10: unknown variant `csv`, expected one of `json`, `xml`, `uof`"),
-        ("\"1\"", "\"one\"", "11:1: a producer of a Unified Odds Feed is a number, not `one`"),
+        (
+            "\"1\"",
+            "\"one\"",
+            "11:1: a producer of a Unified Odds Feed is a number from 1 to 65535, not `one`",
+        ),
         ("\"uof\"", "\"md\"", "11:1: `md` has a Unified Odds Feed or a feed of our own, not both"),
         ("name = \"1\"", "name = \"live\"", "11:1: there is a producer `live` already"),
         ("football", "curling", "16:9: unknown variant `curling`"),
