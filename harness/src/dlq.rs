@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Subcommand};
+use domain::codec::uof::{RoutingKey, RoutingKeyError};
 use domain::letter::LetterId;
 use domain::{EventId, Name, Topics};
 use sqlx::MySqlPool;
@@ -99,7 +100,7 @@ struct Redrive {
     #[arg(required_unless_present = "open", conflicts_with = "open")]
     letters: Vec<LetterId>,
     /// All that are still to be dealt with, each event's in order
-    #[arg(long, conflicts_with_all = ["body", "edit"])]
+    #[arg(long, conflicts_with_all = ["body", "edit", "routing_key"])]
     open: bool,
     #[command(flatten)]
     filter: Filter,
@@ -109,12 +110,21 @@ struct Redrive {
     /// Open the letter in $VISUAL or $EDITOR and send what is saved
     #[arg(long)]
     edit: bool,
+    /// Send it with this routing key instead of the one that it came with, as in `hi.-.live.bet_stop.4.sr:match.123.-`: what
+    /// ingestion refused of a Unified Odds Feed
+    #[arg(long, value_name = "KEY", value_parser = routing_key)]
+    routing_key: Option<String>,
     /// The provider's token, where ingestion asks for one
     #[arg(long, env = "MATCHDAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// How long to wait for what becomes of each, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     wait: u64,
+}
+
+/// A routing key, where the text is one.
+fn routing_key(text: &str) -> Result<String, RoutingKeyError> {
+    text.parse::<RoutingKey>().map(|_| text.to_owned())
 }
 
 /// A stack as this command needs it.
@@ -207,8 +217,9 @@ impl Place {
     }
 
     async fn redrive(&self, args: Redrive, say: fn(&str)) -> Result<()> {
-        let Redrive { letters: names, open, filter, body, edit, token, wait } = args;
-        ensure!(names.len() == 1 || (body.is_none() && !edit), "put letters right one by one");
+        let Redrive { letters: names, open, filter, body, edit, routing_key, token, wait } = args;
+        let is_put_right = body.is_some() || edit || routing_key.is_some();
+        ensure!(names.len() == 1 || !is_put_right, "put letters right one by one");
         let topic = self.topics.dead_letters();
         let mut letters = if open {
             self.letters(&filter, true).await?.into_iter().map(|(letter, _)| letter).collect()
@@ -225,7 +236,9 @@ impl Place {
         let driver = redrive::Driver::new(self, token, Duration::from_secs(wait))?;
         let mut failed = 0;
         for letter in &letters {
-            let letter = &letter::read(&self.kafka, &topic, letter.id).await?;
+            let mut letter = letter::read(&self.kafka, &topic, letter.id).await?;
+            letter.set_routing_key(routing_key.as_deref())?;
+            let letter = &letter;
             let body = match (&body, edit) {
                 (Some(file), _) => edit::read(file)?,
                 (None, true) => edit::edit(letter)?,

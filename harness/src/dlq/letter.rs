@@ -126,6 +126,19 @@ impl Letter {
         read.or_else(|| EventId::new(&self.key).ok().map(|_| self.key.as_str()))
     }
 
+    /// Gives it another routing key, where one is given.
+    ///
+    /// # Errors
+    /// When a processor refused it: what goes into a feed has none.
+    pub fn set_routing_key(&mut self, key: Option<&str>) -> Result<()> {
+        let Some(key) = key else { return Ok(()) };
+        if self.refused_by == RefusedBy::Processor {
+            bail!("letter {} was refused by a processor, where no message has a routing key", self.id);
+        }
+        self.routing_key = Some(key.to_owned());
+        Ok(())
+    }
+
     /// By which letters of one event stand in their order.
     pub fn order(&self) -> (&str, Option<&Source>, Option<Position>, LetterId) {
         let about = self.about.as_ref();
@@ -224,4 +237,41 @@ async fn read_from(reader: PartitionReader, from: Vec<TopicOffset>, count: usize
         }
     }
     Ok(letters)
+}
+
+#[cfg(test)]
+impl Letter {
+    /// The letter with this offset, which ingestion refused.
+    pub fn of_ingestion(offset: i64, bytes: &[u8], routing_key: Option<&str>) -> Self {
+        Self {
+            id: LetterId { partition: 0, offset },
+            refused_by: RefusedBy::Ingestion,
+            reason: String::new(),
+            pointer: String::new(),
+            position: String::new(),
+            content_type: "application/xml".to_owned(),
+            routing_key: routing_key.map(str::to_owned),
+            refused_at: None,
+            about: None,
+            bytes: bytes.to_vec(),
+            provider: Name::new("uof").ok(),
+            key: "uof".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routing_key_is_put_right_where_one_was_asked_for() {
+        let mut letter = Letter::of_ingestion(17, b"<bet_stop/>", Some("hi.-.live.bet_stop.-.sr:match.7.-"));
+        letter.set_routing_key(None).unwrap();
+        assert_eq!(letter.routing_key.as_deref(), Some("hi.-.live.bet_stop.-.sr:match.7.-"));
+        letter.set_routing_key(Some("hi.-.live.bet_stop.4.sr:match.7.-")).unwrap();
+        assert_eq!(letter.routing_key.as_deref(), Some("hi.-.live.bet_stop.4.sr:match.7.-"));
+        let mut of_processor = Letter { refused_by: RefusedBy::Processor, ..letter };
+        assert!(of_processor.set_routing_key(Some("a.b.c.d.4.e.f")).is_err());
+    }
 }

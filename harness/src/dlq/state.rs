@@ -35,7 +35,9 @@ impl Repeats {
     /// The first letter that this one is, where it is not the first itself.
     pub fn first(&mut self, letter: &Letter) -> Option<LetterId> {
         let mut hasher = DefaultHasher::new();
-        (letter.provider(), letter.refused_by == RefusedBy::Ingestion, &letter.bytes).hash(&mut hasher);
+        let came_to = letter.refused_by == RefusedBy::Ingestion;
+        // With another routing key the same bytes may be refused for another reason, or be right.
+        (letter.provider(), came_to, &letter.routing_key, &letter.bytes).hash(&mut hasher);
         let first = *self.0.entry(hasher.finish()).or_insert(letter.id);
         (first != letter.id).then_some(first)
     }
@@ -144,4 +146,22 @@ fn is_over(about: &About, heads: &HashMap<EventId, Head>) -> bool {
     place.is_some_and(|(event_id, position)| {
         applied(event_id, &about.source).is_some_and(|applied| position <= applied)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_another_again_where_it_came_with_the_same_bytes_and_routing_key() {
+        let mut repeats = Repeats::default();
+        let keys = [Some("hi.-.live.bet_stop.21.sr:match.7.-"), None];
+        let first: Vec<Option<i64>> = [keys[0], keys[1], keys[0], keys[1]]
+            .into_iter()
+            .zip(0..)
+            .map(|(key, offset)| Letter::of_ingestion(offset, b"<bet_stop/>", key))
+            .map(|letter| repeats.first(&letter).map(|first| first.offset))
+            .collect();
+        assert_eq!(first, [None, None, Some(0), Some(1)]);
+    }
 }
