@@ -188,9 +188,29 @@ async fn find(database: &MySqlPool, letter: &Letter, redrive: Redrive) -> Result
     Ok(None)
 }
 
+/// A message as feeds hold it.
 fn decode(body: &[u8]) -> Result<FeedMessage> {
-    if body.trim_ascii_start().starts_with(b"<") {
-        return xml::decode(body).context("not a message");
+    let decoded = match body.trim_ascii_start().starts_with(b"<") {
+        true => xml::decode(body).map_err(anyhow::Error::from),
+        false => json::decode(body).map_err(anyhow::Error::from),
+    };
+    decoded.context(
+        "not a message as it stands in a feed: what a processor refused is put right in native JSON or XML, whatever its \
+         provider writes",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_processor_refused_is_put_right_as_it_stands_in_the_feed() {
+        let golden = include_bytes!("../../../domain/golden/v1/bet_stop.json");
+        let message = decode(golden).unwrap();
+        assert_eq!(decode(&xml::encode(&message)).unwrap(), message);
+        let unified = br#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all"/>"#;
+        let error = format!("{:#}", decode(unified).unwrap_err());
+        assert!(error.contains("native JSON or XML") && error.contains("`schema`"), "{error}");
     }
-    json::decode(body).context("not a message")
 }

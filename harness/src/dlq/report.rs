@@ -50,6 +50,11 @@ pub fn show(letter: &Letter, state: &State, as_hex: bool, say: fn(&str)) {
     for (name, value) in rows {
         say(&format!("{name:<9} {}", bytes::line(&value)));
     }
+    if letter.refused_by == RefusedBy::Processor {
+        say(
+            "form      as it stood in the feed, not as its provider wrote it; put it right as native JSON or XML",
+        );
+    }
     if let Some(key) = &letter.routing_key {
         say(&format!("{:<9} {}", "routing", bytes::line(key)));
     }
