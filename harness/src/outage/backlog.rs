@@ -26,12 +26,12 @@ impl Backlog {
 
     /// Hears of the drive's progress.
     pub fn tell(&self, progress: &Progress) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), *progress));
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), progress.clone()));
     }
 
     /// How many messages are due and have no final answer; when the drive told that last. `None` before it has.
     pub(super) fn waiting(&self) -> Option<(Instant, u64)> {
-        let (at, progress) = (*self.told.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let (at, progress) = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let elapsed_ns = u64::try_from(progress.elapsed.as_nanos()).unwrap_or(u64::MAX);
         let due = self.schedule.due_by(elapsed_ns) as u64;
         Some((at, due.saturating_sub(progress.accepted + progress.refused)))
@@ -45,7 +45,7 @@ impl Backlog {
 
     /// Whether all messages have a final answer: nothing more is told then.
     pub(super) fn is_sent(&self) -> bool {
-        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
         told.is_some_and(|(_, progress)| progress.accepted + progress.refused >= progress.messages)
     }
 }
