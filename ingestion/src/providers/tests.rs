@@ -47,6 +47,18 @@ fn every_token_of_a_provider_lets_in_and_those_of_others_do_not() {
 }
 
 #[test]
+fn the_files_that_the_documentation_shows_are_taken_as_they_are() {
+    let shown = |page: &'static str| page.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let pages = [include_str!("../../../docs/protocol.md"), include_str!("../../../docs/uof.md")];
+    let dialects = [("md", "the-token-in-use"), ("uof", "at-least-16-characters")];
+    for (page, (provider, token)) in pages.into_iter().zip(dialects) {
+        let known = parse(shown(page), None).unwrap();
+        let providers = Providers { file: None, known: RwLock::new(Some(Arc::new(known))) };
+        assert!(is_authorised(&providers, provider, token), "{page}");
+    }
+}
+
+#[test]
 fn without_a_file_anyone_may_push() {
     let providers = Providers::new(None).unwrap();
     let sender = providers.authorise(&Name::new("md").unwrap(), &HeaderMap::new()).unwrap();
