@@ -1,6 +1,6 @@
 //! Outages: what a scenario wants to go wrong in a stack happens to it, and it is measured how long it takes to recover.
 //!
-//! [`plan`] says what happens when, before anything is sent; [`act`] does it to the stack; [`recovery`] watches until
+//! `plan` says what happens when, before anything is sent; `act` does it to the stack; `recovery` watches until
 //! everything is ready again and no more messages are on their way than before.
 
 use std::collections::BTreeMap;
