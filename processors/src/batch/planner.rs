@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::codec::json::DecodeError;
-use domain::intake::Arrival;
+use domain::intake::{Arrival, HoldLimits};
 use domain::update::CauseKind;
-use domain::{Body, Content, Effect, EventId, Refusal, Timestamp, Update};
+use domain::{Body, Content, Effect, EventId, FeedMessage, Refusal, Timestamp, Update};
 
 use super::producers::Heard;
 use super::redrives::{Letter, Redrives};
@@ -105,13 +105,14 @@ impl<'a> Planner<'a> {
         note_version(&mut self.versions_before, working);
         self.heard.note(record.partition, message, self.known.now);
         self.tell_event(&event.event_id, Some(&message.source));
+        let limits = self.limits_of(record.partition, message);
         let arrival = Arrival {
             message: message.clone(),
             payload: Arc::clone(&record.payload),
             feed_offset: record.offset,
         };
         if let Some(working) = self.working.get_mut(&event.event_id) {
-            let effects = working.intake.accept(arrival, self.known.now, self.known.limits);
+            let effects = working.intake.accept(arrival, self.known.now, limits);
             let effects = self.redrives.settle(record, effects, self.known.now);
             self.record(&event.event_id, effects);
         }
@@ -344,6 +345,13 @@ impl<'a> Planner<'a> {
             refused_at: self.known.now.0,
             payload: payload.to_vec(),
         });
+    }
+
+    /// A message that must wait has done so since it was received.
+    fn limits_of(&self, partition: i32, message: &FeedMessage) -> HoldLimits {
+        let waited = self.known.now.micros_since(self.heard_at(partition, message));
+        let limits = self.known.limits;
+        HoldLimits { wait_micros: limits.wait_micros.saturating_sub(waited), ..limits }
     }
 
     fn partition_of(&self, event_id: &EventId) -> i32 {
