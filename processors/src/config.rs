@@ -8,9 +8,10 @@ use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
 use domain::intake::HoldLimits;
 use domain::{Sport, Topics};
+use rustls::RootCertStore;
 
 use crate::producers::ProducerTerms;
-use crate::recovery::{Entry, Providers, RecoverySettings, TokenEntry};
+use crate::recovery::{Client, Entry, Providers, RecoverySettings, TokenEntry};
 
 use crate::retention::Retention;
 
@@ -230,11 +231,20 @@ impl ProcessConfig {
     }
 
     /// How providers are asked to send again; `None`: nobody is asked.
-    #[must_use]
-    pub fn recovery(&self, providers: Providers) -> Option<RecoverySettings> {
+    ///
+    /// # Errors
+    /// Where one is to be asked over TLS, and this machine trusts nobody.
+    pub fn recovery(&self, providers: Providers) -> anyhow::Result<Option<RecoverySettings>> {
+        if !providers.are_asked() {
+            return Ok(None);
+        }
+        let client = match providers.are_asked_over_tls() {
+            true => Client::trusting_as_the_machine_does()?,
+            false => Client::trusting(RootCertStore::empty())?,
+        };
         let every = Duration::from_millis(u64::from(self.recovery_every_ms));
         let silence_micros = i64::from(self.recovery_silence_ms) * 1_000;
-        providers.are_asked().then_some(RecoverySettings { providers, every, silence_micros })
+        Ok(Some(RecoverySettings { providers, client, every, silence_micros }))
     }
 
     /// What is expected of producers.
