@@ -7,11 +7,10 @@ use domain::letter::RedriveOutcome;
 use domain::{EventId, EventState, Intake, Sport, Timestamp};
 use serde_json::{Value, json};
 
-use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::producers::{ProducerTerms, Producers};
 use crate::recovery::Providers;
-use crate::store::rows::AliveColumns;
+use crate::store::rows::{AliveColumns, POINTER_CHARS_MAX, REASON_CHARS_MAX};
 
 mod trust;
 
