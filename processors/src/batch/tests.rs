@@ -117,6 +117,25 @@ fn what_waits_beyond_its_batch_is_a_row_and_leaves_it_when_its_turn_comes() {
 }
 
 #[test]
+fn what_waits_has_done_so_since_it_was_received_as_far_as_the_feed_agrees() {
+    let deadline = |received_at: i64| {
+        let mut message: Value = serde_json::from_slice(&odds(2)).unwrap();
+        message["received_at"] = json!(received_at);
+        let early = record(100, message.to_string().as_bytes());
+        let heard_until = Timestamp(4_000_000);
+        let plan = plan_knowing(heard_until, &nobody(), &mut unknown_event(), |planner| planner.take(&early));
+        plan.unwrap().writes.held[0].deadline
+    };
+    assert_eq!(deadline(4_700_000), 5_700_000);
+    assert_eq!(
+        deadline(1_000_000),
+        5_000_000,
+        "its receiver's clock is behind: this came after what was before it"
+    );
+    assert_eq!(deadline(9_000_000), 6_000_000, "its receiver's clock is ahead");
+}
+
+#[test]
 fn records_below_the_next_offset_and_of_foreign_partitions_are_skipped() {
     let foreign = FeedRecord::new(PARTITION + 1, 100, None, &odds(1));
     assert!(plan(&[record(98, &odds(1)), record(99, b"not even json"), foreign]).is_none());
