@@ -54,7 +54,8 @@ impl Client {
     /// Where there was no answer.
     pub async fn post(&self, url: &Url, authorization: Option<&HeaderValue>) -> Result<StatusCode> {
         // Some servers take no POST that does not say how long it is.
-        let mut request = Request::post(url.as_str()).header(CONTENT_LENGTH, 0);
+        let no_bytes = HeaderValue::from_static("0");
+        let mut request = Request::post(url.as_str()).header(CONTENT_LENGTH, no_bytes);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
