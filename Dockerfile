@@ -31,6 +31,10 @@ LABEL org.opencontainers.image.title="Matchday" \
       org.opencontainers.image.description="A developer kit for live sports-betting data" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:12.12-slim"
+# Whom to trust where a provider is asked over TLS.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 # A user without a name, home or shell. A volume that is mounted here for the first time becomes that user's.
 RUN install --directory --owner=10001 --group=10001 --mode=0750 \
     /run/secrets/mysql /run/secrets/mysql-root /run/secrets/grafana

@@ -65,6 +65,11 @@ pub struct Config {
     #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
     pub partition_silence_ms: u32,
 
+    /// Milliseconds before that at which its markets begin to be shown as suspended, so that clients have been told of it
+    /// when the time is over
+    #[arg(long, env = "MATCHDAY_SHUT_AHEAD_MS", default_value_t = 150)]
+    pub shut_ahead_ms: u32,
+
     /// Bet stops, settlements and the like of one event that a client may be behind by
     #[arg(long, env = "MATCHDAY_URGENT_MAX", default_value_t = 256)]
     pub urgent_max: usize,
@@ -91,7 +96,8 @@ impl Config {
     /// How long a partition may be silent.
     #[must_use]
     pub fn partition_silence(&self) -> Duration {
-        Duration::from_millis(self.partition_silence_ms.into())
+        let ahead_ms = self.shut_ahead_ms.min(self.partition_silence_ms / 4);
+        Duration::from_millis((self.partition_silence_ms - ahead_ms).into())
     }
 
     /// How much the hub keeps.

@@ -7,85 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::market::Suspension;
-use domain::update::CauseKind;
-use domain::{EventId, EventStatus, Key, MarketStatus, Sport, Timestamp};
+use domain::{EventId, EventStatus, Key, MarketStatus, Sport};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+
+mod update;
+
+pub use update::{Origin, RawUpdate};
 
 /// The JSON text of a key's value; `None` where the key went away.
 pub type RawJson = Option<Arc<str>>;
-
-/// A [`domain::Update`] whose values are left as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawUpdate {
-    /// The event.
-    pub event_id: EventId,
-    /// Its sport.
-    pub sport: Sport,
-    /// The version after it.
-    pub version: u64,
-    /// The version before it.
-    pub previous_version: u64,
-    /// What led to it, and when.
-    pub origin: Origin,
-    /// Each key that changed, with its whole new value.
-    pub changes: Vec<(Key, RawJson)>,
-}
-
-/// What led to a version of an event, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
-    /// The kind of message, or a gap.
-    pub cause: CauseKind,
-    /// When the provider made the message; absent where no message led to it.
-    pub generated_at: Option<Timestamp>,
-    /// When the processor applied it.
-    pub applied_at: Timestamp,
-}
-
-impl RawUpdate {
-    /// Reads the payload of a record of an updates topic.
-    pub fn parse(payload: &[u8]) -> serde_json::Result<Self> {
-        #[derive(Deserialize)]
-        struct UpdateFields<'a> {
-            event_id: EventId,
-            sport: Sport,
-            version: u64,
-            previous_version: u64,
-            cause: CauseFields,
-            applied_at: Timestamp,
-            #[serde(borrow)]
-            changes: Vec<ChangeFields<'a>>,
-        }
-        #[derive(Deserialize)]
-        struct CauseFields {
-            #[serde(rename = "type")]
-            kind: CauseKind,
-            generated_at: Option<Timestamp>,
-        }
-        #[derive(Deserialize)]
-        struct ChangeFields<'a> {
-            key: Key,
-            #[serde(borrow)]
-            value: Option<&'a RawValue>,
-        }
-        let fields: UpdateFields<'_> = serde_json::from_slice(payload)?;
-        let changes =
-            fields.changes.into_iter().map(|change| (change.key, change.value.map(|raw| raw.get().into())));
-        Ok(Self {
-            event_id: fields.event_id,
-            sport: fields.sport,
-            version: fields.version,
-            previous_version: fields.previous_version,
-            origin: Origin {
-                cause: fields.cause.kind,
-                generated_at: fields.cause.generated_at,
-                applied_at: fields.applied_at,
-            },
-            changes: changes.collect(),
-        })
-    }
-}
 
 /// One key's value and since when it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,6 +268,8 @@ pub fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
+
     use super::*;
 
     const UPDATE: &str = r#"{"event_id":"md:match:1","sport":"hockey","version":1,"previous_version":0,"cause":{"type":"bet_stop","provider":"md","producer":"live","message_id":"m1","epoch":1,"sequence":1,"generated_at":5},"applied_at":7,"changes":[{"key":"market:412:total=5.5","value":{"id":412, "new_field":[1.50]}},{"key":"incident:9","value":null},{"key":"status","value":{"status":"live"}}]}"#;

@@ -7,6 +7,7 @@ use clap::Parser;
 mod cell;
 mod clock;
 mod config;
+mod descriptions;
 mod filter;
 mod frame;
 mod heartbeats;

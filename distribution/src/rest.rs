@@ -14,6 +14,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use crate::descriptions::Descriptions;
 use crate::hub::Hub;
 use crate::metrics;
 use crate::updates::CaughtUp;
@@ -21,6 +22,7 @@ use crate::updates::CaughtUp;
 mod answer;
 mod cors;
 mod cursor;
+mod descriptions;
 mod events;
 mod matches;
 mod openapi;
@@ -45,20 +47,28 @@ const QUERY_BYTES_MAX: usize = 2_048;
 struct Sources {
     hub: Arc<Hub>,
     caught_up: CaughtUp,
+    descriptions: Descriptions,
 }
 
 /// Everything that the port answers. Pages from `origins` may read the answers.
-pub fn routes(hub: Arc<Hub>, caught_up: CaughtUp, admin: Router, origins: &[AllowedOrigin]) -> Router {
+pub fn routes(
+    hub: Arc<Hub>,
+    caught_up: CaughtUp,
+    descriptions: Descriptions,
+    admin: Router,
+    origins: &[AllowedOrigin],
+) -> Router {
     let routes = Router::new()
         .route("/openapi.json", get(openapi::get_document))
         .route("/matches/live", get(matches::list_live))
         .route("/v1/sports", get(sports::list))
         .route("/v1/producers", get(producers::list))
+        .route("/v1/descriptions", get(descriptions::list))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{event_id}", get(events::get_one))
         .route("/v1/events/{event_id}/markets", get(events::get_markets))
         .route("/v1/events/{event_id}/updates", get(updates::list))
-        .with_state(Sources { hub, caught_up })
+        .with_state(Sources { hub, caught_up, descriptions })
         .merge(admin);
     let packing = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chassis::kafka::{ReaderSettings, follow};
 use chassis::lifecycle::{Process, Shutdown};
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::descriptions::Descriptions;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 use crate::producers::Producers;
@@ -44,7 +46,14 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         process.shutdown.clone(),
     );
 
-    let rest = rest::routes(Arc::clone(&hub), caught_up.clone(), process.admin(), &config.cors_origins);
+    let descriptions = Descriptions::default();
+    let rest = rest::routes(
+        Arc::clone(&hub),
+        caught_up.clone(),
+        descriptions.clone(),
+        process.admin(),
+        &config.cors_origins,
+    );
     let serve =
         |listener, router| chassis::http::serve(listener, router, config.http, process.shutdown.clone());
     process.tasks.spawn("rest", serve(rest_listener, rest));
@@ -58,6 +67,14 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     process
         .tasks
         .spawn("heartbeats", heed(Arc::clone(&heartbeats), Arc::clone(&hub), process.shutdown.clone()));
+    let described = follow(
+        ReaderSettings::new(config.kafka.brokers.as_str(), updates::CLIENT_ID),
+        config.topics.descriptions(),
+        process.readiness.latch("descriptions", "connecting"),
+        process.clone(),
+        move |batch| descriptions.read(batch),
+    );
+    process.tasks.spawn("descriptions", described);
     process.tasks.spawn(
         "kafka watch",
         updates::watch(config.kafka.brokers.clone(), config.topics.clone(), process.clone()),

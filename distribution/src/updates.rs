@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use chassis::kafka::{Batch, PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings};
+use chassis::kafka::{
+    Batch, PartitionReader, Producer, ProducerSettings, ReadEvent, ReaderSettings, keep_reading,
+};
 use chassis::lifecycle::Process;
 use chassis::readiness::Latch;
 use domain::{Sport, Topics};
@@ -18,11 +20,9 @@ use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 
 /// The name under which brokers know this service.
-const CLIENT_ID: &str = "matchday-distribution";
+pub const CLIENT_ID: &str = "matchday-distribution";
 /// How often the brokers are asked whether they have the topics.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// Between attempts to begin.
-const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// How long processors are waited for that have been at work before.
 const HEARTBEATS_WITHIN: Duration = Duration::from_secs(2);
 /// How often it is looked whether that is over.
@@ -83,22 +83,14 @@ pub async fn follow(
     process: Process,
 ) -> anyhow::Result<()> {
     let latch = process.readiness.latch("updates", "loading images");
-    let following = async {
-        loop {
-            match follow_once(&reading, &brokers, &topics, &process, &latch).await {
-                // The reader ends without a failure only when the process stops.
-                Ok(()) => break,
-                Err(error) => latch.not_ready(format!("{error:#}")),
-            }
+    let attempt = || async {
+        let outcome = follow_once(&reading, &brokers, &topics, &process, &latch).await;
+        if outcome.is_err() {
             reading.caught_up.set(false);
-            tokio::time::sleep(RETRY_EVERY).await;
         }
+        outcome
     };
-    tokio::select! {
-        () = following => {}
-        () = process.shutdown.begun() => {}
-    }
-    Ok(())
+    keep_reading(&latch, &process.shutdown, attempt).await
 }
 
 async fn follow_once(

@@ -129,6 +129,17 @@ pub struct Source {
     pub producer: Name,
 }
 
+/// How producers are called that offer odds before a game only: in a Unified Odds Feed by its number.
+const PRE_MATCH: [&str; 2] = ["pre", "3"];
+
+impl Source {
+    /// Whether it offers odds before a game only: once another producer offers a market, that one's offer counts.
+    #[must_use]
+    pub fn is_pre_match(&self) -> bool {
+        PRE_MATCH.contains(&self.producer.as_str())
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.provider, self.producer)

@@ -40,10 +40,8 @@ impl Descriptions {
     /// Takes note of what the topic says; what it does not say rightly is nothing.
     pub fn read(&self, batch: &Batch) {
         for record in batch.iter() {
-            let provider = record.key().and_then(provider_of_key);
-            let description = serde_json::from_slice(record.payload()).ok();
-            let noted =
-                provider.zip(description).map(|(provider, description)| self.note(&provider, &description));
+            let said = record.key().and_then(|key| Description::of_record(key, record.payload()));
+            let noted = said.map(|(provider, description)| self.note(&provider, &description));
             if noted != Some(true) {
                 let offset = record.offset();
                 tracing::warn!(
@@ -87,19 +85,12 @@ impl Descriptions {
 
 /// A description as the topic keeps it.
 pub fn record(topic: &Arc<str>, provider: &Name, description: &Description) -> Record {
-    let variant = description.variant.as_ref().map_or("", |variant| variant.as_str());
-    let key = format!("{provider}/{}/{variant}", description.id);
     let payload = serde_json::to_vec(description).expect("texts and numbers can be written");
     Record {
         topic: Arc::clone(topic),
         partition: None,
-        key: Some(key.into()),
+        key: Some(description.key(provider).into()),
         payload: payload.into(),
         headers: Vec::new(),
     }
-}
-
-fn provider_of_key(key: &[u8]) -> Option<Name> {
-    let provider = key.split(|byte| *byte == b'/').next()?;
-    Name::new(str::from_utf8(provider).ok()?).ok()
 }

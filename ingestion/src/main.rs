@@ -13,7 +13,6 @@ mod decompress;
 mod descriptions;
 mod events;
 mod feed;
-mod followed;
 mod limit;
 mod loaded;
 mod metrics;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::http;
-use chassis::kafka::{Producer, ProducerSettings};
+use chassis::kafka::{Producer, ProducerSettings, ReaderSettings, follow};
 use chassis::lifecycle::{Process, Shutdown};
 use domain::{Sport, Topics};
 use tokio::runtime::Handle;
@@ -13,7 +13,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::backlog::{Backlogs, UnreadLimits};
 use crate::config::Config;
 use crate::feed::{self, Feeds};
-use crate::followed::follow;
 use crate::loaded::Loaded;
 use crate::providers::Providers;
 
@@ -56,15 +55,24 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     }
 
     let loaded = Arc::new(Loaded::default());
-    let (brokers, topic, reading) =
-        (config.kafka.brokers.clone(), config.topics.events(), Arc::clone(&loaded));
-    let events = follow("events", brokers, topic, process.clone(), move |batch| reading.events.read(batch));
+    let settings = || ReaderSettings::new(config.kafka.brokers.as_str(), "ingestion");
+    let reading = Arc::clone(&loaded);
+    let events = follow(
+        settings(),
+        config.topics.events(),
+        process.readiness.latch("events", "connecting"),
+        process.clone(),
+        move |batch| reading.events.read(batch),
+    );
     process.tasks.spawn("events", events);
-    let (brokers, topic, reading) =
-        (config.kafka.brokers.clone(), config.topics.descriptions(), Arc::clone(&loaded));
-    let descriptions = follow("descriptions", brokers, topic, process.clone(), move |batch| {
-        reading.descriptions.read(batch)
-    });
+    let reading = Arc::clone(&loaded);
+    let descriptions = follow(
+        settings(),
+        config.topics.descriptions(),
+        process.readiness.latch("descriptions", "connecting"),
+        process.clone(),
+        move |batch| reading.descriptions.read(batch),
+    );
     process.tasks.spawn("descriptions", descriptions);
 
     let feeds = Arc::new(Feeds::new(producer, &config.topics, providers, loaded, config.limits, backlogs));

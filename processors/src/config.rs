@@ -8,9 +8,10 @@ use chassis::config::{KafkaArgs, MysqlArgs, ProcessArgs, RedisArgs};
 use clap::{Parser, Subcommand};
 use domain::intake::HoldLimits;
 use domain::{Sport, Topics};
+use rustls::RootCertStore;
 
 use crate::producers::ProducerTerms;
-use crate::recovery::{Entry, Providers, RecoverySettings, TokenEntry};
+use crate::recovery::{Client, Entry, Providers, RecoverySettings, TokenEntry};
 
 use crate::retention::Retention;
 
@@ -119,7 +120,8 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_EVENTS_IN_MEMORY", default_value_t = at_least_one(10_000))]
     pub events_in_memory: NonZeroUsize,
 
-    /// Milliseconds for which an early message waits before what is missing is a gap
+    /// Milliseconds for which an early message waits, from when it was received, before what is missing is a gap and clients
+    /// must see its event shut
     #[arg(long, env = "MATCHDAY_HOLD_MS", default_value_t = 3_000)]
     pub hold_ms: u32,
 
@@ -127,9 +129,14 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_HELD_MAX", default_value_t = 1_000)]
     pub held_max: usize,
 
-    /// Milliseconds without an `alive` after which a producer is down and its open markets are suspended
+    /// Milliseconds without an `alive` after which a producer is down and clients must see its markets suspended
     #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub producer_silence_ms: u32,
+
+    /// Milliseconds before either deadline at which suspending begins, so that clients have been told of it when the deadline
+    /// comes; of a short wait a quarter at most
+    #[arg(long, env = "MATCHDAY_SHUT_AHEAD_MS", default_value_t = 150)]
+    pub shut_ahead_ms: u32,
 
     /// How providers' producers come up again, and where what they have lost is asked for, separated by commas:
     /// `md=alive@http://host:port` with the next `alive`, `md=snapshot@…` with `snapshot_complete`, and so does `uof=uof@…`,
@@ -212,7 +219,7 @@ impl ProcessConfig {
     /// How long and how many early messages wait.
     #[must_use]
     pub fn hold_limits(&self) -> HoldLimits {
-        HoldLimits { wait_micros: i64::from(self.hold_ms) * 1_000, held_max: self.held_max }
+        HoldLimits { wait_micros: self.until_shut_begins(self.hold_ms), held_max: self.held_max }
     }
 
     /// What is settled with providers.
@@ -224,16 +231,50 @@ impl ProcessConfig {
     }
 
     /// How providers are asked to send again; `None`: nobody is asked.
-    #[must_use]
-    pub fn recovery(&self, providers: Providers) -> Option<RecoverySettings> {
+    ///
+    /// # Errors
+    /// Where one is to be asked over TLS, and this machine trusts nobody.
+    pub fn recovery(&self, providers: Providers) -> anyhow::Result<Option<RecoverySettings>> {
+        if !providers.are_asked() {
+            return Ok(None);
+        }
+        let client = match providers.are_asked_over_tls() {
+            true => Client::trusting_as_the_machine_does()?,
+            false => Client::trusting(RootCertStore::empty())?,
+        };
         let every = Duration::from_millis(u64::from(self.recovery_every_ms));
         let silence_micros = i64::from(self.recovery_silence_ms) * 1_000;
-        providers.are_asked().then_some(RecoverySettings { providers, every, silence_micros })
+        Ok(Some(RecoverySettings { providers, client, every, silence_micros }))
     }
 
     /// What is expected of producers.
     #[must_use]
     pub fn producer_terms(&self, providers: Providers) -> ProducerTerms {
-        ProducerTerms { silence_micros: i64::from(self.producer_silence_ms) * 1_000, providers }
+        ProducerTerms { silence_micros: self.until_shut_begins(self.producer_silence_ms), providers }
+    }
+
+    /// Microseconds after which suspending begins, so that clients have been told when the wait is over.
+    fn until_shut_begins(&self, wait_ms: u32) -> i64 {
+        let ahead_ms = self.shut_ahead_ms.min(wait_ms / 4);
+        i64::from(wait_ms - ahead_ms) * 1_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suspending_begins_ahead_of_a_deadline_and_never_before_most_of_the_wait_is_over() {
+        let waits = |args: &[&str]| {
+            let always = ["processors", "--sport", "hockey", "--mysql", "mysql://m/d"];
+            let config = ProcessConfig::try_parse_from(always.iter().chain(args)).unwrap();
+            let silence = config.producer_terms(Providers::default()).silence_micros;
+            (config.hold_limits().wait_micros, silence)
+        };
+        assert_eq!(waits(&[]), (2_850_000, 19_850_000));
+        assert_eq!(waits(&["--shut-ahead-ms", "0"]), (3_000_000, 20_000_000));
+        assert_eq!(waits(&["--hold-ms", "200", "--shut-ahead-ms", "6000"]), (150_000, 15_000_000));
+        assert_eq!(waits(&["--hold-ms", "0"]).0, 0);
     }
 }

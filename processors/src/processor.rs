@@ -1,6 +1,6 @@
 //! The processor: owns feed partitions, turns their records into committed batches, hands those to the publisher.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,24 +10,25 @@ use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
 use domain::letter::REDRIVE_HEADER;
 use domain::refused::REFUSED_HEADER;
-use domain::{EventId, Sport, Timestamp};
+use domain::{Sport, Timestamp};
 use sqlx::MySqlPool;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::batch::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
+use crate::batch::{FeedRecord, Known, OwnedPartition, ProducersWritten};
 use crate::events::Events;
 use crate::metrics;
 use crate::producers::{ProducerTerms, Producers};
 use crate::publish::Job;
-use crate::store::commit::{Commit, CommitError};
-use crate::store::load::{self, LoadError};
-use crate::store::{ANSWER_MAX, days, within};
 
 mod assignment;
+mod committing;
 mod gaps;
+mod gathering;
 mod producers;
 mod redrives;
+
+use committing::Outcome;
 
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -227,183 +228,6 @@ impl Processor {
         }
     }
 
-    /// A statement that fails for good is found by halving: the half that commits is done, the other is halved.
-    fn commit_halving(&mut self, records: &[FeedRecord]) -> Next {
-        let mut stack = vec![records];
-        while let Some(records) = stack.pop() {
-            match self.commit_records(records, |planner, record| planner.take(record)) {
-                Outcome::Done => {}
-                Outcome::Rejoin => return Next::Rejoin,
-                Outcome::Stop => return Next::Stop,
-                Outcome::Refused(error) if records.len() == 1 => {
-                    match self.commit_dead_letter(records, &error) {
-                        Outcome::Done => {}
-                        Outcome::Rejoin => return Next::Rejoin,
-                        Outcome::Stop => return Next::Stop,
-                        Outcome::Refused(error) => {
-                            // Not even the dead letter can be written: going on would lose the message.
-                            self.parts.mysql.not_ready(format!("a dead letter cannot be written: {error}"));
-                            self.pause();
-                            stack.push(records);
-                            if self.parts.shutdown.has_begun() {
-                                return Next::Stop;
-                            }
-                        }
-                    }
-                }
-                Outcome::Refused(error) => {
-                    tracing::warn!(records = records.len(), %error, "batch refused, halving it");
-                    metrics::batch_failed("halved");
-                    let (first, second) = records.split_at(records.len() / 2);
-                    stack.push(second);
-                    stack.push(first);
-                }
-            }
-        }
-        Next::Continue
-    }
-
-    /// Keeps a record that the database refuses: with the gap that it leaves, or alone where it is the event that is refused.
-    fn commit_dead_letter(&mut self, record: &[FeedRecord], error: &sqlx::Error) -> Outcome {
-        tracing::warn!(partition = record[0].partition, offset = record[0].offset, %error, "dead letter");
-        let reason = format!("the database refuses it: {error}");
-        match self.commit_records(record, |planner, record| planner.give_up(record, reason.clone())) {
-            Outcome::Refused(_) => {
-                self.commit_records(record, |planner, record| planner.set_aside(record, reason.clone()))
-            }
-            other => other,
-        }
-    }
-
-    fn commit_records(
-        &mut self,
-        records: &[FeedRecord],
-        plan_one: impl Fn(&mut Planner<'_>, &FeedRecord),
-    ) -> Outcome {
-        let redriven = match self.redriven(records) {
-            Ok(redriven) => redriven,
-            Err(outcome) => return outcome,
-        };
-        let wanted = records.iter().filter_map(|record| Some((record.event_id()?, record.partition)));
-        let mut working = match self.gather(wanted) {
-            Ok(working) => working,
-            Err(outcome) => return outcome,
-        };
-        let mut planner = Planner::new(self.known(), &mut working);
-        planner.leave_out(redriven);
-        for record in records {
-            plan_one(&mut planner, record);
-        }
-        let plan = planner.finish();
-        self.commit_plan(plan, working, records.len())
-    }
-
-    fn commit_plan(
-        &mut self,
-        plan: Option<Plan>,
-        working: HashMap<EventId, WorkingEvent>,
-        records: usize,
-    ) -> Outcome {
-        let Some(mut plan) = plan else {
-            self.events.put_back(working);
-            return Outcome::Done;
-        };
-        plan.writes.producers.retain(|row| self.producers_written.is_due(row));
-        let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
-        let started = Instant::now();
-        let mut commit = Commit::new(pool, &plan.writes);
-        loop {
-            match runtime.block_on(commit.attempt()) {
-                Ok(()) => break,
-                Err(CommitError::Refused(error)) => return Outcome::Refused(error),
-                Err(error @ CommitError::Fenced { .. }) => {
-                    tracing::error!(%error, "fenced: another process has taken the partition");
-                    metrics::fence_lost();
-                    // All are asked for anew, and nothing of them may be taken before they are.
-                    let all: Vec<i32> = self.owned.keys().copied().collect();
-                    self.give_up_partitions(&all);
-                    return Outcome::Rejoin;
-                }
-                Err(error @ CommitError::Away(_)) => {
-                    metrics::batch_failed("away");
-                    mysql.not_ready(error.to_string());
-                    if shutdown.has_begun() {
-                        return Outcome::Stop;
-                    }
-                    self.pause();
-                }
-            }
-        }
-        self.parts.mysql.ready();
-        metrics::committed(records, plan.tally, &plan.generated_at, now(), started.elapsed().as_secs_f64());
-        self.owned.extend(plan.partitions);
-        self.producers_written.note(&plan.writes.producers);
-        plan.writes
-            .producers
-            .iter()
-            .for_each(|row| metrics::producer_heard(&row.source, row.last_message_at));
-        self.producers.committed(&plan.writes.watched);
-        self.events.put_back(working);
-        metrics::holds(self.events.len(), self.owned.len());
-        match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {
-            Ok(()) => Outcome::Done,
-            // The publisher has failed and the process is ending; the outbox keeps what was committed.
-            Err(_) => Outcome::Stop,
-        }
-    }
-
-    /// Every wanted event of our partitions, from memory or from the database. Events stored under another sport are left
-    /// out.
-    fn gather<'e>(
-        &mut self,
-        wanted: impl Iterator<Item = (&'e EventId, i32)>,
-    ) -> Result<HashMap<EventId, WorkingEvent>, Outcome> {
-        let mut working: HashMap<EventId, WorkingEvent> = HashMap::new();
-        let mut absent: HashMap<EventId, i32> = HashMap::new();
-        for (id, partition) in wanted {
-            if working.contains_key(id) || absent.contains_key(id) || !self.owned.contains_key(&partition) {
-                continue;
-            }
-            match self.events.take(id) {
-                Some(event) => drop(working.insert(id.clone(), event)),
-                None => drop(absent.insert(id.clone(), partition)),
-            }
-        }
-        if !absent.is_empty() {
-            let mut ids: Vec<EventId> = absent.keys().cloned().collect();
-            ids.sort_unstable();
-            let today = days::day_of(now()).to_string();
-            for (id, event) in self.load(&ids)? {
-                let partition = absent.get(&id).copied().unwrap_or_default();
-                let first_seen_day = event.first_seen_day.unwrap_or_else(|| today.clone());
-                working.insert(
-                    id,
-                    WorkingEvent { intake: event.intake, partition, first_seen_day, odds_at: now() },
-                );
-            }
-        }
-        Ok(working)
-    }
-
-    fn load(&self, ids: &[EventId]) -> Result<HashMap<EventId, load::LoadedEvent>, Outcome> {
-        let Parts { runtime, pool, sport, mysql, shutdown, .. } = &self.parts;
-        loop {
-            match runtime.block_on(within(ANSWER_MAX, load::events(pool, *sport, ids))) {
-                Ok(loaded) => return Ok(loaded),
-                // Waits for an operator: going on would mean to forget what the event was.
-                Err(error @ LoadError::Damaged(_)) => {
-                    tracing::error!(%error, "events cannot be read");
-                    mysql.not_ready(error.to_string());
-                }
-                Err(LoadError::Database(error)) => mysql.not_ready(format!("events cannot be read: {error}")),
-            }
-            if shutdown.has_begun() {
-                return Err(Outcome::Stop);
-            }
-            self.pause();
-        }
-    }
-
     fn pause(&self) {
         self.parts.runtime.block_on(async {
             tokio::select! {
@@ -412,13 +236,6 @@ impl Processor {
             }
         });
     }
-}
-
-enum Outcome {
-    Done,
-    Rejoin,
-    Stop,
-    Refused(sqlx::Error),
 }
 
 /// The clock: the only place where a processor looks at it.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use chassis::lifecycle::Shutdown;
 use domain::{Name, Timestamp};
-use reqwest::header::AUTHORIZATION;
 use sqlx::MySqlPool;
 
 use crate::metrics;
@@ -15,11 +14,14 @@ use crate::processor::now;
 use crate::store::recovery as store;
 
 mod asking;
+mod client;
 mod due;
 mod providers;
 
 use asking::Asking;
+pub use client::Client;
 pub use due::{Request, Target, Want};
+use providers::Address;
 pub use providers::{Entry, Providers, TokenEntry};
 
 /// How long a provider may take to answer a request; what it then sends takes as long as it takes.
@@ -34,6 +36,8 @@ const OVERLAP_MICROS: i64 = 10_000_000;
 pub struct RecoverySettings {
     /// Who is asked, and where.
     pub providers: Providers,
+    /// With what.
+    pub client: Client,
     /// The shortest time between two requests to one provider.
     pub every: Duration,
     /// Microseconds in which a recovery that has begun must bring something, else it is asked for again.
@@ -42,15 +46,8 @@ pub struct RecoverySettings {
 
 /// Asks whenever something is lost, until the process stops.
 pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown) -> anyhow::Result<()> {
-    // Nothing of a proxy or of redirects is wanted here.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(ANSWER_MAX)
-        .build()
-        .context("cannot make an HTTP client")?;
     let lease = store::Lease::new(now());
-    let mut asker = Asker { pool, client, settings, asking: Asking::default() };
+    let mut asker = Asker { pool, settings, asking: Asking::default() };
     let mut rounds = tokio::time::interval(asker.settings.every);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -68,7 +65,6 @@ pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown
 
 struct Asker {
     pool: MySqlPool,
-    client: reqwest::Client,
     settings: RecoverySettings,
     asking: Asking,
 }
@@ -97,10 +93,11 @@ impl Asker {
         for (want, request) in due::next(&wants, &requests, is_free, now(), silence_micros) {
             in_time(store::write(&self.pool, &want.target, &request)).await?;
             let asked = self.ask(want, request.asked_at)?;
+            let client = self.settings.client.clone();
             let (pool, target) = (self.pool.clone(), want.target.clone());
             let provider = target.source.provider.clone();
             self.asking.begin(provider, Instant::now(), async move {
-                let outcome = answer(asked).await;
+                let outcome = answer(&client, &asked).await;
                 metrics::recovery_asked(&target.source, outcome.is_ok());
                 if let Err(error) = outcome {
                     let error = format!("{error:#}");
@@ -117,7 +114,8 @@ impl Asker {
         Ok(())
     }
 
-    fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<reqwest::RequestBuilder> {
+    /// Where a provider is asked for something, and with what right.
+    fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<Address> {
         let Target { source, event_id } = &want.target;
         let address =
             self.settings.providers.address(&source.provider).context("a provider without a URL")?;
@@ -139,17 +137,14 @@ impl Asker {
         // partition can take the producer for complete.
         let request_id = if event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
         url.query_pairs_mut().append_pair("request_id", &request_id.to_string());
-        let request = self.client.post(url);
-        Ok(match &address.authorization {
-            Some(token) => request.header(AUTHORIZATION, token),
-            None => request,
-        })
+        Ok(Address { url, authorization: address.authorization.clone() })
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<()> {
-    let answer = request.send().await?;
-    ensure!(answer.status().is_success(), "the answer is {}", answer.status());
+async fn answer(client: &Client, Address { url, authorization }: &Address) -> anyhow::Result<()> {
+    let answer = tokio::time::timeout(ANSWER_MAX, client.post(url, authorization.as_ref()));
+    let status = answer.await.map_err(|_| anyhow::anyhow!("there was no answer in {ANSWER_MAX:?}"))??;
+    ensure!(status.is_success(), "the answer is {status}");
     Ok(())
 }
 

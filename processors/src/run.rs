@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
 use crate::publish::{Publisher, warm_partition};
-use crate::recovery::{self, Providers};
+use crate::recovery::{self, Providers, RecoverySettings};
 use crate::retention;
 use crate::store::load::Which;
 use crate::store::{self, days, migrate};
@@ -67,6 +67,7 @@ pub fn run(config: Config) -> ExitCode {
 async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     metrics::describe();
     let providers = config.providers()?;
+    let recovery = config.recovery(providers.clone())?;
     let listener = chassis::http::bind(config.listen()).await?;
     tracing::info!(sport = %config.sport, address = %config.listen(), "admin");
     process.tasks.spawn(
@@ -80,8 +81,14 @@ async fn start(config: ProcessConfig, process: Process) -> anyhow::Result<()> {
     let publishing = process.readiness.latch("publishing", "starting");
     let pool = store::connect(&config.mysql.url()?, config.mysql_connections).await?;
     let shutdown = process.shutdown.clone();
-    let wiring =
-        wire(config, providers, process.clone(), pool, Latches { mysql, kafka, partitions, publishing });
+    let wiring = wire(
+        config,
+        providers,
+        recovery,
+        process.clone(),
+        pool,
+        Latches { mysql, kafka, partitions, publishing },
+    );
     process.tasks.spawn("wiring", async move {
         tokio::select! {
             wired = wiring => wired,
@@ -103,6 +110,7 @@ struct Latches {
 async fn wire(
     config: ProcessConfig,
     providers: Providers,
+    recovery: Option<RecoverySettings>,
     process: Process,
     pool: MySqlPool,
     latches: Latches,
@@ -127,7 +135,7 @@ async fn wire(
         Ok(())
     });
 
-    if let Some(settings) = config.recovery(providers.clone()) {
+    if let Some(settings) = recovery {
         process.tasks.spawn("recovery", recovery::run(pool.clone(), settings, process.shutdown.clone()));
     }
 

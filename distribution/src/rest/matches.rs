@@ -11,7 +11,7 @@ use super::request::{NoParams, Params};
 use crate::live;
 
 pub(super) async fn list_live(
-    State(Sources { hub, caught_up }): State<Sources>,
+    State(Sources { hub, caught_up, .. }): State<Sources>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Problem> {
     // A list that is still being put together looks like a day without matches.

@@ -41,7 +41,10 @@ impl Port {
         let caught_up = CaughtUp::default();
         let hub = Hub::new(Store::new(cache, database, 1), limits);
         let admin = Router::new().route("/livez", get(|| async { "alive\n" }));
-        Self { router: routes(hub, caught_up.clone(), admin, &[AllowedOrigin::Local]), caught_up }
+        Self {
+            router: routes(hub, caught_up.clone(), Descriptions::default(), admin, &[AllowedOrigin::Local]),
+            caught_up,
+        }
     }
 
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -78,6 +81,9 @@ async fn every_refusal_is_a_problem_document() {
         ("/v1/events/md:match:1/updates?limit=0", 400, "bad-query"),
         ("/v1/sports?x", 400, "bad-query"),
         ("/v1/producers?x=1", 400, "bad-query"),
+        ("/v1/descriptions?id=-1", 400, "bad-query"),
+        ("/v1/descriptions?provider=UOF", 400, "bad-query"),
+        ("/v1/descriptions?limit=501", 400, "bad-query"),
         ("/matches/live?x=1", 400, "bad-query"),
     ] {
         let answer = port.get(path, &[]).await;

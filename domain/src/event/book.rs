@@ -134,7 +134,7 @@ impl Book {
         self.offers.iter().find(|offer| offer.source == *source).map_or(NONE, |offer| &offer.groups)
     }
 
-    /// Whose offer clients see, where there is one: who offered last and has not handed over.
+    /// Whose offer clients see, where there is one; see [`Self::current`].
     pub(crate) fn owner(&self) -> Option<&Source> {
         self.current().map(|offer| &offer.source)
     }
@@ -276,9 +276,13 @@ impl Book {
         Some(market)
     }
 
+    /// That of who offered last and has not handed over. Once another producer offers what one of pre-match did, that of
+    /// pre-match counts no more, whether or not it has handed over: it may be late with that, or never say it.
     fn current(&self) -> Option<&StandingOffer> {
-        let still_offered = |offer: &&StandingOffer| offer.status != MarketStatus::HandedOver;
-        self.offers.iter().rfind(still_offered).or(self.offers.last())
+        let still_offered =
+            || self.offers.iter().rev().filter(|offer| offer.status != MarketStatus::HandedOver);
+        let in_game = still_offered().find(|offer| !offer.source.is_pre_match());
+        in_game.or_else(|| still_offered().next()).or(self.offers.last())
     }
 
     /// The offer of a source who speaks of it now; at first inactive.

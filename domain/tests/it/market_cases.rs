@@ -96,6 +96,19 @@ fn a_market_that_is_handed_over_belongs_to_who_still_offers_it_whoever_was_heard
 }
 
 #[test]
+fn pre_match_opens_nothing_that_the_games_producer_has_offered() {
+    let mut talk = Talk::new();
+    talk.offer(Who::Pre, OPEN).offer(Who::Live, OPEN);
+    talk.say(Who::Live, &Move::Stop(vec!["all"], StopStatus::Suspended)).offer(Who::Pre, OPEN);
+    let stopped = talk.market().expect("a market");
+    assert_eq!((stopped.producer, stopped.status), (Who::Live.source().producer, MarketStatus::Suspended));
+    // Nobody offers in the game what its producer hands over.
+    talk.offer(Who::Live, (MarketStatus::HandedOver, 2_000));
+    let before = talk.market().expect("a market");
+    assert_eq!((before.producer, before.status), (Who::Pre.source().producer, MarketStatus::Active));
+}
+
+#[test]
 fn a_settlement_stands_whatever_is_offered_after_it() {
     let mut talk = Talk::new();
     talk.offer(Who::Live, OPEN)

@@ -121,6 +121,6 @@ fn where_nobody_can_tell_who_spoke_every_producer_of_the_provider_may_have() {
     assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
     desk.take(&timed(Who::Pre, 6));
     assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
-    desk.take(&timed(Who::Pre, 8));
+    desk.take(&timed(Who::Live, 8));
     assert_eq!(suspension(&desk), None);
 }

@@ -219,6 +219,27 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn what_the_games_producer_offers_is_as_it_says_whatever_pre_match_says((_, arriving) in shuffled()) {
+        let is_live = |message: &FeedMessage| message.source == Who::Live.source();
+        // What pre-match decides, it decides of whoever offers.
+        let moves_offers = |message: &&FeedMessage| match &message.content {
+            Content::Event(event) => matches!(event.body, Body::OddsChange(_) | Body::BetStop(_)),
+            Content::Producer(_) => false,
+        };
+        let (mut both, mut live) = (Desk::new(PATIENT), Desk::new(PATIENT));
+        for message in arriving.iter().filter(moves_offers) {
+            is_taken(&mut both, message)?;
+            if is_live(message) {
+                is_taken(&mut live, message)?;
+            }
+            let offered = live.markets_of_all().into_iter();
+            for market in offered.filter(|market| market.status != MarketStatus::HandedOver) {
+                prop_assert_eq!(both.market(&market.key), Some(market));
+            }
+        }
+    }
 }
 
 /// Whether the latest offer of a market says that it is open, and no stop since means it.

@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// For how long a message that is early waits before a gap is declared.
 const HOLD: Duration = Duration::from_secs(1);
 const ALIVE_EVERY: Duration = Duration::from_millis(300);
-const EVENTS: usize = 24;
+const EVENTS: usize = 480;
 const SILENCES: usize = 3;
 const GAPS: usize = 10;
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -354,6 +354,17 @@ async fn loaded_descriptions_tell_which_markets_a_bet_stop_means_also_after_a_re
         "{problem}"
     );
     assert_eq!(describe(DESCRIPTIONS).await, (StatusCode::ACCEPTED, r#"{"accepted":2}"#.to_owned()));
+    let described = json!({"descriptions": [{
+        "provider": "uof", "id": 406, "name": "Winner (incl. overtime and penalties)",
+        "groups": ["all", "incl_ot_and_pen", "score"],
+        "outcomes": [{"id": "4", "name": "{$competitor1}"}, {"id": "5", "name": "{$competitor2}"}],
+    }], "next": 406});
+    let url = format!("{}/v1/descriptions?provider=uof&limit=1", desk.stack.rest_url().unwrap());
+    until("REST to tell the names", DEADLINE, async || {
+        Ok(reqwest::get(&url).await?.json::<Value>().await? == described)
+    })
+    .await
+    .unwrap();
     desk.tell("odds_change", offer(first + 2)).await;
     assert_eq!(statuses(3).await, ["active", "active"]);
     desk.tell("bet_stop", stop(first + 3, "penalties")).await;

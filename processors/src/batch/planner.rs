@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::codec::json::DecodeError;
-use domain::intake::Arrival;
-use domain::update::CauseKind;
-use domain::{Body, Content, Effect, EventId, Refusal, Timestamp, Update};
+use domain::intake::{Arrival, HoldLimits};
+use domain::{Body, Content, EventId, FeedMessage, Timestamp};
 
 use super::producers::Heard;
 use super::redrives::{Letter, Redrives};
@@ -15,6 +14,7 @@ use crate::producers::ByPartition;
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
 
 mod refused;
+mod rows;
 mod trust;
 
 /// Plans one batch.
@@ -105,13 +105,14 @@ impl<'a> Planner<'a> {
         note_version(&mut self.versions_before, working);
         self.heard.note(record.partition, message, self.known.now);
         self.tell_event(&event.event_id, Some(&message.source));
+        let limits = self.limits_of(record.partition, message);
         let arrival = Arrival {
             message: message.clone(),
             payload: Arc::clone(&record.payload),
             feed_offset: record.offset,
         };
         if let Some(working) = self.working.get_mut(&event.event_id) {
-            let effects = working.intake.accept(arrival, self.known.now, self.known.limits);
+            let effects = working.intake.accept(arrival, self.known.now, limits);
             let effects = self.redrives.settle(record, effects, self.known.now);
             self.record(&event.event_id, effects);
         }
@@ -227,137 +228,16 @@ impl<'a> Planner<'a> {
         true
     }
 
-    fn next_number(&mut self, partition: i32) -> i64 {
-        match partition_after(&mut self.after, self.known.partitions, partition) {
-            Some(owned) => {
-                owned.next_number += 1;
-                owned.next_number - 1
-            }
-            None => unreachable!("an event lives in a partition that this process owns"),
-        }
-    }
-
-    fn record(&mut self, event_id: &EventId, effects: Vec<Effect>) {
-        let mut released = None;
-        for effect in effects {
-            match effect {
-                Effect::Updated(update) => self.update(event_id, &update),
-                Effect::Held(held) => {
-                    self.tally.held += 1;
-                    self.held.push(HeldRow {
-                        partition: self.partition_of(event_id),
-                        feed_offset: held.arrival.feed_offset,
-                        event_id: event_id.clone(),
-                        deadline: held.deadline.0,
-                        payload: held.arrival.payload,
-                    });
-                }
-                Effect::Released { feed_offset, .. } => {
-                    let partition = self.partition_of(event_id);
-                    released = Some(feed_offset);
-                    // Held and released within one batch: the row was never written.
-                    match self
-                        .held
-                        .iter()
-                        .position(|row| (row.partition, row.feed_offset) == (partition, feed_offset))
-                    {
-                        Some(unwritten) => drop(self.held.swap_remove(unwritten)),
-                        None => self.released.push((partition, feed_offset)),
-                    }
-                }
-                Effect::Refused { refusal: Refusal::Duplicate, .. } => self.tally.duplicate += 1,
-                Effect::Refused {
-                    arrival,
-                    refusal: refusal @ (Refusal::Stale { .. } | Refusal::Outdated | Refusal::Early { .. }),
-                } => {
-                    self.tally.stale += 1;
-                    if released == Some(arrival.feed_offset) {
-                        let place = (self.partition_of(event_id), arrival.feed_offset);
-                        self.redrives.pass_over(place, &refusal.to_string(), self.known.now);
-                    }
-                }
-                Effect::Refused { arrival, refusal: Refusal::Invalid { pointer, detail } } => {
-                    let partition = self.partition_of(event_id);
-                    let key = Some(event_id.as_str().as_bytes().to_vec());
-                    self.dead_letter(partition, arrival.feed_offset, key, detail, &pointer, &arrival.payload);
-                }
-            }
-        }
-    }
-
-    fn update(&mut self, event_id: &EventId, update: &Update) {
-        match update.cause.kind {
-            CauseKind::Message(_) => {
-                self.tally.applied += 1;
-                self.generated_at.extend(update.cause.generated_at);
-            }
-            CauseKind::Gap | CauseKind::DeadLetter => self.tally.gaps += 1,
-            CauseKind::ProducerDown => self.tally.distrusted += 1,
-            CauseKind::ProducerUp => self.tally.trusted += 1,
-        }
-        let Some(working) = self.working.get(event_id) else { return };
-        let (partition, first_seen_day) = (working.partition, working.first_seen_day.clone());
-        let payload = serde_json::to_vec(update).expect("the domain's types have string keys only").into();
-        let number = self.next_number(partition);
-        self.updates.push(UpdateRow {
-            partition,
-            number,
-            first_seen_day,
-            event_id: event_id.clone(),
-            version: update.version,
-            payload,
-        });
-    }
-
-    fn refuse(&mut self, record: &FeedRecord, reason: String, pointer: &str) {
-        if self.redrives.refuse(record, &reason, pointer, self.known.now) {
-            return;
-        }
-        self.dead_letter(
-            record.partition,
-            record.offset,
-            record.key.clone(),
-            reason,
-            pointer,
-            &record.payload,
-        );
-    }
-
-    fn dead_letter(
-        &mut self,
-        partition: i32,
-        feed_offset: i64,
-        key: Option<Vec<u8>>,
-        reason: String,
-        pointer: &str,
-        payload: &[u8],
-    ) {
-        self.tally.dead_letters += 1;
-        let number = self.next_number(partition);
-        self.dead_letters.push(DeadLetterRow {
-            partition,
-            number,
-            feed_offset,
-            key: key.filter(|key| key.len() <= KEY_BYTES_MAX),
-            reason: cut(reason, REASON_CHARS_MAX),
-            pointer: cut(pointer.to_owned(), POINTER_CHARS_MAX),
-            refused_at: self.known.now.0,
-            payload: payload.to_vec(),
-        });
+    /// A message that must wait has done so since it was received.
+    fn limits_of(&self, partition: i32, message: &FeedMessage) -> HoldLimits {
+        let waited = self.known.now.micros_since(self.heard_at(partition, message));
+        let limits = self.known.limits;
+        HoldLimits { wait_micros: limits.wait_micros.saturating_sub(waited), ..limits }
     }
 
     fn partition_of(&self, event_id: &EventId) -> i32 {
         self.working.get(event_id).map_or(-1, |working| working.partition)
     }
-}
-
-/// As the columns of `dead_letters`.
-const KEY_BYTES_MAX: usize = 1_024;
-pub(super) const REASON_CHARS_MAX: usize = 1_024;
-pub(super) const POINTER_CHARS_MAX: usize = 512;
-
-pub(super) fn cut(text: String, chars_max: usize) -> String {
-    if text.len() <= chars_max { text } else { text.chars().take(chars_max).collect() }
 }
 
 fn note_version(versions: &mut HashMap<EventId, u64>, working: &WorkingEvent) {

@@ -7,8 +7,7 @@ use domain::letter::{LetterId, Redrive, RedriveOutcome};
 use domain::{Effect, Name, Refusal, Timestamp};
 
 use super::FeedRecord;
-use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX, cut};
-use crate::store::rows::RedriveRow;
+use crate::store::rows::{self, RedriveRow};
 
 /// A letter, and the provider whose message takes its place.
 pub type Letter = (Name, LetterId);
@@ -99,7 +98,7 @@ impl Redrives {
 
     /// A message has waited in vain. Where it was sent in a letter's place, the letter is superseded.
     pub(super) fn pass_over(&mut self, (partition, feed_offset): (i32, i64), reason: &str, now: Timestamp) {
-        let reason = cut(reason.to_owned(), REASON_CHARS_MAX);
+        let reason = rows::reason(reason.to_owned());
         let is_it = |row: &&RedriveRow| (row.partition, row.feed_offset) == (partition, feed_offset);
         match self.rows.iter().find(is_it).cloned() {
             Some(row) => self.rows.push(RedriveRow {
@@ -142,8 +141,8 @@ impl Redrives {
             letter,
             attempt,
             outcome,
-            reason: cut(reason.to_owned(), REASON_CHARS_MAX),
-            pointer: cut(pointer.to_owned(), POINTER_CHARS_MAX),
+            reason: rows::reason(reason.to_owned()),
+            pointer: rows::pointer(pointer.to_owned()),
             partition: record.partition,
             feed_offset: record.offset,
             decided_at: now,

@@ -7,11 +7,10 @@ use domain::letter::RedriveOutcome;
 use domain::{EventId, EventState, Intake, Sport, Timestamp};
 use serde_json::{Value, json};
 
-use super::planner::{POINTER_CHARS_MAX, REASON_CHARS_MAX};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Planner, ProducersWritten, WorkingEvent};
 use crate::producers::{ProducerTerms, Producers};
 use crate::recovery::Providers;
-use crate::store::rows::AliveColumns;
+use crate::store::rows::{AliveColumns, POINTER_CHARS_MAX, REASON_CHARS_MAX};
 
 mod trust;
 
@@ -115,6 +114,25 @@ fn what_waits_beyond_its_batch_is_a_row_and_leaves_it_when_its_turn_comes() {
     let plan = plan_with(&mut working, |planner| planner.take(&record(101, &odds(1)))).unwrap();
     assert_eq!(plan.writes.released, [(PARTITION, 100)]);
     assert_eq!(plan.writes.updates.len(), 2);
+}
+
+#[test]
+fn what_waits_has_done_so_since_it_was_received_as_far_as_the_feed_agrees() {
+    let deadline = |received_at: i64| {
+        let mut message: Value = serde_json::from_slice(&odds(2)).unwrap();
+        message["received_at"] = json!(received_at);
+        let early = record(100, message.to_string().as_bytes());
+        let heard_until = Timestamp(4_000_000);
+        let plan = plan_knowing(heard_until, &nobody(), &mut unknown_event(), |planner| planner.take(&early));
+        plan.unwrap().writes.held[0].deadline
+    };
+    assert_eq!(deadline(4_700_000), 5_700_000);
+    assert_eq!(
+        deadline(1_000_000),
+        5_000_000,
+        "its receiver's clock is behind: this came after what was before it"
+    );
+    assert_eq!(deadline(9_000_000), 6_000_000, "its receiver's clock is ahead");
 }
 
 #[test]

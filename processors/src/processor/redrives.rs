@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{ANSWER_MAX, Outcome, Parts, Processor};
+use super::{Outcome, Parts, Processor};
 use crate::batch::{FeedRecord, Letter};
-use crate::store::{redrives, within};
+use crate::store::{ANSWER_MAX, redrives, within};
 
 impl Processor {
     /// Those of the records' letters about which nothing more is to be done.

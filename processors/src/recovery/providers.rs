@@ -7,8 +7,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use domain::Name;
 use domain::producer::Recovery;
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use hyper::header::HeaderValue;
+use url::Url;
 
 /// What is settled with one provider: `md=alive@http://simulator:4004`, `uof=uof@http://127.0.0.1:8080`, `md=snapshot`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl FromStr for Entry {
 
 fn address(text: &str) -> Result<Url> {
     let url: Url = text.parse().with_context(|| format!("`{text}` is no URL"))?;
-    ensure!(url.scheme() == "http", "`{text}` is no http address: put what speaks TLS in between");
+    ensure!(matches!(url.scheme(), "http" | "https"), "`{text}` is no address of http or https");
     ensure!(
         url.username().is_empty() && url.password().is_none(),
         "an address holds no password: a token goes into MATCHDAY_RECOVERY_TOKENS"
@@ -133,6 +133,12 @@ impl Providers {
         self.0.get(provider)?.1.as_ref()
     }
 
+    /// Whether anyone is asked over TLS.
+    #[must_use]
+    pub fn are_asked_over_tls(&self) -> bool {
+        self.0.values().any(|(_, address)| address.as_ref().is_some_and(|it| it.url.scheme() == "https"))
+    }
+
     /// Whether anyone is asked at all.
     #[must_use]
     pub fn are_asked(&self) -> bool {
@@ -165,6 +171,8 @@ mod tests {
         assert_eq!(of("own"), (Recovery::Snapshot, None));
         assert_eq!(of("other"), (Recovery::Alive, None));
         assert!(providers.are_asked() && !read(&["own=snapshot"], &[]).unwrap().are_asked());
+        assert!(!providers.are_asked_over_tls());
+        assert!(read(&["md=alive", "uof=uof@https://provider.example"], &[]).unwrap().are_asked_over_tls());
         assert!(!format!("{providers:?}").contains("secret"));
     }
 
@@ -176,7 +184,7 @@ mod tests {
             ("md=http://simulator:4004", "no way to come up again: there are alive, snapshot and uof"),
             ("uof=uof", "would stay down: say where"),
             ("uof=uof@simulator", "`simulator` is no URL"),
-            ("uof=uof@https://provider.example", "TLS"),
+            ("uof=uof@ftp://provider.example", "no address of http or https"),
             ("uof=uof@http://name:word@provider.example", "no password"),
             ("uof=uof@http://provider.example/?x=1", "more than an address"),
             ("U F=alive", "U F"),

@@ -309,3 +309,29 @@ pub struct Writes {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("the domain's types have string keys only")
 }
+
+/// Characters of a reason, in `dead_letters` and `redrives`.
+pub const REASON_CHARS_MAX: usize = 1_024;
+/// Characters of a pointer.
+pub const POINTER_CHARS_MAX: usize = 512;
+/// Bytes of a dead letter's key.
+const KEY_BYTES_MAX: usize = 1_024;
+
+/// A reason as its column holds it.
+pub fn reason(text: String) -> String {
+    cut(text, REASON_CHARS_MAX)
+}
+
+/// A pointer as its column holds it.
+pub fn pointer(text: String) -> String {
+    cut(text, POINTER_CHARS_MAX)
+}
+
+/// A key as its column holds it: one that is too long is none.
+pub fn key(key: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    key.filter(|key| key.len() <= KEY_BYTES_MAX)
+}
+
+fn cut(text: String, chars_max: usize) -> String {
+    if text.len() <= chars_max { text } else { text.chars().take(chars_max).collect() }
+}

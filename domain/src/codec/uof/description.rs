@@ -41,6 +41,22 @@ pub struct OutcomeDescription {
     pub name: Text,
 }
 
+impl Description {
+    /// The key under which its topic keeps it: the last one of each market and variant of a provider stands.
+    #[must_use]
+    pub fn key(&self, provider: &Name) -> String {
+        format!("{provider}/{}/{}", self.id, self.variant.as_ref().map_or("", Text::as_str))
+    }
+
+    /// Reads a record of that topic: whose it is, and what it says; `None` where it describes no market.
+    #[must_use]
+    pub fn of_record(key: &[u8], payload: &[u8]) -> Option<(Name, Self)> {
+        let provider = key.split(|byte| *byte == b'/').next()?;
+        let provider = Name::new(str::from_utf8(provider).ok()?).ok()?;
+        Some((provider, serde_json::from_slice(payload).ok()?))
+    }
+}
+
 /// Reads a document of descriptions.
 pub(super) fn all(text: &str) -> Read<Vec<Description>> {
     let tree = &mut Tree::new(text);

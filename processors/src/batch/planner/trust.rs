@@ -89,7 +89,7 @@ impl Planner<'_> {
 
     /// When a message came, as deadlines count it: its receiver's clock may differ from ours, but what follows in the feed
     /// came no earlier than what was before.
-    fn heard_at(&self, partition: i32, message: &FeedMessage) -> Timestamp {
+    pub(super) fn heard_at(&self, partition: i32, message: &FeedMessage) -> Timestamp {
         let now = self.known.now;
         let at = message.received_at.map_or(now, |received_at| received_at.min(now));
         self.known.heard_until.get(&partition).map_or(at, |heard_until| at.max(*heard_until))

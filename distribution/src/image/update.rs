@@ -1,0 +1,80 @@
+//! An update as a processor published it, its values as they came.
+
+use domain::update::CauseKind;
+use domain::{EventId, Key, Sport, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::RawJson;
+
+/// A [`domain::Update`] whose values are left as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawUpdate {
+    /// The event.
+    pub event_id: EventId,
+    /// Its sport.
+    pub sport: Sport,
+    /// The version after it.
+    pub version: u64,
+    /// The version before it.
+    pub previous_version: u64,
+    /// What led to it, and when.
+    pub origin: Origin,
+    /// Each key that changed, with its whole new value.
+    pub changes: Vec<(Key, RawJson)>,
+}
+
+/// What led to a version of an event, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The kind of message, or a gap.
+    pub cause: CauseKind,
+    /// When the provider made the message; absent where no message led to it.
+    pub generated_at: Option<Timestamp>,
+    /// When the processor applied it.
+    pub applied_at: Timestamp,
+}
+
+impl RawUpdate {
+    /// Reads the payload of a record of an updates topic.
+    pub fn parse(payload: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct UpdateFields<'a> {
+            event_id: EventId,
+            sport: Sport,
+            version: u64,
+            previous_version: u64,
+            cause: CauseFields,
+            applied_at: Timestamp,
+            #[serde(borrow)]
+            changes: Vec<ChangeFields<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct CauseFields {
+            #[serde(rename = "type")]
+            kind: CauseKind,
+            generated_at: Option<Timestamp>,
+        }
+        #[derive(Deserialize)]
+        struct ChangeFields<'a> {
+            key: Key,
+            #[serde(borrow)]
+            value: Option<&'a RawValue>,
+        }
+        let fields: UpdateFields<'_> = serde_json::from_slice(payload)?;
+        let changes =
+            fields.changes.into_iter().map(|change| (change.key, change.value.map(|raw| raw.get().into())));
+        Ok(Self {
+            event_id: fields.event_id,
+            sport: fields.sport,
+            version: fields.version,
+            previous_version: fields.previous_version,
+            origin: Origin {
+                cause: fields.cause.kind,
+                generated_at: fields.cause.generated_at,
+                applied_at: fields.applied_at,
+            },
+            changes: changes.collect(),
+        })
+    }
+}
