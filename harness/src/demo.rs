@@ -9,7 +9,7 @@ use clap::Args;
 use domain::{Sport, Timestamp};
 use simulator::DriveOptions;
 use simulator::drive::Progress;
-use simulator::world::{Formats, Plan};
+use simulator::world::{Formats, Pace, Plan};
 
 use crate::feed::Feed;
 use crate::report::report;
@@ -77,8 +77,10 @@ pub async fn demo(
         sports: Sport::ALL.into(),
         games,
         formats,
-        messages_per_game: u32::try_from(messages.div_ceil(u64::from(games))).unwrap_or(u32::MAX),
-        duration: Duration::from_secs(u64::from(seconds)),
+        pace: Pace::Even {
+            messages_per_game: u32::try_from(messages.div_ceil(u64::from(games))).unwrap_or(u32::MAX),
+            duration: Duration::from_secs(u64::from(seconds)),
+        },
         start: now(),
     };
     let feed = Feed::played(&plan)?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use domain::{Key, Market, Sport};
 use simulator::faults::FaultPlan;
-use simulator::ledger::{LedgerEvent, RunLedger};
+use simulator::ledger::LedgerEvent;
+use simulator::run_ledger::RunLedger;
 use simulator::world::{self, Plan};
 use simulator::{Format, Schedule};
 

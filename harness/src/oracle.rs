@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{Body, Content, FeedMessage, MessageId, Name, Position};
 use simulator::Schedule;
 use simulator::faults::{FaultPlan, Kind as Fault};
-use simulator::ledger::RunLedger;
+use simulator::run_ledger::RunLedger;
 
 pub use entry::Entry;
 pub use heard::Heard;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use domain::Sport;
 use simulator::faults::Quiet;
-use simulator::ledger::RunLedger;
+use simulator::run_ledger::RunLedger;
 use simulator::scenario::{READY, Scene};
 use simulator::{DriveOptions, Scenario, Token};
 use tokio::time::Instant;

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::Sport;
 
-use crate::control::{Games, clock_seed, next_seed};
+use crate::control::{ConstantRate, Games, clock_seed, next_seed};
 use crate::drive::{self, DriveOptions};
 use crate::file;
 use crate::format::Format;
+use crate::pacer::Speed;
 use crate::recording::Header;
+use crate::scenario::Tempo;
 use crate::schedule::suffix_at;
 use crate::world::{self, Formats, Played};
 
@@ -93,7 +95,12 @@ enum Command {
     Report(Report),
 }
 
-/// Games at one constant rate.
+/// Messages a second where nothing is said.
+const RATE_BY_DEFAULT: u32 = 1_000;
+/// How long games are played where nothing is said.
+const SECONDS_BY_DEFAULT: u32 = 60;
+
+/// Games of a seed.
 #[derive(Debug, Args)]
 struct GamesArgs {
     /// The sports that are played, separated by commas: games are dealt to them in turn
@@ -102,21 +109,32 @@ struct GamesArgs {
     /// Games played at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(world::GAMES_MAX)))]
     games: u32,
-    /// Messages a second, of all games together
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    rate: u32,
-    /// How long they are played
-    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    seconds: u32,
+    /// What says when messages are due
+    #[arg(long, value_enum, default_value_t = Tempo::Rate, value_name = "PACE")]
+    pace: Tempo,
+    /// Messages a second, of all games together; 1000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// How long they are played, in seconds; 60
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: Option<u32>,
     /// In which formats they are told; a recording holds one
     #[arg(long, value_enum, default_value_t = Formats::Json, value_name = "FORMATS")]
     formats: Formats,
 }
 
 impl GamesArgs {
-    fn games(&self) -> Games {
-        let Self { sports, games, rate, seconds, formats } = self;
-        Games { sports: sports.clone(), games: *games, rate: *rate, seconds: *seconds, formats: *formats }
+    fn games(&self) -> anyhow::Result<Games> {
+        let Self { sports, games, pace, rate, seconds, formats } = self;
+        let rate = match (pace, rate, seconds) {
+            (Tempo::Own, None, None) => None,
+            (Tempo::Own, ..) => bail!("at their own pace games have no `--rate` and no `--seconds`"),
+            (Tempo::Rate, rate, seconds) => Some(ConstantRate {
+                per_second: rate.unwrap_or(RATE_BY_DEFAULT),
+                seconds: seconds.unwrap_or(SECONDS_BY_DEFAULT),
+            }),
+        };
+        Ok(Games { sports: sports.clone(), games: *games, rate, formats: *formats })
     }
 }
 
@@ -127,6 +145,9 @@ struct Play {
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// How many times as fast, or `max`
+    #[arg(long, default_value = "1", value_name = "FACTOR")]
+    speed: Speed,
     /// When they are over, play others, until told to stop: each time the clock gives a seed, which is said
     #[arg(long, conflicts_with_all = ["seed", "ledger", "record"])]
     endless: bool,
@@ -222,7 +243,7 @@ fn play(args: &Play) -> anyhow::Result<Ended> {
 }
 
 fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
-    let games = args.games.games();
+    let games = args.games.games()?;
     let recorded = match games.formats {
         Formats::Json => Some(Format::Json),
         Formats::Xml => Some(Format::Xml),
@@ -239,7 +260,7 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
-    let options = DriveOptions { abandons: true, ..args.delivery.options() };
+    let options = DriveOptions { speed: args.speed, abandons: true, ..args.delivery.options() };
     let report = outlet.send(Arc::clone(&schedule), &options)?;
     if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");

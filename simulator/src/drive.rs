@@ -6,43 +6,49 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chassis::lifecycle::Shutdown;
 use domain::{EventId, Name, Timestamp};
-use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::faults::Quiet;
 use crate::format::Format;
-use crate::ledger::Deliveries;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
-use crate::presence::{self, Presence};
 use crate::recovery::{Cast, Inbox};
 use crate::schedule::{Channel, Schedule, Times};
-use crate::sender::{Patience, Problem, Sender, Sink, Token};
+use crate::sender::{Patience, Sender, Sink, Token};
 
 use abandon::{Sent, abandon};
+use counters::Counters;
 use lane::Lane;
 use log::Log;
+use presence::Presence;
 
-pub(crate) use flights::Flights;
+pub use counters::Gauge;
+use flights::Flights;
 pub use hush::Hush;
-pub use inject::{Inject, Injected, Order, Wish};
+pub(crate) use presence::sources;
+
+pub use inject::{Inject, Injected, Order, OrderRefused, Wish};
+pub use report::DriveReport;
 pub use taken::Taken;
 
 mod abandon;
+mod counters;
 mod flights;
+mod held;
 mod hush;
 pub mod inject;
 mod lane;
 mod log;
+mod presence;
 mod record;
+mod report;
 mod taken;
 
 /// How many refused messages a report shows; all are counted.
@@ -81,6 +87,8 @@ pub struct DriveOptions {
     pub hush: Hush,
     /// What goes wrong with single messages because somebody asks for it now.
     pub inject: Inject,
+    /// What says at any moment how far it has come.
+    pub gauge: Gauge,
     /// How often progress is told. 1 s.
     pub progress_every: Duration,
     /// What ends it before its time.
@@ -111,6 +119,7 @@ impl DriveOptions {
             silences: Vec::new(),
             hush: Hush::default(),
             inject: Inject::default(),
+            gauge: Gauge::default(),
             progress_every: Duration::from_secs(1),
             stop: Shutdown::default(),
             abandons: false,
@@ -135,70 +144,6 @@ pub struct Progress {
     pub sent_again: u64,
     /// What stands in the way, where nothing has been taken since it was met.
     pub obstacle: Option<String>,
-}
-
-/// How a drive went.
-#[derive(Debug, Clone)]
-pub struct DriveReport {
-    /// When it began, how fast it went and where it stood still: what says when each message was due.
-    pub timeline: Timeline,
-    /// From the start to the last answer.
-    pub elapsed: Duration,
-    /// Messages in all.
-    pub messages: u64,
-    /// Messages that went out at least once.
-    pub sent: u64,
-    /// Messages accepted.
-    pub accepted: u64,
-    /// Messages refused for good.
-    pub refused: u64,
-    /// Messages sent again, counted each time.
-    pub sent_again: u64,
-    /// Requests without an answer: whether their messages were taken the first time is not known.
-    pub unanswered: u64,
-    /// Messages without a final answer when patience ended, and those that were to follow on their lanes.
-    pub undelivered: u64,
-    /// The last thing that stood in a lane's way, where one gave up.
-    pub gave_up: Option<String>,
-    /// What stood in the way at the end, where nothing had been taken since it was met.
-    pub obstacle: Option<String>,
-    /// The first refused messages by their place in the schedule.
-    pub refused_first: BTreeMap<usize, Problem>,
-    /// What became of each message.
-    pub deliveries: Deliveries,
-    /// Bytes of all requests, each counted once.
-    pub bytes: u64,
-    /// Whether it was ended before its time.
-    pub is_stopped: bool,
-    /// Games that were told to be abandoned.
-    pub abandoned: u64,
-    /// Which these are.
-    pub abandoned_events: Vec<EventId>,
-    /// Whether messages went out with the times they were written with.
-    pub is_raw: bool,
-    /// From due to sent for the first time, in microseconds; of what came due while its provider was made silent, from the end
-    /// of that. Empty at top speed: nothing is due then.
-    pub lateness_micros: Histogram<u64>,
-}
-
-impl DriveReport {
-    /// Whether every message was accepted.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.accepted == self.messages
-    }
-
-    /// Accepted messages a second.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    pub fn rate(&self) -> f64 {
-        self.accepted as f64 / self.elapsed.as_secs_f64().max(1e-9)
-    }
-}
-
-/// A histogram of microseconds with three digits, up to an hour; what is longer counts as an hour.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are within what a histogram allows")
 }
 
 /// Sends a schedule from now on. Dropping the future ends it.
@@ -229,6 +174,7 @@ pub async fn drive_and_answer(
     ensure!(target.scheme() == "http", "`{target}` is no address such as http://127.0.0.1:4000");
     let lanes = share_out(&schedule, options.lanes.max(1));
     let counters = Arc::new(Counters::default());
+    options.gauge.show(&counters);
     let log = Arc::new(Log::of(schedule.len()));
     let start = Instant::now();
     let started_at = now();
@@ -262,7 +208,7 @@ pub async fn drive_and_answer(
         tasks.spawn(Arc::new(lane).run());
     }
     let messages = schedule.len() as u64;
-    let sources = presence::sources(&schedule);
+    let sources = sources(&schedule);
     let events = schedule.channels().iter().filter_map(|channel| channel.event_id.as_deref());
     let _answering = inbox.open(Cast {
         producers: sources.iter().map(|source| source.producer.clone()).collect(),
@@ -279,6 +225,7 @@ pub async fn drive_and_answer(
         start,
         silences: options.silences.clone(),
         hush: options.hush.clone(),
+        inject: options.inject.clone(),
     };
     let mut presence = std::pin::pin!(Arc::new(presence).run(&mut inbox.requests));
     let mut report = DriveReport::new(messages);
@@ -310,8 +257,12 @@ pub async fn drive_and_answer(
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
-        let sent =
-            Sent { schedule: Arc::clone(&schedule), timeline: report.timeline.clone(), is_raw: options.raw };
+        let sent = Sent {
+            schedule: Arc::clone(&schedule),
+            inject: options.inject.clone(),
+            timeline: report.timeline.clone(),
+            is_raw: options.raw,
+        };
         report.abandoned_events = abandon(sent, &report.deliveries, &senders).await;
         report.abandoned = report.abandoned_events.len() as u64;
     }
@@ -332,7 +283,7 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
         }
     }
     let presence = Presence {
-        sources: presence::sources(&schedule),
+        sources: sources(&schedule),
         schedule,
         senders,
         flights: Arc::default(),
@@ -342,6 +293,7 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
         start: Instant::now(),
         silences: Vec::new(),
         hush: options.hush.clone(),
+        inject: options.inject.clone(),
     };
     Arc::new(presence).run(&mut Inbox::of_nobody().requests).await;
     Ok(())
@@ -398,98 +350,4 @@ fn share_out(schedule: &Schedule, lanes_per_feed: usize) -> Vec<((Name, Format),
         lanes.entry(places[schedule.channel(index)]).or_default().push(line);
     }
     lanes.into_iter().map(|(((provider, format), _), lines)| ((provider.clone(), format), lines)).collect()
-}
-
-/// What all lanes add to while they go, message by message.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    sent: AtomicU64,
-    accepted: AtomicU64,
-    refused: AtomicU64,
-    sent_again: AtomicU64,
-    obstacle: Mutex<Option<String>>,
-    lateness_micros: Mutex<Histogram<u64>>,
-}
-
-impl Default for Counters {
-    fn default() -> Self {
-        let none = AtomicU64::default;
-        let lateness_micros = Mutex::new(histogram());
-        let obstacle = Mutex::default();
-        Self {
-            sent: none(),
-            accepted: none(),
-            refused: none(),
-            sent_again: none(),
-            obstacle,
-            lateness_micros,
-        }
-    }
-}
-
-impl Counters {
-    fn progress(&self, elapsed: Duration, messages: u64) -> Progress {
-        Progress {
-            elapsed,
-            messages,
-            sent: self.sent.load(Ordering::Relaxed),
-            accepted: self.accepted.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            sent_again: self.sent_again.load(Ordering::Relaxed),
-            obstacle: self.obstacle.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        }
-    }
-
-    /// Something stands in the way, or `None`: something was taken.
-    fn set_obstacle(&self, obstacle: Option<String>) {
-        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
-    }
-}
-
-impl DriveReport {
-    fn new(messages: u64) -> Self {
-        Self {
-            timeline: Timeline::new(Timestamp(0), Speed::Max),
-            elapsed: Duration::ZERO,
-            messages,
-            sent: 0,
-            accepted: 0,
-            refused: 0,
-            sent_again: 0,
-            unanswered: 0,
-            undelivered: 0,
-            gave_up: None,
-            obstacle: None,
-            refused_first: BTreeMap::new(),
-            deliveries: Deliveries::none(Timestamp(0)),
-            bytes: 0,
-            is_stopped: false,
-            abandoned: 0,
-            abandoned_events: Vec::new(),
-            is_raw: false,
-            lateness_micros: histogram(),
-        }
-    }
-
-    /// What was counted, also by lanes that did not come to their end.
-    fn count(&mut self, counters: &Counters) {
-        let Progress { sent, accepted, refused, sent_again, obstacle, .. } =
-            counters.progress(self.elapsed, self.messages);
-        self.obstacle = obstacle;
-        (self.sent, self.accepted, self.refused, self.sent_again) = (sent, accepted, refused, sent_again);
-        let lateness = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
-        self.lateness_micros.clone_from(&lateness);
-    }
-
-    /// What a lane alone knows.
-    fn add(&mut self, lane: Self) {
-        self.unanswered += lane.unanswered;
-        self.bytes += lane.bytes;
-        self.undelivered += lane.undelivered;
-        self.gave_up = lane.gave_up.or(self.gave_up.take());
-        self.refused_first.extend(lane.refused_first);
-        while self.refused_first.len() > REFUSED_SHOWN_MAX {
-            self.refused_first.pop_last();
-        }
-    }
 }

@@ -13,15 +13,18 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::Deliveries;
 
 pub use choose::TooFewEvents;
-pub(crate) use choose::choose;
+pub(crate) use choose::{choose, is_rolled_back, is_unannounced, sport_that_refuses};
 pub(crate) use inflict::{Inflicted, inflict};
 pub use malformed::Malformed;
 pub(crate) use malformed::of_another_sport;
+pub(crate) use renumber::{another, position_of, restarted, rolled_back};
+pub(crate) use stall::stall;
 
 mod choose;
 mod inflict;
 mod malformed;
 mod renumber;
+mod stall;
 
 /// The most faults of one kind.
 pub const KIND_MAX: u32 = 10_000;
@@ -312,6 +315,26 @@ pub struct Quiet {
 }
 
 impl Kind {
+    /// Whether it holds back, moves or renumbers an event's messages: then nothing else of the kind may happen to that event, so
+    /// that what comes of it is known.
+    pub(crate) fn has_its_event_to_itself(&self) -> bool {
+        match self {
+            Self::Reorder { .. }
+            | Self::ReorderBeyond { .. }
+            | Self::Gap { .. }
+            | Self::GapFilled { .. }
+            | Self::Late { .. }
+            | Self::ClockSkew { .. }
+            | Self::Restart { .. }
+            | Self::SettlementRollback { .. } => true,
+            Self::Duplicate { .. }
+            | Self::Malformed { .. }
+            | Self::WrongSport { .. }
+            | Self::UnknownEvent
+            | Self::Silence { .. } => false,
+        }
+    }
+
     /// What may come of it.
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         let taken = |effects: &[Effect]| Outcome { answers: vec![202], effects: effects.to_vec() };

@@ -9,7 +9,6 @@ use anyhow::Context;
 use domain::{EventId, Fixture, Incident, Market, Name, Sport, Status};
 use serde::{Deserialize, Serialize};
 
-use crate::faults::FaultPlan;
 use crate::file;
 
 pub use account::Account;
@@ -74,69 +73,5 @@ impl Ledger {
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let read = || -> anyhow::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
         read().with_context(|| format!("cannot read the ledger {}", path.display()))
-    }
-}
-
-/// All of one run: what each of its producers sent, what went wrong in it, and what became of each message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunLedger {
-    /// What the scenario says it is about.
-    pub description: String,
-    /// The seed from which all of it follows.
-    pub seed: u64,
-    /// What each producer sent, and the state in which it must end.
-    pub producers: Vec<Ledger>,
-    /// Events with messages that never come: their ledger is the state that they stand still in. Where a bet stop lies beyond
-    /// what is missing, it is what shuts their markets, and has given them a further version.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stalled: Vec<EventId>,
-    /// Events that nobody has announced: each has one message, and may be there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unannounced: Vec<EventId>,
-    /// What went wrong, and what may come of it.
-    pub faults: FaultPlan,
-    /// That it ended before its time; absent where it did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cut_short: Option<CutShort>,
-    /// What became of each message; absent until the run is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deliveries: Option<Deliveries>,
-}
-
-/// A run that ended before all was sent. What must result of an event is then true only where all of its messages were taken.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CutShort {
-    /// What stood in the way, where something did; else somebody ended it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// The events of which was said, and taken, that they are abandoned and what was open in them is void.
-    pub abandoned: Vec<EventId>,
-}
-
-impl RunLedger {
-    /// Writes it as JSON, and its faults beside it, as `{path}.faults.json`.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        file::write(path, |out| Ok(serde_json::to_writer(out, self)?)).context("the ledger")?;
-        self.faults.save(&Self::faults_path(path))
-    }
-
-    /// Reads what [`RunLedger::save`] wrote.
-    ///
-    /// # Errors
-    /// When there is no such file, or it is no such ledger.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let read = || -> anyhow::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-        read().with_context(|| format!("cannot read the ledger {}", path.display()))
-    }
-
-    /// Where the faults of the ledger at `path` are.
-    #[must_use]
-    pub fn faults_path(path: &Path) -> std::path::PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".faults.json");
-        name.into()
     }
 }

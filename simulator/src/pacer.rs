@@ -55,6 +55,12 @@ impl Pacer {
         Self { limits, next: 0 }
     }
 
+    /// Whether all of so many items have been let go.
+    #[must_use]
+    pub fn is_done(&self, count: usize) -> bool {
+        self.next >= count
+    }
+
     /// What to do now: all that is due goes together, as far as the limits allow. `items` are in the order of their
     /// offsets and the same on every call; what has an offset `is_due` or not.
     pub fn turn(&mut self, count: usize, item: impl Fn(usize) -> Item, is_due: impl Fn(u64) -> bool) -> Turn {

@@ -22,8 +22,9 @@
 //! `seed` is there where they were made from one. `checksum` is of all that follows the header:
 //! `tail -n +2 game.rec | sha256sum` prints it. Readers ignore fields they do not know.
 //!
-//! `images` is there where the recording begins in the middle of games: so many messages at its beginning say what
-//! each of them was then. They are messages like any other, snapshots, which begin an epoch.
+//! `images` is there where the recording begins in the middle of games: so many messages say what each of them was then, at the
+//! recording's beginning, or right before the first message about their game. They are messages like any other: snapshots, which
+//! begin an epoch; of a Unified Odds Feed, fixtures, odds, settlements and cancels.
 //!
 //! `messages`, `duration_ns` (the offset of the last message) and `checksum` are absent while a recording is being
 //! written, and so they stay where its writer died: it is then read up to the last message that is whole.
@@ -36,6 +37,8 @@ use domain::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
+
+pub(crate) use image::{bodies_of, renumbered, snapshot_of};
 
 pub use counts::{Counts, CountsError};
 pub use cut::{Cut, CutError, CutOut, cut};
@@ -97,7 +100,7 @@ pub struct Header {
     /// The seed from which the messages were made, where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// How many messages at the beginning say what games already under way were then.
+    /// How many messages say what games already under way were before the first message about them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<u64>,
     /// [`CHECKSUM`] and 64 hexadecimal digits, of all that follows the header; absent in a recording that was not finished,

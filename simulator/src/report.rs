@@ -13,8 +13,11 @@ use figures::Figure;
 use known::{Interval, Sample};
 use watched::Watched;
 
+pub use rates::Rates;
+
 mod figures;
 mod known;
+mod rates;
 mod watched;
 
 /// How the games of one sport came out.
@@ -26,6 +29,8 @@ pub struct SportReport {
     pub games: u32,
     /// The figures, in the order in which they are listed.
     pub lines: Vec<Line>,
+    /// How many messages there were, when and of which type.
+    pub rates: Rates,
 }
 
 /// One figure.
@@ -75,11 +80,12 @@ impl SportReport {
 #[must_use]
 pub fn report(sport: Sport, seed: u64, games: u32) -> SportReport {
     let figures: Vec<Figure> = figures::of(sport);
-    let mut samples = vec![Sample::default(); figures.len()];
+    let (mut samples, mut rates) = (vec![Sample::default(); figures.len()], Rates::new());
     for game in 0..games {
         let mut messages = Vec::new();
         let event = world::watch(sport, seed, game, &mut |due_ns, body| messages.push((due_ns, body)));
         let watched = Watched::new(event, messages);
+        rates.add(&watched);
         for (figure, sample) in figures.iter().zip(&mut samples) {
             if let Some(value) = (figure.of)(&watched) {
                 sample.add(value);
@@ -93,13 +99,13 @@ pub fn report(sport: Sport, seed: u64, games: u32) -> SportReport {
         expected: figure.known.interval(sample),
         source: figure.source,
     };
-    SportReport { sport, games, lines: figures.iter().zip(&samples).map(line).collect() }
+    SportReport { sport, games, lines: figures.iter().zip(&samples).map(line).collect(), rates }
 }
 
 impl fmt::Display for SportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let misses = self.misses().count();
-        let Self { sport, games, lines } = self;
+        let Self { sport, games, lines, rates } = self;
         let judged = self.judged();
         writeln!(f, "{sport}: {games} games, {} figures, {judged} judged, {misses} missed", lines.len())?;
         writeln!(f, "{:38} {:>9}  {:>18}        source", "", "measured", "expected")?;
@@ -113,7 +119,8 @@ impl fmt::Display for SportReport {
             };
             writeln!(f, "{:38} {measured:>9}  {expected:>18}  {verdict:4}  {}", line.name, line.source)?;
         }
-        Ok(())
+        writeln!(f)?;
+        rates.fmt(f)
     }
 }
 

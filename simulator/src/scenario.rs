@@ -3,10 +3,12 @@
 //! A scenario is a TOML file; `docs/simulator.md` says what may stand in it. It is refused as a whole where anything in it is
 //! not known or out of bounds, with the line. The same scenario and seed make the same bytes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use domain::{Name, Sport};
+use serde::Deserialize;
 
 use crate::faults::Wanted;
 use crate::format::Format;
@@ -24,11 +26,14 @@ mod lower;
 mod outages;
 mod read;
 mod ready;
+mod tell;
 
 /// The most producers of one scenario.
 pub const PRODUCERS_MAX: usize = 4;
 /// The longest run, in seconds.
 pub const SECONDS_MAX: u32 = 86_400;
+/// How long games at their own pace take at most.
+pub const OWN_PACE_MAX: Duration = Duration::from_secs(6 * 3_600);
 /// The largest scenario file, in bytes.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
@@ -39,7 +44,9 @@ pub struct Scenario {
     pub description: String,
     /// Everything follows from it.
     pub seed: u64,
-    /// How long it all takes.
+    /// Whether messages come at rates, or when their games say them.
+    pub tempo: Tempo,
+    /// How long it all takes; at most so long where games have their own pace.
     pub duration: Duration,
     /// Who tells it; games are dealt to them in turn.
     pub producers: Vec<Teller>,
@@ -47,6 +54,8 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
+    /// Where its file asks for which kind of fault: line and column.
+    pub fault_places: BTreeMap<&'static str, (usize, usize)>,
     /// What goes wrong in the stack, for whoever runs it.
     pub outages: Vec<Outage>,
     /// What a run of it must keep to.
@@ -54,6 +63,17 @@ pub struct Scenario {
     /// What the ids of its events end in. A file says nothing of it: what is played twice is the same twice, but where other
     /// events are asked for.
     pub suffix: String,
+}
+
+/// What says when messages are due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tempo {
+    /// A rate that is asked for: the games' time is compressed, or stretched, to that of the run
+    #[default]
+    Rate,
+    /// The games themselves: everything is said when it happens, and a game takes as long as a real one
+    Own,
 }
 
 /// A producer, and how it writes.
@@ -74,7 +94,7 @@ pub struct SportPlan {
     pub sport: Sport,
     /// How many games, all at the same time.
     pub games: u32,
-    /// Messages a second of all of them together, on average.
+    /// Messages a second of all of them together, on average; 0 where games have their own pace.
     pub rate: u32,
     /// How that rate goes.
     pub profile: Profile,
@@ -94,6 +114,28 @@ pub struct Hot {
 }
 
 impl Scenario {
+    /// The same at this tempo, where that is another one.
+    ///
+    /// # Errors
+    /// When it has what no other tempo could keep to.
+    pub fn at(mut self, tempo: Tempo) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            tempo == self.tempo || tempo == Tempo::Own,
+            "its games have their own pace: only its file could say which rate they are to have instead"
+        );
+        anyhow::ensure!(
+            tempo == self.tempo || self.outages.is_empty(),
+            "its outages have their times, which games at their own pace would not keep to"
+        );
+        if tempo != self.tempo {
+            (self.tempo, self.duration) = (tempo, OWN_PACE_MAX);
+            for plan in &mut self.sports {
+                (plan.rate, plan.profile, plan.hot) = (0, Profile::Constant, None);
+            }
+        }
+        Ok(self)
+    }
+
     /// Reads a scenario from the text of its file, which names no recordings.
     ///
     /// # Errors
@@ -137,7 +179,7 @@ impl Scenario {
         Self::parse_beside(&text, Some(&shelf)).map_err(|error| anyhow::anyhow!("{name}:{error}"))
     }
 
-    /// The messages that are asked for, all in all.
+    /// The messages that are asked for, all in all; of games at their own pace that is not known before they are played.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.sports.iter().map(|plan| u64::from(plan.rate) * self.duration.as_secs()).sum()

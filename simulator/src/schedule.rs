@@ -3,21 +3,23 @@
 //! All messages lie in one buffer. Of each it is known where its times stand, so sending it at another hour
 //! than it was made for means copying it and writing two numbers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::{Seek, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::limit::ID_BYTES_MAX;
-use domain::{EventId, Name, Timestamp};
+use domain::{Name, Timestamp};
 
-use crate::format::{Envelope, Format};
-use crate::playlist::Playlist;
+use crate::format::Format;
 use crate::recording::{Header, RecordingError, Writer};
 
 pub use afresh::suffix_at;
+pub use builder::{ScheduleBuilder, Sending};
+
+use builder::size_bytes;
 
 mod afresh;
+mod builder;
 mod pace;
 
 /// The memory that one schedule may take, in bytes, where nothing else is said.
@@ -113,172 +115,7 @@ pub enum ScheduleError {
     TooLarge,
 }
 
-/// A schedule that is being filled, in any order.
-#[derive(Debug, Default)]
-pub struct ScheduleBuilder {
-    channels: Vec<Channel>,
-    /// Those about events by the event, those of a provider as a whole by the format.
-    known: HashMap<(Name, Result<Box<str>, Format>), u32>,
-    lines: Vec<Line>,
-    bytes: Vec<u8>,
-}
-
-/// How a message is to be sent that is not simply due when it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sending<'a> {
-    /// When it is due, in nanoseconds from the start.
-    pub offset_ns: u64,
-    /// How long before that it says it was made, in nanoseconds; below 0 where that is yet to come.
-    pub late_ns: i64,
-    /// The event whose order it keeps, whatever it says itself.
-    pub event_id: Option<&'a str>,
-    /// Whether it is sent byte for byte in any case: it may not be a message at all.
-    pub is_fixed: bool,
-}
-
-impl ScheduleBuilder {
-    /// Adds a message of `provider`'s feed. One that is not of its format can be sent, too: its channel is then the
-    /// provider's and its times are left alone. XML goes without declaration and byte-order mark.
-    ///
-    /// # Errors
-    /// When it does not fit.
-    pub fn push(
-        &mut self,
-        provider: &Name,
-        format: Format,
-        offset_ns: u64,
-        message: &[u8],
-    ) -> Result<(), ScheduleError> {
-        if format == Format::Json && message.contains(&b'\n') {
-            return Err(ScheduleError::LineFeed);
-        }
-        if message.trim_ascii().is_empty() {
-            return Err(ScheduleError::Blank);
-        }
-        let message = format.in_batch(message);
-        let envelope = format.envelope(message).unwrap_or_default();
-        let stamps = stamps(format, &envelope, message);
-        self.add(provider, format, offset_ns, envelope.event_id, stamps, message)
-    }
-
-    /// Adds a message that was made at another time than it is due, or that is none.
-    ///
-    /// # Errors
-    /// When it does not fit.
-    pub fn push_as(
-        &mut self,
-        provider: &Name,
-        format: Format,
-        sending: &Sending,
-        message: &[u8],
-    ) -> Result<(), ScheduleError> {
-        let Sending { offset_ns, late_ns, event_id, is_fixed } = *sending;
-        if format == Format::Json && message.contains(&b'\n') {
-            return Err(ScheduleError::LineFeed);
-        }
-        if is_fixed {
-            return self.add(provider, format, offset_ns, event_id, [None; 2], message);
-        }
-        let message = format.in_batch(message);
-        let mut stamps = stamps(format, &format.envelope(message).unwrap_or_default(), message);
-        for stamp in stamps.iter_mut().flatten() {
-            stamp.lag_micros += late_ns / 1_000;
-        }
-        self.add(provider, format, offset_ns, event_id, stamps, message)
-    }
-
-    fn add(
-        &mut self,
-        provider: &Name,
-        format: Format,
-        offset_ns: u64,
-        event_id: Option<&str>,
-        stamps: [Option<Stamp>; 2],
-        message: &[u8],
-    ) -> Result<(), ScheduleError> {
-        let length = u32::try_from(message.len()).map_err(|_| ScheduleError::TooLarge)?;
-        let channel = self.channel(provider, event_id.map(Box::from), format)?;
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(message);
-        self.lines.push(Line { offset_ns, start, length, channel, stamps });
-        let bytes_max = bytes_max();
-        if size_bytes(&self.lines, &self.bytes) > bytes_max {
-            return Err(ScheduleError::Full(bytes_max));
-        }
-        u32::try_from(self.lines.len()).map(drop).map_err(|_| ScheduleError::TooLarge)
-    }
-
-    /// The schedule: by due time, messages due at the same time in the order in which they were added.
-    #[must_use]
-    pub fn build(mut self) -> Schedule {
-        self.lines.sort_by_key(|line| line.offset_ns);
-        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes }
-    }
-
-    fn channel(
-        &mut self,
-        provider: &Name,
-        event_id: Option<Box<str>>,
-        format: Format,
-    ) -> Result<u32, ScheduleError> {
-        let mut key = (provider.clone(), event_id.ok_or(format));
-        if let Some(&index) = self.known.get(&key) {
-            let is_of_format = self.channels[index as usize].format == format;
-            return if is_of_format { Ok(index) } else { Err(ScheduleError::Format) };
-        }
-        // What is no id names no event, though others may be called so, too.
-        if key.1.as_ref().is_ok_and(|id| EventId::new(&**id).is_err()) {
-            key.1 = Err(format);
-            if let Some(&index) = self.known.get(&key) {
-                return Ok(index);
-            }
-        }
-        let index = u32::try_from(self.channels.len()).map_err(|_| ScheduleError::TooLarge)?;
-        self.channels.push(Channel { provider: provider.clone(), event_id: key.1.clone().ok(), format });
-        self.known.insert(key, index);
-        Ok(index)
-    }
-}
-
-/// The memory that messages take, in bytes.
-fn size_bytes(lines: &[Line], bytes: &[u8]) -> usize {
-    size_of_val(lines) + bytes.len()
-}
-
-/// The times that can be rewritten; none where `generated_at` is missing or no number.
-fn stamps(format: Format, envelope: &Envelope, message: &[u8]) -> [Option<Stamp>; 2] {
-    let unit_micros = format.unit_micros();
-    let number =
-        |part: Option<&str>| part.and_then(|part| Some((part.parse::<i64>().ok()?, place(part, message)?)));
-    let Some((generated_at, (at, length))) = number(envelope.generated_at) else { return [None; 2] };
-    let generated = Stamp { at, length, lag_micros: 0, unit_micros };
-    let occurred = number(envelope.occurred_at).map(|(occurred_at, (at, length))| Stamp {
-        at,
-        length,
-        lag_micros: generated_at.saturating_sub(occurred_at).saturating_mul(unit_micros),
-        unit_micros,
-    });
-    match occurred {
-        Some(occurred) if occurred.at < generated.at => [Some(occurred), Some(generated)],
-        occurred => [Some(generated), occurred],
-    }
-}
-
-/// Where a borrowed part of `message` stands in it, and its length.
-fn place(part: &str, message: &[u8]) -> Option<(u32, u32)> {
-    let at = part.as_ptr().addr().checked_sub(message.as_ptr().addr())?;
-    Some((u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?))
-}
-
 impl Schedule {
-    /// Reads recordings that are to be replayed side by side, each from its own start.
-    ///
-    /// # Errors
-    /// When one cannot be read, or holds what cannot be sent.
-    pub fn load(recordings: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
-        Playlist::of(recordings).load()
-    }
-
     /// Writes it as a recording, with the times it was made with. All messages must be of the header's format.
     ///
     /// # Errors
@@ -397,112 +234,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written_as(format: Format, message: &str, times: Times) -> String {
-        let mut builder = ScheduleBuilder::default();
-        builder.push(&Name::new("md").unwrap(), format, 0, message.as_bytes()).unwrap();
-        let mut out = Vec::new();
-        builder.build().write(0, times, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    fn written(message: &str, times: Times) -> String {
-        written_as(Format::Json, message, times)
-    }
-
-    #[test]
-    fn times_of_the_envelope_are_rewritten_and_nothing_else() {
-        let message =
-            r#"{"occurred_at":40,"event_id":"md:match:1","generated_at": 100 ,"body":{"generated_at":100}}"#;
-        assert_eq!(
-            written(message, Times::Generated(Timestamp(1_000))),
-            r#"{"occurred_at":940,"event_id":"md:match:1","generated_at": 1000 ,"body":{"generated_at":100}}"#
-        );
-        assert_eq!(written(message, Times::AsWritten), message);
-    }
-
-    #[test]
-    fn times_of_an_xml_envelope_are_rewritten_and_nothing_else() {
-        let message = "<incident occurred_at='40'\n event_id=\"md:match:1\" generated_at = \"100\">\n<a generated_at='100'/></incident>";
-        assert_eq!(
-            written_as(Format::Xml, message, Times::Generated(Timestamp(1_000))),
-            "<incident occurred_at='940'\n event_id=\"md:match:1\" generated_at = \"1000\">\n<a generated_at='100'/></incident>"
-        );
-        assert_eq!(written_as(Format::Xml, message, Times::AsWritten), message);
-        let document = format!("\u{feff}<?xml version='1.0'?>\n{message}");
-        assert_eq!(written_as(Format::Xml, &document, Times::AsWritten), message);
-        for message in ["not xml", "<alive generated_at='noon'/>", "<alive generated_at=5/>"] {
-            assert_eq!(written_as(Format::Xml, message, Times::Generated(Timestamp(1_000))), message);
-        }
-    }
-
-    #[test]
-    fn an_event_keeps_to_one_format() {
-        let mut builder = ScheduleBuilder::default();
-        let md = Name::new("md").unwrap();
-        builder.push(&md, Format::Json, 0, br#"{"event_id":"md:match:1"}"#).unwrap();
-        builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:2'/>").unwrap();
-        let other = builder.push(&md, Format::Xml, 0, b"<alive event_id='md:match:1'/>");
-        assert_eq!(other, Err(ScheduleError::Format));
-    }
-
-    #[test]
-    fn a_provider_as_a_whole_may_speak_in_several() {
-        let mut builder = ScheduleBuilder::default();
-        let md = Name::new("md").unwrap();
-        builder.push(&md, Format::Json, 0, b"not json").unwrap();
-        builder.push(&md, Format::Xml, 0, b"<alive generated_at='5'/>").unwrap();
-        builder.push(&md, Format::Json, 0, br#"{"generated_at":5}"#).unwrap();
-        builder.push(&md, Format::Json, 0, br#"{"event_id":"seven"}"#).unwrap();
-        builder.push(&md, Format::Xml, 0, b"<alive event_id='seven'/>").unwrap();
-        let schedule = builder.build();
-        let formats: Vec<Format> = schedule.channels().iter().map(|channel| channel.format).collect();
-        assert_eq!(formats, [Format::Json, Format::Xml]);
-        assert_eq!([0, 1, 2, 3, 4].map(|index| schedule.channel(index)), [0, 1, 0, 0, 1]);
-    }
-
-    #[test]
-    fn a_message_without_times_or_that_is_no_json_is_sent_as_it_is() {
-        for message in
-            [r#"{"event_id":"md:match:1"}"#, r#"{"generated_at":"noon","occurred_at":1}"#, "not json"]
-        {
-            assert_eq!(written(message, Times::Generated(Timestamp(1_000))), message);
-        }
-    }
-
-    #[test]
-    fn what_is_not_one_line_is_refused() {
-        let push =
-            |message| ScheduleBuilder::default().push(&Name::new("md").unwrap(), Format::Json, 0, message);
-        assert_eq!(push(b"{\n}"), Err(ScheduleError::LineFeed));
-        assert_eq!(push(b" \r"), Err(ScheduleError::Blank));
-    }
-
-    #[test]
-    fn messages_due_together_keep_their_order() {
-        let mut builder = ScheduleBuilder::default();
-        let md = Name::new("md").unwrap();
-        for (offset_ns, message) in [(5, "a"), (0, "b"), (5, "c"), (0, "d")] {
-            builder.push(&md, Format::Json, offset_ns, message.as_bytes()).unwrap();
-        }
-        let schedule = builder.build();
-        let order: Vec<&[u8]> = (0..schedule.len()).map(|index| schedule.message(index)).collect();
-        assert_eq!(order, [b"b", b"d", b"a", b"c"]);
-        assert_eq!(schedule.duration_ns(), 5);
-    }
-
-    #[test]
-    fn an_event_is_one_channel_per_provider() {
-        let mut builder = ScheduleBuilder::default();
-        for provider in ["md", "nhl", "md"] {
-            builder
-                .push(&Name::new(provider).unwrap(), Format::Json, 0, br#"{"event_id":"md:match:1"}"#)
-                .unwrap();
-        }
-        let schedule = builder.build();
-        assert_eq!(schedule.channels().len(), 2);
-        assert_eq!((schedule.channel(0), schedule.channel(1), schedule.channel(2)), (0, 1, 0));
-    }
-}
+mod tests;

@@ -20,8 +20,10 @@ use crate::{metrics, uof};
 use answer::{Attempt, Indexed};
 
 pub use answer::Problem;
+pub(crate) use batch::{Batch, Delivery};
 
 mod answer;
+mod batch;
 
 /// The header in which a message of a Unified Odds Feed brings its routing key.
 const ROUTING_KEY: &str = "routing-key";
@@ -95,88 +97,6 @@ pub(crate) trait Witness: Send + Sync {
 impl Witness for () {
     fn sent(&self, _: Range<usize>) {}
     fn answered(&self, _: &[usize], _: u16) {}
-}
-
-/// Messages that go out in one request, one after the other, each followed by a line feed.
-#[derive(Debug, Clone)]
-pub(crate) struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    format: Format,
-    /// Where each message ends, its line feed included.
-    ends: Vec<usize>,
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Delivery {
-    pub(crate) accepted: usize,
-    /// By their place in the batch as it was first sent.
-    pub(crate) refused: Vec<(usize, Problem)>,
-    /// Messages sent more than once, counted each time.
-    pub(crate) sent_again: usize,
-    /// Requests that had no answer.
-    pub(crate) unanswered: usize,
-    /// Messages without a final answer when time was up, by their place, and the last thing that stood in the way.
-    pub(crate) given_up: Option<(Vec<usize>, String)>,
-}
-
-impl Batch {
-    /// A batch that takes this many messages of this many bytes in all without growing.
-    pub(crate) fn with_capacity(format: Format, messages: usize, bytes: usize) -> Self {
-        let (start, end) = format.batch_ends();
-        let mut batch = Vec::with_capacity(start.len() + bytes + messages + end.len());
-        batch.extend_from_slice(start);
-        Self { bytes: batch, format, ends: Vec::with_capacity(messages) }
-    }
-
-    /// How many messages it has.
-    pub(crate) fn messages(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The message at a place, as it was written.
-    pub(crate) fn message(&self, place: usize) -> &[u8] {
-        let start = place.checked_sub(1).map_or(self.format.batch_ends().0.len(), |before| self.ends[before]);
-        &self.bytes[start..self.ends[place] - 1]
-    }
-
-    /// Ends the message written last.
-    pub(crate) fn end_message(&mut self) {
-        self.bytes.push(b'\n');
-        self.ends.push(self.bytes.len());
-    }
-
-    /// What is sent, and where in it each message ends.
-    fn finish(mut self) -> (Bytes, Vec<usize>) {
-        self.bytes.extend_from_slice(self.format.batch_ends().1);
-        (Bytes::from(self.bytes), self.ends)
-    }
-}
-
-impl Delivery {
-    /// What became of the first `messages` of a batch, and how each one behind them was answered: 0 where it was not.
-    pub(crate) fn split_off(mut self, messages: usize, behind: usize) -> (Self, Vec<u16>) {
-        let mut answers = vec![202; behind];
-        self.refused.retain(|(place, problem)| match place.checked_sub(messages) {
-            Some(place) => {
-                answers[place] = problem.status;
-                false
-            }
-            None => true,
-        });
-        if let Some((places, _)) = &mut self.given_up {
-            places.retain(|place| match place.checked_sub(messages) {
-                Some(place) => {
-                    answers[place] = 0;
-                    false
-                }
-                None => true,
-            });
-        }
-        self.given_up = self.given_up.filter(|(places, _)| !places.is_empty());
-        self.accepted -= answers.iter().filter(|answer| **answer == 202).count();
-        (self, answers)
-    }
 }
 
 impl Sender {
@@ -412,47 +332,4 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_to_their_bound_and_stay_there() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<Duration> = (0..1_000).map(|_| backoff.next(None)).collect();
-        assert_eq!(waits[..3], [50, 100, 200].map(Duration::from_millis));
-        assert!(waits[6..].iter().all(|wait| *wait == BACKOFF_MAX));
-    }
-
-    #[test]
-    fn who_asks_to_come_again_at_once_or_next_year_is_not_obeyed() {
-        let asked = |seconds| Backoff::default().next(Some(Duration::from_secs(seconds)));
-        assert_eq!([0, 1, u64::MAX].map(asked), [BACKOFF_MIN, Duration::from_secs(1), BACKOFF_MAX]);
-    }
-
-    #[test]
-    fn what_stands_behind_is_answered_by_itself() {
-        let problem = |status| Problem { status, title: String::new(), detail: String::new(), pointer: None };
-        let delivery = Delivery {
-            accepted: 2,
-            refused: vec![(1, problem(422)), (3, problem(400))],
-            sent_again: 0,
-            unanswered: 0,
-            given_up: Some((vec![4], "no answer".to_owned())),
-        };
-        let (own, behind) = delivery.split_off(2, 3);
-        assert_eq!((own.accepted, own.refused.len(), own.given_up), (1, 1, None));
-        assert_eq!(behind, [202, 400, 0]);
-    }
-
-    #[test]
-    fn a_message_of_a_batch_is_read_as_it_was_written() {
-        for format in [Format::Json, Format::Xml] {
-            let mut batch = Batch::with_capacity(format, 2, 0);
-            for message in [&b"<a/>"[..], b"<b c='d'/>"] {
-                batch.bytes.extend_from_slice(message);
-                batch.end_message();
-            }
-            assert_eq!((batch.message(0), batch.message(1)), (&b"<a/>"[..], &b"<b c='d'/>"[..]));
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,8 @@
 //! unpacked where it was compressed, at the time at which its request was complete. A request that ingestion tells its
 //! sender to repeat (429, 5xx), or does not answer, is not written: it will come again.
 //!
+//! Where a game had begun before, the stack is asked how it stood, and that stands in front of its first message (`images`).
+//!
 //! A recording can be read up to its last whole message at any time, also when the tap was killed. Why it is a proxy and
 //! not a reader of Kafka is in docs/adr/0008-the-tap-is-a-proxy.md.
 
@@ -27,9 +29,14 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::sender::with_causes;
-use scribe::{Arrival, Scribe};
+use images::Images;
+use scribe::{Arrival, Content, Scribe};
+
+pub use passed::Passed;
 pub use scribe::{Feed, Written};
 
+mod images;
+mod passed;
 mod scribe;
 
 /// A request's or an answer's largest body, in bytes.
@@ -56,6 +63,11 @@ pub struct TapOptions {
     pub target: String,
     /// The folder for the recordings; made where it is not there, and without recordings before.
     pub folder: PathBuf,
+    /// The address of REST, such as `http://127.0.0.1:4002`, which is asked how games stood that had begun before; `None`: nobody
+    /// is, and such games are recorded without their beginning.
+    pub images: Option<String>,
+    /// What has passed so far, for whoever wants to see it.
+    pub passed: Arc<Passed>,
     /// After so many bytes of messages nothing more is written; everything is passed on still.
     pub bytes_max: u64,
 }
@@ -66,6 +78,8 @@ struct Tap {
     client: reqwest::Client,
     target: Arc<str>,
     arrivals: mpsc::Sender<Arrival>,
+    images: Arc<Images>,
+    passed: Arc<Passed>,
     /// Bytes of bodies that may still wait to be written.
     room: Arc<Semaphore>,
 }
@@ -94,7 +108,9 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
         write_seconds: 30,
     };
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
-    let tap = Tap { client, target: target.into(), arrivals, room };
+    let images = Arc::new(Images::new(client.clone(), options.images.as_deref()));
+    let passed = Arc::clone(&options.passed);
+    let tap = Tap { client, target: target.into(), arrivals, images, passed, room };
     let routes = Router::new().fallback(pass).with_state(tap);
     http::serve(listener, routes, limits, shutdown).await?;
     // All that is left of the tap is gone with the routes, so the writing ends.
@@ -119,10 +135,18 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
             );
         }
     };
+    let feed = Feed::of(&head.method, &head.uri, &head.headers);
+    let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
+    let content = feed.as_ref().map(|feed| Content::of(feed, &encoding, &body));
+    let beginnings = match (&feed, &content) {
+        (Some(feed), Some(Ok(content))) => tap.images.before(feed, &content.messages()).await,
+        _ => images::Beginnings::default(),
+    };
     let at = Instant::now();
     let answer = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
         Ok(answer) => answer,
         Err(error) => {
+            tap.images.forget(&beginnings);
             let detail = format!("ingestion does not answer: {}", with_causes(&error));
             return problem(
                 StatusCode::BAD_GATEWAY,
@@ -134,12 +158,17 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     };
     let will_come_again =
         answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error();
-    if let Some(feed) = Feed::of(&head.method, &head.uri, &head.headers).filter(|_| !will_come_again) {
-        let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
-        let bytes = u32::try_from(body.len()).expect("a body has at most 16 MiB");
-        let room = tap.room.acquire_many_owned(bytes).await.expect("nobody closes it");
-        // Whoever listens no more has said why.
-        let _ = tap.arrivals.send(Arrival { at, feed, encoding, body, _room: room }).await;
+    match (feed, content) {
+        _ if will_come_again => tap.images.forget(&beginnings),
+        (Some(feed), Some(content)) => {
+            tap.passed.request(content.as_ref().map_or(0, |content| content.messages().len()), body.len());
+            let bytes = content.as_ref().map_or(body.len(), Content::len);
+            let bytes = u32::try_from(bytes).expect("a body has at most 16 MiB");
+            let room = tap.room.acquire_many_owned(bytes).await.expect("nobody closes it");
+            // Whoever listens no more has said why.
+            let _ = tap.arrivals.send(Arrival { at, feed, content, beginnings, _room: room }).await;
+        }
+        _ => {}
     }
     answer
 }

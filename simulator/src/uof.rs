@@ -8,9 +8,9 @@ use domain::codec::uof::{self, Origin, RoutingKey};
 use domain::message::{ProducerBody, StopStatus, Window};
 use domain::{Body, Content, EventId, FeedMessage, Fixture, Name, Sport, Timestamp};
 
-use crate::ledger::Ledger;
-use crate::strand::{Strand, Text, Worlds};
 use writer::Writer;
+
+pub(crate) use codes::void_reason;
 
 mod codes;
 mod market;
@@ -21,8 +21,6 @@ mod writer;
 const FIXTURES: &str = "fixtures";
 /// The producer of odds before the match.
 const PRE_MATCH: &str = "3";
-/// A millisecond, in nanoseconds.
-const MILLISECOND: i64 = 1_000_000;
 
 /// A message as a line of this feed; `None` where it has no words for it.
 #[must_use]
@@ -59,51 +57,6 @@ pub fn decode(line: &[u8], provider: &Name) -> Option<FeedMessage> {
 /// Whether it is the provider's API that says so, and no producer of odds.
 pub(crate) fn is_of_fixtures(message: &FeedMessage) -> bool {
     message.source.producer.as_str() == FIXTURES
-}
-
-/// Makes of a strand's messages those of this feed, and changes its ledger by what cannot be said.
-pub(crate) fn tell(strand: &mut Strand, worlds: Worlds, ledger: &mut Ledger) {
-    let mut last_made = -MILLISECOND;
-    let mut begins_anew = false;
-    let mut entries = std::mem::take(&mut strand.entries);
-    entries.retain_mut(|entry| {
-        let mut message = strand.message(entry, worlds);
-        // By the time it says it was made one message is told from the next.
-        let whole = (entry.made_ns + MILLISECOND - 1).div_euclid(MILLISECOND) * MILLISECOND;
-        let made_ns = whole.max(last_made + MILLISECOND);
-        message.generated_at = worlds.at(made_ns);
-        let Some(line) = encode(&message) else { return false };
-        begins_anew |= is_another_beginning(&message.content);
-        last_made = made_ns;
-        entry.made_ns = made_ns;
-        entry.due_ns = entry.due_ns.max(made_ns.unsigned_abs());
-        entry.text = Text::New(line.into());
-        true
-    });
-    strand.entries = entries;
-    let Some(event) = ledger.events.iter_mut().find(|event| event.event_id == strand.event_id) else {
-        return;
-    };
-    event.messages = strand.entries.len() as u64;
-    event.due_ns = strand.entries.iter().map(|entry| entry.due_ns).collect();
-    event.incidents.clear();
-    for market in &mut event.markets {
-        let windows = market.void_windows.iter_mut().map(|window| &mut window.void_reason);
-        for reason in windows.chain([&mut market.void_reason]).filter_map(Option::as_mut) {
-            *reason =
-                domain::id::Text::new(codes::void_reason(reason).to_string()).expect("a number is short");
-        }
-    }
-    if begins_anew {
-        let start = &mut event.fixture.scheduled_start;
-        *start = Timestamp(milliseconds(*start) * 1_000);
-    }
-}
-
-/// Whether it says when an event begins, otherwise than its fixture did: to the millisecond.
-fn is_another_beginning(content: &Content) -> bool {
-    matches!(content, Content::Event(event)
-        if matches!(&event.body, Body::FixtureChange(change) if change.scheduled_start.is_some()))
 }
 
 /// `priority.pre.live.type.sport.kind.event.node`.
@@ -249,7 +202,7 @@ fn fixture(out: &mut Writer, event_id: &EventId, sport: Sport, at: Timestamp, fi
     out.close();
 }
 
-fn milliseconds(time: Timestamp) -> i64 {
+pub(crate) fn milliseconds(time: Timestamp) -> i64 {
     time.0.div_euclid(1_000)
 }
 

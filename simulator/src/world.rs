@@ -4,9 +4,9 @@
 //! computed with the four basic operations and the square root only, which IEEE 754 fixes to the last bit. How many
 //! messages are asked for does not change what happens in the games, only how often they are priced.
 //!
-//! [`play`] spreads a game's messages evenly over the run, at one constant rate: what happens takes the next place,
-//! prices fill the others. Games take turns, so the rate of the whole is constant, too. [`watch`] lets one game take its
-//! own time: everything is said when it happens.
+//! [`Pace::Even`] spreads a game's messages over the run, at one constant rate: what happens takes the next place, prices
+//! fill the others. Games take turns, so the rate of the whole is constant, too. [`Pace::Own`] lets each game take its own
+//! time: everything is said when it happens. [`watch`] does so for whoever wants to see one game.
 
 use std::time::Duration;
 
@@ -80,12 +80,24 @@ pub struct Plan {
     pub games: u32,
     /// The formats in which they are told.
     pub formats: Formats,
-    /// Messages of each game, filled up with odds; a game in which more happens has more.
-    pub messages_per_game: u32,
-    /// How long it all takes: the games' time is compressed to it.
-    pub duration: Duration,
+    /// When their messages are due.
+    pub pace: Pace,
     /// The wall clock at the start, from which all times in the messages count.
     pub start: Timestamp,
+}
+
+/// When the messages of games are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At one constant rate over the whole run.
+    Even {
+        /// Messages of each game, filled up with odds; a game in which more happens has more.
+        messages_per_game: u32,
+        /// How long it all takes: the games' time is compressed to it.
+        duration: Duration,
+    },
+    /// Each when it happens: a game takes as long as a real one, and has as many messages as it has to say.
+    Own,
 }
 
 /// What tells the events of a plan from those of others with the same seed.
@@ -126,6 +138,25 @@ pub enum PlanError {
     Schedule(#[from] ScheduleError),
 }
 
+impl Plan {
+    /// Whether it is within what can be played.
+    fn check(&self) -> Result<(), PlanError> {
+        if self.sports.is_empty() {
+            return Err(PlanError::NoSport);
+        }
+        if !(1..=GAMES_MAX).contains(&self.games) {
+            return Err(PlanError::Games(self.games));
+        }
+        let Pace::Even { messages_per_game, duration } = self.pace else { return Ok(()) };
+        let messages = u64::from(self.games) * u64::from(messages_per_game);
+        match () {
+            () if duration.is_zero() => Err(PlanError::Duration),
+            () if messages > MESSAGES_MAX => Err(PlanError::Messages(messages)),
+            () => Ok(()),
+        }
+    }
+}
+
 /// Plays a plan.
 ///
 /// # Errors
@@ -147,14 +178,13 @@ pub fn play_afresh(plan: &Plan, suffix: &str) -> Result<Played, PlanError> {
 /// # Errors
 /// As those of [`play`].
 pub fn play_as(plan: &Plan, source: &Source, ids: &Ids) -> Result<Played, PlanError> {
-    let messages = u64::from(plan.games) * u64::from(plan.messages_per_game);
-    match plan {
-        Plan { sports, .. } if sports.is_empty() => return Err(PlanError::NoSport),
-        Plan { games, .. } if !(1..=GAMES_MAX).contains(games) => return Err(PlanError::Games(*games)),
-        Plan { duration, .. } if duration.is_zero() => return Err(PlanError::Duration),
-        _ if messages > MESSAGES_MAX => return Err(PlanError::Messages(messages)),
-        _ => {}
-    }
+    plan.check()?;
+    let timing = match plan.pace {
+        Pace::Even { messages_per_game, duration } => {
+            Timing::Even(Even { games: plan.games, messages_per_game, duration })
+        }
+        Pace::Own => Timing::Own,
+    };
     let mut builder = ScheduleBuilder::default();
     let mut events = Vec::new();
     for (game, &sport) in (0..plan.games).zip(plan.sports.iter().cycle()) {
@@ -164,7 +194,7 @@ pub fn play_as(plan: &Plan, source: &Source, ids: &Ids) -> Result<Played, PlanEr
                 format: plan.formats.of(game as usize / plan.sports.len()),
                 line: Vec::with_capacity(1024),
             },
-            pace: Pace::Spread(plan),
+            timing,
             source: source.clone(),
             sport,
             event_id: event_id(plan.seed, game, ids),
@@ -184,7 +214,7 @@ pub fn play_as(plan: &Plan, source: &Source, ids: &Ids) -> Result<Played, PlanEr
 pub fn watch(sport: Sport, seed: u64, game: u32, listen: &mut dyn FnMut(u64, Body)) -> LedgerEvent {
     let mut voice = Voice {
         ear: Ear::Listener(listen),
-        pace: Pace::Own,
+        timing: Timing::Own,
         source: source(),
         sport,
         event_id: event_id(seed, game, &Ids::default()),
@@ -236,13 +266,21 @@ enum Chance {
     Prices,
 }
 
-/// When a game's messages are said.
+/// When one game's messages are said.
 #[derive(Debug, Clone, Copy)]
-enum Pace<'a> {
-    /// Spread over the run of a plan, at a constant rate.
-    Spread(&'a Plan),
+enum Timing {
+    /// Evenly, in turn with the other games of its plan.
+    Even(Even),
     /// Each when it happens.
     Own,
+}
+
+/// Games at one constant rate, as [`Pace::Even`] has it.
+#[derive(Debug, Clone, Copy)]
+struct Even {
+    games: u32,
+    messages_per_game: u32,
+    duration: Duration,
 }
 
 /// Who hears what is said of a game.
@@ -256,7 +294,7 @@ enum Ear<'a> {
 /// A producer that speaks of one event: counts, stamps and encodes what it says.
 struct Voice<'a> {
     ear: Ear<'a>,
-    pace: Pace<'a>,
+    timing: Timing,
     source: Source,
     sport: Sport,
     event_id: EventId,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use simulator::Scenario;
 use simulator::faults::{Fault, Kind as FaultKind};
-use simulator::ledger::RunLedger;
+use simulator::run_ledger::RunLedger;
 
 use super::series::series;
 use super::{

@@ -14,7 +14,7 @@ use harness::observe::socket::{Client, Seen};
 use harness::observe::{Places, rest};
 use harness::run::{judge, settle};
 use serde_json::Value;
-use simulator::world::{Formats, Plan};
+use simulator::world::{Formats, Pace, Plan};
 use simulator::{DriveOptions, drive};
 
 use crate::support::compose::Compose;
@@ -113,8 +113,7 @@ fn feed() -> Feed {
         sports: Sport::ALL.into(),
         games: 8,
         formats: Formats::Half,
-        messages_per_game: 400,
-        duration: Duration::from_secs(20),
+        pace: Pace::Even { messages_per_game: 400, duration: Duration::from_secs(20) },
         start: Timestamp(1_767_225_600_000_000),
     };
     Feed::played(&plan).unwrap()

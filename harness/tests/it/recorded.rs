@@ -10,9 +10,10 @@ use harness::judge::Expected;
 use harness::run::run;
 use harness::stack::pipeline;
 use serde_json::Value;
+use simulator::DriveOptions;
 use simulator::import::{Imported, nba, nhl};
 use simulator::pacer::Speed;
-use simulator::{DriveOptions, Schedule};
+use simulator::playlist::Playlist;
 
 use crate::support::guest;
 
@@ -146,7 +147,7 @@ async fn every_recorded_game_ends_with_its_official_score_everywhere() {
 
     let services = pipeline(&[Sport::Basketball, Sport::Hockey]);
     let stack = guest(folder.path().join("stacks"), "recorded", services).await;
-    let feed = Feed::of(Schedule::load(&recordings).unwrap(), expected);
+    let feed = Feed::of(Playlist::of(&recordings).load().unwrap(), expected);
     let options = DriveOptions { speed: Speed::Max, ..DriveOptions::to(stack.ingestion_url().unwrap()) };
     let outcome = run(&stack, &feed, &options, |_| {}, async { Ok(()) }).await.unwrap();
     assert!(outcome.is_pass(), "{}", harness::report::report(&outcome));

@@ -9,7 +9,7 @@ use harness::stack::{
     DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, ServiceSpec, Stack, StackConfig, StoresChoice,
     pipeline, processors_name,
 };
-use simulator::world::{Formats, Plan};
+use simulator::world::{Formats, Pace, Plan};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,8 @@ pub fn games(seed: u64, games: u32, messages_per_game: u32, duration: Duration) 
     println!("seed {seed}");
     let start = Timestamp(1_767_225_600_000_000);
     let (sports, formats) = (vec![Sport::Hockey], Formats::Json);
-    Feed::played(&Plan { seed, sports, games, formats, messages_per_game, duration, start }).unwrap()
+    let pace = Pace::Even { messages_per_game, duration };
+    Feed::played(&Plan { seed, sports, games, formats, pace, start }).unwrap()
 }
 
 /// Asks until the answer is yes; says what was waited for when it is still no after `deadline`.

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{GamesArgs, say};
-use crate::control::Games;
+use crate::control::{ConstantRate, Games, NewFault};
 use crate::pacer::Speed;
 
 mod uof;
@@ -40,41 +40,15 @@ enum What {
     Start {
         /// The scenario
         scenario: String,
-        /// Another seed than the scenario's
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// How many times as fast, or `max`
-        #[arg(long, default_value = "1", value_name = "FACTOR")]
-        speed: Speed,
-        /// When it is over, play it again with other seeds
-        #[arg(long)]
-        endless: bool,
-        /// Give games and messages ids of their own
-        #[arg(long)]
-        fresh: bool,
-        /// Stand before the first message
-        #[arg(long)]
-        paused: bool,
+        #[command(flatten)]
+        how: How,
     },
-    /// Play games at one constant rate
+    /// Play games, as `simulator play` does
     Games {
         #[command(flatten)]
         games: GamesArgs,
-        /// The seed from which all of it follows; else the clock gives one
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// How many times as fast, or `max`
-        #[arg(long, default_value = "1", value_name = "FACTOR")]
-        speed: Speed,
-        /// When they are over, play others
-        #[arg(long)]
-        endless: bool,
-        /// Give games and messages ids of their own
-        #[arg(long)]
-        fresh: bool,
-        /// Stand before the first message
-        #[arg(long)]
-        paused: bool,
+        #[command(flatten)]
+        how: How,
     },
     /// The replay of a Unified Odds Feed
     #[command(subcommand)]
@@ -136,53 +110,47 @@ enum What {
     },
     /// Say what goes wrong in what is being played, as it was planned
     Faults,
-    /// Make a provider say nothing for a while
-    Silence {
-        /// Whose feed
-        provider: String,
-        /// For how long
-        seconds: u32,
-    },
-    /// Go so many times as fast for a while
-    Burst {
-        /// How many times
-        times: f64,
-        /// For how long
-        seconds: u32,
-    },
-    /// Let something go wrong with the next message that it fits
-    Inject {
-        /// What
-        kind: Injection,
-        /// With the next message of this event; else of any
-        #[arg(long, value_name = "URN")]
-        event: Option<String>,
-        /// How long an event's messages are held up, where they are to be late
-        #[arg(long, value_name = "SECONDS", required_if_eq("kind", "late"))]
-        seconds: Option<u32>,
-        /// How many messages never come
-        #[arg(long, value_name = "N")]
-        count: Option<u32>,
-        /// In which way a copy is malformed, such as `not_utf8`
-        #[arg(long, value_name = "WAY")]
-        how: Option<String>,
-    },
+    /// Say what was decided, what went wrong, and what must result; once all was sent, what became of each message
+    Ledger,
+    /// Let something go wrong now: with the next message that it fits
+    #[command(subcommand)]
+    Fault(NewFault),
     /// List the ready-made scenarios that can be started
     Scenarios,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Injection {
-    /// It is sent twice
-    Duplicate,
-    /// A copy of it cannot be read
-    Malformed,
-    /// A copy of it names another sport
-    WrongSport,
-    /// Its event's messages are held up
-    Late,
-    /// It never comes
-    Gap,
+/// How what is started goes.
+#[derive(Debug, Args)]
+struct How {
+    /// The seed from which all of it follows; else that of the scenario, or one that the clock gives
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many times as fast, or `max`
+    #[arg(long, default_value = "1", value_name = "FACTOR")]
+    speed: Speed,
+    /// When it is over, play it again with other seeds
+    #[arg(long)]
+    endless: bool,
+    /// Give games and messages ids of their own
+    #[arg(long)]
+    fresh: bool,
+    /// Stand before the first message
+    #[arg(long)]
+    paused: bool,
+}
+
+impl How {
+    /// The body of a request that starts something.
+    fn body(&self, name: &str, what: impl Into<Value>) -> Value {
+        let Self { seed, speed, endless, fresh, paused } = self;
+        let mut body =
+            json!({ "speed": in_json(*speed), "endless": endless, "fresh": fresh, "paused": paused });
+        body[name] = what.into();
+        if let Some(seed) = seed {
+            body["seed"] = (*seed).into();
+        }
+        body
+    }
 }
 
 /// What is wrong in a scenario's text is so at a place in its file: as compilers say it, so that editors jump there.
@@ -207,20 +175,16 @@ pub(super) fn ctl(args: &Ctl) -> anyhow::Result<bool> {
 fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
     Ok(match what {
         What::Status => (Method::GET, "/v1/run".to_owned(), None),
-        What::Start { scenario, seed, speed, endless, fresh, paused } => {
+        What::Start { scenario, how } => {
             let path = Path::new(scenario);
-            let mut body =
-                json!({ "speed": in_json(*speed), "endless": endless, "fresh": fresh, "paused": paused });
-            if path.is_file() {
-                let text =
-                    std::fs::read_to_string(path).with_context(|| format!("cannot read {scenario}"))?;
-                body["toml"] = text.into();
-            } else {
-                body["scenario"] = scenario.as_str().into();
-            }
-            if let Some(seed) = seed {
-                body["seed"] = (*seed).into();
-            }
+            let body = match path.is_file() {
+                true => {
+                    let text =
+                        std::fs::read_to_string(path).with_context(|| format!("cannot read {scenario}"))?;
+                    how.body("toml", text)
+                }
+                false => how.body("scenario", scenario.as_str()),
+            };
             (Method::POST, "/v1/run".to_owned(), Some(body))
         }
         What::Replay { recordings, speed, from, stagger, max_gap_ms, rate, raw, fresh, endless, paused } => {
@@ -257,49 +221,19 @@ fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
             Some(json!({ "messages_per_second": messages_per_second })),
         ),
         What::Faults => (Method::GET, "/v1/run/faults".to_owned(), None),
-        What::Silence { provider, seconds } => {
-            let body = json!({ "kind": "silence", "provider": provider, "seconds": seconds });
-            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
-        }
-        What::Burst { times, seconds } => {
-            let body = json!({ "kind": "burst", "times": times, "seconds": seconds });
-            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
-        }
-        What::Inject { kind, event, seconds, count, how } => {
-            let kind = match kind {
-                Injection::Duplicate => "duplicate",
-                Injection::Malformed => "malformed",
-                Injection::WrongSport => "wrong_sport",
-                Injection::Late => "late",
-                Injection::Gap => "gap",
-            };
-            let mut body = json!({ "kind": kind });
-            let said = [
-                ("event", event.clone().map(Value::from)),
-                ("seconds", seconds.map(Value::from)),
-                ("count", count.map(Value::from)),
-                ("how", how.clone().map(Value::from)),
-            ];
-            for (name, value) in said {
-                if let Some(value) = value {
-                    body[name] = value;
-                }
-            }
-            (Method::POST, "/v1/run/faults".to_owned(), Some(body))
-        }
-        What::Games { games, seed, speed, endless, fresh, paused } => {
-            let Games { sports, games, rate, seconds, formats } = games.games();
+        What::Ledger => (Method::GET, "/v1/run/ledger".to_owned(), None),
+        What::Fault(fault) => (Method::POST, "/v1/run/faults".to_owned(), Some(serde_json::to_value(fault)?)),
+        What::Games { games, how } => {
+            let Games { sports, games, rate, formats } = games.games()?;
             let formats = formats.to_possible_value().map(|it| it.get_name().to_owned());
-            let games = json!({
-                "sports": sports, "games": games, "rate": rate, "seconds": seconds, "formats": formats
-            });
-            let mut body = json!({
-                "games": games, "speed": in_json(*speed), "endless": endless, "fresh": fresh, "paused": paused
-            });
-            if let Some(seed) = seed {
-                body["seed"] = (*seed).into();
+            let mut wanted = json!({ "sports": sports, "games": games, "formats": formats });
+            match rate {
+                Some(ConstantRate { per_second, seconds }) => {
+                    (wanted["rate"], wanted["seconds"]) = (per_second.into(), seconds.into());
+                }
+                None => wanted["pace"] = "own".into(),
             }
-            (Method::POST, "/v1/run".to_owned(), Some(body))
+            (Method::POST, "/v1/run".to_owned(), Some(how.body("games", wanted)))
         }
         What::Uof(call) => {
             let (method, path) = call.request();

@@ -169,6 +169,13 @@ pub(super) fn dry_run(args: &DryRun) -> anyhow::Result<bool> {
     let [late, repeated, missing] =
         [all(|it| it.out_of_order), all(|it| it.repeated), all(|it| it.missing)].map(say::count);
     say::line(&format!("order        {late} out of order, {repeated} repeated, {missing} missing"));
+    let imaged = all(|it| it.imaged);
+    if imaged > 0 {
+        say::line(&format!(
+            "images       {} events begin in their middle, with an image",
+            say::count(imaged)
+        ));
+    }
     let headless = all(|it| it.headless);
     if headless > 0 {
         let headless = say::count(headless);

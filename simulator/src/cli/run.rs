@@ -4,18 +4,19 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::delivery::{Delivery, Ended};
 use super::say;
 use crate::drive::{self, DriveOptions, DriveReport};
 use crate::file;
-use crate::ledger::{CutShort, RunLedger};
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
-use crate::scenario::{READY, Scenario};
+use crate::run_ledger::{CutShort, RunLedger};
+use crate::scenario::{LowerError, READY, Scenario, Tempo};
 use crate::schedule::{Schedule, suffix_at};
 
 #[derive(Debug, Args)]
@@ -31,6 +32,9 @@ pub(super) struct Run {
     /// How many times as fast as the scenario says, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
     speed: Speed,
+    /// What says when messages are due: `own` lets the games of a scenario with rates take their own time instead
+    #[arg(long, value_enum, value_name = "PACE")]
+    pace: Option<Tempo>,
     /// Write here what was decided, what must result and what was answered, as JSON; what goes wrong beside it, before it does
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -49,11 +53,18 @@ pub(super) struct Run {
 pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
+    if let Some(tempo) = args.pace {
+        scenario = scenario.at(tempo).with_context(|| args.scenario.clone())?;
+    }
     let now = drive::now();
     if args.fresh {
         scenario.suffix = suffix_at(now);
     }
-    let scene = scenario.play_for(now, args.speed).with_context(|| args.scenario.clone())?;
+    // As compilers say it, so that editors jump there.
+    let scene = scenario.play_for(now, args.speed).map_err(|error| match error {
+        LowerError::Faults { at: Some(_), .. } => anyhow!("{}:{error}", args.scenario),
+        error => anyhow!(error).context(args.scenario.clone()),
+    })?;
     let (silences, mut ledger) = (scene.silences(), scene.ledger);
     let schedule = Arc::new(scene.schedule);
     let (events, faults) =
@@ -62,7 +73,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     say::line(&format!(
         "{} messages of {events} games over {}, {} faults",
         say::count(schedule.len() as u64),
-        say::duration(scenario.duration),
+        say::duration(match scenario.tempo {
+            Tempo::Rate => scenario.duration,
+            Tempo::Own => Duration::from_nanos(schedule.duration_ns()),
+        }),
         faults.len()
     ));
     if !scenario.outages.is_empty() {

@@ -26,13 +26,9 @@ pub(super) struct Progressing {
 }
 
 impl Progressing {
-    pub(super) fn tell(&mut self, progress: &Progress, is_held: bool) {
-        let mut stderr = std::io::stderr().lock();
-        if !stderr.is_terminal() {
-            return;
-        }
+    pub(super) fn tell(&mut self, come: &Progress, is_held: bool) {
         self.is_shown = true;
-        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *come;
         let seconds = elapsed.as_secs();
         let (sent, messages, accepted) = (count(sent), count(messages), count(accepted));
         let mut line = format!("{seconds:>4} s  {sent} of {messages} sent, {accepted} accepted");
@@ -44,18 +40,34 @@ impl Progressing {
         if is_held {
             line.push_str(", stopped");
         }
-        if let Some(obstacle) = &progress.obstacle {
+        if let Some(obstacle) = &come.obstacle {
             let _ = write!(line, "; {}", obstacle.chars().take(OBSTACLE_SHOWN_MAX).collect::<String>());
         }
-        // Back to the line's start, and away with what was longer before.
-        let _ = write!(stderr, "\r{line}\x1b[K");
-        let _ = stderr.flush();
+        progress(&line);
     }
 
     pub(super) fn end(&self) {
         if self.is_shown {
-            let _ = writeln!(std::io::stderr().lock());
+            end_progress();
         }
+    }
+}
+
+/// A line on a terminal that takes the place of the one before.
+pub(super) fn progress(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.is_terminal() {
+        // Back to the line's start, and away with what was longer before.
+        let _ = write!(stderr, "\r{text}\x1b[K");
+        let _ = stderr.flush();
+    }
+}
+
+/// What comes next does so on a line of its own.
+pub(super) fn end_progress() {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.is_terminal() {
+        let _ = writeln!(stderr);
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Serve {
 pub(super) fn serve(args: &Serve) -> anyhow::Result<bool> {
     let first = match (&args.scenario, args.play) {
         (Some(name), _) => Some(Program::Scenario(Box::new(Scenario::load(name)?))),
-        (None, true) => Some(Program::Games(args.games.games())),
+        (None, true) => Some(Program::Games(args.games.games()?)),
         (None, false) => None,
     };
     ensure!(first.is_some() || !args.endless, "`--endless` needs `--scenario` or `--play`");

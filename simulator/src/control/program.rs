@@ -10,9 +10,10 @@ use super::replay::Replay;
 use crate::faults::{FaultPlan, Quiet};
 use crate::pacer::Speed;
 use crate::playlist::Playlist;
+use crate::run_ledger::RunLedger;
 use crate::scenario::{Scenario, Scene};
 use crate::schedule::{self, Schedule};
-use crate::world::{self, Formats, Plan};
+use crate::world::{self, Formats, Pace, Plan, Played};
 
 /// What is to be played.
 #[derive(Debug, Clone)]
@@ -27,19 +28,26 @@ pub enum Program {
     Replay(Box<Replay>),
 }
 
-/// Games at one constant rate.
+/// Games of a seed, told by one producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Games {
     /// The sports that are played: games are dealt to them in turn.
     pub sports: Vec<Sport>,
     /// Games played at once.
     pub games: u32,
-    /// Messages a second, of all games together.
-    pub rate: u32,
-    /// How long they are played, in seconds.
-    pub seconds: u32,
+    /// How fast they are told; `None`: each message when it happens, at the games' own pace.
+    pub rate: Option<ConstantRate>,
     /// In which formats they are told.
     pub formats: Formats,
+}
+
+/// How fast games are told whose time is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConstantRate {
+    /// Messages a second, of all games together.
+    pub per_second: u32,
+    /// How long the games are played, in seconds.
+    pub seconds: u32,
 }
 
 /// Recordings that are played as they were sent.
@@ -62,6 +70,8 @@ pub struct Cast {
     pub seed: Option<u64>,
     /// What goes wrong.
     pub faults: Arc<FaultPlan>,
+    /// What must result, where that was decided: nobody did of what was recorded.
+    pub ledger: Option<RunLedger>,
     /// Who says nothing when.
     pub silences: Vec<Quiet>,
     /// The program's own speed.
@@ -76,17 +86,16 @@ impl Games {
     /// What a world makes of it.
     #[must_use]
     pub fn plan(&self, seed: u64, start: Timestamp) -> Plan {
-        let seconds = u64::from(self.seconds);
-        let per_game = (u64::from(self.rate) * seconds).div_ceil(u64::from(self.games.max(1)));
-        Plan {
-            seed,
-            sports: self.sports.clone(),
-            games: self.games,
-            formats: self.formats,
-            messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
-            duration: Duration::from_secs(seconds),
-            start,
-        }
+        let pace = self.rate.map_or(Pace::Own, |ConstantRate { per_second, seconds }| {
+            let messages = u64::from(per_second) * u64::from(seconds);
+            let per_game = messages.div_ceil(u64::from(self.games.max(1)));
+            Pace::Even {
+                messages_per_game: u32::try_from(per_game).unwrap_or(u32::MAX),
+                duration: Duration::from_secs(seconds.into()),
+            }
+        });
+        let Self { sports, games, formats, .. } = self;
+        Plan { seed, sports: sports.clone(), games: *games, formats: *formats, pace, start }
     }
 }
 
@@ -108,6 +117,7 @@ impl Program {
             schedule,
             seed,
             faults: Arc::new(FaultPlan::none(seed.unwrap_or_default())),
+            ledger: None,
             silences: Vec::new(),
             speed: None,
             is_raw: false,
@@ -120,15 +130,14 @@ impl Program {
                 let scene = scenario.play_for(start, speed)?;
                 let silences = scene.silences();
                 let Scene { schedule, ledger } = scene;
-                let faults = Arc::new(ledger.faults);
-                Ok(Cast { faults, silences, ..without_faults(schedule, Some(scenario.seed)) })
+                let (faults, ledger) = (Arc::new(ledger.faults.clone()), Some(ledger));
+                Ok(Cast { faults, silences, ledger, ..without_faults(schedule, Some(scenario.seed)) })
             }
             Self::Games(games) => {
                 let seed = seed.unwrap_or_else(super::clock_seed);
-                Ok(without_faults(
-                    world::play_afresh(&games.plan(seed, start), &suffix)?.schedule,
-                    Some(seed),
-                ))
+                let Played { schedule, ledger } = world::play_afresh(&games.plan(seed, start), &suffix)?;
+                let ledger = Some(RunLedger::of(ledger, self.to_string()));
+                Ok(Cast { ledger, ..without_faults(schedule, Some(seed)) })
             }
             Self::Recordings(tape) => {
                 let Tape { playlist, is_raw, .. } = tape;
@@ -153,8 +162,14 @@ impl fmt::Display for Program {
             Self::Scenario(scenario) => f.write_str(&scenario.description),
             Self::Games(games) => {
                 let sports: Vec<&str> = games.sports.iter().map(|sport| sport.as_str()).collect();
-                let Games { games, rate, seconds, .. } = games;
-                write!(f, "{games} games of {} for {seconds} s, {rate} messages a second", sports.join(", "))
+                let Games { games, rate, .. } = games;
+                write!(f, "{games} games of {}", sports.join(", "))?;
+                match rate {
+                    Some(ConstantRate { per_second, seconds }) => {
+                        write!(f, " for {seconds} s, {per_second} messages a second")
+                    }
+                    None => f.write_str(" at their own pace"),
+                }
             }
             Self::Recordings(tape) => write!(f, "a replay of {} recordings", tape.playlist.entries.len()),
             Self::Replay(replay) => write!(f, "a replay of {} events", replay.events.len()),

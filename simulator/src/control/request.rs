@@ -107,6 +107,9 @@ impl From<ControlError> for Problem {
                 (StatusCode::CONFLICT, "urn:matchday:problem:idle", "Nothing is being played")
             }
             ControlError::NotNow(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
+            ControlError::Taken(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
+            ControlError::CannotBePlayed(_) => return invalid(error.to_string()),
+            ControlError::NoLedger => return not_found(error.to_string()),
             ControlError::Event(_) => return invalid(error.to_string()).at("/event"),
             ControlError::Provider(_) => return invalid(error.to_string()).at("/provider"),
         };

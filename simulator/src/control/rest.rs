@@ -8,22 +8,21 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chassis::problem::Problem;
-use domain::{EventId, Name, Sport};
+use domain::Sport;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::fault::{Asked, NewFault};
 use super::request::{Json, Named, invalid, not_found};
-use super::{BURST_TIMES_MAX, Control, ControlError, Games, How, Program, SPELL_SECONDS_MAX, Status, Tape};
-use crate::drive::{Order, Wish};
-use crate::faults::{FaultPlan, Malformed};
+use super::{ConstantRate, Control, ControlError, Games, How, Program, Status, Tape};
+use crate::drive::Order;
+use crate::faults::FaultPlan;
 use crate::pacer::Speed;
 use crate::playlist::{Entry, Playlist};
 use crate::recording::{Header, Shelf};
-use crate::scenario::{READY, SECONDS_MAX, Scenario};
+use crate::scenario::{READY, SECONDS_MAX, Scenario, Tempo};
 use crate::world::{Formats, GAMES_MAX, MESSAGES_MAX};
 
-/// The most messages of an event that are kept back.
-const GAP_MAX: u32 = 1_000;
 /// The most recordings that are replayed side by side.
 const RECORDINGS_MAX: usize = 100;
 
@@ -35,6 +34,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
+/// How long whoever starts something waits until it goes, or cannot.
+pub(super) const MADE_WITHIN: Duration = Duration::from_secs(10);
 /// The memory that a message takes at least, in bytes.
 const MESSAGE_BYTES_MIN: u64 = 400;
 
@@ -62,8 +63,12 @@ struct GamesWanted {
     #[serde(default)]
     sports: Option<Vec<Sport>>,
     games: u32,
-    rate: u32,
-    seconds: u32,
+    #[serde(default)]
+    pace: Tempo,
+    #[serde(default)]
+    rate: Option<u32>,
+    #[serde(default)]
+    seconds: Option<u32>,
     #[serde(default)]
     formats: Option<Formats>,
 }
@@ -113,19 +118,6 @@ pub(super) struct NewRate {
     messages_per_second: f64,
 }
 
-/// Something that is to go wrong now.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum NewFault {
-    Silence { provider: Name, seconds: u32 },
-    Burst { times: f64, seconds: u32 },
-    Duplicate { event: Option<EventId> },
-    Malformed { event: Option<EventId>, how: Option<Malformed> },
-    WrongSport { event: Option<EventId> },
-    Late { event: Option<EventId>, seconds: u32 },
-    Gap { event: Option<EventId>, count: Option<u32> },
-}
-
 pub(super) async fn document() -> Answer<&'static Value> {
     Answer(&DOCUMENT)
 }
@@ -165,7 +157,8 @@ pub(super) async fn start(
         is_held: start.paused,
         is_fresh: start.fresh,
     };
-    let status = control.start(program(start, control.recordings())?, how)?;
+    let program = program(start, control.recordings())?;
+    let status = control.start_and_wait(program, how, MADE_WITHIN).await?;
     Ok(accepted(&status))
 }
 
@@ -247,15 +240,37 @@ pub(super) async fn recordings(State(control): State<Control>) -> Result<Answer<
 }
 
 fn checked(wanted: GamesWanted) -> Result<Games, Problem> {
-    let GamesWanted { sports, games, rate, seconds, formats } = wanted;
+    let GamesWanted { sports, games, pace, rate, seconds, formats } = wanted;
     let within = |name: &str, value: u32, most: u32| match (1..=most).contains(&value) {
         true => Ok(()),
         false => Err(invalid(format!("{value} is outside 1 to {most}")).at(format!("/games/{name}"))),
     };
     within("games", games, GAMES_MAX)?;
-    within("seconds", seconds, SECONDS_MAX)?;
-    within("rate", rate, 1_000_000)?;
-    let messages = u64::from(rate) * u64::from(seconds);
+    let rate = match (pace, rate, seconds) {
+        (Tempo::Own, None, None) => None,
+        (Tempo::Own, ..) => {
+            return Err(invalid("at their own pace games have no `rate` and no `seconds`").at("/games/pace"));
+        }
+        (Tempo::Rate, Some(rate), Some(seconds)) => {
+            within("seconds", seconds, SECONDS_MAX)?;
+            within("rate", rate, 1_000_000)?;
+            Some(fitting(ConstantRate { per_second: rate, seconds })?)
+        }
+        (Tempo::Rate, ..) => {
+            return Err(invalid("games need `rate` and `seconds`, or `\"pace\": \"own\"`").at("/games"));
+        }
+    };
+    let sports = sports.unwrap_or_else(|| Sport::ALL.into());
+    let is_repeated = |(place, sport): (usize, &Sport)| sports[..place].contains(sport);
+    if sports.is_empty() || sports.iter().enumerate().any(is_repeated) {
+        return Err(invalid("name each sport once").at("/games/sports"));
+    }
+    Ok(Games { sports, games, rate, formats: formats.unwrap_or(Formats::Json) })
+}
+
+/// A rate of which the messages can be made.
+fn fitting(rate: ConstantRate) -> Result<ConstantRate, Problem> {
+    let messages = u64::from(rate.per_second) * u64::from(rate.seconds);
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
         return Err(invalid(detail).at("/games/rate"));
@@ -268,12 +283,7 @@ fn checked(wanted: GamesWanted) -> Result<Games, Problem> {
         );
         return Err(invalid(detail).at("/games/rate"));
     }
-    let sports = sports.unwrap_or_else(|| Sport::ALL.into());
-    let is_repeated = |(place, sport): (usize, &Sport)| sports[..place].contains(sport);
-    if sports.is_empty() || sports.iter().enumerate().any(is_repeated) {
-        return Err(invalid("name each sport once").at("/games/sports"));
-    }
-    Ok(Games { sports, games, rate, seconds, formats: formats.unwrap_or(Formats::Json) })
+    Ok(rate)
 }
 
 fn speed(wanted: &SpeedWanted) -> Result<Speed, Problem> {
@@ -313,7 +323,10 @@ pub(super) async fn set_rate(
 ) -> Result<Response, Problem> {
     if !(messages_per_second > 0.0 && messages_per_second <= 1e6) {
         return Err(
-            invalid(format!("{messages_per_second} is outside 0 to 1000000")).at("/messages_per_second")
+            invalid(format!(
+                "{messages_per_second} messages a second: it must be more than 0, and at most 1000000; `pause` stands still"
+            ))
+            .at("/messages_per_second")
         );
     }
     done(control.set_rate(messages_per_second))
@@ -330,34 +343,20 @@ pub(super) async fn inject(
     State(control): State<Control>,
     Json(fault): Json<NewFault>,
 ) -> Result<Response, Problem> {
-    let spell = |seconds: u32| match (1..=SPELL_SECONDS_MAX).contains(&seconds) {
-        true => Ok(Duration::from_secs(u64::from(seconds))),
-        false => Err(invalid(format!("{seconds} is outside 1 to {SPELL_SECONDS_MAX}")).at("/seconds")),
-    };
-    let inject = |wish, event_id| control.inject(Order { wish, event_id });
-    let status = match fault {
-        NewFault::Silence { provider, seconds } => control.silence(provider, spell(seconds)?)?,
-        NewFault::Burst { times, seconds } => {
-            if !(1.0..=BURST_TIMES_MAX).contains(&times) {
-                return Err(invalid(format!("{times} is outside 1 to {BURST_TIMES_MAX}")).at("/times"));
-            }
-            control.burst(times, spell(seconds)?)?
-        }
-        NewFault::Duplicate { event } => inject(Wish::Duplicate, event)?,
-        NewFault::Malformed { event, how } => {
-            inject(Wish::Malformed(how.unwrap_or(Malformed::Truncated)), event)?
-        }
-        NewFault::WrongSport { event } => inject(Wish::WrongSport, event)?,
-        NewFault::Late { event, seconds } => inject(Wish::Late(spell(seconds)?), event)?,
-        NewFault::Gap { event, count } => {
-            let count = count.unwrap_or(1);
-            if !(1..=GAP_MAX).contains(&count) {
-                return Err(invalid(format!("{count} is outside 1 to {GAP_MAX}")).at("/count"));
-            }
-            inject(Wish::Gap(count), event)?
-        }
+    let asked = fault.asked(control.window());
+    let asked = asked.map_err(|wrong| invalid(wrong.detail).at(wrong.pointer))?;
+    let status = match asked {
+        Asked::Silence { provider, length } => control.silence(provider, length)?,
+        Asked::Burst { times, length } => control.burst(times, length)?,
+        Asked::OfMessages { wish, event } => control.inject(Order { wish, event_id: event })?,
     };
     Ok(accepted(&status))
+}
+
+pub(super) async fn ledger(State(control): State<Control>) -> Result<Response, Problem> {
+    let ledger = tokio::task::spawn_blocking(move || control.ledger());
+    let ledger = ledger.await.map_err(|error| invalid(error.to_string()))??;
+    Ok(Answer(ledger).into_response())
 }
 
 /// It is on its way.

@@ -21,6 +21,7 @@ pub fn routes(control: Control) -> Router {
         .route("/v1/run/step", post(rest::step))
         .route("/v1/run/speed", put(rest::set_speed))
         .route("/v1/run/rate", put(rest::set_rate))
+        .route("/v1/run/ledger", get(rest::ledger))
         .route("/v1/run/faults", get(rest::faults).post(rest::inject))
         .route("/v1/replay", get(uof::list))
         .route("/v1/replay/", get(uof::list))

@@ -2,33 +2,52 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
-use domain::{EventId, Name};
+use domain::{EventId, Name, Source};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::{ControlError, End, RunState, Status};
-use crate::drive::{DriveReport, Hush, Inject, Progress};
-use crate::faults::FaultPlan;
+use crate::drive::{DriveReport, Gauge, Hush, Inject};
+use crate::faults::{Fault, FaultPlan, Kind};
+use crate::ledger::Deliveries;
 use crate::pacer::{Playhead, Speed};
+use crate::run_ledger::{CutShort, RunLedger};
+use crate::schedule::Schedule;
 
 /// A run that goes.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) status: Status,
     pub(super) playhead: Playhead,
+    /// What says at any moment how far it has come.
+    pub(super) gauge: Gauge,
     pub(super) hush: Hush,
     pub(super) inject: Inject,
     pub(super) stop: Shutdown,
     pub(super) faults: Option<Arc<FaultPlan>>,
-    /// Whose feeds it sends.
-    pub(super) providers: Vec<Name>,
+    /// What is sent, once it is made.
+    pub(super) made: Option<Arc<Made>>,
+    /// What became of each message, and whether that is not all, once it is over.
+    pub(super) deliveries: Option<(Deliveries, Option<CutShort>)>,
+    /// Who speaks in it.
+    pub(super) sources: BTreeSet<Source>,
     /// The events whose messages are counted.
     pub(super) events: BTreeSet<EventId>,
     /// The speed that somebody has asked for since it began: later rounds keep it.
     pub(super) speed_wanted: Option<Speed>,
     /// What goes faster for a while.
     pub(super) burst: Option<Burst>,
+}
+
+/// What was made to be sent.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) schedule: Arc<Schedule>,
+    /// What must result, where that was decided.
+    pub(super) ledger: Option<RunLedger>,
 }
 
 /// What ends a burst in time; dropping it leaves that to others.
@@ -63,6 +82,17 @@ impl Running {
         Ok(())
     }
 
+    /// A provider says nothing from now on, which is written down for each of its producers.
+    pub(super) fn note_silence(&mut self, provider: &Name, length: Duration) {
+        let at_ns = self.playhead.place_ns(Instant::now());
+        for Source { provider, producer } in self.sources.iter().filter(|it| it.provider == *provider) {
+            let for_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+            let kind = Kind::Silence { provider: provider.clone(), producer: producer.clone(), for_ns };
+            let (outcomes, messages) = (kind.outcomes(), Vec::new());
+            self.inject.note(Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes });
+        }
+    }
+
     /// Another round is to be made; a burst was of the one before.
     pub(super) fn begin_anew(&mut self) {
         self.burst = None;
@@ -86,21 +116,28 @@ impl Running {
         Ok(())
     }
 
-    pub(super) fn note(&mut self, progress: &Progress) {
-        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;
-        let status = &mut self.status;
-        status.elapsed_seconds = elapsed.as_secs_f64();
-        (status.messages, status.sent, status.accepted) = (messages, sent, accepted);
-        (status.refused, status.sent_again) = (refused, sent_again);
+    /// How it stands at this moment.
+    pub(super) fn status(&self) -> Status {
+        let mut status = self.status.clone();
+        let moved = self.playhead.moved(Instant::now());
+        if let (None, Some(progress)) = (&status.end, self.gauge.read(moved, status.messages)) {
+            status.note(&progress);
+        }
+        status
     }
 
     /// How it ended.
     pub(super) fn end(&mut self, report: &DriveReport, faults: &FaultPlan) {
         self.burst = None;
+        self.status = self.status();
         let late = &report.lateness_micros;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
         let milliseconds = |micros: u64| micros as f64 / 1_000.0;
         let lateness = [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()];
+        let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
+        let is_cut_short = report.is_stopped || report.gave_up.is_some();
+        let cut_short = is_cut_short.then(|| CutShort { why, abandoned: report.abandoned_events.clone() });
+        self.deliveries = Some((report.deliveries.clone(), cut_short));
         let unexpected = faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
         self.status.state = match (&report.gave_up, report.is_stopped) {
             (Some(_), _) => RunState::Failed,

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::drive::Progress;
+
 /// How a run stands, or ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Status {
@@ -17,7 +19,7 @@ pub struct Status {
     pub speed: Option<f64>,
     /// Messages a second that are due on average at that speed.
     pub rate: Option<f64>,
-    /// Seconds since the first message was due.
+    /// Seconds since it began, without those in which it stood still.
     pub elapsed_seconds: f64,
     /// Messages in all.
     pub messages: u64,
@@ -33,6 +35,16 @@ pub struct Status {
     pub faults: u64,
     /// How it ended, once it has.
     pub end: Option<End>,
+}
+
+impl Status {
+    /// It has come so far.
+    pub(super) fn note(&mut self, progress: &Progress) {
+        let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;
+        self.elapsed_seconds = elapsed.as_secs_f64();
+        (self.messages, self.sent, self.accepted) = (messages, sent, accepted);
+        (self.refused, self.sent_again) = (refused, sent_again);
+    }
 }
 
 /// How a run stands.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::replay::{Listed, START_MINUTES_MAX};
 use super::request::{Named, Params, invalid, not_found};
+use super::rest::MADE_WITHIN;
 use super::{Control, How, Program, Replay, ReplayError, RunState};
 use crate::pacer::Speed;
 use crate::scenario::{READY, Scenario};
@@ -76,13 +77,25 @@ pub(super) async fn add(
             "`start_time`: {start_time} is outside 0 to {START_MINUTES_MAX} minutes"
         )));
     }
+    let (recording, told) = match control.recordings().cloned() {
+        None => (None, String::new()),
+        Some(shelf) => {
+            let wanted = event_id.clone();
+            let found = tokio::task::spawn_blocking(move || shelf.holding(&wanted)).await;
+            let found = found.map_err(|error| invalid(error.to_string()))?;
+            let found = found.map_err(|error| invalid(format!("cannot read the recordings: {error}")))?;
+            let told = found.as_ref().map(|(name, _)| format!(", as recorded in {name}"));
+            (found.map(|(_, path)| path), told.unwrap_or_default())
+        }
+    };
     let listed = Listed {
         event_id: event_id.clone(),
         sport: sport.unwrap_or(Sport::Football),
         start_minutes: start_time,
+        recording,
     };
     control.playlist(|playlist| playlist.add(listed))?;
-    Ok(response(StatusCode::OK, &format!("{event_id} is in the playlist")))
+    Ok(response(StatusCode::OK, &format!("{event_id} is in the playlist{told}")))
 }
 
 pub(super) async fn remove(
@@ -133,7 +146,7 @@ async fn begin(control: &Control, program: Program, speed: Speed) -> Result<Resp
     // Who plays a scenario twice wants to see it twice.
     let how = How { seed: None, speed, is_endless: false, is_held: false, is_fresh: true };
     end(control).await;
-    control.start(program, how)?;
+    control.start_and_wait(program, how, MADE_WITHIN).await?;
     Ok(response(StatusCode::OK, "it is being played"))
 }
 

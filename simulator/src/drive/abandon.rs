@@ -11,7 +11,7 @@ use domain::message::{Cancel, CancelledMarket, Window};
 use domain::{Body, Content, EventId, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp};
 use tokio::task::JoinSet;
 
-use super::{now, times};
+use super::{Inject, now, times};
 use crate::format::Format;
 use crate::ledger::{Account, Deliveries, NEVER};
 use crate::pacer::Timeline;
@@ -31,6 +31,8 @@ const MILLISECOND_MICROS: i64 = 1_000;
 /// What was sent, as it was.
 pub(super) struct Sent {
     pub(super) schedule: Arc<Schedule>,
+    /// What of it went out otherwise.
+    pub(super) inject: Inject,
     pub(super) timeline: Timeline,
     /// Whether messages kept the times they were written with.
     pub(super) is_raw: bool,
@@ -121,7 +123,7 @@ impl Sent {
     fn message(&self, channel: usize, line: usize) -> Option<FeedMessage> {
         let mut bytes = Vec::new();
         let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), now());
-        self.schedule.write(line, times, &mut bytes);
+        self.inject.revisions().write(&self.schedule, line, times, &mut bytes);
         let channel = &self.schedule.channels()[channel];
         channel.format.decode(&bytes, &channel.provider)
     }

@@ -9,11 +9,12 @@ use chassis::lifecycle::Shutdown;
 use domain::Name;
 use tokio::time::Instant;
 
-use super::inject::Fate;
+use super::held::HeldUp;
+use super::inject::{Due, Fate};
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
 use crate::metrics;
-use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Turn};
-use crate::schedule::Schedule;
+use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
+use crate::schedule::{Schedule, Times};
 use crate::sender::{ACCEPTED, Batch, Problem, Sender, Witness};
 
 /// One connection and what goes over it.
@@ -34,19 +35,20 @@ pub(super) struct Lane {
     pub(super) lateness: ::metrics::Histogram,
 }
 
-/// An event whose messages are held up.
-struct Held {
-    channel: usize,
-    until: Instant,
-    lines: Vec<u32>,
-}
-
-/// Lines that go out together.
-struct Outgoing {
-    lane: Arc<Lane>,
+/// What goes out in one request.
+#[derive(Debug, Default)]
+struct Parcel {
     lines: Vec<u32>,
     /// The copies that were asked for, behind the lines: each of a place among them, for an order's number.
     copies: Vec<(usize, usize)>,
+    /// Messages that are not of the schedule, behind those: each for an order's number.
+    added: Vec<(usize, Vec<u8>)>,
+}
+
+/// A parcel on its way.
+struct Outgoing {
+    lane: Arc<Lane>,
+    parcel: Parcel,
     /// From when on after the start they could be in time; `None` where they were meant to be late.
     free_from: Option<Duration>,
 }
@@ -58,7 +60,7 @@ impl Lane {
         let mut report = DriveReport::new(self.lines.len() as u64);
         let mut hushed = Duration::ZERO;
         let mut pacer = Pacer::new(self.limits);
-        let mut held: Vec<Held> = Vec::new();
+        let mut held = HeldUp::default();
         let item = |place: usize| {
             let line = self.lines[place] as usize;
             Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
@@ -76,16 +78,16 @@ impl Lane {
                 continue;
             }
             let (course, now) = (self.playhead.course(), Instant::now());
-            let released = held.iter().position(|held| held.until <= now).map(|place| held.remove(place));
-            if let Some(Held { lines, .. }) = released {
+            if let Some(lines) = held.release(now, pacer.is_done(self.lines.len())) {
                 // It was meant to be late, so its lateness says nothing.
-                self.outgoing(lines, Vec::new(), None).send(&mut report).await;
+                let parcel = Parcel { lines, ..Parcel::default() };
+                self.outgoing(parcel, None).send(&mut report).await;
                 if self.gives_up(&mut report) {
                     return report;
                 }
                 continue;
             }
-            let next_held = held.iter().map(|held| held.until).min();
+            let next_held = held.next();
             match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
                 Turn::Wait(offset_ns) => tokio::select! {
                     () = self.playhead.reach(offset_ns) => {}
@@ -98,13 +100,11 @@ impl Lane {
                 },
                 Turn::Done => return report,
                 Turn::Send(range) => {
-                    let (lines, copies) = self.sort_out(&self.lines[range], &mut held);
-                    if lines.is_empty() {
-                        continue;
-                    }
-                    self.outgoing(lines, copies, Some(hushed)).send(&mut report).await;
-                    if self.gives_up(&mut report) {
-                        return report;
+                    for parcel in self.sort_out(&self.lines[range], &mut held) {
+                        self.outgoing(parcel, Some(hushed)).send(&mut report).await;
+                        if self.gives_up(&mut report) {
+                            return report;
+                        }
                     }
                 }
             }
@@ -119,40 +119,50 @@ impl Lane {
         report.gave_up.is_some()
     }
 
-    /// What of these lines goes out now, and the copies of it that were asked for; what is held up joins what is held already.
-    fn sort_out(&self, lines: &[u32], held: &mut Vec<Held>) -> (Vec<u32>, Vec<(usize, usize)>) {
-        let (mut going, mut copies) = (Vec::with_capacity(lines.len()), Vec::new());
+    /// What of these lines goes out now, request by request, with what was asked for besides; the rest is held up, or dropped.
+    fn sort_out(&self, lines: &[u32], held: &mut HeldUp) -> Vec<Parcel> {
         if held.is_empty() && !self.inject.is_waiting() {
-            going.extend_from_slice(lines);
-            return (going, copies);
+            return vec![Parcel { lines: lines.to_vec(), ..Parcel::default() }];
         }
+        let timeline = self.playhead.timeline();
+        let mut parcels = Parcels::default();
         for &line in lines {
             let channel = self.schedule.channel(line as usize);
-            if let Some(held) = held.iter_mut().find(|held| held.channel == channel) {
-                held.lines.push(line);
+            if held.joins(channel, line) {
                 continue;
             }
-            match self.inject.fate(&self.schedule, line as usize) {
-                Fate::Goes(of) => {
-                    copies.extend(of.into_iter().map(|number| (going.len(), number)));
-                    going.push(line);
+            match self.inject.fate(self.due(&timeline, line as usize)) {
+                Fate::Goes { copies, before, behind } => {
+                    parcels.add_others(before);
+                    parcels.add(line, copies);
+                    parcels.add_others(behind);
+                    held.passes(channel).into_iter().for_each(|line| parcels.add(line, Vec::new()));
                 }
                 Fate::Dropped => {}
-                Fate::Held(length) => {
-                    held.push(Held { channel, until: Instant::now() + length, lines: vec![line] });
-                }
+                Fate::Held { length, with_followers } => held.hold(channel, line, length, with_followers),
+                Fate::Overtaken(count) => held.let_overtake(channel, line, count),
             }
         }
-        (going, copies)
+        parcels.finish()
     }
 
-    fn outgoing(
-        self: &Arc<Self>,
-        lines: Vec<u32>,
-        copies: Vec<(usize, usize)>,
-        free_from: Option<Duration>,
-    ) -> Outgoing {
-        Outgoing { lane: Arc::clone(self), lines, copies, free_from }
+    /// What a fault has to know of a line.
+    fn due(&self, timeline: &Timeline, line: usize) -> Due<'_> {
+        let offset_ns = self.schedule.offset_ns(line);
+        let now = timeline.started_at.plus_micros(micros(self.start.elapsed()));
+        let generated_at = match times(timeline, self.raw, offset_ns, now) {
+            Times::Generated(at) => at,
+            Times::AsWritten => timeline.due_at(offset_ns),
+        };
+        let speed = match timeline.speed_at(offset_ns) {
+            Speed::Factor(factor) => Some(factor),
+            Speed::Max => None,
+        };
+        Due { schedule: &self.schedule, line, generated_at, speed }
+    }
+
+    fn outgoing(self: &Arc<Self>, parcel: Parcel, free_from: Option<Duration>) -> Outgoing {
+        Outgoing { lane: Arc::clone(self), parcel, free_from }
     }
 
     fn provider(&self) -> &Name {
@@ -170,7 +180,8 @@ impl Lane {
         for &line in lines {
             let line = line as usize;
             let offset_ns = self.schedule.offset_ns(line);
-            self.schedule.write(line, times(&timeline, self.raw, offset_ns, now), &mut batch.bytes);
+            let times = times(&timeline, self.raw, offset_ns, now);
+            self.inject.revisions().write(&self.schedule, line, times, &mut batch.bytes);
             batch.end_message();
         }
         batch
@@ -189,21 +200,57 @@ impl Lane {
     }
 }
 
+/// Parcels that are being made, in order.
+#[derive(Debug, Default)]
+struct Parcels {
+    ready: Vec<Parcel>,
+    open: Parcel,
+}
+
+impl Parcels {
+    fn add(&mut self, line: u32, copies: Vec<usize>) {
+        let place = self.open.lines.len();
+        self.open.copies.extend(copies.into_iter().map(|number| (place, number)));
+        self.open.lines.push(line);
+    }
+
+    /// Messages that are not of the schedule: what was added before them goes before them, and what is added next behind.
+    fn add_others(&mut self, others: Vec<(usize, Vec<u8>)>) {
+        if others.is_empty() {
+            return;
+        }
+        self.open.added = others;
+        self.ready.push(std::mem::take(&mut self.open));
+    }
+
+    fn finish(mut self) -> Vec<Parcel> {
+        if !self.open.lines.is_empty() {
+            self.ready.push(self.open);
+        }
+        self.ready
+    }
+}
+
 impl Outgoing {
     async fn send(self, report: &mut DriveReport) {
         let outgoing = Arc::new(self);
-        let Self { lane, lines, copies, .. } = &*outgoing;
+        let Self { lane, parcel: Parcel { lines, copies, added }, .. } = &*outgoing;
         let mut batch = lane.join(lines);
         for (place, number) in copies {
             let copy = lane.inject.copy(*number, lane.sender.format, batch.message(*place));
             batch.bytes.extend_from_slice(&copy);
             batch.end_message();
         }
+        for (_, message) in added {
+            batch.bytes.extend_from_slice(message);
+            batch.end_message();
+        }
         report.bytes += batch.bytes.len() as u64;
         let flight = lane.flights.begin(lane.provider());
         let delivery = lane.sender.deliver(batch, &outgoing).await;
-        let (delivery, answers) = delivery.split_off(lines.len(), copies.len());
-        for ((_, number), answer) in copies.iter().zip(answers) {
+        let (delivery, answers) = delivery.split_off(lines.len(), copies.len() + added.len());
+        let numbers = copies.iter().map(|(_, number)| number).chain(added.iter().map(|(number, _)| number));
+        for (number, answer) in numbers.zip(answers) {
             lane.inject.answered(*number, answer);
         }
         let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
@@ -236,7 +283,8 @@ impl Outgoing {
 impl Witness for Outgoing {
     fn sent(&self, places: Range<usize>) {
         let Lane { counters, log, start, lateness, .. } = &*self.lane;
-        let lines = &self.lines[places.start.min(self.lines.len())..places.end.min(self.lines.len())];
+        let lines = &self.parcel.lines;
+        let lines = &lines[places.start.min(lines.len())..places.end.min(lines.len())];
         counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
         metrics::sent(lines.len());
         log.sent(lines, start.elapsed());
@@ -251,7 +299,8 @@ impl Witness for Outgoing {
 
     fn answered(&self, places: &[usize], status: u16) {
         let Lane { counters, log, start, .. } = &*self.lane;
-        let lines: Vec<u32> = places.iter().filter_map(|place| self.lines.get(*place).copied()).collect();
+        let lines: Vec<u32> =
+            places.iter().filter_map(|place| self.parcel.lines.get(*place).copied()).collect();
         let counter = if status == ACCEPTED { &counters.accepted } else { &counters.refused };
         if !lines.is_empty() {
             counters.set_obstacle(None);

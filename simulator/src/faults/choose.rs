@@ -36,6 +36,13 @@ pub struct TooFewEvents {
     room: u32,
 }
 
+impl TooFewEvents {
+    /// Of which kind.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+}
+
 struct Draw<'a> {
     rng: ChaCha8Rng,
     strands: &'a [Strand],
@@ -224,27 +231,17 @@ impl Draw<'_> {
         Some(self.fault(Kind::Malformed { how }, strand, place))
     }
 
-    /// A state of play whose part of the game the other sport does not have.
     fn wrong_sport(&mut self, _: u32) -> Option<Fault> {
-        use MatchStatus as S;
         let (index, place) = self.message()?;
-        let strand = &self.strands[index];
-        let sport = if strand.sport == Sport::Tennis { Sport::Football } else { Sport::Tennis };
-        let is_own_part = |status: MatchStatus| {
-            let of_others = [S::Half1, S::Half2, S::Quarter1, S::Quarter2, S::Quarter3, S::Quarter4];
-            let of_hockey_and_tennis = [S::Period1, S::Period2, S::Period3, S::Set1, S::Set2, S::Set3];
-            of_others.contains(&status) || of_hockey_and_tennis.contains(&status)
-        };
-        let place = self.find(index, place, |body| match body {
-            Body::EventStatus(status) => is_own_part(status.match_status),
-            _ => false,
-        })?;
+        let own = self.strands[index].sport;
+        let sport = if own == Sport::Tennis { Sport::Football } else { Sport::Tennis };
+        let place = self.find(index, place, |body| sport_that_refuses(own, body).is_some())?;
         Some(self.fault(Kind::WrongSport { sport }, index, place))
     }
 
     fn unknown_event(&mut self, _: u32) -> Option<Fault> {
         let (strand, place) = self.message()?;
-        let place = self.find(strand, place, |body| matches!(body, Body::OddsChange(_)))?;
+        let place = self.find(strand, place, is_unannounced)?;
         Some(self.fault(Kind::UnknownEvent, strand, place))
     }
 
@@ -282,8 +279,7 @@ impl Draw<'_> {
         if self.taken.contains(&strand) {
             return None;
         }
-        let settles = |body: &Body| matches!(body, Body::Settlement(it) if !it.markets.is_empty());
-        let place = self.find(strand, place, settles)?;
+        let place = self.find(strand, place, is_rolled_back)?;
         let entry = &self.strands[strand].entries[place];
         let message = self.strands[strand].message(entry, self.worlds);
         let Body::Settlement(settlement) = body(&message) else { return None };
@@ -298,6 +294,27 @@ impl Draw<'_> {
         (from..strand.entries.len())
             .find(|&place| is_such(body(&strand.message(&strand.entries[place], self.worlds))))
     }
+}
+
+/// The sport that refuses what is said of another one: a state of play whose part of the game it does not have.
+pub(crate) fn sport_that_refuses(own: Sport, body: &Body) -> Option<Sport> {
+    use MatchStatus as S;
+    let Body::EventStatus(status) = body else { return None };
+    let of_others = [S::Half1, S::Half2, S::Quarter1, S::Quarter2, S::Quarter3, S::Quarter4];
+    let of_hockey_and_tennis = [S::Period1, S::Period2, S::Period3, S::Set1, S::Set2, S::Set3];
+    let is_own_part =
+        of_others.contains(&status.match_status) || of_hockey_and_tennis.contains(&status.match_status);
+    is_own_part.then_some(if own == Sport::Tennis { Sport::Football } else { Sport::Tennis })
+}
+
+/// Whether what says this is taken also of an event that nobody has announced.
+pub(crate) fn is_unannounced(body: &Body) -> bool {
+    matches!(body, Body::OddsChange(_))
+}
+
+/// Whether this is a settlement that can be taken back.
+pub(crate) fn is_rolled_back(body: &Body) -> bool {
+    matches!(body, Body::Settlement(settlement) if !settlement.markets.is_empty())
 }
 
 /// Whether somebody waits for the messages that come only so much later until the window has passed, and no more wait than may.

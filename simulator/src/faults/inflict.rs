@@ -1,13 +1,12 @@
 //! Faults happen: strands are changed, and the ledger with them.
 
-use domain::market::Suspension;
-use domain::message::StopStatus;
-use domain::{Body, Content, EventId, MarketStatus, Position};
+use domain::EventId;
 
 use super::malformed::of_another_sport;
-use super::renumber::{become_another, body, restart, roll_back, set_position};
+use super::renumber::{another, restart, roll_back};
+use super::stall::stall;
 use super::{Fault, FaultPlan, Kind};
-use crate::ledger::{Account, Ledger, LedgerEvent};
+use crate::ledger::{Ledger, LedgerEvent};
 use crate::strand::{Entry, Strand, Text, Worlds, signed};
 
 /// What is true of the run besides its ledger.
@@ -132,33 +131,13 @@ fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
     }
 }
 
-/// Takes messages out for good. The event stands as it was before them, and what was open then is shut: by a bet stop where
-/// one lies beyond them, for that is heard at once, else for want of them.
+/// Takes messages out for good.
 fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event: &mut LedgerEvent) {
     let Some(place) = strand.place(origin) else { return };
-    let mut account = Account::new(strand.source.producer.clone());
-    for entry in &strand.entries[..place] {
-        account.enter(body(&strand.message(entry, worlds)));
-    }
     strand.entries.drain(place..place + count as usize);
-    event.messages = place as u64;
-    if let (Some(fixture), Some(status)) = (account.fixture.clone(), account.status.clone()) {
-        (event.fixture, event.status) = (fixture, status);
-    }
-    event.markets = account.markets();
-    let stop = strand.entries[place..].iter().find_map(|entry| match body(&strand.message(entry, worlds)) {
-        Body::BetStop(stop) => Some(stop.market_status),
-        _ => None,
-    });
-    let (status, suspension) = match stop {
-        Some(StopStatus::Suspended) => (MarketStatus::Suspended, Suspension::BetStop),
-        Some(StopStatus::Inactive) => (MarketStatus::Inactive, Suspension::BetStop),
-        None => (MarketStatus::Suspended, Suspension::Gap),
-    };
-    for market in event.markets.iter_mut().filter(|market| market.status == MarketStatus::Active) {
-        (market.status, market.suspension) = (status, Some(suspension));
-    }
-    event.incidents = account.incidents;
+    let said = |entry| strand.message(entry, worlds);
+    let before = strand.entries[..place].iter().map(said);
+    stall(event, &strand.source.producer, before, strand.entries[place..].iter().map(said));
 }
 
 /// Adds a message that changes nothing of its event; returns the event that it makes known instead, where it does.
@@ -180,13 +159,8 @@ fn add(strand: &mut Strand, worlds: Worlds, origin: u64, fault: &Fault, number: 
             (entry.due_ns + 1, entry.made_ns, Text::Fixed(copy.into()))
         }
         Kind::UnknownEvent => {
-            let mut message = strand.message(&entry, worlds);
-            let said = body(&message).clone();
             let nobody = EventId::new(format!("{}-unannounced-{number}", strand.event_id)).ok()?;
-            let Content::Event(event) = &mut message.content else { return None };
-            event.event_id = nobody.clone();
-            become_another(&mut message, "1", said);
-            set_position(&mut message, Position { epoch: 1, sequence: 1 });
+            let message = another(&strand.message(&entry, worlds), nobody.clone());
             unannounced = Some(nobody);
             (entry.due_ns + 1, signed(entry.due_ns + 1), strand.encode(&message))
         }

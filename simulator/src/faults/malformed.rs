@@ -9,8 +9,9 @@ use crate::format::Format;
 const TOO_LONG: usize = 300_000;
 
 /// What is wrong with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Malformed {
     /// It ends in the middle.
     Truncated,

@@ -1,7 +1,7 @@
 //! Faults that change the sequence of an event: a new epoch, a settlement that is taken back.
 
 use domain::message::{Settlement, SettlementRollback};
-use domain::{Body, Content, FeedMessage, MessageId, Position};
+use domain::{Body, Content, EventId, FeedMessage, MessageId, Position};
 
 use crate::ledger::Account;
 use crate::strand::{Entry, Strand, Worlds, signed};
@@ -9,15 +9,11 @@ use crate::strand::{Entry, Strand, Worlds, signed};
 /// From this message on the producer counts in a new epoch, which begins with a snapshot of all before.
 pub(super) fn restart(strand: &mut Strand, worlds: Worlds, origin: u64, epoch: u64, fault: u32) {
     let Some(place) = strand.place(origin) else { return };
-    let mut account = Account::new(strand.source.producer.clone());
-    for entry in &strand.entries[..place] {
-        account.enter(body(&strand.message(entry, worlds)));
-    }
     let due_ns = strand.entries[place].due_ns;
-    let mut snapshot = strand.message(&strand.entries[place], worlds);
-    let first = Position { epoch, sequence: 1 };
-    become_another(&mut snapshot, &format!("e{epoch}"), Body::Snapshot(account.snapshot()));
-    set_position(&mut snapshot, first);
+    let first = strand.message(&strand.entries[place], worlds);
+    let before = strand.entries[..place].iter().map(|entry| strand.message(entry, worlds));
+    let Some(mut snapshot) = restarted(&first, before) else { return };
+    set_position(&mut snapshot, Position { epoch, sequence: 1 });
     let text = strand.encode(&snapshot);
     for (sequence, index) in (2..).zip(place..strand.entries.len()) {
         move_to(strand, worlds, index, Position { epoch, sequence });
@@ -30,9 +26,7 @@ pub(super) fn restart(strand: &mut Strand, worlds: Worlds, origin: u64, epoch: u
 pub(super) fn roll_back(strand: &mut Strand, worlds: Worlds, origin: u64, fault: u32) {
     let Some(place) = strand.place(origin) else { return };
     let settled = strand.message(&strand.entries[place], worlds);
-    let (Body::Settlement(settlement), Some(position)) = (body(&settled).clone(), settled.position()) else {
-        return;
-    };
+    let Some((_, said)) = rolled_back(&settled) else { return };
     let due_ns = strand.entries[place].due_ns;
     let room = strand.entries.get(place + 1).map_or(2, |next| next.due_ns - due_ns);
     for index in place + 1..strand.entries.len() {
@@ -40,28 +34,67 @@ pub(super) fn roll_back(strand: &mut Strand, worlds: Worlds, origin: u64, fault:
         let Some(at) = entry.position() else { continue };
         move_to(strand, worlds, index, Position { sequence: at.sequence + 2, ..at });
     }
-    let markets = settlement.markets.iter().map(|market| market.key.clone()).collect();
-    let bodies = [
-        Body::SettlementRollback(SettlementRollback { markets }),
-        Body::Settlement(Settlement { ..settlement }),
-    ];
-    let mut at = position;
-    for (index, said) in (1..).zip(bodies) {
+    for (index, mut message) in (1..).zip(said) {
         let due_ns = due_ns + room * index as u64 / 3;
-        let mut message = settled.clone();
-        message.occurred_at = None;
         message.generated_at = worlds.at(signed(due_ns));
-        become_another(&mut message, &format!("s{}r{index}", position.sequence), said);
-        at = at.next();
-        set_position(&mut message, at);
         let text = strand.encode(&message);
         strand.entries.insert(place + index, Entry::added(due_ns, text, fault));
     }
     strand.entries[place].faults.push(fault);
 }
 
+/// The snapshot with which a producer begins an event anew before a message, in the next epoch: all that it had said before.
+pub(crate) fn restarted(
+    first: &FeedMessage,
+    before: impl Iterator<Item = FeedMessage>,
+) -> Option<FeedMessage> {
+    let mut account = Account::new(first.source.producer.clone());
+    for message in before {
+        account.enter(body(&message));
+    }
+    let epoch = position_of(first)?.epoch + 1;
+    let mut snapshot = first.clone();
+    become_another(&mut snapshot, &format!("e{epoch}"), Body::Snapshot(account.snapshot()));
+    set_position(&mut snapshot, Position { epoch, sequence: 1 });
+    Some(snapshot)
+}
+
+/// Of how many markets a settlement is taken back, and what says so behind it: the rollback, and the settlement again.
+/// `None` where it is no settlement of anything.
+pub(crate) fn rolled_back(settled: &FeedMessage) -> Option<(u32, [FeedMessage; 2])> {
+    let Body::Settlement(settlement) = body(settled) else { return None };
+    let at = position_of(settled)?;
+    let keys: Vec<_> = settlement.markets.iter().map(|market| market.key.clone()).collect();
+    let markets = u32::try_from(keys.len()).ok().filter(|markets| *markets > 0)?;
+    let say = |number: u64, said: Body| {
+        let mut message = settled.clone();
+        message.occurred_at = None;
+        become_another(&mut message, &format!("s{}r{number}", at.sequence), said);
+        set_position(&mut message, Position { sequence: at.sequence + number, ..at });
+        message
+    };
+    let rollback = Body::SettlementRollback(SettlementRollback { markets: keys });
+    Some((markets, [say(1, rollback), say(2, Body::Settlement(Settlement { ..settlement.clone() }))]))
+}
+
+/// A message once more as the first one about another event.
+pub(crate) fn another(message: &FeedMessage, event_id: EventId) -> FeedMessage {
+    let (mut other, said) = (message.clone(), body(message).clone());
+    if let Content::Event(event) = &mut other.content {
+        event.event_id = event_id;
+    }
+    become_another(&mut other, "1", said);
+    set_position(&mut other, Position { epoch: 1, sequence: 1 });
+    other
+}
+
+/// Where a message about an event stands.
+pub(crate) fn position_of(message: &FeedMessage) -> Option<Position> {
+    message.position()
+}
+
 /// What a world says it says of an event.
-pub(super) fn body(message: &FeedMessage) -> &Body {
+pub(crate) fn body(message: &FeedMessage) -> &Body {
     match &message.content {
         Content::Event(event) => &event.body,
         Content::Producer(_) => unreachable!("a strand is about one event"),
@@ -69,14 +102,14 @@ pub(super) fn body(message: &FeedMessage) -> &Body {
 }
 
 /// A message of its own, with an id after that of the event.
-pub(super) fn become_another(message: &mut FeedMessage, suffix: &str, said: Body) {
+fn become_another(message: &mut FeedMessage, suffix: &str, said: Body) {
     let Content::Event(event) = &mut message.content else { return };
     message.message_id =
         MessageId::new(format!("{}:{suffix}", event.event_id)).expect("an id and a number are short");
     event.body = said;
 }
 
-pub(super) fn set_position(message: &mut FeedMessage, position: Position) {
+fn set_position(message: &mut FeedMessage, position: Position) {
     if let Content::Event(event) = &mut message.content {
         event.position = Some(position);
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Timestamp;
 use tokio::sync::watch;
@@ -27,6 +28,9 @@ pub(crate) struct Course {
     under_way: Option<UnderWay>,
     /// Where it stands still: nothing beyond this offset goes, or nothing at all.
     held: Option<Option<u64>>,
+    /// How long it has stood still since a drive began, and since when it does.
+    stood: Duration,
+    stands_since: Option<Instant>,
 }
 
 /// A drive that has begun.
@@ -52,7 +56,12 @@ impl Playhead {
     }
 
     fn new(held: Option<Option<u64>>) -> Self {
-        Self(Arc::new(watch::Sender::new(Course { under_way: None, held })))
+        Self(Arc::new(watch::Sender::new(Course {
+            under_way: None,
+            held,
+            stood: Duration::ZERO,
+            stands_since: None,
+        })))
     }
 
     /// Stops. What is on its way arrives.
@@ -100,6 +109,24 @@ impl Playhead {
         self.0.borrow().held.is_some()
     }
 
+    /// The offset up to which it has come; 0 before a drive has begun, and at top speed, where nothing has a place.
+    pub(crate) fn place_ns(&self, now: Instant) -> u64 {
+        let course = self.0.borrow();
+        let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
+        match course.held {
+            Some(held) => held.unwrap_or_default(),
+            None => course.under_way.as_ref().and_then(at).unwrap_or_default(),
+        }
+    }
+
+    /// How long a drive has gone, without the time in which it stood still.
+    pub(crate) fn moved(&self, now: Instant) -> Duration {
+        let course = self.0.borrow();
+        let Some(under_way) = &course.under_way else { return Duration::ZERO };
+        let stands = course.stands_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        now.saturating_duration_since(under_way.start).saturating_sub(course.stood + stands)
+    }
+
     /// A drive begins now. Where the playhead was stopped before, nothing goes until it is let go.
     pub(crate) fn begin(
         &self,
@@ -110,6 +137,8 @@ impl Playhead {
         self.0.send_modify(|course| {
             course.under_way = Some(UnderWay { start, timeline: Arc::new(timeline), next: Arc::new(next) });
             course.held = course.held.map(|_| None);
+            course.stood = Duration::ZERO;
+            course.stands_since = course.held.map(|_| start);
         });
     }
 
@@ -163,11 +192,15 @@ impl Course {
         }
         let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
         self.held = Some(self.under_way.as_ref().and_then(at));
+        self.stands_since = self.under_way.as_ref().map(|_| now);
         true
     }
 
     fn resume(&mut self, now: Instant) -> bool {
         let Some(held) = self.held.take() else { return false };
+        if let Some(since) = self.stands_since.take() {
+            self.stood += now.saturating_duration_since(since);
+        }
         if let Some(under_way) = &mut self.under_way {
             under_way.go_on(held, held, now, None);
         }

@@ -89,12 +89,12 @@ impl Image {
     /// sequences, the same in the source's own words.
     pub(super) fn messages(&self) -> Vec<FeedMessage> {
         if self.is_unordered {
-            let bodies = (1_u32..).zip(self.bodies());
+            let bodies = (1_u32..).zip(bodies_of(self.values()));
             return bodies.map(|(number, body)| self.message(&number.to_string(), None, body)).collect();
         }
         let Some(applied) = self.applied else { return self.waiting.clone() };
         let position = Position { epoch: applied.epoch + 1, sequence: 1 };
-        let snapshot = Body::Snapshot(self.snapshot());
+        let snapshot = Body::Snapshot(snapshot_of(self.values(), self.tells_incidents));
         let snapshot = self.message(&position.to_string(), Some(position), snapshot);
         let waiting = self.waiting.iter().cloned().filter_map(|message| self.renumbered(message));
         std::iter::once(snapshot).chain(waiting).collect()
@@ -129,86 +129,15 @@ impl Image {
     }
 
     /// A message that comes after the moment, counted from the snapshot on; `None` where the snapshot says it already.
-    pub(super) fn renumbered(&self, mut message: FeedMessage) -> Option<FeedMessage> {
-        let Some(applied) = self.applied else { return Some(message) };
-        let Content::Event(event) = &mut message.content else { return Some(message) };
-        let position = event.position.as_mut()?;
-        if *position <= applied {
-            return None;
+    pub(super) fn renumbered(&self, message: FeedMessage) -> Option<FeedMessage> {
+        match self.applied {
+            Some(applied) => renumbered(message, applied),
+            None => Some(message),
         }
-        if position.epoch == applied.epoch {
-            position.sequence = position.sequence - applied.sequence + 1;
-        }
-        position.epoch += 1;
-        Some(message)
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot { fixture: None, status: None, markets: Vec::new(), incidents: None };
-        let mut incidents = Vec::new();
-        for (_, _, value) in self.state.entries() {
-            match value {
-                Some(Value::Fixture(fixture)) => snapshot.fixture = Some(fixture),
-                Some(Value::Status(status)) => snapshot.status = Some(status),
-                Some(Value::Market(market)) => snapshot.markets.push(offer(market)),
-                Some(Value::Incident(incident)) => incidents.push(incident),
-                None => {}
-            }
-        }
-        snapshot.incidents = self.tells_incidents.then_some(incidents);
-        snapshot
-    }
-
-    /// How things stand, without a snapshot.
-    fn bodies(&self) -> Vec<Body> {
-        let (mut bodies, mut status, mut markets) = (Vec::new(), None, Vec::new());
-        let (mut settled, mut cancelled, mut windows) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, _, value) in self.state.entries() {
-            let mut market = match value {
-                Some(Value::Fixture(fixture)) => {
-                    bodies.push(Body::Fixture(fixture));
-                    continue;
-                }
-                Some(Value::Status(of)) => {
-                    status = Some(of);
-                    continue;
-                }
-                Some(Value::Market(market)) => market,
-                Some(Value::Incident(_)) | None => continue,
-            };
-            let void = CancelledMarket { key: market.key.clone(), void_reason: market.void_reason.clone() };
-            for window in std::mem::take(&mut market.void_windows) {
-                let void_reason = window.void_reason;
-                let span = Window { start_time: window.start_time, end_time: window.end_time };
-                windows.push((span, CancelledMarket { void_reason, ..void.clone() }));
-            }
-            match market.status {
-                MarketStatus::Settled => {
-                    let result =
-                        |outcome: Outcome| Some(SettledOutcome { id: outcome.id, result: outcome.result? });
-                    let outcomes = market.outcomes.into_iter().filter_map(result).collect();
-                    settled.push(SettledMarket {
-                        key: market.key,
-                        void_reason: market.void_reason,
-                        outcomes,
-                    });
-                }
-                MarketStatus::Cancelled => cancelled.push(void),
-                _ => markets.push(offer(market)),
-            }
-        }
-        if status.is_some() || !markets.is_empty() {
-            bodies.push(Body::OddsChange(OddsChange { status, markets }));
-        }
-        if !settled.is_empty() {
-            bodies.push(Body::Settlement(Settlement { certainty: Certainty::LiveScouted, markets: settled }));
-        }
-        let cancel = |window, markets| Body::Cancel(Cancel { markets, window, superseded_by: None });
-        if !cancelled.is_empty() {
-            bodies.push(cancel(Window::default(), cancelled));
-        }
-        bodies.extend(windows.into_iter().map(|(window, market)| cancel(window, vec![market])));
-        bodies
+    fn values(&self) -> impl Iterator<Item = Value> {
+        self.state.entries().filter_map(|(_, _, value)| value)
     }
 
     /// The same of the same moment.
@@ -219,6 +148,85 @@ impl Image {
         let hexadecimal: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         MessageId::new(format!("image-{hexadecimal}")).expect("hexadecimal digits are visible")
     }
+}
+
+/// A message counted on from a snapshot that stands for all up to `applied`, and begins the next epoch; `None` where it is one
+/// of those.
+pub(crate) fn renumbered(mut message: FeedMessage, applied: Position) -> Option<FeedMessage> {
+    let Content::Event(event) = &mut message.content else { return Some(message) };
+    let position = event.position.as_mut()?;
+    if *position <= applied {
+        return None;
+    }
+    if position.epoch == applied.epoch {
+        position.sequence = position.sequence - applied.sequence + 1;
+    }
+    position.epoch += 1;
+    Some(message)
+}
+
+/// How things stand, as a snapshot; incidents are told where its producer tells of some.
+pub(crate) fn snapshot_of(values: impl Iterator<Item = Value>, tells_incidents: bool) -> Snapshot {
+    let mut snapshot = Snapshot { fixture: None, status: None, markets: Vec::new(), incidents: None };
+    let mut incidents = Vec::new();
+    for value in values {
+        match value {
+            Value::Fixture(fixture) => snapshot.fixture = Some(fixture),
+            Value::Status(status) => snapshot.status = Some(status),
+            Value::Market(market) => snapshot.markets.push(offer(market)),
+            Value::Incident(incident) => incidents.push(incident),
+        }
+    }
+    snapshot.incidents = tells_incidents.then_some(incidents);
+    snapshot
+}
+
+/// How things stand, without a snapshot.
+pub(crate) fn bodies_of(values: impl Iterator<Item = Value>) -> Vec<Body> {
+    let (mut bodies, mut status, mut markets) = (Vec::new(), None, Vec::new());
+    let (mut settled, mut cancelled, mut windows) = (Vec::new(), Vec::new(), Vec::new());
+    for value in values {
+        let mut market = match value {
+            Value::Fixture(fixture) => {
+                bodies.push(Body::Fixture(fixture));
+                continue;
+            }
+            Value::Status(of) => {
+                status = Some(of);
+                continue;
+            }
+            Value::Market(market) => market,
+            Value::Incident(_) => continue,
+        };
+        let void = CancelledMarket { key: market.key.clone(), void_reason: market.void_reason.clone() };
+        for window in std::mem::take(&mut market.void_windows) {
+            let void_reason = window.void_reason;
+            let span = Window { start_time: window.start_time, end_time: window.end_time };
+            windows.push((span, CancelledMarket { void_reason, ..void.clone() }));
+        }
+        match market.status {
+            MarketStatus::Settled => {
+                let result =
+                    |outcome: Outcome| Some(SettledOutcome { id: outcome.id, result: outcome.result? });
+                let outcomes = market.outcomes.into_iter().filter_map(result).collect();
+                settled.push(SettledMarket { key: market.key, void_reason: market.void_reason, outcomes });
+            }
+            MarketStatus::Cancelled => cancelled.push(void),
+            _ => markets.push(offer(market)),
+        }
+    }
+    if status.is_some() || !markets.is_empty() {
+        bodies.push(Body::OddsChange(OddsChange { status, markets }));
+    }
+    if !settled.is_empty() {
+        bodies.push(Body::Settlement(Settlement { certainty: Certainty::LiveScouted, markets: settled }));
+    }
+    let cancel = |window, markets| Body::Cancel(Cancel { markets, window, superseded_by: None });
+    if !cancelled.is_empty() {
+        bodies.push(cancel(Window::default(), cancelled));
+    }
+    bodies.extend(windows.into_iter().map(|(window, market)| cancel(window, vec![market])));
+    bodies
 }
 
 /// A market as its producer would offer it now.

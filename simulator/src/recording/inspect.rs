@@ -5,7 +5,7 @@ use std::io::Read;
 
 use domain::codec::{json, xml};
 use domain::id::Source;
-use domain::{Content, EventId, FeedMessage, Name, Position, Refusal};
+use domain::{Body, Content, EventId, FeedMessage, Name, Position, Refusal};
 
 use super::{Place, Reader, RecordingError};
 use crate::format::Format;
@@ -35,6 +35,8 @@ pub struct Inspection {
     pub repeated: u64,
     /// Messages that are missing in the end.
     pub missing: u64,
+    /// Events that begin with an image, told by one producer.
+    pub imaged: u64,
     /// Events without their beginning, told by one producer: whoever receives them waits for it.
     pub headless: u64,
 }
@@ -42,6 +44,8 @@ pub struct Inspection {
 /// How far a producer has come with an event.
 #[derive(Debug, Default)]
 struct Course {
+    /// Whether it began with a snapshot.
+    is_imaged: bool,
     highest: Option<Position>,
     missing: BTreeSet<Position>,
     /// Further ones, of which only the number is known: one that comes yet is taken for repeated.
@@ -78,7 +82,9 @@ pub fn inspect<R: Read>(recording: &mut Reader<R>) -> Result<Inspection, Recordi
             continue;
         };
         found.events.insert(event.event_id.clone());
+        let is_image = matches!(event.body, Body::Snapshot(_));
         let course = courses.entry((event.event_id, source)).or_default();
+        course.is_imaged |= course.highest.is_none() && is_image;
         match course.note(event.position, generated_at.0) {
             Order::Next => {}
             Order::Late => {
@@ -91,6 +97,7 @@ pub fn inspect<R: Read>(recording: &mut Reader<R>) -> Result<Inspection, Recordi
         }
     }
     found.missing = courses.values().map(|course| course.missing.len() as u64 + course.missing_besides).sum();
+    found.imaged = courses.values().filter(|course| course.is_imaged).count() as u64;
     found.headless = courses.values().filter(|course| course.is_headless()).count() as u64;
     Ok(found)
 }

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
+use domain::EventId;
+
 use super::{Reader, RecordingError};
+use crate::format::Format;
 
 /// Files of recordings end so.
 pub const ENDING: &str = "rec";
@@ -58,6 +61,25 @@ impl Shelf {
         let file = File::open(self.path(name)?).map_err(|error| ShelfError::File(name.to_owned(), error))?;
         Reader::new(BufReader::with_capacity(256 * 1024, file))
             .map_err(|error| ShelfError::Recording(name.to_owned(), error))
+    }
+
+    /// The first recording of those that lie in the folder itself in which something is said of an event: its name, and where it
+    /// is. Files that are none, or are damaged, are passed over.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn holding(&self, event_id: &EventId) -> std::io::Result<Option<(String, PathBuf)>> {
+        let holds = |name: &String| {
+            let Ok(recording) = self.open(name) else { return false };
+            let Some(format) = Format::of_content_type(&recording.header().content_type) else {
+                return false;
+            };
+            recording.map_while(Result::ok).any(|message| {
+                format.envelope(&message.bytes).and_then(|it| it.event_id) == Some(event_id.as_str())
+            })
+        };
+        let found = self.names()?.into_iter().find(holds);
+        Ok(found.map(|name| (name.clone(), self.0.join(name))))
     }
 
     /// The names of what lies in the folder itself, in order.

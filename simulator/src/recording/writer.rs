@@ -28,6 +28,7 @@ impl<W: Write + Seek> Writer<W> {
         let widest = Header {
             messages: Some(u64::MAX),
             duration_ns: Some(u64::MAX),
+            images: Some(u64::MAX),
             checksum: Some(CHECKSUM.to_owned() + &"0".repeat(2 * <Sha256 as Digest>::output_size())),
             ..header.clone()
         };
@@ -62,6 +63,11 @@ impl<W: Write + Seek> Writer<W> {
         self.messages = message;
         self.last_ns = offset_ns;
         Ok(())
+    }
+
+    /// One more of the messages says what a game was before the first message about it; the header counts them at the end.
+    pub fn count_image(&mut self) {
+        *self.header.images.get_or_insert(0) += 1;
     }
 
     /// Messages so far.

@@ -1,7 +1,9 @@
 //! What is measured of each sport's games, beside what is known of it. Where each number comes from is told in
 //! docs/realism.md.
 
-use domain::Sport;
+use std::ops::Range;
+
+use domain::{IncidentKind, MatchStatus, Sport};
 
 use super::known::Known;
 use super::watched::Watched;
@@ -42,5 +44,21 @@ fn from<const N: usize>(source: &'static str, figures: [Entry; N]) -> impl Itera
     figures.into_iter().map(move |(name, known, of)| {
         let of = move |game: &Watched| if game.is_whole() { of(game) } else { None };
         Figure { name, known, source, of: Box::new(of) }
+    })
+}
+
+/// How many incidents one game had in some minutes of the clock of one of its parts.
+type Minutes = (&'static str, MatchStatus, Range<u32>, f64);
+
+/// The same of one game that is known incident by incident, of those kinds that are meant.
+fn by_minute<const N: usize>(
+    source: &'static str,
+    minutes: [Minutes; N],
+    is_meant: fn(IncidentKind) -> bool,
+) -> impl Iterator<Item = Figure> {
+    minutes.into_iter().map(move |(name, part, minutes, count)| {
+        let of =
+            move |game: &Watched| game.is_whole().then(|| game.in_minutes(part, minutes.clone(), is_meant));
+        Figure { name, known: Known::Count { count, games: 1 }, source, of: Box::new(of) }
     })
 }

@@ -6,6 +6,9 @@
 /// Standard deviations on either side of the mean within which 95 % of a normal distribution lie.
 const Z: f64 = 1.96;
 
+/// Counts below this are so few that the normal law says nothing of them.
+const FEW: f64 = 10.0;
+
 /// What a source says of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Known {
@@ -94,6 +97,13 @@ impl Known {
             Self::Mean { mean, deviation, n } => Interval::around(mean, deviation * both(n)),
             Self::Average { mean, n } => Interval::around(mean, sample.deviation() * both(n)),
             Self::Share { share, n } => Interval::around(share, (share * (1.0 - share)).sqrt() * both(n)),
+            Self::Count { count, games } if count < FEW => {
+                let mean = count / f64::from(games);
+                let ours = Z * Z * mean / ours;
+                let [low, high] = rates_of(count).map(|rate| rate / f64::from(games) - mean);
+                let [low, high] = [low, high].map(|off| (off * off + ours).sqrt());
+                Interval { low: (mean - low).max(f64::MIN_POSITIVE), high: mean + high }
+            }
             Self::Count { count, games } => {
                 let mean = count / f64::from(games);
                 Interval::around(mean, mean.sqrt() * both(games))
@@ -107,9 +117,47 @@ impl Known {
     }
 }
 
+/// The rates of a Poisson law between which the one lies, in 95 of 100 cases, of which so many were counted: below, so many or
+/// more would be seen in 2.5 of 100 cases, above, so many or fewer (Garwood, Biometrika 28, 1936).
+fn rates_of(count: f64) -> [f64; 2] {
+    const TAIL: f64 = 0.025;
+    // The sum of a law's first terms falls as its rate rises.
+    let solve = |most: f64, part: f64| {
+        let (mut low, mut high) = (0.0, 10.0 * FEW);
+        for _ in 0..100 {
+            let middle = (low + high) / 2.0;
+            *(if at_most(most, middle) > part { &mut low } else { &mut high }) = middle;
+        }
+        (low + high) / 2.0
+    };
+    [solve(count - 1.0, 1.0 - TAIL), solve(count, TAIL)]
+}
+
+/// How likely a Poisson law of this rate gives so many at most.
+fn at_most(most: f64, rate: f64) -> f64 {
+    let (mut term, mut sum, mut number) = ((-rate).exp(), 0.0, 0.0);
+    while number <= most {
+        sum += term;
+        number += 1.0;
+        term *= rate / number;
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_few_that_were_counted_none_is_not_among_what_may_be_expected() {
+        // The table of Garwood's paper: of 2 from 0.242 to 7.22, of 9 from 4.12 to 17.1.
+        for (count, low, high) in [(2.0, 0.242, 7.225), (9.0, 4.115, 17.085)] {
+            let [from, to] = rates_of(count);
+            assert!((from - low).abs() < 1e-3 && (to - high).abs() < 1e-3, "{count}: {from} to {to}");
+        }
+        let known = Known::Count { count: 2.0, games: 1 };
+        assert!(!known.interval(&sample(&[0.0; 1_000])).contains(0.0), "a world without any is a miss");
+    }
 
     fn sample(values: &[f64]) -> Sample {
         values.iter().fold(Sample::default(), |mut sample, value| {
@@ -125,8 +173,8 @@ mod tests {
         assert!((low - (2.0 - 1.96 * 0.02_f64.sqrt())).abs() < 1e-9 && (high + low - 4.0).abs() < 1e-9);
         let few = Known::Mean { mean: 2.0, deviation: 1.0, n: 100 }.interval(&sample(&[1.0; 4]));
         assert!(few.low < low && few.high > high);
-        let Interval { low, high } = Known::Count { count: 9.0, games: 1 }.interval(&many);
-        assert!(low > 3.0 && low < 3.2 && high > 14.8 && high < 15.0, "{low} to {high}");
+        let Interval { low, high } = Known::Count { count: 16.0, games: 1 }.interval(&many);
+        assert!(low > 8.0 && low < 8.2 && high > 23.8 && high < 24.0, "{low} to {high}");
     }
 
     #[test]

@@ -71,6 +71,21 @@ impl Watched {
         number(self.incidents().filter(|incident| incident.match_status == part).count())
     }
 
+    /// How many incidents stand that fell in this part of the game, from this minute of its clock on and before that one; those
+    /// that are meant.
+    pub(super) fn in_minutes(
+        &self,
+        part: MatchStatus,
+        minutes: std::ops::Range<u32>,
+        is_meant: impl Fn(IncidentKind) -> bool,
+    ) -> f64 {
+        let falls = |incident: &&Incident| {
+            let at = incident.elapsed_seconds.filter(|_| incident.match_status == part);
+            at.is_some_and(|at| minutes.contains(&(at / 60))) && is_meant(incident.kind)
+        };
+        number(self.incidents().filter(falls).count())
+    }
+
     /// Seconds of the clock from each incident told to the next one of the same part.
     pub(super) fn clock_gaps(&self, is_meant: impl Fn(IncidentKind) -> bool) -> Vec<f64> {
         let told = self.incidents().filter(|incident| is_meant(incident.kind));

@@ -2,16 +2,17 @@
 
 use domain::{EventId, Source, Timestamp};
 
-use super::{Hot, Scenario, SportPlan, Teller};
+use super::tell::tell;
+use super::{Hot, Scenario, SportPlan, Teller, Tempo};
 use crate::faults::{FaultPlan, Inflicted, Quiet, TooFewEvents, Wanted, choose, inflict};
 use crate::format::Format;
-use crate::ledger::{Ledger, RunLedger};
+use crate::ledger::Ledger;
 use crate::pacer::Speed;
 use crate::profile::Profile;
+use crate::run_ledger::RunLedger;
 use crate::schedule::{self, Schedule, ScheduleBuilder, ScheduleError, Sending};
 use crate::strand::{Entry, Strand, Text, Worlds, signed};
-use crate::uof;
-use crate::world::{self, Formats, GAMES_MAX, Ids, Plan, PlanError, Played};
+use crate::world::{self, Formats, GAMES_MAX, Ids, Pace, Plan, PlanError, Played};
 
 /// The most worlds of one scenario: of four sports and four producers, with hot games or not.
 const WORLDS_MAX: u64 = 32;
@@ -36,14 +37,24 @@ pub enum LowerError {
     /// Messages that do not fit into a schedule.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
-    /// Faults that find no room.
-    #[error(transparent)]
-    Faults(#[from] TooFewEvents),
+    /// Faults that find no room, and where the scenario's file asks for them.
+    #[error("{}{why}", place(*at))]
+    Faults {
+        /// Line and column, where it is known.
+        at: Option<(usize, usize)>,
+        /// Which, and how many there is room for.
+        why: TooFewEvents,
+    },
     /// Faults that need time, at top speed.
     #[error(
         "at top speed everything is due at once, and nothing can come too late: play it without `{0}`, or at a speed"
     )]
     TopSpeed(&'static str),
+}
+
+/// As compilers say it.
+fn place(at: Option<(usize, usize)>) -> String {
+    at.map(|(line, column)| format!("{line}:{column}: ")).unwrap_or_default()
 }
 
 impl Scene {
@@ -95,11 +106,18 @@ impl Scenario {
                 return Err(ScheduleError::Full(schedule::bytes_max()).into());
             }
         }
+        let duration_ns = match self.tempo {
+            Tempo::Rate => duration_ns,
+            Tempo::Own => schedules.iter().map(Schedule::duration_ns).max().unwrap_or_default(),
+        };
         let worlds = Worlds { schedules: &schedules, start };
-        let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns, factor)?;
+        let no_room =
+            |why: TooFewEvents| LowerError::Faults { at: self.fault_places.get(why.kind()).copied(), why };
+        let mut faults =
+            choose(&self.faults, self.seed, &strands, worlds, duration_ns, factor).map_err(no_room)?;
         let Inflicted { stalled, unannounced } = inflict(&faults, &mut strands, worlds, &mut ledgers);
         for strand in strands.iter_mut().filter(|strand| strand.is_uof) {
-            uof::tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
+            tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
         }
         let schedule = weave(&strands, worlds, &mut faults)?;
         let (description, seed) = (self.description.clone(), self.seed);
@@ -159,7 +177,13 @@ impl Scenario {
     )]
     fn plan(&self, part: &Part, number: u64, start: Timestamp) -> Plan {
         debug_assert!(number < WORLDS_MAX && part.games <= GAMES_MAX);
-        let per_game = part.rate * self.duration.as_secs_f64() / f64::from(part.games);
+        let pace = match self.tempo {
+            Tempo::Own => Pace::Own,
+            Tempo::Rate => Pace::Even {
+                messages_per_game: (part.rate * self.duration.as_secs_f64() / f64::from(part.games)) as u32,
+                duration: self.duration,
+            },
+        };
         Plan {
             // Seeds next to one another are scenarios next to one another, and no world of theirs is the same.
             seed: self.seed.wrapping_mul(WORLDS_MAX).wrapping_add(number),
@@ -169,8 +193,7 @@ impl Scenario {
                 Format::Xml => Formats::Xml,
                 Format::Json | Format::Uof => Formats::Json,
             },
-            messages_per_game: per_game as u32,
-            duration: self.duration,
+            pace,
             start,
         }
     }

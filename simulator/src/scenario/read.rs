@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use self::outages::OutageTable;
 use self::shape::{Shape, profile};
-use super::{Hot, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller};
+use super::{Hot, OWN_PACE_MAX, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller, Tempo};
 use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
 use crate::format::Format;
 use crate::profile::Profile;
@@ -25,6 +25,9 @@ mod shape;
 const DESCRIPTION_BYTES_MAX: usize = 200;
 /// The highest rate that can be asked for, in messages a second.
 const RATE_MAX: u32 = 1_000_000;
+
+/// Why some keys stand beside `pace = "own"` in vain.
+const OWN_PACE: &str = "games at their own pace take the time and have the messages that they have";
 
 /// Why a text is no scenario, and where. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +51,13 @@ impl fmt::Display for ScenarioError {
 struct File {
     description: Spanned<String>,
     seed: u64,
-    seconds: Spanned<u32>,
+    #[serde(default)]
+    pace: Tempo,
+    #[serde(default)]
+    seconds: Option<Spanned<u32>>,
     #[serde(default)]
     producers: Option<Spanned<Vec<Spanned<Producer>>>>,
-    sports: Spanned<BTreeMap<Sport, Games>>,
+    sports: Spanned<BTreeMap<Sport, Spanned<Games>>>,
     #[serde(default)]
     faults: FaultCounts,
     #[serde(default)]
@@ -72,11 +78,12 @@ struct Producer {
 #[serde(deny_unknown_fields)]
 struct Games {
     games: Spanned<u32>,
-    rate: Spanned<u32>,
     #[serde(default)]
-    profile: Option<Shape>,
+    rate: Option<Spanned<u32>>,
     #[serde(default)]
-    hot: Option<HotGames>,
+    profile: Option<Spanned<Shape>>,
+    #[serde(default)]
+    hot: Option<Spanned<HotGames>>,
     #[serde(default)]
     producers: Option<Spanned<Vec<Spanned<Name>>>>,
 }
@@ -126,7 +133,34 @@ pub(super) fn read(text: &str, shelf: Option<&Shelf>) -> Result<Scenario, Scenar
         let span = error.span().unwrap_or(0..0);
         place(text, &span, error.message().trim_end().replace('\n', ", "))
     })?;
-    check(file, shelf).map_err(|Wrong { span, detail }| place(text, &span, detail))
+    let spans = fault_spans(&file.faults);
+    let mut scenario = check(file, shelf).map_err(|Wrong { span, detail }| place(text, &span, detail))?;
+    let places = spans.into_iter().map(|(kind, span)| {
+        let ScenarioError { line, column, .. } = place(text, &span, String::new());
+        (kind, (line, column))
+    });
+    scenario.fault_places = places.collect();
+    Ok(scenario)
+}
+
+/// Where kinds of faults are asked for.
+fn fault_spans(counts: &FaultCounts) -> Vec<(&'static str, Range<usize>)> {
+    let all = [
+        ("duplicate", &counts.duplicate),
+        ("reorder", &counts.reorder),
+        ("reorder_beyond", &counts.reorder_beyond),
+        ("gap", &counts.gap),
+        ("gap_filled", &counts.gap_filled),
+        ("late", &counts.late),
+        ("clock_skew", &counts.clock_skew),
+        ("malformed", &counts.malformed),
+        ("wrong_sport", &counts.wrong_sport),
+        ("unknown_event", &counts.unknown_event),
+        ("silence", &counts.silence),
+        ("restart", &counts.restart),
+        ("settlement_rollback", &counts.settlement_rollback),
+    ];
+    all.into_iter().filter_map(|(kind, value)| Some((kind, value.as_ref()?.span()))).collect()
 }
 
 /// The line and column at which a span begins.
@@ -139,11 +173,17 @@ fn place(text: &str, span: &Range<usize>, detail: String) -> ScenarioError {
 }
 
 fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
-    let File { description, seed, seconds, producers, sports, faults, outages, gates } = file;
+    let File { description, seed, pace: tempo, seconds, producers, sports, faults, outages, gates } = file;
     if !(1..=DESCRIPTION_BYTES_MAX).contains(&description.get_ref().len()) {
         return Err(Wrong::at(&description, format!("a description has 1 to {DESCRIPTION_BYTES_MAX} bytes")));
     }
-    within(&seconds, 1, SECONDS_MAX, "seconds")?;
+    let duration = duration(tempo, seconds)?;
+    if let (Tempo::Own, Some(outages)) = (tempo, &outages) {
+        return Err(Wrong::at(
+            outages,
+            "outages have their times, which games at their own pace would not keep to",
+        ));
+    }
     let producers = tellers(producers)?;
     if sports.get_ref().is_empty() {
         return Err(Wrong::at(&sports, "no sport is to be played"));
@@ -152,21 +192,64 @@ fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
     let sports: Vec<SportPlan> = sports
         .into_inner()
         .into_iter()
-        .map(|(sport, games)| sport_plan(sport, games, &producers, shelf))
+        .map(|(sport, games)| sport_plan(sport, games, tempo, &producers, shelf))
         .collect::<Result<_, _>>()?;
-    let duration = Duration::from_secs(u64::from(*seconds.get_ref()));
     let description = description.into_inner();
     let played: Vec<Sport> = sports.iter().map(|plan| plan.sport).collect();
     let outages = outages::outages(outages, duration.as_secs_f64(), &played)?;
     let (faults, gates, suffix) = (wanted(&faults)?, gates::gates(gates)?, String::new());
-    let scenario =
-        Scenario { description, seed, duration, producers, sports, faults, outages, gates, suffix };
+    let scenario = Scenario {
+        description,
+        seed,
+        tempo,
+        duration,
+        producers,
+        sports,
+        faults,
+        fault_places: BTreeMap::new(),
+        outages,
+        gates,
+        suffix,
+    };
     let messages = scenario.messages();
     if messages > MESSAGES_MAX {
         let detail = format!("{messages} messages in all; at most {MESSAGES_MAX} can be made");
         return Err(Wrong { span, detail });
     }
     Ok(scenario)
+}
+
+/// How long it takes: as long as is said, or as games do.
+fn duration(tempo: Tempo, seconds: Option<Spanned<u32>>) -> Result<Duration, Wrong> {
+    match (tempo, seconds) {
+        (Tempo::Own, None) => Ok(OWN_PACE_MAX),
+        (Tempo::Own, Some(seconds)) => Err(Wrong::at(&seconds, format!("seconds: {OWN_PACE}"))),
+        (Tempo::Rate, None) => Err(Wrong { span: 0..0, detail: "missing field `seconds`".to_owned() }),
+        (Tempo::Rate, Some(seconds)) => {
+            within(&seconds, 1, SECONDS_MAX, "seconds")?;
+            Ok(Duration::from_secs(u64::from(seconds.into_inner())))
+        }
+    }
+}
+
+/// How many messages a second; none where games have their own pace, which leaves nothing to be said of it.
+fn rate(tempo: Tempo, games: &Spanned<Games>) -> Result<u32, Wrong> {
+    let Games { rate, profile, hot, .. } = games.get_ref();
+    match (tempo, rate) {
+        (Tempo::Rate, Some(rate)) => within(rate, 1, RATE_MAX, "rate").map(|()| *rate.get_ref()),
+        (Tempo::Rate, None) => Err(Wrong { span: games.span(), detail: "missing field `rate`".to_owned() }),
+        (Tempo::Own, rate) => {
+            let said = [
+                ("rate", rate.as_ref().map(Spanned::span)),
+                ("profile", profile.as_ref().map(Spanned::span)),
+                ("hot", hot.as_ref().map(Spanned::span)),
+            ];
+            match said.into_iter().find_map(|(name, span)| Some((name, span?))) {
+                Some((name, span)) => Err(Wrong { span, detail: format!("{name}: {OWN_PACE}") }),
+                None => Ok(0),
+            }
+        }
+    }
 }
 
 /// Where none is named, one tells everything: what `simulator play` does.
@@ -203,16 +286,17 @@ fn tellers(producers: Option<Spanned<Vec<Spanned<Producer>>>>) -> Result<Vec<Tel
 
 fn sport_plan(
     sport: Sport,
-    games: Games,
+    games: Spanned<Games>,
+    tempo: Tempo,
     tellers: &[Teller],
     shelf: Option<&Shelf>,
 ) -> Result<SportPlan, Wrong> {
-    let Games { games, rate, profile: shape, hot, producers } = games;
+    let rate = rate(tempo, &games)?;
+    let Games { games, profile: shape, hot, producers, .. } = games.into_inner();
     within(&games, 1, GAMES_MAX, "games")?;
-    within(&rate, 1, RATE_MAX, "rate")?;
-    let profile = shape.map_or(Ok(Profile::Constant), |shape| profile(shape, shelf))?;
+    let profile = shape.map_or(Ok(Profile::Constant), |shape| profile(shape.into_inner(), shelf))?;
     let games = games.into_inner();
-    let hot = hot.map(|hot| hot_games(&hot, games)).transpose()?;
+    let hot = hot.map(|hot| hot_games(hot.get_ref(), games)).transpose()?;
     let producers = match producers {
         None => (0..tellers.len()).collect(),
         Some(names) if names.get_ref().is_empty() => {
@@ -222,7 +306,7 @@ fn sport_plan(
             names.into_inner().into_iter().map(|name| teller(&name, tellers)).collect::<Result<_, _>>()?
         }
     };
-    Ok(SportPlan { sport, games, rate: rate.into_inner(), profile, hot, producers })
+    Ok(SportPlan { sport, games, rate, profile, hot, producers })
 }
 
 fn teller(name: &Spanned<Name>, tellers: &[Teller]) -> Result<usize, Wrong> {

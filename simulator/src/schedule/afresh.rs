@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use domain::Timestamp;
 use domain::limit::ID_BYTES_MAX;
 
-use super::{Channel, Schedule, ScheduleBuilder, ScheduleError, place};
+use super::builder::place;
+use super::{Channel, Schedule, ScheduleBuilder, ScheduleError};
 use crate::format::Format;
 
 /// What ids end in of what is played afresh at this time, to the microsecond: whatever was played before had another time.

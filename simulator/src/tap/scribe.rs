@@ -1,21 +1,24 @@
 //! Writing down what passes a tap.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Read};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use axum::http::{HeaderMap, Method, Uri, header};
 use bytes::Bytes;
-use domain::Name;
 use domain::codec::batch::{self, Pieces};
+use domain::{EventId, FeedMessage, Name, Position, Source};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
+use super::images::Beginnings;
 use super::{BODY_BYTES_MAX, TapOptions, text};
 use crate::format::Format;
-use crate::recording::{self, Header, Writer};
+use crate::recording::{self, Header, Writer, renumbered};
 
 /// Feeds that are recorded at once, each of which is an open file; others are only passed on.
 const FEEDS_MAX: usize = 64;
@@ -38,10 +41,45 @@ pub struct Feed {
 pub(super) struct Arrival {
     pub(super) at: Instant,
     pub(super) feed: Feed,
-    pub(super) encoding: String,
-    pub(super) body: Bytes,
+    /// Its messages, or why there are none.
+    pub(super) content: Result<Content, &'static str>,
+    /// How games stood that had begun before.
+    pub(super) beginnings: Beginnings,
     /// Its part of what may wait.
     pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// The messages of a request, unpacked.
+pub(super) struct Content {
+    body: Vec<u8>,
+    pieces: Vec<Range<usize>>,
+}
+
+impl Content {
+    /// What a body holds.
+    pub(super) fn of(feed: &Feed, encoding: &str, body: &Bytes) -> Result<Self, &'static str> {
+        let body = unpacked(encoding, body).ok_or("requests that cannot be unpacked")?;
+        let pieces = match feed.routing_key {
+            Some(_) => std::iter::once(0..body.len()).collect(),
+            None => match batch::split(feed.batch, &body, MESSAGES_MAX) {
+                Ok(Pieces::Single(piece)) => vec![piece.range],
+                Ok(Pieces::Many { pieces, .. }) => pieces.into_iter().map(|piece| piece.range).collect(),
+                Err(_) => return Err("requests that hold no messages"),
+            },
+        };
+        Ok(Self { body, pieces })
+    }
+
+    /// Its messages.
+    pub(super) fn messages(&self) -> Vec<&[u8]> {
+        let all = self.pieces.iter().map(|piece| &self.body[piece.clone()]);
+        all.filter(|message| !message.trim_ascii().is_empty()).collect()
+    }
+
+    /// How many bytes it takes.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// What came of it.
@@ -51,6 +89,8 @@ pub struct Written {
     pub recordings: Vec<(PathBuf, Header)>,
     /// Messages that were not written, by the reason.
     pub left_out: BTreeMap<String, u64>,
+    /// Games that had begun before and are without their beginning, and why of the first of them.
+    pub headless: (u64, Option<String>),
     /// Why there was nothing more written from some time on, where that was so.
     pub failed: Option<String>,
 }
@@ -62,6 +102,8 @@ pub(super) struct Scribe {
     recordings: BTreeMap<(Name, Format), Recording>,
     bytes: u64,
     written: Written,
+    /// Up to where the images stand for what was said: what follows is counted on from them.
+    imaged: BTreeMap<(EventId, Source), Position>,
 }
 
 struct Recording {
@@ -88,6 +130,16 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// A message of it; `None` where it is none.
+    pub(super) fn decode(&self, message: &[u8]) -> Option<FeedMessage> {
+        match &self.routing_key {
+            None => self.format.decode(message, &self.provider),
+            Some(key) => self.format.decode(&[key.as_bytes(), b" ", message].concat(), &self.provider),
+        }
+    }
+}
+
 impl Scribe {
     pub(super) fn new(options: &TapOptions, start: Instant) -> anyhow::Result<Self> {
         let folder = &options.folder;
@@ -104,6 +156,7 @@ impl Scribe {
             recordings: BTreeMap::new(),
             bytes: 0,
             written: Written::default(),
+            imaged: BTreeMap::new(),
         })
     }
 
@@ -127,40 +180,75 @@ impl Scribe {
     }
 
     fn note(&mut self, arrival: &Arrival) -> anyhow::Result<()> {
-        let Arrival { at, feed, encoding, body, .. } = arrival;
+        let Arrival { at, feed, content, beginnings, .. } = arrival;
         if self.written.failed.is_some() {
             return Ok(());
         }
-        let Some(body) = unpacked(encoding, body) else {
-            self.leave_out("requests that cannot be unpacked", 1);
-            return Ok(());
-        };
-        let messages = match feed.routing_key {
-            Some(_) => vec![body.as_slice()],
-            None => match batch::split(feed.batch, &body, MESSAGES_MAX) {
-                Ok(Pieces::Single(piece)) => vec![&body[piece.range]],
-                Ok(Pieces::Many { pieces, .. }) => {
-                    pieces.into_iter().map(|piece| &body[piece.range]).collect()
-                }
-                Err(_) => {
-                    self.leave_out("requests that hold no messages", 1);
-                    return Ok(());
-                }
-            },
+        let content = match content {
+            Ok(content) => content,
+            Err(why) => {
+                self.leave_out(why, 1);
+                return Ok(());
+            }
         };
         let offset_ns =
             u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
-        for message in messages.into_iter().filter(|message| !message.trim_ascii().is_empty()) {
-            if self.bytes + message.len() as u64 > self.options.bytes_max {
-                anyhow::bail!("there are {} bytes, as many as may be written", self.bytes);
+        self.begin(feed, beginnings, offset_ns)?;
+        for message in content.messages() {
+            match self.counted_on(feed, message) {
+                Some(message) => self.write_message(feed, offset_ns, &message)?,
+                None => self.leave_out("messages that the image of their game says already", 1),
             }
-            self.bytes += message.len() as u64;
-            self.write_message(feed, offset_ns, message)?;
         }
         Ok(())
     }
 
+    /// Writes how games stood that had begun before.
+    fn begin(&mut self, feed: &Feed, beginnings: &Beginnings, offset_ns: u64) -> anyhow::Result<()> {
+        for image in &beginnings.images {
+            for message in &image.messages {
+                let Some(encoded) = feed.format.encode(message) else { continue };
+                self.write_line(feed, offset_ns, feed.format.in_batch(&encoded))?;
+                if let Some(recording) = self.recording(feed)? {
+                    recording.writer.count_image();
+                }
+            }
+            if let Some(applied) = image.applied {
+                self.imaged.insert((image.event_id.clone(), image.source.clone()), applied);
+            }
+        }
+        for (event_id, why) in &beginnings.headless {
+            let (count, first) = &mut self.written.headless;
+            *count += 1;
+            first.get_or_insert_with(|| format!("{event_id}: {why}"));
+        }
+        Ok(())
+    }
+
+    /// A message as it is written: where its game has an image, counted on from that; `None` where the image says it already.
+    fn counted_on<'m>(&self, feed: &Feed, message: &'m [u8]) -> Option<Cow<'m, [u8]>> {
+        if self.imaged.is_empty() || feed.format == Format::Uof {
+            return Some(message.into());
+        }
+        let Some(read) = feed.decode(message) else { return Some(message.into()) };
+        let domain::Content::Event(event) = &read.content else { return Some(message.into()) };
+        let key = (event.event_id.clone(), read.source.clone());
+        let Some(applied) = self.imaged.get(&key) else { return Some(message.into()) };
+        let encoded = feed.format.encode(&renumbered(read, *applied)?)?;
+        Some(feed.format.in_batch(&encoded).to_vec().into())
+    }
+
     fn write_message(&mut self, feed: &Feed, offset_ns: u64, message: &[u8]) -> anyhow::Result<()> {
+        match &feed.routing_key {
+            None => self.write_line(feed, offset_ns, message),
+            Some(key) => self.write_line(feed, offset_ns, &[key.as_bytes(), b" ", message].concat()),
+        }
+    }
+
+    fn write_line(&mut self, feed: &Feed, offset_ns: u64, line: &[u8]) -> anyhow::Result<()> {
+        if self.bytes + line.len() as u64 > self.options.bytes_max {
+            anyhow::bail!("there are {} bytes, as many as may be written", self.bytes);
+        }
         let Some(recording) = self.recording(feed)? else {
             self.leave_out("messages of more feeds than can be recorded at once", 1);
             return Ok(());
@@ -168,10 +256,8 @@ impl Scribe {
         // Of two requests under way at once the later one may be answered first.
         let offset_ns = offset_ns.max(recording.last_ns);
         recording.last_ns = offset_ns;
-        match &feed.routing_key {
-            None => recording.writer.write(offset_ns, message)?,
-            Some(key) => recording.writer.write(offset_ns, &[key.as_bytes(), b" ", message].concat())?,
-        }
+        recording.writer.write(offset_ns, line)?;
+        self.bytes += line.len() as u64;
         Ok(())
     }
 

@@ -117,7 +117,7 @@ pub(super) fn match_status(status: MatchStatus) -> u32 {
 }
 
 /// Why a market is void, as `/v1/descriptions/void_reasons.xml` numbers it. What is a number already stays.
-pub(super) fn void_reason(reason: &Text) -> u32 {
+pub(crate) fn void_reason(reason: &Text) -> u32 {
     const OTHER: u32 = 0;
     const RETIRED_OR_DEFAULTED: u32 = 9;
     const EVENT_ABANDONED: u32 = 10;

@@ -10,7 +10,7 @@ use domain::message::{OddsChange, Offer};
 use domain::{EventMessage, EventStatus, MatchStatus, Source, Status};
 
 use super::*;
-use crate::world::{self, Formats, Plan};
+use crate::world::{self, Formats, Pace, Plan};
 
 /// What this feed can say of a message; `None` where that is nothing.
 fn sayable(message: FeedMessage) -> Option<FeedMessage> {
@@ -138,8 +138,7 @@ fn a_game_reads_back_as_what_this_feed_can_say_of_it() {
         sports: Sport::ALL.into(),
         games: 400,
         formats: Formats::Json,
-        messages_per_game: 0,
-        duration: Duration::from_secs(600),
+        pace: Pace::Even { messages_per_game: 0, duration: Duration::from_secs(600) },
         start: Timestamp(1_767_225_600_000_000),
     };
     let played = world::play_as(&plan, &source, &world::Ids::default()).unwrap();

@@ -18,7 +18,7 @@ use super::board::Board;
 use super::game::{Game, Listed};
 use super::mood::Mood;
 use super::script::{self, Planned, Said};
-use super::{Chance, Pace, Plan, Voice, chance, ladder};
+use super::{Chance, Even, Timing, Voice, chance, ladder};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use market::{has_been_open, market, settled};
@@ -43,24 +43,24 @@ pub(super) fn tell<G: Game>(
     voice: &mut Voice,
 ) -> Result<LedgerEvent, ScheduleError> {
     let chance = chance(seed, number, Chance::Prices);
-    match voice.pace {
-        Pace::Spread(plan) => spread(plan, number, Teller::new(game, fixture, chance, voice), beats),
-        Pace::Own => in_own_time(Teller::new(game, fixture, chance, voice), beats),
+    match voice.timing {
+        Timing::Even(even) => spread(even, number, Teller::new(game, fixture, chance, voice), beats),
+        Timing::Own => in_own_time(Teller::new(game, fixture, chance, voice), beats),
     }
 }
 
 /// Tells a game in exactly as many messages as the plan asks for, or in as many as it takes, evenly spread.
 fn spread<G: Game>(
-    plan: &Plan,
+    even: Even,
     number: u32,
     mut teller: Teller<G>,
     beats: &[Beat<G::Board>],
 ) -> Result<LedgerEvent, ScheduleError> {
-    let mut queue = VecDeque::from(script::script::<G>(beats, plan.messages_per_game as usize));
-    let messages = queue.len().max(plan.messages_per_game as usize) as u64;
+    let mut queue = VecDeque::from(script::script::<G>(beats, even.messages_per_game as usize));
+    let messages = queue.len().max(even.messages_per_game as usize) as u64;
     let length_ms = beats.last().map_or(0, |beat| beat.at_ms).max(1);
-    let time = Time { plan, game: number.into(), messages };
-    teller.begin(Scale { ns: plan.duration.as_nanos(), ms: length_ms }, beats);
+    let time = Time { even, game: number.into(), messages };
+    teller.begin(Scale { ns: even.duration.as_nanos(), ms: length_ms }, beats);
     let mut now = 0;
     for place in 0..messages {
         let at_ms = length_ms * place / messages;
@@ -126,18 +126,18 @@ impl Scale {
 }
 
 /// Where a game's messages lie in the run.
-struct Time<'a> {
-    plan: &'a Plan,
+struct Time {
+    even: Even,
     game: u64,
     messages: u64,
 }
 
-impl Time<'_> {
+impl Time {
     /// When the message at a place is due. Games take turns.
     fn due_ns(&self, place: u64) -> u64 {
-        let games = u64::from(self.plan.games);
+        let games = u64::from(self.even.games);
         let (part, whole) = (place * games + self.game, self.messages * games);
-        let ns = self.plan.duration.as_nanos() * u128::from(part) / u128::from(whole.max(1));
+        let ns = self.even.duration.as_nanos() * u128::from(part) / u128::from(whole.max(1));
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
 }

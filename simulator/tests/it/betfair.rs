@@ -115,21 +115,36 @@ fn books_agree_with_an_independent_client_line_by_line() {
         let expected = std::fs::read(expected).unwrap();
         let expected: Vec<Json> = serde_json::from_slice(&expected).unwrap();
         let mut books = Books::default();
-        let mut compared = 0;
+        let mut compared = Compared::default();
         for (change, expected) in changes(&lines).zip(&expected) {
             let change = change.unwrap();
             assert_eq!(Json::from(change.at.0 / 1_000), expected["publishTime"]);
             for change in &change.changes {
                 books.apply(change).unwrap();
             }
-            compared += compare(&books, expected);
+            compare(&books, expected, &mut compared);
         }
         assert_eq!(changes(&lines).count(), expected.len());
-        tell(&format!("{}: {} books, {compared} runners agree", path.display(), expected.len()));
+        let Compared { runners, prices, levels } = compared;
+        assert!(runners > 1_000 && prices > 1_000, "{runners} runners, {prices} last prices");
+        // This file has last prices only: ladders are held against what was said last, below.
+        tell(&format!(
+            "{}: {} books, {runners} runners, {prices} last prices, {levels} price levels agree",
+            path.display(),
+            expected.len()
+        ));
     }
 }
 
-fn compare(books: &Books, expected: &Json) -> usize {
+/// How much of it there was to compare.
+#[derive(Default)]
+struct Compared {
+    runners: usize,
+    prices: usize,
+    levels: usize,
+}
+
+fn compare(books: &Books, expected: &Json, compared: &mut Compared) {
     let book = books.market(expected["marketId"].as_str().unwrap()).unwrap();
     let definition = book.definition.as_ref().unwrap();
     let status = format!("{:?}", definition.status).to_uppercase();
@@ -160,14 +175,26 @@ fn compare(books: &Books, expected: &Json) -> usize {
             ("availableToLay", book.map(|book| &book.to_lay)),
             ("tradedVolume", book.map(|book| &book.traded)),
         ] {
-            assert_eq!(
-                expected["ex"][field].as_array().unwrap().len(),
-                sizes.map_or(0, BTreeMap::len),
-                "{field}"
+            let levels: Vec<(f64, f64)> =
+                expected["ex"][field].as_array().unwrap().iter().map(level).collect();
+            let found: Vec<(f64, f64)> =
+                sizes.into_iter().flatten().map(|(price, size)| (price.0, *size)).collect();
+            assert_eq!(found.len(), levels.len(), "{field} of {id}");
+            // One side is told from its highest price on, the other one from its lowest.
+            assert!(
+                levels.iter().all(|level| found.contains(level)),
+                "{field} of {id}: {found:?}, not {levels:?}"
             );
+            compared.levels += levels.len();
         }
+        compared.prices += usize::from(expected["lastPriceTraded"].is_number());
     }
-    runners.len()
+    compared.runners += runners.len();
+}
+
+/// A price and what stands at it.
+fn level(level: &Json) -> (f64, f64) {
+    (level["price"].as_f64().unwrap(), level["size"].as_f64().unwrap())
 }
 
 /// What was said last of each price is what stands, looked at every hundred lines.

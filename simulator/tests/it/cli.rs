@@ -171,7 +171,7 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     assert!(ran.status.success(), "{}", stderr(&ran));
     assert!(stdout(&ran).starts_with("Two games (seed 3)\n"), "{}", stdout(&ran));
     assert!(stdout(&ran).contains("0 answers are not as they may be"), "{}", stdout(&ran));
-    let ledger = simulator::ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let ledger = simulator::run_ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
     let deliveries = ledger.deliveries.unwrap();
     assert_eq!(deliveries.status.len(), receiver.lines().len());
     assert!(directory.path().join("run.json.faults.json").is_file());
@@ -251,7 +251,7 @@ async fn a_run_that_is_interrupted_fails_and_its_ledger_says_so() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let ended = tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap();
     assert_eq!(ended.code(), Some(130), "{ended}");
-    let ledger = simulator::ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let ledger = simulator::run_ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
     let told: usize = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
     let cut_short = ledger.cut_short.unwrap();
     assert_eq!((cut_short.why, cut_short.abandoned.len()), (None, told));

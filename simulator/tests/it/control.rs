@@ -64,6 +64,15 @@ impl Desk {
         text.split_once("?>\n").unwrap().1.trim_end().to_owned()
     }
 
+    /// Sends what is due next, once there is something to step to.
+    async fn step(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.ask(Method::POST, "/v1/run/step", None).await.0 != 200 {
+            assert!(Instant::now() < deadline, "its messages are made at some time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The run, once it is as it should be.
     async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
@@ -98,8 +107,7 @@ async fn a_run_is_started_steered_and_ended() {
         (&paused["seed"], &paused["messages"], &paused["sent"]),
         (&json!(5), &json!(360_000), &json!(0))
     );
-    desk.until("the drive has begun", |run| run["elapsed_seconds"].as_f64() > Some(0.5)).await;
-    desk.json(Method::POST, "/v1/run/step", None, 200).await;
+    desk.step().await;
     desk.until("one message has gone", |run| run["sent"] == 1).await;
     assert_eq!(desk.receiver.lines().len(), 1);
 
@@ -176,7 +184,11 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
     let others = sequences(&lines[..first], &twice).len();
     assert!(others > 100, "at 500 messages a second each, {others} came before what was held up");
     assert!(lines.iter().any(|line| line.contains(r#""sequence":"seven""#)));
-    assert!(lines.iter().any(|line| line.contains(&bad) && line.contains(r#""sport":"football""#)));
+    desk.until("a state of play is told of another sport", |_| {
+        let lines = desk.receiver.lines();
+        lines.iter().any(|line| line.contains(&bad) && line.contains(r#""sport":"tennis""#))
+    })
+    .await;
 
     let faults = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
     let injected = faults["injected"].as_array().unwrap();
@@ -194,16 +206,129 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
     assert_eq!(after["injected"].as_array().unwrap().len(), 5, "it can be looked at afterwards");
 }
 
+/// The positions of an event's messages, as they came.
+fn positions(lines: &[String], event_id: &str) -> Vec<(u64, u64)> {
+    let of_event = format!("\"event_id\":\"{event_id}\"");
+    let position = |line: &String| {
+        let message = serde_json::from_str::<Value>(line).ok()?;
+        Some((message["epoch"].as_u64()?, message["sequence"].as_u64()?))
+    };
+    lines.iter().filter(|line| line.contains(&of_event)).filter_map(position).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_can_be_planned_can_be_asked_for_and_the_ledger_says_what_must_result() {
+    let desk = Desk::new().await;
+    let toml = GAMES.replace("games = 4", "games = 9").replace("seconds = 3600", "seconds = 600");
+    desk.json(Method::POST, "/v1/run", Some(json!({ "toml": toml, "paused": true, "speed": 60 })), 202).await;
+    let ask =
+        async |fault: Value, status| desk.json(Method::POST, "/v1/run/faults", Some(fault), status).await;
+    let games: Vec<String> = (1..=9).map(|game| format!("md:match:1000000160{game:03}")).collect();
+    for _ in 0..30 {
+        desk.step().await;
+    }
+    ask(json!({ "kind": "restart", "event": games[0] }), 202).await;
+    ask(json!({ "kind": "settlement_rollback", "event": games[1] }), 202).await;
+    ask(json!({ "kind": "reorder", "event": games[2], "overtaken_by": 2 }), 202).await;
+    ask(json!({ "kind": "clock_skew", "event": games[3], "ahead_seconds": 3600, "count": 2 }), 202).await;
+    ask(json!({ "kind": "gap_filled", "event": games[4], "count": 2, "seconds": 4 }), 202).await;
+    ask(json!({ "kind": "reorder_beyond", "event": games[5], "seconds": 4 }), 202).await;
+    ask(json!({ "kind": "gap", "event": games[6], "count": 3 }), 202).await;
+    ask(json!({ "kind": "unknown_event", "event": games[7] }), 202).await;
+    let taken = ask(json!({ "kind": "late", "event": games[6], "seconds": 1 }), 409).await;
+    assert!(taken["detail"].as_str().unwrap().contains("has a fault already"), "{taken}");
+    let short = ask(json!({ "kind": "gap_filled", "seconds": 3 }), 422).await;
+    assert_eq!(short["pointer"], "/seconds");
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    let over = desk.until("all has been sent", |run| run["state"] == "complete").await;
+    assert_eq!(over["end"]["unexpected"], 0, "{over}");
+
+    let lines = desk.receiver.lines();
+    let faults = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
+    let injected = faults["injected"].as_array().unwrap();
+    assert!(injected.iter().all(|injected| injected["has_happened"] == true), "{faults}");
+    let first = |number: usize| injected[number]["sequence"].as_u64().unwrap();
+
+    let restarted = positions(&lines, &games[0]);
+    let anew = restarted.iter().position(|(epoch, _)| *epoch == 2).unwrap() as u64;
+    assert_eq!(anew, first(0) - 1, "what came before keeps its place");
+    assert!(
+        restarted[anew as usize..]
+            .iter()
+            .copied()
+            .eq((1..).map(|it| (2, it)).take(restarted.len() - anew as usize))
+    );
+    let rolled_back: Vec<u64> =
+        positions(&lines, &games[1]).into_iter().map(|(_, sequence)| sequence).collect();
+    assert!((1..).take(rolled_back.len()).eq(rolled_back.iter().copied()), "{rolled_back:?}");
+    let reordered = sequences(&lines, &games[2]);
+    let from = first(2);
+    let at = reordered.iter().position(|sequence| *sequence == from).unwrap();
+    assert_eq!(reordered[at - 2..=at], [from + 1, from + 2, from]);
+    let filled = sequences(&lines, &games[4]);
+    let at = |sequence: u64| filled.iter().position(|it| *it == sequence).unwrap();
+    assert!(at(first(4)) > at(first(4) + 2) && at(first(4) + 1) > at(first(4) + 2), "{filled:?}");
+    assert!(lines.iter().any(|line| line.contains("-unannounced-now-")));
+
+    let ledger = desk.json(Method::GET, "/v1/run/ledger", None, 200).await;
+    let kinds: Vec<&str> = ledger["faults"]["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    let events = ledger["producers"][0]["events"].as_array().unwrap();
+    for game in [0, 1, 2, 3, 4, 5] {
+        let event = events.iter().find(|event| event["event_id"] == games[game]).unwrap();
+        let sent = positions(&lines, &games[game]).len();
+        assert_eq!(
+            (&event["messages"], event["due_ns"].as_array().unwrap().len()),
+            (&json!(sent), sent),
+            "{game}"
+        );
+    }
+    let stalled = events.iter().find(|event| event["event_id"] == games[6]).unwrap();
+    assert_eq!(stalled["messages"].as_u64(), Some(first(6) - 1), "it stands before what never came");
+    let markets = stalled["markets"].as_array().unwrap();
+    assert!(!markets.is_empty() && markets.iter().all(|market| market["status"] != "active"), "{markets:?}");
+    assert_eq!(ledger["stalled"], json!([games[6]]));
+    assert_eq!(ledger["unannounced"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        ledger["deliveries"]["status"].as_array().unwrap().len() as u64,
+        over["messages"].as_u64().unwrap()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_it_stands_is_of_now_and_does_not_count_the_time_in_which_it_stands() {
+    let desk = Desk::new().await;
+    desk.json(Method::POST, "/v1/run", Some(json!({ "toml": GAMES, "paused": true, "speed": 10 })), 202)
+        .await;
+    desk.step().await;
+    let stands = desk.json(Method::GET, "/v1/run", None, 200).await["run"].clone();
+    let again = desk.until("some time has passed", |_| true).await;
+    assert_eq!(stands["elapsed_seconds"], again["elapsed_seconds"], "it stands still");
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    let goes = desk.until("it goes", |run| run["accepted"].as_u64() > Some(10)).await;
+    assert!(goes["elapsed_seconds"].as_f64() > again["elapsed_seconds"].as_f64(), "{goes}");
+    let refused = json!({ "toml": GAMES.replace("[sports", "faults.gap = 9\n[sports"), "paused": true });
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+    desk.until("it has ended", |run| run["state"] == "stopped").await;
+    let refused = desk.json(Method::POST, "/v1/run", Some(refused), 422).await;
+    let why = refused["detail"].as_str().unwrap();
+    assert!(why.contains("it cannot be played: 4:14: 4 of 9 faults `gap` found room"), "{why}");
+}
+
 /// A folder with a recording of a game of hockey, and its messages.
 fn recorded() -> (tempfile::TempDir, Vec<String>) {
-    use simulator::world::{self, Formats, Plan};
+    use simulator::world::{self, Formats, Pace, Plan};
     let plan = Plan {
         seed: 9,
         sports: vec![domain::Sport::Hockey],
         games: 1,
         formats: Formats::Json,
-        messages_per_game: 600,
-        duration: Duration::from_secs(3_600),
+        pace: Pace::Even { messages_per_game: 600, duration: Duration::from_secs(3_600) },
         start: domain::Timestamp(1_767_225_600_000_000),
     };
     let schedule = world::play(&plan).unwrap().schedule;
@@ -228,9 +353,8 @@ async fn recordings_are_replayed_from_a_minute_step_by_step_and_as_other_games()
     let replay = json!({ "recordings": [{ "recording": "game.rec", "from_minute": 30 }], "raw": true });
     let start = json!({ "replay": replay, "paused": true });
     desk.json(Method::POST, "/v1/run", Some(start), 202).await;
-    desk.until("the drive has begun", |run| run["elapsed_seconds"].as_f64() > Some(0.5)).await;
     assert_eq!(desk.receiver.lines().len(), 0);
-    desk.json(Method::POST, "/v1/run/step", None, 200).await;
+    desk.step().await;
     let sought = desk.until("it is at minute 30", |run| run["accepted"].as_u64() > Some(0)).await;
     let sought = sought["accepted"].as_u64().unwrap() as usize;
     let before = desk.receiver.lines();
@@ -281,6 +405,37 @@ async fn recordings_are_replayed_from_a_minute_step_by_step_and_as_other_games()
         assert!(refused["detail"].as_str().unwrap().contains(detail), "{refused}");
         assert_eq!(refused["pointer"], pointer);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_replay_of_a_unified_odds_feed_plays_an_event_as_it_was_recorded() {
+    let (folder, recorded) = recorded();
+    let desk = Desk::with(Some(folder.path())).await;
+    let first: Value = serde_json::from_str(&recorded[0]).unwrap();
+    let event = first["event_id"].as_str().unwrap();
+    let answer = desk.xml(Method::PUT, &format!("/v1/replay/events/{event}")).await;
+    assert!(answer.contains(&format!("{event} is in the playlist, as recorded in game.rec")), "{answer}");
+    let made_up = desk.xml(Method::PUT, "/v1/replay/events/sr:match:5").await;
+    assert!(made_up.contains("sr:match:5 is in the playlist<"), "{made_up}");
+    desk.xml(Method::DELETE, "/v1/replay/events/sr:match:5").await;
+    desk.xml(Method::POST, "/v1/replay/play?speed=10000&max_delay=1").await;
+    desk.until("all was played", |run| run["state"] == "complete").await;
+    let lines = desk.receiver.lines();
+    assert!(lines.len() > 200, "{} messages", lines.len());
+    assert!(lines.iter().all(|line| line.contains(event)), "no other event is played");
+    // It ends as the recording does.
+    let last = |of: &str| {
+        let status = recorded.iter().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        status.into_iter().find_map(|message| message["body"]["score"][of].as_u64()).unwrap()
+    };
+    let score = format!(r#"home_score="{}" away_score="{}""#, last("home"), last("away"));
+    let ended = lines.iter().rfind(|line| line.contains("home_score=")).unwrap();
+    assert!(ended.contains(&score), "{ended}, not {score}");
+    let odds = |line: &&String| line.contains("<odds_change ");
+    let priced = recorded.iter().filter(|line| line.contains("\"type\":\"odds_change\"")).count();
+    assert!(lines.iter().filter(odds).count() >= priced, "every price is told");
+    // Times are those of then.
+    assert!(lines.iter().filter(odds).all(|line| line.contains(r#"timestamp="17672"#)), "{}", lines[5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,7 +546,7 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
             "/v1/run/rate",
             json!({ "messages_per_second": -1 }),
             422,
-            "-1 is outside",
+            "-1 messages a second: it must be more than 0",
             json!("/messages_per_second"),
         ),
         (

@@ -374,8 +374,7 @@ fn unfinished() -> Arc<Schedule> {
         sports: vec![domain::Sport::Hockey],
         games: 4,
         formats: simulator::world::Formats::Half,
-        messages_per_game: 500,
-        duration: Duration::from_secs(600),
+        pace: simulator::world::Pace::Even { messages_per_game: 500, duration: Duration::from_secs(600) },
         start: domain::Timestamp(1_767_225_600_000_000),
     };
     Arc::new(simulator::world::play(&plan).unwrap().schedule)
@@ -697,8 +696,7 @@ async fn last_words_come_after_all_that_was_said_also_where_that_is_ahead_of_the
         sports: vec![domain::Sport::Hockey],
         games: 2,
         formats: simulator::world::Formats::Json,
-        messages_per_game: 500,
-        duration: Duration::from_secs(600),
+        pace: simulator::world::Pace::Even { messages_per_game: 500, duration: Duration::from_secs(600) },
         // A game of tomorrow.
         start: domain::Timestamp(jiff::Timestamp::now().as_microsecond() + 86_400_000_000),
     };

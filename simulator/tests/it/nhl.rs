@@ -2,7 +2,6 @@
 
 use domain::{Body, EventStatus, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status, Timestamp};
 use serde_json::Value;
-use simulator::Schedule;
 use simulator::import::{Imported, nhl};
 use simulator::recording::Reader;
 
@@ -178,7 +177,7 @@ fn the_same_file_makes_the_same_recording_and_it_can_be_replayed() {
     assert_eq!(bytes[0], bytes[1]);
     let messages: Vec<_> =
         Reader::new(bytes[0].as_slice()).unwrap().map(|message| message.unwrap()).collect();
-    let schedule = Schedule::load(&paths[..1]).unwrap();
+    let schedule = simulator::playlist::Playlist::of(&paths[..1]).load().unwrap();
     assert_eq!(schedule.len(), messages.len());
     assert!(messages.iter().enumerate().all(|(index, message)| schedule.message(index) == message.bytes));
 }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::{Value, json};
 use simulator::recording::{Message, Reader};
 use std::io::Write;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -28,6 +29,7 @@ async fn tap(folder: &Path, target: &str, further: &[&str]) -> Tap {
         .arg("-o")
         .arg(folder)
         .args(["--listen", "127.0.0.1:0", "--to", target])
+        .args(if further.contains(&"--images") { &[][..] } else { &["--without-images"] })
         .args(further);
     let mut process =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
@@ -192,4 +194,95 @@ async fn who_cannot_be_reached_is_told_to_the_sender() {
     assert!(text.contains("ingestion does not answer"), "{text}");
     assert!(tap.stop().await);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A stack that has applied the golden messages of one game up to its 59th, and says how the game stood.
+async fn rest_of(version: u64) -> String {
+    let fixture = json!({
+        "home": { "id": "md:team:1", "name": "Home" }, "away": { "id": "md:team:2", "name": "Away" },
+        "scheduled_start": 1_767_204_000_000_000_u64
+    });
+    let market = |id: u32, producer: &str, status: &str| json!({ "id": id, "producer": producer, "status": status, "outcomes": [{ "id": "4", "odds": 1_700 }] });
+    let event = json!({
+        "event_id": "md:match:1001", "sport": "hockey", "version": version, "fixture": fixture,
+        "status": { "status": "live", "match_status": "period_2", "score": { "home": 2, "away": 1 } },
+        "markets": [market(406, "live", "active"), market(1, "other", "active")], "incidents": []
+    });
+    let update = |version: u64| {
+        json!({
+            "event_id": "md:match:1001", "sport": "hockey", "version": version, "previous_version": version - 1,
+            "cause": { "type": "odds_change", "provider": "md", "producer": "live", "message_id": format!("m{version}"),
+                "epoch": 1, "sequence": version },
+            "applied_at": 1_767_204_912_020_000_u64, "changes": []
+        })
+    };
+    let log = json!({ "updates": [update(version - 1), update(version)], "next": version });
+    let routes = axum::Router::new()
+        .route("/v1/events/md:match:1001", axum::routing::get(move || async move { axum::Json(event) }))
+        .route(
+            "/v1/events/md:match:1001/updates",
+            axum::routing::get(move || async move { axum::Json(log) }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+/// The golden odds with another place, of another game where one is named.
+fn odds(sequence: u64, event: &str) -> String {
+    let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
+    golden.replace("\"sequence\":60", &format!("\"sequence\":{sequence}")).replace("md:match:1001", event)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_that_had_begun_is_recorded_from_how_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let rest = rest_of(59).await;
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &["--images", &rest]).await;
+    for line in [odds(60, "md:match:1001"), odds(61, "md:match:1001"), odds(1, "md:match:2")] {
+        let answer = tap.post("/feeds/md", "application/json", &[], line.into_bytes()).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    }
+    assert!(receiver.lines().iter().any(|line| line.contains("\"sequence\":60")), "it passes on what came");
+    assert!(tap.stop().await);
+    let path = folder.path().join("md-json.rec");
+    let reader = Reader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!((reader.header().images, reader.header().messages), (Some(1), Some(4)));
+    let written: Vec<Value> = texts(&path).iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let place = |message: &Value| {
+        (
+            message["type"].as_str().unwrap().to_owned(),
+            message["epoch"].as_u64(),
+            message["sequence"].as_u64(),
+        )
+    };
+    let expected = [("snapshot", 2, 1), ("odds_change", 2, 2), ("odds_change", 2, 3), ("odds_change", 1, 1)];
+    let expected = expected.map(|(kind, epoch, sequence)| (kind.to_owned(), Some(epoch), Some(sequence)));
+    assert_eq!(written.iter().map(place).collect::<Vec<_>>(), expected);
+    let body = &written[0]["body"];
+    assert_eq!(body["status"]["score"], json!({ "home": 2, "away": 1 }));
+    let markets = body["markets"].as_array().unwrap();
+    assert_eq!((markets.len(), &markets[0]["id"]), (1, &json!(406)), "what other producers offer is theirs");
+    // Whoever it is replayed to lacks nothing.
+    let mut reader = Reader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let found = simulator::recording::inspect(&mut reader).unwrap();
+    assert_eq!((found.headless, found.missing, found.imaged, found.refused), (0, 0, 1, 0), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_whose_standing_nobody_says_is_recorded_without_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    // It has applied less than what was said before, and will not come to it.
+    let rest = rest_of(40).await;
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &["--images", &rest]).await;
+    let answer = tap.post("/feeds/md", "application/json", &[], odds(60, "md:match:1001").into_bytes()).await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED, "it passes on all the same");
+    assert!(tap.stop().await);
+    let path = folder.path().join("md-json.rec");
+    assert_eq!(texts(&path), [odds(60, "md:match:1001")], "byte for byte");
+    let mut reader = Reader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!(simulator::recording::inspect(&mut reader).unwrap().headless, 1);
 }

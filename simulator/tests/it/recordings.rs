@@ -14,7 +14,7 @@ use simulator::playlist::{Entry, Playlist};
 use simulator::recording::{
     Cut, CutError, Header, Message, Reader, RecordingError, cut, inspect, merge, minute,
 };
-use simulator::world::{self, Formats, Plan};
+use simulator::world::{self, Formats, Pace, Plan};
 use simulator::{Format, Schedule};
 
 use super::imported::sample;
@@ -33,8 +33,7 @@ fn played(folder: &Path, formats: Formats, seed: u64) -> PathBuf {
         sports: Sport::ALL.to_vec(),
         games: 4,
         formats,
-        messages_per_game: 400,
-        duration: Duration::from_secs(100),
+        pace: Pace::Even { messages_per_game: 400, duration: Duration::from_secs(100) },
         start: Timestamp(1_900_000_000_000_000),
     };
     let schedule = world::play(&plan).unwrap().schedule;
@@ -185,7 +184,7 @@ fn a_minute_is_found_by_the_games_clock() {
 fn a_replay_from_a_minute_sends_what_was_before_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = game(folder.path(), "regular");
-    let whole = Schedule::load(&[&path]).unwrap();
+    let whole = simulator::playlist::Playlist::of(&[&path]).load().unwrap();
     let entry = Entry { path: path.clone(), offset: Duration::from_secs(5), from_minute: Some(41) };
     let playlist = Playlist { entries: vec![entry], ..Playlist::default() };
     let from = playlist.load().unwrap();

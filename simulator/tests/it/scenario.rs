@@ -6,8 +6,9 @@ use domain::market::Suspension;
 use domain::{Body, Content, EventId, FeedMessage, MarketStatus, MatchStatus, Position, Sport, Timestamp};
 use proptest::prelude::*;
 use simulator::faults::{Effect, Fault, Kind};
-use simulator::ledger::{Account, LedgerEvent, RunLedger};
+use simulator::ledger::{Account, LedgerEvent};
 use simulator::pacer::Speed;
+use simulator::run_ledger::RunLedger;
 use simulator::scenario::{READY, Scene};
 use simulator::{Format, Scenario, uof};
 
@@ -196,8 +197,7 @@ fn games_that_are_played_without_a_scenario_are_none_of_its() {
         let games = simulator::control::Games {
             sports: vec![Sport::Hockey],
             games: 3,
-            rate: 10,
-            seconds: 10,
+            rate: Some(simulator::control::ConstantRate { per_second: 10, seconds: 10 }),
             formats: simulator::world::Formats::Json,
         };
         let played = simulator::world::play(&games.plan(seed, START)).unwrap();
@@ -220,6 +220,166 @@ fn played_afresh_a_scenario_is_of_other_events_and_its_ledger_is_true_of_them() 
         let concerned = after.ledger.faults.faults.iter().filter_map(|fault| fault.event_id.as_ref());
         assert!(concerned.chain(&after.ledger.stalled).all(|id| ids(&after).contains(id)));
     }
+}
+
+/// A game of each sport, at its own pace.
+const OWN_PACE: &str = "description = \"d\"\nseed = 4\npace = \"own\"\n[sports.football]\ngames = 1\n[sports.basketball]\ngames = 1\n[sports.tennis]\ngames = 1\n[sports.hockey]\ngames = 1\n[faults]\nrestart = 1\nsilence = 1\n";
+
+#[test]
+fn at_their_own_pace_games_take_as_long_as_real_ones_and_say_everything_when_it_happens() {
+    let scenario = Scenario::parse(OWN_PACE).unwrap();
+    let scene = scenario.play(START).unwrap();
+    assert_eq!(scene, scenario.play(START).unwrap());
+    agrees(&scene);
+    let quiet = scene.silences()[0].during_ns.clone();
+    for event in events(&scene.ledger) {
+        let minutes = *event.due_ns.iter().max().unwrap() / 60_000_000_000;
+        let real = if event.sport == Sport::Tennis { 45..330 } else { 90..200 };
+        println!("{}: {minutes} minutes, {} messages", event.sport, event.messages);
+        assert!(real.contains(&minutes), "{}: {minutes} minutes", event.sport);
+    }
+    // On the field it happened when it is said, or, where its producer was silent, before.
+    let mut told = 0;
+    for (index, message) in
+        (0..scene.schedule.len()).filter_map(|index| Some((index, message(&scene, index)?)))
+    {
+        let due = START.plus_micros(i64::try_from(scene.schedule.offset_ns(index) / 1_000).unwrap());
+        let Some(occurred_at) = message.occurred_at else { continue };
+        let held_up = (quiet.end - quiet.start) / 1_000;
+        let late = u64::try_from(due.micros_since(occurred_at)).unwrap();
+        assert!(late == 0 || late <= held_up, "{message:?}");
+        told += usize::from(late == 0);
+    }
+    assert!(told > 1_000, "{told} were told when they happened");
+}
+
+#[test]
+fn a_scenario_with_rates_can_be_played_at_its_games_own_pace_but_for_one_with_outages() {
+    use simulator::scenario::Tempo;
+    let own = Scenario::load("final").unwrap().at(Tempo::Own).unwrap();
+    let scene = own.play(START).unwrap();
+    agrees(&scene);
+    assert!(scene.schedule.duration_ns() > 90 * 60 * 1_000_000_000);
+    let error = Scenario::load("redis-flush").unwrap().at(Tempo::Own).unwrap_err().to_string();
+    assert!(error.contains("its outages have their times"), "{error}");
+    assert!(own.at(Tempo::Rate).is_err(), "nobody says at which");
+    for (from, to, expected) in [
+        (
+            "[sports.football]\ngames = 1",
+            "[sports.football]\ngames = 1\nrate = 5",
+            "6:8: rate: games at their own pace",
+        ),
+        ("seed = 4", "seed = 4\nseconds = 60", "3:11: seconds: games at their own pace"),
+        ("pace = \"own\"", "pace = \"slow\"", "3:8: unknown variant `slow`"),
+        ("pace = \"own\"\n", "", "1:1: missing field `seconds`"),
+        ("restart = 1", "restart = 9", "13:11: "),
+    ] {
+        let text = OWN_PACE.replacen(from, to, 1);
+        let found = match Scenario::parse(&text) {
+            Err(error) => error.to_string(),
+            Ok(scenario) => scenario.play(START).unwrap_err().to_string(),
+        };
+        assert!(found.starts_with(expected), "{to}: {found}");
+    }
+}
+
+/// A snapshot with which an event begins anew, held against what its receiver makes of all that it stands for. The receiver's own
+/// state shares nothing with the account from which the snapshot was made.
+#[test]
+fn a_restart_says_all_that_was_said_before() {
+    let text = "description = \"d\"\nseed = 11\nseconds = 60\n[sports.hockey]\ngames = 8\nrate = 200\n[faults]\nrestart = 8\n";
+    let scene = Scenario::parse(text).unwrap().play(START).unwrap();
+    let mut states: BTreeMap<EventId, domain::EventState> = BTreeMap::new();
+    let (mut held, mut incidents) = (0, 0);
+    for message in (0..scene.schedule.len()).filter_map(|index| message(&scene, index)) {
+        let Content::Event(event) = &message.content else { continue };
+        let id = event.event_id.clone();
+        let fresh = || domain::EventState::new(id.clone(), event.sport);
+        if matches!(event.body, Body::Snapshot(_)) {
+            let before = values(&states[&id]);
+            let mut anew = fresh();
+            anew.apply(&message, START).unwrap();
+            let mut after = values(&anew);
+            // A snapshot does not say why a market is void.
+            let without_reason = |(key, value): (String, String)| {
+                (key, value.split(", void_reason").next().unwrap().to_owned())
+            };
+            let before: BTreeMap<_, _> = before.into_iter().map(without_reason).collect();
+            after = after.into_iter().map(without_reason).collect();
+            assert_eq!(after, before, "{id}");
+            incidents += before.keys().filter(|key| key.contains("ncident")).count();
+            held += 1;
+            states.insert(id, anew);
+        } else {
+            states.entry(id.clone()).or_insert_with(fresh).apply(&message, START).unwrap();
+        }
+    }
+    assert!(held == 8 && incidents > 20, "{held} snapshots with {incidents} incidents");
+}
+
+/// What stands of an event, by its key.
+fn values(state: &domain::EventState) -> BTreeMap<String, String> {
+    // A snapshot does not say what has suspended a market.
+    let said = |value: domain::update::Value| {
+        format!("{value:?}").replace("suspension: Some(BetStop)", "suspension: None")
+    };
+    let told = state.entries().filter_map(|(key, _, value)| Some((format!("{key:?}"), said(value?))));
+    told.collect()
+}
+
+/// What an event with a gap comes to, told by hand: what was said before it stands, and what was open is shut for want of it.
+#[test]
+fn an_event_stands_still_before_what_never_comes() {
+    let text = "description = \"d\"\nseed = 12\nseconds = 60\n[sports.hockey]\ngames = 6\nrate = 120\n[faults]\ngap = 6\n";
+    let scene = Scenario::parse(text).unwrap().play(START).unwrap();
+    let mut shut = 0;
+    for fault in &scene.ledger.faults.faults {
+        let (id, missing) = (fault.event_id.clone().unwrap(), fault.sequence.unwrap());
+        let event = events(&scene.ledger).find(|event| event.event_id == id).unwrap();
+        assert_eq!(event.messages, missing - 1, "{id}");
+        // The last status, and of each market the last offer, that came before.
+        let (mut status, mut offers, mut stopped) = (None, BTreeMap::new(), false);
+        for message in (0..scene.schedule.len()).filter_map(|index| message(&scene, index)) {
+            let Content::Event(said) = &message.content else { continue };
+            if said.event_id != id {
+                continue;
+            }
+            if said.position.unwrap().sequence > missing {
+                stopped |= matches!(said.body, Body::BetStop(_));
+                continue;
+            }
+            match &said.body {
+                Body::EventStatus(now) => status = Some(now.clone()),
+                Body::OddsChange(odds) => {
+                    for offer in &odds.markets {
+                        offers.insert(offer.key.to_string(), offer.status);
+                    }
+                }
+                Body::BetStop(_) => offers
+                    .values_mut()
+                    .filter(|it| **it == MarketStatus::Active)
+                    .for_each(|it| *it = MarketStatus::Suspended),
+                Body::Settlement(settlement) => {
+                    for market in &settlement.markets {
+                        offers.insert(market.key.to_string(), MarketStatus::Settled);
+                    }
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(Some(&event.status), status.as_ref(), "{id}");
+        for market in &event.markets {
+            let last = offers[&market.key.to_string()];
+            let expected = if last == MarketStatus::Active { MarketStatus::Suspended } else { last };
+            assert_eq!(market.status, expected, "{id} {}", market.key);
+            if last == MarketStatus::Active {
+                let reason = if stopped { Suspension::BetStop } else { Suspension::Gap };
+                assert_eq!(market.suspension, Some(reason), "{id} {}", market.key);
+                shut += 1;
+            }
+        }
+    }
+    assert!(shut > 6, "{shut} markets were open");
 }
 
 /// The fingerprints of ready-made scenarios, every message of them, faults and all, and when each is due. They change only

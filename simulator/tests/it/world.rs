@@ -15,7 +15,7 @@ use domain::{
 use onlooker::{counted, is_abandoned};
 use simulator::ledger::{Ledger, LedgerEvent};
 use simulator::recording::Header;
-use simulator::world::{self, Formats, Plan, PlanError, Played};
+use simulator::world::{self, Formats, Pace, Plan, PlanError, Played};
 use simulator::{Format, Schedule};
 
 mod onlooker;
@@ -27,8 +27,9 @@ const WHOLE: u32 = 4_000;
 
 fn plan(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Plan {
     let start = Timestamp(1_800_000_000_000_000);
-    let (sports, formats, duration) = (sports.into(), Formats::Json, Duration::from_secs(60));
-    Plan { seed, sports, games, formats, messages_per_game, duration, start }
+    let (sports, formats) = (sports.into(), Formats::Json);
+    let pace = Pace::Even { messages_per_game, duration: Duration::from_secs(60) };
+    Plan { seed, sports, games, formats, pace, start }
 }
 
 fn play(sports: &[Sport], seed: u64, games: u32, messages_per_game: u32) -> Played {
@@ -402,7 +403,8 @@ fn a_plan_beyond_what_can_be_played_is_refused() {
     assert_eq!(refused(&plan(0, 10)), PlanError::Games(0));
     assert_eq!(refused(&plan(1_000, 10)), PlanError::Games(1_000));
     assert_eq!(refused(&plan(100, u32::MAX)), PlanError::Messages(429_496_729_500));
-    assert_eq!(refused(&Plan { duration: Duration::ZERO, ..plan(1, 10) }), PlanError::Duration);
+    let at_once = Pace::Even { messages_per_game: 10, duration: Duration::ZERO };
+    assert_eq!(refused(&Plan { pace: at_once, ..plan(1, 10) }), PlanError::Duration);
     assert_eq!(refused(&Plan { sports: Vec::new(), ..plan(1, 10) }), PlanError::NoSport);
 }
 
@@ -440,7 +442,9 @@ fn a_recording_in_xml_is_replayed_as_it_was_written() {
             .map(|index| (schedule.offset_ns(index), schedule.message(index).to_vec()))
             .collect()
     };
-    assert!(messages(&Schedule::load(&[path]).unwrap()) == messages(&played.schedule));
+    assert!(
+        messages(&simulator::playlist::Playlist::of(&[path]).load().unwrap()) == messages(&played.schedule)
+    );
     let refused = played.schedule.record(header(Format::Json), Cursor::new(Vec::new()));
     assert!(refused.unwrap_err().to_string().contains("`application/xml` beside `application/json`"));
 }

@@ -2,7 +2,7 @@
 
 use domain::{IncidentKind, MatchStatus, Side};
 
-use super::{Figure, Known, from};
+use super::{Figure, Known, by_minute, from};
 use crate::report::watched::{number, quantile, yes};
 
 const SEASON: &str = "NBA 2023-24, Associated Press";
@@ -105,5 +105,26 @@ pub(super) fn figures() -> Vec<Figure> {
             }),
         ],
     );
-    season.chain(averages).chain(home).chain(overtimes).chain(stern).chain(one_game).collect()
+    let by_minute = by_minute(
+        ONE_GAME,
+        [
+            ("incidents, first quarter, 0 to 6", MatchStatus::Quarter1, 0..6, 63.0),
+            ("incidents, first quarter, 6 to 12", MatchStatus::Quarter1, 6..13, 80.0),
+            ("incidents, second quarter, 0 to 6", MatchStatus::Quarter2, 0..6, 90.0),
+            ("incidents, second quarter, 6 to 12", MatchStatus::Quarter2, 6..13, 76.0),
+            ("incidents, third quarter, 0 to 6", MatchStatus::Quarter3, 0..6, 76.0),
+            ("incidents, third quarter, 6 to 12", MatchStatus::Quarter3, 6..13, 87.0),
+            ("incidents, fourth quarter, 0 to 6", MatchStatus::Quarter4, 0..6, 80.0),
+            ("incidents, fourth quarter, 6 to 12", MatchStatus::Quarter4, 6..13, 58.0),
+        ],
+        |_| true,
+    );
+    season
+        .chain(averages)
+        .chain(home)
+        .chain(overtimes)
+        .chain(stern)
+        .chain(one_game)
+        .chain(by_minute)
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use domain::{IncidentKind, MatchStatus, Score, Side};
 
-use super::{Figure, Known, from};
+use super::{Figure, Known, by_minute, from};
 use crate::report::watched::{Watched, held, quantile, yes};
 
 const LEAGUE: &str = "Premier League 2021-23, 760 games";
@@ -139,7 +139,27 @@ pub(super) fn figures() -> Vec<Figure> {
             }),
         ],
     );
-    goals.chain(counted).chain(referees).chain(spot).chain(cup).chain(one_game).chain(closing).collect()
+    let by_minute = by_minute(
+        ONE_GAME,
+        [
+            ("incidents, first half, 0 to 15", MatchStatus::Half1, 0..15, 20.0),
+            ("incidents, first half, 15 to 30", MatchStatus::Half1, 15..30, 16.0),
+            ("incidents, first half, 30 to 45", MatchStatus::Half1, 30..45, 13.0),
+            ("incidents, second half, 0 to 15", MatchStatus::Half2, 0..15, 18.0),
+            ("incidents, second half, 15 to 30", MatchStatus::Half2, 15..30, 28.0),
+            ("incidents, second half, 30 to 45", MatchStatus::Half2, 30..45, 25.0),
+        ],
+        |kind| TOLD.contains(&kind),
+    );
+    goals
+        .chain(counted)
+        .chain(referees)
+        .chain(spot)
+        .chain(cup)
+        .chain(one_game)
+        .chain(by_minute)
+        .chain(closing)
+        .collect()
 }
 
 /// What is told of the one game that is known event by event, in kinds that both have.

@@ -2,7 +2,7 @@
 
 use domain::{IncidentKind, MatchStatus, Side};
 
-use super::{Figure, Known, from};
+use super::{Figure, Known, by_minute, from};
 use crate::report::watched::{Watched, number, quantile, yes};
 
 const SEASON: &str = "NHL 2022-23, Hockey-Reference";
@@ -88,6 +88,24 @@ pub(super) fn figures() -> Vec<Figure> {
             }),
         ],
     );
+    let by_minute = by_minute(
+        ONE_GAME,
+        [
+            ("incidents, first period, 0 to 5", MatchStatus::Period1, 0..5, 29.0),
+            ("incidents, first period, 5 to 10", MatchStatus::Period1, 5..10, 21.0),
+            ("incidents, first period, 10 to 15", MatchStatus::Period1, 10..15, 28.0),
+            ("incidents, first period, 15 to 20", MatchStatus::Period1, 15..21, 37.0),
+            ("incidents, second period, 0 to 5", MatchStatus::Period2, 0..5, 31.0),
+            ("incidents, second period, 5 to 10", MatchStatus::Period2, 5..10, 28.0),
+            ("incidents, second period, 10 to 15", MatchStatus::Period2, 10..15, 22.0),
+            ("incidents, second period, 15 to 20", MatchStatus::Period2, 15..21, 31.0),
+            ("incidents, third period, 0 to 5", MatchStatus::Period3, 0..5, 21.0),
+            ("incidents, third period, 5 to 10", MatchStatus::Period3, 5..10, 31.0),
+            ("incidents, third period, 10 to 15", MatchStatus::Period3, 10..15, 29.0),
+            ("incidents, third period, 15 to 20", MatchStatus::Period3, 15..21, 24.0),
+        ],
+        |_| true,
+    );
     season
         .chain(start)
         .chain(home)
@@ -95,6 +113,7 @@ pub(super) fn figures() -> Vec<Figure> {
         .chain(shoot_outs)
         .chain(attempts)
         .chain(one_game)
+        .chain(by_minute)
         .collect()
 }
 

@@ -12,6 +12,8 @@ const WOMEN: &str = "Wimbledon 2012, women";
 const BOTH: &str = "Wimbledon 2012, singles";
 const EXCHANGE: &str = "Betfair, two matches, 256 minutes";
 
+const ONE_MATCH: &str = "Betfair, Hassan v Haerteis 2020";
+
 const POINTS: [IncidentKind; 3] = [IncidentKind::Point, IncidentKind::Ace, IncidentKind::DoubleFault];
 
 const fn men(mean: f64, deviation: f64) -> Known {
@@ -20,6 +22,10 @@ const fn men(mean: f64, deviation: f64) -> Known {
 
 const fn women(mean: f64, deviation: f64) -> Known {
     Known::Mean { mean, deviation, n: 64 }
+}
+
+const fn of_minutes(mean: f64, deviation: f64, n: u32) -> Known {
+    Known::Mean { mean, deviation, n }
 }
 
 /// One figure of a format's matches, held against the men's and against the women's.
@@ -111,9 +117,30 @@ pub(super) fn figures() -> Vec<Figure> {
             game.is_whole().then(|| yes(game.winner() == Some(Side::Home)))
         })],
     );
+    let pace = from(
+        BOTH,
+        [
+            ("points a minute, minutes 0 to 20", of_minutes(1.6388, 0.1621, 139), |game| {
+                points_in(game, 0.0)
+            }),
+            ("points a minute, minutes 20 to 40", of_minutes(1.4721, 0.1961, 138), |game| {
+                points_in(game, 20.0)
+            }),
+            ("points a minute, minutes 40 to 60", of_minutes(1.4116, 0.2272, 129), |game| {
+                points_in(game, 40.0)
+            }),
+            ("points a minute, minutes 60 to 80", of_minutes(1.3757, 0.2491, 107), |game| {
+                points_in(game, 60.0)
+            }),
+        ],
+    );
+    let ticks = from(
+        ONE_MATCH,
+        [("prices of the winner a minute", Known::Count { count: 1_231.0, games: 73 }, prices_a_minute)],
+    );
     let known = Known::Mean { mean: 0.0355, deviation: 0.0451, n: 256 };
     let moves = from(EXCHANGE, [("odds: move in a minute", known, move_in_a_minute)]);
-    of_five.chain(of_three).chain(both).chain(moves).collect()
+    of_five.chain(of_three).chain(both).chain(pace).chain(ticks).chain(moves).collect()
 }
 
 /// A figure of whole matches that so many sets win.
@@ -200,4 +227,26 @@ fn move_in_a_minute(game: &Watched) -> Option<f64> {
         price = held(offer, 0);
     }
     (minutes > 0.0).then(|| sum / minutes)
+}
+
+/// Points a minute in twenty minutes of a match that was long enough, from this minute on.
+fn points_in(game: &Watched, from: f64) -> Option<f64> {
+    const MINUTES: f64 = 20.0;
+    let points: Vec<f64> =
+        game.told().filter(|(_, told)| POINTS.contains(&told.kind)).map(|(at, _)| at / 60.0).collect();
+    let (first, last) = (points.first()?, points.last()?);
+    let until = from + MINUTES;
+    let falls = |at: &&f64| (from..until).contains(&(*at - first));
+    (last - first >= until).then(|| number(points.iter().filter(falls).count()) / MINUTES)
+}
+
+/// How often a minute the winner was priced anew while the match was played.
+fn prices_a_minute(game: &Watched) -> Option<f64> {
+    let (begin, end) = game.span()?;
+    let (mut changes, mut before) = (0, None);
+    for (_, offer) in game.offers(&game.main_market().key).filter(|(at, _)| (begin..=end).contains(at)) {
+        let odds: Vec<_> = offer.outcomes.iter().map(|outcome| outcome.odds).collect();
+        changes += usize::from(before.replace(odds.clone()).is_some_and(|before| before != odds));
+    }
+    Some(number(changes) / ((end - begin) / 60.0))
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::drive::{Flights, Hush, now};
+use super::{Flights, Hush, Inject, now};
 use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
@@ -34,6 +34,8 @@ pub(crate) struct Presence {
     /// When who says nothing, as it was planned.
     pub(crate) silences: Vec<Quiet>,
     pub(crate) hush: Hush,
+    /// What goes out otherwise than the schedule has it.
+    pub(crate) inject: Inject,
 }
 
 impl Presence {
@@ -93,7 +95,7 @@ impl Presence {
         let asked = |index: usize| self.again(index, request);
         let mut batches: BTreeMap<(Name, Format), Batch> = BTreeMap::new();
         let mut sources = BTreeSet::new();
-        for (key, message) in (0..self.schedule.len()).filter_map(asked) {
+        for (key, message) in (0..self.schedule.len()).filter_map(asked).flatten() {
             let batch = batches.entry(key.clone()).or_insert_with(|| Batch::with_capacity(key.1, 0, 0));
             write(key.1, &message, batch);
             sources.insert(message.source);
@@ -114,8 +116,9 @@ impl Presence {
         }
     }
 
-    /// A message as it is sent once more; `None` where it is not due yet or was not asked for.
-    fn again(&self, index: usize, request: &RecoveryRequest) -> Option<((Name, Format), FeedMessage)> {
+    /// A message as it is sent once more, with what was said besides before and behind it; `None` where it is not due yet or was
+    /// not asked for.
+    fn again(&self, index: usize, request: &RecoveryRequest) -> Option<Vec<((Name, Format), FeedMessage)>> {
         let offset_ns = self.schedule.offset_ns(index);
         let due_at = self.playhead.timeline().due_at(offset_ns);
         let channel = &self.schedule.channels()[self.schedule.channel(index)];
@@ -126,11 +129,18 @@ impl Presence {
             return None;
         }
         let mut bytes = Vec::new();
-        self.schedule.write(index, Times::Generated(due_at), &mut bytes);
-        let mut message = channel.format.decode(&bytes, &channel.provider)?;
-        message.request_id = Some(request.request_id);
-        let is_asked = message.source.producer == request.producer;
-        is_asked.then(|| ((channel.provider.clone(), channel.format), message))
+        let revisions = self.inject.revisions();
+        revisions.write(&self.schedule, index, Times::Generated(due_at), &mut bytes);
+        let message = channel.format.decode(&bytes, &channel.provider)?;
+        if message.source.producer != request.producer {
+            return None;
+        }
+        self.inject.recovered(index);
+        let [before, behind] = revisions.beside(&self.schedule, index);
+        let all = before.into_iter().chain([message]).chain(behind);
+        let of_request = |message| FeedMessage { request_id: Some(request.request_id), ..message };
+        let key = || (channel.provider.clone(), channel.format);
+        Some(all.map(|message| (key(), of_request(message))).collect())
     }
 
     async fn say(&self, source: &Source, body: ProducerBody) {

@@ -1,0 +1,275 @@
+//! What somebody may ask to go wrong now: one list for HTTP and for the command line.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use domain::{EventId, Name};
+use serde::{Deserialize, Serialize};
+
+use super::{BURST_TIMES_MAX, SPELL_SECONDS_MAX};
+use crate::drive::Wish;
+use crate::faults::Malformed;
+
+/// The most messages of an event that are kept back, or have a wrong time.
+const ROW_MAX: u32 = 1_000;
+/// The most that overtake a message.
+const OVERTAKEN_BY_MAX: u32 = 3;
+/// How far a clock may be wrong, in seconds.
+const AHEAD_SECONDS_MAX: i32 = 86_400;
+
+/// Something that is to go wrong now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Subcommand)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NewFault {
+    /// A provider says nothing for a while, not even that it is alive, and then all that was due
+    Silence {
+        /// Whose feed
+        provider: Name,
+        /// For how long
+        seconds: u32,
+    },
+    /// Everything goes so many times as fast for a while
+    Burst {
+        /// How many times
+        times: f64,
+        /// For how long
+        seconds: u32,
+    },
+    /// The next message is sent twice
+    Duplicate {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+    },
+    /// Some messages of its event overtake the next one, within the window
+    Reorder {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// How many: 1 to 3; 1
+        #[arg(long, value_name = "N")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overtaken_by: Option<u32>,
+    },
+    /// The next message comes once the window has passed
+    ReorderBeyond {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// How long after it was due; twice the window and a second
+        #[arg(long, value_name = "SECONDS")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u32>,
+    },
+    /// The next message never comes, nor those of its event behind it
+    Gap {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// How many in all; 1
+        #[arg(long, value_name = "N")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+    },
+    /// The next message is missing, and those of its event behind it, until the gap has been noticed
+    GapFilled {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// How many in all; 1
+        #[arg(long, value_name = "N")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+        /// How long after they were due; twice the window and a second
+        #[arg(long, value_name = "SECONDS")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u32>,
+    },
+    /// The next message and all of its event behind it are held up, and then come in order
+    Late {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// For how long
+        #[arg(long, value_name = "SECONDS")]
+        seconds: u32,
+    },
+    /// The next messages of an event say that they were made at another time
+    ClockSkew {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// How many; 10
+        #[arg(long, value_name = "N")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+        /// How many seconds they are ahead of the time; behind where below 0
+        #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+        ahead_seconds: i32,
+    },
+    /// A copy of the next message cannot be read
+    Malformed {
+        /// With the next message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+        /// In which way; `truncated`
+        #[arg(long, value_enum, value_name = "WAY")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<Malformed>,
+    },
+    /// A copy of the next message that says in which part a game is names another sport
+    WrongSport {
+        /// With such a message of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+    },
+    /// A copy of the next odds is of an event that nobody has announced
+    UnknownEvent {
+        /// With the next odds of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+    },
+    /// An event begins anew with its next message: in the next epoch, with a snapshot
+    Restart {
+        /// This event; else any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+    },
+    /// The next settlement is taken back, and made again
+    SettlementRollback {
+        /// With the next settlement of this event; else of any
+        #[arg(long, value_name = "URN")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventId>,
+    },
+}
+
+/// What somebody may ask for, once its numbers are within their bounds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Asked {
+    Silence { provider: Name, length: Duration },
+    Burst { times: f64, length: Duration },
+    OfMessages { wish: Wish, event: Option<EventId> },
+}
+
+/// A number that is out of its bounds, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OutOfBounds {
+    pub(super) pointer: &'static str,
+    pub(super) detail: String,
+}
+
+impl NewFault {
+    /// What is asked for. Who waits for what is missing does so for `window`.
+    pub(super) fn asked(self, window: Duration) -> Result<Asked, OutOfBounds> {
+        let (wish, event) = match self {
+            Self::Silence { provider, seconds } => {
+                return Ok(Asked::Silence { provider, length: spell(seconds)? });
+            }
+            Self::Burst { times, seconds } => {
+                within("/times", times, 1.0, BURST_TIMES_MAX)?;
+                return Ok(Asked::Burst { times, length: spell(seconds)? });
+            }
+            Self::Duplicate { event } => (Wish::Duplicate, event),
+            Self::Reorder { event, overtaken_by } => {
+                let count = overtaken_by.unwrap_or(1);
+                within("/overtaken_by", count, 1, OVERTAKEN_BY_MAX)?;
+                (Wish::Reorder(count), event)
+            }
+            Self::ReorderBeyond { event, seconds } => (Wish::ReorderBeyond(beyond(seconds, window)?), event),
+            Self::Gap { event, count } => (Wish::Gap(row(count, 1)?), event),
+            Self::GapFilled { event, count, seconds } => {
+                (Wish::GapFilled(row(count, 1)?, beyond(seconds, window)?), event)
+            }
+            Self::Late { event, seconds } => (Wish::Late(spell(seconds)?), event),
+            Self::ClockSkew { event, count, ahead_seconds } => {
+                within("/ahead_seconds", ahead_seconds, -AHEAD_SECONDS_MAX, AHEAD_SECONDS_MAX)?;
+                (Wish::ClockSkew(row(count, 10)?, ahead_seconds), event)
+            }
+            Self::Malformed { event, how } => (Wish::Malformed(how.unwrap_or(Malformed::Truncated)), event),
+            Self::WrongSport { event } => (Wish::WrongSport, event),
+            Self::UnknownEvent { event } => (Wish::UnknownEvent, event),
+            Self::Restart { event } => (Wish::Restart, event),
+            Self::SettlementRollback { event } => (Wish::SettlementRollback, event),
+        };
+        Ok(Asked::OfMessages { wish, event })
+    }
+}
+
+fn spell(seconds: u32) -> Result<Duration, OutOfBounds> {
+    within("/seconds", seconds, 1, SPELL_SECONDS_MAX)?;
+    Ok(Duration::from_secs(u64::from(seconds)))
+}
+
+fn row(count: Option<u32>, by_default: u32) -> Result<u32, OutOfBounds> {
+    let count = count.unwrap_or(by_default);
+    within("/count", count, 1, ROW_MAX).map(|()| count)
+}
+
+/// Long enough that nobody waits any more.
+fn beyond(seconds: Option<u32>, window: Duration) -> Result<Duration, OutOfBounds> {
+    let length = match seconds {
+        Some(seconds) => spell(seconds)?,
+        None => window * 2 + Duration::from_secs(1),
+    };
+    if length <= window {
+        let detail = format!(
+            "{} s is not longer than what is waited for it: {} s",
+            length.as_secs(),
+            window.as_secs_f64()
+        );
+        return Err(OutOfBounds { pointer: "/seconds", detail });
+    }
+    Ok(length)
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    pointer: &'static str,
+    value: T,
+    low: T,
+    high: T,
+) -> Result<(), OutOfBounds> {
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    Err(OutOfBounds { pointer, detail: format!("{value} is outside {low} to {high}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn what_is_asked_for_reads_as_it_is_written_and_keeps_to_its_bounds() {
+        let asked = |json: &str| serde_json::from_str::<NewFault>(json).unwrap().asked(WINDOW);
+        let beyond = asked(r#"{"kind":"gap_filled","count":2}"#).unwrap();
+        let wish = Wish::GapFilled(2, Duration::from_secs(7));
+        assert_eq!(beyond, Asked::OfMessages { wish, event: None });
+        for (json, pointer) in [
+            (r#"{"kind":"gap","count":0}"#, "/count"),
+            (r#"{"kind":"reorder","overtaken_by":4}"#, "/overtaken_by"),
+            (r#"{"kind":"reorder_beyond","seconds":3}"#, "/seconds"),
+            (r#"{"kind":"clock_skew","ahead_seconds":-86401}"#, "/ahead_seconds"),
+            (r#"{"kind":"burst","times":0.5,"seconds":1}"#, "/times"),
+            (r#"{"kind":"silence","provider":"md","seconds":0}"#, "/seconds"),
+        ] {
+            assert_eq!(asked(json).unwrap_err().pointer, pointer, "{json}");
+        }
+        for json in [r#"{"kind":"gap","counts":1}"#, r#"{"kind":"clock_skew"}"#, r#"{"kind":"flood"}"#] {
+            assert!(serde_json::from_str::<NewFault>(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the messages of an event come from: a recording that has it, or a world that plays it.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::Context;
+use domain::message::OddsChange;
+use domain::{Body, Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
+
+use super::Listed;
+use crate::format::Format;
+use crate::recording::Reader;
+use crate::uof;
+use crate::world::{self, Formats, Ids, Pace, Plan};
+
+/// The producer of live odds: what is told by one whose name is no number becomes its.
+const LIVE: &str = "1";
+
+/// Something that is said of an event.
+pub(super) struct Said {
+    /// When, in nanoseconds after the first message.
+    pub(super) offset_ns: u64,
+    pub(super) message: FeedMessage,
+    /// The same as a line of a Unified Odds Feed.
+    pub(super) line: Vec<u8>,
+}
+
+/// What a recording has of an event. One of a Unified Odds Feed keeps every byte; what was said in a format of our own is said
+/// in the words of that feed, as far as it has some.
+pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyhow::Result<Vec<Said>> {
+    let cannot = || format!("cannot replay {event_id} of {}", path.display());
+    let file = File::open(path).with_context(cannot)?;
+    let recording = Reader::new(BufReader::with_capacity(256 * 1024, file)).with_context(cannot)?;
+    let content_type = recording.header().content_type.clone();
+    let format = Format::of_content_type(&content_type)
+        .with_context(|| format!("its messages are `{content_type}`, which are not known here"))
+        .with_context(cannot)?;
+    let (mut said, mut words, mut first_ns) = (Vec::new(), Words::default(), None);
+    for message in recording {
+        let message = message.with_context(cannot)?;
+        let envelope = format.envelope(&message.bytes);
+        if envelope.and_then(|envelope| envelope.event_id).is_none_or(|id| id != event_id.as_str()) {
+            continue;
+        }
+        let Some(read) = format.decode(&message.bytes, provider) else { continue };
+        let offset_ns = message.offset_ns - *first_ns.get_or_insert(message.offset_ns);
+        match format {
+            Format::Uof => said.push(Said { offset_ns, message: read, line: message.bytes }),
+            Format::Json | Format::Xml => said.extend(words.say(offset_ns, read, provider)),
+        }
+    }
+    Ok(said)
+}
+
+/// The game of a number, at its own pace: from `start` on, or so that it ends then.
+pub(super) fn played(
+    number: u64,
+    listed: &Listed,
+    provider: &Name,
+    start: Timestamp,
+    ends_then: bool,
+) -> anyhow::Result<Vec<Said>> {
+    let source = Source { provider: provider.clone(), producer: live() };
+    let mut plan = Plan {
+        seed: number,
+        sports: vec![listed.sport],
+        games: 1,
+        formats: Formats::Json,
+        pace: Pace::Own,
+        start,
+    };
+    let mut schedule = world::play_as(&plan, &source, &Ids::default())?.schedule;
+    if ends_then {
+        let length_micros = i64::try_from(schedule.duration_ns() / 1_000).unwrap_or(i64::MAX);
+        plan.start = start.plus_micros(-length_micros);
+        schedule = world::play_as(&plan, &source, &Ids::default())?.schedule;
+    }
+    let (mut said, mut words) = (Vec::new(), Words::default());
+    for line in 0..schedule.len() {
+        let Some(mut message) = Format::Json.decode(schedule.message(line), provider) else { continue };
+        if let Content::Event(event) = &mut message.content {
+            event.event_id = listed.event_id.clone();
+        }
+        said.extend(words.say(schedule.offset_ns(line), message, provider));
+    }
+    Ok(said)
+}
+
+fn live() -> Name {
+    Name::new(LIVE).expect("a digit is a name")
+}
+
+/// Messages of our own in the words of a Unified Odds Feed, where their time is their order: no two are of one millisecond.
+#[derive(Default)]
+struct Words {
+    last_ms: Option<i64>,
+}
+
+impl Words {
+    fn say(&mut self, offset_ns: u64, message: FeedMessage, provider: &Name) -> Vec<Said> {
+        let parts = parts(message);
+        parts.into_iter().filter_map(|message| self.say_part(offset_ns, message, provider)).collect()
+    }
+
+    fn say_part(&mut self, offset_ns: u64, mut message: FeedMessage, provider: &Name) -> Option<Said> {
+        message.source.provider = provider.clone();
+        if !domain::codec::uof::is_product(&message.source.producer) {
+            message.source.producer = live();
+        }
+        message.message_id = MessageId::new("-").expect("a hyphen is visible");
+        let millisecond = message.generated_at.0.div_euclid(1_000);
+        // One more is left free, for what sums up what was left out before it.
+        let millisecond = self.last_ms.map_or(millisecond, |last| millisecond.max(last + 2));
+        message.generated_at = Timestamp(millisecond * 1_000);
+        let line = uof::encode(&message)?;
+        self.last_ms = Some(millisecond);
+        Some(Said { offset_ns, message, line })
+    }
+}
+
+/// A snapshot is told as its fixture, and as its state of play with the markets; there is none in this feed.
+fn parts(message: FeedMessage) -> Vec<FeedMessage> {
+    let Content::Event(event) = &message.content else { return vec![message] };
+    let Body::Snapshot(snapshot) = &event.body else { return vec![message] };
+    let fixture = snapshot.fixture.clone().map(Body::Fixture);
+    let stands =
+        Body::OddsChange(OddsChange { status: snapshot.status.clone(), markets: snapshot.markets.clone() });
+    let saying = |body: Body| {
+        let mut part = message.clone();
+        if let Content::Event(event) = &mut part.content {
+            event.body = body;
+        }
+        part
+    };
+    fixture.into_iter().chain([stands]).map(saying).collect()
+}

@@ -1,0 +1,113 @@
+//! What a run does by itself: its messages are made and sent, once, or round after round until somebody ends it.
+
+use std::sync::Arc;
+
+use super::running::{Made, Running, factor};
+use super::{Cast, Control, End, How, Program, RunState, next_seed};
+use crate::drive::{self, DriveOptions, Gauge, Inject, Progress, drive_and_answer, inject};
+use crate::schedule::Schedule;
+
+impl Control {
+    /// Plays until it is over, or ended.
+    pub(super) async fn go(&self, program: Program, how: How) {
+        let mut seed = how.seed;
+        loop {
+            match self.play(&program, seed, how).await {
+                Ok(Some(played)) => seed = Some(next_seed(played)),
+                Ok(None) => return,
+                Err(error) => {
+                    self.let_go(|run| {
+                        run.burst = None;
+                        run.status.state = RunState::Failed;
+                        let error = Some(format!("{error:#}"));
+                        let end =
+                            End { undelivered: 0, unexpected: 0, abandoned: 0, lateness_ms: None, error };
+                        run.status.end = Some(end);
+                    });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whoever sees how a run ended can begin another one: it is let go at the same moment.
+    fn let_go(&self, end: impl FnOnce(&mut Running)) {
+        let mut state = self.state();
+        if let Some(mut run) = state.run.take() {
+            end(&mut run);
+            state.last = Some(run);
+        }
+    }
+
+    /// Plays once. Where it is to be played again, the answer is the seed that it had.
+    async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
+        let (program, start, speed) = (program.clone(), drive::now(), how.speed);
+        let cast =
+            tokio::task::spawn_blocking(move || program.cast(seed, start, speed, how.is_fresh)).await??;
+        let Cast { faults, seed, .. } = &cast;
+        let (faults, seed) = (Arc::clone(faults), *seed);
+        let (options, schedule) = self.begin(cast, how)?;
+        let mut recoveries = self.0.recoveries.lock().await;
+        let progress = |progress: &Progress| {
+            if let Some(taken) = &self.0.taken {
+                taken.note(progress);
+            }
+        };
+        let report = drive_and_answer(schedule, &options, &mut recoveries, progress).await?;
+        let is_over = options.stop.has_begun() || report.gave_up.is_some() || !how.is_endless;
+        if is_over {
+            self.let_go(|run| run.end(&report, &faults));
+            return Ok(None);
+        }
+        // Somebody may have ended it by now: then the next round ends before its first message.
+        let _ = self.with_run(|run| {
+            run.begin_anew();
+            Ok(())
+        });
+        Ok(Some(seed.unwrap_or_default()))
+    }
+
+    /// The messages are made: from here on they go.
+    fn begin(&self, cast: Cast, how: How) -> anyhow::Result<(DriveOptions, Arc<Schedule>)> {
+        let mut options = DriveOptions {
+            speed: how.speed,
+            raw: cast.is_raw,
+            silences: cast.silences.clone(),
+            abandons: cast.abandons,
+            ..self.0.options.clone()
+        };
+        let schedule = Arc::new(cast.schedule);
+        self.with_run(|run| {
+            options.speed = run.speed_wanted.or(cast.speed).unwrap_or(how.speed);
+            options.playhead = run.playhead.clone();
+            run.gauge = Gauge::default();
+            options.gauge = run.gauge.clone();
+            options.hush = run.hush.clone();
+            // Of what goes on for ever each round has faults of its own.
+            run.inject = Inject::beside(&cast.faults);
+            options.inject = run.inject.clone();
+            run.events = inject::events(&schedule);
+            options.stop = run.stop.clone();
+            run.sources = drive::sources(&schedule);
+            run.faults = Some(Arc::clone(&cast.faults));
+            run.deliveries = None;
+            run.made = Some(Arc::new(Made { schedule: Arc::clone(&schedule), ledger: cast.ledger }));
+            let status = &mut run.status;
+            status.seed = cast.seed;
+            status.messages = schedule.len() as u64;
+            status.faults = cast.faults.faults.len() as u64;
+            status.speed = factor(options.speed);
+            status.rate = status.speed.map(|speed| speed * made_rate(&schedule));
+            status.end = None;
+            run.set_state();
+            Ok(())
+        })?;
+        Ok((options, schedule))
+    }
+}
+
+/// Messages a second that are due at the speed at which they were made.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn made_rate(schedule: &Schedule) -> f64 {
+    schedule.len() as f64 * 1e9 / (schedule.duration_ns() as f64).max(1.0)
+}

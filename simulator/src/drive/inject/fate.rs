@@ -1,0 +1,180 @@
+//! What becomes of a message that is due, where something was asked for.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use domain::{Content, EventId, EventMessage};
+
+use super::revision::Added;
+use super::{Due, Entry, Inject, Wish, counted, message};
+use crate::faults::{Fault, Kind};
+use crate::format::Format;
+
+/// What becomes of a message that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It goes out, and with it what else was asked for.
+    Goes {
+        /// Copies of it in the same request: each for the order of this number.
+        copies: Vec<usize>,
+        /// What goes out before it, and what behind it, each for the order of this number.
+        before: Vec<(usize, Vec<u8>)>,
+        behind: Vec<(usize, Vec<u8>)>,
+    },
+    /// It never goes out.
+    Dropped,
+    /// It is held up for so long; all of its event behind it, too, or it alone.
+    Held { length: Duration, with_followers: bool },
+    /// It goes out once so many of its event have that come after it.
+    Overtaken(u32),
+}
+
+impl Fate {
+    /// As if nothing had been asked for.
+    fn plain() -> Self {
+        Self::Goes { copies: Vec::new(), before: Vec::new(), behind: Vec::new() }
+    }
+}
+
+impl Inject {
+    /// Decides what becomes of a message of the schedule that is due now.
+    pub(in crate::drive) fn fate(&self, due: Due) -> Fate {
+        if !self.is_waiting() {
+            return Fate::plain();
+        }
+        let Due { schedule, line, .. } = due;
+        let Some((event_id, format)) = counted(&schedule.channels()[schedule.channel(line)]) else {
+            return Fate::plain();
+        };
+        let Some(read) = message(schedule, line) else { return Fate::plain() };
+        // What cannot be read has gone wrong already.
+        let Content::Event(said) = &read.content else { return Fate::plain() };
+        let Some(position) = said.position else { return Fate::plain() };
+        let mut entries = self.entries();
+        // What is held back or lost has no copies: those wait for another message.
+        if let Some(number) = self.moved_by(&entries, due, said, &event_id) {
+            let wish = entries[number].order.wish;
+            self.happens(&mut entries[number], due, wish.kind(said.sport), &event_id, position.sequence);
+            match wish {
+                Wish::Gap(_) => return Fate::Dropped,
+                Wish::Late(length) => return Fate::Held { length, with_followers: true },
+                Wish::ReorderBeyond(length) | Wish::GapFilled(_, length) => {
+                    return Fate::Held { length, with_followers: false };
+                }
+                Wish::Reorder(count) => return Fate::Overtaken(count),
+                Wish::ClockSkew(_, seconds) => self.revisions().skew(due, seconds),
+                _ => {}
+            }
+            let (mut before, mut behind) = (Vec::new(), Vec::new());
+            match self.revisions().renumber(wish, due, &read) {
+                Some(Added { kind, messages, is_before }) => {
+                    if let Some(fault) = &mut entries[number].injected.fault {
+                        fault.kind = kind;
+                    }
+                    let added = if is_before { &mut before } else { &mut behind };
+                    added.extend(messages.iter().map(|message| (number, encoded(format, message))));
+                }
+                None if matches!(wish, Wish::Restart | Wish::SettlementRollback) => return Fate::plain(),
+                None => {}
+            }
+            return Fate::Goes { copies: Vec::new(), before, behind };
+        }
+        let (mut copies, mut behind) = (Vec::new(), Vec::new());
+        for (number, entry) in entries.iter_mut().enumerate() {
+            let wish = entry.order.wish;
+            if entry.left == 0 || wish.has_its_event_to_itself() || !entry.is_of(&event_id) {
+                continue;
+            }
+            if !wish.fits(said.sport, &said.body) {
+                continue;
+            }
+            self.happens(entry, due, wish.kind(said.sport), &event_id, position.sequence);
+            if wish != Wish::UnknownEvent {
+                copies.push(number);
+                continue;
+            }
+            if let Some((nobody, copy)) = due.of_nobody(&read, number) {
+                if let Some(fault) = &mut entry.injected.fault {
+                    fault.event_id = Some(nobody);
+                }
+                behind.push((number, encoded(format, &copy)));
+            }
+        }
+        Fate::Goes { copies, before: Vec::new(), behind }
+    }
+
+    /// The order that holds back, moves or renumbers this message.
+    fn moved_by(
+        &self,
+        entries: &[Entry],
+        due: Due,
+        said: &EventMessage,
+        event_id: &EventId,
+    ) -> Option<usize> {
+        let is_meant = |(_, entry): &(usize, &Entry)| {
+            let wish = entry.order.wish;
+            let is_free = || match entry.injected.has_happened {
+                // More than one message goes wrong of one event only, one behind the other.
+                true => entry.order.event_id.as_ref() == Some(event_id),
+                false if entry.order.event_id.is_some() => !self.has_been_taken(entries, event_id),
+                // What names no event leaves those alone that others wait for.
+                false => !self.is_taken(entries, event_id),
+            };
+            entry.left > 0
+                && wish.has_its_event_to_itself()
+                && entry.is_of(event_id)
+                && is_free()
+                && wish.fits(said.sport, &said.body)
+                && self.has_room(wish, due)
+        };
+        entries.iter().enumerate().find(is_meant).map(|(number, _)| number)
+    }
+
+    /// Whether something has happened to an event already, or is to as it was planned, that has it to itself.
+    fn has_been_taken(&self, entries: &[Entry], event_id: &EventId) -> bool {
+        let has_taken = |entry: &Entry| {
+            entry.injected.has_happened
+                && entry.order.wish.has_its_event_to_itself()
+                && entry.order.event_id.as_ref() == Some(event_id)
+        };
+        self.0.planned.contains(event_id) || entries.iter().any(has_taken)
+    }
+
+    /// Whether what it takes beside the message itself is there.
+    fn has_room(&self, wish: Wish, due: Due) -> bool {
+        match wish {
+            Wish::Reorder(count) => due.is_followed(count, self.0.window / 2),
+            // A snapshot says what was said before.
+            Wish::Restart => due.is_preceded(),
+            _ => true,
+        }
+    }
+
+    fn happens(&self, entry: &mut Entry, due: Due, kind: Kind, event_id: &EventId, sequence: u64) {
+        entry.order.event_id.get_or_insert_with(|| event_id.clone());
+        entry.left -= 1;
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        let wish = entry.order.wish;
+        let fault = entry.injected.fault.get_or_insert_with(|| Fault {
+            kind,
+            event_id: Some(event_id.clone()),
+            sequence: Some(sequence),
+            at_ns: due.schedule.offset_ns(due.line),
+            messages: Vec::new(),
+            outcomes: wish.outcomes(),
+        });
+        fault.messages.push(due.line as u64);
+        entry.injected.has_happened = true;
+    }
+}
+
+impl Entry {
+    fn is_of(&self, event_id: &EventId) -> bool {
+        self.order.event_id.as_ref().is_none_or(|wanted| wanted == event_id)
+    }
+}
+
+fn encoded(format: Format, message: &domain::FeedMessage) -> Vec<u8> {
+    let bytes = format.encode(message).expect("a format of our own says everything");
+    format.in_batch(&bytes).to_vec()
+}

@@ -1,0 +1,238 @@
+//! Images: how games stood that had begun before the tap, asked of those who keep them.
+//!
+//! A recording of a game's second half alone would be of no use: whoever it is replayed to waits for the first. So the request
+//! that brings the first message about a game from its middle waits until REST has applied all that was said before, and what it
+//! knows then becomes a snapshot in front of that message. What follows is counted on from it.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::id::Source;
+use domain::update::{Update, Value};
+use domain::{
+    Body, Content, EventId, EventMessage, FeedMessage, Fixture, Incident, Market, MessageId, Name, Position,
+    Status,
+};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::scribe::Feed;
+use crate::format::Format;
+use crate::recording::{bodies_of, snapshot_of};
+use crate::sender::with_causes;
+
+/// How long a request may wait until what was said before it has been applied.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Of how many games it is known that they were met; of further ones no image is asked for.
+const MET_MAX: usize = 100_000;
+/// How many updates are looked through for what was applied last of a producer.
+const LOOKED_THROUGH: u64 = 200;
+
+/// Who is asked, and for which games it was.
+#[derive(Debug)]
+pub(super) struct Images {
+    client: reqwest::Client,
+    /// The address of REST; `None` where nobody is to be asked.
+    rest: Option<String>,
+    met: Mutex<BTreeSet<Key>>,
+}
+
+/// One producer's part of a game.
+type Key = (Name, Name, EventId);
+
+/// What a request's messages begin in the middle of.
+#[derive(Debug, Default)]
+pub(super) struct Beginnings {
+    /// Those met for the first time.
+    met: Vec<Key>,
+    pub(super) images: Vec<Image>,
+    /// Games without a beginning, since nobody said how they stood, and why.
+    pub(super) headless: Vec<(EventId, String)>,
+}
+
+/// How one producer's part of a game stood.
+#[derive(Debug)]
+pub(super) struct Image {
+    pub(super) event_id: EventId,
+    pub(super) source: Source,
+    /// Up to where it stands for what was said; absent of a source without sequences.
+    pub(super) applied: Option<Position>,
+    pub(super) messages: Vec<FeedMessage>,
+}
+
+/// An event as REST tells it.
+#[derive(Debug, Deserialize)]
+struct Standing {
+    version: u64,
+    fixture: Option<Fixture>,
+    status: Option<Status>,
+    markets: Vec<Market>,
+    incidents: Vec<Incident>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Log {
+    updates: Vec<Update>,
+}
+
+impl Images {
+    pub(super) fn new(client: reqwest::Client, rest: Option<&str>) -> Self {
+        let rest = rest.map(|rest| rest.trim_end_matches('/').to_owned());
+        Self { client, rest, met: Mutex::default() }
+    }
+
+    /// What the messages of a request begin in the middle of. Waits until that is known, or cannot be.
+    pub(super) async fn before(&self, feed: &Feed, messages: &[&[u8]]) -> Beginnings {
+        let mut beginnings = Beginnings::default();
+        if self.rest.is_none() {
+            return beginnings;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        for message in self.firsts(feed, messages, &mut beginnings.met) {
+            match self.image(feed.format, &message, deadline).await {
+                Ok(image) => beginnings.images.extend(image),
+                Err(why) => {
+                    if let Content::Event(event) = &message.content {
+                        beginnings.headless.push((event.event_id.clone(), why));
+                    }
+                }
+            }
+        }
+        beginnings
+    }
+
+    /// The request will come again, and its messages are met then.
+    pub(super) fn forget(&self, beginnings: &Beginnings) {
+        let mut met = self.met();
+        for key in &beginnings.met {
+            met.remove(key);
+        }
+    }
+
+    fn met(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first message of each producer about each game that was not met before, where it is from its middle.
+    fn firsts(&self, feed: &Feed, messages: &[&[u8]], newly: &mut Vec<Key>) -> Vec<FeedMessage> {
+        let mut firsts = Vec::new();
+        for bytes in messages {
+            let Some(message) = feed.decode(bytes) else { continue };
+            let Content::Event(event) = &message.content else { continue };
+            let Source { provider, producer } = &message.source;
+            let key = (provider.clone(), producer.clone(), event.event_id.clone());
+            let mut met = self.met();
+            if met.len() >= MET_MAX || !met.insert(key.clone()) {
+                continue;
+            }
+            newly.push(key);
+            if is_from_the_middle(event) {
+                firsts.push(message);
+            }
+        }
+        firsts
+    }
+
+    /// How a game stood before a message; `None` where nobody knows of it: then that is its beginning.
+    async fn image(
+        &self,
+        format: Format,
+        first: &FeedMessage,
+        deadline: Instant,
+    ) -> Result<Option<Image>, String> {
+        let Content::Event(event) = &first.content else { return Ok(None) };
+        let path = format!("/v1/events/{}", event.event_id);
+        loop {
+            let Some(standing) = self.get::<Standing>(&path).await? else { return Ok(None) };
+            let Some(position) = event.position else {
+                return Ok(Some(standing.image(format, first, event, None)));
+            };
+            let after = standing.version.saturating_sub(LOOKED_THROUGH);
+            let log =
+                self.get::<Log>(&format!("{path}/updates?after={after}&limit={LOOKED_THROUGH}")).await?;
+            let applied = log.and_then(|log| log.applied(&first.source, standing.version));
+            let is_whole = |applied: &Position| {
+                applied.epoch == position.epoch && applied.sequence + 1 >= position.sequence
+            };
+            if let Some(applied) = applied.filter(is_whole) {
+                return Ok(Some(standing.image(format, first, event, Some(applied))));
+            }
+            if Instant::now() >= deadline {
+                let applied = applied.map_or("nothing".to_owned(), |applied| applied.to_string());
+                return Err(format!("what comes before {position} was not applied in time, but {applied}"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The answer; `None` where there is no such thing.
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, String> {
+        let rest = self.rest.as_deref().unwrap_or_default();
+        let answer = self.client.get(format!("{rest}{path}")).timeout(PATIENCE).send().await;
+        let answer = answer.map_err(|error| with_causes(&error))?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK => answer.json().await.map(Some).map_err(|error| with_causes(&error)),
+            status => Err(format!("{path} is answered with {status}")),
+        }
+    }
+}
+
+/// Whether something was said of an event before. A source without sequences begins with who plays whom.
+fn is_from_the_middle(event: &EventMessage) -> bool {
+    match event.position {
+        Some(position) => position.sequence > 1,
+        None => !matches!(event.body, Body::Fixture(_)),
+    }
+}
+
+impl Log {
+    /// Up to where messages of a source had been applied at a version.
+    fn applied(&self, source: &Source, version: u64) -> Option<Position> {
+        let is_theirs = |update: &&Update| {
+            update.version <= version && update.cause.source == *source && update.cause.message_id.is_some()
+        };
+        self.updates.iter().filter(is_theirs).filter_map(|update| update.cause.position).max()
+    }
+}
+
+impl Standing {
+    fn image(
+        self,
+        format: Format,
+        first: &FeedMessage,
+        event: &EventMessage,
+        applied: Option<Position>,
+    ) -> Image {
+        let Self { fixture, status, markets, incidents, .. } = self;
+        let own = markets.into_iter().filter(|market| market.producer == first.source.producer);
+        let values = fixture
+            .map(Value::Fixture)
+            .into_iter()
+            .chain(status.map(Value::Status))
+            .chain(own.map(Value::Market))
+            .chain(incidents.into_iter().map(Value::Incident));
+        let bodies = match format {
+            Format::Uof => bodies_of(values),
+            Format::Json | Format::Xml => vec![Body::Snapshot(snapshot_of(values, true))],
+        };
+        let position = applied.map(|applied| Position { epoch: applied.epoch + 1, sequence: 1 });
+        let say = |(number, body)| {
+            let id = format!("image-{}-{number}", first.message_id);
+            FeedMessage {
+                message_id: MessageId::new(id).unwrap_or_else(|_| first.message_id.clone()),
+                request_id: None,
+                occurred_at: None,
+                content: Content::Event(EventMessage { position, body, ..event.clone() }),
+                ..first.clone()
+            }
+        };
+        let messages = (1..).zip(bodies).map(say).collect();
+        Image { event_id: event.event_id.clone(), source: first.source.clone(), applied, messages }
+    }
+}
