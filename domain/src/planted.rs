@@ -20,7 +20,7 @@ pub enum Bug {
     SkipVersionGuard,
     /// A processor publishes a batch before its transaction.
     PublishBeforeCommit,
-    /// Odds that say that a market is suspended open it after a bet stop.
+    /// The first odds after a bet stop open the markets that they name, whatever they say of them.
     ReopenSuspended,
     /// The rollback of a settlement changes nothing.
     ForgetRollback,
@@ -86,5 +86,5 @@ pub fn is(bug: Bug) -> bool {
 pub fn strikes(bug: Bug) -> bool {
     static TURNS: AtomicU64 = AtomicU64::new(0);
     let one_in = CHOSEN.get().filter(|(chosen, _)| *chosen == bug).map(|(_, one_in)| *one_in);
-    one_in.is_some_and(|one_in| (TURNS.fetch_add(1, Ordering::Relaxed) + 1) % one_in == 0)
+    one_in.is_some_and(|one_in| (TURNS.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(one_in))
 }

@@ -58,7 +58,8 @@ pub struct Answer {
 }
 
 /// What looks.
-pub struct Looker {
+pub struct Looker<'a> {
+    feed: &'a Feed,
     mysql: Mysql,
     rest: String,
     client: reqwest::Client,
@@ -68,14 +69,15 @@ pub struct Looker {
     pub looks: Looks,
 }
 
-impl Looker {
-    /// At a stack.
+impl<'a> Looker<'a> {
+    /// At a stack, for the events of this feed.
     ///
     /// # Errors
     /// When the database's address is none.
-    pub fn new(places: &Places) -> Result<Self> {
+    pub fn new(places: &Places, feed: &'a Feed) -> Result<Self> {
         let (mysql, rest) = (Mysql::new(&places.mysql)?, places.rest.clone());
-        Ok(Self { mysql, rest, client: reqwest::Client::new(), last: String::new(), looks: Looks::default() })
+        let (client, last, looks) = (reqwest::Client::new(), String::new(), Looks::default());
+        Ok(Self { feed, mysql, rest, client, last, looks })
     }
 
     /// Looks until it is dropped.
@@ -84,13 +86,24 @@ impl Looker {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let shown = shown(members);
+            let shown = self.shown(members);
             // Asked after the clients, the database has at least what they had been shown.
             if let Ok(Ok(committed)) = timeout(ANSWER_WITHIN, self.mysql.versions()).await {
                 self.looks.note_committed(&shown, &committed);
             }
             self.ask_rest(&shown).await;
         }
+    }
+
+    /// The highest version of each event that a client was shown.
+    fn shown(&self, members: &[Member]) -> BTreeMap<String, u64> {
+        let mut shown = BTreeMap::new();
+        let ours = |(event_id, _): &(String, u64)| self.feed.oracle.events().contains_key(event_id);
+        for (event_id, version) in members.iter().flat_map(Member::versions).filter(ours) {
+            let highest = shown.entry(event_id).or_default();
+            *highest = version.max(*highest);
+        }
+        shown
     }
 
     /// Asks for the event whose turn it is.
@@ -114,16 +127,6 @@ impl Looker {
         }
         self.last.clone_from(event_id);
     }
-}
-
-/// The highest version of each event that a client was shown.
-fn shown(members: &[Member]) -> BTreeMap<String, u64> {
-    let mut shown = BTreeMap::new();
-    for (event_id, version) in members.iter().flat_map(Member::versions) {
-        let highest = shown.entry(event_id).or_default();
-        *highest = version.max(*highest);
-    }
-    shown
 }
 
 impl Looks {

@@ -168,7 +168,7 @@ impl Run<'_> {
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
         let mut monitor = Monitor::new(site, &sports).await?;
-        let mut looker = Looker::new(&site.places)?;
+        let mut looker = Looker::new(&site.places, feed)?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
         let members = (1_u32..).zip(self.clients).map(|(number, role)| {
             let name = match self.clients {
