@@ -8,8 +8,12 @@ MATCHDAY := target/release/matchday
 # The fuzz targets compile on stable, too. Nothing is linked, so libFuzzer itself is not built: any name stands for it.
 CHECK_FUZZ := CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a RUSTFLAGS="-D warnings" cargo check --locked --target-dir target/fuzz
 
+# The services with bugs in them, and nothing else.
+PLANTED := --workspace --features ingestion/planted,processors/planted,distribution/planted \
+	--bin ingestion --bin processors --bin distribution
+
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build demo verify soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build planted demo verify soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +32,10 @@ setup: ## install what is missing on this machine; says what and why before it d
 
 build: setup ## build everything in release mode
 	cargo build --release --workspace --bins
+
+# Into a folder of their own, from the same intermediate files: only our own crates are compiled once more.
+planted: setup ## build the services with the bugs in them that the judge has to find
+	CARGO_BUILD_BUILD_DIR=target CARGO_TARGET_DIR=target/planted cargo build --release $(PLANTED)
 
 demo: build ## play games through the whole pipeline, verify every store and socket, take all down
 	$(MATCHDAY) demo
@@ -73,7 +81,7 @@ logs: ## what each part of the stack wrote last
 
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 # Stores run in containers where a Docker engine answers, else as processes; MATCHDAY_STORES=native or containers chooses.
-test: build ## all tests, on a real stack
+test: build planted ## all tests, on a real stack
 	@harness/services/install-debian.sh --python
 	cargo test --release --workspace -- --test-threads=1
 
@@ -83,12 +91,12 @@ test-api: build ## REST against its OpenAPI document, by schemathesis
 	cargo test --release -p harness --test it -- api:: --nocapture
 
 # With TESTS as below.
-test-containers: build ## the tests that need a stack, on Kafka, MySQL 8.4 and Redis in containers
+test-containers: build planted ## the tests that need a stack, on Kafka, MySQL 8.4 and Redis in containers
 	@harness/services/install-debian.sh --python
 	MATCHDAY_STORES=containers cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 # On the MySQL that is installed, else on the one that Maven Central has. TESTS="faults:: verdict::" runs these alone.
-test-mysql: build ## the tests that need a stack, on MySQL 8
+test-mysql: build planted ## the tests that need a stack, on MySQL 8
 	@harness/services/install-debian.sh --mysql --python
 	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
@@ -99,6 +107,7 @@ test-compose: setup ## docker-compose.yml, its image and its alert rules, on the
 lint: setup ## format, clippy, fuzz targets, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --release $(PLANTED) -- -D warnings
 	@for crate in domain ingestion; do $(CHECK_FUZZ) --manifest-path $$crate/fuzz/Cargo.toml || exit 1; done
 	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
 

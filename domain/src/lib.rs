@@ -14,6 +14,8 @@ pub mod letter;
 pub mod limit;
 pub mod market;
 pub mod message;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod producer;
 pub mod refused;
 pub mod sport;

@@ -138,6 +138,18 @@ pub struct DrivePart {
     pub took_micros: u64,
     /// Accepted messages a second.
     pub messages_per_second: f64,
+    /// Messages that could not be sent in time because of what was done to the stack; absent where there are none. In no gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_up: Option<HeldUp>,
+}
+
+/// Messages that waited while their way was cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldUp {
+    /// How many.
+    pub messages: u64,
+    /// How late 99 of 100 of them were sent at most.
+    pub late_p99_micros: u64,
 }
 
 /// Whether a gate held.

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::bundle::{self, Document, Since, VERDICT};
 use crate::exit::Exit;
+use crate::float::count;
 
 /// Less than so much of a difference is never told apart, however well a few repeats agree.
 const NOISE_LEAST: f64 = 0.02;
@@ -239,11 +240,6 @@ fn median(values: &[f64]) -> f64 {
 fn range(values: &[f64]) -> (f64, f64) {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     (low, values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn count(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use simulator::scenario::{Gates, LatencyGate};
 use crate::anomaly::Anomalies;
 use crate::bundle::{GateResult, GateState, Outage};
 use crate::exit::Exit;
+use crate::float::count;
 
 /// What gates are held against.
 #[derive(Debug, Clone)]
@@ -138,14 +139,8 @@ fn ms(limit: u32) -> f64 {
     f64::from(limit)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn to_ms(micros: u64) -> f64 {
-    micros as f64 / 1_000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn count(number: u64) -> f64 {
-    number as f64
+    count(micros) / 1_000.0
 }
 
 #[cfg(test)]

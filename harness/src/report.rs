@@ -6,8 +6,10 @@ use simulator::Format;
 use simulator::scenario::Hop;
 
 use crate::anomaly::{Count, Kind};
+use crate::float::count;
 use crate::judge::Tally;
 use crate::latency::{Group, Summary};
+use crate::lateness::Lateness;
 use crate::run::{CpuUse, Outcome, SportOutcome};
 
 /// How many examples of each kind of anomaly are shown; all are counted.
@@ -26,7 +28,8 @@ pub fn report(outcome: &Outcome) -> String {
 }
 
 fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    if let Some(Summary { p99, .. }) = lateness(outcome).filter(|late| late.p99 > LATE_MICROS) {
+    let Lateness { own, held_up } = outcome.lateness;
+    if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
         writeln!(
             out,
             "LATE: this machine could not send in time: one message in a hundred went out more than {} after it was \
@@ -34,15 +37,20 @@ fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             milliseconds(p99)
         )?;
     }
+    if let Some(p99) = held_up.p99_micros {
+        writeln!(
+            out,
+            "{} messages waited because their way was cut, one in a hundred of them for more than {}. That is an outage's \
+             doing, and holds nothing against the run.",
+            grouped(held_up.messages),
+            milliseconds(count(p99))
+        )?;
+    }
     write_verdict(out, outcome)?;
     write_places(out, outcome)?;
     write_sports(out, outcome)?;
     write_speed(out, outcome)?;
     write_cpu(out, outcome)
-}
-
-fn lateness(outcome: &Outcome) -> Option<Summary> {
-    Summary::of(&outcome.drive.lateness_micros)
 }
 
 fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
@@ -117,7 +125,7 @@ fn write_sports(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 
 fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(out, "\n  {:<30} {:>9} {:>12} {:>12}", "from due time to", "messages", "p50", "p99")?;
-    write_summary(out, "sent", lateness(outcome))?;
+    write_summary(out, "sent", Summary::of(&outcome.drive.lateness_micros))?;
     for SportOutcome { sport, .. } in &outcome.sports {
         write_summary(out, &format!("commit, {sport}"), outcome.latencies.commit(sport))?;
     }
@@ -157,9 +165,9 @@ fn write_cpu(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     for CpuUse { process, micros: used, messages, .. } in &outcome.cpu {
         let each = match messages {
             0 => "-".to_owned(),
-            count => format!("{:.1} us", micros(*used) / micros(*count)),
+            messages => format!("{:.1} us", count(*used) / count(*messages)),
         };
-        let in_all = format!("{:.1} s", micros(*used) / 1e6);
+        let in_all = format!("{:.1} s", count(*used) / 1e6);
         writeln!(out, "  {process:<30} {:>9} {each:>12} {in_all:>12}", grouped(*messages))?;
     }
     Ok(())
@@ -167,11 +175,6 @@ fn write_cpu(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 
 fn milliseconds(micros: f64) -> String {
     format!("{:.1} ms", micros / 1_000.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn micros(value: u64) -> f64 {
-    value as f64
 }
 
 /// Digits in groups of three.

@@ -13,6 +13,8 @@ use simulator::{DriveOptions, DriveReport, drive};
 use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
 use crate::latency::{Latencies, Sources};
+use crate::lateness::Lateness;
+use crate::look::{Looker, Looks};
 use crate::monitor::{Monitor, OWN, Sample};
 use crate::observe::kafka::Kafka;
 use crate::observe::mysql::Mysql;
@@ -21,7 +23,7 @@ use crate::oracle::{Heard, judge_letters};
 use crate::settle::settle_all;
 use crate::site::Site;
 use crate::stack::{Stack, processors_name};
-use crate::trial::{self, judge_places, judge_sockets, judge_topics};
+use crate::trial::{self, judge_feeds, judge_places, judge_sockets, judge_updates};
 use crate::unsafe_open::{self, UnsafeTimes};
 
 pub use crate::settle::settle;
@@ -34,6 +36,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// How the sending went.
     pub drive: DriveReport,
+    /// How late it was.
+    pub lateness: Lateness,
     /// Whether every message that was sent was answered, and as it may be.
     pub is_answered: bool,
     /// Why not everything had arrived when it was judged, where that is so.
@@ -164,6 +168,7 @@ impl Run<'_> {
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
         let mut monitor = Monitor::new(site, &sports).await?;
+        let mut looker = Looker::new(&site.places, feed)?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
         let members = (1_u32..).zip(self.clients).map(|(number, role)| {
             let name = match self.clients {
@@ -197,17 +202,19 @@ impl Run<'_> {
             () = monitor.run(site, started, |sample| tell.borrow_mut()(Step::Looked(sample))) => {
                 bail!("looking at the stack ended early")
             }
+            () = looker.run(&members) => bail!("looking at clients ended early"),
         };
         let took = started.elapsed();
         tell.borrow_mut()(Step::Judging);
-        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples: monitor.samples };
+        let (samples, looks) = (monitor.samples, looker.looks);
+        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples, looks };
         self.while_alive(self.judge(sent)).await?
     }
 
     /// Judges what has come of it.
     async fn judge(&self, sent: Sent) -> Result<Outcome> {
         let Self { site, feed, .. } = self;
-        let Sent { kafka, members, drive, is_answered, standstill, took, samples } = sent;
+        let Sent { kafka, members, drive, is_answered, standstill, took, samples, looks } = sent;
         let mut seen = BTreeMap::new();
         let mut steady = Vec::new();
         for member in members {
@@ -223,11 +230,14 @@ impl Run<'_> {
             alive: Some(&feeds.alive),
             silence_micros: feed.patience.silence_micros,
         };
+        // In the order of a message's way: what went wrong first is the first example.
+        judge_feeds(feed, &feeds, &drive.deliveries, &mut verdict);
         let traces = trial::traces(&mysql, feed, &heard, &mut verdict).await?;
+        looks.judge(feed, &traces, &mut verdict);
         let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
+        judge_updates(feed, &traces, &updates, &mut verdict);
         judge_places(&site.places, feed, &traces, &clients, site.own().is_some(), &mut verdict).await?;
         judge_sockets(feed, &traces, &clients, &mut verdict);
-        judge_topics(feed, &traces, (&feeds, &updates), &drive.deliveries, &mut verdict);
         let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
         judge_letters(&feed.oracle, letters, &kafka.letters().await?, drive.unanswered > 0, &mut verdict);
         let steady: Vec<&Seen> = steady.iter().filter_map(|name| seen.get(name)).collect();
@@ -247,6 +257,7 @@ impl Run<'_> {
         let database = site.database.clone();
         Ok(Outcome {
             verdict,
+            lateness: Lateness::of(&drive, &[]),
             drive,
             is_answered,
             standstill,
@@ -285,6 +296,7 @@ struct Sent {
     standstill: Option<String>,
     took: Duration,
     samples: Vec<Sample>,
+    looks: Looks,
 }
 
 fn share(feed: &Feed, sport: &str) -> SportOutcome {

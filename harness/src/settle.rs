@@ -48,11 +48,12 @@ async fn settle_with(
     loop {
         // A database that is being restarted answers later.
         let in_mysql = mysql.versions().await.unwrap_or_default();
-        let is_published = mysql.is_published().await.unwrap_or(false);
         let reached = count(feed, &in_mysql, &turns);
         let at_clients: Vec<u64> = clients().iter().map(|versions| count(feed, versions, &turns)).collect();
         let least = at_clients.iter().copied().min().unwrap_or(total);
-        if reached == total && least == total && is_published {
+        // What is published is asked once there is nothing else to wait for.
+        let is_published = reached == total && least == total && mysql.is_published().await.unwrap_or(false);
+        if is_published {
             // Versions that no message led to are looked for only once there is nothing else to wait for: it takes time.
             let found = mysql.turns().await.context("reading the update log")?;
             if found == turns {
@@ -66,6 +67,7 @@ async fn settle_with(
             (best, moved) = (now, Instant::now());
         }
         if moved.elapsed() > STANDSTILL_MAX {
+            let is_published = mysql.is_published().await.unwrap_or(false);
             bail!(
                 "nothing moved for {} s: of {total} messages MySQL has {reached}, the socket {least}; {}",
                 STANDSTILL_MAX.as_secs(),

@@ -1,5 +1,7 @@
 //! Where a run takes place: every address of a stack, be it one of our own or one that is up.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use domain::{Sport, Topics};
 
@@ -33,7 +35,7 @@ enum Parts<'a> {
 }
 
 /// What is said of a stack that is up; what is left out is looked up.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct SiteArgs {
     /// Kafka's bootstrap servers
     #[arg(long, env = "MATCHDAY_KAFKA", value_name = "HOST:PORT")]
@@ -59,6 +61,17 @@ pub struct SiteArgs {
     /// What all topics' names begin with
     #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
     topics: Topics,
+    /// After which silence its processors take a producer for down, in milliseconds: what they were told
+    #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
+    silence_ms: u32,
+}
+
+impl SiteArgs {
+    /// After which silence its processors take a producer for down.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms.into())
+    }
 }
 
 impl<'a> Site<'a> {

@@ -156,15 +156,8 @@ fn judge_frame(place: &str, sport: &str, arrival: &Arrival, trace: &Trace, verdi
     }
 }
 
-/// Holds Kafka's topics against what was accepted and what is in the update log: every accepted message is in the feed, and the
-/// updates are the log, to the byte and in order, whatever was published twice.
-pub fn judge_topics(
-    feed: &Feed,
-    traces: &BTreeMap<String, Trace>,
-    (feeds, updates): (&Feeds, &BTreeMap<String, Vec<Published>>),
-    deliveries: &Deliveries,
-    verdict: &mut Verdict,
-) {
+/// Holds Kafka's feed topics against what was answered: every accepted message is in them.
+pub fn judge_feeds(feed: &Feed, feeds: &Feeds, deliveries: &Deliveries, verdict: &mut Verdict) {
     for (message_id, line) in feed.oracle.messages() {
         let is_accepted = deliveries.status.get(line as usize) == Some(&202);
         // A Unified Odds Feed's messages get their ids on the way.
@@ -174,6 +167,16 @@ pub fn judge_topics(
             verdict.compare(Kind::Lost, None, is_there, example, "feed topic");
         }
     }
+}
+
+/// Holds Kafka's updates topics against the update log: they are that log, to the byte and in order, whatever was published
+/// twice.
+pub fn judge_updates(
+    feed: &Feed,
+    traces: &BTreeMap<String, Trace>,
+    updates: &BTreeMap<String, Vec<Published>>,
+    verdict: &mut Verdict,
+) {
     for (event_id, trace) in traces {
         let empty = Vec::new();
         let published = updates.get(event_id).unwrap_or(&empty);

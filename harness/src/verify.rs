@@ -18,6 +18,7 @@ use crate::bundle::write::{self, Played};
 use crate::exit::Exit;
 use crate::feed::Feed;
 use crate::gates::{self, Figures};
+use crate::lateness::Lateness;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
@@ -165,8 +166,9 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         }
         teller.tell(step);
     };
-    let outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
+    let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
     teller.end();
+    outcome.lateness = Lateness::of(&outcome.drive, &happened);
     let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
     let (results, holds) = judge(&plan, &outcome, &outages);
     let played = Played {
@@ -202,13 +204,13 @@ impl Plan {
             args.seconds.map_or(scenario.duration, |seconds| Duration::from_secs(seconds.into()));
         let scene = scenario.play(now())?;
         let (silences, Scene { schedule, ledger }) = (scene.silences(), scene);
-        let silence = Duration::from_secs(scenario.faults.silence_seconds.into()) * 3 / 5;
-        let silence = silence.min(SILENCE_MAX);
-        let mut feed = Feed::of_scenario(Arc::new(schedule), &ledger);
         // A stack that is up waits as long as it was told.
-        if !args.attach {
-            feed.patience.silence_micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
-        }
+        let silence = match args.attach {
+            true => args.site.silence(),
+            false => SILENCE_MAX.min(Duration::from_secs(scenario.faults.silence_seconds.into()) * 3 / 5),
+        };
+        let mut feed = Feed::of_scenario(Arc::new(schedule), &ledger);
+        feed.patience.silence_micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
         let path = Path::new(&args.scenario);
         let name = path
             .file_stem()
@@ -299,14 +301,13 @@ fn judge(
     outcome: &Outcome,
     outages: &[Outage],
 ) -> (Vec<crate::bundle::GateResult>, std::collections::BTreeSet<Exit>) {
-    let late = &outcome.drive.lateness_micros;
     let services = outcome.cpu.iter().filter(|used| Site::is_service(&used.process));
     let unsafe_times = &outcome.unsafe_times;
     let figures = Figures {
         anomalies: &outcome.verdict.anomalies,
         undelivered: outcome.drive.undelivered,
         is_settled: outcome.standstill.is_none(),
-        late_micros: (!late.is_empty()).then(|| late.value_at_quantile(0.99)),
+        late_micros: outcome.lateness.own.p99_micros,
         unsafe_open_micros: (unsafe_times.checked > 0).then_some(unsafe_times.longest_micros),
         messages_per_second: outcome.drive.rate(),
         outages,

@@ -100,6 +100,11 @@ pub fn accept(
     match &message.content {
         Content::Event(event) => {
             receipt.backlogs.admit(event.sport).map_err(|problem| about(&message, problem))?;
+            // PLANTED lose-message
+            #[cfg(feature = "planted")]
+            if domain::planted::strikes(domain::planted::Bug::LoseMessage) {
+                return Ok(());
+            }
             let topic = receipt.topics.of(event.sport);
             outbox.write(piece.index, topic, event.event_id.as_str(), |buffer| {
                 json::encode_into(&message, buffer);

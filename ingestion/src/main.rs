@@ -37,6 +37,8 @@ use crate::config::Config;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "planted")]
+    domain::planted::choose(std::env::var(domain::planted::VARIABLE).ok().as_deref());
     let config = Config::parse();
     let process = config.process.clone();
     chassis::lifecycle::run("ingestion", &process, |process| service::start(config, process))

@@ -18,5 +18,7 @@ mod store;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "planted")]
+    domain::planted::choose(std::env::var(domain::planted::VARIABLE).ok().as_deref());
     run::run(config::Config::parse())
 }

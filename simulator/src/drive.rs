@@ -256,6 +256,7 @@ pub async fn drive_and_answer(
     report.is_raw = options.raw;
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
+    report.late_micros = log.late_micros();
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
         let sent = Sent {
             schedule: Arc::clone(&schedule),

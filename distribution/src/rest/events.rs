@@ -151,6 +151,13 @@ async fn load(sources: &Sources, event_id: &EventId) -> Result<(Image, Arc<str>)
     // Version 0: messages wait for one that came before them, and nothing is known yet.
     let image = image.filter(|image| image.version() > 0).ok_or_else(|| no_such_event(event_id))?;
     let mut image = Arc::unwrap_or_clone(image);
+    // PLANTED serve-stale-cache
+    #[cfg(feature = "planted")]
+    if domain::planted::is(domain::planted::Bug::ServeStaleCache) {
+        static FIRST: std::sync::Mutex<std::collections::BTreeMap<EventId, Image>> =
+            std::sync::Mutex::new(std::collections::BTreeMap::new());
+        image = crate::lock::lock(&FIRST).entry(event_id.clone()).or_insert(image).clone();
+    }
     image.set_silent(hub.is_silent(image.sport(), event_id));
     let store_id = hub.store().id().await.map_err(unavailable)?;
     Ok((image, store_id))

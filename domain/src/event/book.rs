@@ -152,8 +152,15 @@ impl Book {
 
     pub(crate) fn offer(&mut self, source: &Source, offer: &Offer) {
         let standing = self.offer_entry(source);
+        #[cfg(feature = "planted")]
+        let was_stopped = standing.stopped;
         standing.status = offer.status;
         standing.stopped = false;
+        // PLANTED reopen-suspended
+        #[cfg(feature = "planted")]
+        if was_stopped && crate::planted::is(crate::planted::Bug::ReopenSuspended) {
+            standing.status = MarketStatus::Active;
+        }
         standing.favourite = offer.favourite;
         standing.cashout = offer.cashout;
         if !offer.groups.is_empty() {
@@ -207,6 +214,15 @@ impl Book {
 
     pub(crate) fn settle(&mut self, source: &Source, certainty: Certainty, market: &SettledMarket) {
         let SettledMarket { void_reason, outcomes, .. } = market.clone();
+        #[cfg(feature = "planted")]
+        let mut outcomes = outcomes;
+        // PLANTED settle-wrong-outcome
+        #[cfg(feature = "planted")]
+        if let [first, second, ..] = outcomes.as_mut_slice()
+            && crate::planted::is(crate::planted::Bug::SettleWrongOutcome)
+        {
+            std::mem::swap(&mut first.result, &mut second.result);
+        }
         self.decide(source, Verdict::Settlement { certainty, void_reason, outcomes });
     }
 

@@ -125,6 +125,11 @@ impl<'a> Step<'a> {
     }
 
     fn roll_back_settlement(&mut self, rollback: &SettlementRollback) {
+        // PLANTED forget-rollback
+        #[cfg(feature = "planted")]
+        if crate::planted::is(crate::planted::Bug::ForgetRollback) {
+            return;
+        }
         for key in &rollback.markets {
             self.edit_known(key, Book::roll_back_settlement);
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Document, LatencyPart, Since};
+use crate::float::count;
 
 /// The files of a run by what they are: one for each hop, of all messages behind the warm-up, from when they were due (the
 /// corrected ones) and from when they were sent (the raw ones).
@@ -50,11 +51,6 @@ pub fn hgrm(part: &LatencyPart) -> String {
     let _ = writeln!(text, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]");
     let _ = writeln!(text, "#[Max     = {most:12.3}, Total count    = {before:12}]");
     text
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of messages")]
-fn count(number: u64) -> f64 {
-    number as f64
 }
 
 fn ms(micros: u64) -> f64 {

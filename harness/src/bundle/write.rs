@@ -13,9 +13,9 @@ use simulator::run_ledger::RunLedger;
 
 use super::series::series;
 use super::{
-    AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, Outage, PlacePart, ProcessPart,
-    REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions, hgrm, junit,
-    markdown,
+    AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage, PlacePart,
+    ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions,
+    hgrm, junit, markdown,
 };
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
@@ -206,7 +206,7 @@ pub fn gates_text(document: &Document) -> String {
 }
 
 fn drive(outcome: &Outcome) -> DrivePart {
-    let drive = &outcome.drive;
+    let (drive, late) = (&outcome.drive, outcome.lateness.held_up);
     DrivePart {
         messages: drive.messages,
         sent: drive.sent,
@@ -217,6 +217,7 @@ fn drive(outcome: &Outcome) -> DrivePart {
         bytes: drive.bytes,
         took_micros: micros(drive.elapsed),
         messages_per_second: drive.rate(),
+        held_up: late.p99_micros.map(|p99| HeldUp { messages: late.messages, late_p99_micros: p99 }),
     }
 }
 

@@ -13,17 +13,25 @@ pub async fn pictures(url: &str, events: &[String]) -> anyhow::Result<Pictures> 
     let client = reqwest::Client::new();
     let mut pictures = Pictures::new();
     for event_id in events {
-        let url = format!("{url}/v1/events/{event_id}");
-        let answer = client.get(&url).send().await.with_context(|| format!("GET {url}"))?;
-        if answer.status() == reqwest::StatusCode::NOT_FOUND {
-            continue;
-        }
-        anyhow::ensure!(answer.status().is_success(), "GET {url} answered {}", answer.status());
-        let document: Value = answer.json().await.with_context(|| format!("GET {url}"))?;
-        let version = document.get("version").and_then(Value::as_u64).context("the event has no version")?;
-        pictures.insert(event_id.clone(), Picture::from_document(version, &document)?);
+        pictures.extend(picture(&client, url, event_id).await?.map(|picture| (event_id.clone(), picture)));
     }
     Ok(pictures)
+}
+
+/// The picture of one event; `None` where that is answered with 404.
+///
+/// # Errors
+/// When something else than an event or a 404 is answered.
+pub async fn picture(client: &reqwest::Client, url: &str, event_id: &str) -> anyhow::Result<Option<Picture>> {
+    let url = format!("{url}/v1/events/{event_id}");
+    let answer = client.get(&url).send().await.with_context(|| format!("GET {url}"))?;
+    if answer.status() == reqwest::StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    anyhow::ensure!(answer.status().is_success(), "GET {url} answered {}", answer.status());
+    let document: Value = answer.json().await.with_context(|| format!("GET {url}"))?;
+    let version = document.get("version").and_then(Value::as_u64).context("the event has no version")?;
+    Ok(Some(Picture::from_document(version, &document)?))
 }
 
 /// Events in a page of the list: few, so that there are pages.

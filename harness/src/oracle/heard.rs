@@ -18,10 +18,33 @@ pub struct Heard<'a> {
 const ORDER_SLACK_MICROS: i64 = 100_000;
 
 impl Heard<'_> {
+    /// Whether a producer was not heard for so long that it had to be taken for down, whatever kept it.
+    pub(super) fn was_silent(&self, source: &(String, String)) -> bool {
+        let alive = self.alive.and_then(|alive| alive.get(source));
+        alive.is_some_and(|times| times.windows(2).any(|pair| pair[1] - pair[0] >= self.silence_micros))
+    }
+
     /// Whether a producer that was down may be up again when a message of it is processed that was received then.
     pub(super) fn may_be_up(&self, source: &(String, String), received_at: Option<i64>) -> bool {
         let Some((alive, received)) = self.alive.zip(received_at) else { return true };
         let recently = received - self.silence_micros..=received + ORDER_SLACK_MICROS;
         alive.get(source).is_some_and(|times| times.iter().any(|at| recently.contains(at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_was_silent_where_two_signs_of_life_are_too_far_apart() {
+        let source = ("md".to_owned(), "live".to_owned());
+        let silent = |times: &[i64]| {
+            let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
+            Heard { status: &[], alive: Some(&alive), silence_micros: 20 }.was_silent(&source)
+        };
+        assert!(!silent(&[]) && !silent(&[5]) && !silent(&[5, 24, 43]));
+        assert!(silent(&[5, 24, 44]));
+        assert!(!Heard::default().was_silent(&source), "of what was not heard nothing is known");
     }
 }

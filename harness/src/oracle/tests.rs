@@ -184,6 +184,11 @@ fn another_winner_is_a_wrong_settlement() {
 }
 
 #[test]
+fn a_settlement_that_changes_nothing_is_a_wrong_one() {
+    assert_eq!(accused(|log| log[3]["changes"] = json!([])), [Kind::SettlementWrong]);
+}
+
+#[test]
 fn a_gap_where_nothing_is_missing_is_false() {
     let gap = |log: &mut Vec<Value>| {
         let mut shut = market("suspended", 1_900);

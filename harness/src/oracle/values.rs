@@ -141,8 +141,3 @@ fn quoted(value: &Value) -> String {
     }
     text
 }
-
-/// The hash of what the messages so far say of a key.
-pub(super) fn whole_hash(account: &Account, key: &Key) -> u64 {
-    super::trace::hash_value(&accounted(account, key))
-}

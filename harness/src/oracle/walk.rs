@@ -42,6 +42,8 @@ struct Walk<'a> {
     seen: HashSet<u32>,
     /// The markets that are open now.
     open: BTreeMap<String, bool>,
+    /// The value of each key now.
+    values: BTreeMap<String, Value>,
 }
 
 /// Holds an event's update log against what was told of it, and of what was told against what was heard.
@@ -73,6 +75,7 @@ pub fn walk(
         had_gap: false,
         seen: HashSet::new(),
         open: BTreeMap::new(),
+        values: BTreeMap::new(),
     };
     for entry in log {
         walk.step(entry);
@@ -247,7 +250,9 @@ impl Walk<'_> {
 
     /// Whether its producer may be taken for silent.
     fn may_be_silent(&self) -> bool {
-        self.oracle.silent.contains(&self.told.source) || self.oracle.is_disturbed
+        self.oracle.silent.contains(&self.told.source)
+            || self.oracle.is_disturbed
+            || self.heard.was_silent(&self.told.source)
     }
 
     /// The last message that had come when this one did: those due until then wait for it.
@@ -299,37 +304,25 @@ impl Walk<'_> {
         }
         let trust = self.trust();
         self.hold_shut(version, trust);
+        let changed: BTreeSet<String> = found.keys().cloned().collect();
+        self.values.extend(found);
         if !self.told.is_counted {
             return;
         }
         for key in keys {
             let name = key.to_string();
-            let Some(value) = found.get(&name) else {
-                self.unchanged(version, &key, &name, trust);
+            let is_changed = changed.contains(&name);
+            // What a message speaks of and the update does not name must have been so already.
+            if !is_changed && trust != Trust::Whole {
                 continue;
-            };
+            }
+            let value = self.values.get(&name).unwrap_or(&Value::Null);
             for compared in compare(&self.account, &key, value, trust) {
+                let what = if is_changed { compared.what } else { format!("{}, unchanged,", compared.what) };
                 let must_be = (compared.expected.as_str(), compared.found.as_str());
-                self.hold(compared.kind, Some(version), compared.agrees, &compared.what, must_be);
+                self.hold(compared.kind, Some(version), compared.agrees, &what, must_be);
             }
         }
-    }
-
-    /// A key that a message speaks of, and that the update does not name: it must have been so already.
-    fn unchanged(&mut self, version: u64, key: &Key, name: &str, trust: Trust) {
-        if trust != Trust::Whole {
-            return;
-        }
-        let is = self.trace.value_at(name, version);
-        let must = super::values::whole_hash(&self.account, key);
-        let what = format!("{name}, unchanged,");
-        self.hold(
-            Kind::WrongValueAtVersion,
-            Some(version),
-            is == must,
-            &what,
-            ("as the message says", "otherwise"),
-        );
     }
 
     /// While an event cannot be trusted none of its markets is open.

@@ -126,6 +126,16 @@ impl Planned {
         }
     }
 
+    /// Whether it is on the feed's own way: whoever sends may have to wait for it.
+    #[must_use]
+    pub fn cuts_the_feed(&self) -> bool {
+        match self.target {
+            Part::Ingestion => true,
+            Part::Kafka => self.from.is_none_or(|from| from == Part::Ingestion),
+            _ => false,
+        }
+    }
+
     /// The ways on which it happens, in a stack of these sports; none where it happens to a process.
     #[must_use]
     pub fn links(&self, sports: &[Sport]) -> Vec<Link> {

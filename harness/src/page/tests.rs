@@ -52,6 +52,7 @@ pub(crate) fn passed() -> (Document, Series) {
             bytes: 10_320_000,
             took_micros: 60_000_000,
             messages_per_second: 500.0,
+            held_up: None,
         },
         gates: vec![
             gate("anomalies", 0.0, Some(0.0), "", GateState::Pass),

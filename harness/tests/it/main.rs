@@ -14,6 +14,7 @@ mod idle_sockets;
 mod ingestion;
 mod migrations;
 mod outages;
+mod planted;
 mod processors;
 mod producers;
 mod recorded;

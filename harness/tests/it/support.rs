@@ -24,6 +24,7 @@ pub mod desk;
 pub mod event;
 pub mod metric;
 pub mod socket;
+pub mod verify;
 
 /// Asks until the answer is yes; panics with `what` when it is still no after `deadline`.
 pub async fn eventually(what: &str, deadline: Duration, mut is_so: impl FnMut() -> bool) {

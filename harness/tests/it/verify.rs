@@ -1,75 +1,14 @@
 //! `matchday verify`: a scenario in, an exit code and a run bundle out.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
-
-use boon::{Compiler, Schemas};
-use harness::bundle::{Document, GateState};
-use harness::exit::Exit;
-use serde_json::Value;
+use domain::Sport;
+use harness::stack::pipeline;
 
 use crate::support;
-
-const SCHEMA: &str = include_str!("../../../docs/verdict.schema.json");
-
-/// Verifies a scenario with these arguments; the exit code, what was printed, and the bundle, where there is one.
-fn verify(arguments: &[&str]) -> (i32, String, Option<Bundle>) {
-    let folder = tempfile::tempdir().unwrap();
-    let bundle = folder.path().join("bundle");
-    let output = Command::new(env!("CARGO_BIN_EXE_matchday"))
-        .arg("verify")
-        .args(arguments)
-        .arg("--bundle")
-        .arg(&bundle)
-        .env("MATCHDAY_STACKS", folder.path().join("stacks"))
-        .output()
-        .unwrap();
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("{said}");
-    let bundle = bundle.join("verdict.json").is_file().then(|| Bundle::read(&bundle));
-    (output.status.code().expect("it was not killed"), said, bundle)
-}
-
-struct Bundle {
-    document: Document,
-    files: BTreeMap<String, String>,
-}
-
-impl Bundle {
-    /// Reads a bundle; its verdict keeps to the published schema.
-    fn read(folder: &Path) -> Self {
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-        let verdict: Value = serde_json::from_str(&read("verdict.json")).unwrap();
-        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
-        compiler.add_resource("verdict.schema.json", serde_json::from_str(SCHEMA).unwrap()).unwrap();
-        let schema = compiler.compile("verdict.schema.json", &mut schemas).unwrap();
-        schemas.validate(&verdict, schema).unwrap_or_else(|error| panic!("{error:#}"));
-        let document: Document = serde_json::from_value(verdict).unwrap();
-        for file in document.files.values() {
-            assert!(folder.join(file).exists(), "{file}");
-        }
-        let files = ["junit.xml", "summary.md", "series.json", "scenario.toml"];
-        let files = files.into_iter().map(|name| (name.to_owned(), read(name))).collect();
-        Self { document, files }
-    }
-}
-
-/// What is wrong with a run but that this machine was late.
-fn wrong(document: &Document) -> Vec<String> {
-    let failed =
-        document.gates.iter().filter(|gate| gate.state != GateState::Pass && gate.exit != Exit::Invalid);
-    failed.map(|gate| format!("{gate:?}")).collect()
-}
+use crate::support::verify::{Bundle, assert_right, verify, verify_attached, wrong};
 
 #[test]
 fn a_steady_scenario_passes_and_leaves_a_bundle() {
-    let (code, said, bundle) = verify(&["steady-hockey", "--seconds", "12"]);
-    let Bundle { document, files } = bundle.expect(&said);
-    assert_eq!(wrong(&document), [""; 0], "{said}");
-    assert!(code == 0 || code == 13 && said.contains("INVALID"), "{code}: {said}");
-    assert_eq!(document.verdict.exit_code, u8::try_from(code).unwrap());
+    let Bundle { document, files } = assert_right(verify(&["steady-hockey", "--seconds", "12"]));
     for part in &document.anomalies {
         assert!(part.checked > 0, "{}", part.kind);
     }
@@ -78,7 +17,17 @@ fn a_steady_scenario_passes_and_leaves_a_bundle() {
         assert!(measured, "{hop}");
     }
     let places: Vec<&str> = document.places.iter().map(|part| part.place.as_str()).collect();
-    for place in ["mysql", "redis", "rest", "update log", "updates topic", "feed topic", "dead letters"] {
+    for place in [
+        "mysql",
+        "redis",
+        "rest",
+        "update log",
+        "updates topic",
+        "feed topic",
+        "dead letters",
+        "clients, meanwhile",
+        "rest, meanwhile",
+    ] {
         assert!(places.contains(&place), "{place} of {places:?}");
     }
     for role in ["steady", "slow", "reconnecting", "late"] {
@@ -111,33 +60,16 @@ fn what_is_no_scenario_is_said_with_its_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stack_that_is_up_is_attached_to_and_plays_a_seed_once() {
+async fn a_stack_that_is_up_is_attached_to_and_plays_each_sport_steadily_and_a_seed_once() {
     let folder = tempfile::tempdir().unwrap();
-    let stack = support::up(folder.path().join("stacks"), "attached").await;
-    let (kafka, mysql, redis) = (stack.kafka(), stack.mysql_url(), stack.redis_url());
-    let (rest, socket) = (stack.rest_url().unwrap(), stack.socket_url().unwrap());
-    let (ingestion, topics) = (stack.ingestion_url().unwrap(), stack.topics().to_string());
-    let addresses = [
-        ("--kafka", kafka),
-        ("--mysql", mysql),
-        ("--redis", redis),
-        ("--rest", rest),
-        ("--socket", socket),
-        ("--ingestion", ingestion),
-        ("--topic-prefix", topics),
-    ];
-    let attach = move || {
-        let given = addresses.iter().flat_map(|(flag, address)| [*flag, address.as_str()]);
-        let rest = ["steady-hockey", "--seconds", "8", "--clients", "2", "--attach"];
-        verify(&rest.into_iter().chain(given).collect::<Vec<_>>())
-    };
-    let ((first, said, bundle), (second, refused, _)) =
-        tokio::task::spawn_blocking(move || (attach(), attach())).await.unwrap();
-    let document = bundle.expect(&said).document;
-    assert_eq!(wrong(&document), [""; 0], "{said}");
-    assert!(first == 0 || first == 13, "{first}: {said}");
-    assert!(!document.versions.is_own_stack);
-    assert_eq!(second, 14, "{refused}");
+    let stack = support::guest(folder.path().join("stacks"), "attached", pipeline(&Sport::ALL)).await;
+    for scenario in ["steady-football", "steady-basketball", "steady-tennis", "steady-hockey"] {
+        let run = verify_attached(&stack, &[scenario, "--seconds", "6", "--clients", "2"]).await;
+        assert!(!assert_right(run).document.versions.is_own_stack, "{scenario}");
+    }
+    let (again, refused, _) =
+        verify_attached(&stack, &["steady-hockey", "--seconds", "6", "--clients", "2"]).await;
+    assert_eq!(again, 14, "{refused}");
     assert!(refused.contains("already, from an earlier run: choose another --seed"), "{refused}");
     stack.down().await.unwrap();
 }

@@ -107,6 +107,11 @@ impl Processor {
         };
         plan.writes.producers.retain(|row| self.producers_written.is_due(row));
         let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
+        // PLANTED publish-before-commit
+        #[cfg(feature = "planted")]
+        if domain::planted::is(domain::planted::Bug::PublishBeforeCommit) {
+            let _ = self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes.clone())));
+        }
         let started = Instant::now();
         let mut commit = Commit::new(pool, &plan.writes);
         loop {

@@ -179,7 +179,15 @@ impl Images {
                     .set_connection_timeout(Some(ANSWER_MAX))
                     .set_response_timeout(Some(ANSWER_MAX));
                 let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-                let script = redis::cmd("SCRIPT").arg("LOAD").arg(WRITE).query_async(&mut redis).await?;
+                let write = WRITE;
+                // PLANTED skip-version-guard
+                #[cfg(feature = "planted")]
+                let write = if domain::planted::is(domain::planted::Bug::SkipVersionGuard) {
+                    &WRITE.replace("and stored ~= before then", "and false then")
+                } else {
+                    write
+                };
+                let script = redis::cmd("SCRIPT").arg("LOAD").arg(write).query_async(&mut redis).await?;
                 Connection { redis, script }
             }
         };

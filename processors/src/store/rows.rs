@@ -9,7 +9,7 @@ use crate::batch::PassedOver;
 use crate::producers::{ByPartition, Watched};
 
 /// One event after a batch, with the parts of it that the batch touched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EventRows {
     /// The event.
     pub event_id: EventId,
@@ -40,7 +40,7 @@ pub struct EventRows {
 }
 
 /// One market as stored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MarketRow {
     /// Text form of its key.
     pub key: String,
@@ -55,7 +55,7 @@ pub struct MarketRow {
 }
 
 /// One incident as stored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IncidentRow {
     /// Its id.
     pub id: String,
@@ -123,7 +123,7 @@ impl EventRows {
 }
 
 /// One row of the update log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct UpdateRow {
     /// The feed partition.
     pub partition: i32,
@@ -140,7 +140,7 @@ pub struct UpdateRow {
 }
 
 /// One message that waits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HeldRow {
     /// The feed partition.
     pub partition: i32,
@@ -280,7 +280,7 @@ impl Advance {
 }
 
 /// Everything one transaction writes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Writes {
     /// The sport all of it belongs to.
     pub sport: Sport,

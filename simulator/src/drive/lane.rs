@@ -187,14 +187,14 @@ impl Lane {
         batch
     }
 
-    /// How late lines are that go out now, in microseconds; those that are due at no time are left out.
-    fn lateness(&self, lines: &[u32], free_from: Duration) -> Vec<u64> {
+    /// How late each line is that goes out now, in microseconds; those that are due at no time are left out.
+    fn lateness(&self, lines: &[u32], free_from: Duration) -> Vec<(u32, u64)> {
         let (timeline, elapsed) = (self.playhead.timeline(), self.start.elapsed());
         let late = |line: &u32| {
             let offset_ns = self.schedule.offset_ns(*line as usize);
             let due = timeline.due_after(offset_ns).max(free_from);
             let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
-            (timeline.speed_at(offset_ns) != Speed::Max).then_some(late)
+            (timeline.speed_at(offset_ns) != Speed::Max).then_some((*line, late))
         };
         lines.iter().filter_map(late).collect()
     }
@@ -291,8 +291,9 @@ impl Witness for Outgoing {
         let Some(free_from) = self.free_from else { return };
         let late = self.lane.lateness(lines, free_from);
         let mut all = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
-        for late in late {
+        for (line, late) in late {
             all.saturating_record(late);
+            log.late(line, late);
             lateness.record(Duration::from_micros(late));
         }
     }

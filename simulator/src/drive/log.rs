@@ -11,6 +11,7 @@ use crate::schedule::Schedule;
 #[derive(Debug)]
 pub(super) struct Log {
     sent_micros: Vec<AtomicI64>,
+    late_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
     status: Vec<AtomicU16>,
 }
@@ -20,13 +21,23 @@ impl Log {
     pub(super) fn of(lines: usize) -> Self {
         let never = || (0..lines).map(|_| AtomicI64::new(NEVER)).collect();
         let status = (0..lines).map(|_| AtomicU16::new(0)).collect();
-        Self { sent_micros: never(), answered_micros: never(), status }
+        Self { sent_micros: never(), late_micros: never(), answered_micros: never(), status }
     }
 
     pub(super) fn sent(&self, lines: &[u32], elapsed: Duration) {
         for line in lines {
             self.sent_micros[*line as usize].store(micros(elapsed), Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn late(&self, line: u32, micros: u64) {
+        let micros = i64::try_from(micros).unwrap_or(i64::MAX);
+        self.late_micros[line as usize].store(micros, Ordering::Relaxed);
+    }
+
+    /// How late each line was, where that counts.
+    pub(super) fn late_micros(&self) -> Vec<i64> {
+        self.late_micros.iter().map(|late| late.load(Ordering::Relaxed)).collect()
     }
 
     pub(super) fn answered(&self, lines: &[u32], status: u16, elapsed: Duration) {

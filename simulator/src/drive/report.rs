@@ -55,9 +55,17 @@ pub struct DriveReport {
     /// From due to sent for the first time, in microseconds; of what came due while its provider was made silent, from the end
     /// of that. Empty at top speed: nothing is due then.
     pub lateness_micros: Histogram<u64>,
+    /// The same of each message, in the order of the schedule; [`crate::ledger::NEVER`] where it does not count.
+    pub late_micros: Vec<i64>,
 }
 
 impl DriveReport {
+    /// Of a drive that had nothing to send.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self::new(0)
+    }
+
     /// Whether every message was accepted.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -99,6 +107,7 @@ impl DriveReport {
             abandoned_events: Vec::new(),
             is_raw: false,
             lateness_micros: histogram(),
+            late_micros: Vec::new(),
         }
     }
 

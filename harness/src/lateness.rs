@@ -1,0 +1,116 @@
+//! How late the generator was: of its own doing, and while the way of its feed was cut by what was done to the stack.
+//!
+//! Who may not send waits, and what is due meanwhile is late. That is an outage's doing and no fault of the machine, so it does not
+//! make a run invalid; whatever else is late does.
+
+use std::ops::Range;
+
+use simulator::DriveReport;
+use simulator::ledger::NEVER;
+
+use crate::outage::Outage;
+
+/// How late messages were, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// Of all that nothing held up.
+    pub own: Late,
+    /// Of those that waited while the way was cut, or until the stack had recovered from it.
+    pub held_up: Late,
+}
+
+/// How late some messages were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Late {
+    /// How many there are.
+    pub messages: u64,
+    /// 99 of 100 were no later; `None` where there are none.
+    pub p99_micros: Option<u64>,
+}
+
+impl Lateness {
+    /// Of a drive, of which nothing but these outages held anything up.
+    #[must_use]
+    pub fn of(drive: &DriveReport, outages: &[Outage]) -> Self {
+        let cuts: Vec<Range<i64>> = outages.iter().filter_map(cut).collect();
+        let (mut own, mut held_up) = (Vec::new(), Vec::new());
+        for (late, sent) in drive.late_micros.iter().zip(&drive.deliveries.sent_micros) {
+            // What was meant to be late, or never went out, is neither.
+            let Ok(micros) = u64::try_from(*late) else { continue };
+            if *sent == NEVER {
+                continue;
+            }
+            let waited = sent - late..*sent;
+            let is_held_up = cuts.iter().any(|cut| waited.start < cut.end && cut.start < waited.end);
+            if is_held_up { held_up.push(micros) } else { own.push(micros) }
+        }
+        Self { own: Late::of(own), held_up: Late::of(held_up) }
+    }
+}
+
+impl Late {
+    fn of(mut micros: Vec<u64>) -> Self {
+        let messages = micros.len() as u64;
+        let place = (micros.len() * 99).div_ceil(100).saturating_sub(1);
+        let p99_micros = (!micros.is_empty()).then(|| *micros.select_nth_unstable(place).1);
+        Self { messages, p99_micros }
+    }
+}
+
+/// From when to when an outage held the feed up; `None` where it is not on its way.
+fn cut(outage: &Outage) -> Option<Range<i64>> {
+    let signed = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX);
+    let recovered = outage.recovered_after_micros.map(|after| outage.ended_micros.saturating_add(after));
+    let until = recovered.map_or(i64::MAX, signed);
+    outage.planned.cuts_the_feed().then(|| signed(outage.began_micros)..until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simulator::scenario::{OutageKind, Part};
+
+    use crate::outage::Planned;
+
+    fn outage(target: Part, recovered_after_micros: Option<u64>) -> Outage {
+        let planned = Planned { kind: OutageKind::Kill, target, from: None, at_ms: 0, for_ms: 0 };
+        Outage {
+            planned,
+            began_micros: 1_000,
+            ended_micros: 2_000,
+            recovered_after_micros,
+            waiting_before: 0,
+            waiting_most: 0,
+            trouble: None,
+        }
+    }
+
+    /// Messages by when they were sent and how late that was: how late the own were, and those that were held up.
+    fn lateness(messages: &[(i64, i64)], outages: &[Outage]) -> (Option<u64>, Option<u64>) {
+        let mut drive = DriveReport::of_nothing();
+        drive.deliveries.sent_micros = messages.iter().map(|(sent, _)| *sent).collect();
+        drive.late_micros = messages.iter().map(|(_, late)| *late).collect();
+        let Lateness { own, held_up } = Lateness::of(&drive, outages);
+        (own.p99_micros, held_up.p99_micros)
+    }
+
+    #[test]
+    fn what_waited_while_the_way_was_cut_is_told_apart_from_what_was_late() {
+        let messages = [(900, 3), (2_900, 1_500), (3_400, 200), (3_600, 7)];
+        let cut = |target| outage(target, Some(1_000));
+        assert_eq!(lateness(&messages, &[]), (Some(1_500), None));
+        assert_eq!(lateness(&messages, &[cut(Part::Kafka)]), (Some(200), Some(1_500)));
+        assert_eq!(lateness(&messages, &[cut(Part::Redis)]), (Some(1_500), None), "not on the feed's way");
+    }
+
+    #[test]
+    fn an_outage_that_was_never_recovered_from_holds_up_until_the_end() {
+        let messages = [(900, 3), (9_000_000, 8_000_000)];
+        assert_eq!(lateness(&messages, &[outage(Part::Ingestion, None)]), (Some(3), Some(8_000_000)));
+    }
+
+    #[test]
+    fn what_was_not_sent_or_meant_to_be_late_does_not_count() {
+        assert_eq!(lateness(&[(NEVER, NEVER), (5_000, NEVER)], &[]), (None, None));
+    }
+}

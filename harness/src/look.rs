@@ -1,0 +1,235 @@
+//! What must hold at every moment of a run and does not show at its end: looked at while messages are being sent.
+//!
+//! No client has been shown what the database does not have, for what is published has been committed; and REST has what clients
+//! were shown before it was asked, for whatever it keeps is no older than its sockets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{MissedTickBehavior, timeout};
+
+use crate::anomaly::{Example, Kind};
+use crate::feed::Feed;
+use crate::judge::Verdict;
+use crate::observe::mysql::Mysql;
+use crate::observe::socket::Member;
+use crate::observe::{Places, rest};
+use crate::oracle::{Trace, hash_value};
+
+/// Between two looks. At each, REST is asked for one event.
+const EVERY: Duration = Duration::from_millis(500);
+/// How long an answer may take; what is not answered was not looked at.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Looks {
+    /// How often an event of which clients had been shown a version was looked up in the database.
+    pub compared: u64,
+    /// When it had none as high.
+    pub ahead: Vec<Ahead>,
+    /// What REST answered.
+    pub answers: Vec<Answer>,
+}
+
+/// A client had been shown a version that the database did not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// The event.
+    pub event_id: String,
+    /// The version shown.
+    pub shown: u64,
+    /// That of the database a moment later.
+    pub committed: u64,
+}
+
+/// What REST said of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The event.
+    pub event_id: String,
+    /// The version that clients had been shown before it was asked.
+    pub shown: u64,
+    /// Its version.
+    pub version: u64,
+    /// The hash of each key's value; `None` where it is shown otherwise than it is, because nobody processes the event.
+    pub values: BTreeMap<String, Option<u64>>,
+}
+
+/// What looks.
+pub struct Looker<'a> {
+    feed: &'a Feed,
+    mysql: Mysql,
+    rest: String,
+    client: reqwest::Client,
+    /// The event that REST was asked for last.
+    last: String,
+    /// What it has seen.
+    pub looks: Looks,
+}
+
+impl<'a> Looker<'a> {
+    /// At a stack, for the events of this feed.
+    ///
+    /// # Errors
+    /// When the database's address is none.
+    pub fn new(places: &Places, feed: &'a Feed) -> Result<Self> {
+        let (mysql, rest) = (Mysql::new(&places.mysql)?, places.rest.clone());
+        let (client, last, looks) = (reqwest::Client::new(), String::new(), Looks::default());
+        Ok(Self { feed, mysql, rest, client, last, looks })
+    }
+
+    /// Looks until it is dropped.
+    pub async fn run(&mut self, members: &[Member]) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let shown = self.shown(members);
+            // Asked after the clients, the database has at least what they had been shown.
+            if let Ok(Ok(committed)) = timeout(ANSWER_WITHIN, self.mysql.versions()).await {
+                self.looks.note_committed(&shown, &committed);
+            }
+            self.ask_rest(&shown).await;
+        }
+    }
+
+    /// The highest version of each event that a client was shown.
+    fn shown(&self, members: &[Member]) -> BTreeMap<String, u64> {
+        let mut shown = BTreeMap::new();
+        let ours = |(event_id, _): &(String, u64)| self.feed.oracle.events().contains_key(event_id);
+        for (event_id, version) in members.iter().flat_map(Member::versions).filter(ours) {
+            let highest = shown.entry(event_id).or_default();
+            *highest = version.max(*highest);
+        }
+        shown
+    }
+
+    /// Asks for the event whose turn it is.
+    async fn ask_rest(&mut self, shown: &BTreeMap<String, u64>) {
+        let next = shown
+            .range::<str, _>((std::ops::Bound::Excluded(self.last.as_str()), std::ops::Bound::Unbounded));
+        let Some((event_id, shown)) = next.chain(shown).next() else { return };
+        let asked = rest::picture(&self.client, &self.rest, event_id);
+        // A service that is away, or knows nothing of it yet, has said nothing wrong.
+        if let Ok(Ok(Some(picture))) = timeout(ANSWER_WITHIN, asked).await {
+            let is_of_version = |value: &serde_json::Value| value["suspension"] != "processor_silent";
+            let values = picture.values.iter();
+            let values =
+                values.map(|(key, value)| (key.clone(), is_of_version(value).then(|| hash_value(value))));
+            self.looks.answers.push(Answer {
+                event_id: event_id.clone(),
+                shown: *shown,
+                version: picture.version,
+                values: values.collect(),
+            });
+        }
+        self.last.clone_from(event_id);
+    }
+}
+
+impl Looks {
+    fn note_committed(&mut self, shown: &BTreeMap<String, u64>, committed: &BTreeMap<String, u64>) {
+        for (event_id, &shown) in shown {
+            let committed = committed.get(event_id).copied().unwrap_or_default();
+            self.compared += 1;
+            if committed < shown {
+                self.ahead.push(Ahead { event_id: event_id.clone(), shown, committed });
+            }
+        }
+    }
+
+    /// Holds what was seen against the update log.
+    pub fn judge(&self, feed: &Feed, traces: &BTreeMap<String, Trace>, verdict: &mut Verdict) {
+        const PLACE: &str = "clients, meanwhile";
+        for _ in self.ahead.len() as u64..self.compared {
+            verdict.compare(Kind::Phantom, None, true, Example::default, PLACE);
+        }
+        for Ahead { event_id, shown, committed } in &self.ahead {
+            let example = || Example {
+                place: PLACE.to_owned(),
+                event_id: event_id.clone(),
+                version: Some(*shown),
+                what: "the version shown".to_owned(),
+                expected: "one that is committed".to_owned(),
+                found: format!("ahead of the database, which had {committed}"),
+                record: None,
+            };
+            verdict.compare(Kind::Phantom, Some(feed.sport(event_id)), false, example, PLACE);
+        }
+        for answer in &self.answers {
+            if let Some(trace) = traces.get(&answer.event_id) {
+                answer.judge(feed.sport(&answer.event_id), trace, verdict);
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn judge(&self, sport: &str, trace: &Trace, verdict: &mut Verdict) {
+        const PLACE: &str = "rest, meanwhile";
+        let Self { event_id, shown, version, values } = self;
+        let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
+            let example = || Example {
+                place: PLACE.to_owned(),
+                event_id: event_id.clone(),
+                version: Some(*version),
+                what: what.to_owned(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+                record: None,
+            };
+            verdict.compare(kind, Some(sport), agrees, example, PLACE);
+        };
+        let (must, is) = (format!("at least {shown}, which a client had been shown"), version.to_string());
+        hold(Kind::Stale, version >= shown, "version", &must, &is);
+        for (key, value) in values {
+            let agrees = value.is_none_or(|value| value == trace.value_at(key, *version));
+            hold(Kind::WrongValueAtVersion, agrees, key, "as the update log has it", "another value");
+        }
+        for key in trace.keys.keys().filter(|key| !values.contains_key(*key)) {
+            let is_gone = trace.value_at(key, *version) == 0;
+            hold(Kind::WrongValueAtVersion, is_gone, key, "as the update log has it", "missing");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(version: u64) -> BTreeMap<String, u64> {
+        BTreeMap::from([("md:match:1".to_owned(), version)])
+    }
+
+    /// What an answer is accused of, where clients had been shown version 3 and the log sets `status` at 2 and 5.
+    fn accused(version: u64, status: Option<u64>) -> Vec<Kind> {
+        let keys = BTreeMap::from([("status".to_owned(), vec![(2, 20), (5, 50)])]);
+        let trace = Trace { keys, ..Trace::default() };
+        let values = status.map(|hash| ("status".to_owned(), Some(hash))).into_iter().collect();
+        let answer = Answer { event_id: "md:match:1".to_owned(), shown: 3, version, values };
+        let mut verdict = Verdict::default();
+        answer.judge("hockey", &trace, &mut verdict);
+        verdict.anomalies.examples().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn an_answer_has_the_values_of_its_version_and_is_not_behind_what_clients_were_shown() {
+        assert_eq!(accused(3, Some(20)), []);
+        assert_eq!(accused(5, Some(50)), []);
+        assert_eq!(accused(2, Some(20)), [Kind::Stale]);
+        assert_eq!(accused(5, Some(20)), [Kind::WrongValueAtVersion]);
+        assert_eq!(accused(4, None), [Kind::WrongValueAtVersion]);
+    }
+
+    #[test]
+    fn what_is_shown_before_it_is_committed_is_noted() {
+        let mut looks = Looks::default();
+        for committed in [versions(4), versions(3), versions(2), BTreeMap::new()] {
+            looks.note_committed(&versions(3), &committed);
+        }
+        assert_eq!(looks.compared, 4);
+        assert_eq!(looks.ahead.iter().map(|ahead| ahead.committed).collect::<Vec<_>>(), [2, 0]);
+    }
+}
