@@ -17,6 +17,7 @@ pub mod gates;
 pub mod init;
 pub mod judge;
 pub mod latency;
+pub mod live;
 pub mod load;
 pub mod monitor;
 pub mod observe;
