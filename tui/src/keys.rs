@@ -177,7 +177,7 @@ mod tests {
     fn control_is_part_of_the_key() {
         let press = |code, modifiers| action(KeyEvent::new(code, modifiers));
         assert_eq!(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
-        assert_eq!(press(KeyCode::Char('c'), KeyModifiers::NONE), None);
+        assert_eq!(press(KeyCode::Char('c'), KeyModifiers::NONE), Some(Action::Control));
         assert_eq!(press(KeyCode::Char('q'), KeyModifiers::CONTROL), None);
         assert_eq!(press(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Last));
     }
