@@ -29,12 +29,47 @@ pub struct CompareArgs {
 
 /// What became of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
+pub enum Change {
+    /// Nothing beyond the noise.
     Same,
+    /// It is better.
     Better,
+    /// It is worse.
     Worse,
     /// There is a difference, and nothing says how much of it is noise.
     Unknown,
+}
+
+/// A figure on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Which: `throughput`, `latency at client p99`.
+    pub name: String,
+    /// The median before.
+    pub before: f64,
+    /// The median after.
+    pub after: f64,
+    /// The unit of both.
+    pub unit: &'static str,
+    /// How far it goes up, as a share of what it was.
+    pub difference: f64,
+    /// What that means.
+    pub change: Change,
+}
+
+/// Every figure that runs of one scenario have on both sides, by name. `noise` is the share of a difference that is none, where neither
+/// side is repeated.
+#[must_use]
+pub fn rows(before: &[Document], after: &[Document], noise: Option<f64>) -> Vec<Row> {
+    let row = |(name, figure): (String, Figure)| Row {
+        name,
+        before: median(&figure.before),
+        after: median(&figure.after),
+        unit: figure.unit,
+        difference: figure.difference(),
+        change: figure.change(noise),
+    };
+    figures(before, after).into_iter().map(row).collect()
 }
 
 /// A figure of several runs.

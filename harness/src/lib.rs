@@ -19,6 +19,7 @@ pub mod init;
 pub mod judge;
 pub mod latency;
 pub mod lateness;
+pub mod live;
 pub mod load;
 pub mod look;
 pub mod monitor;

@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::feed::Feed;
 use crate::gates::{self, Figures};
 use crate::lateness::Lateness;
+use crate::live::{self, Live};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
@@ -133,6 +134,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         feed.faults.faults.len()
     ));
     plan.outages.outages.iter().for_each(|planned| say(&format!("  {planned}")));
+    let mut live = Live::begin(&folder, plan.about()).means(Exit::Environment)?;
     let stack = match args.attach {
         true => None,
         false => Some(Box::pin(start(&home, &plan, say)).await.means(Exit::Environment)?),
@@ -164,6 +166,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         if let Step::Sending(progress) = &step {
             backlog.tell(progress);
         }
+        live.hear(&step);
         teller.tell(step);
     };
     let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
@@ -186,6 +189,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         logs: stack.as_ref().map(Stack::folder),
     };
     let document = write::write(&folder, played).means(Exit::Internal)?;
+    drop(live);
     tell(&outcome, &document, &folder, say);
     if let Some(stack) = stack {
         let ended = stack.down().await.means(Exit::Environment)?;
@@ -225,6 +229,17 @@ impl Plan {
             "what `{name}` does to a stack it does to one of its own only: leave --attach out"
         );
         Ok(Self { name, text, scenario, ledger, silences, feed, outages, silence })
+    }
+
+    /// What is said of it while it goes.
+    fn about(&self) -> live::About<'_> {
+        live::About {
+            name: &self.name,
+            scenario: &self.scenario,
+            messages: self.feed.schedule.len() as u64,
+            faults: &self.ledger.faults.faults,
+            outages: &self.outages.outages,
+        }
     }
 
     fn sports(&self) -> Vec<Sport> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use domain::{Sport, Topics};
+use harness::stack::RUNS;
 use serde::Deserialize;
 
 use crate::source::Part;
@@ -30,8 +31,24 @@ pub struct Places {
     pub kafka: Option<String>,
     /// The names of its topics.
     pub topics: Topics,
-    /// The folder of its logs, where they are files.
-    pub logs: Option<PathBuf>,
+    /// Where its logs are.
+    pub logs: Option<Logs>,
+    /// The folder of run bundles.
+    pub runs: Option<PathBuf>,
+}
+
+/// Where a stack's logs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logs {
+    /// Files in a folder.
+    Folder(PathBuf),
+    /// What the containers of a Compose project write.
+    Compose {
+        /// The program that knows.
+        docker: PathBuf,
+        /// The project's folder.
+        project: PathBuf,
+    },
 }
 
 /// Addresses that were given; each replaces what would be found.
@@ -49,6 +66,8 @@ pub struct Given {
     pub kafka: Option<String>,
     /// Topics.
     pub topics: Topics,
+    /// Run bundles to look at instead of a stack.
+    pub bundles: Vec<PathBuf>,
 }
 
 /// `stack.json` of a stack's folder, as far as it is of use here.
@@ -98,8 +117,13 @@ impl Given {
         let project = project();
         let stacks =
             self.stacks.clone().or_else(|| project.as_ref().map(|project| project.join(".matchday")));
+        let runs = stacks.as_ref().map(|stacks| stacks.join(RUNS));
+        if !self.bundles.is_empty() {
+            return no_stack(runs);
+        }
         let recorded = stacks.and_then(|stacks| recorded(&stacks, self.stack.as_deref()));
         let mut places = recorded.unwrap_or_else(|| documented(project.as_deref()));
+        places.runs = runs;
         places.topics = self.topics.clone();
         places.parts.extend(self.parts.clone());
         if let Some(rest) = &self.rest {
@@ -150,7 +174,8 @@ fn recorded(stacks: &Path, name: Option<&str>) -> Option<Places> {
         rest: address("REST"),
         kafka: address("Kafka"),
         topics: Topics::default(),
-        logs: Some(folder),
+        logs: Some(Logs::Folder(folder)),
+        runs: None,
         parts,
     })
 }
@@ -172,8 +197,22 @@ fn documented(project: Option<&Path>) -> Places {
         rest: Some(url("REST", 4002)),
         kafka: Some(format!("127.0.0.1:{}", settings.port("KAFKA", 9092))),
         topics: Topics::default(),
-        logs: None,
+        logs: project.map(|project| Logs::Compose { docker: "docker".into(), project: project.to_owned() }),
+        runs: None,
         parts,
+    }
+}
+
+/// Nowhere to look but among finished runs.
+fn no_stack(runs: Option<PathBuf>) -> Places {
+    Places {
+        name: "no stack".to_owned(),
+        parts: BTreeMap::new(),
+        rest: None,
+        kafka: None,
+        topics: Topics::default(),
+        logs: None,
+        runs,
     }
 }
 
@@ -205,11 +244,14 @@ mod tests {
         assert_eq!(found.parts[&Part::Ingestion], "http://127.0.0.1:1");
         assert_eq!(found.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
         assert_eq!(found.kafka.as_deref(), Some("127.0.0.1:9092"));
-        assert_eq!(found.logs, Some(stacks.path().join("up")));
+        assert_eq!(found.logs, Some(Logs::Folder(stacks.path().join("up"))));
+        assert_eq!(found.runs, Some(stacks.path().join("runs")));
         given.stack = Some("demo-7".to_owned());
         assert_eq!(given.find().parts[&Part::Ingestion], "http://127.0.0.1:2");
         given.rest = Some("http://10.0.0.1:80".to_owned());
         assert_eq!(given.find().parts[&Part::Distribution], "http://10.0.0.1:80");
+        given.bundles = vec!["a-run".into()];
+        assert!(given.find().parts.is_empty(), "a finished run has no stack");
     }
 
     #[test]
@@ -232,7 +274,9 @@ mod tests {
         let places = documented(None);
         assert_eq!(places.parts[&Part::Processors(Sport::Football)], "http://127.0.0.1:4101");
         assert_eq!(places.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
-        assert_eq!(places.parts.len(), 7);
+        assert_eq!((places.parts.len(), places.logs), (7, None));
+        let logs = documented(Some(Path::new("/a"))).logs;
+        assert!(matches!(logs, Some(Logs::Compose { project, .. }) if project == Path::new("/a")));
     }
 
     #[test]

@@ -6,15 +6,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Parser;
 use domain::{Sport, Topics};
 
 use crate::attach::Given;
+use crate::bundle::Run;
 use crate::plain;
 use crate::run;
-use crate::source::Part;
+use crate::source::{Part, runs};
 use crate::theme::{Palette, Theme};
 use crate::watch::Watch;
+
+/// The most bundles that are looked at side by side.
+const BUNDLES_MAX: usize = 2;
 
 /// Shows what a stack does, in a terminal; `?` shows the keys
 ///
@@ -47,6 +52,9 @@ struct Cli {
     /// What all topics' names begin with
     #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
     topics: Topics,
+    /// A finished run's bundle to look at instead of a stack; a second one to compare it with
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["stack", "simulator", "ingestion", "processors", "rest", "kafka"])]
+    bundle: Vec<PathBuf>,
     /// Seconds between two questions to each process
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = interval)]
     interval: f64,
@@ -88,6 +96,7 @@ impl Cli {
             rest: self.rest.clone(),
             kafka: self.kafka.clone(),
             topics: self.topics.clone(),
+            bundles: self.bundle.clone(),
         }
     }
 }
@@ -110,16 +119,23 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(cli: &Cli) -> anyhow::Result<()> {
+    ensure!(cli.bundle.len() <= BUNDLES_MAX, "one bundle can be looked at, or two compared");
+    // Whether they are bundles is said before the screen is taken.
+    let runs = cli.bundle.iter().cloned().map(runs::read).collect::<anyhow::Result<Vec<Run>>>()?;
+    let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !runs.is_empty() && (cli.once || cli.json || !has_terminal) {
+        return plain::verdicts(&runs, cli.json);
+    }
     let interval = Duration::from_secs_f64(cli.interval);
     let watch = Watch::start(cli.given(), interval)?;
     if cli.once {
         return plain::once(watch, interval, cli.json).await;
     }
-    if cli.json || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+    if cli.json || !has_terminal {
         return plain::follow(watch, interval, cli.json).await;
     }
     let theme = Theme::new(cli.colours.unwrap_or_else(Palette::detect), cli.ascii);
-    run::run(watch, theme).await
+    run::run(watch, cli.bundle.clone(), theme).await
 }
 
 #[expect(clippy::print_stderr, reason = "the front end of a command line")]

@@ -45,6 +45,24 @@ pub enum Action {
     Wider,
     /// Look at less, closer.
     Narrower,
+    /// Show what the simulator can be told.
+    Control,
+    /// Let the feed go faster.
+    Faster,
+    /// Let it go slower.
+    Slower,
+    /// Let it stand still, or go on.
+    Hold,
+    /// Let it go faster for a while.
+    Burst,
+    /// Mark the run that another is to be compared with.
+    Mark,
+    /// The next moment at which something went wrong on purpose.
+    NextFault,
+    /// The one before.
+    PreviousFault,
+    /// Gates and anomalies of a run, or its curves.
+    Verdict,
 }
 
 /// One line of the key map.
@@ -73,6 +91,10 @@ const fn letter(letter: char) -> Key {
     Key::Plain(KeyCode::Char(letter))
 }
 
+const fn code(code: KeyCode) -> Key {
+    Key::Plain(code)
+}
+
 const fn binding(
     keys: &'static [Key],
     label: &'static str,
@@ -86,71 +108,46 @@ const fn binding(
 /// Every key, in the order of the help.
 pub const KEYS: &[Binding] = &[
     binding(&[letter('q'), Key::Control('c')], "q, Ctrl-C", "quit", "quit", Action::Quit),
-    binding(
-        &[letter('?'), Key::Plain(KeyCode::F(1))],
-        "?, F1",
-        "help",
-        "show or hide these keys",
-        Action::Help,
-    ),
-    binding(&[Key::Plain(KeyCode::Tab)], "Tab", "view", "next view", Action::NextView),
-    binding(&[Key::Plain(KeyCode::BackTab)], "Shift-Tab", "", "the view before", Action::PreviousView),
-    binding(&[letter('1')], "1 to 5", "", "the view of this number", Action::View(1)),
+    binding(&[letter('?'), code(KeyCode::F(1))], "?, F1", "help", "show or hide these keys", Action::Help),
+    binding(&[code(KeyCode::Tab)], "Tab", "view", "next view", Action::NextView),
+    binding(&[code(KeyCode::BackTab)], "Shift-Tab", "", "the view before", Action::PreviousView),
+    binding(&[letter('1')], "1 to 7", "", "the view of this number", Action::View(1)),
     binding(&[letter('2')], "2", "", "", Action::View(2)),
     binding(&[letter('3')], "3", "", "", Action::View(3)),
     binding(&[letter('4')], "4", "", "", Action::View(4)),
     binding(&[letter('5')], "5", "", "", Action::View(5)),
-    binding(&[letter(' ')], "Space", "pause", "hold the picture; figures are still collected", Action::Pause),
-    binding(&[letter('k'), Key::Plain(KeyCode::Up)], "k, Up", "", "row above", Action::Up),
-    binding(&[letter('j'), Key::Plain(KeyCode::Down)], "j, Down", "", "row below", Action::Down),
+    binding(&[letter('6')], "6", "", "", Action::View(6)),
+    binding(&[letter('7')], "7", "", "", Action::View(7)),
+    binding(&[letter(' ')], "Space", "pause", "hold the picture", Action::Pause),
+    binding(&[letter('c')], "c", "control", "tell the simulator", Action::Control),
+    binding(&[letter('>'), letter('.')], ">", "faster", "feed: a quarter faster", Action::Faster),
+    binding(&[letter('<'), letter(',')], "<", "slower", "feed: slower", Action::Slower),
+    binding(&[letter('p')], "p", "hold feed", "feed: stand still, go on", Action::Hold),
+    binding(&[letter('b')], "b", "burst", "feed: a burst", Action::Burst),
+    binding(&[letter('k'), code(KeyCode::Up)], "k, Up", "", "row above", Action::Up),
+    binding(&[letter('j'), code(KeyCode::Down)], "j, Down", "", "row below", Action::Down),
+    binding(&[letter('h'), code(KeyCode::Left)], "h, Left", "", "pane before; back in time", Action::Left),
+    binding(&[letter('l'), code(KeyCode::Right)], "l, Right", "next", "next pane; on in time", Action::Right),
+    binding(&[code(KeyCode::PageUp), Key::Control('b')], "PgUp, Ctrl-B", "", "screenful up", Action::PageUp),
     binding(
-        &[letter('h'), Key::Plain(KeyCode::Left)],
-        "h, Left",
-        "",
-        "pane, chart or part before",
-        Action::Left,
-    ),
-    binding(
-        &[letter('l'), Key::Plain(KeyCode::Right)],
-        "l, Right",
-        "pane",
-        "next pane, chart or part",
-        Action::Right,
-    ),
-    binding(
-        &[Key::Plain(KeyCode::PageUp), Key::Control('b')],
-        "PgUp, Ctrl-B",
-        "",
-        "screenful up",
-        Action::PageUp,
-    ),
-    binding(
-        &[Key::Plain(KeyCode::PageDown), Key::Control('f')],
+        &[code(KeyCode::PageDown), Key::Control('f')],
         "PgDn, Ctrl-F",
         "",
         "screenful down",
         Action::PageDown,
     ),
-    binding(&[letter('g'), Key::Plain(KeyCode::Home)], "g, Home", "", "first row", Action::First),
-    binding(
-        &[letter('G'), Key::Plain(KeyCode::End)],
-        "G, End",
-        "",
-        "last row; of the logs, follow",
-        Action::Last,
-    ),
-    binding(&[Key::Plain(KeyCode::Enter)], "Enter", "open", "open the game", Action::Open),
-    binding(&[Key::Plain(KeyCode::Esc)], "Esc", "back", "leave what is open, drop the filter", Action::Back),
-    binding(&[letter('/')], "/", "filter", "show only rows with this text", Action::Filter),
+    binding(&[letter('g'), code(KeyCode::Home)], "g, Home", "", "first row, or second", Action::First),
+    binding(&[letter('G'), code(KeyCode::End)], "G, End", "", "last; of logs, follow", Action::Last),
+    binding(&[code(KeyCode::Enter)], "Enter", "open", "open the game or run", Action::Open),
+    binding(&[code(KeyCode::Esc)], "Esc", "back", "leave it, drop the filter", Action::Back),
+    binding(&[letter('/')], "/", "filter", "only rows with this text", Action::Filter),
     binding(&[letter('s')], "s", "sort", "sort by something else", Action::Sort),
-    binding(
-        &[letter('+'), letter('=')],
-        "+",
-        "window",
-        "look further back: 1, 2, 5, 15 minutes",
-        Action::Wider,
-    ),
+    binding(&[letter('+'), letter('=')], "+", "window", "further back: 1 to 15 min", Action::Wider),
     binding(&[letter('-')], "-", "", "look at less", Action::Narrower),
+    binding(&[letter('m')], "m", "mark", "run to compare with", Action::Mark),
+    binding(&[letter('n')], "n", "next fault", "run: to the next fault", Action::NextFault),
+    binding(&[letter('N')], "N", "", "run: to the one before", Action::PreviousFault),
+    binding(&[letter('v')], "v", "verdict", "run: verdict, or curves", Action::Verdict),
 ];
 
 /// What the key asks for, if anything.
@@ -180,7 +177,7 @@ mod tests {
     fn control_is_part_of_the_key() {
         let press = |code, modifiers| action(KeyEvent::new(code, modifiers));
         assert_eq!(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
-        assert_eq!(press(KeyCode::Char('c'), KeyModifiers::NONE), None);
+        assert_eq!(press(KeyCode::Char('c'), KeyModifiers::NONE), Some(Action::Control));
         assert_eq!(press(KeyCode::Char('q'), KeyModifiers::CONTROL), None);
         assert_eq!(press(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Last));
     }

@@ -6,13 +6,16 @@
 //! no clock.
 
 pub mod attach;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod game;
 pub mod keys;
 pub mod model;
+pub mod order;
 pub mod plain;
 pub mod run;
+pub mod simulator;
 pub mod source;
 pub mod terminal;
 pub mod text;

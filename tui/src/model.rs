@@ -11,22 +11,30 @@ use crate::text::Text;
 
 mod clients;
 mod contact;
+mod control;
+mod faults;
 mod games;
 mod hop;
 mod judge;
 pub mod kafka;
 mod logs;
+mod noticed;
+mod runs;
 
 pub mod series;
 pub mod summary;
 
 pub use clients::Clients;
 pub use contact::{Contact, Touch};
+pub use control::{Control, Told};
+pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
 pub use judge::{Level, Warning};
 pub use kafka::{Kafka, TopicHistory};
 pub use logs::Logs;
+pub use noticed::{Noticed, Sign};
+pub use runs::{OpenBundle, Runs};
 
 /// Everything that is known of one stack.
 #[derive(Clone, Debug)]
@@ -47,6 +55,12 @@ pub struct Model {
     pub clients: Clients,
     /// What was logged.
     pub logs: Logs,
+    /// What the simulator plays, and what it was told.
+    pub control: Control,
+    /// What the stack has noticed.
+    pub noticed: Noticed,
+    /// Run bundles.
+    pub runs: Runs,
     /// The names of the topics.
     pub topics: Topics,
 }
@@ -81,6 +95,9 @@ impl Model {
             games: Games::new(interval, places.rest.is_some()),
             clients: Clients::default(),
             logs: Logs::new(interval, places.logs.is_some()),
+            control: Control::new(interval, places.parts.contains_key(&Part::Simulator)),
+            noticed: Noticed::default(),
+            runs: Runs::new(interval * 2, places.runs.is_some()),
             topics: places.topics.clone(),
         }
     }
@@ -94,7 +111,9 @@ impl Model {
     pub fn take(&mut self, report: Report) {
         let Report { source, at, found } = report;
         self.step(at);
-        if let Some(contact) = self.contact_mut(source) {
+        // What came of an order says nothing of whether the simulator tells how it stands.
+        let is_told = matches!(found, Ok(Finding::Told(..)));
+        if let Some(contact) = self.contact_mut(source).filter(|_| !is_told) {
             contact.heard(at, found.as_ref().err());
         }
         match (source, found) {
@@ -103,6 +122,11 @@ impl Model {
             (_, Ok(Finding::Matches(matches))) => self.games.take_list(at, matches),
             (_, Ok(Finding::Game(game, updates))) => self.games.take_game(at, *game, updates),
             (_, Ok(Finding::Lines(lines))) => self.logs.take(lines),
+            (_, Ok(Finding::Run { run, scenarios, faults })) => self.control.take(run, scenarios, faults),
+            (_, Ok(Finding::Told(order, answer))) => self.control.answer(at, &order, answer),
+            (_, Ok(Finding::Producers(producers))) => self.control.producers = producers,
+            (_, Ok(Finding::Runs(list))) => self.runs.take(list),
+            (_, Ok(Finding::Bundle(folder, run))) => self.runs.take_bundle(&folder, run),
             (_, Ok(Finding::Scrape(_)) | Err(_)) => {}
         }
     }
@@ -114,6 +138,10 @@ impl Model {
             Source::Matches => Some(&mut self.games.contact),
             Source::Game => self.games.open.as_mut().map(|open| &mut open.contact),
             Source::Logs => Some(&mut self.logs.contact),
+            Source::Control => Some(&mut self.control.contact),
+            Source::Producers => Some(&mut self.control.producers_contact),
+            Source::Runs => Some(&mut self.runs.contact),
+            Source::Bundle => None,
         }
     }
 
@@ -121,6 +149,7 @@ impl Model {
         for (hop, reading) in hop::read(part, &scrape.samples) {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
+        self.noticed.take(at, part, &scrape.samples);
         if part == Part::Distribution {
             self.clients.take(at, &scrape.samples);
         }

@@ -7,8 +7,9 @@ use anyhow::{Context, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::bundle::Run;
 use crate::clock;
-use crate::model::summary::Summary;
+use crate::model::summary::{RunSummary, Summary};
 use crate::model::{Level, Touch};
 use crate::watch::Watch;
 
@@ -65,6 +66,22 @@ pub async fn once(mut watch: Watch, interval: Duration, as_json: bool) -> anyhow
     Ok(())
 }
 
+/// Writes what each run came to: a line, or a document.
+///
+/// # Errors
+/// When nobody reads.
+pub fn verdicts(runs: &[Run], as_json: bool) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    for Run { verdict, .. } in runs {
+        let text = match as_json {
+            true => serde_json::to_string(&RunSummary::of(verdict))?,
+            false => format!("{}: {}: {}", verdict.name, verdict.exit.as_str(), verdict.summary),
+        };
+        writeln!(out, "{text}").context("writing")?;
+    }
+    out.flush().context("writing")
+}
+
 /// Whether there is nothing more to wait for: each part has a rate or does not answer, and Kafka and REST have spoken.
 fn is_told(watch: &Watch) -> bool {
     let model = &watch.model;
@@ -114,6 +131,7 @@ fn line(summary: &Summary, since_epoch: Duration) -> String {
     told.push(format!("lag {}", number(lag)));
     let errors = summary.hops.iter().filter_map(|row| row.errors).reduce(|sum, errors| sum + errors);
     told.push(format!("errors {}", number(errors)));
+    told.extend(summary.verifying.as_ref().map(|run| format!("verify {}: {}", run.scenario, run.phase)));
     told.extend(summary.warnings.first().map(|first| format!("{}: {}", first.place, first.what)));
     told.join(", ")
 }

@@ -1,6 +1,7 @@
 //! Source, model, view and terminal in one loop. Drawing is bounded: four times a second for figures, at most thirty times for
 //! keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -48,6 +49,12 @@ impl Desk {
                     Effect::None => {}
                     Effect::Quit => return Then::End,
                     Effect::Open(game) => self.watch.open(game),
+                    Effect::OpenRuns(folders) => self.watch.open_runs(folders),
+                    Effect::Tell(order) => {
+                        self.watch.tell(order);
+                        // What comes of it is not to be seen in a picture that is held.
+                        self.ui.is_held = false;
+                    }
                 }
                 self.held = if self.ui.is_held {
                     self.held.take().or_else(|| Some(self.watch.model.clone()))
@@ -72,11 +79,11 @@ impl Desk {
     }
 }
 
-/// Shows the stack until told to end.
+/// Shows the stack, or these run bundles, until told to end.
 ///
 /// # Errors
 /// When the terminal cannot be used, or a source broke down.
-pub async fn run(watch: Watch, theme: Theme) -> anyhow::Result<()> {
+pub async fn run(watch: Watch, bundles: Vec<PathBuf>, theme: Theme) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
@@ -84,6 +91,10 @@ pub async fn run(watch: Watch, theme: Theme) -> anyhow::Result<()> {
     let rows = terminal.get().size().context("asking for the terminal's size")?.height;
     let mut events = events();
     let mut desk = Desk { watch, ui: Ui::new(rows), held: None };
+    if !bundles.is_empty() {
+        desk.ui.look_at_runs(bundles.clone());
+        desk.watch.open_runs(bundles);
+    }
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -107,6 +118,7 @@ pub async fn run(watch: Watch, theme: Theme) -> anyhow::Result<()> {
             _ = looks.tick() => {
                 if desk.watch.look()? {
                     desk.ui.is_open = false;
+                    desk.watch.open_runs(desk.ui.runs.opened.clone());
                 }
                 continue;
             }

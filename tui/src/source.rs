@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,23 +12,32 @@ use serde::{Serialize, Serializer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::attach::Places;
+use crate::attach::{Logs, Places};
+use crate::bundle;
 use crate::clock::Clock;
 use crate::game::{Game, Match, Update};
+use crate::order::Order;
+use crate::simulator::{FaultList, Run, Scenario};
 use crate::text::Text;
 
+mod compose;
+mod control;
 mod games;
 mod http;
 mod kafka;
 mod logs;
 mod parts;
+mod producers;
 
 pub mod exposition;
+pub mod runs;
 
 pub use exposition::Samples;
 pub use kafka::PartitionOffsets;
 pub use logs::{LogLevel, LogLine};
 pub use parts::{Check, Readiness, Scrape};
+pub use producers::Producer;
+pub use runs::RunList;
 
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -36,6 +47,12 @@ const REPORTS_MAX: usize = 64;
 
 /// How much rarer Kafka is asked than anybody else: its answers cost most.
 const KAFKA_EVERY: u32 = 2;
+
+/// How much rarer what changes seldom is asked for: producers, run bundles.
+const SELDOM_EVERY: u32 = 2;
+
+/// Orders that may wait for the simulator.
+const ORDERS_MAX: usize = 8;
 
 /// A process that has `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +97,14 @@ pub enum Source {
     Game,
     /// The logs of the stack.
     Logs,
+    /// The simulator's control.
+    Control,
+    /// Distribution's REST, for the producers.
+    Producers,
+    /// The folder of run bundles.
+    Runs,
+    /// A bundle that is open.
+    Bundle,
 }
 
 /// What came of one question.
@@ -106,6 +131,23 @@ pub enum Finding {
     Game(Box<Game>, Vec<Update>),
     /// What was logged since the answer before.
     Lines(Vec<LogLine>),
+    /// Of the simulator's run; of its scenarios and faults where those were asked for.
+    Run {
+        /// How it stands; none before the first.
+        run: Option<Run>,
+        /// The ready-made scenarios.
+        scenarios: Option<Vec<Scenario>>,
+        /// What goes wrong in it on purpose.
+        faults: Option<FaultList>,
+    },
+    /// What came of an order: why it was refused, where it was.
+    Told(Order, Result<(), Text>),
+    /// Of the producers.
+    Producers(Vec<Producer>),
+    /// Of the folder of run bundles.
+    Runs(RunList),
+    /// Of a bundle that was opened: the run, or why it cannot be shown.
+    Bundle(PathBuf, Result<Arc<bundle::Run>, Text>),
 }
 
 /// Where a source reports to.
@@ -137,6 +179,8 @@ pub struct Sources {
     tasks: JoinSet<()>,
     reports: mpsc::Receiver<Report>,
     opened: watch::Sender<Option<EventId>>,
+    opened_runs: watch::Sender<Vec<PathBuf>>,
+    orders: mpsc::Sender<Order>,
 }
 
 impl Sources {
@@ -145,27 +189,46 @@ impl Sources {
     /// # Errors
     /// When no client can be made.
     pub fn start(places: &Places, interval: Duration, clock: Clock) -> anyhow::Result<Self> {
-        let client = http::client(ANSWER_WITHIN)?;
         let (sender, reports) = mpsc::channel(REPORTS_MAX);
         let (opened, to_open) = watch::channel(None);
+        let (opened_runs, runs_to_open) = watch::channel(Vec::new());
+        let (orders, to_obey) = mpsc::channel(ORDERS_MAX);
         let sink = |source| Sink { clock, source, reports: sender.clone() };
+        let (client, seldom) = (http::client(ANSWER_WITHIN)?, interval * SELDOM_EVERY);
         let mut tasks = JoinSet::new();
         for (part, url) in &places.parts {
             let ask = parts::watch(client.clone(), url.clone(), interval, sink(Source::Part(*part)));
             tasks.spawn(ask);
         }
+        if let Some(url) = places.parts.get(&Part::Simulator) {
+            tasks.spawn(control::watch(client.clone(), url.clone(), interval, sink(Source::Control)));
+            tasks.spawn(control::obey(client.clone(), url.clone(), to_obey, sink(Source::Control)));
+        }
         if let Some(rest) = &places.rest {
-            tasks.spawn(games::watch_all(client.clone(), rest.clone(), interval, sink(Source::Matches)));
-            tasks.spawn(games::watch_one(client, rest.clone(), interval, to_open, sink(Source::Game)));
+            let rest = || rest.clone();
+            tasks.spawn(games::watch_all(client.clone(), rest(), interval, sink(Source::Matches)));
+            tasks.spawn(games::watch_one(client.clone(), rest(), interval, to_open, sink(Source::Game)));
+            tasks.spawn(producers::watch(client, rest(), seldom, sink(Source::Producers)));
         }
         if let Some(kafka) = &places.kafka {
             let topics = places.topics.clone();
             tasks.spawn(kafka::watch(kafka.clone(), topics, interval * KAFKA_EVERY, sink(Source::Kafka)));
         }
-        if let Some(logs) = &places.logs {
-            tasks.spawn(logs::watch(logs.clone(), interval, sink(Source::Logs)));
+        match &places.logs {
+            Some(Logs::Folder(folder)) => {
+                tasks.spawn(logs::watch(folder.clone(), interval, sink(Source::Logs)));
+            }
+            Some(Logs::Compose { docker, project }) => {
+                let follow = compose::follow(docker.clone(), project.clone(), interval, sink(Source::Logs));
+                tasks.spawn(follow);
+            }
+            None => {}
         }
-        Ok(Self { tasks, reports, opened })
+        if let Some(runs) = &places.runs {
+            tasks.spawn(runs::watch_all(runs.clone(), seldom, sink(Source::Runs)));
+        }
+        tasks.spawn(runs::watch_open(runs_to_open, sink(Source::Bundle)));
+        Ok(Self { tasks, reports, opened, opened_runs, orders })
     }
 
     /// The next report. Waiting for it can be given up at any time.
@@ -195,5 +258,21 @@ impl Sources {
             *opened = game;
             changed
         });
+    }
+
+    /// Says which run bundles are looked at.
+    pub fn open_runs(&self, folders: Vec<PathBuf>) {
+        self.opened_runs.send_replace(folders);
+    }
+
+    /// Tells the simulator something.
+    ///
+    /// # Errors
+    /// With why it cannot be told.
+    pub fn tell(&self, order: Order) -> Result<(), &'static str> {
+        self.orders.try_send(order).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => "it has not done yet what it was told before",
+            mpsc::error::TrySendError::Closed(_) => "the simulator's address is not known",
+        })
     }
 }

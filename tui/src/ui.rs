@@ -1,5 +1,6 @@
 //! What the person at the keyboard has chosen, and what a key changes about that. Pure, as the model is.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::EventId;
@@ -8,9 +9,18 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::keys::{self, Action};
 use crate::model::Model;
 use crate::model::summary::{Figure, Place};
+use crate::order::Order;
 use crate::text::Text;
 
+mod menu;
+mod moves;
 mod rows;
+mod runs;
+mod screen;
+
+pub use menu::{Choice, Item, Menu, Panel};
+pub use runs::RunsUi;
+pub use screen::{Pane, Sort, View};
 
 /// The windows that can be chosen, in minutes.
 const WINDOWS: [u64; 4] = [1, 2, 5, 15];
@@ -18,84 +28,8 @@ const WINDOWS: [u64; 4] = [1, 2, 5, 15];
 /// The longest filter, in characters.
 const FILTER_MAX: usize = 60;
 
-/// Rows of a screen that are no rows of a list.
-const ROWS_AROUND: u16 = 6;
-
-/// A screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// Every hop.
-    Pipeline,
-    /// Games that are live, or the one that is open.
-    Games,
-    /// Topics and partitions.
-    Kafka,
-    /// Sockets and REST.
-    Clients,
-    /// What was logged.
-    Logs,
-}
-
-impl View {
-    /// All, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Pipeline, Self::Games, Self::Kafka, Self::Clients, Self::Logs];
-
-    /// What it is called.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pipeline => "Pipeline",
-            Self::Games => "Games",
-            Self::Kafka => "Kafka",
-            Self::Clients => "Clients",
-            Self::Logs => "Logs",
-        }
-    }
-
-    fn index(self) -> usize {
-        Self::ALL.iter().position(|view| *view == self).unwrap_or_default()
-    }
-}
-
-/// What games or topics are sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// By name; games by sport first.
-    Name,
-    /// What is longest on, or waits most, first.
-    Most,
-    /// What changes most often first.
-    Busiest,
-}
-
-impl Sort {
-    fn next(self) -> Self {
-        match self {
-            Self::Name => Self::Most,
-            Self::Most => Self::Busiest,
-            Self::Busiest => Self::Name,
-        }
-    }
-}
-
-/// A part of the screen of a game.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pane {
-    /// Its markets.
-    Markets,
-    /// What happened.
-    Incidents,
-    /// Its update log.
-    Log,
-}
-
-impl Pane {
-    /// All, from left to right.
-    pub const ALL: [Self; 3] = [Self::Markets, Self::Incidents, Self::Log];
-}
-
 /// What a key asks of those around.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Nothing.
     None,
@@ -103,6 +37,10 @@ pub enum Effect {
     Quit,
     /// Look at this game, or at none.
     Open(Option<EventId>),
+    /// Look at these run bundles, or at none.
+    OpenRuns(Vec<PathBuf>),
+    /// Tell the simulator.
+    Tell(Order),
 }
 
 /// Everything that was chosen.
@@ -138,6 +76,14 @@ pub struct Ui {
     pub logs_of: Option<Text>,
     /// How many lines the log is scrolled back.
     pub logs_back: usize,
+    /// The first fault that is shown; those of now where it is none.
+    pub faults_from: Option<usize>,
+    /// What was chosen among run bundles.
+    pub runs: RunsUi,
+    /// The list that is shown, of what the simulator can be told.
+    pub menu: Option<Menu>,
+    /// Why the last key did nothing.
+    pub remark: Option<&'static str>,
     /// Rows of the terminal.
     pub rows: u16,
     window: usize,
@@ -165,6 +111,10 @@ impl Ui {
             topics_by: Sort::Name,
             logs_of: None,
             logs_back: 0,
+            faults_from: None,
+            runs: RunsUi::default(),
+            menu: None,
+            remark: None,
             rows,
             window: 0,
             filters: Default::default(),
@@ -186,18 +136,42 @@ impl Ui {
     /// Whether the key for it does something on this screen, so that the footer tells of it.
     #[must_use]
     pub fn is_useful(&self, action: Action) -> bool {
-        let is_list = !(self.view == View::Games && self.is_open);
+        let is_game = self.view == View::Games && self.is_open;
+        let is_run = self.view == View::Runs && self.runs.is_open();
+        let is_list = !is_game && !is_run;
         match action {
-            Action::Open => self.view == View::Games && is_list,
+            Action::Open => matches!(self.view, View::Games | View::Runs) && is_list,
             Action::Back => self.shows_help || !is_list || !self.filter().is_empty(),
             Action::Filter => matches!(self.view, View::Games | View::Kafka | View::Logs) && is_list,
             Action::Sort => matches!(self.view, View::Games | View::Kafka) && is_list,
             Action::Left | Action::Right => matches!(self.view, View::Pipeline | View::Logs) || !is_list,
             Action::Wider | Action::Narrower => {
-                matches!(self.view, View::Pipeline | View::Kafka | View::Clients)
+                matches!(self.view, View::Pipeline | View::Kafka | View::Clients | View::Faults)
             }
+            Action::Mark => self.view == View::Runs && is_list,
+            Action::NextFault | Action::PreviousFault | Action::Verdict => is_run,
+            Action::Control => self.view != View::Runs,
+            Action::Faster | Action::Slower | Action::Hold | Action::Burst => self.view == View::Faults,
             _ => true,
         }
+    }
+
+    /// Whether the key for it does something on few screens only: the footer tells of it first.
+    #[must_use]
+    pub fn is_of_this_screen(&self, action: Action) -> bool {
+        let of_runs = self.view == View::Runs && matches!(action, Action::Open | Action::Back);
+        of_runs
+            || matches!(
+                action,
+                Action::Mark
+                    | Action::NextFault
+                    | Action::Verdict
+                    | Action::Faster
+                    | Action::Slower
+                    | Action::Hold
+                    | Action::Burst
+            )
+            || action == Action::Control && self.view == View::Faults
     }
 
     /// A key was pressed; `model` is what is shown.
@@ -205,6 +179,10 @@ impl Ui {
         if self.is_typing {
             self.type_filter(key);
             return Effect::None;
+        }
+        self.remark = None;
+        if self.menu.is_some() {
+            return self.press_in_menu(key, model);
         }
         let Some(action) = keys::action(key) else { return Effect::None };
         match action {
@@ -227,14 +205,20 @@ impl Ui {
             Action::Down => self.walk(model, 1),
             Action::PageUp => self.walk(model, -self.page()),
             Action::PageDown => self.walk(model, self.page()),
-            Action::First => self.walk(model, isize::MIN),
-            Action::Last => self.walk(model, isize::MAX),
+            Action::First => self.go_far(model, isize::MIN),
+            Action::Last => self.go_far(model, isize::MAX),
+            Action::Control => self.open_menu(),
+            Action::Faster | Action::Slower | Action::Hold | Action::Burst => {
+                return self.steer(action, model);
+            }
+            Action::Mark if self.is_useful(action) => self.mark(model),
+            Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
+            Action::Verdict if self.is_useful(action) => {
+                self.runs.shows_verdict = !self.runs.shows_verdict;
+            }
+            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Verdict => {}
         }
         Effect::None
-    }
-
-    fn page(&self) -> isize {
-        isize::try_from(self.rows.saturating_sub(ROWS_AROUND).max(1)).unwrap_or(1)
     }
 
     fn go_to(&mut self, index: usize) {
@@ -269,6 +253,9 @@ impl Ui {
         } else if self.view == View::Games && self.is_open {
             self.is_open = false;
             return Effect::Open(None);
+        } else if self.view == View::Runs && self.runs.is_open() {
+            self.runs.opened.clear();
+            return Effect::OpenRuns(Vec::new());
         } else {
             self.filters[self.view.index()].clear();
         }
@@ -278,6 +265,9 @@ impl Ui {
     fn open(&mut self, model: &Model) -> Effect {
         if !self.is_useful(Action::Open) {
             return Effect::None;
+        }
+        if self.view == View::Runs {
+            return self.open_run(model);
         }
         let games = self.games(model);
         let Some(chosen) = games.get(self.game_index(&games)) else { return Effect::None };
@@ -295,73 +285,10 @@ impl Ui {
             _ => {}
         }
     }
-
-    /// Another pane, chart or part.
-    fn turn(&mut self, model: &Model, by: isize) {
-        match self.view {
-            View::Pipeline => {
-                self.figure = neighbour(&[Figure::Rate, Figure::P99, Figure::Lag], self.figure, by);
-            }
-            View::Games if self.is_open => self.pane = neighbour(&Pane::ALL, self.pane, by),
-            View::Logs => {
-                let parts = model.logs.parts().into_iter().cloned().map(Some);
-                let parts: Vec<Option<Text>> = std::iter::once(None).chain(parts).collect();
-                self.logs_of = neighbour(&parts, self.logs_of.clone(), by);
-                self.logs_back = 0;
-            }
-            _ => {}
-        }
-    }
-
-    /// Another row.
-    fn walk(&mut self, model: &Model, by: isize) {
-        match self.view {
-            View::Pipeline => self.place = moved(self.place, by, places(model).len()),
-            View::Games if self.is_open => {
-                let rows = model.games.open.as_ref().map_or(0, |open| match (self.pane, &open.game) {
-                    (Pane::Log, _) => open.log.len(),
-                    (Pane::Markets, Some(game)) => game.markets.len(),
-                    (Pane::Incidents, Some(game)) => game.incidents.len(),
-                    (_, None) => 0,
-                });
-                let scrolled = &mut self.scrolled[self.pane as usize];
-                *scrolled = moved(*scrolled, by, rows);
-            }
-            View::Games => {
-                let games = self.games(model);
-                let index = moved(self.game_index(&games), by, games.len());
-                self.game = games.get(index).map(|game| game.event_id.clone());
-            }
-            View::Kafka => {
-                let topics = self.topics(model);
-                let index = moved(self.topic_index(&topics), by, topics.len());
-                self.topic = topics.get(index).map(|topic| (*topic).to_owned());
-            }
-            View::Clients => {}
-            View::Logs => {
-                let back =
-                    moved(self.logs_back, by.checked_neg().unwrap_or(isize::MAX), self.lines(model).len());
-                self.logs_back = back;
-            }
-        }
-    }
 }
 
 /// The rows of the pipeline: its hops, then the sports.
 #[must_use]
 pub fn places(model: &Model) -> Vec<Place> {
     Place::HOPS.into_iter().chain(model.sports().map(Place::Sport)).collect()
-}
-
-/// The one `by` places from `current` in a circle.
-fn neighbour<T: Clone + PartialEq>(all: &[T], current: T, by: isize) -> T {
-    let length = isize::try_from(all.len()).unwrap_or(isize::MAX);
-    let index = all.iter().position(|one| *one == current).and_then(|index| isize::try_from(index).ok());
-    let next = index.map_or(0, |index| (index + by).rem_euclid(length.max(1)));
-    usize::try_from(next).ok().and_then(|next| all.get(next)).cloned().unwrap_or(current)
-}
-
-/// The row `by` rows from `row`, of so many.
-fn moved(row: usize, by: isize, rows: usize) -> usize {
-    row.saturating_add_signed(by).min(rows.saturating_sub(1))
 }

@@ -12,12 +12,20 @@ use crate::ui::{Ui, View};
 
 mod chart;
 mod clients;
+mod compare;
+mod faults;
+mod foot;
 mod format;
 mod games;
+mod judged;
 mod kafka;
 mod logs;
+mod menu;
 mod open_game;
+mod open_run;
 mod pipeline;
+mod runs;
+mod timeline;
 
 /// The smallest terminal that everything fits into.
 pub const WIDTH_MIN: u16 = 80;
@@ -42,7 +50,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
     let [head, body, foot] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);
     draw_head(frame, head, scene);
-    draw_foot(frame, foot, scene);
+    foot::draw(frame, foot, scene);
     if ui.shows_help {
         return draw_help(frame, body, scene);
     }
@@ -52,7 +60,14 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
         View::Games => games::draw(frame, body, scene),
         View::Kafka => kafka::draw(frame, body, scene),
         View::Clients => clients::draw(frame, body, scene),
+        View::Faults => faults::draw(frame, body, scene),
+        View::Runs if ui.runs.opened.len() > 1 => compare::draw(frame, body, scene),
+        View::Runs if ui.runs.is_open() => open_run::draw(frame, body, scene),
+        View::Runs => runs::draw(frame, body, scene),
         View::Logs => logs::draw(frame, body, scene),
+    }
+    if let Some(menu) = &ui.menu {
+        menu::draw(frame, body, menu, scene);
     }
 }
 
@@ -65,13 +80,22 @@ fn too_small(frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
 }
 
+/// From this width on the views have room around their names.
+const ROOMY: u16 = 100;
+
 /// The views, and on the right how everything is.
 fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
-    let mut spans = vec![Span::styled(" Matchday ", theme.style(Tone::Strong))];
+    let is_roomy = area.width >= ROOMY;
+    let mut spans = vec![Span::raw(" ")];
+    if is_roomy {
+        spans.push(Span::styled("Matchday  ", theme.style(Tone::Strong)));
+    }
     for (index, view) in View::ALL.into_iter().enumerate() {
         let style = if view == ui.view { theme.chosen() } else { theme.style(Tone::Dim) };
-        spans.push(Span::styled(format!(" {} {} ", index + 1, view.name()), style));
+        let name = format!("{} {}", index + 1, view.name());
+        spans.push(Span::styled(if is_roomy { format!(" {name} ") } else { name }, style));
+        spans.push(Span::raw(if is_roomy { "" } else { " " }));
     }
     frame.render_widget(Line::from(spans), area);
     let worst = model.warnings().first().map_or_else(|| model.known(), |warning| warning.level);
@@ -82,34 +106,6 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let line = Line::from(state).alignment(Alignment::Right);
     let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
     frame.render_widget(line, Rect { x: area.right() - width, width, ..area });
-}
-
-/// What can be typed here, or the filter while it is typed, and on the right the stack.
-fn draw_foot(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let Scene { model, ui, theme } = scene;
-    let stack = Line::from(Span::styled(format!(" {} ", model.stack), theme.style(Tone::Dim)));
-    let width = u16::try_from(stack.width()).unwrap_or(area.width).min(area.width / 3);
-    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(width)]).areas(area);
-    frame.render_widget(stack, right);
-    if ui.is_typing {
-        let cursor = Span::styled(" ", theme.chosen());
-        let hint = Span::styled("  Enter keeps it, Esc drops it", theme.style(Tone::Dim));
-        let line = Line::from(vec![Span::raw(format!(" / {}", ui.filter())), cursor, hint]);
-        return frame.render_widget(line, left);
-    }
-    let mut line = Line::default();
-    if !ui.filter().is_empty() {
-        line.push_span(Span::styled(format!(" only \"{}\" ", ui.filter()), theme.style(Tone::Warning)));
-    }
-    for binding in KEYS.iter().filter(|binding| !binding.hint.is_empty() && ui.is_useful(binding.action)) {
-        let key = binding.label.split(',').next().unwrap_or_default();
-        if line.width() + key.len() + binding.hint.len() + 3 > usize::from(left.width) {
-            break;
-        }
-        line.push_span(Span::styled(format!(" {key}"), theme.style(Tone::Strong)));
-        line.push_span(Span::styled(format!(" {} ", binding.hint), theme.style(Tone::Dim)));
-    }
-    frame.render_widget(line, left);
 }
 
 /// Every key, and what the figures mean.
@@ -123,25 +119,21 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         .filter(|binding| !binding.help.is_empty())
         .map(|binding| line(binding.label, binding.help));
     let meaning = [
-        ("p50, p99", "half of all take at most this, 99 of 100"),
-        ("of simulator", "how late it sends"),
-        ("of ingestion", "until it has answered"),
-        ("of processors", "from the provider's clock to the commit"),
-        ("of sockets", "from the provider's clock to the client"),
+        ("p50, p99", "half take at most this, 99 %"),
+        ("simulator", "how late it sends"),
+        ("ingestion", "until it has answered"),
+        ("processors", "provider to commit"),
+        ("sockets", "provider to client"),
         ("lag", "messages that wait"),
-        ("errors", "what went wrong within the window"),
+        ("errors", "in the window"),
     ];
     let title = Line::styled(" What the figures say", theme.style(Tone::Strong));
-    let meaning: Vec<Line<'_>> =
-        std::iter::once(title).chain(meaning.map(|(figure, means)| line(figure, means))).collect();
-    // Side by side where there is room, else the keys alone fill the screen.
-    if area.width >= 120 {
-        let [left, right] = Layout::horizontal([Constraint::Length(60), Constraint::Min(0)]).areas(area);
-        frame.render_widget(Paragraph::new(keys.collect::<Vec<_>>()), left);
-        frame.render_widget(Paragraph::new(meaning), right);
-    } else {
-        let all: Vec<Line<'_>> = keys.chain(meaning).collect();
-        frame.render_widget(Paragraph::new(all), area);
+    let meaning = std::iter::once(title).chain(meaning.map(|(figure, means)| line(figure, means)));
+    let all: Vec<Line<'_>> = keys.chain(meaning).collect();
+    let (left, right) = all.split_at(all.len().div_ceil(2));
+    let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+    for (lines, half) in [left, right].into_iter().zip(halves) {
+        frame.render_widget(Paragraph::new(lines.to_vec()), half);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One stack that is watched, whichever it is at the time: found, asked, known.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::EventId;
@@ -7,7 +8,9 @@ use domain::EventId;
 use crate::attach::{Given, Places};
 use crate::clock::Clock;
 use crate::model::Model;
+use crate::order::Order;
 use crate::source::{Report, Sources};
+use crate::text::Text;
 
 /// A stack that is watched.
 #[derive(Debug)]
@@ -58,6 +61,21 @@ impl Watch {
     pub fn open(&mut self, game: Option<EventId>) {
         self.model.games.open(game.clone());
         self.sources.open(game);
+    }
+
+    /// Looks at these run bundles, or at none.
+    pub fn open_runs(&mut self, folders: Vec<PathBuf>) {
+        self.model.runs.open(&folders);
+        self.sources.open_runs(folders);
+    }
+
+    /// Tells the simulator something; what comes of it is a report.
+    pub fn tell(&mut self, order: Order) {
+        let now = self.clock.now();
+        self.model.control.ask(now, order.clone());
+        if let Err(why) = self.sources.tell(order.clone()) {
+            self.model.control.answer(now, &order, Err(Text::new(why)));
+        }
     }
 
     /// Begins anew where the stack has become another: it was taken down and started again, on other ports. Says whether.

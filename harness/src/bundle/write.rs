@@ -240,7 +240,8 @@ fn sports(outcome: &Outcome) -> Vec<SportPart> {
     outcome.sports.iter().map(part).collect()
 }
 
-fn fault(fault: &Fault) -> FaultPart {
+/// A fault on the time axis.
+pub(crate) fn fault(fault: &Fault) -> FaultPart {
     let kind = serde_json::to_value(&fault.kind).ok();
     let name = kind.as_ref().and_then(|kind| kind["kind"].as_str()).unwrap_or_default().to_owned();
     let at = |ns: u64| i64::try_from(ns / 1_000).unwrap_or(i64::MAX);

@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("distribution", &["domain", "chassis"]),
     ("simulator", &["domain", "chassis"]),
     ("harness", &["domain", "chassis", "simulator"]),
-    ("tui", &["domain"]),
+    ("tui", &["domain", "harness"]),
 ];
 
 /// What the pure crate must not even depend on.

@@ -11,6 +11,12 @@ use super::series::Series;
 use super::{Model, Touch};
 use crate::source::Part;
 
+mod faults;
+
+pub use faults::{
+    GateSummary, NoticedSummary, PlayingSummary, ProducerSummary, RunSummary, VerifyingSummary,
+};
+
 /// Over how long a rate is averaged that is told as a number.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
@@ -86,6 +92,16 @@ pub struct Summary {
     pub sessions: Option<f64>,
     /// How many of them do not keep up.
     pub sessions_behind: Option<f64>,
+    /// What the simulator plays, where it takes orders.
+    pub playing: Option<PlayingSummary>,
+    /// What the stack has noticed within the window, by what it is.
+    pub noticed: Vec<NoticedSummary>,
+    /// The producers, and whether each is trusted.
+    pub producers: Vec<ProducerSummary>,
+    /// The run that is being verified.
+    pub verifying: Option<VerifyingSummary>,
+    /// What the run that was verified last came to.
+    pub last_run: Option<RunSummary>,
 }
 
 impl Place {
@@ -251,7 +267,7 @@ impl Model {
             hops.iter().map(|row| row.state).chain(warnings.iter().map(|warning| warning.level)).max();
         let is_told = self.games.contact.touch(self.now) == Touch::Fresh;
         Summary {
-            schema: "1.0",
+            schema: "1.1",
             stack: self.stack.to_string(),
             at: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
             state: worst.unwrap_or(Level::Waiting),
@@ -261,6 +277,11 @@ impl Model {
             live_games: is_told.then_some(self.games.live.len()),
             sessions: self.clients.sessions.last(self.now),
             sessions_behind: self.clients.behind.last(self.now),
+            playing: self.playing_summary(),
+            noticed: self.noticed_summary(window),
+            producers: self.producers_summary(),
+            verifying: self.verifying().map(VerifyingSummary::of),
+            last_run: self.runs.last().map(RunSummary::of),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! GET, with a limit on what is read.
+//! Questions over HTTP, with a limit on what is read of the answers.
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Bytes that are read of one answer: thousands of games, or a large game with its log.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -18,7 +19,21 @@ pub(super) fn client(within: Duration) -> anyhow::Result<Client> {
 
 /// Asks, whatever the status of the answer.
 pub(super) async fn get(client: &Client, url: Url) -> anyhow::Result<(StatusCode, Vec<u8>)> {
-    let mut answer = client.get(url).send().await.map_err(cause)?;
+    send(client, Method::GET, url, None).await
+}
+
+/// Asks for something to be done, with a body of JSON where there is one, whatever the status of the answer.
+pub(super) async fn send(
+    client: &Client,
+    method: Method,
+    url: Url,
+    body: Option<&Value>,
+) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+    let mut request = client.request(method, url);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let mut answer = request.send().await.map_err(cause)?;
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(cause)? {
         ensure!(

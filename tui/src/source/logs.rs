@@ -79,6 +79,31 @@ fn without_day(line: &str) -> &str {
     }
 }
 
+/// A line of a part.
+pub(super) fn line(part: &str, text: &str) -> LogLine {
+    let text = text.trim_end();
+    LogLine { part: Text::new(part), level: LogLevel::of(text), text: Text::new(without_day(text)) }
+}
+
+/// A line without the colours that a program gave it for a terminal: `ESC [ … m`. What else a terminal would obey stays, to be
+/// shown.
+pub(super) fn strip_colours(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = after.find(|letter: char| !letter.is_ascii_digit() && letter != ';');
+        match end.map(|end| after.split_at(end)) {
+            Some((_, after)) if after.starts_with('m') => rest = &after[1..],
+            _ => {
+                plain.push_str("\u{1b}[");
+                rest = after;
+            }
+        }
+    }
+    plain + rest
+}
+
 /// How far each file was read.
 #[derive(Debug, Default)]
 struct Tails(BTreeMap<PathBuf, u64>);
@@ -94,13 +119,9 @@ impl Tails {
         for file in files {
             // One that has gone since, or cannot be read, takes nothing from the others.
             let Ok(added) = self.read_file(&file) else { continue };
-            let part = Text::new(&file.file_stem().unwrap_or_default().to_string_lossy());
+            let part = file.file_stem().unwrap_or_default().to_string_lossy();
             let added = added.lines().filter(|line| !line.trim().is_empty());
-            lines.extend(added.map(|line| LogLine {
-                part: part.clone(),
-                level: LogLevel::of(line),
-                text: Text::new(without_day(line.trim_end())),
-            }));
+            lines.extend(added.map(|text| line(&part, text)));
         }
         Ok(lines)
     }
@@ -166,6 +187,12 @@ mod tests {
         let lines = Tails::default().read(folder.path()).expect("read");
         assert_eq!(lines.len() as u64, FIRST_BYTES / 100);
         assert!(lines.iter().all(|read| read.text.as_str() == line));
+    }
+
+    #[test]
+    fn colours_are_left_out_and_nothing_else_that_a_terminal_would_obey() {
+        assert_eq!(strip_colours("\u{1b}[2m10:00\u{1b}[0m \u{1b}[1;31mERROR\u{1b}[0m x"), "10:00 ERROR x");
+        assert_eq!(strip_colours("\u{1b}[2J\u{1b}[3"), "\u{1b}[2J\u{1b}[3");
     }
 
     #[test]

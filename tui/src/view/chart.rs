@@ -23,22 +23,44 @@ pub(super) fn draw(
     label: fn(f64) -> String,
     scene: Scene<'_>,
 ) {
+    draw_to(frame, area, columns, &Scale { side: SIDE, highest: highest(columns), label }, scene);
+}
+
+/// How bars are measured.
+pub(super) struct Scale {
+    /// Columns at the left that are no bars.
+    pub(super) side: usize,
+    /// The value of a bar that fills the area.
+    pub(super) highest: f64,
+    /// How it is written.
+    pub(super) label: fn(f64) -> String,
+}
+
+/// Bars that fill `area` where they are as high as the scale.
+pub(super) fn draw_to(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    columns: &[Option<f64>],
+    scale: &Scale,
+    scene: Scene<'_>,
+) {
     let theme = scene.theme;
     let levels = theme.levels();
-    let (highest, full) = (highest(columns), levels.len() - 1);
+    let full = levels.len() - 1;
     let rows = usize::from(area.height);
-    let heights: Vec<usize> = columns.iter().map(|value| height(*value, highest, full * rows)).collect();
+    let heights: Vec<usize> =
+        columns.iter().map(|value| height(*value, scale.highest, full * rows)).collect();
     for (row, y) in area.rows().enumerate() {
         let below = (rows - 1 - row) * full;
         let bars: String =
             heights.iter().map(|height| levels[height.saturating_sub(below).min(full)]).collect();
         let side = match row {
-            0 if highest > 0.0 => label(highest),
+            0 if scale.highest > 0.0 => (scale.label)(scale.highest),
             _ if row + 1 == rows => "0".to_owned(),
             _ => String::new(),
         };
         let line = Line::from(vec![
-            Span::styled(format!("{side:>width$} ", width = SIDE - 1), theme.style(Tone::Dim)),
+            Span::styled(format!("{side:>width$} ", width = scale.side - 1), theme.style(Tone::Dim)),
             Span::styled(bars, theme.style(Tone::Accent)),
         ]);
         frame.render_widget(line, y);
@@ -48,7 +70,8 @@ pub(super) fn draw(
 /// Columns at the left of a chart that are no bars.
 pub(super) const SIDE: usize = 9;
 
-fn highest(columns: &[Option<f64>]) -> f64 {
+/// The highest value.
+pub(super) fn highest(columns: &[Option<f64>]) -> f64 {
     columns.iter().flatten().copied().fold(0.0, f64::max)
 }
 

@@ -61,6 +61,19 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
+/// A time in a run, in minutes and seconds: `0:42`, `61:05`.
+pub(super) fn minute(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a run")]
+    let seconds = seconds as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// The time of day of so many microseconds since the Unix epoch, UTC: `13:35Z`.
+pub(super) fn day_time(micros: u64) -> String {
+    let minutes = micros / 60_000_000 % 1_440;
+    format!("{:02}:{:02}Z", minutes / 60, minutes % 60)
+}
+
 /// The game clock: `12:07`.
 pub(super) fn clock(seconds: u32) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)

@@ -22,7 +22,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let text = format!("{} lines of {whose}, {place}", lines.len());
     frame.render_widget(title(&text, Some(&model.logs.contact), scene), above);
     if !model.logs.is_asked {
-        let why = "logs are shown of a stack of `matchday up`; `docker compose logs` shows those of Compose";
+        let why = "logs are shown of a stack of `matchday up`, or of Compose in the project's folder";
         return nothing(frame, list, why, scene);
     }
     if lines.is_empty() {

@@ -14,7 +14,7 @@ use crate::theme::Tone;
 use crate::ui::places;
 
 /// Columns of the table before the sparkline, with the spaces between them.
-const COLUMNS: [u16; 7] = [11, 13, 8, 7, 7, 8, 7];
+const COLUMNS: [u16; 7] = [12, 13, 8, 7, 7, 8, 7];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;

@@ -1,16 +1,22 @@
 //! Every view at three sizes against the pictures in `tests/golden`; `BLESS=1` draws those anew.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
 use ratatui::style::Color;
+use tui::bundle::Run;
 use tui::keys::KEYS;
 use tui::model::Model;
+use tui::order::{Mishap, Order};
 use tui::theme::{Palette, Theme};
-use tui::ui::{Pane, Ui, View};
+use tui::ui::{Menu, Pane, Panel, Ui, View};
 
-use crate::stage::{OPENED, empty, evening, evening_with_a_game, screen};
+use crate::stage::{
+    OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs, screen,
+    two_runs,
+};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 const NAMES: [&str; 2] = ["Østfold Ørnene 東京", "Zoë O'Keefe"];
@@ -39,7 +45,41 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let mut help = ui(View::Pipeline, false);
     help.shows_help = true;
     screens.push(("help".to_owned(), evening(names), help));
+    screens.push(("verifying".to_owned(), evening_with_a_verification(names), ui(View::Faults, false)));
+    screens.extend(runs(names));
+    screens.extend(menus(names));
     screens
+}
+
+/// A run, its verdict, and two that are compared.
+fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
+    let both = two_runs(names[0]);
+    let look = |runs: &[Arc<Run>]| {
+        let mut ui = ui(View::Runs, false);
+        ui.look_at_runs(runs.iter().map(|run| run.verdict.folder.clone()).collect());
+        (ui.runs.second, ui.runs.curve) = (17, 4);
+        (evening_with_runs(names, runs), ui)
+    };
+    let (one, mut ui) = look(&both[1..]);
+    let curves = ("run-curves".to_owned(), one.clone(), ui.clone());
+    ui.runs.shows_verdict = true;
+    let verdict = ("run-verdict".to_owned(), one, ui);
+    let (two, ui) = look(&both);
+    vec![curves, verdict, ("runs-compared".to_owned(), two, ui)]
+}
+
+/// What the simulator can be told, and what is asked before it is.
+fn menus(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
+    let menu = |name: &str, panel, asked| {
+        let mut ui = ui(View::Faults, false);
+        ui.menu = Some(Menu { panel, index: 1, asked });
+        (format!("menu-{name}"), evening(names), ui)
+    };
+    vec![
+        menu("control", Panel::Control, None),
+        menu("scenarios", Panel::Scenarios, None),
+        menu("asked", Panel::Mishaps, Some(Order::Inject(Mishap::Duplicate, None))),
+    ]
 }
 
 fn golden(name: &str, drawn: &str) -> Result<(), String> {
@@ -82,7 +122,7 @@ fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
     gone.step(Duration::from_secs(95));
     let drawn = screen(&gone, &ui(View::Pipeline, false), &theme, SIZES[0]).backend().to_string();
     golden("gone-80x24", &drawn).expect("as drawn");
-    for view in [View::Games, View::Kafka, View::Clients, View::Logs] {
+    for view in [View::Games, View::Kafka, View::Clients, View::Faults, View::Runs, View::Logs] {
         let drawn = screen(&gone, &ui(view, false), &theme, SIZES[0]).backend().to_string();
         assert!(drawn.contains("STALE for 35 s"), "{drawn}");
     }
@@ -135,7 +175,7 @@ fn any_size_is_drawn_and_one_that_is_too_small_says_what_is_needed() {
     for (name, model, ui) in screens(NAMES) {
         for size in [(80, 24), (81, 25), (119, 29), (120, 24), (133, 31), (300, 24), (80, 200), (500, 120)] {
             let drawn = screen(&model, &ui, &theme, size).backend().to_string();
-            assert!(drawn.contains("Matchday"), "{name} {size:?}");
+            assert!(drawn.contains("1 Pipeline"), "{name} {size:?}");
         }
         for size in [(79, 24), (80, 23), (30, 5)] {
             let drawn = screen(&model, &ui, &theme, size).backend().to_string().replace("\"\n\"", "");

@@ -6,7 +6,7 @@ use tui::model::summary::Figure;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Effect, Pane, Ui, View};
 
-use crate::stage::{OPENED, empty, evening, evening_with_a_game, screen};
+use crate::stage::{OPENED, empty, evening, evening_with_a_game, evening_with_runs, screen, two_runs};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -104,10 +104,13 @@ fn no_key_breaks_any_view_whatever_is_known() {
         KeyCode::End,
         KeyCode::Left,
     ];
-    let keys: Vec<KeyCode> = codes.into_iter().chain("?? jkhlgGs+-/".chars().map(KeyCode::Char)).collect();
-    for model in [empty(), evening(NAMES), evening_with_a_game(NAMES)] {
+    let keys: Vec<KeyCode> =
+        codes.into_iter().chain("?? jkhlgGs+-/cnNvm<y".chars().map(KeyCode::Char)).collect();
+    for model in
+        [empty(), evening(NAMES), evening_with_a_game(NAMES), evening_with_runs(NAMES, &two_runs("x"))]
+    {
         let mut ui = Ui::new(24);
-        for view in '1'..='5' {
+        for view in '1'..='7' {
             press_code(&mut ui, &model, KeyCode::Esc);
             press(&mut ui, &model, &view.to_string());
             for first in &keys {

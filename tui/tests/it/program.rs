@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use crate::bundles::write;
+
 /// Where nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
@@ -69,7 +71,9 @@ fn scripts_are_told_in_json_what_answers_and_what_does_not() {
         let mut hops = told["hops"].as_array().expect("hops").iter();
         hops.find(|hop| hop["place"] == place).expect("the hop").clone()
     };
-    assert_eq!(told["schema"], "1.0");
+    assert_eq!(told["schema"], "1.1");
+    assert_eq!(told["playing"], serde_json::Value::Null);
+    assert!(told["noticed"].as_array().is_some_and(|signs| !signs.is_empty()), "{told}");
     assert!(hop("ingestion")["per_second"].as_f64() > Some(50.0), "{told}");
     assert_eq!(hop("processors")["state"], "down");
     assert_eq!(hop("simulator")["state"], "none");
@@ -84,4 +88,32 @@ fn where_nothing_answers_it_fails_and_says_so() {
     assert!(line.contains("DOWN") && line.lines().count() == 1, "{line}");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("nothing answers"), "{error}");
+}
+
+fn of_bundles(arguments: &[&std::ffi::OsStr]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matchday-top"));
+    for bundle in arguments {
+        command.arg("--bundle").arg(bundle);
+    }
+    command.arg("--json").stdin(Stdio::null()).output().expect("it runs")
+}
+
+#[test]
+fn scripts_are_told_what_a_run_came_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(&folder.path().join("one"), "one", false);
+    let output = of_bundles(&[folder.path().join("one").as_os_str()]);
+    assert!(output.status.success(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!((told["exit"].as_str(), told["anomalies"].as_u64()), (Some("correctness"), Some(3)));
+    let gates = told["gates"].as_array().expect("gates");
+    assert!(gates.iter().any(|gate| gate["name"] == "throughput" && gate["state"] == "pass"), "{told}");
+}
+
+#[test]
+fn what_is_no_bundle_is_refused_before_the_screen_is_taken() {
+    let output = of_bundles(&[std::ffi::OsStr::new("/nowhere")]);
+    assert!(!output.status.success(), "{output:?}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("/nowhere is no run bundle: no verdict.json"), "{error}");
 }

@@ -1,19 +1,26 @@
 //! A stack that never was: a minute of an evening on which hockey falls behind and tennis goes down.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Sport, Topics};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use tui::attach::Places;
+use tui::attach::{Logs, Places};
+use tui::bundle::{Run, Verifying};
 use tui::game::{Game, MatchList, UpdatePage};
 use tui::model::Model;
-use tui::source::{Finding, LogLevel, LogLine, Part, PartitionOffsets, Report, Samples, Scrape, Source};
+use tui::source::{
+    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape, Source,
+};
 use tui::text::Text;
 use tui::theme::Theme;
 use tui::ui::Ui;
 use tui::view;
+
+use crate::bundles;
 
 /// How many seconds it has been watched.
 const SECONDS: u64 = 60;
@@ -34,7 +41,8 @@ pub fn empty() -> Model {
         rest: Some(String::new()),
         kafka: Some(String::new()),
         topics: Topics::default(),
-        logs: Some("logs".into()),
+        logs: Some(Logs::Folder("logs".into())),
+        runs: Some("runs".into()),
     };
     Model::new(&places, Duration::from_secs(1), Duration::ZERO)
 }
@@ -64,6 +72,9 @@ pub fn evening_until(seconds: u64, names: [&str; 2]) -> Model {
         }
         tell(Source::Matches, Ok(Finding::Matches(matches(second, names))));
         tell(Source::Logs, Ok(Finding::Lines(lines(second))));
+        tell(Source::Control, Ok(playing(second, names[0])));
+        tell(Source::Producers, Ok(Finding::Producers(producers(second))));
+        tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
     }
     model
 }
@@ -78,6 +89,73 @@ pub fn evening_with_a_game(names: [&str; 2]) -> Model {
         model.take(Report { source: Source::Game, at: Duration::from_secs(second), found });
     }
     model
+}
+
+/// The same evening, with a run that is verified meanwhile.
+pub fn evening_with_a_verification(names: [&str; 2]) -> Model {
+    let mut model = evening(names);
+    let list = RunList { verifying: Some(Verifying::new(&bundles::standing())), ..finished(names[0]) };
+    let at = Duration::from_secs(SECONDS);
+    model.take(Report { source: Source::Runs, at, found: Ok(Finding::Runs(list)) });
+    model
+}
+
+/// The same evening, with one run open, or two that are compared.
+pub fn evening_with_runs(names: [&str; 2], runs: &[Arc<Run>]) -> Model {
+    let mut model = evening(names);
+    let folders: Vec<PathBuf> = runs.iter().map(|run| run.verdict.folder.clone()).collect();
+    model.runs.open(&folders);
+    for (folder, run) in folders.into_iter().zip(runs) {
+        let found = Ok(Finding::Bundle(folder, Ok(Arc::clone(run))));
+        model.take(Report { source: Source::Bundle, at: Duration::from_secs(SECONDS), found });
+    }
+    model
+}
+
+/// Both runs that never were.
+pub fn two_runs(example: &str) -> [Arc<Run>; 2] {
+    let run = |name: &str, is_right| Arc::new(bundles::run(name, is_right, example));
+    [run("kill-processors-31a", true), run("kill-processors-31b", false)]
+}
+
+fn finished(example: &str) -> RunList {
+    let verdict = |run: Arc<Run>| Arc::new(run.verdict.clone());
+    RunList { verifying: None, finished: two_runs(example).map(verdict).into() }
+}
+
+/// What the simulator's control tells.
+fn playing(second: u64, name: &str) -> Finding {
+    let run = serde_json::json!({
+        "number": 3, "program": format!("A cup final of {name}"), "state": "playing", "seed": 7, "speed": 1.0, "rate": 2_000.0,
+        "elapsed_seconds": second as f64, "messages": 240_000, "sent": sent(second), "accepted": sent(second) - 9, "refused": 7,
+        "sent_again": 2, "faults": 3, "end": null});
+    let faults = serde_json::json!({
+        "seed": 7, "hold_ms": 2_000,
+        "faults": [
+            {"kind": "gap", "count": 2, "event_id": "md:match:7", "sequence": 41, "at_ns": 31_000_000_000_u64, "messages": [5, 6], "outcomes": []},
+            {"kind": "silence", "provider": "md", "producer": "live", "for_ns": 25_000_000_000_u64, "at_ns": 45_000_000_000_u64, "outcomes": []},
+            {"kind": "clock_skew", "count": 9, "ahead_ns": 9, "event_id": "md:match:2", "at_ns": 90_000_000_000_u64, "outcomes": []}],
+        "injected": [
+            {"kind": "malformed", "how": "truncated", "event_id": "md:match:3", "at_ns": 52_000_000_000_u64, "outcomes": [], "answer": 400, "has_happened": true},
+            {"has_happened": false}]});
+    let scenarios = serde_json::json!([
+        {"name": "all-faults", "description": "Everything that can go wrong in a feed", "seconds": 120, "messages": 48_000},
+        {"name": "final", "description": name, "seconds": 300, "messages": 90_000}]);
+    Finding::Run {
+        run: serde_json::from_value(run).expect("a run"),
+        scenarios: serde_json::from_value(scenarios).expect("scenarios"),
+        faults: serde_json::from_value(faults).expect("faults"),
+    }
+}
+
+fn producers(second: u64) -> Vec<Producer> {
+    let state = if second > 50 { "down" } else { "up" };
+    let producers = serde_json::json!([
+        {"provider": "md", "producer": "live", "state": state, "reason": "alive_interval", "since": 1, "subscribed": true,
+            "last_alive": null, "last_message_at": 1},
+        {"provider": "uof", "producer": "1", "state": "up", "reason": "first_alive", "since": 1, "subscribed": true,
+            "last_alive": null, "last_message_at": 1}]);
+    serde_json::from_value(producers).expect("producers")
 }
 
 /// A screen of this size, as text: one line a row.
@@ -135,10 +213,14 @@ fn metrics(part: Part, second: u64) -> String {
             format!(
                 "matchday_processor_messages_total{{outcome=\"applied\"}} {}\n\
                  matchday_processor_messages_total{{outcome=\"dead_letter\"}} 0\n\
+                 matchday_processor_messages_total{{outcome=\"duplicate\"}} {}\n\
+                 matchday_processor_gaps_total {}\n\
                  matchday_processor_redis_up 1\nmatchday_processor_odds_age_seconds 4\n\
                  matchday_processor_lag{{partition=\"0\"}} {lag}\n\
                  matchday_processor_lag{{partition=\"1\"}} 0\n",
-                sent / 4 - lag
+                sent / 4 - lag,
+                second / 5,
+                u64::from(second > 33 && sport == Sport::Football)
             ) + &quantiles("matchday_processor_generated_to_commit_seconds", 0.0055, p99)
         }
         Part::Distribution => {

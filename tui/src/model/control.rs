@@ -1,0 +1,132 @@
+//! What the simulator plays, what it can play, and what it was told from here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::contact::Contact;
+use crate::order::Order;
+use crate::simulator::{FaultList, Run, Scenario};
+use crate::source::Producer;
+use crate::text::Text;
+
+/// Orders that are remembered.
+const ORDERS_MAX: usize = 50;
+
+/// For how long it is said what came of an order.
+const SAID_FOR: Duration = Duration::from_secs(10);
+
+/// The simulator as its control tells of it.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// Whether it answers.
+    pub contact: Contact,
+    /// Whether its address is known.
+    pub is_asked: bool,
+    /// What is played, or was last.
+    pub run: Option<Run>,
+    /// What can be played.
+    pub scenarios: Vec<Scenario>,
+    /// What goes wrong in it on purpose.
+    pub faults: FaultList,
+    /// What it was told, the last first.
+    pub orders: VecDeque<Told>,
+    /// Every producer that distribution knows of.
+    pub producers: Vec<Producer>,
+    /// Whether distribution tells of them.
+    pub producers_contact: Contact,
+}
+
+/// An order that was given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Which.
+    pub order: Order,
+    /// When it was given, or answered.
+    pub at: Duration,
+    /// What came of it, once that is known: why it was refused, where it was.
+    pub answer: Option<Result<(), Text>>,
+}
+
+impl Control {
+    pub(super) fn new(interval: Duration, is_asked: bool) -> Self {
+        Self {
+            contact: Contact::new(interval),
+            is_asked,
+            run: None,
+            scenarios: Vec::new(),
+            faults: FaultList { faults: Vec::new(), injected: Vec::new() },
+            orders: VecDeque::new(),
+            producers: Vec::new(),
+            producers_contact: Contact::new(interval * 2),
+        }
+    }
+
+    pub(super) fn take(
+        &mut self,
+        run: Option<Run>,
+        scenarios: Option<Vec<Scenario>>,
+        faults: Option<FaultList>,
+    ) {
+        // Those of the run before are no concern of this one.
+        if self.run.as_ref().map(|run| run.number) != run.as_ref().map(|run| run.number) {
+            self.faults = FaultList { faults: Vec::new(), injected: Vec::new() };
+        }
+        self.run = run;
+        self.scenarios = scenarios.unwrap_or_else(|| std::mem::take(&mut self.scenarios));
+        self.faults = faults.unwrap_or_else(|| {
+            std::mem::replace(&mut self.faults, FaultList { faults: Vec::new(), injected: Vec::new() })
+        });
+    }
+
+    /// An order is given.
+    pub fn ask(&mut self, at: Duration, order: Order) {
+        self.orders.push_front(Told { order, at, answer: None });
+        self.orders.truncate(ORDERS_MAX);
+    }
+
+    /// It was answered.
+    pub fn answer(&mut self, at: Duration, order: &Order, answer: Result<(), Text>) {
+        let mut waiting = self.orders.iter_mut().rev().filter(|told| told.answer.is_none());
+        if let Some(told) = waiting.find(|told| told.order == *order) {
+            (told.at, told.answer) = (at, Some(answer));
+        }
+    }
+
+    /// The last order, for as long as it is of interest.
+    #[must_use]
+    pub fn last_order(&self, now: Duration) -> Option<&Told> {
+        let is_of_now = |told: &&Told| told.answer.is_none() || now.saturating_sub(told.at) <= SAID_FOR;
+        self.orders.iter().max_by_key(|told| told.at).filter(is_of_now)
+    }
+
+    /// Whose feeds are known, each once.
+    #[must_use]
+    pub fn providers(&self) -> Vec<&Text> {
+        let mut providers: Vec<&Text> = self.producers.iter().map(|producer| &producer.provider).collect();
+        providers.sort_unstable();
+        providers.dedup();
+        providers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_belongs_to_the_first_order_of_its_kind_that_waits() {
+        let seconds = Duration::from_secs;
+        let mut control = Control::new(seconds(1), true);
+        for at in 1..=2 {
+            control.ask(seconds(at), Order::Burst);
+        }
+        control.answer(seconds(3), &Order::Burst, Ok(()));
+        control.answer(seconds(4), &Order::Burst, Err(Text::new("there is a burst already")));
+        control.answer(seconds(5), &Order::Burst, Ok(()));
+        let answers: Vec<bool> = control.orders.iter().map(|told| told.answer == Some(Ok(()))).collect();
+        assert_eq!(answers, [false, true]);
+        let last = control.last_order(seconds(14)).expect("it is said for a while");
+        assert!(matches!(&last.answer, Some(Err(why)) if why.as_str().contains("already")));
+        assert_eq!(control.last_order(seconds(15)), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes wrong on purpose in what is played now, be it planned or asked for, by its time.
+
+use std::time::Duration;
+
+use super::Model;
+use crate::bundle::{Phase, Verifying};
+use crate::simulator::Run;
+use crate::text::Text;
+
+/// Something that goes wrong on purpose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mischief {
+    /// When, in seconds after the start; none where it waits for a message that it fits.
+    pub at: Option<f64>,
+    /// What.
+    pub what: Text,
+    /// Whether it has happened.
+    pub is_past: bool,
+    /// Whether it was asked for; else it was planned.
+    pub is_asked_for: bool,
+}
+
+impl Model {
+    /// What is being verified, unless that has not said for a while how far it is.
+    #[must_use]
+    pub fn verifying(&self) -> Option<&Verifying> {
+        self.runs.verifying.as_ref()
+    }
+
+    /// The simulator's run, where it is none of a verification, which drives the feed itself.
+    #[must_use]
+    pub fn playing(&self) -> Option<&Run> {
+        self.control.run.as_ref().filter(|_| self.verifying().is_none())
+    }
+
+    /// What goes wrong on purpose, by its time; what waits for its message comes last.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Mischief> {
+        if let Some(verifying) = self.verifying() {
+            let is_over = matches!(verifying.phase, Phase::Settling | Phase::Judging);
+            let happens = verifying.happens.iter().map(|happened| Mischief {
+                at: Some(happened.at),
+                what: happened.what.clone(),
+                is_past: is_over || happened.at <= verifying.elapsed && verifying.phase == Phase::Sending,
+                is_asked_for: false,
+            });
+            return happens.collect();
+        }
+        let Some(run) = &self.control.run else { return Vec::new() };
+        // Plans are of the speed at which the messages were made.
+        let elapsed = run.elapsed_seconds * run.speed.unwrap_or(1.0);
+        let what = |kind: &Text, event: Option<&Text>| {
+            let whose = event.map(|event| format!(" {event}")).unwrap_or_default();
+            Text::new(&format!("{}{whose}", kind.as_str().replace('_', " ")))
+        };
+        let planned = self.control.faults.faults.iter().map(|fault| {
+            let at = Duration::from_nanos(fault.at_ns).as_secs_f64();
+            Mischief {
+                at: Some(at),
+                what: what(&fault.kind, fault.event_id.as_ref()),
+                is_past: run.state.is_over() || at <= elapsed,
+                is_asked_for: false,
+            }
+        });
+        let asked = self.control.faults.injected.iter().map(|injected| {
+            let kind = injected.kind.as_ref().map(|kind| what(kind, injected.event_id.as_ref()));
+            let answer = injected.answer.map(|answer| format!(" answered {answer}")).unwrap_or_default();
+            Mischief {
+                at: injected.at_ns.map(|at| Duration::from_nanos(at).as_secs_f64()),
+                what: Text::new(&kind.map_or_else(
+                    || "waits for a message that it fits".to_owned(),
+                    |kind| format!("{kind}{answer}"),
+                )),
+                is_past: injected.has_happened,
+                is_asked_for: true,
+            }
+        });
+        let mut all: Vec<Mischief> = planned.chain(asked).collect();
+        let time = |one: &Mischief| one.at.unwrap_or(f64::INFINITY);
+        all.sort_by(|one, other| time(one).total_cmp(&time(other)));
+        all
+    }
+}

@@ -1,0 +1,47 @@
+//! Distribution's REST: the producers, and whether each is trusted.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
+
+use super::{Finding, Sink, http};
+use crate::text::Text;
+
+/// `/v1/producers`.
+#[derive(Clone, Debug, Deserialize)]
+struct ProducerList {
+    producers: Vec<Producer>,
+}
+
+/// A producer, and whether it is trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Producer {
+    /// Whose feed it is.
+    pub provider: Text,
+    /// Which of its producers.
+    pub producer: Text,
+    /// `up`, `down`, `recovering`, `unwatched`.
+    pub state: Text,
+    /// Why.
+    pub reason: Option<Text>,
+    /// Since when, in microseconds since the Unix epoch.
+    pub since: Option<i64>,
+}
+
+/// Asks every `interval`.
+pub(super) async fn watch(client: Client, rest: String, interval: Duration, sink: Sink) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let ask = async {
+            let list: ProducerList = http::get_json(&client, http::join(&rest, "/v1/producers")?).await?;
+            Ok(Finding::Producers(list.producers))
+        };
+        if sink.report(ask).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Another row, pane, chart, part or second: what the keys that move do on each screen.
+
+use super::{Pane, Ui, View, places};
+use crate::model::Model;
+use crate::model::summary::Figure;
+use crate::text::Text;
+
+/// Rows of a screen that are no rows of a list.
+const ROWS_AROUND: u16 = 6;
+
+impl Ui {
+    /// Rows of a screenful.
+    pub(super) fn page(&self) -> isize {
+        isize::try_from(self.rows.saturating_sub(ROWS_AROUND).max(1)).unwrap_or(1)
+    }
+
+    /// To one of the ends: of time, where a run is looked at, else of the rows.
+    pub(super) fn go_far(&mut self, model: &Model, by: isize) {
+        match self.view {
+            View::Runs if self.runs.is_open() => self.scrub(model, by),
+            _ => self.walk(model, by),
+        }
+    }
+
+    /// Another pane, chart or part.
+    pub(super) fn turn(&mut self, model: &Model, by: isize) {
+        match self.view {
+            View::Pipeline => {
+                self.figure = neighbour(&[Figure::Rate, Figure::P99, Figure::Lag], self.figure, by);
+            }
+            View::Games if self.is_open => self.pane = neighbour(&Pane::ALL, self.pane, by),
+            View::Runs => self.scrub(model, by),
+            View::Logs => {
+                let parts = model.logs.parts().into_iter().cloned().map(Some);
+                let parts: Vec<Option<Text>> = std::iter::once(None).chain(parts).collect();
+                self.logs_of = neighbour(&parts, self.logs_of.clone(), by);
+                self.logs_back = 0;
+            }
+            _ => {}
+        }
+    }
+
+    /// Another row.
+    pub(super) fn walk(&mut self, model: &Model, by: isize) {
+        match self.view {
+            View::Pipeline => self.place = moved(self.place, by, places(model).len()),
+            View::Games if self.is_open => {
+                let rows = model.games.open.as_ref().map_or(0, |open| match (self.pane, &open.game) {
+                    (Pane::Log, _) => open.log.len(),
+                    (Pane::Markets, Some(game)) => game.markets.len(),
+                    (Pane::Incidents, Some(game)) => game.incidents.len(),
+                    (_, None) => 0,
+                });
+                let scrolled = &mut self.scrolled[self.pane as usize];
+                *scrolled = moved(*scrolled, by, rows);
+            }
+            View::Games => {
+                let games = self.games(model);
+                let index = moved(self.game_index(&games), by, games.len());
+                self.game = games.get(index).map(|game| game.event_id.clone());
+            }
+            View::Kafka => {
+                let topics = self.topics(model);
+                let index = moved(self.topic_index(&topics), by, topics.len());
+                self.topic = topics.get(index).map(|topic| (*topic).to_owned());
+            }
+            View::Clients => {}
+            View::Faults => {
+                let faults = model.faults();
+                let of_now = || faults.iter().filter(|fault| fault.is_past).count();
+                let from = self.faults_from.unwrap_or_else(of_now);
+                // At the end they are followed again.
+                self.faults_from = (by != isize::MAX).then(|| moved(from, by, faults.len()));
+            }
+            View::Runs => self.walk_runs(model, by),
+            View::Logs => {
+                let back =
+                    moved(self.logs_back, by.checked_neg().unwrap_or(isize::MAX), self.lines(model).len());
+                self.logs_back = back;
+            }
+        }
+    }
+}
+
+/// The one `by` places from `current` in a circle.
+fn neighbour<T: Clone + PartialEq>(all: &[T], current: T, by: isize) -> T {
+    let length = isize::try_from(all.len()).unwrap_or(isize::MAX);
+    let index = all.iter().position(|one| *one == current).and_then(|index| isize::try_from(index).ok());
+    let next = index.map_or(0, |index| (index + by).rem_euclid(length.max(1)));
+    usize::try_from(next).ok().and_then(|next| all.get(next)).cloned().unwrap_or(current)
+}
+
+/// The row `by` rows from `row`, of so many.
+pub(super) fn moved(row: usize, by: isize, rows: usize) -> usize {
+    row.saturating_add_signed(by).min(rows.saturating_sub(1))
+}

@@ -1,0 +1,138 @@
+//! Two runs side by side: one curve of both on one scale, and every figure that both have.
+
+use harness::compare::{Change, Row as FigureRow};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Row, Table};
+
+use super::timeline::{self, Axis};
+use super::{Scene, chart, format, judged, nothing, right};
+use crate::bundle::{Curve, Run};
+use crate::text::Text;
+use crate::theme::Tone;
+
+/// Columns of the figures but that of their names.
+const FIGURES: [u16; 4] = [11, 11, 9, 11];
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { model, ui, .. } = scene;
+    let shown = model.runs.shown();
+    let [before, after] = shown[..] else {
+        let mut troubles = model.runs.open.iter().filter_map(|open| open.found.as_ref()?.as_ref().err());
+        let why = troubles.next().map_or("the bundles are read", Text::as_str);
+        return nothing(frame, area, why, scene);
+    };
+    let Some(curve) = before.curves.get(ui.runs.curve.min(before.curves.len().saturating_sub(1))) else {
+        return nothing(frame, area, "nothing was measured", scene);
+    };
+    let twin = after.curves.iter().find(|twin| twin.name == curve.name);
+    let seconds = before.seconds.max(after.seconds);
+    let (upper, lower) = (Constraint::Fill(5), Constraint::Fill(4));
+    let [upper, lower] = Layout::vertical([upper, lower]).areas(area);
+    let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(upper);
+    let columns = usize::from(halves[0].width).saturating_sub(chart::SIDE + 1);
+    let axis = Axis { side: chart::SIDE, columns, seconds };
+    let bars = [Some(curve), twin].map(|curve| curve.map(|curve| stretched(curve, seconds, columns)));
+    // On one scale, so that what is higher is more.
+    let highest = bars.iter().flatten().map(|bars| chart::highest(bars)).fold(0.0, f64::max);
+    let sides = [("before", before, Some(curve)), ("after", after, twin)];
+    for ((side, bars), half) in sides.into_iter().zip(bars).zip(halves) {
+        draw_side(frame, half, side, (bars.as_deref(), highest, axis), scene);
+    }
+    match &model.runs.compared {
+        Some(Ok(rows)) => draw_figures(frame, lower, rows, scene),
+        Some(Err(why)) => nothing(frame, lower, why.as_str(), scene),
+        None => nothing(frame, lower, "the bundles are read", scene),
+    }
+}
+
+/// A curve's columns where the run was as long as the longer of both.
+fn stretched(curve: &Curve, seconds: usize, columns: usize) -> Vec<Option<f64>> {
+    let mut values = curve.values.clone();
+    values.resize(seconds, None);
+    Curve { values, ..curve.clone() }.columns(columns)
+}
+
+fn draw_side(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (word, run, curve): (&str, &Run, Option<&Curve>),
+    (bars, highest, axis): (Option<&[Option<f64>]>, f64, Axis),
+    scene: Scene<'_>,
+) {
+    let Scene { ui, theme, .. } = scene;
+    let [name, verdict, what, marks, large, times] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let width = usize::from(area.width);
+    let text = format::fit(&format!(" {word}: {}", run.verdict.name), width.saturating_sub(1), theme);
+    frame.render_widget(Line::styled(text, theme.style(Tone::Strong)), name);
+    let came_to = vec![
+        Span::raw(" "),
+        judged::exit(run.verdict.exit, theme),
+        Span::styled(format!("  seed {}", run.verdict.seed), theme.style(Tone::Dim)),
+    ];
+    frame.render_widget(Line::from(came_to), verdict);
+    if let (Some(curve), Some(bars)) = (curve, bars) {
+        let value = timeline::value(curve, ui.runs.second, scene);
+        let style = if word == "before" { theme.chosen() } else { theme.style(Tone::Strong) };
+        let line = Line::from(vec![
+            Span::raw(" "),
+            Span::styled(format::fit(curve.name.as_str(), width.saturating_sub(14), theme), style),
+            Span::styled(format!("  {value}"), theme.style(Tone::Strong)),
+        ]);
+        frame.render_widget(line, what);
+        let scale = chart::Scale { side: axis.side, highest, label: timeline::tell(curve.unit) };
+        chart::draw_to(frame, large, bars, &scale, scene);
+    } else {
+        nothing(frame, what, "this run has no such curve", scene);
+    }
+    frame.render_widget(axis.happened(&run.happened, "faults", scene), marks);
+    axis.mark(frame, Rect { y: marks.y, height: times.y - marks.y, ..area }, ui.runs.second, scene);
+    frame.render_widget(axis.times(ui.runs.second, scene), times);
+}
+
+/// The worst change first; how many more there are where they do not fit.
+fn draw_figures(frame: &mut Frame<'_>, area: Rect, rows: &[FigureRow], scene: Scene<'_>) {
+    let theme = scene.theme;
+    let room = usize::from(area.height).saturating_sub(1);
+    let shown = if rows.len() > room { room.saturating_sub(1) } else { rows.len() };
+    let told = rows[..shown].iter().map(|row| {
+        let (tone, word) = match row.change {
+            Change::Same => (Tone::Dim, "same"),
+            Change::Better => (Tone::Good, "better"),
+            Change::Worse => (Tone::Bad, "WORSE"),
+            // One run each: nothing says how much repeating it would make.
+            Change::Unknown => (Tone::Warning, "differs"),
+        };
+        let sign = match row.change {
+            Change::Same => " ",
+            Change::Better => theme.sign("●", "o"),
+            Change::Worse => theme.sign("✖", "X"),
+            Change::Unknown => theme.sign("▲", "!"),
+        };
+        Row::new([
+            Cell::from(format!(" {} {}", Text::new(&row.name), row.unit)),
+            right(format::number(row.before)),
+            right(format::number(row.after)),
+            right(format!("{:+.1} %", row.difference * 100.0)),
+            Cell::from(Span::styled(format!(" {sign} {word}"), theme.style(tone))),
+        ])
+    });
+    let more = rows.len() - shown;
+    let last = (more > 0)
+        .then(|| Row::new([Cell::from(Span::styled(format!(" and {more} more"), theme.style(Tone::Dim)))]));
+    let header = std::iter::once(Cell::from(" figure"))
+        .chain(["before", "after", "change"].map(right))
+        .chain([Cell::from(" ")]);
+    let widths = std::iter::once(Constraint::Min(0)).chain(FIGURES.map(Constraint::Length));
+    let table = Table::new(told.chain(last), widths).header(Row::new(header).style(theme.style(Tone::Dim)));
+    frame.render_widget(table, area);
+}
