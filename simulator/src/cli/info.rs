@@ -76,9 +76,9 @@ impl Contents {
         lines.push(format!("messages   {count}, {bytes} bytes"));
         lines.push(format!("duration   {}", say::duration(self.duration)));
         lines.push(format!("events     {}", say::count(self.events.len() as u64)));
-        lines.extend(images.map(|images| {
-            format!("images     {} messages say how games stood that had begun", say::count(images))
-        }));
+        lines.extend(
+            images.map(|images| format!("images     the first {}: how games stood", say::count(images))),
+        );
         // Reading to the end has compared it.
         lines.extend(checksum.as_ref().map(|checksum| format!("checksum   {checksum}, as it was written")));
         lines

@@ -144,7 +144,7 @@ async fn a_recording_is_cut_by_the_minute_and_merged_again() {
     );
     assert!(merged[0].ends_with(", the first 1 are snapshots"), "{merged:?}");
     let info = lines_of(folder.path(), &["info", "both.rec"]);
-    assert!(info.contains(&"images     the first 1".to_owned()), "{info:?}");
+    assert!(info.contains(&"images     the first 1: how games stood".to_owned()), "{info:?}");
     assert!(
         info.iter()
             .any(|line| line.starts_with("checksum   sha256:") && line.ends_with(", as it was written")),

@@ -27,11 +27,17 @@ const MISSES: [(Sport, &[(&str, &str)]); 4] = [
             ("incidents, third quarter", "NBA, Warriors v Nets 2020"),
             ("rebounds", "NBA, Warriors v Nets 2020"),
             ("clock from one to the next, 9 of 10", "NBA, Warriors v Nets 2020"),
+            ("incidents, second quarter, 0 to 6", "NBA, Warriors v Nets 2020"),
+            ("incidents, fourth quarter, 6 to 12", "NBA, Warriors v Nets 2020"),
         ],
     ),
     (
         Sport::Tennis,
         &[
+            ("points a minute, minutes 0 to 20", "Wimbledon 2012, singles"),
+            ("points a minute, minutes 40 to 60", "Wimbledon 2012, singles"),
+            ("points a minute, minutes 60 to 80", "Wimbledon 2012, singles"),
+            ("prices of the winner a minute", "Betfair, Hassan v Haerteis 2020"),
             ("odds: move in a minute", "Betfair, two matches, 256 minutes"),
             ("half-way, held 0.4 to 0.6", "a price that is right"),
             ("half-way, held 0.6 to 0.8", "a price that is right"),
