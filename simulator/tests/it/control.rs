@@ -224,8 +224,16 @@ async fn whatever_can_be_planned_can_be_asked_for_and_the_ledger_says_what_must_
     let ask =
         async |fault: Value, status| desk.json(Method::POST, "/v1/run/faults", Some(fault), status).await;
     let games: Vec<String> = (1..=9).map(|game| format!("md:match:1000000160{game:03}")).collect();
-    for _ in 0..30 {
+    // Far enough for every game to have offered something.
+    let has_offered = |lines: &[String], game: &String| {
+        lines.iter().any(|line| line.contains(&format!("{game}\"")) && line.contains("\"odds_change\""))
+    };
+    for _ in 0..200 {
         desk.step().await;
+        let lines = desk.receiver.lines();
+        if games.iter().all(|game| has_offered(&lines, game)) {
+            break;
+        }
     }
     ask(json!({ "kind": "restart", "event": games[0] }), 202).await;
     ask(json!({ "kind": "settlement_rollback", "event": games[1] }), 202).await;
