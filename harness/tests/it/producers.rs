@@ -23,8 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const SILENCE_MS: &str = "10000";
 /// How long before its deadline a silence is noticed, so that clients have been told by then.
 const AHEAD_MS: i64 = 150;
-/// How long after its deadline a silence may be noticed where nothing else comes, a stalled machine included. A processor
-/// that can work asks once a second how far its feed goes.
+/// How long after its deadline a silence may be noticed where nothing else comes: room for a machine that stalls. A processor
+/// that can work has noticed before.
 const NOTICED_WITHIN_MS: i64 = 3_000;
 /// How often the producers of these tests say that they are alive.
 const ALIVE_EVERY: Duration = Duration::from_millis(400);
