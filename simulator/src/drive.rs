@@ -34,7 +34,7 @@ use flights::Flights;
 pub use hush::Hush;
 pub(crate) use presence::sources;
 
-pub use inject::{Inject, Injected, Order, OrderRefused, Wish};
+pub use inject::{Awaited, Inject, Injected, Order, OrderRefused, Wish};
 pub use report::DriveReport;
 pub use taken::Taken;
 
@@ -226,6 +226,7 @@ pub async fn drive_and_answer(
         silences: options.silences.clone(),
         hush: options.hush.clone(),
         inject: options.inject.clone(),
+        log: Arc::clone(&log),
     };
     let mut presence = std::pin::pin!(Arc::new(presence).run(&mut inbox.requests));
     let mut report = DriveReport::new(messages);
@@ -262,6 +263,7 @@ pub async fn drive_and_answer(
             schedule: Arc::clone(&schedule),
             inject: options.inject.clone(),
             timeline: report.timeline.clone(),
+            due_micros: report.deliveries.due_micros.clone(),
             is_raw: options.raw,
         };
         report.abandoned_events = abandon(sent, &report.deliveries, &senders).await;
@@ -285,6 +287,7 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
     }
     let presence = Presence {
         sources: sources(&schedule),
+        log: Arc::new(Log::of(0)),
         schedule,
         senders,
         flights: Arc::default(),
@@ -323,12 +326,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
 }
 
-/// The times with which a message goes out. At top speed nothing is due, so now is its time.
-fn times(timeline: &Timeline, is_raw: bool, offset_ns: u64, now: Timestamp) -> Times {
+/// The times with which a message goes out that is due then. At top speed nothing is due, so now is its time.
+fn times(timeline: &Timeline, is_raw: bool, offset_ns: u64, due_at: Timestamp, now: Timestamp) -> Times {
     match (is_raw, timeline.speed_at(offset_ns)) {
         (true, _) => Times::AsWritten,
         (false, Speed::Max) => Times::Generated(now),
-        (false, Speed::Factor(_)) => Times::Generated(timeline.due_at(offset_ns)),
+        (false, Speed::Factor(_)) => Times::Generated(due_at),
     }
 }
 

@@ -119,6 +119,10 @@ impl Running {
     /// How it stands at this moment.
     pub(super) fn status(&self) -> Status {
         let mut status = self.status.clone();
+        // They are made, and dealt out to connections.
+        if matches!(status.state, RunState::Playing | RunState::Paused) && !self.playhead.has_begun() {
+            status.state = RunState::Preparing;
+        }
         let moved = self.playhead.moved(Instant::now());
         if let (None, Some(progress)) = (&status.end, self.gauge.read(moved, status.messages)) {
             status.note(&progress);

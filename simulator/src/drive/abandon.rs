@@ -34,6 +34,8 @@ pub(super) struct Sent {
     /// What of it went out otherwise.
     pub(super) inject: Inject,
     pub(super) timeline: Timeline,
+    /// When each message was due.
+    pub(super) due_micros: Vec<i64>,
     /// Whether messages kept the times they were written with.
     pub(super) is_raw: bool,
 }
@@ -122,7 +124,8 @@ impl Sent {
     /// A message with the times with which it went out.
     fn message(&self, channel: usize, line: usize) -> Option<FeedMessage> {
         let mut bytes = Vec::new();
-        let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), now());
+        let due_at = self.timeline.started_at.plus_micros(self.due_micros[line]);
+        let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), due_at, now());
         self.inject.revisions().write(&self.schedule, line, times, &mut bytes);
         let channel = &self.schedule.channels()[channel];
         channel.format.decode(&bytes, &channel.provider)

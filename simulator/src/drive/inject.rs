@@ -51,6 +51,9 @@ pub struct Injected {
     /// What it was, once it has happened.
     #[serde(flatten)]
     pub fault: Option<Fault>,
+    /// What it is to be, until then.
+    #[serde(flatten)]
+    pub awaited: Option<Awaited>,
     /// What was sent beside the schedule's messages, once it was answered: the HTTP status, or 0 where nobody answered. Of
     /// several the first that is none of the outcomes, else the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,16 @@ pub struct Injected {
     /// Of a gap: whether somebody has asked for what was kept back, and was sent it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_recovered: bool,
+}
+
+/// A fault that waits for a message that it fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Awaited {
+    /// Of which kind it is.
+    pub kind: &'static str,
+    /// To which event it is to happen, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
 }
 
 /// A handle; clones are of the same drive.
@@ -129,7 +142,9 @@ impl Inject {
             return Err(OrderRefused::Taken);
         }
         let left = order.wish.messages();
-        let injected = Injected { fault: None, answer: None, has_happened: false, is_recovered: false };
+        let awaited = Some(Awaited { kind: order.wish.name(), event_id: order.event_id.clone() });
+        let injected =
+            Injected { fault: None, awaited, answer: None, has_happened: false, is_recovered: false };
         entries.push(Entry { order, left, injected });
         self.0.waiting.fetch_add(left.into(), Ordering::Relaxed);
         Ok(())
@@ -138,7 +153,13 @@ impl Inject {
     /// Writes down what happens by other means, such as a provider that says nothing.
     pub fn note(&self, fault: Fault) {
         let wish = Wish::Duplicate;
-        let injected = Injected { fault: Some(fault), answer: None, has_happened: true, is_recovered: false };
+        let injected = Injected {
+            fault: Some(fault),
+            awaited: None,
+            answer: None,
+            has_happened: true,
+            is_recovered: false,
+        };
         self.entries().push(Entry { order: Order { wish, event_id: None }, left: 0, injected });
     }
 

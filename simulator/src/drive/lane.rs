@@ -150,7 +150,7 @@ impl Lane {
     fn due(&self, timeline: &Timeline, line: usize) -> Due<'_> {
         let offset_ns = self.schedule.offset_ns(line);
         let now = timeline.started_at.plus_micros(micros(self.start.elapsed()));
-        let generated_at = match times(timeline, self.raw, offset_ns, now) {
+        let generated_at = match times(timeline, self.raw, offset_ns, timeline.due_at(offset_ns), now) {
             Times::Generated(at) => at,
             Times::AsWritten => timeline.due_at(offset_ns),
         };
@@ -180,7 +180,7 @@ impl Lane {
         for &line in lines {
             let line = line as usize;
             let offset_ns = self.schedule.offset_ns(line);
-            let times = times(&timeline, self.raw, offset_ns, now);
+            let times = times(&timeline, self.raw, offset_ns, timeline.due_at(offset_ns), now);
             self.inject.revisions().write(&self.schedule, line, times, &mut batch.bytes);
             batch.end_message();
         }
@@ -285,9 +285,10 @@ impl Witness for Outgoing {
         let Lane { counters, log, start, lateness, .. } = &*self.lane;
         let lines = &self.parcel.lines;
         let lines = &lines[places.start.min(lines.len())..places.end.min(lines.len())];
+        let timeline = self.lane.playhead.timeline();
+        log.sent(lines, start.elapsed(), |line| timeline.due_after(self.lane.schedule.offset_ns(line)));
         counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
         metrics::sent(lines.len());
-        log.sent(lines, start.elapsed());
         let Some(free_from) = self.free_from else { return };
         let late = self.lane.lateness(lines, free_from);
         let mut all = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,9 @@ use crate::schedule::Schedule;
 
 /// One entry per line of a schedule; each line is one lane's.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
+    /// When it was due, as far as that was known when it went.
+    due_micros: Vec<AtomicI64>,
     sent_micros: Vec<AtomicI64>,
     late_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
@@ -18,16 +20,29 @@ pub(super) struct Log {
 
 impl Log {
     /// Of a schedule with so many lines, none of which has been sent.
-    pub(super) fn of(lines: usize) -> Self {
+    pub(crate) fn of(lines: usize) -> Self {
         let never = || (0..lines).map(|_| AtomicI64::new(NEVER)).collect();
         let status = (0..lines).map(|_| AtomicU16::new(0)).collect();
-        Self { sent_micros: never(), late_micros: never(), answered_micros: never(), status }
+        Self {
+            due_micros: never(),
+            sent_micros: never(),
+            late_micros: never(),
+            answered_micros: never(),
+            status,
+        }
     }
 
-    pub(super) fn sent(&self, lines: &[u32], elapsed: Duration) {
-        for line in lines {
-            self.sent_micros[*line as usize].store(micros(elapsed), Ordering::Relaxed);
+    /// These went out, each `due` so long after the start: a playhead that is moved often forgets it.
+    pub(super) fn sent(&self, lines: &[u32], elapsed: Duration, due: impl Fn(usize) -> Duration) {
+        for line in lines.iter().map(|line| *line as usize) {
+            self.due_micros[line].store(micros(due(line)), Ordering::Relaxed);
+            self.sent_micros[line].store(micros(elapsed), Ordering::Relaxed);
         }
+    }
+
+    /// When a line was due that has gone out, in microseconds after the start.
+    pub(super) fn due_micros(&self, line: usize) -> Option<i64> {
+        self.due_micros.get(line).map(|due| due.load(Ordering::Relaxed)).filter(|due| *due != NEVER)
     }
 
     pub(super) fn late(&self, line: u32, micros: u64) {
@@ -51,7 +66,9 @@ impl Log {
     pub(super) fn deliveries(&self, schedule: &Schedule, timeline: &Timeline) -> Deliveries {
         let times = |times: &[AtomicI64]| times.iter().map(|time| time.load(Ordering::Relaxed)).collect();
         let channels = schedule.channels().iter();
-        let due = |line: usize| micros(timeline.due_after(schedule.offset_ns(line)));
+        let due = |line: usize| {
+            self.due_micros(line).unwrap_or_else(|| micros(timeline.due_after(schedule.offset_ns(line))))
+        };
         Deliveries {
             started_at: timeline.started_at,
             events: channels.map(|channel| channel.event_id.clone().unwrap_or_default()).collect(),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Flights, Hush, Inject, now};
+use super::{Flights, Hush, Inject, Log, now};
 use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
@@ -36,6 +36,8 @@ pub(crate) struct Presence {
     pub(crate) hush: Hush,
     /// What goes out otherwise than the schedule has it.
     pub(crate) inject: Inject,
+    /// When what has gone out was due.
+    pub(crate) log: Arc<Log>,
 }
 
 impl Presence {
@@ -120,7 +122,11 @@ impl Presence {
     /// not asked for.
     fn again(&self, index: usize, request: &RecoveryRequest) -> Option<Vec<((Name, Format), FeedMessage)>> {
         let offset_ns = self.schedule.offset_ns(index);
-        let due_at = self.playhead.timeline().due_at(offset_ns);
+        let timeline = self.playhead.timeline();
+        let due_at = match self.log.due_micros(index) {
+            Some(micros) => timeline.started_at.plus_micros(micros),
+            None => timeline.due_at(offset_ns),
+        };
         let channel = &self.schedule.channels()[self.schedule.channel(index)];
         let is_of_event =
             request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()));

@@ -30,7 +30,8 @@ impl DriveReport {
             let micros = u64::try_from(sent[line]).unwrap_or_default();
             let sent_at = self.timeline.started_at.plus_micros(sent[line]);
             message.clear();
-            let times = times(&self.timeline, self.is_raw, schedule.offset_ns(line), sent_at);
+            let due_at = self.timeline.started_at.plus_micros(self.deliveries.due_micros[line]);
+            let times = times(&self.timeline, self.is_raw, schedule.offset_ns(line), due_at, sent_at);
             schedule.write(line, times, &mut message);
             writer.write(micros.saturating_mul(1_000), &message)?;
         }

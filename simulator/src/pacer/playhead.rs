@@ -103,6 +103,12 @@ impl Playhead {
         self.timeline().speed()
     }
 
+    /// Whether a drive has begun: before, there is nothing to step to.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.borrow().under_way.is_some()
+    }
+
     /// Whether it stands still.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use domain::Timestamp;
 
-/// How many legs are kept; of a timeline that changes course more often, the oldest are forgotten.
+/// How many legs are kept. Of a timeline that changes course more often the oldest become one: when their messages were due is
+/// written down as they go, and nobody asks here any more.
 const LEGS_MAX: usize = 4_096;
 
 /// How fast a schedule is gone through.
@@ -55,8 +56,6 @@ pub struct Timeline {
     pub started_at: Timestamp,
     /// In the order in which they were begun; the first one has no `after`.
     legs: Vec<Leg>,
-    /// Whether legs were forgotten: then what lay on them is given another time than it was due.
-    has_forgotten: bool,
 }
 
 /// A part of the way that is gone at one speed.
@@ -76,7 +75,7 @@ impl Timeline {
     #[must_use]
     pub fn new(started_at: Timestamp, speed: Speed) -> Self {
         let whole = Leg { after_ns: None, offset_ns: 0, elapsed: Duration::ZERO, speed };
-        Self { started_at, legs: vec![whole], has_forgotten: false }
+        Self { started_at, legs: vec![whole] }
     }
 
     /// How long after the start a message with this offset is due.
@@ -103,12 +102,6 @@ impl Timeline {
     pub fn due_at(&self, offset_ns: u64) -> Timestamp {
         let micros = self.due_after(offset_ns).as_micros();
         self.started_at.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX))
-    }
-
-    /// Whether it changed course so often that it is not known any more when the earliest messages were due.
-    #[must_use]
-    pub fn has_forgotten(&self) -> bool {
-        self.has_forgotten
     }
 
     /// How fast a message with this offset is come to.
@@ -141,21 +134,30 @@ impl Timeline {
         }
     }
 
-    /// Goes on by another leg.
+    /// Goes on by another leg. Nothing lies on one that begins where the next one does.
     pub(super) fn turn_to(&mut self, leg: Leg) {
-        if leg.after_ns.is_none() {
-            self.legs.clear();
-        } else if self.legs.len() == LEGS_MAX {
-            if !self.has_forgotten {
-                tracing::warn!(
-                    changes = LEGS_MAX,
-                    "stopped, let go or changed in speed too often: when the earliest messages were due is forgotten"
-                );
-            }
-            self.has_forgotten = true;
-            self.legs.remove(1);
+        match leg.after_ns {
+            None => self.legs.clear(),
+            Some(_) if self.last().after_ns == leg.after_ns => drop(self.legs.pop()),
+            Some(_) if self.legs.len() == LEGS_MAX => self.forget(),
+            Some(_) => {}
         }
         self.legs.push(leg);
+    }
+
+    /// Makes one of the two oldest legs: it goes evenly from where the first one begins to where the second one ends, so that
+    /// what lies on it was due between the two, in its order.
+    #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
+    fn forget(&mut self) {
+        let Leg { after_ns, elapsed, .. } = self.legs[2];
+        self.legs.remove(1);
+        let first = &mut self.legs[0];
+        let way = after_ns.unwrap_or_default().saturating_sub(first.offset_ns);
+        let took = elapsed.saturating_sub(first.elapsed);
+        first.speed = match took.is_zero() {
+            true => Speed::Max,
+            false => Speed::Factor(way as f64 / took.as_nanos() as f64),
+        };
     }
 
     fn last(&self) -> &Leg {
@@ -207,21 +209,46 @@ mod tests {
         assert_eq!((timeline.speed_at(MS), timeline.speed()), (Speed::Factor(1.0), Speed::Factor(2.0)));
     }
 
+    /// A leg that begins at this offset, so long after the start.
+    fn leg(offset_ns: u64, elapsed_ns: u64) -> Leg {
+        let elapsed = Duration::from_nanos(elapsed_ns);
+        Leg { after_ns: Some(offset_ns), offset_ns, elapsed, speed: Speed::Factor(1.0) }
+    }
+
     #[test]
-    fn legs_are_bounded() {
+    fn what_changes_course_for_ever_forgets_how_it_began_and_keeps_its_order() {
         let mut timeline = Timeline::new(Timestamp(0), Speed::Factor(1.0));
-        for offset_ns in 0..2 * LEGS_MAX as u64 {
-            let elapsed = Duration::from_nanos(offset_ns * 3);
-            timeline.turn_to(Leg {
-                after_ns: Some(offset_ns),
-                offset_ns,
-                elapsed,
-                speed: Speed::Factor(1.0),
-            });
+        let changes = 3 * LEGS_MAX as u64;
+        // It stands still for as long as it has gone, a hundred nanoseconds each time.
+        for change in 1..=changes {
+            timeline.turn_to(leg(change * 100, change * 200));
         }
-        assert_eq!((timeline.legs.len(), timeline.has_forgotten()), (LEGS_MAX, true));
-        let last = 2 * LEGS_MAX as u64;
-        assert_eq!(timeline.due_after(last), Duration::from_nanos((last - 1) * 3 + 1));
+        assert_eq!(timeline.legs.len(), LEGS_MAX);
+        let due = |offset_ns| timeline.due_after(offset_ns).as_nanos();
+        let in_truth = |offset_ns: u64| {
+            let change = (offset_ns - 1) / 100;
+            u128::from(change * 200 + offset_ns - change * 100)
+        };
+        let kept = (changes - LEGS_MAX as u64 + 2) * 100;
+        for offset_ns in [kept + 1, kept + 150, changes * 100, changes * 100 + 77] {
+            assert_eq!(due(offset_ns), in_truth(offset_ns), "{offset_ns}");
+        }
+        let mut before = 0;
+        for offset_ns in (1..=kept).step_by(7) {
+            let off = due(offset_ns).abs_diff(in_truth(offset_ns));
+            assert!(before <= due(offset_ns) && off <= 100, "{offset_ns} is off by {off}");
+            before = due(offset_ns);
+        }
+    }
+
+    #[test]
+    fn what_stands_takes_any_number_of_orders_for_one_leg() {
+        let mut timeline = Timeline::new(Timestamp(0), Speed::Factor(1.0));
+        for elapsed_ns in 1_000..1_000 + 2 * LEGS_MAX as u64 {
+            timeline.turn_to(leg(500, elapsed_ns));
+        }
+        assert_eq!((timeline.legs.len(), timeline.due_after(400)), (2, Duration::from_nanos(400)));
+        assert_eq!(timeline.due_after(501), Duration::from_nanos(1_000 + 2 * LEGS_MAX as u64));
     }
 
     #[test]

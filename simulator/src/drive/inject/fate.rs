@@ -164,6 +164,7 @@ impl Inject {
             outcomes: wish.outcomes(),
         });
         fault.messages.push(due.line as u64);
+        entry.injected.awaited = None;
         entry.injected.has_happened = true;
     }
 }

@@ -83,6 +83,10 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
     assert_eq!((&gap.messages[..], gap.sequence, gap.at_ns), (&[1, 3][..], Some(1), 1));
     assert_eq!(gap.outcomes.len(), 2, "it stands still, or somebody recovers it");
     assert!(!injected[3].has_happened, "nothing is said of that event");
+    let awaited = serde_json::to_value(&injected[3]).unwrap();
+    let expected = serde_json::json!({"kind": "duplicate", "event_id": of(3), "has_happened": false});
+    assert_eq!(awaited, expected, "it is said what waits, and for whom");
+    assert!(injected[..3].iter().all(|injected| injected.awaited.is_none()));
     inject.answered(1, 202);
     assert_eq!(inject.unexpected(), 0);
     inject.answered(2, 500);

@@ -36,6 +36,24 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// What it is called, as its kind of fault is.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Malformed(_) => "malformed",
+            Self::WrongSport => "wrong_sport",
+            Self::UnknownEvent => "unknown_event",
+            Self::Reorder(_) => "reorder",
+            Self::ReorderBeyond(_) => "reorder_beyond",
+            Self::Late(_) => "late",
+            Self::Gap(_) => "gap",
+            Self::GapFilled(..) => "gap_filled",
+            Self::ClockSkew(..) => "clock_skew",
+            Self::Restart => "restart",
+            Self::SettlementRollback => "settlement_rollback",
+        }
+    }
+
     /// To how many messages it happens.
     pub(super) fn messages(self) -> u32 {
         match self {
