@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Parser, Subcommand};
-use domain::Sport;
+use domain::{Sport, Timestamp};
 
 use crate::control::{ConstantRate, Games, clock_seed, next_seed};
 use crate::drive::{self, DriveOptions};
@@ -145,6 +145,10 @@ struct Play {
     /// The same seed plays the same games
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// The time that the messages' own times count from, such as 2026-01-01T12:00:00Z; now. So a recording of what is not sent is
+    /// the same, byte for byte, each time: what is sent has the times of its sending
+    #[arg(long, value_name = "TIME", value_parser = import::time)]
+    start: Option<Timestamp>,
     /// How many times as fast, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
     speed: Speed,
@@ -253,8 +257,9 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
         args.record.is_none() || recorded.is_some(),
         "a recording holds one format: add `--formats json` or `--formats xml`"
     );
-    let now = drive::now();
-    let suffix = if args.fresh { suffix_at(now) } else { String::new() };
+    args.record.as_deref().map_or(Ok(()), file::check)?;
+    let now = args.start.unwrap_or_else(drive::now);
+    let suffix = if args.fresh { suffix_at(drive::now()) } else { String::new() };
     let Played { schedule, ledger } = world::play_afresh(&games.plan(seed, now), &suffix)?;
     let schedule = Arc::new(schedule);
     if let Some(path) = &args.ledger {

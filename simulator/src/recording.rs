@@ -141,7 +141,7 @@ pub struct Message {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file itself failed.
-    #[error("cannot read or write the recording: {0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// The first line is none, too long or no header.
     #[error("not a recording: {0}")]

@@ -256,6 +256,7 @@ fn in_json(speed: Speed) -> Value {
 
 async fn ask(at: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<String> {
     let url = format!("{}{path}", at.trim_end_matches('/'));
+    reqwest::Url::parse(&url).with_context(|| format!("`{at}` is no URL"))?;
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let mut request = client.request(method, &url);
     if let Some(body) = &body {

@@ -63,6 +63,7 @@ pub(super) fn cut(args: &CutArgs) -> anyhow::Result<bool> {
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let from_ns = minute(args.from_minute).with_context(cannot)?.or(args.from.map(nanos)).unwrap_or(0);
     let to_ns = minute(args.to_minute).with_context(cannot)?.or(args.to.map(nanos));
+    ensure!(to_ns.is_none_or(|to_ns| from_ns <= to_ns), "what is cut out begins after its end");
     let cut = Cut { from_ns, to_ns, events: args.events.iter().cloned().collect() };
     let done =
         file::write(&args.output, |out| recording::cut(&args.recording, &cut, out).with_context(cannot))?;
@@ -127,7 +128,7 @@ fn tell(output: &Path, header: &Header) {
     let duration = Duration::from_nanos(header.duration_ns.unwrap_or_default());
     let mut line = format!("{}: {messages} messages over {}", output.display(), say::duration(duration));
     if let Some(images) = header.images {
-        line.push_str(&format!(", the first {} are snapshots", say::count(images)));
+        line.push_str(&format!(", the first {} say how games stood", say::count(images)));
     }
     say::line(&line);
 }

@@ -86,7 +86,8 @@ pub(super) struct Target {
     output: Option<PathBuf>,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// A time as it is written by people and machines.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let time: jiff::Timestamp =
         text.parse().map_err(|_| "not a time such as 2018-09-23T18:45:00Z".to_owned())?;
     Ok(Timestamp(time.as_microsecond()))

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use domain::{Name, Timestamp};
 
 use super::delivery::{Delivery, Ended};
-use super::say;
+use super::{import, say};
 use crate::drive::{self, DriveOptions, DriveReport};
 use crate::file;
+use crate::format::Format;
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
 use crate::run_ledger::{CutShort, RunLedger};
@@ -29,6 +31,10 @@ pub(super) struct Run {
     /// Give games and messages ids of their own, so that they are others to whoever has had those of this seed
     #[arg(long)]
     fresh: bool,
+    /// The time that the messages' own times count from, such as 2026-01-01T12:00:00Z; now. So a recording of what is not sent is
+    /// the same, byte for byte, each time: what is sent has the times of its sending
+    #[arg(long, value_name = "TIME", value_parser = import::time)]
+    start: Option<Timestamp>,
     /// How many times as fast as the scenario says, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
     speed: Speed,
@@ -56,9 +62,9 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     if let Some(tempo) = args.pace {
         scenario = scenario.at(tempo).with_context(|| args.scenario.clone())?;
     }
-    let now = drive::now();
+    let now = args.start.unwrap_or_else(drive::now);
     if args.fresh {
-        scenario.suffix = suffix_at(now);
+        scenario.suffix = suffix_at(drive::now());
     }
     // As compilers say it, so that editors jump there.
     let scene = scenario.play_for(now, args.speed).map_err(|error| match error {
@@ -92,6 +98,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
         args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;
         return Ok(Ended::Well);
     }
+    args.record_feeds(&schedule)?.iter().try_for_each(|(path, ..)| file::check(path))?;
     let outlet = args.delivery.open()?;
     let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
     let mut report = outlet.send(Arc::clone(&schedule), &options)?;
@@ -141,6 +148,16 @@ fn cut_short(ledger: &mut RunLedger, report: &DriveReport) {
 }
 
 impl Run {
+    /// Which recordings there are to be, in a folder that is there.
+    fn record_feeds(&self, schedule: &Schedule) -> anyhow::Result<Vec<(PathBuf, Name, Format)>> {
+        let Some(folder) = &self.record else { return Ok(Vec::new()) };
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let path = |provider: &Name, format| folder.join(recording::file_name(provider, format));
+        let feeds = schedule.feeds().into_iter();
+        Ok(feeds.map(|(provider, format)| (path(&provider, format), provider, format)).collect())
+    }
+
     /// Writes a recording of each feed where that is asked for; replaying the folder replays them all.
     fn record(
         &self,
@@ -148,12 +165,8 @@ impl Run {
         schedule: &Schedule,
         write: impl Fn(Header, &mut BufWriter<File>) -> Result<Header, RecordingError>,
     ) -> anyhow::Result<()> {
-        let Some(folder) = &self.record else { return Ok(()) };
         let source = format!("{}, played by the simulator", scenario.description.trim_end_matches('.'));
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        for (provider, format) in schedule.feeds() {
-            let path = folder.join(recording::file_name(&provider, format));
+        for (path, provider, format) in self.record_feeds(schedule)? {
             let header = Header::new(provider, format, &source, Some(scenario.seed));
             let written = file::write(&path, |out| Ok(write(header, out)?))?;
             let messages = say::count(written.messages.unwrap_or_default());

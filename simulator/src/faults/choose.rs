@@ -26,10 +26,7 @@ const ROW_MAX: u32 = 3;
 
 /// A scenario asks for more faults of a kind than its events have room for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{room} of {wanted} faults `{kind}` found room; faults that hold back or move messages need an event each, told in JSON \
-     or XML: more games, or fewer faults"
-)]
+#[error("{room} of {wanted} faults `{kind}` found room; {}", self.needs())]
 pub struct TooFewEvents {
     kind: &'static str,
     wanted: u32,
@@ -37,6 +34,19 @@ pub struct TooFewEvents {
 }
 
 impl TooFewEvents {
+    /// What there is too little of.
+    fn needs(&self) -> &'static str {
+        match self.kind {
+            "silence" => {
+                "each lies within the first two thirds of the run, and no two of one producer overlap: a longer run, a lower \
+                 speed, a shorter `silence_seconds`, or fewer faults"
+            }
+            _ => {
+                "faults that hold back or move messages need an event each, told in JSON or XML: more games, or fewer faults"
+            }
+        }
+    }
+
     /// Of which kind.
     pub(crate) fn kind(&self) -> &'static str {
         self.kind

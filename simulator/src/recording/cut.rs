@@ -44,8 +44,8 @@ pub enum CutError {
     #[error("its messages are `{0}`, which are not known here")]
     Format(String),
     /// There is nothing to cut out.
-    #[error("there is nothing in it from there to there")]
-    Empty,
+    #[error("there is nothing in it{0} from there to there")]
+    Empty(String),
 }
 
 /// What a cut is made of while the recording is read.
@@ -116,7 +116,12 @@ impl Cutting<'_> {
                 self.images.entry(key).or_insert_with(new).note(said);
             }
         }
-        if kept == 0 { Err(CutError::Empty) } else { Ok(going_on) }
+        if kept > 0 {
+            return Ok(going_on);
+        }
+        let events: Vec<&str> = self.cut.events.iter().map(EventId::as_str).collect();
+        let of_events = if events.is_empty() { String::new() } else { format!(" of {}", events.join(", ")) };
+        Err(CutError::Empty(of_events))
     }
 
     fn write(

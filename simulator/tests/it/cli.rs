@@ -1,7 +1,7 @@
 //! The binary itself: what it prints, what it writes, and how it exits.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -65,12 +65,37 @@ async fn whatever_is_wrong_with_what_was_sent_it_can_be_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_sent_is_the_same_byte_for_byte_each_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut recordings = Vec::new();
+    for folder in ["first", "second"] {
+        let run = ["run", "many-providers", "--check", "--start", "2026-01-01T12:00:00Z", "--record", folder];
+        let ran = simulator(directory.path(), &run).await;
+        assert!(ran.status.success(), "{}", stderr(&ran));
+        let game = format!("{folder}/game.rec");
+        let play = ["play", "--games", "4", "--pace", "own", "--speed", "max", "--sink", "null"];
+        let start = ["--start", "2026-01-01T12:00:00Z", "--record", &game];
+        let played = simulator(directory.path(), &[&play[..], &start].concat()).await;
+        assert!(played.status.success(), "{}", stderr(&played));
+        let read = |name: &str| std::fs::read(directory.path().join(folder).join(name)).unwrap();
+        recordings.push(["md-json.rec", "second-xml.rec", "uof-uof.rec", "game.rec"].map(read));
+    }
+    assert!(recordings[0] == recordings[1], "the same seed and start make the same bytes");
+    let run = ["run", "many-providers", "--check", "--start", "noon"];
+    let refused = simulator(directory.path(), &run).await;
+    assert!(stderr(&refused).contains("not a time such as"), "{}", stderr(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_than_the_memory_that_is_set_aside_is_not_made() {
     let directory = tempfile::tempdir().unwrap();
     let play = ["play", "--rate", "10000", "--seconds", "10", "--sink", "null", "--memory-mib", "2"];
     let played = simulator(directory.path(), &play).await;
     let error = "error: the messages take over 2 MiB, the most that is allowed (`--memory-mib`): ask for fewer, or for a shorter time\n";
     assert_eq!((played.status.success(), stderr(&played)), (false, error));
+    let nowhere = ["play", "--seconds", "600", "--sink", "null", "--record", "none/game.rec"];
+    let refused = simulator(directory.path(), &nowhere).await;
+    assert!(stderr(&refused).starts_with("error: cannot write none/game.rec: "), "said before it plays");
     let patient = simulator(directory.path(), &["play", "--give-up-after", "18446744073709551615"]).await;
     assert!(stderr(&patient).contains("is not in 0..=86400"), "{}", stderr(&patient));
 }
@@ -107,7 +132,7 @@ async fn whoever_watches_is_told_what_was_sent_and_whether_it_is_taken() {
     let play = ["play", "--games", "2", "--rate", "100", "--seconds", "600", "--to", &target];
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
     command.current_dir(directory.path()).args(play).env("MATCHDAY_LISTEN", &address);
-    let mut running = command.stdout(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    let mut running = command.stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
 
     let mut statuses = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -211,23 +236,29 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     assert!(stdout(&listed).contains("\ngoal-rush "), "{}", stdout(&listed));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+/// How it exits that is sent this signal once fifty of its messages have come to a receiver.
+async fn exit_after(signal: &str, directory: &Path, args: &[&str], receiver: &Receiver) -> ExitStatus {
     let target = receiver.listen("127.0.0.1:0").await;
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
-    command.current_dir(directory.path()).env("MATCHDAY_ALIVE_SECONDS", "0");
-    command.args(["play", "--endless", "--games", "4", "--rate", "200", "--seconds", "600", "--to", &target]);
-    let mut running = command.stdout(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    command.current_dir(directory).env("MATCHDAY_ALIVE_SECONDS", "0");
+    command.args(args).args(["--to", &target]).stdout(Stdio::null()).kill_on_drop(true);
+    let mut running = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while receiver.lines().len() < 50 {
         assert!(Instant::now() < deadline, "it plays");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let pid = running.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    let ended = tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let play = ["play", "--endless", "--games", "4", "--rate", "200", "--seconds", "600"];
+    let ended = exit_after("-TERM", directory.path(), &play, &receiver).await;
     assert!(ended.success(), "{ended}");
     let abandoned = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
     assert_eq!(abandoned, 4);
@@ -237,19 +268,8 @@ async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
 async fn a_run_that_is_interrupted_fails_and_its_ledger_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let receiver = Receiver::new(|_, lines| Some(accept(lines)));
-    let target = receiver.listen("127.0.0.1:0").await;
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_simulator"));
-    command.current_dir(directory.path()).env("MATCHDAY_ALIVE_SECONDS", "0");
-    command.args(["run", "steady-tennis", "--fresh", "--ledger", "run.json", "--to", &target]);
-    let mut running = command.stdout(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while receiver.lines().len() < 50 {
-        assert!(Instant::now() < deadline, "it plays");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let pid = running.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let ended = tokio::time::timeout(Duration::from_secs(20), running.wait()).await.unwrap().unwrap();
+    let run = ["run", "steady-tennis", "--fresh", "--ledger", "run.json"];
+    let ended = exit_after("-INT", directory.path(), &run, &receiver).await;
     assert_eq!(ended.code(), Some(130), "{ended}");
     let ledger = simulator::run_ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
     let told: usize = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();

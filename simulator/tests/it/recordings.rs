@@ -158,7 +158,9 @@ fn a_cut_keeps_to_its_ends() {
     assert!(*offsets.last().unwrap() < 10_000_000_000);
     let (_, file) = new_file(folder.path(), "nothing.rec");
     let what = Cut { from_ns: u64::MAX, ..Cut::default() };
-    assert!(matches!(cut(&whole, &what, file), Err(CutError::Empty)));
+    let nothing = cut(&whole, &what, file).unwrap_err();
+    assert!(matches!(&nothing, CutError::Empty(_)), "{nothing}");
+    assert!(nothing.to_string().starts_with("there is nothing in it"), "{nothing}");
 }
 
 #[test]
