@@ -24,6 +24,7 @@ pub const READY: &[Ready] = ready![
     "goal-rush",
     "kill-processors",
     "many-providers",
+    "own-pace",
     "producer-outage",
     "ramp",
     "rebalance",

@@ -1,0 +1,210 @@
+//! What goes wrong in a scenario, and what its ledger says must come of it.
+
+use domain::Position;
+use proptest::prelude::*;
+use simulator::Scenario;
+use simulator::faults::{Effect, Fault, Kind};
+use simulator::pacer::Speed;
+use simulator::run_ledger::RunLedger;
+use simulator::scenario::Scene;
+
+use super::{START, agrees, message, played};
+
+/// The scenario with room for every fault, and this many of each.
+fn with_faults(seed: u64, counts: &[(&str, u32)]) -> Result<Scene, String> {
+    let mut text = format!(
+        "description = \"d\"\nseed = {seed}\nseconds = 40\n\
+         [[producers]]\nprovider = \"md\"\nname = \"live\"\nformat = \"json\"\n\
+         [[producers]]\nprovider = \"md\"\nname = \"second\"\nformat = \"xml\"\n\
+         [sports.football]\ngames = 8\nrate = 80\n[sports.tennis]\ngames = 8\nrate = 80\n\
+         [sports.hockey]\ngames = 8\nrate = 80\n[faults]\nhold_ms = 500\nsilence_seconds = 3\n"
+    );
+    for (kind, count) in counts {
+        text.push_str(&format!("{kind} = {count}\n"));
+    }
+    Scenario::parse(&text).unwrap().play(START).map_err(|error| error.to_string())
+}
+
+/// Each fault did what it says, and its messages are where it says.
+fn shows(scene: &Scene, fault: &Fault) {
+    let id = fault.event_id.as_ref();
+    let messages: Vec<usize> = fault.messages.iter().map(|place| *place as usize).collect();
+    let is_of_event = |place: &usize| {
+        let channel = &scene.schedule.channels()[scene.schedule.channel(*place)];
+        id.is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()))
+    };
+    assert!(messages.iter().all(is_of_event), "{fault:?}");
+    assert!(!fault.outcomes.is_empty(), "{fault:?}");
+    if scene.silences().iter().any(|quiet| quiet.during_ns.end > fault.at_ns) {
+        return;
+    }
+    let due = |place: usize| scene.schedule.offset_ns(place);
+    let read = |place: usize| message(scene, place);
+    match &fault.kind {
+        Kind::Duplicate { .. } | Kind::UnknownEvent => assert_eq!(messages.len(), 1, "{fault:?}"),
+        Kind::Gap { .. } => {
+            assert!(messages.is_empty() && scene.ledger.stalled.contains(id.unwrap()), "{fault:?}");
+        }
+        Kind::Reorder { .. } => assert!(due(messages[0]) - fault.at_ns <= 250_000_001, "{fault:?}"),
+        Kind::ReorderBeyond { after_ns } | Kind::GapFilled { after_ns, .. } => {
+            assert!(
+                *after_ns > 500_000_000 && messages.iter().all(|&place| due(place) >= fault.at_ns + after_ns)
+            );
+        }
+        Kind::Silence { .. } => assert!(messages.is_empty(), "{fault:?}"),
+        Kind::Late { .. } => {
+            let late = |&place: &usize| {
+                let made = read(place).map(|message| message.generated_at.micros_since(START));
+                made.is_none_or(|made| made <= i64::try_from(due(place) / 1_000).unwrap())
+            };
+            assert!(messages.iter().all(late), "{fault:?}");
+        }
+        Kind::ClockSkew { ahead_ns, .. } => {
+            for &place in &messages {
+                let made = read(place).unwrap().generated_at.micros_since(START);
+                let skew = made - i64::try_from(due(place) / 1_000).unwrap();
+                assert!((skew - ahead_ns / 1_000).abs() <= 3_000_001, "{fault:?}: {skew}");
+            }
+        }
+        Kind::Malformed { .. } => {
+            let bytes = scene.schedule.message(messages[0]);
+            let is_taken = read(messages[0]).is_some_and(|message| {
+                message.source.provider.as_str() == "md"
+                    && domain::check_alone(&message).is_ok()
+                    && bytes.len() < 262_144
+            });
+            assert!(!is_taken && fault.outcomes[0].answers == [400, 422], "{fault:?}");
+        }
+        Kind::WrongSport { .. } => {
+            let message = read(messages[0]).unwrap();
+            assert!(domain::check_alone(&message).is_err(), "{fault:?}");
+        }
+        Kind::Restart { epoch } => {
+            let first = read(messages[0]).unwrap().position().unwrap();
+            assert_eq!(first, Position { epoch: *epoch, sequence: 1 }, "{fault:?}");
+        }
+        Kind::SettlementRollback { markets } => {
+            assert_eq!(messages.len(), 3, "{fault:?}");
+            let types: Vec<&str> =
+                messages.iter().map(|&place| read(place).unwrap().message_type().as_str()).collect();
+            assert_eq!(types, ["settlement", "settlement_rollback", "settlement"]);
+            assert!(*markets > 0);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_goes_wrong_the_ledger_says_what_must_come_of_it(
+        seed in 0_u64..1_000_000,
+        single in prop::array::uniform5(0_u32..6),
+        owning in prop::array::uniform7(0_u32..3),
+        silence in 0_u32..2,
+    ) {
+        println!("seed {seed}");
+        let names = ["duplicate", "reorder", "malformed", "wrong_sport", "unknown_event"];
+        let owners =
+            ["reorder_beyond", "gap", "gap_filled", "late", "clock_skew", "restart", "settlement_rollback"];
+        let counts: Vec<(&str, u32)> = names.into_iter().zip(single).chain(owners.into_iter().zip(owning))
+            .chain([("silence", silence)]).collect();
+        let wanted: u32 = counts.iter().map(|(_, count)| count).sum();
+        let scene = with_faults(seed, &counts).unwrap();
+        prop_assert_eq!(scene.ledger.faults.faults.len(), wanted as usize);
+        agrees(&scene);
+        for fault in &scene.ledger.faults.faults {
+            shows(&scene, fault);
+        }
+    }
+}
+
+#[test]
+fn nobody_speaks_while_a_producer_is_silent() {
+    let scene = with_faults(5, &[("silence", 2), ("duplicate", 20)]).unwrap();
+    let silences = scene.silences();
+    assert_eq!(silences.len(), 2);
+    for index in 0..scene.schedule.len() {
+        let source = message(&scene, index).unwrap().source;
+        let at = scene.schedule.offset_ns(index);
+        let is_silent =
+            silences.iter().any(|quiet| quiet.producer == source.producer && quiet.during_ns.contains(&at));
+        assert!(!is_silent, "message {index} of {} at {at}", source.producer);
+    }
+}
+
+#[test]
+fn behind_what_never_comes_no_more_waits_than_may() {
+    for seed in 0..5 {
+        println!("seed {seed}");
+        let scene = played(&format!(
+            "description = \"A long game\"\nseed = {seed}\nseconds = 600\n[sports.football]\ngames = 1\nrate = 10\n[faults]\ngap = 1\n"
+        ));
+        let messages = scene.schedule.len() as u64;
+        let first = scene.ledger.faults.faults[0].sequence.unwrap();
+        assert!(messages > 5_000 && messages - first <= 900, "message {first} of {messages} is missing");
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_planned_for_the_speed_at_which_it_is_sent() {
+    let text = |faults: &str| {
+        format!(
+            "description = \"Games\"\nseed = 3\nseconds = 600\n[sports.hockey]\ngames = 4\nrate = 20\n[faults]\n{faults}\n"
+        )
+    };
+    let late = |speed: Speed| {
+        let scene = Scenario::parse(&text("reorder_beyond = 1\nsilence = 1\nhold_ms = 1000")).unwrap();
+        let faults = scene.play_for(START, speed).map(|scene| scene.ledger.faults.faults)?;
+        Ok::<_, simulator::scenario::LowerError>(faults.into_iter().fold((0, 0), |(after, silent), fault| {
+            match fault.kind {
+                Kind::ReorderBeyond { after_ns } => (after_ns, silent),
+                Kind::Silence { for_ns, .. } => (after, for_ns),
+                _ => (after, silent),
+            }
+        }))
+    };
+    let ((after, silent), (after_at_four, silent_at_four)) =
+        (late(Speed::Factor(1.0)).unwrap(), late(Speed::Factor(4.0)).unwrap());
+    assert_eq!(
+        (silent, silent_at_four),
+        (25_000_000_000, 100_000_000_000),
+        "25 s of the clock, at any speed"
+    );
+    assert!(after >= 3_000_000_000 && after_at_four >= 12_000_000_000, "{after}, {after_at_four}");
+    let error = late(Speed::Max).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "at top speed everything is due at once, and nothing can come too late: play it without `reorder_beyond`, or at a speed"
+    );
+}
+
+#[test]
+fn more_faults_than_there_is_room_for_are_refused() {
+    let refused = with_faults(1, &[("gap", 30)]).unwrap_err();
+    assert!(refused.starts_with("24:7: 24 of 30 faults `gap` found room; "), "{refused}");
+}
+
+#[test]
+fn a_silence_that_is_longer_than_there_is_room_for_says_so() {
+    // Of 40 seconds two thirds are for silences of three: eight each of two producers fit at most.
+    let refused = with_faults(1, &[("silence", 30)]).unwrap_err();
+    assert!(
+        refused.contains("faults `silence` found room; each lies within the first two thirds"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_run_is_written_down_with_its_faults_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    let scene = with_faults(2, &[("gap", 1), ("malformed", 3)]).unwrap();
+    scene.ledger.save(&path).unwrap();
+    assert_eq!(RunLedger::load(&path).unwrap(), scene.ledger);
+    let beside = std::fs::read(RunLedger::faults_path(&path)).unwrap();
+    let plan: simulator::faults::FaultPlan = serde_json::from_slice(&beside).unwrap();
+    assert_eq!(plan, scene.ledger.faults);
+    let of_gap = plan.faults.iter().find(|fault| matches!(fault.kind, Kind::Gap { .. })).unwrap();
+    assert_eq!(of_gap.outcomes[0].effects, [Effect::GapDeclared, Effect::Stalled]);
+}
