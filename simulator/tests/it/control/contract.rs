@@ -1,0 +1,161 @@
+//! What is refused and why, and that the document says what is there.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Desk;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
+    let desk = Desk::new().await;
+    for (method, path, body, status, detail, pointer) in [
+        (Method::POST, "/v1/run", json!({}), 422, "name what is to be played by one of", Value::Null),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "scenario": "cup" }),
+            422,
+            "no scenario is called `cup`",
+            json!("/scenario"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "toml": "seed = 1\nsede = 2" }),
+            422,
+            "2:1: unknown field `sede`",
+            json!("/toml"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "scenario": "final", "speed": 0 }),
+            422,
+            "`0` is not a speed",
+            json!("/speed"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "sceanrio": "final" }),
+            422,
+            "unknown field `sceanrio`",
+            json!("/sceanrio"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 0, "rate": 1, "seconds": 1 } }),
+            422,
+            "0 is outside 1 to 999",
+            json!("/games/games"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "curling"] } }),
+            422,
+            "unknown variant `curling`",
+            json!("/games/sports/1"),
+        ),
+        (
+            Method::POST,
+            "/v1/run",
+            json!({ "games": { "games": 1, "rate": 1, "seconds": 1, "sports": ["football", "football"] } }),
+            422,
+            "name each sport once",
+            json!("/games/sports"),
+        ),
+        (Method::POST, "/v1/replay/stop?node=1", Value::Null, 422, "unknown field `node`", Value::Null),
+        (
+            Method::PUT,
+            "/v1/run/rate",
+            json!({ "messages_per_second": -1 }),
+            422,
+            "-1 messages a second: it must be more than 0",
+            json!("/messages_per_second"),
+        ),
+        (
+            Method::POST,
+            "/v1/run/faults",
+            json!({ "kind": "flood" }),
+            422,
+            "unknown variant `flood`",
+            json!("/kind"),
+        ),
+        (Method::POST, "/v1/run/pause", Value::Null, 409, "nothing is being played", Value::Null),
+        (Method::GET, "/v1/scenarios/cup", Value::Null, 404, "no scenario is called `cup`", Value::Null),
+        (Method::GET, "/v1/games", Value::Null, 404, "there is nothing at /v1/games", Value::Null),
+        (Method::GET, "/v1/run/pause", Value::Null, 405, "GET /openapi.json says what there is", Value::Null),
+        (Method::PUT, "/v1/replay/events/final", Value::Null, 404, "", Value::Null),
+        (
+            Method::PUT,
+            "/v1/replay/events/sr:match:final",
+            Value::Null,
+            422,
+            "`sr:match:final` is no event that can be played",
+            Value::Null,
+        ),
+        (
+            Method::DELETE,
+            "/v1/replay/events/sr:match:1",
+            Value::Null,
+            404,
+            "`sr:match:1` is not in the playlist",
+            Value::Null,
+        ),
+        (Method::POST, "/v1/replay/play", Value::Null, 422, "the playlist is empty", Value::Null),
+        (
+            Method::POST,
+            "/v1/replay/scenario/play/99",
+            Value::Null,
+            404,
+            "there are scenarios 1 to ",
+            Value::Null,
+        ),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        let problem = desk.json(method.clone(), path, body, status).await;
+        let found = problem["detail"].as_str().unwrap();
+        assert!(found.contains(detail), "{method} {path}: {problem}");
+        if pointer != json!("/kind") {
+            assert_eq!(
+                problem.get("pointer").cloned().unwrap_or_default(),
+                pointer,
+                "{method} {path}: {problem}"
+            );
+        }
+    }
+    let huge =
+        desk.client.post(format!("{}/v1/run", desk.url)).body("x".repeat(2 << 20)).send().await.unwrap();
+    assert_eq!(huge.status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_document_names_every_path_and_every_path_is_there() {
+    let desk = Desk::new().await;
+    let document = desk.json(Method::GET, "/openapi.json", None, 200).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["components"]["schemas"]["Sport"]["enum"][0], "football");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if path.ends_with("initiate_request") {
+            continue;
+        }
+        let there = path.replace("{event_id}", "sr:match:1").replace("{id}", "99").replace("{name}", "final");
+        for method in ["get", "put", "post", "delete", "patch"] {
+            let (status, text) = desk.ask(method.to_uppercase().parse().unwrap(), &there, None).await;
+            let described = &operations[method];
+            match described.is_null() {
+                true => assert_eq!(status, 405, "{method} {path}: {text}"),
+                false => assert!(
+                    !described["responses"][status.as_str()].is_null(),
+                    "{method} {path}: {status} {text}"
+                ),
+            }
+        }
+    }
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Drives of a Unified Odds Feed: each message by itself.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use domain::Name;
+use serde_json::json;
+use simulator::pacer::Speed;
+use simulator::{Format, ScheduleBuilder, drive};
+
+use super::{Receiver, accept, options, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unified_odds_feed_goes_out_message_by_message_with_its_routing_keys() {
+    let seen: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let app = {
+        let seen = Arc::clone(&seen);
+        Router::new().route(
+            "/feeds/{provider}",
+            post(async move |headers: HeaderMap, body: String| {
+                let mut seen = seen.lock().unwrap();
+                let key = headers["routing-key"].to_str().unwrap().to_owned();
+                // The third is refused, the fifth is wanted once more.
+                let status = match seen.len() {
+                    2 => StatusCode::UNPROCESSABLE_ENTITY,
+                    4 => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::ACCEPTED,
+                };
+                seen.push((key, body));
+                (
+                    status,
+                    r#"{"accepted":1}"#
+                        .replace("{\"accepted\":1}", if status == 202 { "{\"accepted\":1}" } else { "{}" }),
+                )
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    let provider = Name::new("uof").unwrap();
+    for number in 0..40 {
+        let line = format!(
+            r#"hi.-.live.bet_stop.4.md:match.{0}.- <bet_stop product="1" event_id="md:match:{0}" timestamp="{number}" groups="all"/>"#,
+            number % 2
+        );
+        builder.push(&provider, Format::Uof, 0, line.as_bytes()).unwrap();
+    }
+    let report = drive(Arc::new(builder.build()), &options(&target), |_| {}).await.unwrap();
+    assert_eq!(
+        (report.accepted, report.refused, report.sent_again),
+        (39, 1, 1),
+        "{:?}",
+        report.refused_first
+    );
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 41);
+    for (key, body) in seen.iter() {
+        let number = key.split('.').nth(6).unwrap();
+        assert!(
+            body.starts_with(&format!(
+                "<bet_stop product=\"1\" event_id=\"md:match:{number}\" timestamp=\"1"
+            ))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unified_odds_feed_that_is_read_as_something_else_is_given_up_with_the_reason() {
+    let detail = "unknown variant `fixtures_fixture`, expected one of `fixture`, `odds_change`";
+    let answer = json!({ "status": 400, "title": "Bad", "detail": detail }).to_string();
+    let receiver = Receiver::new(move |_, _| Some((StatusCode::BAD_REQUEST, answer.clone()).into_response()));
+    let mut builder = ScheduleBuilder::default();
+    let line = |number: u64| {
+        let key = format!("lo.pre.-.fixture.4.md:match.{number}.-");
+        format!(
+            r#"{key} <fixtures_fixture generated_at="x"><fixture id="md:match:{number}"/></fixtures_fixture>"#
+        )
+    };
+    for number in 1..=40 {
+        let offset_ns = number * 1_000_000_000;
+        builder.push(&Name::new("uof").unwrap(), Format::Uof, offset_ns, line(number).as_bytes()).unwrap();
+    }
+    let report = run(&receiver, Arc::new(builder.build()), |options| {
+        (options.lanes, options.speed) = (1, Speed::Factor(10.0));
+    })
+    .await;
+    let why = report.gave_up.unwrap();
+    assert!(why.contains("`uof` is not configured") && why.contains(r#"format = "uof""#), "{why}");
+    assert!(report.sent < 40 && report.undelivered > 0, "{} were sent", report.sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_unified_odds_feed_each_message_is_stamped_as_it_goes_and_few_go_at_once() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let app = {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        Router::new().route(
+            "/feeds/{provider}",
+            post(async move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                accept(1)
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    for number in 0..200 {
+        let line = format!(
+            r#"hi.-.live.bet_stop.4.md:match.{0}.- <bet_stop product="1" event_id="md:match:{0}" timestamp="{number}" groups="all"/>"#,
+            number % 8
+        );
+        builder.push(&Name::new("uof").unwrap(), Format::Uof, 0, line.as_bytes()).unwrap();
+    }
+    let report = drive(Arc::new(builder.build()), &options(&target), |_| {}).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(most.load(Ordering::SeqCst) <= 32, "{most:?} at once, whatever the lanes");
+    let deliveries = &report.deliveries;
+    let first = deliveries.sent_micros.iter().min().unwrap();
+    let later = deliveries.sent_micros.iter().filter(|sent| **sent >= first + 20_000).count();
+    assert!(later >= 200 - 32, "{later} of 200 waited for those before them");
+    let answered = deliveries.answered_micros.iter().zip(&deliveries.sent_micros);
+    assert!(answered.clone().all(|(answered, sent)| answered - sent >= 20_000), "each by its own answer");
+}
