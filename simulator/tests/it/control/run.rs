@@ -71,7 +71,8 @@ async fn how_it_stands_is_of_now_and_does_not_count_the_time_in_which_it_stands(
     desk.json(Method::POST, "/v1/run/resume", None, 200).await;
     let goes = desk.until("it goes", |run| run["accepted"].as_u64() > Some(10)).await;
     assert!(goes["elapsed_seconds"].as_f64() > again["elapsed_seconds"].as_f64(), "{goes}");
-    let refused = json!({ "toml": GAMES.replace("[sports", "faults.gap = 9\n[sports"), "paused": true });
+    let few = GAMES.replace("seconds = 1200", "seconds = 60");
+    let refused = json!({ "toml": few.replace("[sports", "faults.gap = 9\n[sports"), "paused": true });
     desk.json(Method::DELETE, "/v1/run", None, 202).await;
     desk.until("it has ended", |run| run["state"] == "stopped").await;
     let refused = desk.json(Method::POST, "/v1/run", Some(refused), 422).await;
