@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::middleware::AddExtension;
+use axum::{Extension, Router};
 use clap::Args;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tower::Layer;
 
 use crate::lifecycle::Shutdown;
 
@@ -100,7 +103,6 @@ pub async fn serve(
     let limited = limit::Struck::new(address.port());
 
     let http = connection_builder(limits);
-    let service = TowerToHyperService::new(router);
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
@@ -115,8 +117,8 @@ pub async fn serve(
             (place, stream) = accept => (place, stream),
             () = shutdown.begun() => break,
         };
-        let stream = match stream {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match stream {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%address, %error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -126,7 +128,9 @@ pub async fn serve(
         accepted.increment(1);
         open.increment(1);
         let write_limit = Duration::from_secs(limits.write_seconds);
-        let connection = converse(http.clone(), stream, service.clone(), write_limit, shutdown.clone());
+        // A handler may ask for its `ConnectInfo`.
+        let service = Extension(ConnectInfo(peer)).layer(router.clone());
+        let connection = converse(http.clone(), stream, service, write_limit, shutdown.clone());
         let (open, limited) = (open.clone(), limited.clone());
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -157,7 +161,7 @@ fn connection_builder(limits: Limits) -> http1::Builder {
 async fn converse(
     http: http1::Builder,
     stream: TcpStream,
-    service: TowerToHyperService<Router>,
+    service: AddExtension<Router, ConnectInfo<SocketAddr>>,
     write_limit: Duration,
     shutdown: Shutdown,
 ) -> Result<(), Ended> {
@@ -166,7 +170,8 @@ async fn converse(
     }
     let stall = Arc::new(Stall::default());
     let stream = TokioIo::new(Watched::new(stream, Arc::clone(&stall)));
-    let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
+    let mut connection =
+        pin!(http.serve_connection(stream, TowerToHyperService::new(service)).with_upgrades());
     let conversation = async {
         tokio::select! {
             outcome = connection.as_mut() => outcome,

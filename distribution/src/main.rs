@@ -22,6 +22,7 @@ mod protocol;
 mod rest;
 mod run;
 mod session;
+mod sessions;
 mod socket;
 mod store;
 mod updates;

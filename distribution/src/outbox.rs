@@ -40,6 +40,13 @@ impl Outbox {
         }
     }
 
+    /// Entries that the session has not taken yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let pending = lock(&self.pending);
+        pending.urgent.len() + pending.dirty.len()
+    }
+
     /// Waits until something is new. What came since the last wait counts.
     pub async fn filled(&self) {
         self.wake.notified().await;

@@ -17,6 +17,7 @@ use tower_http::compression::predicate::SizeAbove;
 use crate::descriptions::Descriptions;
 use crate::hub::Hub;
 use crate::metrics;
+use crate::sessions::Sessions;
 use crate::updates::CaughtUp;
 
 mod answer;
@@ -29,6 +30,7 @@ mod openapi;
 mod problems;
 mod producers;
 mod request;
+mod sessions;
 mod sports;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ pub fn routes(
     hub: Arc<Hub>,
     caught_up: CaughtUp,
     descriptions: Descriptions,
+    sessions: Sessions,
     admin: Router,
     origins: &[AllowedOrigin],
 ) -> Router {
@@ -69,6 +72,7 @@ pub fn routes(
         .route("/v1/events/{event_id}/markets", get(events::get_markets))
         .route("/v1/events/{event_id}/updates", get(updates::list))
         .with_state(Sources { hub, caught_up, descriptions })
+        .merge(Router::new().route("/sessions", get(sessions::list)).with_state(sessions))
         .merge(admin);
     let packing = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)

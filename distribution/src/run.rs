@@ -12,6 +12,7 @@ use crate::descriptions::Descriptions;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 use crate::producers::Producers;
+use crate::sessions::Sessions;
 use crate::socket::SocketServer;
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -38,10 +39,12 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let heartbeats = Arc::new(Heartbeats::new(config.partition_silence()));
     let caught_up = CaughtUp::default();
     let producers = Producers::default();
+    let sessions = Sessions::default();
     let sockets = SocketServer::new(
         Arc::clone(&hub),
         caught_up.clone(),
         producers.clone(),
+        sessions.clone(),
         config.socket,
         process.shutdown.clone(),
     );
@@ -51,6 +54,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         Arc::clone(&hub),
         caught_up.clone(),
         descriptions.clone(),
+        sessions,
         process.admin(),
         &config.cors_origins,
     );

@@ -166,6 +166,13 @@ impl Session {
         self.subscriptions.len()
     }
 
+    /// Events that were taken from the outbox and wait for a later batch.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        let of = |subscription: &Subscription| subscription.waiting.len() + subscription.sending.len();
+        self.urgent.len() + self.subscriptions.iter().map(of).sum::<usize>()
+    }
+
     /// Whether there is a subscription of this name.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,6 +25,7 @@ use crate::metrics::{self, SocketMetrics};
 use crate::producers::Producers;
 use crate::rest;
 use crate::session::BATCH_BYTES_MAX;
+use crate::sessions::Sessions;
 use crate::updates::CaughtUp;
 
 mod commands;
@@ -127,6 +128,7 @@ pub struct SocketServer {
     limits: SocketLimits,
     shutdown: Shutdown,
     metrics: SocketMetrics,
+    sessions: Sessions,
     /// One permit per session that may still come; all are back when no session is left.
     places: Arc<Semaphore>,
     sessions_begun: AtomicU64,
@@ -139,6 +141,7 @@ impl SocketServer {
         hub: Arc<Hub>,
         caught_up: CaughtUp,
         producers: Producers,
+        sessions: Sessions,
         limits: SocketLimits,
         shutdown: Shutdown,
     ) -> Arc<Self> {
@@ -151,6 +154,7 @@ impl SocketServer {
             limits,
             shutdown,
             metrics,
+            sessions,
             places,
             sessions_begun: AtomicU64::new(0),
         })
@@ -194,6 +198,7 @@ async fn contract() -> impl IntoResponse {
 
 async fn upgrade(
     State(server): State<Arc<SocketServer>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
@@ -229,7 +234,7 @@ async fn upgrade(
         .max_message_size(server.limits.socket_message_bytes)
         .max_frame_size(server.limits.socket_message_bytes)
         .on_upgrade(async move |socket| {
-            connection::run(socket, server).await;
+            connection::run(socket, peer, server).await;
             drop(place);
         })
 }

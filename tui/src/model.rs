@@ -93,7 +93,7 @@ impl Model {
             hops: BTreeMap::new(),
             kafka: Kafka::new(interval * 2, places.kafka.is_some()),
             games: Games::new(interval, places.rest.is_some()),
-            clients: Clients::default(),
+            clients: Clients::new(interval * 2),
             logs: Logs::new(interval, places.logs.is_some()),
             control: Control::new(interval, places.parts.contains_key(&Part::Simulator)),
             noticed: Noticed::default(),
@@ -125,6 +125,7 @@ impl Model {
             (_, Ok(Finding::Run { run, scenarios, faults })) => self.control.take(run, scenarios, faults),
             (_, Ok(Finding::Told(order, answer))) => self.control.answer(at, &order, answer),
             (_, Ok(Finding::Producers(producers))) => self.control.producers = producers,
+            (_, Ok(Finding::Sessions(sockets))) => self.clients.sockets = sockets,
             (_, Ok(Finding::Runs(list))) => self.runs.take(list),
             (_, Ok(Finding::Bundle(folder, run))) => self.runs.take_bundle(&folder, run),
             (_, Ok(Finding::Scrape(_)) | Err(_)) => {}
@@ -140,6 +141,7 @@ impl Model {
             Source::Logs => Some(&mut self.logs.contact),
             Source::Control => Some(&mut self.control.contact),
             Source::Producers => Some(&mut self.control.producers_contact),
+            Source::Sessions => Some(&mut self.clients.sockets_contact),
             Source::Runs => Some(&mut self.runs.contact),
             Source::Bundle => None,
         }

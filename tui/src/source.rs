@@ -28,6 +28,7 @@ mod kafka;
 mod logs;
 mod parts;
 mod producers;
+mod sessions;
 
 pub mod exposition;
 pub mod runs;
@@ -38,6 +39,7 @@ pub use logs::{LogLevel, LogLine};
 pub use parts::{Check, Readiness, Scrape};
 pub use producers::Producer;
 pub use runs::RunList;
+pub use sessions::Session;
 
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -101,6 +103,8 @@ pub enum Source {
     Control,
     /// Distribution's REST, for the producers.
     Producers,
+    /// Distribution, for the sockets that keep up least.
+    Sessions,
     /// The folder of run bundles.
     Runs,
     /// A bundle that is open.
@@ -144,6 +148,8 @@ pub enum Finding {
     Told(Order, Result<(), Text>),
     /// Of the producers.
     Producers(Vec<Producer>),
+    /// Of the sockets that keep up least.
+    Sessions(Vec<Session>),
     /// Of the folder of run bundles.
     Runs(RunList),
     /// Of a bundle that was opened: the run, or why it cannot be shown.
@@ -208,7 +214,8 @@ impl Sources {
             let rest = || rest.clone();
             tasks.spawn(games::watch_all(client.clone(), rest(), interval, sink(Source::Matches)));
             tasks.spawn(games::watch_one(client.clone(), rest(), interval, to_open, sink(Source::Game)));
-            tasks.spawn(producers::watch(client, rest(), seldom, sink(Source::Producers)));
+            tasks.spawn(producers::watch(client.clone(), rest(), seldom, sink(Source::Producers)));
+            tasks.spawn(sessions::watch(client, rest(), seldom, sink(Source::Sessions)));
         }
         if let Some(kafka) = &places.kafka {
             let topics = places.topics.clone();

@@ -25,6 +25,7 @@ mod open_game;
 mod open_run;
 mod pipeline;
 mod runs;
+mod sessions;
 mod timeline;
 
 /// The smallest terminal that everything fits into.

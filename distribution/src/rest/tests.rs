@@ -42,7 +42,14 @@ impl Port {
         let hub = Hub::new(Store::new(cache, database, 1), limits);
         let admin = Router::new().route("/livez", get(|| async { "alive\n" }));
         Self {
-            router: routes(hub, caught_up.clone(), Descriptions::default(), admin, &[AllowedOrigin::Local]),
+            router: routes(
+                hub,
+                caught_up.clone(),
+                Descriptions::default(),
+                Sessions::default(),
+                admin,
+                &[AllowedOrigin::Local],
+            ),
             caught_up,
         }
     }
@@ -85,6 +92,7 @@ async fn every_refusal_is_a_problem_document() {
         ("/v1/descriptions?provider=UOF", 400, "bad-query"),
         ("/v1/descriptions?limit=501", 400, "bad-query"),
         ("/matches/live?x=1", 400, "bad-query"),
+        ("/sessions?limit=501", 400, "bad-query"),
     ] {
         let answer = port.get(path, &[]).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, kind), "{path}");

@@ -120,6 +120,7 @@ impl Connection {
         let events = terms.filter.events.clone();
         let subscriber = self.session.open(terms, Instant::now());
         self.server.metrics.subscriptions.increment(1);
+        self.listed.subscribed(self.session.subscriptions());
         let hub = &self.server.hub;
         let missing = match events {
             None => hub.follow_sports(&subscriber),
@@ -135,6 +136,7 @@ impl Connection {
         if self.session.close(id) {
             self.loads.forget_closed();
             self.server.metrics.subscriptions.decrement(1);
+            self.listed.subscribed(self.session.subscriptions());
             self.replies.push_back(ServerMessage::Unsubscribed { id }.encode());
         } else {
             self.refuse(ErrorCode::UnknownSubscription, Some(id), "there is no subscription of this id");

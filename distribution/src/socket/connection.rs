@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::metrics;
 use crate::producers::News;
 use crate::protocol::{Close, ErrorCode, ServerMessage, Status};
 use crate::session::{Batch, Session};
+use crate::sessions::Listed;
 
 /// How long the close frame may take to be written and answered.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
@@ -42,6 +44,7 @@ pub(super) struct Connection {
     ping_at: Instant,
     budget: Budget,
     pace: Pace,
+    pub(super) listed: Listed,
 }
 
 /// How many messages the client may send: a bucket that fills with time.
@@ -52,16 +55,18 @@ struct Budget {
 }
 
 /// Serves one client until it leaves or has to.
-pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
+pub(super) async fn run(socket: WebSocket, peer: SocketAddr, server: Arc<SocketServer>) {
     let number = server.number();
     // Known since the hub is filled, and that it is was asked at the door.
     let Ok(store_id) = server.hub.store().id().await else { return };
     let now = Instant::now();
     let metrics = server.metrics.clone();
     metrics.sessions.increment(1);
+    let session = Session::new();
+    let listed = server.sessions.list(number, peer, clock::now(), session.outbox());
     let mut connection = Connection {
         store_id,
-        session: Session::new(),
+        session,
         replies: VecDeque::new(),
         loads: Loads::new(Arc::clone(&server.hub)),
         producers: server.producers.news(),
@@ -70,6 +75,7 @@ pub(super) async fn run(socket: WebSocket, server: Arc<SocketServer>) {
         ping_at: now + server.limits.idle_time() / 3,
         budget: Budget::new(server.limits.socket_messages_per_second, now),
         pace: Pace::default(),
+        listed,
         server,
     };
     let Err(close) = connection.serve().await;
@@ -154,6 +160,7 @@ impl Connection {
             self.ping_at = now + self.server.limits.idle_time() / 3;
         }
         let (bytes, everything) = (batch.bytes(), !batch.is_full());
+        self.listed.waits(self.session.taken());
         let (slow, longer) = self.server.limits.write_time();
         let since = clock::now();
         let mut promptly = true;
@@ -165,6 +172,7 @@ impl Connection {
                     promptly = false;
                     if let Some(began) = self.pace.stalled(since) {
                         self.server.metrics.sessions_behind.increment(1);
+                        self.listed.is_behind(true);
                         self.replies.push_back(ServerMessage::Status(Status::Conflation(began)).encode());
                     }
                     let sent = timeout(longer, sending).await;
@@ -174,9 +182,11 @@ impl Connection {
         };
         let frames = sent.map_err(close_for)?;
         self.server.metrics.written(frames, bytes, batch.conflated);
+        self.listed.written(frames, bytes, batch.conflated);
         self.server.metrics.reached(&batch.generated_at, clock::now());
         if let Some(ended) = self.pace.written(Written { promptly, everything, merged: batch.conflated }) {
             self.server.metrics.sessions_behind.decrement(1);
+            self.listed.is_behind(false);
             self.replies.push_back(ServerMessage::Status(Status::Conflation(ended)).encode());
         }
         Ok(())

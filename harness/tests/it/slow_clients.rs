@@ -8,7 +8,7 @@ use harness::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::support::contract::Contract;
-use crate::support::event::{Event, PATIENCE, served};
+use crate::support::event::{Event, PATIENCE, get, served};
 use crate::support::metric::{metric, metric_is, metric_reaches, resident_bytes};
 use crate::support::socket::Client;
 use crate::support::stack_with;
@@ -105,6 +105,13 @@ async fn a_client_that_reads_again_in_time_is_told_what_was_merged_and_why() {
         event.tell_odds(odds).await;
     }
     reader.reaches(&event, event.sequence).await;
+    let listed: Value = get(&stack, "/sessions").await.json().await.unwrap();
+    assert_eq!(listed["open"], 2, "{listed}");
+    let [slow, prompt] = listed["sessions"].as_array().unwrap().as_slice() else { panic!("{listed}") };
+    let state = |of: &Value| (of["behind"].clone(), of["queue"].clone(), of["subscriptions"].clone());
+    assert_eq!(state(slow), (json!(true), json!(1), json!(1)), "ten updates of one event wait: {listed}");
+    assert_eq!(state(prompt), (json!(false), json!(0), json!(1)), "{listed}");
+    assert!(slow["frames"].as_u64() < prompt["frames"].as_u64(), "{listed}");
 
     let first = pausing.reaches(&event, 4).await;
     assert_eq!((&first["from"], &first["to"]), (&json!(3), &json!(4)), "it was on its way");

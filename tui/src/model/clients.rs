@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Contact;
 use super::series::{Counter, Series};
-use crate::source::Samples;
+use crate::source::{Samples, Session};
 use crate::text::Text;
 
 /// What distribution told of its clients, over time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clients {
     /// Sessions open.
     pub sessions: Series,
@@ -34,9 +35,33 @@ pub struct Clients {
     pub closed: BTreeMap<Text, f64>,
     /// Sessions and messages that were refused, by reason, since the process started.
     pub refused: BTreeMap<Text, f64>,
+    /// The sockets that keep up least, those first.
+    pub sockets: Vec<Session>,
+    /// Whether distribution tells of them.
+    pub sockets_contact: Contact,
 }
 
 impl Clients {
+    /// Nothing is known yet; sockets are asked for every `interval`.
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            sessions: Series::default(),
+            behind: Series::default(),
+            subscriptions: Series::default(),
+            frames: Counter::default(),
+            bytes: Counter::default(),
+            writes: Counter::default(),
+            conflated: Counter::default(),
+            requests: Counter::default(),
+            failures: Counter::default(),
+            rest_p99: Series::default(),
+            closed: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            sockets: Vec::new(),
+            sockets_contact: Contact::new(interval),
+        }
+    }
+
     pub(super) fn take(&mut self, at: Duration, samples: &Samples) {
         let gauges = [
             (&mut self.sessions, "matchday_distribution_sessions"),

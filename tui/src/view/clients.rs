@@ -1,4 +1,4 @@
-//! Who is served: sockets and those that do not keep up, what they are told, REST; who was sent away and why.
+//! Who is served: sockets and those that do not keep up, what they are told, REST; who was sent away and why; below, the sockets.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, chart, format, level_span, nothing, title};
+use super::{Scene, chart, format, level_span, nothing, sessions, title};
 use crate::model::series::Series;
 use crate::model::{Hop, Level};
 use crate::source::Part;
@@ -17,6 +17,9 @@ use crate::theme::Tone;
 const NAME: usize = 26;
 const VALUE: usize = 10;
 const STATE: usize = 10;
+
+/// Rows for why sessions ended or were refused, with their title.
+const REASONS: u16 = 4;
 
 /// A row.
 struct Figure<'a> {
@@ -32,10 +35,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let contact = model.parts.get(&Part::Distribution).map(|state| &state.contact);
     let figures = figures(scene);
     let rows = u16::try_from(figures.len()).unwrap_or(u16::MAX);
-    let [above, list, _, reasons] = Layout::vertical([
+    let [above, list, reasons, sockets] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(rows),
-        Constraint::Length(1),
+        Constraint::Length(REASONS),
         Constraint::Min(0),
     ])
     .areas(area);
@@ -46,6 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(reasons);
     draw_reasons(frame, left, "sessions ended, by reason", &model.clients.closed, scene);
     draw_reasons(frame, right, "refused, by reason", &model.clients.refused, scene);
+    sessions::draw(frame, sockets, scene);
 }
 
 fn figures<'a>(scene: Scene<'a>) -> Vec<Figure<'a>> {

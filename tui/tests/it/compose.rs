@@ -1,8 +1,9 @@
-//! The logs of a Compose project, from an engine that is none.
+//! The logs of a Compose project: from an engine that is none, and from the real one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use domain::Topics;
@@ -71,4 +72,61 @@ async fn what_the_engine_complains_of_is_told() {
     };
     let why = tokio::time::timeout(PATIENCE, complaint).await.expect("it is told");
     assert_eq!(why.as_str(), "docker compose logs: Cannot connect to the Docker daemon");
+}
+
+/// A project of one container that says something by itself. Dropped, it is gone.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    /// Of the image that the kit's own file names for Redis.
+    fn start() -> Self {
+        let kit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker-compose.yml"))
+            .expect("the kit's file");
+        let image = kit
+            .lines()
+            .find(|line| line.trim().starts_with("image: redis:"))
+            .expect("an image of Redis")
+            .trim();
+        let folder = tempfile::Builder::new().prefix("matchday-test-logs").tempdir().expect("a folder");
+        let file =
+            format!("services:\n  speaker:\n    {image}\n    command: [redis-server, --port, '7001']\n");
+        fs::write(folder.path().join("docker-compose.yml"), file).expect("written");
+        let project = Self(folder);
+        assert!(project.compose(&["up", "--detach"]), "it does not start");
+        project
+    }
+
+    fn compose(&self, args: &[&str]) -> bool {
+        let mut docker = Command::new("docker");
+        docker.arg("compose").arg("--project-directory").arg(self.0.path()).args(args);
+        docker.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.compose(&["down", "--volumes", "--timeout", "0"]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs a container: `make test-compose` runs it"]
+async fn what_a_container_of_a_real_engine_writes_is_followed_over_its_end_and_its_next_start() {
+    let project = Project::start();
+    let mut sources = follow("docker".into(), project.0.path());
+    let starts = async |sources: &mut Sources| {
+        loop {
+            if let Ok(Finding::Lines(lines)) = sources.next().await.expect("a report").found
+                && lines.iter().any(|line| {
+                    line.part.as_str() == "speaker" && line.text.as_str().contains("Ready to accept")
+                })
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, starts(&mut sources)).await.expect("its first start is told");
+    assert!(project.compose(&["stop", "--timeout", "0"]));
+    assert!(project.compose(&["start"]));
+    tokio::time::timeout(PATIENCE, starts(&mut sources)).await.expect("its next start is told");
 }

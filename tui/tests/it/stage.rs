@@ -13,7 +13,8 @@ use tui::bundle::{Run, Verifying};
 use tui::game::{Game, MatchList, UpdatePage};
 use tui::model::Model;
 use tui::source::{
-    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape, Source,
+    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape, Session,
+    Source,
 };
 use tui::text::Text;
 use tui::theme::Theme;
@@ -74,6 +75,7 @@ pub fn evening_until(seconds: u64, names: [&str; 2]) -> Model {
         tell(Source::Logs, Ok(Finding::Lines(lines(second))));
         tell(Source::Control, Ok(playing(second, names[0])));
         tell(Source::Producers, Ok(Finding::Producers(producers(second))));
+        tell(Source::Sessions, Ok(Finding::Sessions(sockets(second))));
         tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
     }
     model
@@ -156,6 +158,19 @@ fn producers(second: u64) -> Vec<Producer> {
         {"provider": "uof", "producer": "1", "state": "up", "reason": "first_alive", "since": 1, "subscribed": true,
             "last_alive": null, "last_message_at": 1}]);
     serde_json::from_value(producers).expect("producers")
+}
+
+/// Two that read too slowly in the end, and more than any screen shows that do not.
+fn sockets(second: u64) -> Vec<Session> {
+    let socket = |number: u64| {
+        let behind = second > 55 && number < 2;
+        serde_json::json!({
+            "session": 400 + number, "peer": format!("10.0.{number}.7:{}", 50_000 + number), "opened_at": 1_800_000_000_000_000_u64,
+            "subscriptions": 1 + number % 2, "queue": if behind { 9 * (second - 50) } else { 0 }, "behind": behind,
+            "frames": 250 * second, "bytes": 103_000 * second, "conflated": if behind { second * 40 } else { 0 }})
+    };
+    let list = serde_json::Value::Array((0..60).map(socket).collect());
+    serde_json::from_value(list).expect("sockets")
 }
 
 /// A screen of this size, as text: one line a row.
