@@ -1,5 +1,6 @@
 //! The command line of `matchday`.
 
+use crate::attempt::{Home, NoVerdict};
 use crate::bundle;
 use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
@@ -13,7 +14,7 @@ use crate::stack::{
     StoresChoice, pipeline,
 };
 use crate::status;
-use crate::verify::{Home, NoVerdict, VerifyArgs, verify};
+use crate::verify::{VerifyArgs, verify};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
