@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::bundle::write::{self, Played};
 use crate::bundle::{Document, GateResult, Outage};
-use crate::case::Case;
+use crate::case::{CASE, Case, Kept};
 use crate::exit::Exit;
 use crate::gates::{self, Figures};
 use crate::lateness::Lateness;
@@ -122,7 +122,11 @@ impl Attempt<'_> {
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, attempted: &Attempted, folder: &Path, repeat: String) -> Result<Document> {
-        let Self { case, site, .. } = self;
+        let Self { case, site, clients } = *self;
+        let started_at = attempted.outcome.drive.timeline.started_at;
+        let kept = Kept::save(case, clients, started_at, folder)?;
+        let recordings =
+            kept.recorded.recordings.iter().map(|file| (format!("recording {file}"), file.clone()));
         let played = Played {
             name: &case.name,
             text: &case.text,
@@ -136,6 +140,7 @@ impl Attempt<'_> {
             warm_up: case.warm_up(),
             site,
             logs: site.own().map(Stack::folder),
+            case: [("case".to_owned(), CASE.to_owned())].into_iter().chain(recordings).collect(),
         };
         write::write(folder, played)
     }

@@ -1,16 +1,16 @@
 //! A case: what is driven through a stack, what must come of it, what happens to the stack meanwhile, and the gates that it is held
-//! against.
+//! against. It comes from a scenario, or from a run bundle, which keeps its run's.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use domain::Sport;
 use simulator::faults::Quiet;
 use simulator::run_ledger::RunLedger;
 use simulator::scenario::{READY, Scene};
-use simulator::{DriveOptions, Scenario, Token};
+use simulator::{DriveOptions, Scenario, Tape, Token};
 
 use crate::feed::Feed;
 use crate::live;
@@ -18,6 +18,12 @@ use crate::outage::{self, Backlog};
 use crate::site::Site;
 use crate::stack::{ServiceSpec, pipeline};
 
+pub use kept::{CASE, Kept, Shrunk};
+
+mod kept;
+
+/// How many bytes of messages a bundle's recordings hold, where nothing else is said.
+pub const RECORDING_MIB: u32 = 256;
 /// The longest warm-up, and the share of the run that it takes where that is shorter.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 const WARM_UP_SHARE: u32 = 10;
@@ -54,6 +60,8 @@ pub struct Case {
     pub outages: outage::Plan,
     /// How long the stack waits for what is not heard.
     pub silence: Duration,
+    /// How many bytes of messages its bundle may hold.
+    pub recording_bytes_max: u64,
 }
 
 impl Asked {
@@ -76,6 +84,22 @@ impl Asked {
             seconds.map_or(asked.scenario.duration, |seconds| Duration::from_secs(seconds.into()));
         Ok(asked)
     }
+
+    /// What a run bundle's run was asked for.
+    ///
+    /// # Errors
+    /// When the bundle has no scenario that is known here.
+    pub fn of_bundle(folder: &Path, kept: &Kept) -> Result<Self> {
+        let path = folder.join("scenario.toml");
+        let reading = || format!("cannot read {}", path.display());
+        let bytes = std::fs::metadata(&path).with_context(reading)?.len();
+        ensure!(bytes <= simulator::scenario::BYTES_MAX as u64, "{} is too large", path.display());
+        let text = std::fs::read_to_string(&path).with_context(reading)?;
+        let mut scenario =
+            Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", path.display()))?;
+        (scenario.seed, scenario.duration) = (kept.seed, kept.duration());
+        Ok(Self { name: kept.scenario.clone(), text, scenario })
+    }
 }
 
 impl Case {
@@ -84,17 +108,55 @@ impl Case {
     /// # Errors
     /// When the scenario asks for more than can be made, or its outages find no room.
     pub fn of(asked: Asked, silence: Option<Duration>) -> Result<Self> {
+        let (scene, outages) = (asked.scenario.play(now())?, outage::Plan::of(&asked.scenario)?);
+        Ok(Self::made(asked, scene, outages, silence))
+    }
+
+    /// A tape in place of what the scenario would play, and these outages in place of those that it would draw. What must come of it
+    /// follows from its messages.
+    ///
+    /// # Errors
+    /// When the tape cannot be played.
+    pub fn of_tape(
+        asked: Asked,
+        tape: &Tape,
+        outages: outage::Plan,
+        silence: Option<Duration>,
+    ) -> Result<Self> {
+        let scene = tape.scene(&asked.scenario.description)?;
+        Ok(Self::made(asked, scene, outages, silence))
+    }
+
+    /// The case of a run bundle: from its recordings; where those are not whole, from its scenario and seed. With a suffix it is about
+    /// other events, whose ids end in it.
+    ///
+    /// # Errors
+    /// When the folder is no bundle whose case was kept, or that cannot be read.
+    pub fn of_bundle(folder: &Path, silence: Option<Duration>, suffix: Option<&str>) -> Result<(Self, Kept)> {
+        let kept = Kept::load(folder)?;
+        let mut asked = Asked::of_bundle(folder, &kept)?;
+        if !kept.recorded.is_whole {
+            asked.scenario.suffix = suffix.unwrap_or_default().to_owned();
+            return Ok((Self::of(asked, silence)?, kept));
+        }
+        let mut tape = kept.recorded.load(folder)?;
+        if let Some(suffix) = suffix {
+            tape = tape.afresh(suffix)?;
+        }
+        Ok((Self::of_tape(asked, &tape, kept.outages.clone(), silence)?, kept))
+    }
+
+    fn made(asked: Asked, scene: Scene, outages: outage::Plan, silence: Option<Duration>) -> Self {
         let Asked { name, text, scenario } = asked;
-        let scene = scenario.play(now())?;
         let (silences, Scene { schedule, ledger }) = (scene.silences(), scene);
         let silence = silence.unwrap_or_else(|| {
             SILENCE_MAX.min(Duration::from_secs(scenario.faults.silence_seconds.into()) * 3 / 5)
         });
         let mut feed = Feed::of_scenario(Arc::new(schedule), &ledger);
         feed.patience.silence_micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
-        let outages = outage::Plan::of(&scenario)?;
         feed.oracle.is_disturbed = !outages.outages.is_empty();
-        Ok(Self { name, text, scenario, ledger, silences, feed, outages, silence })
+        let recording_bytes_max = u64::from(RECORDING_MIB) << 20;
+        Self { name, text, scenario, ledger, silences, feed, outages, silence, recording_bytes_max }
     }
 
     /// How long messages do not count for the latency.

@@ -33,6 +33,7 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod settle;
+pub mod shrink;
 pub mod site;
 pub mod stack;
 pub mod status;

@@ -1,13 +1,15 @@
-//! `matchday verify`: a scenario is driven through a stack, everything is looked at, and an exit code says what is true.
+//! `matchday verify`: a scenario is driven through a stack, or the run of a bundle once more, everything is looked at, and an exit code
+//! says what is true.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use simulator::schedule::suffix_at;
 
 use crate::attempt::{Attempt, Home, Means, NoVerdict};
-use crate::bundle::{Document, write};
-use crate::case::{Asked, Case};
+use crate::bundle::{Document, VERDICT, write};
+use crate::case::{Asked, CASE, Case, Kept, RECORDING_MIB};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::report::{grouped, report};
@@ -16,15 +18,18 @@ use crate::site::{Site, SiteArgs};
 use crate::stack::{RUNS, Say};
 use progress::Teller;
 
-mod progress;
+pub(crate) mod progress;
 
 /// The most clients that look.
 const CLIENTS_MAX: u16 = 256;
+/// How many look where nothing is said.
+const CLIENTS: u16 = 4;
 
 /// What is verified, and where.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// A scenario's file, or the name of a ready-made one: `simulator scenarios` lists them
+    /// A scenario's file, the name of a ready-made one (`simulator scenarios` lists them), or the bundle of a run that is to be
+    /// repeated: its messages, faults and outages, held against its gates
     scenario: String,
     /// Another seed than the scenario's
     #[arg(long, value_name = "N")]
@@ -33,12 +38,16 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: Option<u32>,
     /// Clients that look: in turn one that reads at once, a slow one, one that drops and resumes, one that comes late
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
-    clients: u16,
+    /// [default: 4, or as many as looked at the run that is repeated]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
+    clients: Option<u16>,
     /// The folder to write everything into that is known of the run; must not be there yet [default: one in the folder of all
     /// stacks, `runs/<scenario>-<time>`]
     #[arg(long, value_name = "FOLDER")]
     bundle: Option<PathBuf>,
+    /// How much of its messages the bundle holds, in MiB; a run of more is repeated from its scenario and seed
+    #[arg(long, default_value_t = RECORDING_MIB, value_name = "N")]
+    recording_mib: u32,
     /// Use the stack that is up, or the one at the addresses given, instead of starting one. Events that it has already are not
     /// sent again: choose another --seed then
     #[arg(long)]
@@ -52,7 +61,7 @@ pub struct VerifyArgs {
 /// # Errors
 /// When there is no verdict.
 pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVerdict> {
-    let case = asked(&args).means(Exit::Usage)?;
+    let (case, clients) = asked(&args).means(Exit::Usage)?;
     let folder = bundle_folder(&home, &args, &case.name).means(Exit::Usage)?;
     announce(&case, say);
     let mut live = Live::begin(&folder, case.about()).means(Exit::Environment)?;
@@ -67,7 +76,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         Some(stack) => Site::of(stack).means(Exit::Environment)?,
         None => case.attach(&home, &args.site).await.means(Exit::Environment)?,
     };
-    let attempt = Attempt { case: &case, site: &site, clients: args.clients };
+    let attempt = Attempt { case: &case, site: &site, clients };
     let mut teller = Teller::new(say, case.scenario.duration);
     let hear = |step: Step| {
         live.hear(&step);
@@ -77,6 +86,12 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     teller.end();
     let document = attempt.write(&attempted, &folder, repeat(&args, &case)).means(Exit::Internal)?;
     drop(live);
+    if !Kept::load(&folder).means(Exit::Internal)?.recorded.is_whole {
+        say(&format!(
+            "The recordings hold the first {} MiB of its messages: --recording-mib says how many. It can be repeated, and not cut down.",
+            args.recording_mib
+        ));
+    }
     tell(&attempted.outcome, &document, &folder, say);
     if let Some(stack) = stack {
         let ended = stack.down().await.means(Exit::Environment)?;
@@ -87,17 +102,37 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     Ok(document.verdict.exit)
 }
 
-/// What the arguments ask for.
-fn asked(args: &VerifyArgs) -> Result<Case> {
-    let asked = Asked::load(&args.scenario, args.seed, args.seconds)?;
+/// What the arguments ask for, and how many clients look at it.
+fn asked(args: &VerifyArgs) -> Result<(Case, u16)> {
     // A stack that is up waits as long as it was told.
-    let case = Case::of(asked, args.attach.then(|| args.site.silence()))?;
+    let silence = args.attach.then(|| args.site.silence());
+    let (mut case, clients) = match bundle_of(args) {
+        Some(folder) => {
+            ensure!(
+                args.seed.is_none() && args.seconds.is_none(),
+                "a bundle's run is repeated as it was: leave --seed and --seconds out"
+            );
+            // A stack that is up may have had the run itself.
+            let suffix =
+                args.attach.then(|| suffix_at(domain::Timestamp(jiff::Timestamp::now().as_microsecond())));
+            let (case, kept) = Case::of_bundle(folder, silence, suffix.as_deref())?;
+            (case, kept.clients)
+        }
+        None => (Case::of(Asked::load(&args.scenario, args.seed, args.seconds)?, silence)?, CLIENTS),
+    };
+    case.recording_bytes_max = u64::from(args.recording_mib) << 20;
     ensure!(
         case.outages.outages.is_empty() || !args.attach,
         "what `{}` does to a stack it does to one of its own only: leave --attach out",
         case.name
     );
-    Ok(case)
+    Ok((case, args.clients.unwrap_or(clients)))
+}
+
+/// The bundle whose run is to be repeated, where it is one.
+fn bundle_of(args: &VerifyArgs) -> Option<&Path> {
+    let path = Path::new(&args.scenario);
+    (path.join(CASE).is_file() || path.join(VERDICT).is_file()).then_some(path)
 }
 
 /// What it is about, before it begins.
@@ -129,12 +164,15 @@ fn bundle_folder(home: &Home, args: &VerifyArgs, name: &str) -> Result<PathBuf> 
 
 /// The command that drives the same once more.
 fn repeat(args: &VerifyArgs, case: &Case) -> String {
-    let mut command = format!("matchday verify {} --seed {}", args.scenario, case.scenario.seed);
+    let mut command = format!("matchday verify {}", args.scenario);
+    if bundle_of(args).is_none() {
+        command.push_str(&format!(" --seed {}", case.scenario.seed));
+    }
     if let Some(seconds) = args.seconds {
         command.push_str(&format!(" --seconds {seconds}"));
     }
-    if args.clients != 4 {
-        command.push_str(&format!(" --clients {}", args.clients));
+    if let Some(clients) = args.clients.filter(|clients| *clients != CLIENTS) {
+        command.push_str(&format!(" --clients {clients}"));
     }
     command
 }
