@@ -1,5 +1,6 @@
 //! The command line of `matchday`.
 
+use crate::attempt::{Home, NoVerdict};
 use crate::bundle;
 use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
@@ -8,12 +9,13 @@ use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::load::{LoadArgs, load};
 use crate::secrets;
+use crate::shrink::{ShrinkArgs, shrink};
 use crate::stack::{
     self, Address, ComposeProject, Condition, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
     StoresChoice, pipeline,
 };
 use crate::status;
-use crate::verify::{Home, NoVerdict, VerifyArgs, verify};
+use crate::verify::{VerifyArgs, verify};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chassis::config::MysqlArgs;
 use clap::{Args, Parser, Subcommand};
@@ -60,6 +62,10 @@ enum Command {
     /// Drive a scenario through a stack, look everywhere, and say what is true. Exits with 0 pass, 10 correctness, 11 latency,
     /// 12 throughput, 13 invalid, 14 environment, 15 inconclusive; 1 internal, 2 usage
     Verify(Box<VerifyArgs>),
+    /// Cut the failing run of a bundle down to the smallest one that still fails in the same way, and write its bundle and the
+    /// command that repeats it. Ctrl-C leaves the smallest so far. Exits with 0 found, 15 it did not fail again, 14 environment;
+    /// 1 internal, 2 usage
+    Shrink(Box<ShrinkArgs>),
     /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
     Report {
         /// The bundle's folder
@@ -151,7 +157,14 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(until_interrupted(exit_code(cli))) {
+    let work = async {
+        match cli.command {
+            // It leaves what it has found.
+            Command::Shrink(_) => exit_code(cli).await,
+            _ => until_interrupted(exit_code(cli)).await,
+        }
+    };
+    match runtime.block_on(work) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
@@ -159,31 +172,41 @@ pub fn run() -> ExitCode {
 
 /// Drops the command's work where a signal asks for an end, and with it every stack that it owns.
 async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
-    let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
     tokio::select! {
         done = work => return done,
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+        interrupted = interrupted() => interrupted?,
     }
     bail!("interrupted: what was started has been ended")
 }
 
+/// Waits until a signal asks for an end.
+async fn interrupted() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
 /// What a command exits with where it did what it had to.
 async fn exit_code(cli: Cli) -> Result<ExitCode> {
-    let args = match cli.command {
-        Command::Verify(args) => args,
+    let home = |stacks: Option<PathBuf>| -> Result<Home> {
+        let project = Project::find()?;
+        let stacks = stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
+        let stacks = stacks.context("finding the folder of all stacks")?;
+        Ok(Home { project, stacks, stores: cli.stores, database: cli.database.clone(), up: UP })
+    };
+    let ended = match cli.command {
+        Command::Verify(args) => verify(home(cli.stacks)?, *args, say).await,
+        Command::Shrink(args) => shrink(home(cli.stacks)?, *args, say, interrupted()).await,
         Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
         _ => return execute(cli).await.map(|()| ExitCode::SUCCESS),
     };
-    let home = Project::find().and_then(|project| {
-        let stacks = cli.stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
-        let stacks = stacks.context("finding the folder of all stacks")?;
-        Ok(Home { project, stacks, stores: cli.stores, database: cli.database, up: UP })
-    });
-    match verify(home?, *args, say).await {
+    match ended {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(NoVerdict { exit, error }) => {
             failed(&error);
@@ -203,7 +226,9 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
-        Command::Verify(_) | Command::Compare(_) => unreachable!("they have exit codes of their own"),
+        Command::Verify(_) | Command::Shrink(_) | Command::Compare(_) => {
+            unreachable!("they have exit codes of their own")
+        }
         Command::Report { bundle: folder } => {
             let (document, series) = bundle::open(&folder)?;
             bundle::draw(&folder, &document, &series)?;

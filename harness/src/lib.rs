@@ -5,7 +5,9 @@
 //! again what was refused; [`cli`] is the command line.
 
 pub mod anomaly;
+pub mod attempt;
 pub mod bundle;
+pub mod case;
 pub mod cli;
 pub mod compare;
 pub mod demo;
@@ -31,6 +33,7 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod settle;
+pub mod shrink;
 pub mod site;
 pub mod stack;
 pub mod status;

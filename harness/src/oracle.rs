@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{Body, Content, FeedMessage, MessageId, Name, Position};
 use simulator::Schedule;
 use simulator::faults::{FaultPlan, Kind as Fault};
+use simulator::ledger::before_a_hole;
 use simulator::run_ledger::RunLedger;
 
 pub use entry::Entry;
@@ -110,7 +111,11 @@ impl Oracle {
         for (event_id, told) in &mut oracle.events {
             let mut lines = placed.remove(event_id).unwrap_or_default();
             lines.sort_by_key(|(position, line)| (*position, *line));
-            let whole = if told.is_counted { before_a_hole(&lines) } else { lines.len() };
+            let whole = if told.is_counted {
+                before_a_hole(lines.iter().map(|(position, _)| *position))
+            } else {
+                lines.len()
+            };
             let numbers: Vec<u32> = lines.into_iter().map(|(_, line)| line).collect();
             told.beyond = numbers[whole..].to_vec();
             told.lines = numbers[..whole].to_vec();
@@ -190,21 +195,6 @@ fn is_noticed(schedule: &Schedule, told: &Told, hold_ns: u64) -> bool {
         first_later = first_later.min(due(line));
         waits
     })
-}
-
-/// How many messages stand before the first that is missing. An epoch begins at 1.
-fn before_a_hole(placed: &[(Option<Position>, u32)]) -> usize {
-    let mut next = Position { epoch: 1, sequence: 1 };
-    for (count, (position, _)) in placed.iter().enumerate() {
-        let Some(position) = *position else { return count };
-        let begins = position.epoch > next.epoch && position.sequence == 1;
-        if position != next && !begins {
-            // An epoch that began may be gone on with behind a hole in the one before it; the simulator does not do that.
-            return count;
-        }
-        next = Position { epoch: position.epoch, sequence: position.sequence + 1 };
-    }
-    placed.len()
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ use crate::file;
 
 pub use account::Account;
 pub use deliveries::{Deliveries, NEVER};
+pub use whole::before_a_hole;
 
 mod account;
 mod deliveries;
+mod whole;
 
 /// All events of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

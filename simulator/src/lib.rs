@@ -21,6 +21,7 @@ pub mod schedule;
 mod sender;
 mod strand;
 pub mod tap;
+pub mod tape;
 pub mod uof;
 pub mod world;
 
@@ -29,3 +30,4 @@ pub use format::Format;
 pub use scenario::Scenario;
 pub use schedule::{Schedule, ScheduleBuilder};
 pub use sender::{Patience, Problem, Sink, Token};
+pub use tape::Tape;

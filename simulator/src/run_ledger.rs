@@ -1,4 +1,5 @@
-//! The ledger of a run: what each of its producers sent, what went wrong in it, and what became of each message.
+//! The ledger of a run: what each of its producers sent, what went wrong in it, and what became of each message. A scenario's worlds
+//! write it; of messages alone it can be told, too.
 
 use std::path::Path;
 
@@ -10,6 +11,10 @@ use crate::faults::{Fault, FaultPlan, Kind, stall};
 use crate::file;
 use crate::ledger::{Deliveries, Ledger};
 use crate::schedule::Schedule;
+
+pub use told::Untold;
+
+mod told;
 
 /// All of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

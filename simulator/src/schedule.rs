@@ -13,10 +13,11 @@ use domain::{Name, Timestamp};
 use crate::format::Format;
 use crate::recording::{Header, RecordingError, Writer};
 
+pub(crate) use afresh::renamed;
 pub use afresh::suffix_at;
 pub use builder::{ScheduleBuilder, Sending};
 
-use builder::size_bytes;
+use builder::{place, size_bytes};
 
 mod afresh;
 mod builder;
@@ -189,6 +190,15 @@ impl Schedule {
     #[must_use]
     pub fn offset_ns(&self, index: usize) -> u64 {
         self.lines[index].offset_ns
+    }
+
+    /// How long before it is due message `index` says that it was made, in microseconds; `None` where it is sent as it was written.
+    #[must_use]
+    pub fn late_micros(&self, index: usize) -> Option<i64> {
+        let (line, message) = (&self.lines[index], self.message(index));
+        let envelope = self.channels[line.channel as usize].format.envelope(message)?;
+        let (at, _) = place(envelope.generated_at?, message)?;
+        line.stamps.iter().flatten().find(|stamp| stamp.at == at).map(|stamp| stamp.lag_micros)
     }
 
     /// The least offset greater than `after_ns`, or the least of all.

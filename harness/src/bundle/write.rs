@@ -50,6 +50,8 @@ pub struct Played<'a> {
     pub site: &'a Site<'a>,
     /// Where the logs of its processes are.
     pub logs: Option<&'a Path>,
+    /// The files that repeat it, by what they are.
+    pub case: BTreeMap<String, String>,
 }
 
 /// Writes everything that is known of a run into a new folder.
@@ -131,7 +133,7 @@ fn document(folder: &Path, played: Played, has_logs: bool) -> Document {
         faults: played.ledger.faults.faults.iter().map(fault).collect(),
         outages: played.outages.to_vec(),
         processes: outcome.cpu.iter().map(process).collect(),
-        files: files(has_logs),
+        files: files(has_logs, &played.case),
     }
 }
 
@@ -268,7 +270,7 @@ fn process(used: &crate::run::CpuUse) -> ProcessPart {
     }
 }
 
-fn files(has_logs: bool) -> BTreeMap<String, String> {
+fn files(has_logs: bool, case: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut files = vec![
         ("scenario", "scenario.toml"),
         ("ledger", "ledger.json"),
@@ -282,7 +284,8 @@ fn files(has_logs: bool) -> BTreeMap<String, String> {
     if has_logs {
         files.push(("logs", "logs"));
     }
-    files.into_iter().map(|(what, file)| (what.to_owned(), file.to_owned())).collect()
+    let files = files.into_iter().map(|(what, file)| (what.to_owned(), file.to_owned()));
+    files.chain(case.clone()).collect()
 }
 
 /// The machine, for whoever compares figures.

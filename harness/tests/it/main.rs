@@ -21,6 +21,7 @@ mod recorded;
 mod recovery;
 mod rest;
 mod retention;
+mod shrink;
 mod silence;
 mod slow_clients;
 mod socket;

@@ -10,7 +10,7 @@ use domain::Sport;
 use harness::anomaly::Kind;
 use harness::observe::mysql::Mysql;
 use harness::observe::socket::{Client, Seen};
-use harness::stack::{INGESTION, Stack, pipeline, processors_name};
+use harness::stack::{INGESTION, ServiceSpec, Stack, pipeline, processors_name};
 use redis::AsyncCommands;
 use serde_json::Value;
 
@@ -69,6 +69,21 @@ impl Accusation<'_> {
     }
 }
 
+/// Services that have a bug.
+pub fn services(bug: &str) -> Vec<ServiceSpec> {
+    assert!(
+        has_planted(INGESTION),
+        "the services with bugs in them are not built: `make planted` builds them"
+    );
+    let mut services = pipeline(&[Sport::Hockey]);
+    for service in &mut services {
+        let (_, binary) = PLANTED.iter().find(|(name, _)| *name == service.binary).unwrap();
+        service.binary = *binary;
+        service.env.push((VARIABLE.to_owned(), bug.to_owned()));
+    }
+    services
+}
+
 /// Verifies games in a stack whose services have a bug, while something else happens to that stack.
 async fn verify_planted(
     bug: &str,
@@ -77,17 +92,7 @@ async fn verify_planted(
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("games.toml");
     std::fs::write(&scenario, GAMES).unwrap();
-    let mut services = pipeline(&[Sport::Hockey]);
-    for service in &mut services {
-        let (_, binary) = PLANTED.iter().find(|(name, _)| *name == service.binary).unwrap();
-        service.binary = *binary;
-        service.env.push((VARIABLE.to_owned(), bug.to_owned()));
-    }
-    assert!(
-        has_planted(INGESTION),
-        "the services with bugs in them are not built: `make planted` builds them"
-    );
-    let stack = guest(folder.path().join("stacks"), "planted", services).await;
+    let stack = guest(folder.path().join("stacks"), "planted", services(bug)).await;
     let arguments = [scenario.to_str().unwrap(), "--clients", "3"];
     let (run, disturbed) = tokio::join!(verify_attached(&stack, &arguments), disturb(&stack));
     disturbed.unwrap();

@@ -34,7 +34,7 @@ impl Schedule {
 }
 
 /// A message with `suffix` at the end of its ids.
-fn renamed(
+pub(crate) fn renamed(
     format: Format,
     message: &[u8],
     suffix: &str,

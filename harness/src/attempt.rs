@@ -1,0 +1,201 @@
+//! An attempt: one case driven through one stack, and the verdict on it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::time::Instant;
+
+use crate::bundle::write::{self, Played};
+use crate::bundle::{Document, GateResult, Outage};
+use crate::case::{CASE, Case, Kept};
+use crate::exit::Exit;
+use crate::gates::{self, Figures};
+use crate::lateness::Lateness;
+use crate::observe::mysql::Mysql;
+use crate::observe::socket::Role;
+use crate::outage::{self, Backlog};
+use crate::run::{Outcome, Run, Step};
+use crate::site::{Site, SiteArgs};
+use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, StoresChoice};
+
+/// What a stack is started from, and found by.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The project whose services are run.
+    pub project: Project,
+    /// The folder of all stacks.
+    pub stacks: PathBuf,
+    /// Where its stores run.
+    pub stores: StoresChoice,
+    /// Its database server.
+    pub database: DatabaseChoice,
+    /// The name of the stack that is attached to.
+    pub up: &'static str,
+}
+
+/// Why there is no verdict.
+#[derive(Debug)]
+pub struct NoVerdict {
+    /// What it exits with.
+    pub exit: Exit,
+    /// What is wrong.
+    pub error: anyhow::Error,
+}
+
+/// What is wrong means this exit.
+pub(crate) trait Means<T> {
+    fn means(self, exit: Exit) -> Result<T, NoVerdict>;
+}
+
+impl<T, E: Into<anyhow::Error>> Means<T> for Result<T, E> {
+    fn means(self, exit: Exit) -> Result<T, NoVerdict> {
+        self.map_err(|error| NoVerdict { exit, error: error.into() })
+    }
+}
+
+/// One case on one stack.
+pub struct Attempt<'a> {
+    /// What is driven.
+    pub case: &'a Case,
+    /// Through what.
+    pub site: &'a Site<'a>,
+    /// How many clients look, in turn of each kind.
+    pub clients: u16,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub struct Attempted {
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was done to the stack.
+    pub outages: Vec<Outage>,
+    /// Every gate.
+    pub gates: Vec<GateResult>,
+    /// All that holds.
+    pub holds: BTreeSet<Exit>,
+}
+
+impl Attempt<'_> {
+    /// Drives it and judges what comes of it. `hear` is told how far it is.
+    ///
+    /// # Errors
+    /// When there is no verdict.
+    pub async fn go(&self, mut hear: impl FnMut(Step)) -> Result<Attempted, NoVerdict> {
+        let Self { case, site, clients } = *self;
+        let options = case.options(site).means(Exit::Usage)?;
+        let roles: Vec<Role> = Role::ALL.into_iter().cycle().take(clients.into()).collect();
+        let run = Run {
+            site,
+            feed: &case.feed,
+            options: &options,
+            clients: &roles,
+            late: case.scenario.duration / 2,
+            warm_up: case.warm_up(),
+        };
+        let backlog = Backlog::new(Arc::clone(&case.feed.schedule));
+        let mut happened = Vec::new();
+        let disturb = async {
+            if let Some(stack) = site.own() {
+                happened = outage::execute(&case.outages, stack, Instant::now(), &backlog).await?;
+            }
+            Ok(())
+        };
+        let hear = |step: Step| {
+            if let Step::Sending(progress) = &step {
+                backlog.tell(progress);
+            }
+            hear(step);
+        };
+        let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
+        outcome.lateness = Lateness::of(&outcome.drive, &happened);
+        let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
+        let gates = judge(case, &outcome, &outages);
+        let holds = gates::holds(&gates);
+        Ok(Attempted { outcome, outages, gates, holds })
+    }
+
+    /// Writes all that is known of it into a new folder. `repeat` is the command that repeats it.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, attempted: &Attempted, folder: &Path, repeat: String) -> Result<Document> {
+        let Self { case, site, clients } = *self;
+        let started_at = attempted.outcome.drive.timeline.started_at;
+        let kept = Kept::save(case, clients, started_at, folder)?;
+        let recordings =
+            kept.recorded.recordings.iter().map(|file| (format!("recording {file}"), file.clone()));
+        let played = Played {
+            name: &case.name,
+            text: &case.text,
+            repeat,
+            scenario: &case.scenario,
+            ledger: &case.ledger,
+            outcome: &attempted.outcome,
+            outages: &attempted.outages,
+            gates: attempted.gates.clone(),
+            holds: attempted.holds.clone(),
+            warm_up: case.warm_up(),
+            site,
+            logs: site.own().map(Stack::folder),
+            case: [("case".to_owned(), CASE.to_owned())].into_iter().chain(recordings).collect(),
+        };
+        write::write(folder, played)
+    }
+}
+
+impl Case {
+    /// Starts a stack of its own, which ends when it is dropped.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start(&self, home: &Home, say: Say) -> Result<Stack> {
+        let config = StackConfig {
+            project: home.project.clone(),
+            stacks: home.stacks.clone(),
+            name: "verify".to_owned(),
+            lifetime: Lifetime::Attached,
+            ports: Ports::Free,
+            stores: home.stores,
+            database: home.database.clone(),
+            is_guarded: true,
+            links: self.outages.links(&self.sports()),
+            say,
+        };
+        Stack::up(config, self.services()).await
+    }
+
+    /// The stack that is up, if it has none of the events that are to be sent.
+    ///
+    /// # Errors
+    /// When none is up, its database does not answer, or it has one of them.
+    pub async fn attach<'a>(&self, home: &Home, site: &SiteArgs) -> Result<Site<'a>> {
+        let site = Site::attach(site, Stack::find(&home.stacks, home.up))?;
+        let known =
+            Mysql::new(&site.places.mysql)?.versions().await.context("asking the database for its events")?;
+        let there = self.feed.oracle.events().keys().find(|id| known.contains_key(*id));
+        if let Some(event_id) = there {
+            anyhow::bail!("the stack has {event_id} already, from an earlier run: choose another --seed");
+        }
+        Ok(site)
+    }
+}
+
+/// What the run came to: every gate.
+fn judge(case: &Case, outcome: &Outcome, outages: &[Outage]) -> Vec<GateResult> {
+    let services = outcome.cpu.iter().filter(|used| Site::is_service(&used.process));
+    let unsafe_times = &outcome.unsafe_times;
+    let figures = Figures {
+        anomalies: &outcome.verdict.anomalies,
+        undelivered: outcome.drive.undelivered,
+        is_settled: outcome.standstill.is_none(),
+        late_micros: outcome.lateness.own.p99_micros,
+        unsafe_open_micros: (unsafe_times.checked > 0).then_some(unsafe_times.longest_micros),
+        messages_per_second: outcome.drive.rate(),
+        outages,
+        resident_bytes: services.map(|used| (used.process.clone(), used.resident_max)).collect(),
+    };
+    gates::judge(&case.scenario.gates, &figures, |gate| outcome.latencies.share(gate.hop, gate.share))
+}
