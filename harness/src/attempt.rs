@@ -110,7 +110,7 @@ impl Attempt<'_> {
             hear(step);
         };
         let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
-        outcome.lateness = Lateness::of(&outcome.drive, &happened);
+        outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened);
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);

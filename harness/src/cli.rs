@@ -2,6 +2,7 @@
 
 use crate::attempt::{Home, NoVerdict};
 use crate::bundle;
+use crate::capacity::{CapacityArgs, capacity};
 use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
@@ -61,6 +62,9 @@ enum Command {
     /// Drive a scenario through a stack, look everywhere, and say what is true. Exits with 0 pass, 10 correctness, 11 latency,
     /// 12 throughput, 13 invalid, 14 environment, 15 inconclusive; 1 internal, 2 usage
     Verify(Box<VerifyArgs>),
+    /// Search for the highest rate at which a scenario holds all its gates, and say whose queue grows first beyond it. Exits with
+    /// 0 found, 13 the generator was the limit, 10 something was wrong at some rate; where no rate holds, as `verify` does
+    Capacity(Box<CapacityArgs>),
     /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
     Report {
         /// The bundle's folder
@@ -174,17 +178,23 @@ async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T
 
 /// What a command exits with where it did what it had to.
 async fn exit_code(cli: Cli) -> Result<ExitCode> {
-    let args = match cli.command {
-        Command::Verify(args) => args,
-        Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
-        _ => return execute(cli).await.map(|()| ExitCode::SUCCESS),
-    };
-    let home = Project::find().and_then(|project| {
-        let stacks = cli.stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
+    let Cli { stacks, database, stores, command } = cli;
+    let home = |stacks: Option<PathBuf>, database| {
+        let project = Project::find()?;
+        let stacks = stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
         let stacks = stacks.context("finding the folder of all stacks")?;
-        Ok(Home { project, stacks, stores: cli.stores, database: cli.database, up: UP })
-    });
-    match verify(home?, *args, say).await {
+        anyhow::Ok(Home { project, stacks, stores, database, up: UP })
+    };
+    let judged = match command {
+        Command::Verify(args) => verify(home(stacks, database)?, *args, say).await,
+        Command::Capacity(args) => capacity(home(stacks, database)?, *args, say).await,
+        Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
+        command => {
+            let cli = Cli { stacks, database, stores, command };
+            return execute(cli).await.map(|()| ExitCode::SUCCESS);
+        }
+    };
+    match judged {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(NoVerdict { exit, error }) => {
             failed(&error);
@@ -204,7 +214,9 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
-        Command::Verify(_) | Command::Compare(_) => unreachable!("they have exit codes of their own"),
+        Command::Verify(_) | Command::Capacity(_) | Command::Compare(_) => {
+            unreachable!("they have exit codes of their own")
+        }
         Command::Report { bundle: folder } => {
             let (document, series) = bundle::open(&folder)?;
             bundle::draw(&folder, &document, &series)?;

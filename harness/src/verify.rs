@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::attempt::{Attempt, Home, Means, NoVerdict};
@@ -10,16 +10,17 @@ use crate::bundle::{Document, write};
 use crate::case::{Asked, Case};
 use crate::exit::Exit;
 use crate::live::Live;
+use crate::rate;
 use crate::report::{grouped, report};
 use crate::run::{Outcome, Step};
 use crate::site::{Site, SiteArgs};
 use crate::stack::{RUNS, Say};
 use progress::Teller;
 
-mod progress;
+pub(crate) mod progress;
 
 /// The most clients that look.
-const CLIENTS_MAX: u16 = 256;
+pub(crate) const CLIENTS_MAX: u16 = 256;
 
 /// What is verified, and where.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +33,9 @@ pub struct VerifyArgs {
     /// Another length than the scenario's, at the same rates
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: Option<u32>,
+    /// Another rate than the scenario's: so many messages a second of all sports together, shared among them as its own are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
     /// Clients that look: in turn one that reads at once, a slow one, one that drops and resumes, one that comes late
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
     clients: u16,
@@ -89,7 +93,10 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
 
 /// What the arguments ask for.
 fn asked(args: &VerifyArgs) -> Result<Case> {
-    let asked = Asked::load(&args.scenario, args.seed, args.seconds)?;
+    let mut asked = Asked::load(&args.scenario, args.seed, args.seconds)?;
+    if let Some(rate) = args.rate {
+        rate::set(&mut asked.scenario, rate).with_context(|| args.scenario.clone())?;
+    }
     // A stack that is up waits as long as it was told.
     let case = Case::of(asked, args.attach.then(|| args.site.silence()))?;
     ensure!(
@@ -132,6 +139,9 @@ fn repeat(args: &VerifyArgs, case: &Case) -> String {
     let mut command = format!("matchday verify {} --seed {}", args.scenario, case.scenario.seed);
     if let Some(seconds) = args.seconds {
         command.push_str(&format!(" --seconds {seconds}"));
+    }
+    if let Some(rate) = args.rate {
+        command.push_str(&format!(" --rate {rate}"));
     }
     if args.clients != 4 {
         command.push_str(&format!(" --clients {}", args.clients));

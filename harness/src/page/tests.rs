@@ -52,6 +52,7 @@ pub(crate) fn passed() -> (Document, Series) {
             bytes: 10_320_000,
             took_micros: 60_000_000,
             messages_per_second: 500.0,
+            warm_up_late_p99_micros: Some(1_200),
             held_up: None,
         },
         gates: vec![
@@ -183,6 +184,7 @@ fn series() -> Series {
         lag: (0..60)
             .map(|second| Some(if (15..23).contains(&second) { (second - 14) * 150 } else { second % 4 }))
             .collect(),
+        queues: BTreeMap::from([("feed".to_owned(), list(12)), ("outbox".to_owned(), list(40))]),
         at_client_p50_micros: list(8_000),
         at_client_p99_micros: list(150_000),
         published_p50_micros: list(5_000),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use simulator::drive::Progress;
 
-use crate::report::grouped;
+use crate::report::{decimal, grouped};
 use crate::run::Step;
 use crate::stack::Say;
 
@@ -13,7 +13,7 @@ use crate::stack::Say;
 const PLAIN_EVERY: Duration = Duration::from_secs(15);
 
 /// Says how far a run is.
-pub(super) struct Teller {
+pub(crate) struct Teller {
     say: Say,
     /// How long the scenario takes.
     whole: Duration,
@@ -25,12 +25,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(say: Say, whole: Duration) -> Self {
+    pub(crate) fn new(say: Say, whole: Duration) -> Self {
         let is_watched = std::io::stdout().is_terminal();
         Self { say, whole, is_watched, lag: None, anomalies: 0, before: None, told: Duration::ZERO }
     }
 
-    pub(super) fn tell(&mut self, step: Step) {
+    pub(crate) fn tell(&mut self, step: Step) {
         match step {
             Step::Sending(progress) => self.sending(progress),
             Step::Looked(sample) => (self.lag, self.anomalies) = (sample.lag, sample.breaks),
@@ -54,10 +54,11 @@ impl Teller {
         let lag = self.lag.map_or_else(|| "not known".to_owned(), grouped);
         let left = self.whole.saturating_sub(progress.elapsed).as_secs();
         let mut line = format!(
-            "  {:>4} s  {} of {} accepted, {rate:.0} a second, lag {lag}, anomalies so far {}, {left} s left",
+            "  {:>4} s  {} of {} accepted, {} a second, lag {lag}, anomalies so far {}, {left} s left",
             progress.elapsed.as_secs(),
             grouped(*accepted),
             grouped(*messages),
+            decimal(rate, 0),
             self.anomalies
         );
         if refused + sent_again > 0 {
@@ -78,7 +79,7 @@ impl Teller {
     }
 
     /// Leaves the line that changes.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.is_watched && self.before.take().is_some() {
             (self.say)("");
         }
