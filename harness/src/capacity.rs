@@ -140,6 +140,8 @@ async fn attempt(
 fn asked(args: &CapacityArgs) -> Result<Asked> {
     ensure!(args.from <= args.most, "it cannot go from {} up to {}", args.from, args.most);
     let asked = Asked::load(&args.scenario, args.seed, args.seconds)?;
+    // What cannot be made is said before anything is started.
+    rate::set(&mut asked.scenario.clone(), args.most).with_context(|| format!("--most {}", args.most))?;
     ensure!(
         asked.scenario.outages.is_empty(),
         "`{}` does things to the stack: what that costs is no matter of its rate",

@@ -70,7 +70,7 @@ enum Command {
         /// The bundle's folder
         bundle: PathBuf,
     },
-    /// Say whether one run is worse than another by more than repeating it would make: 0 it is not, 16 it is, 15 nobody knows
+    /// Say whether one run is worse than another by more than repeating it makes: 0 it is not, 16 it is, 15 nobody knows
     Compare(CompareArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),

@@ -74,6 +74,10 @@ fn what_cannot_be_searched_is_refused() {
     for (arguments, why) in [
         (&["kill-processors"][..], "does things to the stack"),
         (&["steady-hockey", "--from", "300", "--most", "200"], "it cannot go from 300 up to 200"),
+        (
+            &["steady-hockey", "--seconds", "3600"],
+            "--most 64000: 64000 messages a second are 230400000 in 3600 s",
+        ),
         (&["no-such-scenario"], "no ready-made scenario of that name"),
     ] {
         let (code, said, found) = capacity(arguments);

@@ -33,7 +33,7 @@ fn step(asked: u32, answer: Answer, exit: Exit, missed: Vec<GateResult>) -> Step
 }
 
 /// A search that came to these steps.
-pub(crate) fn paper(steps: Vec<Step>) -> Paper {
+fn paper(steps: Vec<Step>) -> Paper {
     let mut search = Search::new(BOUNDS);
     for step in &steps {
         assert_eq!(search.next(), Some(step.asked));
@@ -85,9 +85,14 @@ fn late(asked: u32) -> Step {
     step(asked, Answer::Unknown, Exit::Invalid, gates)
 }
 
+/// A search that the pipeline ended.
+pub(crate) fn found() -> Paper {
+    paper(vec![held(1_000), held(2_000), slow(4_000), slow(4_000), held(3_000)])
+}
+
 #[test]
 fn a_gate_that_does_not_hold_is_the_pipelines_limit_and_is_told_with_the_queue_that_grew() {
-    let paper = paper(vec![held(1_000), held(2_000), slow(4_000), slow(4_000), held(3_000)]);
+    let paper = found();
     assert_eq!((paper.exit, paper.limit), (Exit::Pass, Limit::Pipeline));
     assert_eq!((paper.held, paper.missed), (Some(3_000), Some(4_000)));
     assert_eq!(
