@@ -18,7 +18,9 @@ use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
 use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
-use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, StoresChoice};
+use crate::stack::{
+    DatabaseChoice, Lifetime, Ports, Project, Say, ServiceSpec, Stack, StackConfig, StoresChoice,
+};
 
 /// What a stack is started from, and found by.
 #[derive(Debug, Clone)]
@@ -147,6 +149,14 @@ impl Case {
     /// # Errors
     /// When it does not come up.
     pub async fn start(&self, home: &Home, say: Say) -> Result<Stack> {
+        self.start_with(home, self.services(), say).await
+    }
+
+    /// The same of these services.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_with(&self, home: &Home, services: Vec<ServiceSpec>, say: Say) -> Result<Stack> {
         let config = StackConfig {
             project: home.project.clone(),
             stacks: home.stacks.clone(),
@@ -159,7 +169,7 @@ impl Case {
             links: self.outages.links(&self.sports()),
             say,
         };
-        Stack::up(config, self.services()).await
+        Stack::up(config, services).await
     }
 
     /// The stack that is up, if it has none of the events that are to be sent.

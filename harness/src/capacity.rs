@@ -19,7 +19,7 @@ use crate::rate;
 use crate::report::grouped;
 use crate::run::Step as Sent;
 use crate::site::Site;
-use crate::stack::{RUNS, Say};
+use crate::stack::{DISTRIBUTION, RUNS, Say, ServiceSpec};
 use crate::verify::{CLIENTS_MAX, progress::Teller};
 use drain::drain;
 use journal::Journal;
@@ -33,6 +33,9 @@ pub mod search;
 
 /// The share of what was offered that must have been accepted: less is less than the rate.
 const TAKEN_LEAST: f64 = 0.9;
+
+/// How long distribution keeps a game that is over: longer than clients are ever behind, and not for many steps.
+const KEEP_SECONDS: u32 = 60;
 
 /// What is searched, and where.
 #[derive(Debug, Clone, Args)]
@@ -74,7 +77,7 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
     let first = case(&asked, args.from, 1).means(Exit::Usage)?;
     say(&format!("{} (seed {})", asked.scenario.description, asked.scenario.seed));
     say("\nStarting Kafka, a database, Redis and every service");
-    let stack = Box::pin(first.start(&home, say)).await.means(Exit::Environment)?;
+    let stack = Box::pin(first.start_with(&home, services(&first), say)).await.means(Exit::Environment)?;
     let mut site = Site::of(&stack).means(Exit::Environment)?;
     // Every step has games of its own, and leaves them.
     site.is_shared = true;
@@ -106,6 +109,16 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
         say(&format!("  {name} did not end within its grace time and was killed"));
     }
     Ok(exit)
+}
+
+/// What the stack consists of: a distribution that forgets games that are over before there are many of them, so that a step costs what
+/// the first one did.
+fn services(case: &Case) -> Vec<ServiceSpec> {
+    let mut services = case.services();
+    for service in services.iter_mut().filter(|service| service.name == DISTRIBUTION) {
+        service.env.push(("MATCHDAY_KEEP_FINAL_SECONDS".to_owned(), KEEP_SECONDS.to_string()));
+    }
+    services
 }
 
 /// Drives one step and writes its bundle.

@@ -120,7 +120,8 @@ fn bundles_are_compared_with_their_repeats() {
 fn what_is_not_of_the_same_run_is_refused_or_said() {
     let shelf = Shelf::new();
     shelf.run("one", 200_000);
-    let edits: [(&str, fn(&mut Document), &str); 5] = [
+    type Edit = (&'static str, fn(&mut Document), &'static str);
+    let edits: [Edit; 5] = [
         ("other", |document| document.scenario.name = "ramp".to_owned(), "their scenarios are"),
         ("longer", |document| document.scenario.seconds *= 2.0, "they last, in seconds, 60 and 120"),
         ("faster", |document| document.scenario.messages *= 2, "30000 and 60000 messages"),

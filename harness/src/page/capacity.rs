@@ -6,10 +6,10 @@ use crate::capacity::paper::{Limit, Paper, Step};
 use crate::exit::Exit;
 use crate::report::{decimal, grouped};
 
-use super::STYLE;
 use super::plot::{Axis, Line, Plot};
 use super::scale::Scale;
 use super::text::{Escaped, float, moment};
+use super::{SCRIPT, STYLE};
 
 /// The page.
 #[must_use]
@@ -45,7 +45,7 @@ fn write_page(out: &mut String, paper: &Paper) -> fmt::Result {
     writeln!(
         out,
         "<section id=\"run\"><h2>The search</h2>\n<dl>\n<dt>began</dt><dd>{}</dd>\n<dt>steps</dt><dd>of {} s, from {} messages a \
-         second on, seed {}, {} clients</dd>\n<dt>on</dt><dd>matchday {}, {}, {}</dd>\n</dl></section>\n</main>\n</body>\n</html>",
+         second on, seed {}, {} clients</dd>\n<dt>on</dt><dd>matchday {}, {}, {}</dd>\n</dl></section>\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>",
         moment(paper.started_at),
         paper.seconds,
         grouped(paper.from.into()),
