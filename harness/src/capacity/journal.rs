@@ -71,3 +71,31 @@ impl Drop for Journal {
         (self.say)(&format!("Everything that is known of it: {}", self.folder.display()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::paper::tests::found;
+    use crate::capacity::search::Bounds;
+
+    #[test]
+    fn what_was_found_stays_however_a_search_ends() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("search");
+        let mut paper = found();
+        let step = paper.steps.remove(0);
+        paper.steps.clear();
+        let begin = || Journal::begin(folder.clone(), paper.clone(), |_| ()).unwrap();
+        drop(begin());
+        assert!(!folder.exists(), "nothing is known, and nothing is left");
+        let mut search = Search::new(Bounds { from: step.asked, most: 4_000, resolution: 0.05 });
+        search.note(step.answer);
+        let mut journal = begin();
+        journal.note(step, &search).unwrap();
+        drop(journal);
+        let paper: Paper = serde_json::from_slice(&fs::read(folder.join(CAPACITY)).unwrap()).unwrap();
+        assert_eq!((paper.held, paper.limit, paper.steps.len()), (Some(1_000), Limit::Open, 1));
+        assert!(paper.summary.starts_with("1,000 messages a second hold"), "{}", paper.summary);
+        assert!(folder.join("capacity.md").is_file() && folder.join("capacity.html").is_file());
+    }
+}
