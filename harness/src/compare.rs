@@ -1,6 +1,6 @@
 //! `matchday compare`: whether one run is worse than another by more than repeating it makes of a difference.
 //!
-//! How much that is comes from repeats alone: see [`noise`]. Without enough of them nothing is judged but what a run repeats exactly.
+//! How much that is comes from repeats alone: see `noise.rs`. Without enough of them nothing is judged but what a run repeats exactly.
 
 use std::collections::BTreeMap;
 use std::fs;
