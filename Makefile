@@ -13,7 +13,7 @@ PLANTED := --workspace --features ingestion/planted,processors/planted,distribut
 	--bin ingestion --bin processors --bin distribution
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build planted demo verify soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build planted demo verify capacity soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ demo: build ## play games through the whole pipeline, verify every store and soc
 
 verify: build ## drive a scenario through a stack of its own and judge it: make verify S=all-faults
 	$(MATCHDAY) verify $(or $(S),steady-hockey)
+
+capacity: build ## search for the highest rate that holds all gates: make capacity S=steady-hockey
+	$(MATCHDAY) capacity $(S)
 
 # Half an hour of everything that can go wrong in a feed; SEED=7 repeats one, SECONDS=3600 makes it longer.
 soak: build ## the same for long: every fault of the feed, from a seed that is printed

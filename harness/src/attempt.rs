@@ -18,7 +18,9 @@ use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
 use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
-use crate::stack::{DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, StoresChoice};
+use crate::stack::{
+    DatabaseChoice, Lifetime, Ports, Project, Say, ServiceSpec, Stack, StackConfig, StoresChoice,
+};
 
 /// What a stack is started from, and found by.
 #[derive(Debug, Clone)]
@@ -110,7 +112,7 @@ impl Attempt<'_> {
             hear(step);
         };
         let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
-        outcome.lateness = Lateness::of(&outcome.drive, &happened);
+        outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened);
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);
@@ -152,6 +154,14 @@ impl Case {
     /// # Errors
     /// When it does not come up.
     pub async fn start(&self, home: &Home, say: Say) -> Result<Stack> {
+        self.start_with(home, self.services(), say).await
+    }
+
+    /// The same of these services.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_with(&self, home: &Home, services: Vec<ServiceSpec>, say: Say) -> Result<Stack> {
         let config = StackConfig {
             project: home.project.clone(),
             stacks: home.stacks.clone(),
@@ -164,7 +174,7 @@ impl Case {
             links: self.outages.links(&self.sports()),
             say,
         };
-        Stack::up(config, self.services()).await
+        Stack::up(config, services).await
     }
 
     /// The stack that is up, if it has none of the events that are to be sent.

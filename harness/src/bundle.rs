@@ -14,7 +14,7 @@ pub use open::{draw, open};
 
 mod hgrm;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 mod open;
 mod series;
 pub mod write;
@@ -138,6 +138,9 @@ pub struct DrivePart {
     pub took_micros: u64,
     /// Accepted messages a second.
     pub messages_per_second: f64,
+    /// How late 99 of 100 messages of the warm-up were sent at most; absent where none were. In no gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up_late_p99_micros: Option<u64>,
     /// Messages that could not be sent in time because of what was done to the stack; absent where there are none. In no gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_up: Option<HeldUp>,
@@ -341,6 +344,9 @@ pub struct Series {
     pub at_client: Vec<Option<u64>>,
     /// Messages in feed topics that no processor had processed at its end.
     pub lag: Vec<Option<u64>>,
+    /// Messages that lay before each hop at its end: see [`crate::queues::Queue`].
+    #[serde(default)]
+    pub queues: BTreeMap<String, Vec<Option<u64>>>,
     /// Latency from due to client, of what came within it: half of it was faster.
     pub at_client_p50_micros: Vec<Option<u64>>,
     /// And 99 of 100.

@@ -2,6 +2,7 @@
 
 use crate::attempt::{Home, NoVerdict};
 use crate::bundle;
+use crate::capacity::{CapacityArgs, capacity};
 use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
@@ -66,12 +67,15 @@ enum Command {
     /// command that repeats it. Ctrl-C leaves the smallest so far. Exits with 0 found, 15 it did not fail again, 14 environment;
     /// 1 internal, 2 usage
     Shrink(Box<ShrinkArgs>),
+    /// Search for the highest rate at which a scenario holds all its gates, and say whose queue grows first beyond it. Exits with
+    /// 0 found, 13 the generator was the limit, 10 something was wrong at some rate; where no rate holds, as `verify` does
+    Capacity(Box<CapacityArgs>),
     /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
     Report {
         /// The bundle's folder
         bundle: PathBuf,
     },
-    /// Say whether one run is worse than another by more than repeating it would make: 0 it is not, 16 it is, 15 nobody knows
+    /// Say whether one run is worse than another by more than repeating it makes: 0 it is not, 16 it is, 15 nobody knows
     Compare(CompareArgs),
     /// Start Kafka, a database, Redis and every service; they stay until `matchday down`
     Up(Up),
@@ -194,19 +198,24 @@ async fn interrupted() -> Result<()> {
 
 /// What a command exits with where it did what it had to.
 async fn exit_code(cli: Cli) -> Result<ExitCode> {
-    let home = |stacks: Option<PathBuf>| -> Result<Home> {
+    let Cli { stacks, database, stores, command } = cli;
+    let home = |stacks: Option<PathBuf>, database| {
         let project = Project::find()?;
         let stacks = stacks.map_or_else(|| Ok(project.stacks()), std::path::absolute);
         let stacks = stacks.context("finding the folder of all stacks")?;
-        Ok(Home { project, stacks, stores: cli.stores, database: cli.database.clone(), up: UP })
+        anyhow::Ok(Home { project, stacks, stores, database, up: UP })
     };
-    let ended = match cli.command {
-        Command::Verify(args) => verify(home(cli.stacks)?, *args, say).await,
-        Command::Shrink(args) => shrink(home(cli.stacks)?, *args, say, interrupted()).await,
+    let judged = match command {
+        Command::Verify(args) => verify(home(stacks, database)?, *args, say).await,
+        Command::Shrink(args) => shrink(home(stacks, database)?, *args, say, interrupted()).await,
+        Command::Capacity(args) => capacity(home(stacks, database)?, *args, say).await,
         Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
-        _ => return execute(cli).await.map(|()| ExitCode::SUCCESS),
+        command => {
+            let cli = Cli { stacks, database, stores, command };
+            return execute(cli).await.map(|()| ExitCode::SUCCESS);
+        }
     };
-    match ended {
+    match judged {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(NoVerdict { exit, error }) => {
             failed(&error);
@@ -226,7 +235,7 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
-        Command::Verify(_) | Command::Shrink(_) | Command::Compare(_) => {
+        Command::Verify(_) | Command::Shrink(_) | Command::Capacity(_) | Command::Compare(_) => {
             unreachable!("they have exit codes of their own")
         }
         Command::Report { bundle: folder } => {

@@ -1,9 +1,10 @@
 //! How late the generator was: of its own doing, and while the way of its feed was cut by what was done to the stack.
 //!
 //! Who may not send waits, and what is due meanwhile is late. That is an outage's doing and no fault of the machine, so it does not
-//! make a run invalid; whatever else is late does.
+//! make a run invalid; whatever else is late does, but in the warm-up, which stands apart here as it does for the latency.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use simulator::DriveReport;
 use simulator::ledger::NEVER;
@@ -13,8 +14,10 @@ use crate::outage::Outage;
 /// How late messages were, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lateness {
-    /// Of all that nothing held up.
+    /// Of all behind the warm-up that nothing held up.
     pub own: Late,
+    /// Of those that were due in the warm-up.
+    pub warm_up: Late,
     /// Of those that waited while the way was cut, or until the stack had recovered from it.
     pub held_up: Late,
 }
@@ -29,11 +32,12 @@ pub struct Late {
 }
 
 impl Lateness {
-    /// Of a drive, of which nothing but these outages held anything up.
+    /// Of a drive that warmed up for so long, and of which nothing but these outages held anything up.
     #[must_use]
-    pub fn of(drive: &DriveReport, outages: &[Outage]) -> Self {
+    pub fn of(drive: &DriveReport, warm_up: Duration, outages: &[Outage]) -> Self {
         let cuts: Vec<Range<i64>> = outages.iter().filter_map(cut).collect();
-        let (mut own, mut held_up) = (Vec::new(), Vec::new());
+        let warm = i64::try_from(warm_up.as_micros()).unwrap_or(i64::MAX);
+        let (mut own, mut warming, mut held_up) = (Vec::new(), Vec::new(), Vec::new());
         for (late, sent) in drive.late_micros.iter().zip(&drive.deliveries.sent_micros) {
             // What was meant to be late, or never went out, is neither.
             let Ok(micros) = u64::try_from(*late) else { continue };
@@ -42,9 +46,13 @@ impl Lateness {
             }
             let waited = sent - late..*sent;
             let is_held_up = cuts.iter().any(|cut| waited.start < cut.end && cut.start < waited.end);
-            if is_held_up { held_up.push(micros) } else { own.push(micros) }
+            match () {
+                () if waited.start < warm => warming.push(micros),
+                () if is_held_up => held_up.push(micros),
+                () => own.push(micros),
+            }
         }
-        Self { own: Late::of(own), held_up: Late::of(held_up) }
+        Self { own: Late::of(own), warm_up: Late::of(warming), held_up: Late::of(held_up) }
     }
 }
 
@@ -90,7 +98,7 @@ mod tests {
         let mut drive = DriveReport::of_nothing();
         drive.deliveries.sent_micros = messages.iter().map(|(sent, _)| *sent).collect();
         drive.late_micros = messages.iter().map(|(_, late)| *late).collect();
-        let Lateness { own, held_up } = Lateness::of(&drive, outages);
+        let Lateness { own, held_up, .. } = Lateness::of(&drive, Duration::ZERO, outages);
         (own.p99_micros, held_up.p99_micros)
     }
 
@@ -107,6 +115,20 @@ mod tests {
     fn an_outage_that_was_never_recovered_from_holds_up_until_the_end() {
         let messages = [(900, 3), (9_000_000, 8_000_000)];
         assert_eq!(lateness(&messages, &[outage(Part::Ingestion, None)]), (Some(3), Some(8_000_000)));
+    }
+
+    #[test]
+    fn what_was_late_in_the_warm_up_is_told_apart() {
+        let mut drive = DriveReport::of_nothing();
+        drive.deliveries.sent_micros = vec![900_000, 1_000_100, 2_000_040];
+        drive.late_micros = vec![800_000, 900, 40];
+        let late = |warm_up| {
+            let Lateness { own, warm_up, .. } = Lateness::of(&drive, Duration::from_millis(warm_up), &[]);
+            ((own.messages, own.p99_micros), (warm_up.messages, warm_up.p99_micros))
+        };
+        assert_eq!(late(0), ((3, Some(800_000)), (0, None)));
+        assert_eq!(late(1_000), ((1, Some(40)), (2, Some(800_000))), "due at 999.2 ms");
+        assert_eq!(late(999), ((2, Some(900)), (1, Some(800_000))));
     }
 
     #[test]

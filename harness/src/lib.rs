@@ -7,6 +7,7 @@
 pub mod anomaly;
 pub mod attempt;
 pub mod bundle;
+pub mod capacity;
 pub mod case;
 pub mod cli;
 pub mod compare;
@@ -29,6 +30,8 @@ pub mod observe;
 pub mod oracle;
 pub mod outage;
 pub mod page;
+pub mod queues;
+pub mod rate;
 pub mod report;
 pub mod run;
 pub mod secrets;

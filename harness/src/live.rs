@@ -286,7 +286,13 @@ mod tests {
         assert_eq!(gate(&read(&folder), "throughput").state, GateState::Inconclusive);
         let processes =
             BTreeMap::from([("ingestion".to_owned(), (1, 65 << 20)), ("kafka".to_owned(), (1, 1 << 30))]);
-        live.hear(&Step::Looked(&Sample { at_micros: 1, lag: Some(7), breaks: 2, processes }));
+        live.hear(&Step::Looked(&Sample {
+            at_micros: 1,
+            lag: Some(7),
+            breaks: 2,
+            processes,
+            ..Sample::default()
+        }));
         live.hear(&Step::Sending(&Progress {
             elapsed: Duration::from_secs(2),
             messages: 3_000,

@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use domain::Sport;
+use domain::{Sport, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::time::MissedTickBehavior;
 
-use crate::observe::mysql::Mysql;
+use crate::observe::mysql::{Mysql, Standing};
 use crate::site::Site;
 use crate::stack::ProcessId;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long Kafka may take to answer; what it does not answer is not known.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// How long Kafka or a service may take to answer; what is not answered is not known.
+const ANSWER_WITHIN: Duration = Duration::from_millis(800);
+/// What distribution says of how many records it has read from the updates topics.
+const READ: &str = "matchday_kafka_consumed_total ";
 
 /// What was seen at one moment.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,10 @@ pub struct Sample {
     pub at_micros: i64,
     /// Messages in feed topics that no processor had processed; `None` where that was not to be learnt.
     pub lag: Option<u64>,
+    /// Updates that were committed and not published; `None` where that was not to be learnt.
+    pub outbox: Option<u64>,
+    /// Records in the updates topics that distribution had not read; `None` where that was not to be learnt.
+    pub unread: Option<u64>,
     /// Frames so far that did not go on where the one before had ended, of all clients.
     pub breaks: u64,
     /// What each process had used until then: CPU time in microseconds, resident memory in bytes.
@@ -37,36 +44,49 @@ pub struct Sample {
 pub struct Monitor {
     consumer: Arc<BaseConsumer>,
     mysql: Mysql,
-    /// Feed topics, with their sport and partition.
-    partitions: Vec<(String, String, i32)>,
+    client: reqwest::Client,
+    topics: Topics,
+    /// The sports whose feeds are watched.
+    sports: Vec<Sport>,
+    /// By how much the ends of the updates topics were ahead of what distribution counts when least was to be read: it counts
+    /// from its own start on.
+    ahead: Option<i64>,
     /// Counts those frames.
     pub breaks: Arc<AtomicU64>,
     /// What was seen, in order.
     pub samples: Vec<Sample>,
 }
 
+/// How much waited at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Messages in feed topics that are not committed.
+    pub feed: u64,
+    /// Updates that are committed and not published.
+    pub outbox: u64,
+    /// Where all the updates topics end, added up.
+    updates: i64,
+}
+
 impl Monitor {
     /// Of the feeds of these sports.
     ///
     /// # Errors
-    /// When the database knows no partitions, or no client can be made.
-    pub async fn new(site: &Site<'_>, sports: &[Sport]) -> Result<Self> {
+    /// When no client can be made.
+    pub fn new(site: &Site<'_>, sports: &[Sport]) -> Result<Self> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &site.kafka)
             .set("group.id", "matchday-monitor")
             .set("enable.auto.commit", "false")
             .create()
             .context("making a Kafka client")?;
-        let mysql = Mysql::new(&site.places.mysql)?;
-        let places = mysql.next_offsets().await?;
-        let partitions = places.into_keys().filter_map(|(sport, partition)| {
-            let of = sports.iter().find(|of| of.as_str() == sport)?;
-            Some((site.topics.feed(*of), sport, partition))
-        });
         Ok(Self {
             consumer: Arc::new(consumer),
-            mysql,
-            partitions: partitions.collect(),
+            mysql: Mysql::new(&site.places.mysql)?,
+            client: reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?,
+            topics: site.topics.clone(),
+            sports: sports.to_vec(),
+            ahead: None,
             breaks: Arc::default(),
             samples: Vec::new(),
         })
@@ -78,31 +98,77 @@ impl Monitor {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let lag = self.lag().await.ok();
-            let at_micros = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-            let breaks = self.breaks.load(Ordering::Relaxed);
-            let sample = Sample { at_micros, lag, breaks, processes: processes(site) };
+            let (waiting, read) = tokio::join!(self.waiting(), self.read(&site.places.rest));
+            let waiting = waiting.ok();
+            let sample = Sample {
+                at_micros: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
+                lag: waiting.map(|waiting| waiting.feed),
+                outbox: waiting.map(|waiting| waiting.outbox),
+                unread: waiting.zip(read).map(|(waiting, read)| self.unread(waiting.updates - read)),
+                breaks: self.breaks.load(Ordering::Relaxed),
+                processes: processes(site),
+            };
             see(&sample);
             self.samples.push(sample);
         }
     }
 
-    /// How many messages lie in the feed that no processor has processed.
-    async fn lag(&self) -> Result<u64> {
-        let next = tokio::time::timeout(EVERY, self.mysql.next_offsets()).await??;
-        let (consumer, partitions) = (Arc::clone(&self.consumer), self.partitions.clone());
-        let ends = tokio::task::spawn_blocking(move || {
-            let end = |(topic, sport, partition): (String, String, i32)| {
-                let (_, end) = consumer.fetch_watermarks(&topic, partition, ANSWER_WITHIN)?;
-                Ok(((sport, partition), end))
-            };
-            partitions.into_iter().map(end).collect::<Result<Vec<_>>>()
-        });
-        let behind = |(place, end): ((String, i32), i64)| {
-            let next = next.get(&place).copied().unwrap_or_default();
-            u64::try_from(end - next).unwrap_or_default()
+    /// How much waits now.
+    ///
+    /// # Errors
+    /// When the database or Kafka do not answer in time.
+    pub async fn waiting(&self) -> Result<Waiting> {
+        let standing = tokio::time::timeout(EVERY, self.mysql.standing()).await??;
+        let mut partitions = TopicPartitionList::new();
+        for (sport, partition) in standing.keys() {
+            let sport: Sport = sport.parse()?;
+            for topic in [self.topics.feed(sport), self.topics.updates(sport)] {
+                partitions.add_partition_offset(&topic, *partition, Offset::End)?;
+            }
+        }
+        let consumer = Arc::clone(&self.consumer);
+        let ends = tokio::task::spawn_blocking(move || consumer.offsets_for_times(partitions, ANSWER_WITHIN));
+        let ends = ends.await?.context("asking Kafka how far it is")?;
+        let end = |topic: String, partition: i32| {
+            let end = ends.find_partition(&topic, partition).context("Kafka left out a partition")?;
+            end.error().context("asking Kafka how far it is")?;
+            end.offset().to_raw().context("Kafka says no offset")
         };
-        Ok(ends.await??.into_iter().map(behind).sum())
+        let mut waiting = Waiting::default();
+        for ((sport, partition), Standing { next_offset, unpublished }) in &standing {
+            let sport: Sport = sport.parse()?;
+            // Distribution counts what it reads of all sports.
+            waiting.updates += end(self.topics.updates(sport), *partition)?;
+            if self.sports.contains(&sport) {
+                let feed = end(self.topics.feed(sport), *partition)? - next_offset;
+                waiting.feed += u64::try_from(feed).unwrap_or_default();
+                waiting.outbox += unpublished;
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// By how much the ends of the updates topics are ahead of what distribution counts since its own start; `None` where that is not
+    /// to be learnt.
+    pub async fn ahead(&self, site: &Site<'_>) -> Option<i64> {
+        let (waiting, read) = tokio::join!(self.waiting(), self.read(&site.places.rest));
+        Some(waiting.ok()?.updates - read?)
+    }
+
+    /// How many records distribution says that it has read; `None` where it does not say.
+    async fn read(&self, distribution: &str) -> Option<i64> {
+        let answer = self.client.get(format!("{distribution}/metrics")).send().await.ok()?;
+        let metrics = answer.text().await.ok()?;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(READ)?.trim().parse::<f64>().ok())?;
+        #[expect(clippy::cast_possible_truncation, reason = "a count of records")]
+        Some(value as i64)
+    }
+
+    /// How many of them are to be read, where the topics' ends are so far ahead of what was counted.
+    fn unread(&mut self, ahead: i64) -> u64 {
+        let least = self.ahead.map_or(ahead, |least| least.min(ahead));
+        self.ahead = Some(least);
+        u64::try_from(ahead - least).unwrap_or_default()
     }
 }
 

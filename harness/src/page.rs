@@ -7,7 +7,9 @@ use std::fmt::{self, Write};
 
 use crate::bundle::{Document, Series};
 use crate::exit::Exit;
+use crate::report::decimal;
 
+pub mod capacity;
 mod latency;
 mod plot;
 mod scale;
@@ -100,7 +102,7 @@ fn write_figures(out: &mut String, document: &Document) -> fmt::Result {
     figure(&count(found), if found == 1 { "anomaly" } else { "anomalies" })?;
     let drive = &document.drive;
     figure(&count(drive.accepted), &format!("of {} messages accepted", count(drive.messages)))?;
-    figure(&format!("{:.0}/s", drive.messages_per_second), "messages went in")?;
+    figure(&format!("{}/s", decimal(drive.messages_per_second, 0)), "messages went in")?;
     for (name, what) in [("p50", "half of them at the client within"), ("p99", "99 of 100 within")] {
         let micros = latency::end_to_end(document).and_then(|part| part.micros.get(name));
         figure(&micros.map_or("–".to_owned(), |micros| duration(*micros)), what)?;
@@ -147,6 +149,12 @@ fn write_run(out: &mut String, document: &Document) -> fmt::Result {
             text::bytes(drive.bytes)
         ),
     )?;
+    if let Some(late) = drive.warm_up_late_p99_micros {
+        row(
+            "late",
+            &format!("99 of 100 by no more than {} in the warm-up, which does not count", duration(late)),
+        )?;
+    }
     row("on", &format!("matchday {}, {}, {}", versions.matchday, versions.database, versions.machine))?;
     row("stack", if versions.is_own_stack { "started for this run" } else { "was up already" })?;
     out.push_str("</dl>\n");

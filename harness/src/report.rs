@@ -28,12 +28,19 @@ pub fn report(outcome: &Outcome) -> String {
 }
 
 fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let Lateness { own, held_up } = outcome.lateness;
+    let Lateness { own, warm_up, held_up } = outcome.lateness;
     if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
         writeln!(
             out,
             "LATE: this machine could not send in time: one message in a hundred went out more than {} after it was \
              due. The latencies below are not the pipeline's.",
+            milliseconds(p99)
+        )?;
+    }
+    if let Some(p99) = warm_up.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
+        writeln!(
+            out,
+            "While it warmed up one message in a hundred went out more than {} late; that counts for nothing.",
             milliseconds(p99)
         )?;
     }
@@ -148,8 +155,8 @@ fn write_speed(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         let early = grouped(latencies.early());
         writeln!(out, "  {early} arrived before they were due: a clock is wrong")?;
     }
-    let (rate, took) = (outcome.drive.rate(), outcome.took.as_secs_f64());
-    writeln!(out, "  {rate:.0} messages a second went in; the last had arrived everywhere after {took:.1} s")
+    let (rate, took) = (decimal(outcome.drive.rate(), 0), outcome.took.as_secs_f64());
+    writeln!(out, "  {rate} messages a second went in; the last had arrived everywhere after {took:.1} s")
 }
 
 fn write_summary(out: &mut String, name: &str, summary: Option<Summary>) -> std::fmt::Result {
@@ -174,7 +181,20 @@ fn write_cpu(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 }
 
 fn milliseconds(micros: f64) -> String {
-    format!("{:.1} ms", micros / 1_000.0)
+    format!("{} ms", decimal(micros / 1_000.0, 1))
+}
+
+/// A figure with so many digits behind the point, those before it in groups of three.
+#[must_use]
+pub fn decimal(value: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", value.abs());
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let sign = if value < 0.0 { "-" } else { "" };
+    match whole.parse() {
+        Ok(whole) => format!("{sign}{}{rest}", grouped(whole)),
+        // No number at all, or one with more digits than anybody reads.
+        Err(_) => format!("{sign}{text}"),
+    }
 }
 
 /// Digits in groups of three.
@@ -198,5 +218,8 @@ mod tests {
     #[test]
     fn large_numbers_are_grouped() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let decimals = [0.04, 999.96, 12_345.678, -2_000.0, f64::INFINITY].map(|value| decimal(value, 1));
+        assert_eq!(decimals, ["0.0", "1,000.0", "12,345.7", "-2,000.0", "inf"]);
+        assert_eq!(decimal(12_345.6, 0), "12,346");
     }
 }

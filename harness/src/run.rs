@@ -167,7 +167,7 @@ impl Run<'_> {
         let tell = std::cell::RefCell::new(tell);
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
-        let mut monitor = Monitor::new(site, &sports).await?;
+        let mut monitor = Monitor::new(site, &sports)?;
         let mut looker = Looker::new(&site.places, feed)?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
         let members = (1_u32..).zip(self.clients).map(|(number, role)| {
@@ -236,7 +236,7 @@ impl Run<'_> {
         looks.judge(feed, &traces, &mut verdict);
         let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
         judge_updates(feed, &traces, &updates, &mut verdict);
-        judge_places(&site.places, feed, &traces, &clients, site.own().is_some(), &mut verdict).await?;
+        judge_places(&site.places, feed, &traces, &clients, !site.is_shared, &mut verdict).await?;
         judge_sockets(feed, &traces, &clients, &mut verdict);
         let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
         judge_letters(&feed.oracle, letters, &kafka.letters().await?, drive.unanswered > 0, &mut verdict);
@@ -257,7 +257,7 @@ impl Run<'_> {
         let database = site.database.clone();
         Ok(Outcome {
             verdict,
-            lateness: Lateness::of(&drive, &[]),
+            lateness: Lateness::of(&drive, self.warm_up, &[]),
             drive,
             is_answered,
             standstill,

@@ -24,6 +24,8 @@ pub struct Site<'a> {
     pub token: Option<String>,
     /// The database server, as it names itself.
     pub database: String,
+    /// Whether it may have events of other runs: they are no phantoms then.
+    pub is_shared: bool,
     parts: Parts<'a>,
 }
 
@@ -88,6 +90,7 @@ impl<'a> Site<'a> {
             ingestion: stack.provider_url()?,
             token: stack.token().map(str::to_owned),
             database: stack.database().to_owned(),
+            is_shared: false,
             parts: Parts::Own(stack),
         })
     }
@@ -116,6 +119,7 @@ impl<'a> Site<'a> {
             ingestion: known(&args.ingestion, "ingestion", "--ingestion")?,
             token: args.token.clone(),
             database: "a database that was there".to_owned(),
+            is_shared: true,
             parts: record.map_or(Parts::Unknown, Parts::Recorded),
         })
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use simulator::schedule::suffix_at;
 
@@ -12,6 +12,7 @@ use crate::bundle::{Document, VERDICT, write};
 use crate::case::{Asked, CASE, Case, Kept, RECORDING_MIB};
 use crate::exit::Exit;
 use crate::live::Live;
+use crate::rate;
 use crate::report::{grouped, report};
 use crate::run::{Outcome, Step};
 use crate::site::{Site, SiteArgs};
@@ -21,7 +22,7 @@ use progress::Teller;
 pub(crate) mod progress;
 
 /// The most clients that look.
-const CLIENTS_MAX: u16 = 256;
+pub(crate) const CLIENTS_MAX: u16 = 256;
 /// How many look where nothing is said.
 const CLIENTS: u16 = 4;
 
@@ -37,6 +38,9 @@ pub struct VerifyArgs {
     /// Another length than the scenario's, at the same rates
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: Option<u32>,
+    /// Another rate than the scenario's: so many messages a second of all sports together, shared among them as its own are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
     /// Clients that look: in turn one that reads at once, a slow one, one that drops and resumes, one that comes late
     /// [default: 4, or as many as looked at the run that is repeated]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
@@ -109,8 +113,8 @@ fn asked(args: &VerifyArgs) -> Result<(Case, u16)> {
     let (mut case, clients) = match bundle_of(args) {
         Some(folder) => {
             ensure!(
-                args.seed.is_none() && args.seconds.is_none(),
-                "a bundle's run is repeated as it was: leave --seed and --seconds out"
+                args.seed.is_none() && args.seconds.is_none() && args.rate.is_none(),
+                "a bundle's run is repeated as it was: leave --seed, --seconds and --rate out"
             );
             // A stack that is up may have had the run itself.
             let suffix =
@@ -118,7 +122,13 @@ fn asked(args: &VerifyArgs) -> Result<(Case, u16)> {
             let (case, kept) = Case::of_bundle(folder, silence, suffix.as_deref())?;
             (case, kept.clients)
         }
-        None => (Case::of(Asked::load(&args.scenario, args.seed, args.seconds)?, silence)?, CLIENTS),
+        None => {
+            let mut asked = Asked::load(&args.scenario, args.seed, args.seconds)?;
+            if let Some(rate) = args.rate {
+                rate::set(&mut asked.scenario, rate).with_context(|| args.scenario.clone())?;
+            }
+            (Case::of(asked, silence)?, CLIENTS)
+        }
     };
     case.recording_bytes_max = u64::from(args.recording_mib) << 20;
     ensure!(
@@ -170,6 +180,9 @@ fn repeat(args: &VerifyArgs, case: &Case) -> String {
     }
     if let Some(seconds) = args.seconds {
         command.push_str(&format!(" --seconds {seconds}"));
+    }
+    if let Some(rate) = args.rate {
+        command.push_str(&format!(" --rate {rate}"));
     }
     if let Some(clients) = args.clients.filter(|clients| *clients != CLIENTS) {
         command.push_str(&format!(" --clients {clients}"));

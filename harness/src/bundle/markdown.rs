@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::write::gate_text;
 use super::{Document, GateState, LatencyPart, Since};
-use crate::report::grouped;
+use crate::report::{decimal, grouped};
 
 /// The verdict first, then what it rests on.
 #[must_use]
@@ -64,7 +64,7 @@ fn write_markdown(out: &mut String, document: &Document) -> std::fmt::Result {
             let text = part
                 .micros
                 .get(share)
-                .map_or_else(|| "–".to_owned(), |micros| format!("{:.1} ms", *micros as f64 / 1e3));
+                .map_or_else(|| "–".to_owned(), |micros| format!("{} ms", decimal(*micros as f64 / 1e3, 1)));
             write!(out, " {text} |")?;
         }
         writeln!(out)?;
@@ -73,7 +73,7 @@ fn write_markdown(out: &mut String, document: &Document) -> std::fmt::Result {
 }
 
 /// Text that does not become Markdown or HTML, on one line.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use simulator::ledger::NEVER;
 
 use super::Series;
+use crate::queues::{self, Queue};
 use crate::run::Outcome;
 
 const SECOND: i64 = 1_000_000;
@@ -40,6 +41,7 @@ pub fn series(outcome: &Outcome) -> Series {
         values
     };
     let samples = &outcome.samples;
+    let looks = queues::looks(outcome);
     let names = samples.last().into_iter().flat_map(|sample| sample.processes.keys());
     let (mut resident_bytes, mut cpu_micros) = (BTreeMap::new(), BTreeMap::new());
     for name in names {
@@ -58,6 +60,13 @@ pub fn series(outcome: &Outcome) -> Series {
         published: counted(&mut published.iter().map(|(_, at)| at - started)),
         at_client: counted(&mut at_client.iter().map(|(_, at)| at - started)),
         lag: sampled(&|number| samples.get(number)?.lag),
+        queues: Queue::ALL
+            .into_iter()
+            .map(|queue| {
+                let waiting = |number: usize| looks.get(number)?.waiting.get(&queue).copied();
+                (queue.as_str().to_owned(), sampled(&waiting))
+            })
+            .collect(),
         at_client_p50_micros,
         at_client_p99_micros,
         published_p50_micros,

@@ -20,7 +20,7 @@ use super::{
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
 use crate::judge::Tally;
-use crate::report::grouped;
+use crate::report::{decimal, grouped};
 use crate::run::Outcome;
 use crate::site::Site;
 
@@ -111,12 +111,7 @@ fn document(folder: &Path, played: Played, has_logs: bool) -> Document {
             games: outcome.sports.iter().map(|share| share.games as u64).sum(),
             repeat: played.repeat.clone(),
         },
-        versions: Versions {
-            matchday: env!("CARGO_PKG_VERSION").to_owned(),
-            database: outcome.database.clone(),
-            machine: machine(),
-            is_own_stack: site.own().is_some(),
-        },
+        versions: versions(site, &outcome.database),
         started_at: outcome.drive.timeline.started_at.0,
         took_micros: micros(outcome.took),
         drive: drive(outcome),
@@ -166,7 +161,7 @@ fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
 }
 
 /// A gate in words.
-pub(super) fn gate_text(gate: &GateResult) -> String {
+pub(crate) fn gate_text(gate: &GateResult) -> String {
     let GateResult { name, limit, found, unit, state, .. } = gate;
     let found = found.map_or_else(|| "not measured".to_owned(), |found| figure(found, unit));
     match (state, unit.as_str()) {
@@ -180,15 +175,15 @@ pub(super) fn gate_text(gate: &GateResult) -> String {
 
 fn figure(value: f64, unit: &str) -> String {
     // Counts are whole.
-    if value.fract() == 0.0 { format!("{value} {unit}") } else { format!("{value:.1} {unit}") }
-        .trim_end()
-        .to_owned()
+    let digits = usize::from(value.fract() != 0.0);
+    format!("{} {unit}", decimal(value, digits)).trim_end().to_owned()
 }
 
 /// Every gate on a line, for a terminal.
 #[must_use]
 pub fn gates_text(document: &Document) -> String {
-    let mut text = String::from("  gate                                    found      limit\n");
+    let mut text =
+        String::from("  gate                                            found              limit\n");
     for GateResult { name, limit, found, unit, state, .. } in &document.gates {
         let sign = match state {
             GateState::Pass => " ",
@@ -197,7 +192,7 @@ pub fn gates_text(document: &Document) -> String {
         };
         let found = found.map_or_else(|| "-".to_owned(), |found| figure(found, unit));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{sign} {name:<34} {found:>12} {:>10}", figure(*limit, unit));
+        let _ = writeln!(text, "{sign} {name:<34} {found:>18} {:>18}", figure(*limit, unit));
     }
     let unchecked: Vec<&str> =
         document.anomalies.iter().filter(|part| part.checked == 0).map(|part| part.kind.as_str()).collect();
@@ -219,6 +214,7 @@ fn drive(outcome: &Outcome) -> DrivePart {
         bytes: drive.bytes,
         took_micros: micros(drive.elapsed),
         messages_per_second: drive.rate(),
+        warm_up_late_p99_micros: outcome.lateness.warm_up.p99_micros,
         held_up: late.p99_micros.map(|p99| HeldUp { messages: late.messages, late_p99_micros: p99 }),
     }
 }
@@ -286,6 +282,16 @@ fn files(has_logs: bool, case: &BTreeMap<String, String>) -> BTreeMap<String, St
     }
     let files = files.into_iter().map(|(what, file)| (what.to_owned(), file.to_owned()));
     files.chain(case.clone()).collect()
+}
+
+/// What ran there, with this database.
+pub(crate) fn versions(site: &Site, database: &str) -> Versions {
+    Versions {
+        matchday: env!("CARGO_PKG_VERSION").to_owned(),
+        database: database.to_owned(),
+        machine: machine(),
+        is_own_stack: site.own().is_some(),
+    }
 }
 
 /// The machine, for whoever compares figures.

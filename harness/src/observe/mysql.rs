@@ -21,6 +21,15 @@ pub struct Log {
     pub message_ids: Vec<String>,
 }
 
+/// How far a feed partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The first message that is not processed.
+    pub next_offset: i64,
+    /// Updates that are committed and not published.
+    pub unpublished: u64,
+}
+
 /// Reads MySQL or MariaDB.
 #[derive(Debug, Clone)]
 pub struct Mysql {
@@ -76,14 +85,19 @@ impl Mysql {
         rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
     }
 
-    /// How far each feed partition has been processed, by sport and number.
+    /// How far each feed partition is, by sport and number.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn next_offsets(&self) -> anyhow::Result<BTreeMap<(String, i32), i64>> {
-        let sql = "SELECT sport, kafka_partition, next_offset FROM feed_offsets";
+    pub async fn standing(&self) -> anyhow::Result<BTreeMap<(String, i32), Standing>> {
+        let sql = "SELECT sport, kafka_partition, next_offset, next_number - published - 1 FROM feed_offsets";
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+        let standing = |row: &sqlx::mysql::MySqlRow| {
+            let unpublished = u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or_default();
+            let standing = Standing { next_offset: row.try_get(2)?, unpublished };
+            Ok(((row.try_get(0)?, row.try_get(1)?), standing))
+        };
+        rows.iter().map(standing).collect()
     }
 
     /// Whether everything that is committed has reached Redis and Kafka.

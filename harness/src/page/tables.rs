@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::anomaly::{Example, Kind};
 use crate::bundle::{AnomalyPart, Document, GateResult, GateState};
+use crate::report::decimal;
 
 use super::text::{Escaped, bytes, count, duration, float};
 
@@ -145,9 +146,9 @@ fn bar(gate: &GateResult, class: &str) -> String {
 
 fn number(value: f64) -> String {
     match value.abs() {
-        size if size >= 100.0 || size.fract() == 0.0 => format!("{value:.0}"),
-        size if size >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
+        size if size >= 100.0 || size.fract() == 0.0 => decimal(value, 0),
+        size if size >= 1.0 => decimal(value, 1),
+        _ => decimal(value, 3),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::bundle::{
     AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, LatencyPart, Outage, PlacePart,
     ProcessPart, SCHEMA, ScenarioPart, Series, Since, SportPart, Step, UnsafeOpen, VerdictPart, Versions,
 };
+use crate::capacity::paper::tests::found;
 use crate::exit::Exit;
 
 /// A run of a minute in which nothing is wrong.
@@ -52,6 +53,7 @@ pub(crate) fn passed() -> (Document, Series) {
             bytes: 10_320_000,
             took_micros: 60_000_000,
             messages_per_second: 500.0,
+            warm_up_late_p99_micros: Some(1_200),
             held_up: None,
         },
         gates: vec![
@@ -183,6 +185,7 @@ fn series() -> Series {
         lag: (0..60)
             .map(|second| Some(if (15..23).contains(&second) { (second - 14) * 150 } else { second % 4 }))
             .collect(),
+        queues: BTreeMap::from([("feed".to_owned(), list(12)), ("outbox".to_owned(), list(40))]),
         at_client_p50_micros: list(8_000),
         at_client_p99_micros: list(150_000),
         published_p50_micros: list(5_000),
@@ -229,8 +232,8 @@ fn elements(html: &str) -> Vec<(String, BTreeMap<String, String>)> {
 
 #[test]
 fn a_page_is_whole_and_refers_to_nothing_outside_its_bundle() {
-    for (document, series) in [passed(), failed()] {
-        let html = page(&document, &series);
+    let runs = [passed(), failed()].map(|(document, series)| page(&document, &series));
+    for html in runs.into_iter().chain([super::capacity::page(&found())]) {
         for (name, attributes) in elements(&html) {
             assert!(!["link", "img", "iframe", "object", "embed"].contains(&name.as_str()), "<{name}>");
             assert!(!attributes.contains_key("src"), "<{name}> {attributes:?}");
@@ -242,7 +245,7 @@ fn a_page_is_whole_and_refers_to_nothing_outside_its_bundle() {
     }
 }
 
-/// To be looked at: `target/pages/passed.html` and `failed.html`.
+/// To be looked at: `target/pages/passed.html`, `failed.html` and `capacity.html`.
 #[test]
 fn pages_are_left_for_who_wants_to_look_at_them() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
@@ -251,6 +254,7 @@ fn pages_are_left_for_who_wants_to_look_at_them() {
         std::fs::write(folder.join(name), page(&document, &series)).unwrap();
         assert!(folder.join(name).is_file());
     }
+    std::fs::write(folder.join("capacity.html"), super::capacity::page(&found())).unwrap();
 }
 
 #[test]
@@ -266,6 +270,25 @@ fn what_is_wrong_comes_before_what_is_not_and_is_no_markup() {
     assert!(html.contains("md:match:&lt;b&gt;&amp;1"));
     assert!(place("not measured") < place("✔ held"));
     assert!(html.contains("✖ never"), "an outage from which nothing recovered");
+}
+
+#[test]
+fn large_figures_have_separators_and_units() {
+    let (mut document, series) = passed();
+    document.drive.messages_per_second = 12_345.6;
+    document.gates = vec![gate("throughput", 12_000.0, Some(12_345.6), "messages/s", GateState::Pass)];
+    document.latency[0].micros.insert("max".to_owned(), 12_345_678);
+    let html = page(&document, &series);
+    for text in [
+        "<b>12,346/s</b>",
+        ">12,346 messages/s<",
+        ">12,000 messages/s<",
+        ">12.3 s<",
+        "30,000 messages of 16 games",
+    ] {
+        assert!(html.contains(text), "no {text}");
+    }
+    assert!(html.contains(">Queues") && html.contains("outbox"), "what waited where has a plot");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::bundle::{Document, FaultPart, Outage, Series};
+use crate::queues::Queue;
 
 use super::at;
 use super::plot::{Axis, Band, COLOURS, Line, Plot, Tick};
@@ -73,8 +74,12 @@ fn plots<'a>(series: &Series, bands: &'a [Band], ticks: &'a [Tick]) -> Vec<Plot<
         ("published, 50 %", &series.published_p50_micros),
         ("published, 99 %", &series.published_p99_micros),
     ]);
-    let lag = lines(&[("messages", &series.lag)]);
-    let (most_rate, most_lag, spread) = (most(&rates), most(&lag), spread(&latencies));
+    let queues =
+        Queue::ALL.into_iter().filter_map(|queue| Some((queue.as_str(), series.queues.get(queue.as_str())?)));
+    let queues = lines(&queues.collect::<Vec<_>>());
+    // Older bundles know of the feed alone.
+    let queues = if queues.is_empty() { lines(&[("feed", &series.lag)]) } else { queues };
+    let (most_rate, most_lag, spread) = (most(&rates), most(&queues), spread(&latencies));
     [
         plot("Throughput", "messages a second", rates, from_zero(most_rate, count_of)),
         plot(
@@ -87,9 +92,10 @@ fn plots<'a>(series: &Series, bands: &'a [Band], ticks: &'a [Tick]) -> Vec<Plot<
             },
         ),
         plot(
-            "Lag",
-            "messages in feed topics that no processor had processed",
-            lag,
+            "Queues",
+            "messages that waited for the generator, for ingestion's answer, for a processor (feed), to be published (outbox), for \
+             distribution (updates), for a client (sockets)",
+            queues,
             from_zero(most_lag, count_of),
         ),
     ]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use simulator::drive::Progress;
 
-use crate::report::grouped;
+use crate::report::{decimal, grouped};
 use crate::run::Step;
 use crate::stack::Say;
 
@@ -54,10 +54,11 @@ impl Teller {
         let lag = self.lag.map_or_else(|| "not known".to_owned(), grouped);
         let left = self.whole.saturating_sub(progress.elapsed).as_secs();
         let mut line = format!(
-            "  {:>4} s  {} of {} accepted, {rate:.0} a second, lag {lag}, anomalies so far {}, {left} s left",
+            "  {:>4} s  {} of {} accepted, {} a second, lag {lag}, anomalies so far {}, {left} s left",
             progress.elapsed.as_secs(),
             grouped(*accepted),
             grouped(*messages),
+            decimal(rate, 0),
             self.anomalies
         );
         if refused + sent_again > 0 {

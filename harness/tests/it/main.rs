@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod asyncapi;
+mod capacity;
 mod compose;
 mod distribution;
 mod dlq;

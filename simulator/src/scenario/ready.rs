@@ -20,6 +20,7 @@ pub const READY: &[Ready] = ready![
     "all-faults",
     "broken-network",
     "broker-outage",
+    "capacity",
     "final",
     "goal-rush",
     "kill-processors",

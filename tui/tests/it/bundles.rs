@@ -132,6 +132,7 @@ fn series(is_right: bool) -> Series {
         published: rate.clone(),
         at_client: rate,
         lag,
+        queues: std::collections::BTreeMap::new(),
         at_client_p50_micros: latency.iter().map(|micros| micros.map(|micros| micros / 3)).collect(),
         at_client_p99_micros: latency.clone(),
         published_p50_micros: latency.iter().map(|micros| micros.map(|micros| micros / 4)).collect(),

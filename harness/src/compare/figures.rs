@@ -1,0 +1,125 @@
+//! The figures of runs that are worth comparing.
+
+use std::collections::BTreeMap;
+
+use super::noise::Sample;
+use crate::bundle::{Document, Since};
+use crate::float::count;
+
+/// A figure of several runs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figure {
+    pub(super) before: Vec<f64>,
+    pub(super) after: Vec<f64>,
+    /// How many runs there are of both sides.
+    pub(super) runs: usize,
+    pub(super) unit: &'static str,
+    /// Whether more of it is better.
+    pub(super) is_gain: bool,
+    /// Whether any difference counts: a run repeats it exactly.
+    pub(super) is_exact: bool,
+    /// Less than that is as good as nothing.
+    pub(super) least: f64,
+}
+
+impl Figure {
+    /// What is shown of a side.
+    pub(super) fn shown(&self, side: &[f64]) -> f64 {
+        if self.is_exact { most(side) } else { median(side) }
+    }
+
+    /// How far the figure goes up, as a share of what it was.
+    pub(super) fn difference(&self) -> f64 {
+        if self.is_exact {
+            // One run in which something is wrong is one too many.
+            let (before, after) = (most(&self.before), most(&self.after));
+            return (after - before) / before.max(1.0);
+        }
+        (self.mean(&self.after) - self.mean(&self.before)).exp_m1()
+    }
+
+    /// What its noise is learnt from; `None` where it is not of every run.
+    pub(super) fn sample(&self) -> Option<Sample> {
+        let sign = if self.is_gain { -1.0 } else { 1.0 };
+        let side = |side: &[f64]| side.iter().map(|value| sign * self.logarithm(*value)).collect();
+        let is_whole = !self.is_exact && self.before.len() + self.after.len() == self.runs;
+        is_whole.then(|| Sample { before: side(&self.before), after: side(&self.after) })
+    }
+
+    fn mean(&self, side: &[f64]) -> f64 {
+        side.iter().map(|value| self.logarithm(*value)).sum::<f64>() / count(side.len().max(1) as u64)
+    }
+
+    fn logarithm(&self, value: f64) -> f64 {
+        value.max(self.least).max(1e-9).ln()
+    }
+}
+
+/// Every figure that both sides have, by name.
+pub(super) fn figures(before: &[Document], after: &[Document]) -> BTreeMap<String, Figure> {
+    let mut figures: BTreeMap<String, Figure> = BTreeMap::new();
+    for (documents, is_before) in [(before, true), (after, false)] {
+        for document in documents {
+            for (name, value, kind) in of_run(document) {
+                let figure = figures.entry(name).or_insert_with(|| kind.clone());
+                let side = if is_before { &mut figure.before } else { &mut figure.after };
+                side.push(value);
+            }
+        }
+    }
+    figures.retain(|_, figure| !figure.before.is_empty() && !figure.after.is_empty());
+    figures.values_mut().for_each(|figure| figure.runs = before.len() + after.len());
+    figures
+}
+
+fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
+    let loss = |unit, least| Figure { unit, least, ..Figure::default() };
+    let gain = |unit, least| Figure { unit, least, is_gain: true, ..Figure::default() };
+    let exact = Figure { is_exact: true, ..Figure::default() };
+    let anomalies: u64 = document.anomalies.iter().map(|part| part.found).sum();
+    let mut figures = vec![
+        ("anomalies".to_owned(), count(anomalies), exact),
+        ("throughput".to_owned(), document.drive.messages_per_second, gain("messages/s", 1.0)),
+        ("unsafe open".to_owned(), count(document.unsafe_open.longest_micros) / 1e3, loss("ms", 1.0)),
+    ];
+    for part in &document.latency {
+        if part.since != Since::Due || part.is_warm_up || part.sport.is_some() || part.class.is_some() {
+            continue;
+        }
+        // The rarest ones are another from run to run, whatever was changed.
+        for share in ["p50", "p90", "p99", "p99_9"] {
+            if let Some(micros) = part.micros.get(share) {
+                let name = format!("latency {} {}", part.hop, share).replace('_', " ");
+                // Kafka's times are whole milliseconds.
+                figures.push((name, count(*micros) / 1e3, loss("ms", 1.0)));
+            }
+        }
+    }
+    for part in document.processes.iter().filter(|part| part.messages > 0) {
+        let each = count(part.cpu_micros) / count(part.messages);
+        figures.push((format!("CPU a message {}", part.name), each, loss("us", 0.1)));
+        let mebibytes = count(part.resident_bytes_max) / 1_048_576.0;
+        figures.push((format!("memory {}", part.name), mebibytes, loss("MiB", 1.0)));
+    }
+    let recovered: Option<Vec<u64>> =
+        document.outages.iter().map(|outage| outage.recovered_after_micros).collect();
+    if let Some(slowest) = recovered.and_then(|all| all.into_iter().max()) {
+        // It is looked every tenth of a second.
+        figures.push(("slowest recovery".to_owned(), count(slowest) / 1e6, loss("s", 0.1)));
+    }
+    figures
+}
+
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match (sorted.get(sorted.len() / 2), sorted.len() % 2) {
+        (None, _) => 0.0,
+        (Some(middle), 1) => *middle,
+        (Some(upper), _) => (upper + sorted[sorted.len() / 2 - 1]) / 2.0,
+    }
+}
+
+fn most(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
