@@ -92,7 +92,8 @@ fn cost_of_a_unified_odds_feed_message() {
         of_types.entry(message.message_type().as_str().to_owned()).or_default().push(micros);
     }
     for (message_type, figures) in of_types {
-        let (count, mean) = (figures.len(), figures.iter().sum::<f64>() / figures.len() as f64);
+        let count = u32::try_from(figures.len()).expect("few");
+        let mean = figures.iter().sum::<f64>() / f64::from(count);
         println!("{message_type:20} {mean:7.2} us of CPU a message, {count} different ones");
     }
 }

@@ -158,9 +158,9 @@ impl StandingOffer {
             self.outcomes.clone_from(&offer.outcomes);
             (now.outcomes_at, now.outcomes_status) = (at, offer.status);
         }
-        // Groups are only ever added: which of two offers came first must make no difference.
         let is_closed = closes && self.close(offer.status, at);
         self.only_closed &= closes && offer.outcomes.is_empty();
+        // Groups are only ever added: which of two offers came first must make no difference.
         let groups_before = self.groups.len();
         self.groups.extend(offer.groups.iter().cloned());
         self.said = Some(now);
