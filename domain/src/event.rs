@@ -250,7 +250,7 @@ impl EventState {
 
         let feed = self.head.feed_entry(source);
         let reached = feed.has_barrier_at(position);
-        let freed = feed.advance(position, &message.message_id);
+        let freed = feed.advance(position, message);
         let mut step = Step::new(self, source);
         step.change(&event.body);
         if freed {
@@ -290,7 +290,7 @@ impl EventState {
             }
         };
         match event.position {
-            Some(position) => feed.turn(position, &message.message_id)?,
+            Some(position) => feed.turn(position, message)?,
             None => feed.turn_without_position(&message.message_id)?,
         }
         Ok((event, event.position))

@@ -78,6 +78,10 @@ impl Intake {
     pub fn new(state: EventState, held: impl IntoIterator<Item = HeldMessage>) -> Self {
         let mut intake = Self { state, waiting: BTreeMap::new() };
         for message in held {
+            let FeedMessage { source, generated_at, .. } = &message.arrival.message;
+            if let Some(position) = message.arrival.message.position() {
+                intake.state.hear(source, position, *generated_at);
+            }
             intake.wait(message);
         }
         intake
@@ -114,7 +118,12 @@ impl Intake {
             Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),
             Ok((_, None)) => self.take_by_time(arrival, now, &mut effects),
             Err(Refusal::Early { expected }) => self.hold(expected, arrival, now, limits, &mut effects),
-            Err(refusal) => effects.push(Effect::Refused { arrival, refusal }),
+            Err(refusal) => {
+                let is_stale = matches!(refusal, Refusal::Stale { .. });
+                let doubt = is_stale.then(|| self.state.contradict(&arrival.message, now)).flatten();
+                effects.push(Effect::Refused { arrival, refusal });
+                effects.extend(doubt.map(Effect::Updated));
+            }
         }
         effects
     }
@@ -132,7 +141,7 @@ impl Intake {
     pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
         match message.position() {
-            Some(position) => self.state.refuse(&message.source, position, now),
+            Some(position) => self.state.refuse(&message.source, position, message.generated_at, now),
             None => self.state.refuse_by_time(&message.source, message.generated_at, now),
         }
     }
@@ -153,8 +162,8 @@ impl Intake {
             (Place::Sequence(position), Some(source)) => {
                 let waits = self.waiting.get(&source).is_some_and(|held| held.contains_key(&position));
                 let is_awaited = !waits && self.state.awaits(&source, position, limits.held_max);
-                let update = if is_awaited { self.state.refuse(&source, position, now) } else { None };
-                update.into_iter().collect()
+                let refuse = || self.state.refuse(&source, position, refused.received_at, now);
+                is_awaited.then(refuse).flatten().into_iter().collect()
             }
             (Place::Sequence(_), None) => Vec::new(),
             (Place::Time { generated_at }, source) => {
@@ -192,19 +201,19 @@ impl Intake {
         effects: &mut Vec<Effect>,
     ) {
         let Some(position) = arrival.message.position() else { return };
-        let source = arrival.message.source.clone();
+        let (source, said_at) = (arrival.message.source.clone(), arrival.message.generated_at);
         if let Some(refusal) = self.taken(&source, position, &arrival.message) {
             effects.push(Effect::Refused { arrival, refusal });
             return;
         }
-        self.state.hear(&source, position);
+        self.state.hear(&source, position, said_at);
         effects.extend(self.state.overtake(&arrival.message, now).map(Effect::Updated));
         let held = self.held();
         if held >= limits.held_max {
             let refusal =
                 Refusal::invalid("/sequence", format!("{held} messages wait for {expected} already"));
             effects.push(Effect::Refused { arrival, refusal });
-            effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
+            effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
             return;
         }
         let message = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
@@ -237,8 +246,9 @@ impl Intake {
                 Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
                 Ok(Applied::Reached) => {}
                 Err(refusal) => {
+                    let said_at = arrival.message.generated_at;
                     effects.push(Effect::Refused { arrival, refusal });
-                    effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
+                    effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
                     return;
                 }
             }
@@ -246,8 +256,8 @@ impl Intake {
         }
     }
 
-    /// Takes the message that waits for `applied`, and gives up those whose turn has passed with it: a new epoch leaves
-    /// messages of the old one behind.
+    /// Takes the message that waits for `applied`, and gives up those whose turn has passed with it, since a new epoch leaves
+    /// messages of the old one behind, and those whose epoch is none.
     fn release(
         &mut self,
         source: &Source,
@@ -268,6 +278,16 @@ impl Intake {
             } else {
                 effects.push(Effect::Refused { arrival, refusal: Refusal::Stale { applied } });
             }
+        }
+        let feed = self.state.feed(source);
+        let is_void = |position: &Position| feed.is_some_and(|feed| !feed.is_yet_to_come(*position));
+        // The one whose turn it is has been taken out: from here on all are later.
+        for (position, HeldMessage { arrival, .. }) in waiting.extract_if(.., |position, _| is_void(position))
+        {
+            let (source, feed_offset) = (source.clone(), arrival.feed_offset);
+            effects.push(Effect::Released { source, position, feed_offset });
+            let detail = format!("it never began: its producer goes on at {applied}");
+            effects.push(Effect::Refused { arrival, refusal: Refusal::invalid("/epoch", detail) });
         }
         if waiting.is_empty() {
             self.waiting.remove(source);

@@ -35,7 +35,7 @@ pub use market::{Cashout, Market, MarketKey, MarketStatus, Odds, Outcome, Outcom
 pub use message::{Body, Content, EventMessage, FeedMessage, MessageType, Position};
 pub use producer::Producer;
 pub use sport::{Rules, Sport};
-pub use status::{Clock, EventStatus, MatchStatus, PeriodScore, Score, Statistics, Status};
+pub use status::{Clock, EventStatus, MatchStatus, PeriodScore, Score, Standing, Statistics, Status};
 pub use time::Timestamp;
 pub use topic::Topics;
 pub use update::{Cause, Change, Update, Value};

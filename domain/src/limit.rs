@@ -13,8 +13,10 @@ pub const INCIDENTS_MAX: usize = 5_000;
 pub const SCORE_MAX: u32 = 9_999;
 /// Period scores in one status.
 pub const PERIODS_MAX: usize = 20;
-/// Settlements and cancels kept for one market; and, apart from them, their rollbacks.
+/// Settlements and cancels kept for one market, and, apart from them, their rollbacks; each once, however often it is repeated.
 pub const DECISIONS_MAX: usize = 100;
+/// How often one decision of a source without sequences is kept that says the same several times in a row.
+pub const REPEATS_MAX: usize = 8;
 /// Bytes of an identifier.
 pub const ID_BYTES_MAX: usize = 96;
 /// Bytes of a name or another short text that a provider sends.
@@ -23,6 +25,8 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub const RECENT_MAX: usize = 16;
 /// Bet stops of one producer that overtook their sequence, per event.
 pub const BARRIERS_MAX: usize = 32;
+/// Epochs of one producer and event of which messages wait although they have not begun.
+pub const EPOCHS_AHEAD_MAX: usize = 16;
 /// Groups that one bet stop names.
 pub const GROUPS_MAX: usize = 64;
 /// Providers and producers that speak of one event.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::SCORE_MAX;
-use crate::{Clock, IncidentKind, MatchStatus, PeriodScore, Score, Status};
+use crate::{Clock, IncidentKind, MatchStatus, PeriodScore, Score, Standing, Status};
 
 mod basketball;
 mod football;
@@ -157,18 +157,32 @@ impl Rules {
         }
     }
 
-    fn check_alone(&self, status: &Status) -> Result<(), Illegal> {
-        if !self.has_part(status.match_status) {
-            return Err(Illegal::new(
-                "/match_status",
-                format!("{} has no part `{}`", self.name, status.match_status),
-            ));
+    /// Whether the game can stand so: what has been counted in it is not told.
+    pub fn check_standing(&self, standing: &Standing) -> Result<(), Illegal> {
+        let Standing { clock, match_status, .. } = *standing;
+        self.check_part(match_status)?;
+        self.check_clock(clock, match_status)
+    }
+
+    fn check_part(&self, part: MatchStatus) -> Result<(), Illegal> {
+        match self.has_part(part) {
+            true => Ok(()),
+            false => Err(Illegal::new("/match_status", format!("{} has no part `{part}`", self.name))),
         }
+    }
+
+    fn check_clock(&self, clock: Option<Clock>, part: MatchStatus) -> Result<(), Illegal> {
+        match (clock, (self.seconds)(part)) {
+            (Some(clock), Some(longest)) => check_clock(clock, longest, part),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_alone(&self, status: &Status) -> Result<(), Illegal> {
+        self.check_part(status.match_status)?;
         self.check_fields(status)?;
         check_sizes(status)?;
-        if let (Some(clock), Some(longest)) = (status.clock, (self.seconds)(status.match_status)) {
-            check_clock(clock, longest, status.match_status)?;
-        }
+        self.check_clock(status.clock, status.match_status)?;
         let mut seen = Vec::with_capacity(status.period_scores.len());
         for score in &status.period_scores {
             if !self.phases.contains(&score.period) || seen.contains(&score.period) {

@@ -315,6 +315,45 @@ pub struct Status {
     pub correction: bool,
 }
 
+/// How an event stands, of whose score nothing is said: what was known of that still holds. Since schema 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Standing {
+    /// How the event stands.
+    pub status: EventStatus,
+    /// Which part of the game is on.
+    pub match_status: MatchStatus,
+    /// The game clock, where it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
+}
+
+impl Standing {
+    /// The state of play that it makes of what was known of it. What belongs to the part that is on lasts as long as that.
+    #[must_use]
+    pub fn over(self, known: &Status) -> Status {
+        let Self { status, match_status, clock } = self;
+        let same = match_status == known.match_status;
+        Status {
+            clock: clock.or(known.clock.filter(|_| same)),
+            penalty_box: known.penalty_box.filter(|_| same),
+            game_score: known.game_score.filter(|_| same),
+            server: known.server.filter(|_| same),
+            tie_break: known.tie_break && same,
+            period_scores: known.period_scores.clone(),
+            statistics: known.statistics,
+            ..Status::new(status, match_status, known.score)
+        }
+    }
+
+    /// The state of play where nothing was known of it: only of a game that has not begun is the score known untold.
+    #[must_use]
+    pub fn alone(self) -> Option<Status> {
+        let Self { status, match_status, clock } = self;
+        let whole = Status { clock, ..Status::new(status, match_status, Score::default()) };
+        (match_status == MatchStatus::NotStarted).then_some(whole)
+    }
+}
+
 impl Status {
     /// A state of play of which nothing more is known.
     #[must_use]

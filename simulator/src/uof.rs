@@ -126,6 +126,8 @@ fn said(out: &mut Writer, message: &FeedMessage, event_id: &EventId, sport: Spor
         Body::OddsChange(odds) => {
             if let Some(state) = &odds.status {
                 status::status(out, state, sport);
+            } else if let Some(standing) = &odds.standing {
+                status::standing(out, standing, sport);
             }
             out.open("odds");
             odds.markets.iter().for_each(|offer| market::offer(out, offer));

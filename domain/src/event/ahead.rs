@@ -8,9 +8,10 @@ use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
 use crate::{Cause, Timestamp, Update};
 
 impl EventState {
-    /// Takes note that `source` has a message at `position` that is not applied yet: no gap ends before it is.
-    pub(crate) fn hear(&mut self, source: &Source, position: Position) {
-        self.head.feed_entry(source).hear(position);
+    /// Takes note that `source` has a message at `position`, made at this time, that is not applied yet: no gap ends before it
+    /// is.
+    pub(crate) fn hear(&mut self, source: &Source, position: Position, said_at: Timestamp) {
+        self.head.feed_entry(source).hear(position, said_at);
     }
 
     /// A bet stop that came before its turn shuts its markets at once, until the turn comes. `None` where it is
@@ -47,6 +48,19 @@ impl EventState {
         Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
     }
 
+    /// A message came too late because of its epoch. Where it shows that this epoch may be the true one, nobody can tell which
+    /// is, and all that its source offers is shut. `None` where it does not, or that was said before.
+    pub(crate) fn contradict(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
+        let position = message.position()?;
+        let feed = self.head.feeds.iter_mut().find(|feed| feed.source == message.source)?;
+        if !feed.contradict(position, message.generated_at) || feed.gap {
+            return None;
+        }
+        feed.gap = true;
+        let cause = Cause::gap(message.source.clone(), position);
+        Some(self.publish_refreshed(&message.source, cause, at))
+    }
+
     /// Whether a message of `source` at `position` is yet to come, and no more than so many before it.
     pub(crate) fn awaits(&self, source: &Source, position: Position, ahead_max: usize) -> bool {
         match self.feed(source) {
@@ -55,13 +69,19 @@ impl EventState {
         }
     }
 
-    /// A message of `source` was refused and lies among the dead letters: its open markets are suspended for that reason
+    /// A message of `source`, made or received at this time, was refused and lies among the dead letters: its open markets are suspended for that reason
     /// until a message that is right takes its place. `None` where that was said before.
-    pub(crate) fn refuse(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
+    pub(crate) fn refuse(
+        &mut self,
+        source: &Source,
+        position: Position,
+        said_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Update> {
         if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
             return None;
         }
-        let is_news = self.head.feed_entry(source).refuse(position);
+        let is_news = self.head.feed_entry(source).refuse(position, said_at);
         is_news
             .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
     }

@@ -2,7 +2,7 @@
 //!
 //! Each source has its own offer, and takes back only what it decided itself, so sources that speak of the same
 //! market may be heard in any order. Settlements and cancels are only ever added, rollbacks too: the value is derived
-//! from the whole list, so a rollback restores exactly what was there before. What sources say that order by time
+//! from the whole list (`decided.rs`), so a rollback restores exactly what was there before. What sources say that order by time
 //! instead of by sequence is in `timed.rs`.
 
 use std::collections::BTreeSet;
@@ -10,12 +10,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::id::{Name, OutcomeId, Source, Text};
-use crate::market::{
-    Cashout, Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension, VoidWindow,
-};
-use crate::message::{Certainty, Offer, SettledMarket, SettledOutcome, StopStatus, Window};
+use crate::id::{Name, OutcomeId, Source};
+use crate::market::{Cashout, Market, MarketKey, MarketStatus, Outcome, OutcomeResult, Suspension};
+use crate::message::{Certainty, Offer, SettledOutcome, StopStatus, Window};
 
+use decided::{Decision, Standing, Verdict};
+
+mod decided;
 mod timed;
 
 /// A market as its sources left it.
@@ -47,41 +48,21 @@ struct StandingOffer {
     /// When it was said; of sources that order by time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     said: Option<timed::Said>,
+    /// That it says that the market is settled or cancelled: over the status that it has, which a rollback brings back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    closed: Vec<Closed>,
+    /// Whether it says nothing else: then there is no offer once that is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    only_closed: bool,
 }
 
-/// Something decided about the market, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Decision {
-    source: Source,
-    verdict: Verdict,
-    /// When it was decided; of sources that order by time only.
+/// An offer's status that is no offer but a decision: settled or cancelled. Each once, the last one said stands last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Closed {
+    status: MarketStatus,
+    /// When it was said; of sources that order by time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
-}
-
-/// Ordered by how much it restricts: of those decided at the same time the last one has the last word.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    SettlementRollback,
-    CancelRollback { window: Window },
-    Settlement { certainty: Certainty, void_reason: Option<Text>, outcomes: Vec<SettledOutcome> },
-    Cancel { window: Window, void_reason: Option<Text> },
-}
-
-impl Verdict {
-    fn is_rollback(&self) -> bool {
-        matches!(self, Self::SettlementRollback | Self::CancelRollback { .. })
-    }
-
-    /// Whether this is a rollback of such verdicts as `other`.
-    fn takes_back(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::SettlementRollback, Self::Settlement { .. }) => true,
-            (Self::CancelRollback { window }, Self::Cancel { window: cancelled, .. }) => window == cancelled,
-            _ => false,
-        }
-    }
 }
 
 /// What keeps a market shut although it is offered.
@@ -91,32 +72,11 @@ pub(crate) struct Shut {
     pub(crate) reason: Suspension,
 }
 
-/// The decisions that stand after all rollbacks.
-#[derive(Default)]
-struct Standing<'a> {
-    /// Of several settlements the surest, of equally sure ones the last.
-    settlement: Option<(&'a Source, &'a Option<Text>, &'a [SettledOutcome])>,
-    /// The last cancel of the market as a whole.
-    cancel: Option<(&'a Source, &'a Option<Text>)>,
-    /// Cancels of some of its time.
-    windows: Vec<(&'a Source, VoidWindow)>,
-}
-
 impl Book {
-    /// Settlements and cancels, whether they stand or were rolled back.
-    pub(crate) fn verdicts(&self) -> usize {
-        self.decisions.len() - self.rollbacks()
-    }
-
-    /// Rollbacks of them.
-    pub(crate) fn rollbacks(&self) -> usize {
-        self.decisions.iter().filter(|decision| decision.verdict.is_rollback()).count()
-    }
-
     /// Outcomes in all offers and all settlements.
     pub(crate) fn outcomes(&self) -> usize {
         let offered: usize = self.offers.iter().map(|offer| offer.outcomes.len()).sum();
-        let settled = self.decisions.iter().map(|decision| match &decision.verdict {
+        let settled = self.said_once().map(|decision| match &decision.verdict {
             Verdict::Settlement { outcomes, .. } => outcomes.len(),
             Verdict::SettlementRollback | Verdict::Cancel { .. } | Verdict::CancelRollback { .. } => 0,
         });
@@ -151,11 +111,18 @@ impl Book {
     }
 
     pub(crate) fn offer(&mut self, source: &Source, offer: &Offer) {
-        let standing = self.offer_entry(source);
+        let standing = self.offer_entry(source, is_closed(offer.status));
         #[cfg(feature = "planted")]
         let was_stopped = standing.stopped;
-        standing.status = offer.status;
-        standing.stopped = false;
+        if is_closed(offer.status) {
+            standing.closed.retain(|closed| closed.status != offer.status);
+            standing.closed.push(Closed { status: offer.status, at: None });
+        } else {
+            standing.closed.clear();
+            standing.status = offer.status;
+            standing.stopped = false;
+        }
+        standing.only_closed &= is_closed(offer.status) && offer.outcomes.is_empty();
         // PLANTED reopen-suspended
         #[cfg(feature = "planted")]
         if was_stopped && crate::planted::is(crate::planted::Bug::ReopenSuspended) {
@@ -171,25 +138,42 @@ impl Book {
         }
     }
 
-    /// Replaces all that this source said by what its snapshot says, results included.
+    /// Replaces all that this source said by what its snapshot says, results included. That a market is settled or cancelled
+    /// does not say what was before, which a rollback brings back: that stays as far as the snapshot confirms what stood.
     pub(crate) fn restate(&mut self, source: &Source, offer: &Offer) {
+        let known = self.offers.iter().find(|known| known.source == *source);
+        let before = known.map(|known| (known.status, known.stopped));
+        let (settlements, cancels) = self.standing_of(source);
         self.withdraw(source);
         self.offer(source, offer);
-        if offer.status != MarketStatus::Settled {
+        if !is_closed(offer.status) {
             return;
         }
-        let standing = self.offer_entry(source);
-        standing.status = MarketStatus::Inactive;
+        let standing = self.offer_entry(source, false);
+        standing.closed.clear();
+        standing.only_closed = false;
+        // Who had handed it over speaks of it again.
+        if let Some((status, stopped)) = before.filter(|(status, _)| *status != MarketStatus::HandedOver) {
+            (standing.status, standing.stopped) = (status, stopped);
+        }
+        if offer.status == MarketStatus::Cancelled {
+            let beneath = cancels.len().saturating_sub(1);
+            let beneath = settlements.into_iter().chain(cancels.into_iter().take(beneath));
+            beneath.for_each(|verdict| self.decide(source, verdict));
+            return self.decide(source, Verdict::Cancel { window: Window::default(), void_reason: None });
+        }
         let mut outcomes = Vec::with_capacity(standing.outcomes.len());
         for outcome in &mut standing.outcomes {
             if let Some(result) = outcome.result.take() {
                 outcomes.push(SettledOutcome { id: outcome.id.clone(), result });
             }
         }
-        self.decide(
-            source,
-            Verdict::Settlement { certainty: Certainty::Confirmed, void_reason: None, outcomes },
-        );
+        if settlements.last().is_some_and(|last| last.has_results(&outcomes)) {
+            let beneath = settlements.len() - 1;
+            settlements.into_iter().take(beneath).for_each(|verdict| self.decide(source, verdict));
+        }
+        let certainty = Certainty::Confirmed;
+        self.decide(source, Verdict::Settlement { certainty, void_reason: None, outcomes });
     }
 
     /// A snapshot of this source left it out.
@@ -212,45 +196,6 @@ impl Book {
         }
     }
 
-    pub(crate) fn settle(&mut self, source: &Source, certainty: Certainty, market: &SettledMarket) {
-        let SettledMarket { void_reason, outcomes, .. } = market.clone();
-        #[cfg(feature = "planted")]
-        let mut outcomes = outcomes;
-        // PLANTED settle-wrong-outcome
-        #[cfg(feature = "planted")]
-        if let [first, second, ..] = outcomes.as_mut_slice()
-            && crate::planted::is(crate::planted::Bug::SettleWrongOutcome)
-        {
-            std::mem::swap(&mut first.result, &mut second.result);
-        }
-        self.decide(source, Verdict::Settlement { certainty, void_reason, outcomes });
-    }
-
-    pub(crate) fn roll_back_settlement(&mut self, source: &Source) {
-        self.roll_back(source, Verdict::SettlementRollback);
-    }
-
-    pub(crate) fn cancel(&mut self, source: &Source, window: Window, void_reason: Option<Text>) {
-        self.decide(source, Verdict::Cancel { window, void_reason });
-    }
-
-    pub(crate) fn roll_back_cancel(&mut self, source: &Source, window: Window) {
-        self.roll_back(source, Verdict::CancelRollback { window });
-    }
-
-    /// One that takes nothing back never will, and is not kept: there are never more of them than what can be taken back.
-    fn roll_back(&mut self, source: &Source, rollback: Verdict) {
-        let own = self.decisions.iter().filter(|decision| decision.source == *source);
-        let stands = own.fold(0_usize, |standing, Decision { verdict, .. }| match verdict {
-            _ if rollback.takes_back(verdict) => standing + 1,
-            _ if *verdict == rollback => standing.saturating_sub(1),
-            _ => standing,
-        });
-        if stands > 0 {
-            self.decide(source, rollback);
-        }
-    }
-
     /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, and what keeps its owner's
     /// markets `shut` outweighs an active offer. `None` where nobody offers it and nothing stands decided.
     pub(crate) fn value(&self, key: &MarketKey, shut: Option<Shut>) -> Option<Market> {
@@ -264,8 +209,10 @@ impl Book {
         let mut market = Market {
             key: key.clone(),
             producer: speaker.producer.clone(),
-            status: offer.map_or(MarketStatus::Inactive, |offer| offer.status),
-            suspension: offer.filter(|offer| offer.stopped).map(|_| Suspension::BetStop),
+            status: offer.map_or(MarketStatus::Inactive, |offer| self.shown(offer)),
+            suspension: offer
+                .filter(|offer| offer.stopped && self.closed(offer).is_none())
+                .map(|_| Suspension::BetStop),
             favourite: offer.is_some_and(|offer| offer.favourite),
             cashout: offer.and_then(|offer| offer.cashout),
             outcomes: offer.map(|offer| offer.outcomes.clone()).unwrap_or_default(),
@@ -295,74 +242,50 @@ impl Book {
     /// That of who offered last and has not handed over. Once another producer offers what one of pre-match did, that of
     /// pre-match counts no more, whether or not it has handed over: it may be late with that, or never say it.
     fn current(&self) -> Option<&StandingOffer> {
-        let still_offered =
-            || self.offers.iter().rev().filter(|offer| offer.status != MarketStatus::HandedOver);
+        let offered =
+            || self.offers.iter().rev().filter(|offer| !offer.only_closed || self.closed(offer).is_some());
+        let still_offered = || offered().filter(|offer| self.shown(offer) != MarketStatus::HandedOver);
         let in_game = still_offered().find(|offer| !offer.source.is_pre_match());
-        in_game.or_else(|| still_offered().next()).or(self.offers.last())
+        in_game.or_else(|| still_offered().next()).or_else(|| offered().next())
     }
 
-    /// The offer of a source who speaks of it now; at first inactive.
-    fn offer_entry(&mut self, source: &Source) -> &mut StandingOffer {
-        match self.offers.iter().position(|offer| offer.source == *source) {
-            Some(known) => self.offers[known..].rotate_left(1),
-            None => self.offers.push(StandingOffer::nothing(source)),
-        }
-        self.offers.last_mut().expect("one has just been put there")
+    /// The status of an offer: what was said last, and not taken back.
+    fn shown(&self, offer: &StandingOffer) -> MarketStatus {
+        self.closed(offer).unwrap_or(offer.status)
     }
 
-    fn decide(&mut self, source: &Source, verdict: Verdict) {
-        self.decisions.push(Decision { source: source.clone(), verdict, at: None });
+    /// Whether an offer's source says that the market is settled or cancelled.
+    fn closed(&self, offer: &StandingOffer) -> Option<MarketStatus> {
+        let stands = |closed: &&Closed| {
+            let Some(at) = closed.at else { return true };
+            let is_reopened = offer.said.is_some_and(|said| said.at > at);
+            let takes_back = |decision: &Decision| {
+                decision.source == offer.source
+                    && decision.at > closed.at
+                    && decision.verdict.reopens(closed.status)
+            };
+            !is_reopened && !self.decisions.iter().any(takes_back)
+        };
+        offer.closed.iter().rev().find(stands).map(|closed| closed.status)
     }
 
-    fn standing(&self) -> Standing<'_> {
-        if self.decisions.is_empty() {
-            return Standing::default();
-        }
-        let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
-        let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
-        for Decision { source, verdict, at } in &self.decisions {
-            // A source without sequences repeats, in a recovery, what it has said last: that adds nothing to take back.
-            let adds = |stands: bool| at.is_none() || !stands;
-            match verdict {
-                Verdict::Settlement { certainty, void_reason, outcomes } => {
-                    let settlement = (source, *certainty, void_reason, outcomes.as_slice());
-                    let last = settlements.iter().rfind(|(settler, ..)| *settler == source);
-                    if adds(last == Some(&settlement)) {
-                        settlements.push(settlement);
-                    }
-                }
-                Verdict::SettlementRollback => {
-                    if let Some(last) = settlements.iter().rposition(|(settler, ..)| *settler == source) {
-                        settlements.remove(last);
-                    }
-                }
-                Verdict::Cancel { window, void_reason } => {
-                    let cancel = (source, *window, void_reason);
-                    let last = cancels.iter().rfind(|other| other.0 == source && other.1 == *window);
-                    if adds(last == Some(&cancel)) {
-                        cancels.push(cancel);
-                    }
-                }
-                Verdict::CancelRollback { window } => {
-                    let same = |cancel: &(&Source, Window, _)| cancel.0 == source && cancel.1 == *window;
-                    if let Some(last) = cancels.iter().rposition(same) {
-                        cancels.remove(last);
-                    }
-                }
+    /// The offer of a source who speaks of it now; at first inactive. Who does no more than say that it is `closed` offers
+    /// nothing by that, and stands where it stood.
+    fn offer_entry(&mut self, source: &Source, is_closed: bool) -> &mut StandingOffer {
+        let known = self.offers.iter().position(|offer| offer.source == *source);
+        let place = match known {
+            Some(known) if is_closed => known,
+            Some(known) => {
+                self.offers[known..].rotate_left(1);
+                self.offers.len() - 1
             }
-        }
-        let windows =
-            cancels.iter().filter(|(_, window, _)| !window.is_whole()).map(|(source, window, reason)| {
-                let Window { start_time, end_time } = *window;
-                (*source, VoidWindow { start_time, end_time, void_reason: (*reason).clone() })
-            });
-        let settlement = settlements.into_iter().max_by_key(|(_, certainty, ..)| *certainty);
-        let whole = cancels.iter().rfind(|(_, window, _)| window.is_whole());
-        Standing {
-            settlement: settlement.map(|(source, _, void_reason, outcomes)| (source, void_reason, outcomes)),
-            cancel: whole.map(|(source, _, void_reason)| (*source, *void_reason)),
-            windows: windows.collect(),
-        }
+            None => {
+                let place = if is_closed { 0 } else { self.offers.len() };
+                self.offers.insert(place, StandingOffer::nothing(source));
+                place
+            }
+        };
+        &mut self.offers[place]
     }
 }
 
@@ -378,8 +301,15 @@ impl StandingOffer {
             groups: BTreeSet::new(),
             outcomes: Vec::new(),
             said: None,
+            closed: Vec::new(),
+            only_closed: true,
         }
     }
+}
+
+/// Whether a status is no offer, but says that something was decided.
+fn is_closed(status: MarketStatus) -> bool {
+    matches!(status, MarketStatus::Settled | MarketStatus::Cancelled)
 }
 
 fn set_result(outcomes: &mut Vec<Outcome>, id: &OutcomeId, result: OutcomeResult) {

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Turn};
 use super::step::Step;
-use super::{Applied, EventState, Refusal};
+use super::{Applied, EventState, Head, Refusal};
 use crate::id::{Name, Source};
 use crate::limit::SOURCES_MAX;
 use crate::message::{Body, EventMessage, FeedMessage};
 use crate::update::{Cause, Update};
-use crate::{Fixture, Status, Timestamp};
+use crate::{Fixture, Standing, Status, Timestamp};
 
 /// When the parts of an event were said that are not a market's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,6 +27,15 @@ pub struct Times {
     /// The status'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Timestamp>,
+    /// That of the last that was said of the status without a score, and what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standing: Option<(Timestamp, Standing)>,
+    /// The same of a game that had not begun: its score is known untold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unstarted: Option<(Timestamp, Standing)>,
+    /// The status as it was told, where that changes what clients see of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_status: Option<Box<Status>>,
 }
 
 impl Times {
@@ -52,7 +61,8 @@ impl EventState {
             _ => false,
         };
         let mut step = Step::new(self, source);
-        let adds = step.change_by_time(&event.body, message.generated_at);
+        let answers = message.request_id.is_some();
+        let adds = step.change_by_time(&event.body, message.generated_at, answers);
         if stops {
             step.refresh_all();
         }
@@ -70,7 +80,7 @@ impl EventState {
     /// A message of `source`, said at this time, lies among the dead letters. `None` where that opens or shuts nothing.
     pub fn refuse_by_time(&mut self, source: &Source, said_at: Timestamp, at: Timestamp) -> Option<Update> {
         let is_unknown = match self.feed(source) {
-            Some(feed) if feed.heard.epoch > 0 => return None,
+            Some(feed) if feed.has_positions() => return None,
             known => known.is_none(),
         };
         if is_unknown && self.head.feeds.len() >= SOURCES_MAX {
@@ -100,17 +110,24 @@ impl EventState {
 }
 
 impl Step<'_> {
-    /// Makes of a checked body what it says, as of `at`; says whether it added anything to what was known.
-    fn change_by_time(&mut self, body: &Body, at: Timestamp) -> bool {
+    /// Makes of a checked body what it says, as of `at`; says whether it added anything to what was known. What answers a
+    /// recovery may have been said before, with another time.
+    fn change_by_time(&mut self, body: &Body, at: Timestamp, answers: bool) -> bool {
         let mut adds = false;
         match body {
             Body::Fixture(fixture) => adds = self.tell_fixture(fixture, at),
+            // That it has changed is news of its own, whatever is known of it.
             Body::FixtureChange(change) => {
-                adds = change.scheduled_start.is_some_and(|start| self.tell_start(start, at));
+                change.scheduled_start.into_iter().for_each(|start| self.tell_start(start, at));
+                adds = true;
             }
             Body::EventStatus(status) => adds = self.tell_status(status, at),
             Body::OddsChange(odds) => {
-                adds = odds.status.as_ref().is_some_and(|status| self.tell_status(status, at));
+                adds = match (&odds.status, odds.standing) {
+                    (Some(status), _) => self.tell_status(status, at),
+                    (None, Some(standing)) => self.tell_standing(standing, at),
+                    (None, None) => false,
+                };
                 for offer in &odds.markets {
                     adds |= self.edit(&offer.key, |book, source| book.offer_at(source, offer, at));
                 }
@@ -124,7 +141,7 @@ impl Step<'_> {
             }
             Body::SettlementRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, at));
+                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, at, answers));
                 }
             }
             Body::Cancel(cancel) => {
@@ -136,8 +153,9 @@ impl Step<'_> {
             }
             Body::CancelRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |=
-                        self.edit(key, |book, source| book.roll_back_cancel_at(source, rollback.window, at));
+                    adds |= self.edit(key, |book, source| {
+                        book.roll_back_cancel_at(source, rollback.window, at, answers)
+                    });
                 }
             }
             Body::BetStop(_) | Body::Incident(_) | Body::Snapshot(_) => {}
@@ -146,14 +164,45 @@ impl Step<'_> {
     }
 
     fn tell_status(&mut self, status: &Status, at: Timestamp) -> bool {
-        let head = &mut self.state.head;
-        let known = head.status.as_ref().map(|known| &known.value);
-        if (head.times.status, known) >= (Some(at), Some(status)) {
+        if (self.state.head.times.status, self.state.head.told_status()) >= (Some(at), Some(status)) {
             return false;
         }
-        head.times.status = Some(at);
-        self.set_status(status);
+        self.state.head.times.status = Some(at);
+        self.show_status(Some(status.clone()));
         true
+    }
+
+    fn tell_standing(&mut self, standing: Standing, at: Timestamp) -> bool {
+        let head = &mut self.state.head;
+        let told = head.told_status().cloned();
+        let (said, times) = (Some((at, standing)), &mut head.times);
+        let is_unstarted = standing.alone().is_some() && times.unstarted < said;
+        if !is_unstarted && times.standing >= said {
+            return false;
+        }
+        times.standing = times.standing.max(said);
+        times.unstarted = if is_unstarted { said } else { times.unstarted };
+        self.show_status(told);
+        true
+    }
+
+    /// Shows the status that was told, and over it what was said later without a score.
+    fn show_status(&mut self, told: Option<Status>) {
+        let times = &mut self.state.head.times;
+        times.told_status = None;
+        let later = times.standing.filter(|(at, _)| Some(*at) > times.status).map(|(_, standing)| standing);
+        let shown = match (told, later) {
+            (Some(told), Some(standing)) => {
+                let shown = standing.over(&told);
+                times.told_status = Some(Box::new(told));
+                Some(shown)
+            }
+            (Some(told), None) => Some(told),
+            (None, _) => times.unstarted.and_then(|(_, standing)| standing.alone()),
+        };
+        if let Some(shown) = shown {
+            self.set_status(&shown);
+        }
     }
 
     fn tell_fixture(&mut self, fixture: &Fixture, at: Timestamp) -> bool {
@@ -173,10 +222,10 @@ impl Step<'_> {
         true
     }
 
-    fn tell_start(&mut self, start: Timestamp, at: Timestamp) -> bool {
+    fn tell_start(&mut self, start: Timestamp, at: Timestamp) {
         let head = &mut self.state.head;
         if head.times.start >= Some((at, start)) {
-            return false;
+            return;
         }
         head.times.start = Some((at, start));
         if let Some(known) = head.fixture.as_ref().map(|known| known.value.clone()) {
@@ -185,7 +234,16 @@ impl Step<'_> {
             let scheduled_start = head.times.start_of(told_start, told_at);
             self.set_fixture(&Fixture { scheduled_start, ..known });
         }
-        true
+    }
+}
+
+impl Head {
+    /// The status as it was told whole, where it was.
+    fn told_status(&self) -> Option<&Status> {
+        let Times { status, standing, told_status, .. } = &self.times;
+        let shown = || self.status.as_ref().map(|known| &known.value);
+        // Without a time of its own it is what a standing alone made of it.
+        told_status.as_deref().or_else(|| shown().filter(|_| status.is_some() || standing.is_none()))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::limit::{
 };
 use crate::market::{MarketKey, MarketStatus};
 use crate::message::{Body, Groups, Offer, Settlement, Snapshot, Window};
-use crate::{Incident, Status};
+use crate::{Incident, Standing, Status};
 
 type Checked = Result<(), Refusal>;
 
@@ -47,6 +47,9 @@ pub(super) fn body(state: &EventState, source: &Source, body: &Body, turn: Turn)
         Body::OddsChange(odds) => {
             if let Some(status) = &odds.status {
                 check_status(state, status, "/body/status", turn == Turn::ByTime)?;
+            }
+            if let Some(standing) = &odds.standing {
+                check_standing(state, standing, turn == Turn::ByTime)?;
             }
             check_offers(state, source, &odds.markets, false)
         }
@@ -97,6 +100,16 @@ fn check_status(state: &EventState, status: &Status, at: &str, alone: bool) -> C
         let pointer = format!("{at}{}", illegal.pointer);
         Refusal::invalid(pointer, illegal.detail)
     })
+}
+
+fn check_standing(state: &EventState, standing: &Standing, alone: bool) -> Checked {
+    let rules = state.sport.rules();
+    let known = state.head.status.as_ref().map(|known| &known.value).filter(|_| !alone);
+    let checked = rules.check_standing(standing).and_then(|()| match known {
+        Some(known) => rules.check_status(Some(known), &standing.over(known)),
+        None => Ok(()),
+    });
+    checked.map_err(|illegal| Refusal::invalid(format!("/body/standing{}", illegal.pointer), illegal.detail))
 }
 
 fn check_incident_kind(state: &EventState, incident: &Incident, at: impl FnOnce() -> String) -> Checked {

@@ -1,4 +1,5 @@
-//! How far one source has come with one event: position, duplicates, bet stops that ran ahead, gaps.
+//! How far one source has come with one event: position, duplicates, bet stops that ran ahead, gaps. What of an epoch is
+//! true is in `feed/epoch.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,7 +10,11 @@ use crate::event::Refusal;
 use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
 use crate::limit::{BARRIERS_MAX, GROUPS_MAX, RECENT_MAX};
-use crate::message::{BetStop, Groups, Position, StopStatus};
+use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
+
+use epoch::{Ahead, Began};
+
+mod epoch;
 
 /// What a source has said of an event so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +23,17 @@ pub struct Feed {
     pub source: Source,
     /// The last position applied; epoch 0 before the first.
     pub applied: Position,
-    /// The last position known to exist: applied, held or refused. A gap lasts until it is applied.
+    /// The last position known to exist in the epoch applied: applied, held or refused. A gap lasts until it is applied.
     pub heard: Position,
+    /// What is known to exist of later epochs, which have not begun.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    ahead: BTreeMap<u64, Ahead>,
+    /// How the epoch applied began, where there can be one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Began>,
+    /// When the last message was made that says that an epoch before the one applied goes on: either of the two is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<Timestamp>,
     /// Hashes of the last message ids applied, oldest first.
     recent: VecDeque<u64>,
     /// Bet stops that came before their turn; until it comes, their markets stay shut.
@@ -67,6 +81,9 @@ impl Feed {
             source,
             applied: NOTHING,
             heard: NOTHING,
+            ahead: BTreeMap::new(),
+            began: None,
+            doubt: None,
             recent: VecDeque::new(),
             barriers: Vec::new(),
             stops: BTreeMap::new(),
@@ -79,13 +96,13 @@ impl Feed {
 
     /// Whether no message of it has come.
     pub(crate) fn is_silent(&self) -> bool {
-        self.heard.epoch == 0 && self.recent.is_empty()
+        self.last_heard().epoch == 0 && self.recent.is_empty()
     }
 
     /// The first position known to be missing: of a later epoch that was heard of, its snapshot.
     #[must_use]
     pub fn missing(&self) -> Position {
-        self.expected_towards(self.heard.epoch)
+        self.expected_towards(self.last_heard().epoch)
     }
 
     /// The position whose turn it is on the way to a later one of `epoch`.
@@ -94,7 +111,7 @@ impl Feed {
     }
 
     /// Whether it is the turn of a message at `position`; otherwise whether its turn has not come, or is over.
-    pub(crate) fn turn(&self, position: Position, id: &MessageId) -> Result<(), Refusal> {
+    pub(crate) fn turn(&self, position: Position, message: &FeedMessage) -> Result<(), Refusal> {
         if self.is_ordered_by_time() {
             return Err(Refusal::invalid(
                 "/sequence",
@@ -102,11 +119,11 @@ impl Feed {
             ));
         }
         let expected = self.expected_towards(position.epoch);
-        if position == expected {
+        if position == expected || self.is_put_right_by(position, message) {
             Ok(())
         } else if position > self.applied {
             Err(Refusal::Early { expected })
-        } else if self.recent.contains(&hash(id)) {
+        } else if self.recent.contains(&hash(&message.message_id)) {
             Err(Refusal::Duplicate)
         } else {
             Err(Refusal::Stale { applied: self.applied })
@@ -115,7 +132,7 @@ impl Feed {
 
     /// Whether a message without a position may be looked at: not twice, and not of a source that counts its messages.
     pub(crate) fn turn_without_position(&self, id: &MessageId) -> Result<(), Refusal> {
-        if self.heard.epoch > 0 {
+        if self.has_positions() {
             return Err(Refusal::invalid(
                 "/sequence",
                 "messages of this producer have one, and this one has none",
@@ -133,22 +150,17 @@ impl Feed {
 
     /// Whether its messages have had no sequence so far.
     pub(crate) fn is_ordered_by_time(&self) -> bool {
-        self.heard.epoch == 0 && !self.recent.is_empty()
+        !self.has_positions() && !self.recent.is_empty()
     }
 
-    /// Whether `position` begins another epoch after one that had begun.
-    pub(crate) fn renews(&self, position: Position) -> bool {
-        self.applied.epoch > 0 && position.epoch > self.applied.epoch
-    }
-
-    /// Takes note that there is a message at `position`, whether or not it can be applied.
-    pub(crate) fn hear(&mut self, position: Position) {
-        self.heard = self.heard.max(position);
+    /// Whether its messages have had a sequence so far.
+    pub(crate) fn has_positions(&self) -> bool {
+        self.last_heard().epoch > 0
     }
 
     /// Takes note that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
-    pub(crate) fn refuse(&mut self, position: Position) -> bool {
-        self.hear(position);
+    pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp) -> bool {
+        self.hear(position, said_at);
         let is_known = self.gap && self.refused.is_some();
         self.gap = true;
         self.refused = self.refused.max(Some(position));
@@ -157,15 +169,21 @@ impl Feed {
 
     /// Takes the next position. Barriers up to it have had their time, and a gap ends with the last message heard of.
     /// Says whether something that kept markets shut is gone.
-    pub(crate) fn advance(&mut self, position: Position, id: &MessageId) -> bool {
+    pub(crate) fn advance(&mut self, position: Position, message: &FeedMessage) -> bool {
         let before = self.shutters();
-        self.applied = position;
-        self.hear(position);
-        self.barriers.retain(|barrier| barrier.position > position);
-        self.gap &= self.heard > position;
-        self.refused = self.refused.filter(|refused| *refused > position);
-        self.remember(id);
+        self.settle_epochs(position, message.generated_at);
+        let Self { applied, ahead, barriers, refused, .. } = self;
+        let is_awaited = |place: &Position| is_yet_to_come(*place, *applied, ahead);
+        barriers.retain(|barrier| is_awaited(&barrier.position));
+        *refused = refused.filter(is_awaited);
+        self.gap &= self.doubt.is_some() || self.last_heard() > position;
+        self.remember(&message.message_id);
         before != self.shutters()
+    }
+
+    /// Whether there may yet be a message at `position`: its turn is not over, and nothing has shown that its epoch is none.
+    pub(crate) fn is_yet_to_come(&self, position: Position) -> bool {
+        is_yet_to_come(position, self.applied, &self.ahead)
     }
 
     /// Takes note of a message that has been applied.
@@ -252,6 +270,10 @@ impl Feed {
     pub(crate) fn barrier_for(&self, market: Member) -> Option<&BetStop> {
         self.barriers.iter().map(|barrier| &barrier.stop).find(|stop| market.is_meant_by(&stop.groups))
     }
+}
+
+fn is_yet_to_come(position: Position, applied: Position, ahead: &BTreeMap<u64, Ahead>) -> bool {
+    position > applied && (position.epoch == applied.epoch || ahead.contains_key(&position.epoch))
 }
 
 /// FNV-1a: stable across builds, since it is stored.

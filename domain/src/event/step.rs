@@ -8,7 +8,7 @@ use crate::id::{IncidentId, Source};
 use crate::market::MarketKey;
 use crate::message::{BetStop, Body, Cancel, CancelRollback, Settlement, SettlementRollback, Snapshot};
 use crate::update::{Change, Value};
-use crate::{Fixture, Incident, IncidentAction, Key, Status};
+use crate::{Fixture, Incident, IncidentAction, Key, Standing, Status};
 
 /// What one source changes in one step.
 pub(super) struct Step<'a> {
@@ -44,6 +44,8 @@ impl<'a> Step<'a> {
             Body::OddsChange(odds) => {
                 if let Some(status) = &odds.status {
                     self.set_status(status);
+                } else if let Some(standing) = &odds.standing {
+                    self.set_standing(*standing);
                 }
                 for offer in &odds.markets {
                     self.edit(&offer.key, |book, source| book.offer(source, offer));
@@ -82,6 +84,13 @@ impl<'a> Step<'a> {
         if self.state.head.status.as_ref().is_none_or(|known| known.value != *status) {
             self.changes.push(Change { key: Key::Status, value: Some(Value::Status(status.clone())) });
             self.state.head.status = Some(Versioned { version: self.version, value: status.clone() });
+        }
+    }
+
+    fn set_standing(&mut self, standing: Standing) {
+        let known = self.state.head.status.as_ref().map(|known| &known.value);
+        if let Some(status) = known.map_or_else(|| standing.alone(), |known| Some(standing.over(known))) {
+            self.set_status(&status);
         }
     }
 

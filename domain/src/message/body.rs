@@ -8,7 +8,7 @@ use super::{MessageType, flat};
 use crate::fixture::FixtureChange;
 use crate::id::{EventId, Name, OutcomeId, Text};
 use crate::market::{Cashout, MarketKey, MarketStatus, Outcome, OutcomeResult};
-use crate::{Fixture, Incident, Status, Timestamp};
+use crate::{Fixture, Incident, Standing, Status, Timestamp};
 
 /// What a message says of an event. Written without a tag: the envelope's `type` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,6 +88,9 @@ pub struct OddsChange {
     /// The state of play that the odds belong to, where they come with it. Since schema 1.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// How the event stands, where its score is not told; beside a whole `status` it says nothing. Since schema 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// The markets.
     pub markets: Vec<Offer>,
 }
@@ -96,7 +99,7 @@ impl OddsChange {
     /// Odds that come without a state of play.
     #[must_use]
     pub fn of(markets: Vec<Offer>) -> Self {
-        Self { status: None, markets }
+        Self { status: None, standing: None, markets }
     }
 }
 

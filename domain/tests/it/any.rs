@@ -11,8 +11,8 @@ use domain::message::{
 use domain::{
     Body, Cashout, Clock, Competitor, Content, EventMessage, EventStatus, FeedMessage, Fixture, Incident,
     IncidentAction, IncidentId, IncidentKind, MarketKey, MarketStatus, MatchStatus, MessageId, Name, Odds,
-    Outcome, OutcomeResult, PeriodScore, Position, Score, Side, Source, Sport, Statistics, Status, Timestamp,
-    Tournament, Urn,
+    Outcome, OutcomeResult, PeriodScore, Position, Score, Side, Source, Sport, Standing, Statistics, Status,
+    Timestamp, Tournament, Urn,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -67,8 +67,9 @@ fn body() -> impl Strategy<Value = Body> {
         fixture_change().prop_map(Body::FixtureChange),
         status().prop_map(Body::EventStatus),
         incident().prop_map(Body::Incident),
-        (of(status()), vec(offer(), 0..6))
-            .prop_map(|(status, markets)| Body::OddsChange(OddsChange { status, markets })),
+        (of(status()), of(standing()), vec(offer(), 0..6)).prop_map(|(status, standing, markets)| {
+            Body::OddsChange(OddsChange { status, standing, markets })
+        }),
         stop.prop_map(Body::BetStop),
         settlement.prop_map(Body::Settlement),
         vec(market_key(), 0..4).prop_map(|markets| Body::SettlementRollback(SettlementRollback { markets })),
@@ -97,11 +98,11 @@ fn fixture_change() -> impl Strategy<Value = FixtureChange> {
     })
 }
 
-fn status() -> impl Strategy<Value = Status> {
+fn event_status() -> impl Strategy<Value = EventStatus> {
     use EventStatus::{
         Abandoned, Cancelled, Closed, Delayed, Ended, Interrupted, Live, NotStarted, Postponed, Suspended,
     };
-    let statuses = vec![
+    select(vec![
         NotStarted,
         Live,
         Suspended,
@@ -112,21 +113,16 @@ fn status() -> impl Strategy<Value = Status> {
         Interrupted,
         Postponed,
         Abandoned,
-    ];
+    ])
+}
+
+fn status() -> impl Strategy<Value = Status> {
     let period = (match_status(), any::<u32>(), any::<u32>()).prop_map(|(period, home, away)| PeriodScore {
         period,
         home,
         away,
     });
-    let clock = (any::<u32>(), any::<bool>(), of(any::<u32>()), of(any::<u32>())).prop_map(
-        |(elapsed_seconds, stopped, match_seconds, remaining_seconds)| Clock {
-            elapsed_seconds,
-            stopped,
-            match_seconds,
-            remaining_seconds,
-        },
-    );
-    let stands = (select(statuses), match_status(), score(), vec(period, 0..6), of(clock), any::<bool>());
+    let stands = (event_status(), match_status(), score(), vec(period, 0..6), of(clock()), any::<bool>());
     let side = of(select(vec![Side::Home, Side::Away]));
     (stands, of(score()), of(score()), side, any::<bool>(), of(statistics())).prop_map(
         |(stands, penalty_box, game_score, server, tie_break, statistics)| {
@@ -146,6 +142,25 @@ fn status() -> impl Strategy<Value = Status> {
             }
         },
     )
+}
+
+fn clock() -> impl Strategy<Value = Clock> {
+    (any::<u32>(), any::<bool>(), of(any::<u32>()), of(any::<u32>())).prop_map(
+        |(elapsed_seconds, stopped, match_seconds, remaining_seconds)| Clock {
+            elapsed_seconds,
+            stopped,
+            match_seconds,
+            remaining_seconds,
+        },
+    )
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    (event_status(), match_status(), of(clock())).prop_map(|(status, match_status, clock)| Standing {
+        status,
+        match_status,
+        clock,
+    })
 }
 
 fn statistics() -> impl Strategy<Value = Statistics> {

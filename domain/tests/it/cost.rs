@@ -1,14 +1,17 @@
 //! What reading and writing a message costs in each format: a measurement, run by hand on a quiet machine with
-//! `cargo test --release -p domain -- --ignored --nocapture cost`.
+//! `cargo test --release -p domain -- --ignored --nocapture cost`; of a Unified Odds Feed, our samples and the real messages,
+//! by type, with `cargo test --release -p domain -- --ignored --nocapture unified_odds_feed`.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use domain::FeedMessage;
 use domain::codec::{json, xml};
+use domain::{FeedMessage, Sport};
 
 use crate::golden::line;
 use crate::uof::{decode_as, goldens, sport_of};
+use crate::uof_corpus::real_messages;
 
 /// How often each message is read and written in one round.
 const TIMES: u32 = 20_000;
@@ -59,19 +62,38 @@ fn cost_of_a_message() {
     }
 }
 
+/// The CPU time that this thread has had, in microseconds: what others do at the same time does not count.
+fn cpu_micros() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
+    let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok());
+    nanos.expect("nanoseconds on a CPU") / 1_000.0
+}
+
 #[test]
 #[ignore = "a measurement"]
 #[expect(clippy::print_stdout, reason = "a measurement is for people to read")]
 fn cost_of_a_unified_odds_feed_message() {
-    let goldens = goldens();
-    let mut rounds = vec![Vec::new(); goldens.len()];
+    let samples = goldens().into_iter().map(|(name, bytes)| ("ours", sport_of(&name), name, bytes));
+    let real = real_messages().into_iter().map(|(name, bytes)| ("real", Sport::Football, name, bytes));
+    let messages: Vec<_> = samples.chain(real).collect();
+    let mut rounds = vec![Vec::new(); messages.len()];
     for _ in 0..ROUNDS {
-        for ((name, bytes), figures) in goldens.iter().zip(&mut rounds) {
-            let sport = sport_of(name);
-            figures.push(micros_each(|| drop(black_box(decode_as(sport, black_box(bytes))))));
+        for ((_, sport, _, bytes), figures) in messages.iter().zip(&mut rounds) {
+            let before = cpu_micros();
+            (0..TIMES).for_each(|_| drop(black_box(decode_as(*sport, black_box(bytes)))));
+            figures.push((cpu_micros() - before) / f64::from(TIMES));
         }
     }
-    for ((name, bytes), figures) in goldens.iter().zip(rounds) {
-        println!("{name:26} {:5} bytes read {:6.2} us", bytes.len(), median(figures));
+    let mut of_types: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for ((whose, sport, name, bytes), figures) in messages.iter().zip(rounds) {
+        let (micros, length) = (median(figures), bytes.len());
+        println!("{whose} {name:26} {length:6} bytes decoded in {micros:7.2} us of CPU");
+        let message = decode_as(*sport, bytes).expect("a message").message;
+        of_types.entry(message.message_type().as_str().to_owned()).or_default().push(micros);
+    }
+    for (message_type, figures) in of_types {
+        let count = u32::try_from(figures.len()).expect("few");
+        let mean = figures.iter().sum::<f64>() / f64::from(count);
+        println!("{message_type:20} {mean:7.2} us of CPU a message, {count} different ones");
     }
 }

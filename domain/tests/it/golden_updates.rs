@@ -35,6 +35,7 @@ fn update(
             message_id: Some(MessageId::new(format!("1001-1-{version}")).expect("an id")),
             position: Some(Position { epoch: 1, sequence: version }),
             reason: None,
+            change: None,
             occurred_at: None,
             generated_at: Some(at(generated_at)),
             received_at: received_at.map(Timestamp),

@@ -9,9 +9,10 @@ use domain::message::{
     BetStop, Cancel, CancelRollback, CancelledMarket, Certainty, Groups, OddsChange, Offer, SettledMarket,
     Settlement, SettlementRollback, StopStatus, Window,
 };
+use domain::update::CauseKind;
 use domain::{
-    Body, Content, EventStatus, FeedMessage, Fixture, MarketKey, MarketStatus, MatchStatus, MessageId, Name,
-    Position, Refusal, Timestamp,
+    Body, Clock, Content, Effect, EventStatus, FeedMessage, Fixture, Key, MarketKey, MarketStatus,
+    MatchStatus, MessageId, MessageType, Name, Position, Refusal, Standing, Timestamp, Update, Value,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -95,11 +96,18 @@ fn body() -> impl Strategy<Value = Body> {
         })
     });
     let told = || (0..3_u32).prop_map(|home| status(EventStatus::Live, MatchStatus::Period1, home, 0));
+    let part = prop::sample::select(vec![MatchStatus::NotStarted, MatchStatus::Period1, MatchStatus::Ended]);
+    let clock = prop::option::of((0..3_u32).prop_map(|seconds| Clock::new(seconds, false)));
+    let standing = (part, clock).prop_map(|(match_status, clock)| Standing {
+        status: EventStatus::Live,
+        match_status,
+        clock,
+    });
     prop_oneof![
-        6 => (prop::option::of(told()), prop::collection::vec(offer(), 0..3)).prop_map(|(status, markets)| {
+        6 => (prop::option::of(told()), prop::option::of(standing), prop::collection::vec(offer(), 0..3)).prop_map(|(status, standing, markets)| {
             let mut seen = BTreeSet::new();
             let markets = markets.into_iter().filter(|offer| seen.insert(offer.key.clone())).collect();
-            Body::OddsChange(OddsChange { status, markets })
+            Body::OddsChange(OddsChange { status, standing, markets })
         }),
         3 => stop,
         2 => settlement,
@@ -358,5 +366,53 @@ fn a_source_counts_its_messages_or_does_not() {
         assert!(
             matches!(refusals(&effects)[..], [Refusal::Invalid { pointer, .. }] if pointer == "/sequence")
         );
+    }
+}
+
+#[test]
+fn a_status_without_a_score_keeps_the_score_that_was_told() {
+    let whole = |at, home| (at, Body::EventStatus(status(EventStatus::Live, MatchStatus::Period1, home, 1)));
+    let standing = |at, status, match_status| {
+        let standing = Some(Standing { status, match_status, clock: None });
+        (at, Body::OddsChange(OddsChange { standing, ..OddsChange::of(Vec::new()) }))
+    };
+    let ended = |at| standing(at, EventStatus::Ended, MatchStatus::Ended);
+    let waits = |at| standing(at, EventStatus::NotStarted, MatchStatus::NotStarted);
+    let shown = |said: &[(i64, Body)]| {
+        let numbered = said.iter().cloned().enumerate();
+        let messages: Vec<_> = numbered.map(|(n, (at, body))| message(n, Who::Live, at, body)).collect();
+        let backwards: Vec<_> = messages.iter().rev().cloned().collect();
+        let values = Desk::with(&messages).values();
+        assert_eq!(Desk::with(&backwards).values(), values, "in whatever order");
+        match values.get(&Key::Status) {
+            Some(Value::Status(status)) => Some((status.match_status, status.score.to_string())),
+            _ => None,
+        }
+    };
+    let (not_started, ended_at) =
+        (MatchStatus::NotStarted, |score: &str| (MatchStatus::Ended, score.to_owned()));
+    assert_eq!(shown(&[whole(1, 3), ended(2)]), Some(ended_at("3:1")));
+    assert_eq!(shown(&[whole(1, 3), ended(4), whole(2, 4)]), Some(ended_at("4:1")), "a later score below it");
+    assert_eq!(shown(&[ended(2), whole(3, 4)]), Some((MatchStatus::Period1, "4:1".to_owned())));
+    assert_eq!(shown(&[ended(2)]), None, "nobody has told the score");
+    assert_eq!(shown(&[waits(1)]), Some((not_started, "0:0".to_owned())), "a game that has not begun");
+    assert_eq!(shown(&[waits(1), ended(2)]), Some((not_started, "0:0".to_owned())));
+    assert_eq!(shown(&[waits(1), whole(2, 2), ended(3)]), Some(ended_at("2:1")));
+}
+
+#[test]
+fn a_change_of_the_fixture_is_told_whatever_changes() {
+    use FixtureChangeKind::{Cancelled, Coverage, Format};
+    let mut desk = Desk::new(PATIENT);
+    for (number, kind) in [Format, Cancelled, Coverage].into_iter().enumerate() {
+        let change = FixtureChange { change: kind, scheduled_start: None, next_live_time: None };
+        let effects = desk.take(&message(number, Who::Live, 5, Body::FixtureChange(change)));
+        let [Effect::Updated(update)] = &effects[..] else { panic!("an update: {effects:?}") };
+        assert_eq!((update.version, update.cause.change), (number as u64 + 1, Some(kind)));
+        assert_eq!(update.cause.kind, CauseKind::Message(MessageType::FixtureChange));
+        assert_eq!(update.changes, []);
+        let read: Update =
+            serde_json::from_slice(&serde_json::to_vec(update).expect("JSON")).expect("an update");
+        assert_eq!(read, *update);
     }
 }

@@ -295,8 +295,40 @@ fn a_state_of_play_that_cannot_be_costs_the_odds_nothing() {
     let status = status.expect("the score is right");
     assert_eq!((status.score.home, status.period_scores.len(), status.clock), (1, 0, None));
     assert!(why.expect("the periods add up to another score").contains("/period_scores"));
-    let (status, why) = with_status(r#"<sport_event_status status="3" match_status="999"/>"#);
+    let (status, why) =
+        with_status(r#"<sport_event_status status="3" match_status="999" home_score="1" away_score="0"/>"#);
     assert_eq!((status.expect("it has ended").match_status, why), (domain::MatchStatus::Ended, None));
+}
+
+#[test]
+fn a_state_of_play_without_a_score_tells_none() {
+    let told = |status: &str| {
+        let text = format!(r#"<odds_change event_id="a:b:1" timestamp="5">{status}<odds/></odds_change>"#);
+        let decoded = decode_as(Sport::Football, text.as_bytes()).expect("a message");
+        assert_eq!(json::decode(&json::encode(&decoded.message)).as_ref(), Ok(&decoded.message));
+        assert_eq!(xml::decode(&xml::encode(&decoded.message)).as_ref(), Ok(&decoded.message));
+        let Content::Event(EventMessage { body: Body::OddsChange(change), .. }) = decoded.message.content
+        else {
+            panic!("an odds change")
+        };
+        assert_eq!(change.status, None, "no score is no score of nothing");
+        (change.standing.expect("how it stands"), decoded.unusable_status)
+    };
+    let (ended, why) = told(r#"<sport_event_status status="4" match_status="100"/>"#);
+    assert_eq!((ended.status, ended.match_status), (domain::EventStatus::Closed, domain::MatchStatus::Ended));
+    assert_eq!((ended.clock, why), (None, None));
+    let (live, why) = told(
+        r#"<sport_event_status status="1" match_status="7"><clock match_time="50:00"/></sport_event_status>"#,
+    );
+    assert_eq!((live.clock.map(|clock| clock.elapsed_seconds), why), (Some(300), None));
+    let (live, why) = told(
+        r#"<sport_event_status status="1" match_status="7"><clock match_time="10:00"/></sport_event_status>"#,
+    );
+    assert_eq!((live.clock, why), (None, None), "the clock of another part");
+    let (_, why) = told(
+        r#"<sport_event_status status="1" match_status="7"><statistics><corners home="1" away="0"/></statistics></sport_event_status>"#,
+    );
+    assert!(why.expect("that is left out").contains("without a score"));
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Replay {
                 let Snapshot { status, markets, .. } = account.snapshot();
                 let mut stands = message.clone();
                 if let Content::Event(event) = &mut stands.content {
-                    event.body = Body::OddsChange(OddsChange { status, markets });
+                    event.body = Body::OddsChange(OddsChange { status, ..OddsChange::of(markets) });
                 }
                 // How things stand comes first, and is made before the message that it comes before.
                 stands.generated_at = stands.generated_at.plus_micros(-1_000);

@@ -29,6 +29,8 @@ struct Dossier {
     offer: Market,
     settlements: Vec<(Certainty, SettledMarket)>,
     cancels: Vec<(Window, Option<Text>)>,
+    /// That its odds call it settled or cancelled, over the status that it has.
+    called: Option<MarketStatus>,
 }
 
 impl Account {
@@ -50,7 +52,12 @@ impl Account {
             Body::EventStatus(status) => self.status = Some(status.clone()),
             Body::Incident(incident) => self.enter_incident(incident),
             Body::OddsChange(odds) => {
-                self.status = odds.status.clone().or(self.status.take());
+                self.status = match (&odds.status, odds.standing, &self.status) {
+                    (Some(whole), ..) => Some(whole.clone()),
+                    (None, Some(standing), Some(known)) => Some(standing.over(known)),
+                    (None, Some(standing), None) => standing.alone(),
+                    (None, None, known) => known.clone(),
+                };
                 odds.markets.iter().for_each(|offer| self.dossier(&offer.key).offered(offer));
             }
             Body::BetStop(stop) => self.stop(&stop.groups, stop.market_status),
@@ -61,7 +68,11 @@ impl Account {
                 }
             }
             Body::SettlementRollback(rollback) => {
-                rollback.markets.iter().for_each(|key| drop(self.dossier(key).settlements.pop()));
+                for key in &rollback.markets {
+                    let dossier = self.dossier(key);
+                    dossier.settlements.pop();
+                    dossier.called = dossier.called.filter(|called| *called != MarketStatus::Settled);
+                }
             }
             Body::Cancel(cancel) => {
                 for CancelledMarket { key, void_reason } in &cancel.markets {
@@ -70,9 +81,12 @@ impl Account {
             }
             Body::CancelRollback(rollback) => {
                 for key in &rollback.markets {
-                    let cancels = &mut self.dossier(key).cancels;
+                    let Dossier { cancels, called, .. } = self.dossier(key);
                     let last = cancels.iter().rposition(|(window, _)| *window == rollback.window);
                     last.map(|last| cancels.remove(last));
+                    if rollback.window.is_whole() {
+                        *called = called.filter(|called| *called != MarketStatus::Cancelled);
+                    }
                 }
             }
             Body::Snapshot(snapshot) => {
@@ -81,8 +95,11 @@ impl Account {
                 if let Some(incidents) = &snapshot.incidents {
                     self.incidents.clone_from(incidents);
                 }
-                self.markets.clear();
-                snapshot.markets.iter().for_each(|offer| self.dossier(&offer.key).restated(offer));
+                let before = std::mem::take(&mut self.markets);
+                for offer in &snapshot.markets {
+                    let known = before.iter().find(|dossier| dossier.offer.key == offer.key);
+                    self.dossier(&offer.key).restated(offer, known);
+                }
             }
         }
     }
@@ -203,12 +220,15 @@ impl Dossier {
             void_reason: None,
             void_windows: Vec::new(),
         };
-        Self { offer, settlements: Vec::new(), cancels: Vec::new() }
+        Self { offer, settlements: Vec::new(), cancels: Vec::new(), called: None }
     }
 
     fn offered(&mut self, offer: &Offer) {
-        self.offer.status = offer.status;
-        self.offer.suspension = None;
+        if matches!(offer.status, MarketStatus::Settled | MarketStatus::Cancelled) {
+            self.called = Some(offer.status);
+        } else {
+            (self.offer.status, self.offer.suspension, self.called) = (offer.status, None, None);
+        }
         self.offer.favourite = offer.favourite;
         self.offer.cashout = offer.cashout;
         if !offer.outcomes.is_empty() {
@@ -216,18 +236,37 @@ impl Dossier {
         }
     }
 
-    /// A settled market of a snapshot has its results in its outcomes.
-    fn restated(&mut self, offer: &Offer) {
+    /// A settled market of a snapshot has its results in its outcomes. What stood before a settlement or a cancel that the
+    /// snapshot confirms is what a rollback of it brings back.
+    fn restated(&mut self, offer: &Offer, known: Option<&Self>) {
         self.offered(offer);
-        if offer.status != MarketStatus::Settled {
+        let Some(called) = self.called.take() else { return };
+        if let Some(known) = known.filter(|known| known.offer.status != MarketStatus::HandedOver) {
+            (self.offer.status, self.offer.suspension) = (known.offer.status, known.offer.suspension);
+        }
+        let (mut settlements, mut cancels) =
+            known.map(|known| (known.settlements.clone(), known.cancels.clone())).unwrap_or_default();
+        if called == MarketStatus::Cancelled {
+            cancels.retain(|(window, _)| window.is_whole());
+            cancels.pop();
+            cancels.push((Window::default(), None));
+            (self.settlements, self.cancels) = (settlements, cancels);
             return;
         }
-        self.offer.status = MarketStatus::Inactive;
         let mut settled = SettledMarket { key: offer.key.clone(), void_reason: None, outcomes: Vec::new() };
         for outcome in &mut self.offer.outcomes {
             if let Some(result) = outcome.result.take() {
                 settled.outcomes.push(domain::message::SettledOutcome { id: outcome.id.clone(), result });
             }
+        }
+        let confirms = |last: &(Certainty, SettledMarket)| {
+            let results = &last.1.outcomes;
+            results.len() == settled.outcomes.len()
+                && settled.outcomes.iter().all(|one| results.contains(one))
+        };
+        if settlements.last().is_some_and(confirms) {
+            settlements.pop();
+            self.settlements = settlements;
         }
         self.settlements.push((Certainty::Confirmed, settled));
     }
@@ -235,6 +274,9 @@ impl Dossier {
     /// The offer, what was settled over it, what was cancelled over that.
     fn value(&self) -> Market {
         let mut market = self.offer.clone();
+        if let Some(called) = self.called {
+            (market.status, market.suspension) = (called, None);
+        }
         // Of equally sure ones the last.
         if let Some((_, settled)) = self.settlements.iter().max_by_key(|(certainty, _)| *certainty) {
             market.status = MarketStatus::Settled;

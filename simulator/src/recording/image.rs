@@ -216,7 +216,7 @@ pub(crate) fn bodies_of(values: impl Iterator<Item = Value>) -> Vec<Body> {
         }
     }
     if status.is_some() || !markets.is_empty() {
-        bodies.push(Body::OddsChange(OddsChange { status, markets }));
+        bodies.push(Body::OddsChange(OddsChange { status, ..OddsChange::of(markets) }));
     }
     if !settled.is_empty() {
         bodies.push(Body::Settlement(Settlement { certainty: Certainty::LiveScouted, markets: settled }));

@@ -1,6 +1,6 @@
 //! The state of play as it is written, with its clock that counts through the whole game.
 
-use domain::{Clock, MatchStatus, Score, Side, Sport, Statistics, Status};
+use domain::{Clock, MatchStatus, Score, Side, Sport, Standing, Statistics, Status};
 
 use super::codes;
 use super::writer::Writer;
@@ -21,9 +21,7 @@ pub(super) fn status(out: &mut Writer, status: &Status, sport: Sport) {
     if sport == Sport::Tennis {
         out.attribute("tiebreak", &status.tie_break);
     }
-    if let Some((clock, (begins, length))) = status.clock.as_ref().zip(part(status.match_status)) {
-        self::clock(out, clock, begins, length, sport);
-    }
+    part_clock(out, status.clock.as_ref(), status.match_status, sport);
     if !period_scores.is_empty() {
         out.open("period_scores");
         for (number, scored) in (1_u32..).zip(period_scores) {
@@ -40,6 +38,22 @@ pub(super) fn status(out: &mut Writer, status: &Status, sport: Sport) {
         self::statistics(out, statistics);
     }
     out.close();
+}
+
+/// The same where no score is told.
+pub(super) fn standing(out: &mut Writer, standing: &Standing, sport: Sport) {
+    let Standing { status, match_status, clock } = standing;
+    out.open("sport_event_status");
+    out.attribute("status", &codes::event_status(*status));
+    out.attribute("match_status", &codes::match_status(*match_status));
+    part_clock(out, clock.as_ref(), *match_status, sport);
+    out.close();
+}
+
+fn part_clock(out: &mut Writer, clock: Option<&Clock>, of: MatchStatus, sport: Sport) {
+    if let Some((clock, (begins, length))) = clock.zip(part(of)) {
+        self::clock(out, clock, begins, length, sport);
+    }
 }
 
 /// When a part of the game with a clock begins on it, and how long it is without what is added, in seconds.

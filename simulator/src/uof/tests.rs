@@ -22,7 +22,7 @@ fn sayable(message: FeedMessage) -> Option<FeedMessage> {
     let body = match body {
         Body::Incident(_) | Body::Snapshot(_) => return None,
         Body::EventStatus(status) => {
-            Body::OddsChange(OddsChange { status: Some(told(status)), markets: Vec::new() })
+            Body::OddsChange(OddsChange { status: Some(told(status)), ..OddsChange::of(Vec::new()) })
         }
         Body::OddsChange(odds) => Body::OddsChange(OddsChange { status: odds.status.map(told), ..odds }),
         Body::Fixture(fixture) => {

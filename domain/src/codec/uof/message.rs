@@ -169,12 +169,12 @@ fn sport(tree: &mut Tree, event_id: &EventId, origin: &Origin) -> Read<Sport> {
 }
 
 fn odds_change(tree: &mut Tree, sport: Sport, unusable_status: &mut Option<String>) -> Read<OddsChange> {
-    let (mut status, mut markets) = (None, None);
+    let (mut told, mut markets) = (None, None);
     tree.end_attributes("odds_change");
     tree.children(|tree, child| {
         match child {
             "sport_event_status" => {
-                tree.once(&mut status, |tree| status::status(tree, sport.rules(), unusable_status))?;
+                tree.once(&mut told, |tree| status::status(tree, sport.rules(), unusable_status))?;
             }
             "odds" => tree.once(&mut markets, |tree| {
                 tree.end_attributes("odds");
@@ -184,7 +184,8 @@ fn odds_change(tree: &mut Tree, sport: Sport, unusable_status: &mut Option<Strin
         }
         Ok(true)
     })?;
-    Ok(OddsChange { status: status.flatten(), markets: markets.unwrap_or_default() })
+    let status::Told { status, standing } = told.unwrap_or_default();
+    Ok(OddsChange { status, standing, markets: markets.unwrap_or_default() })
 }
 
 /// Without groups, or with more or other groups than can be kept, it means every market: that is the safe side.

@@ -5,7 +5,14 @@ use super::number;
 use super::tree::Tree;
 use crate::codec::xml::reader::Read;
 use crate::sport::Rules;
-use crate::{Clock, MatchStatus, PeriodScore, Score, Statistics, Status};
+use crate::{Clock, MatchStatus, PeriodScore, Score, Standing, Statistics, Status};
+
+/// What is told of the state of play: all of it, or how the event stands where no score is told.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) status: Option<Status>,
+    pub(super) standing: Option<Standing>,
+}
 
 /// What is read before it is known which part of the game is on.
 #[derive(Default)]
@@ -25,11 +32,11 @@ struct RawClock {
     stopped: bool,
 }
 
-/// Reads a status; `None` where it cannot be told or cannot be, which `unusable` then says.
-pub(super) fn status(tree: &mut Tree, rules: &Rules, unusable: &mut Option<String>) -> Read<Option<Status>> {
+/// Reads a status; nothing where it cannot be told or cannot be, which `unusable` then says.
+pub(super) fn status(tree: &mut Tree, rules: &Rules, unusable: &mut Option<String>) -> Read<Told> {
     let known_status = tree.code("status", codes::event_status)?;
     let code = tree.reader.parsed("match_status", number::code)?;
-    let score = pair(tree, "home_score", "away_score")?.unwrap_or_default();
+    let score = pair(tree, "home_score", "away_score")?;
     let (mut game_score, mut server, mut tie_break, mut penalty_box) = (None, None, false, None);
     if rules.has_game_score {
         game_score = pair(tree, "home_gamescore", "away_gamescore")?;
@@ -44,16 +51,25 @@ pub(super) fn status(tree: &mut Tree, rules: &Rules, unusable: &mut Option<Strin
 
     let Some(event_status) = known_status else {
         *unusable = Some("it has no status that is known".to_owned());
-        return Ok(None);
+        return Ok(Told::default());
     };
     let named = code.and_then(|code| codes::match_status(code, rules));
     let Some(match_status) = named.or_else(|| codes::match_status_of(event_status)) else {
         *unusable = Some(format!("`match_status` {code:?} is no part of a {} game", rules.name));
-        return Ok(None);
+        return Ok(Told::default());
+    };
+    let clock = parts.clock.and_then(|clock| clock.in_part(match_status, rules));
+    let Some(score) = score else {
+        let counts = parts.statistics.is_some() || !parts.period_scores.is_empty();
+        if counts || tie_break || [game_score, penalty_box].iter().any(Option::is_some) || server.is_some() {
+            *unusable = Some("what it counts is told without a score".to_owned());
+        }
+        let standing = Standing { status: event_status, match_status, clock };
+        return Ok(Told { standing: Some(usable_standing(standing, rules, unusable)), status: None });
     };
     let status = Status {
         period_scores: parts.period_scores,
-        clock: parts.clock.and_then(|clock| clock.in_part(match_status, rules)),
+        clock,
         penalty_box,
         game_score,
         server,
@@ -61,7 +77,18 @@ pub(super) fn status(tree: &mut Tree, rules: &Rules, unusable: &mut Option<Strin
         statistics: parts.statistics,
         ..Status::new(event_status, match_status, score)
     };
-    Ok(usable(status, rules, unusable))
+    Ok(Told { status: usable(status, rules, unusable), standing: None })
+}
+
+/// The same without a clock that cannot be.
+fn usable_standing(standing: Standing, rules: &Rules, unusable: &mut Option<String>) -> Standing {
+    match rules.check_standing(&standing) {
+        Ok(()) => standing,
+        Err(illegal) => {
+            *unusable = Some(format!("{} (at `{}`)", illegal.detail, illegal.pointer));
+            Standing { clock: None, ..standing }
+        }
+    }
 }
 
 /// What of a status its sport's rules allow.

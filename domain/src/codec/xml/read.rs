@@ -14,7 +14,7 @@ use crate::message::{
 };
 use crate::{
     Body, Clock, Competitor, Content, EventMessage, FeedMessage, Fixture, Incident, MarketKey, MessageType,
-    Outcome, PeriodScore, Position, Score, Statistics, Status, Tournament,
+    Outcome, PeriodScore, Position, Score, Standing, Statistics, Status, Tournament,
 };
 
 /// Reads a document that is one message.
@@ -285,15 +285,28 @@ fn group_names(text: &str) -> Result<BTreeSet<Name>, IdError> {
 }
 
 fn odds_change(r: &mut Reader) -> Read<OddsChange> {
-    let (mut status, mut markets) = (None, Vec::new());
+    let (mut status, mut standing, mut markets) = (None, None, Vec::new());
     while let Some(child) = r.next_child()? {
         match child {
             "status" => r.once(&mut status, self::status)?,
+            "standing" => r.once(&mut standing, self::standing)?,
             "market" => markets.push(offer(r)?),
             other => unknown(r, other)?,
         }
     }
-    Ok(OddsChange { status, markets })
+    Ok(OddsChange { status, standing, markets })
+}
+
+fn standing(r: &mut Reader) -> Read<Standing> {
+    let mut standing =
+        Standing { status: r.required("status")?, match_status: r.required("match_status")?, clock: None };
+    while let Some(child) = r.next_child()? {
+        match child {
+            "clock" => r.once(&mut standing.clock, clock)?,
+            other => unknown(r, other)?,
+        }
+    }
+    Ok(standing)
 }
 
 fn outcome(r: &mut Reader) -> Read<Outcome> {

@@ -10,8 +10,8 @@ use crate::id::Name;
 use crate::market::OutcomeResult;
 use crate::message::{BetStop, Groups, Offer, ProducerBody, Snapshot, Window};
 use crate::{
-    Body, Competitor, Content, EventMessage, FeedMessage, Fixture, Incident, MarketKey, Outcome, Score,
-    Statistics, Status,
+    Body, Clock, Competitor, Content, EventMessage, FeedMessage, Fixture, Incident, MarketKey, Outcome,
+    Score, Standing, Statistics, Status,
 };
 
 /// A message as bytes, on one line and without a declaration: it may stand alone or in a batch.
@@ -60,6 +60,9 @@ fn body(w: &mut Writer, body: &Body) {
         Body::OddsChange(odds) => {
             if let Some(status) = &odds.status {
                 w.element("status", |w| status_parts(w, status));
+            }
+            if let Some(standing) = &odds.standing {
+                w.element("standing", |w| standing_parts(w, standing));
             }
             odds.markets.iter().for_each(|market| offer(w, market));
         }
@@ -135,12 +138,7 @@ fn status_parts(w: &mut Writer, status: &Status) {
         });
     }
     if let Some(clock) = status.clock {
-        w.element("clock", |w| {
-            w.value("elapsed_seconds", &clock.elapsed_seconds);
-            w.value("stopped", &clock.stopped);
-            w.maybe("match_seconds", clock.match_seconds.as_ref());
-            w.maybe("remaining_seconds", clock.remaining_seconds.as_ref());
-        });
+        clock_of(w, clock);
     }
     for (name, told) in [("penalty_box", status.penalty_box), ("game_score", status.game_score)] {
         if let Some(told) = told {
@@ -150,6 +148,23 @@ fn status_parts(w: &mut Writer, status: &Status) {
     if let Some(statistics) = &status.statistics {
         w.element("statistics", |w| statistics_parts(w, statistics));
     }
+}
+
+fn standing_parts(w: &mut Writer, standing: &Standing) {
+    w.value("status", &standing.status);
+    w.value("match_status", &standing.match_status);
+    if let Some(clock) = standing.clock {
+        clock_of(w, clock);
+    }
+}
+
+fn clock_of(w: &mut Writer, clock: Clock) {
+    w.element("clock", |w| {
+        w.value("elapsed_seconds", &clock.elapsed_seconds);
+        w.value("stopped", &clock.stopped);
+        w.maybe("match_seconds", clock.match_seconds.as_ref());
+        w.maybe("remaining_seconds", clock.remaining_seconds.as_ref());
+    });
 }
 
 fn statistics_parts(w: &mut Writer, statistics: &Statistics) {

@@ -124,8 +124,10 @@ fn parts(message: FeedMessage) -> Vec<FeedMessage> {
     let Content::Event(event) = &message.content else { return vec![message] };
     let Body::Snapshot(snapshot) = &event.body else { return vec![message] };
     let fixture = snapshot.fixture.clone().map(Body::Fixture);
-    let stands =
-        Body::OddsChange(OddsChange { status: snapshot.status.clone(), markets: snapshot.markets.clone() });
+    let stands = Body::OddsChange(OddsChange {
+        status: snapshot.status.clone(),
+        ..OddsChange::of(snapshot.markets.clone())
+    });
     let saying = |body: Body| {
         let mut part = message.clone();
         if let Content::Event(event) = &mut part.content {

@@ -1,0 +1,207 @@
+//! What was decided about a market: settlements, cancels and rollbacks, and what of them stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::Book;
+use crate::Timestamp;
+use crate::id::{Source, Text};
+use crate::market::{MarketStatus, VoidWindow};
+use crate::message::{Certainty, SettledMarket, SettledOutcome, Window};
+
+/// Something decided about the market, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Decision {
+    pub(super) source: Source,
+    pub(super) verdict: Verdict,
+    /// When it was decided; of sources that order by time only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
+    /// Of a rollback of such a source: whether it answered a recovery, and so may say again what was said before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
+}
+
+/// Ordered by how much it restricts: of those decided at the same time the last one has the last word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    SettlementRollback,
+    CancelRollback { window: Window },
+    Settlement { certainty: Certainty, void_reason: Option<Text>, outcomes: Vec<SettledOutcome> },
+    Cancel { window: Window, void_reason: Option<Text> },
+}
+
+impl Verdict {
+    pub(super) fn is_rollback(&self) -> bool {
+        matches!(self, Self::SettlementRollback | Self::CancelRollback { .. })
+    }
+
+    /// The window of a cancel or its rollback; none of a settlement or its rollback.
+    pub(super) fn line(&self) -> Option<Window> {
+        match self {
+            Self::Settlement { .. } | Self::SettlementRollback => None,
+            Self::Cancel { window, .. } | Self::CancelRollback { window } => Some(*window),
+        }
+    }
+
+    /// Whether this is a settlement with these results, in whatever order.
+    pub(super) fn has_results(&self, results: &[SettledOutcome]) -> bool {
+        let Self::Settlement { outcomes, .. } = self else { return false };
+        outcomes.len() == results.len() && results.iter().all(|result| outcomes.contains(result))
+    }
+
+    /// Whether this takes back that an offer is said to be so.
+    pub(super) fn reopens(&self, status: MarketStatus) -> bool {
+        match self {
+            Self::SettlementRollback => status == MarketStatus::Settled,
+            Self::CancelRollback { window } => status == MarketStatus::Cancelled && window.is_whole(),
+            Self::Settlement { .. } | Self::Cancel { .. } => false,
+        }
+    }
+
+    /// Whether this is a rollback of such verdicts as `other`.
+    pub(super) fn takes_back(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::SettlementRollback, Self::Settlement { .. }) => true,
+            (Self::CancelRollback { window }, Self::Cancel { window: cancelled, .. }) => window == cancelled,
+            _ => false,
+        }
+    }
+}
+
+/// The decisions that stand after all rollbacks.
+#[derive(Default)]
+pub(super) struct Standing<'a> {
+    /// Of several settlements the surest, of equally sure ones the last.
+    pub(super) settlement: Option<(&'a Source, &'a Option<Text>, &'a [SettledOutcome])>,
+    /// The last cancel of the market as a whole.
+    pub(super) cancel: Option<(&'a Source, &'a Option<Text>)>,
+    /// Cancels of some of its time.
+    pub(super) windows: Vec<(&'a Source, VoidWindow)>,
+}
+
+impl Book {
+    /// Settlements and cancels, whether they stand or were rolled back. What says again what was said before counts once.
+    pub(crate) fn verdicts(&self) -> usize {
+        self.said_once().filter(|decision| !decision.verdict.is_rollback()).count()
+    }
+
+    /// Rollbacks of them.
+    pub(crate) fn rollbacks(&self) -> usize {
+        self.said_once().filter(|decision| decision.verdict.is_rollback()).count()
+    }
+
+    pub(crate) fn settle(&mut self, source: &Source, certainty: Certainty, market: &SettledMarket) {
+        let SettledMarket { void_reason, outcomes, .. } = market.clone();
+        #[cfg(feature = "planted")]
+        let mut outcomes = outcomes;
+        // PLANTED settle-wrong-outcome
+        #[cfg(feature = "planted")]
+        if let [first, second, ..] = outcomes.as_mut_slice()
+            && crate::planted::is(crate::planted::Bug::SettleWrongOutcome)
+        {
+            std::mem::swap(&mut first.result, &mut second.result);
+        }
+        self.decide(source, Verdict::Settlement { certainty, void_reason, outcomes });
+    }
+
+    pub(crate) fn roll_back_settlement(&mut self, source: &Source) {
+        self.roll_back(source, Verdict::SettlementRollback);
+    }
+
+    pub(crate) fn cancel(&mut self, source: &Source, window: Window, void_reason: Option<Text>) {
+        self.decide(source, Verdict::Cancel { window, void_reason });
+    }
+
+    pub(crate) fn roll_back_cancel(&mut self, source: &Source, window: Window) {
+        self.roll_back(source, Verdict::CancelRollback { window });
+    }
+
+    /// One that takes nothing back never will, and is not kept: there are never more of them than what can be taken back.
+    pub(super) fn roll_back(&mut self, source: &Source, rollback: Verdict) {
+        if let Some(offer) = self.offers.iter_mut().find(|offer| offer.source == *source) {
+            offer.closed.retain(|closed| !rollback.reopens(closed.status));
+        }
+        self.offers.retain(|offer| !offer.only_closed || offer.said.is_some() || !offer.closed.is_empty());
+        let own = self.decisions.iter().filter(|decision| decision.source == *source);
+        let stands = own.fold(0_usize, |standing, Decision { verdict, .. }| match verdict {
+            _ if rollback.takes_back(verdict) => standing + 1,
+            _ if *verdict == rollback => standing.saturating_sub(1),
+            _ => standing,
+        });
+        if stands > 0 {
+            self.decide(source, rollback);
+        }
+    }
+
+    pub(super) fn decide(&mut self, source: &Source, verdict: Verdict) {
+        self.decisions.push(Decision { source: source.clone(), verdict, at: None, again: false });
+    }
+
+    pub(super) fn standing(&self) -> Standing<'_> {
+        if self.decisions.is_empty() {
+            return Standing::default();
+        }
+        let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
+        let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
+        for (index, Decision { source, verdict, at, .. }) in self.decisions.iter().enumerate() {
+            // A source without sequences repeats, in a recovery, what it has said last: that adds nothing to take back.
+            let adds = |stands: bool| at.is_none() || !stands;
+            match verdict {
+                Verdict::Settlement { certainty, void_reason, outcomes } => {
+                    let settlement = (source, *certainty, void_reason, outcomes.as_slice());
+                    let last = settlements.iter().rfind(|(settler, ..)| *settler == source);
+                    if adds(last == Some(&settlement)) {
+                        settlements.push(settlement);
+                    }
+                }
+                _ if verdict.is_rollback() && self.says_again(index) => {}
+                Verdict::SettlementRollback => {
+                    if let Some(last) = settlements.iter().rposition(|(settler, ..)| *settler == source) {
+                        settlements.remove(last);
+                    }
+                }
+                Verdict::Cancel { window, void_reason } => {
+                    let cancel = (source, *window, void_reason);
+                    let last = cancels.iter().rfind(|other| other.0 == source && other.1 == *window);
+                    if adds(last == Some(&cancel)) {
+                        cancels.push(cancel);
+                    }
+                }
+                Verdict::CancelRollback { window } => {
+                    let same = |cancel: &(&Source, Window, _)| cancel.0 == source && cancel.1 == *window;
+                    if let Some(last) = cancels.iter().rposition(same) {
+                        cancels.remove(last);
+                    }
+                }
+            }
+        }
+        let windows =
+            cancels.iter().filter(|(_, window, _)| !window.is_whole()).map(|(source, window, reason)| {
+                let Window { start_time, end_time } = *window;
+                (*source, VoidWindow { start_time, end_time, void_reason: (*reason).clone() })
+            });
+        let settlement = settlements.into_iter().max_by_key(|(_, certainty, ..)| *certainty);
+        let whole = cancels.iter().rfind(|(_, window, _)| window.is_whole());
+        Standing {
+            settlement: settlement.map(|(source, _, void_reason, outcomes)| (source, void_reason, outcomes)),
+            cancel: whole.map(|(source, _, void_reason)| (*source, *void_reason)),
+            windows: windows.collect(),
+        }
+    }
+
+    /// The settlements and the cancels of the whole market that stand of those of a source.
+    pub(super) fn standing_of(&self, source: &Source) -> (Vec<Verdict>, Vec<Verdict>) {
+        let (mut settlements, mut cancels) = (Vec::new(), Vec::new());
+        for Decision { verdict, .. } in self.decisions.iter().filter(|decision| decision.source == *source) {
+            match verdict {
+                Verdict::Settlement { .. } => settlements.push(verdict.clone()),
+                Verdict::SettlementRollback => drop(settlements.pop()),
+                Verdict::Cancel { window, .. } if window.is_whole() => cancels.push(verdict.clone()),
+                Verdict::CancelRollback { window } if window.is_whole() => drop(cancels.pop()),
+                Verdict::Cancel { .. } | Verdict::CancelRollback { .. } => {}
+            }
+        }
+        (settlements, cancels)
+    }
+}
