@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::event::Feed;
 use crate::id::Source;
+use crate::letter::{LetterMark, Redrive};
 use crate::message::{FeedMessage, Position};
 use crate::refused::{Place, RefusedMessage};
 use crate::{Applied, EventState, Refusal, Timestamp, Update};
@@ -27,6 +29,8 @@ pub struct Arrival {
     pub payload: Arc<[u8]>,
     /// Its offset in the feed.
     pub feed_offset: i64,
+    /// Which dead letter's place it takes, where it takes one.
+    pub redrive: Option<Redrive>,
 }
 
 /// A message that waits for its turn.
@@ -45,6 +49,9 @@ pub struct HoldLimits {
     pub wait_micros: i64,
     /// Messages that may wait per event.
     pub held_max: usize,
+    /// Microseconds for which a message goes on waiting once what is missing is a gap. Then it is a dead letter: a gap that
+    /// nobody fills must not keep it for ever.
+    pub kept_micros: i64,
 }
 
 /// One consequence of an arrival or of time passing, in order.
@@ -104,11 +111,15 @@ impl Intake {
         self.waiting.values().map(BTreeMap::len).sum()
     }
 
-    /// When [`Intake::expire`] will next have something to do.
+    /// When [`Intake::expire`] or [`Intake::give_up_waiting`] will next have something to do. There is such a time wherever
+    /// messages wait.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let in_time = self.waiting.iter().filter(|(source, _)| !self.has_gap(source));
-        in_time.flat_map(|(_, held)| held.values()).map(|held| held.deadline).min()
+    pub fn next_deadline(&self, limits: HoldLimits) -> Option<Timestamp> {
+        let deadlines = self.waiting.iter().filter_map(|(source, held)| {
+            let first = held.values().map(|held| held.deadline).min()?;
+            Some(if self.has_gap(source) { first.plus_micros(limits.kept_micros) } else { first })
+        });
+        deadlines.min()
     }
 
     /// Takes one message from the feed.
@@ -135,14 +146,42 @@ impl Intake {
         overdue.filter_map(|(source, _)| state.declare_gap(source, now)).map(Effect::Updated).collect()
     }
 
+    /// Messages have waited for what is missing as long as they may, and are refused: `max` of them at most, the first ones
+    /// first.
+    pub fn give_up_waiting(&mut self, now: Timestamp, limits: HoldLimits, max: usize) -> Vec<Effect> {
+        let is_over = |held: &HeldMessage| held.deadline.plus_micros(limits.kept_micros) <= now;
+        let over =
+            self.waiting.iter().filter(|(source, _)| self.has_gap(source)).flat_map(|(source, held)| {
+                let over = held.iter().filter(|(_, held)| is_over(held));
+                over.map(|(position, _)| (source.clone(), *position))
+            });
+        let over: Vec<(Source, Position)> = over.take(max).collect();
+        let mut effects = Vec::with_capacity(over.len() * 2);
+        for (source, position) in over {
+            let Some(waiting) = self.waiting.get_mut(&source) else { continue };
+            let Some(HeldMessage { arrival, .. }) = waiting.remove(&position) else { continue };
+            if waiting.is_empty() {
+                self.waiting.remove(&source);
+            }
+            let missing = self.state.feed(&source).map_or(position, Feed::missing);
+            let refusal = Refusal::invalid("/sequence", format!("it has waited for {missing} in vain"));
+            let feed_offset = arrival.feed_offset;
+            effects.push(Effect::Released { source: source.clone(), position, feed_offset });
+            effects.push(Effect::Refused { arrival, refusal });
+            effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
+        }
+        effects
+    }
+
     /// A message of this event is lost for a reason that is not in it: nobody could store what it leads to. From here on it
     /// is missing, as if the rules had refused it. `None` where that changes nothing: its turn is over or never was, or it
     /// is not the first.
-    pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
+    pub fn give_up(&mut self, arrival: &Arrival, now: Timestamp) -> Option<Update> {
+        let message = &arrival.message;
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
         match message.position() {
             Some(position) => self.state.refuse(&message.source, position, message.generated_at, now),
-            None => self.state.refuse_by_time(&message.source, message.generated_at, now),
+            None => self.refuse_by_time(arrival, now),
         }
     }
 
@@ -171,7 +210,8 @@ impl Intake {
                     Some(source) => vec![source],
                     None => self.state.sources_of(&refused.provider),
                 };
-                let refuse = |source: &Source| self.state.refuse_by_time(source, generated_at, now);
+                let mark = refused.mark;
+                let refuse = |source: &Source| self.state.refuse_by_time(source, generated_at, mark, now);
                 sources.iter().filter_map(refuse).collect()
             }
         }
@@ -183,13 +223,22 @@ impl Intake {
             Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
             Ok(Applied::Reached) => {}
             Err(refusal) => {
-                let FeedMessage { source, generated_at, .. } = &arrival.message;
-                let shut = matches!(refusal, Refusal::Invalid { .. })
-                    .then(|| self.state.refuse_by_time(source, *generated_at, now));
+                let is_letter = matches!(refusal, Refusal::Invalid { .. });
+                let shut = if is_letter { self.refuse_by_time(&arrival, now) } else { None };
                 effects.push(Effect::Refused { arrival, refusal });
-                effects.extend(shut.flatten().map(Effect::Updated));
+                effects.extend(shut.map(Effect::Updated));
             }
         }
+    }
+
+    /// A message without a turn becomes a dead letter, or stays the one in whose place it was sent.
+    fn refuse_by_time(&mut self, arrival: &Arrival, now: Timestamp) -> Option<Update> {
+        let mark = match arrival.redrive {
+            None => LetterMark::of(&arrival.payload),
+            Some(redrive) => redrive.mark?,
+        };
+        let FeedMessage { source, generated_at, .. } = &arrival.message;
+        self.state.refuse_by_time(source, *generated_at, Some(mark), now)
     }
 
     fn hold(

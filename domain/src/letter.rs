@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The header, of an HTTP request and of a Kafka record, in which a message brings its [`Redrive`].
 pub const REDRIVE_HEADER: &str = "redrive";
 
@@ -15,13 +17,23 @@ pub struct LetterId {
     pub offset: i64,
 }
 
-/// Says that a message is sent in a dead letter's place. Its text is `0/17/00c0ffee00c0ffee`.
+/// By what an event knows a dead letter of its own: a hash of the refused bytes. Who refuses a message does not know where its
+/// letter will lie, and what is sent in its place has other bytes and perhaps another time; this stays. Its text is 16
+/// hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LetterMark(u64);
+
+/// Says that a message is sent in a dead letter's place. Its text is `0/17/00c0ffee00c0ffee`, and with the letter's mark
+/// `0/17/00c0ffee00c0ffee/0123456789abcdef`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Redrive {
     /// The letter.
     pub letter: LetterId,
     /// Which attempt this is: whoever sends draws a number, and finds by it what became of this very message.
     pub attempt: u64,
+    /// The letter's mark; whoever does not tell it frees only what the time of the message tells.
+    pub mark: Option<LetterMark>,
 }
 
 /// What became of a message that was sent in a dead letter's place.
@@ -44,8 +56,15 @@ pub struct BadLetterId;
 
 /// Why a text is no [`Redrive`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a dead letter and 16 hexadecimal digits, as in `0/17/00c0ffee00c0ffee`")]
+#[error(
+    "not a dead letter and 16 hexadecimal digits, as in `0/17/00c0ffee00c0ffee`, and its mark where that is told"
+)]
 pub struct BadRedrive;
+
+/// Why a text is no [`LetterMark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a letter's mark has 16 hexadecimal digits")]
+pub struct BadMark;
 
 /// Why a text is no [`RedriveOutcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,18 +115,67 @@ fn number(text: &str) -> Option<i64> {
 
 impl fmt::Display for Redrive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{:016x}", self.letter, self.attempt)
+        write!(f, "{}/{:016x}", self.letter, self.attempt)?;
+        self.mark.map_or(Ok(()), |mark| write!(f, "/{mark}"))
     }
+}
+
+impl LetterMark {
+    /// That of the letter which keeps these bytes.
+    #[must_use]
+    pub fn of(refused: &[u8]) -> Self {
+        Self(hash(refused))
+    }
+}
+
+impl fmt::Display for LetterMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for LetterMark {
+    type Err = BadMark;
+
+    fn from_str(text: &str) -> Result<Self, BadMark> {
+        hexadecimal(text).map(Self).ok_or(BadMark)
+    }
+}
+
+impl TryFrom<String> for LetterMark {
+    type Error = BadMark;
+
+    fn try_from(text: String) -> Result<Self, BadMark> {
+        text.parse()
+    }
+}
+
+impl From<LetterMark> for String {
+    fn from(mark: LetterMark) -> Self {
+        mark.to_string()
+    }
+}
+
+/// Sixteen digits, so that a number has one length.
+fn hexadecimal(text: &str) -> Option<u64> {
+    let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
 impl FromStr for Redrive {
     type Err = BadRedrive;
 
     fn from_str(text: &str) -> Result<Self, BadRedrive> {
+        let (text, mark) = match text.rsplit_once('/').ok_or(BadRedrive)? {
+            (before, mark) if before.matches('/').count() == 2 => (before, Some(mark)),
+            _ => (text, None),
+        };
         let (letter, attempt) = text.rsplit_once('/').ok_or(BadRedrive)?;
-        let is_hex = attempt.len() == 16 && attempt.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let attempt = u64::from_str_radix(attempt, 16).ok().filter(|_| is_hex).ok_or(BadRedrive)?;
-        Ok(Self { letter: letter.parse().map_err(|_| BadRedrive)?, attempt })
+        Ok(Self {
+            letter: letter.parse().map_err(|_| BadRedrive)?,
+            attempt: hexadecimal(attempt).ok_or(BadRedrive)?,
+            mark: mark.map(|mark| mark.parse().map_err(|_| BadRedrive)).transpose()?,
+        })
     }
 }
 
@@ -119,6 +187,13 @@ impl FromStr for RedriveOutcome {
     }
 }
 
+/// FNV-1a: stable across builds, since it is stored.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,9 +203,12 @@ mod tests {
         let letter = LetterId { partition: 2, offset: 17 };
         assert_eq!(letter.to_string().parse(), Ok(letter));
         assert_eq!("17".parse(), Ok(LetterId { partition: 0, offset: 17 }));
-        let redrive = Redrive { letter, attempt: 0xbeef };
+        let redrive = Redrive { letter, attempt: 0xbeef, mark: None };
         assert_eq!(redrive.to_string(), "2/17/000000000000beef");
         assert_eq!(redrive.to_string().parse(), Ok(redrive));
+        let marked = Redrive { mark: Some(LetterMark::of(b"a")), ..redrive };
+        assert_eq!(marked.to_string(), "2/17/000000000000beef/af63dc4c8601ec8c");
+        assert_eq!(marked.to_string().parse(), Ok(marked));
     }
 
     #[test]
@@ -138,7 +216,14 @@ mod tests {
         for text in ["", "/", "1/", "/1", "-1", "+1", "0/-1", "a", "1/2/3", "99999999999/1"] {
             assert_eq!(text.parse::<LetterId>(), Err(BadLetterId), "{text}");
         }
-        for text in ["0/17", "17", "0/17/beef", "0/17/+00000000000beef", "0/17/00c0ffee00c0ffee/"] {
+        let long = "0/17/00c0ffee00c0ffee";
+        for text in
+            ["0/17", "17", "0/17/beef", "0/17/+00000000000beef"].map(str::to_owned).into_iter().chain([
+                format!("{long}/"),
+                format!("{long}/beef"),
+                format!("{long}/00c0ffee00c0ffee/00c0ffee00c0ffee"),
+            ])
+        {
             assert_eq!(text.parse::<Redrive>(), Err(BadRedrive), "{text}");
         }
     }

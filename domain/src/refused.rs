@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Envelope;
 use crate::id::{EventId, Name, Source};
+use crate::letter::LetterMark;
 use crate::message::{Position, SCHEMA, SchemaVersion};
 use crate::{Sport, Timestamp};
 
@@ -26,6 +27,9 @@ pub struct RefusedMessage {
     /// Its place in the sequence, and where its feed has none, its time.
     #[serde(flatten)]
     pub place: Place,
+    /// By what its dead letter is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<LetterMark>,
     /// Ingestion's clock.
     pub received_at: Timestamp,
 }
@@ -54,6 +58,7 @@ impl RefusedMessage {
         read: Envelope,
         provider: &Name,
         is_ordered_by_time: bool,
+        mark: LetterMark,
         received_at: Timestamp,
     ) -> Vec<Self> {
         let Envelope { producer, event_id: Some(event_id), position, generated_at, .. } = read else {
@@ -79,6 +84,7 @@ impl RefusedMessage {
             sport,
             event_id: event_id.clone(),
             place,
+            mark: Some(mark),
             received_at,
         };
         sports.into_iter().map(told).collect()
@@ -126,7 +132,9 @@ mod tests {
     }
 
     fn told(read: Envelope, is_ordered_by_time: bool, received_at: Timestamp) -> RefusedMessage {
-        let mut told = RefusedMessage::of(read, &Name::new("md").unwrap(), is_ordered_by_time, received_at);
+        let mark = LetterMark::of(b"oops");
+        let mut told =
+            RefusedMessage::of(read, &Name::new("md").unwrap(), is_ordered_by_time, mark, received_at);
         assert_eq!(told.len(), 1);
         told.remove(0)
     }
@@ -153,7 +161,9 @@ mod tests {
     #[test]
     fn nobody_is_told_of_what_cannot_be_placed_or_is_anothers() {
         let md = Name::new("md").unwrap();
-        let none = |read: Envelope| assert_eq!(RefusedMessage::of(read, &md, false, Timestamp(90)), []);
+        let none = |read: Envelope| {
+            assert_eq!(RefusedMessage::of(read, &md, false, LetterMark::of(b""), Timestamp(90)), []);
+        };
         none(Envelope { provider: Name::new("other").ok(), ..read() });
         none(Envelope { position: None, ..read() });
         none(Envelope { producer: None, ..read() });
@@ -165,7 +175,7 @@ mod tests {
     fn of_an_event_of_unknown_sport_every_sport_is_told_where_no_later_message_would_tell() {
         let md = Name::new("md").unwrap();
         let sports = |read: Envelope| {
-            let told = RefusedMessage::of(read, &md, true, Timestamp(90));
+            let told = RefusedMessage::of(read, &md, true, LetterMark::of(b""), Timestamp(90));
             told.into_iter().map(|told| told.sport).collect::<Vec<_>>()
         };
         assert_eq!(sports(read()), [Sport::Hockey]);

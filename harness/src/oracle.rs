@@ -13,7 +13,7 @@ use simulator::run_ledger::RunLedger;
 
 pub use entry::Entry;
 pub use heard::Heard;
-pub use trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
+pub use trace::{Trace, VersionTrace, hash, hash_value};
 pub use walk::walk;
 
 mod entry;
@@ -52,6 +52,8 @@ pub struct Told {
     pub lines: Vec<u32>,
     /// Messages behind one that is never sent.
     pub beyond: Vec<u32>,
+    /// Those that begin an epoch, and so wait for none before them.
+    pub begins: BTreeSet<u32>,
     /// Whether a gap may be declared.
     may_have_gap: bool,
     /// Whether one must be.
@@ -103,6 +105,7 @@ impl Oracle {
                     is_counted: event.position.is_some(),
                     lines: Vec::new(),
                     beyond: Vec::new(),
+                    begins: BTreeSet::new(),
                     may_have_gap: false,
                     must_have_gap: false,
                 });
@@ -116,6 +119,8 @@ impl Oracle {
             } else {
                 lines.len()
             };
+            let begins = lines.iter().filter(|(position, _)| position.is_some_and(|at| at.sequence == 1));
+            told.begins = begins.map(|(_, line)| *line).collect();
             let numbers: Vec<u32> = lines.into_iter().map(|(_, line)| line).collect();
             told.beyond = numbers[whole..].to_vec();
             told.lines = numbers[..whole].to_vec();

@@ -235,7 +235,7 @@ impl Run<'_> {
         let traces = trial::traces(&mysql, feed, &heard, &mut verdict).await?;
         looks.judge(feed, &traces, &mut verdict);
         let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
-        judge_updates(feed, &traces, &updates, &mut verdict);
+        judge_updates(feed, &traces, &updates.events, &mut verdict);
         judge_places(&site.places, feed, &traces, &clients, !site.is_shared, &mut verdict).await?;
         judge_sockets(feed, &traces, &clients, &mut verdict);
         let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
@@ -246,12 +246,12 @@ impl Run<'_> {
             drive: &drive,
             traces: &traces,
             feeds: &feeds,
-            updates: &updates,
+            updates: &updates.events,
             seen: &steady,
             warm_up_micros: i64::try_from(self.warm_up.as_micros()).unwrap_or(i64::MAX),
         });
         latencies.ask(site).await?;
-        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, &feeds, &steady);
+        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, (&feeds, &updates), &steady);
         let cpu = used(&samples, feed);
         let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
         let database = site.database.clone();

@@ -1,19 +1,22 @@
 //! How long clients were shown markets open that could not be trusted any more.
+//!
+//! When something must have been shut follows from what was sent and heard alone: when producers were silent, messages missing,
+//! partitions without a heartbeat. What the processors made of it is not asked, so a market that was never shut counts as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use simulator::DriveReport;
 use simulator::ledger::NEVER;
 
 use crate::feed::Feed;
-use crate::observe::kafka::Feeds;
-use crate::observe::socket::Seen;
-use crate::oracle::{ShutBy, Told, Trace};
+use crate::observe::kafka::{Feeds, Updates};
+use crate::observe::socket::{Seen, Span};
+use crate::oracle::{Told, Trace};
 
 /// What was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnsafeTimes {
-    /// How often an event had to be shut because of what was not heard in time.
+    /// How often an event that was shown open had to be shut because of what was not heard in time.
     pub checked: u64,
     /// The longest time after the deadline by which that had to be noticed, in microseconds.
     pub longest_micros: u64,
@@ -28,63 +31,215 @@ pub struct Patience {
     pub hold_micros: i64,
     /// Producers.
     pub silence_micros: i64,
+    /// Partitions.
+    pub partition_micros: i64,
 }
 
 impl Patience {
-    /// That of processors which are told nothing else: `MATCHDAY_HOLD_MS` and `MATCHDAY_PRODUCER_SILENCE_MS`.
-    pub const USUAL: Self = Self { hold_micros: 3_000_000, silence_micros: 20_000_000 };
+    /// That of services which are told nothing else: `MATCHDAY_HOLD_MS`, `MATCHDAY_PRODUCER_SILENCE_MS` and
+    /// `MATCHDAY_PARTITION_SILENCE_MS`.
+    pub const USUAL: Self =
+        Self { hold_micros: 3_000_000, silence_micros: 20_000_000, partition_micros: 10_000_000 };
 }
 
-/// From the last sign of life, or the first message that had to wait, until every steady client had been told.
+/// What must not be open, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Duty {
+    /// The last sign of life, or the first message that had to wait.
+    began: i64,
+    /// When that had to be noticed.
+    due: i64,
+    /// When there was nothing more to notice: no earlier could it be open again.
+    end: i64,
+}
+
+/// What every steady client was shown, held against what had to be shut.
 #[must_use]
 pub fn measure(
     feed: &Feed,
     drive: &DriveReport,
     traces: &BTreeMap<String, Trace>,
-    feeds: &Feeds,
+    (feeds, updates): (&Feeds, &Updates),
     seen: &[&Seen],
 ) -> UnsafeTimes {
+    // Nothing is known of what came later.
+    let arrivals = seen.iter().flat_map(|seen| &seen.arrivals);
+    let until = arrivals.map(|arrival| arrival.at_micros).max().unwrap_or_default();
+    let Patience { hold_micros, silence_micros, partition_micros } = feed.patience;
     let mut times = UnsafeTimes::default();
-    for (event_id, trace) in traces {
-        let Some(told) = feed.oracle.events().get(event_id) else { continue };
-        for (version, known) in &trace.versions {
-            let Some(shut_by) = known.shut_by else { continue };
-            let began = match shut_by {
-                ShutBy::Silence => {
-                    feeds.alive.get(&told.source).and_then(|heard| last_before(heard, known.applied_at))
-                }
-                ShutBy::Gap => known.missing.and_then(|turn| waited_since(told, turn, drive)),
-            };
-            let patience = match shut_by {
-                ShutBy::Silence => feed.patience.silence_micros,
-                ShutBy::Gap => feed.patience.hold_micros,
-            };
-            let shown = seen.iter().filter_map(|seen| shown_at(seen, event_id, *version)).max();
-            let Some((began, shown)) = began.zip(shown) else { continue };
-            times.checked += 1;
-            let open = u64::try_from(shown - began - patience).unwrap_or_default();
-            times.longest_micros = times.longest_micros.max(open);
-            let exposed = u64::try_from((shown - began).min(patience)).unwrap_or_default();
-            times.exposed_micros = times.exposed_micros.max(exposed);
+    for (event_id, told) in feed.oracle.events() {
+        let mut duties: Vec<(Option<&str>, Duty)> = Vec::new();
+        for ((provider, producer), alive) in &feeds.alive {
+            // Whichever of them has something of the event.
+            if *provider == told.source.0 {
+                let silent = silences(alive, silence_micros, until);
+                duties.extend(silent.into_iter().map(|duty| (Some(producer.as_str()), duty)));
+            }
+        }
+        if let Some(trace) = traces.get(event_id).filter(|_| told.is_counted) {
+            let gaps = gaps(&Come::of(told, trace, drive), hold_micros, until);
+            duties.extend(gaps.into_iter().map(|duty| (Some(told.source.1.as_str()), duty)));
+        }
+        let place = updates.events.get(event_id).and_then(|published| published.first());
+        let place = place.map(|published| (published.record.topic.clone(), published.record.partition));
+        if let Some(beats) = place.and_then(|place| updates.beats.get(&place)) {
+            let dead = silences(beats, partition_micros, until);
+            duties.extend(dead.into_iter().map(|duty| (None, duty)));
+        }
+        for (producer, duty) in duties {
+            let spans = seen.iter().flat_map(|seen| seen.offers.spans(event_id, producer));
+            times.note(duty, spans, until);
         }
     }
     times
 }
 
-/// When the first message was sent that had to wait for this one.
-fn waited_since(told: &Told, missing: usize, drive: &DriveReport) -> Option<i64> {
-    let later = told.lines.iter().chain(&told.beyond).skip(missing + 1);
-    let sent =
-        later.filter_map(|line| drive.deliveries.sent_micros.get(*line as usize)).filter(|at| **at != NEVER);
-    sent.min().map(|at| drive.timeline.started_at.0 + at)
+impl UnsafeTimes {
+    fn note(&mut self, duty: Duty, spans: impl Iterator<Item = Span>, until: i64) {
+        let mut was_open = false;
+        for Span { from, to } in spans {
+            let to = to.unwrap_or(until);
+            let within =
+                |begin: i64, end: i64| u64::try_from(to.min(end) - from.max(begin)).unwrap_or_default();
+            let (exposed, open) = (within(duty.began, duty.due), within(duty.due, duty.end));
+            was_open |= exposed > 0 || open > 0;
+            self.exposed_micros = self.exposed_micros.max(exposed);
+            self.longest_micros = self.longest_micros.max(open);
+        }
+        self.checked += u64::from(was_open);
+    }
 }
 
-fn last_before(heard: &[i64], at: i64) -> Option<i64> {
-    heard.partition_point(|heard| *heard < at).checked_sub(1).map(|last| heard[last])
+/// What follows from signs of life that are too far apart; the last one is followed by nothing.
+fn silences(heard: &[i64], patience: i64, until: i64) -> Vec<Duty> {
+    let next = heard.iter().skip(1).copied().chain([until]);
+    let silent = heard.iter().zip(next).filter(|(last, next)| *next - **last > patience);
+    silent.map(|(last, next)| Duty { began: *last, due: *last + patience, end: next }).collect()
 }
 
-/// When a client had been told of a version.
-fn shown_at(seen: &Seen, event_id: &str, version: u64) -> Option<i64> {
-    let frames = seen.arrivals.iter().filter(|arrival| arrival.event_id == event_id);
-    frames.filter(|arrival| arrival.to >= version).map(|arrival| arrival.at_micros).min()
+/// When one message of an event was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Come {
+    /// When it may have been there at the earliest; `i64::MAX`: never.
+    first: i64,
+    /// When it was there for certain, where it was.
+    certain: Option<i64>,
+    /// Whether it waits for none before it: it begins an epoch.
+    begins: bool,
+    /// Whether one before it is never sent.
+    is_beyond: bool,
+}
+
+impl Come {
+    /// The messages of an event in the order of their positions.
+    fn of(told: &Told, trace: &Trace, drive: &DriveReport) -> Vec<Self> {
+        let received = trace.versions.values().filter_map(|known| known.line.zip(known.received_at));
+        let received: HashMap<u32, i64> = received.collect();
+        let ledger = &drive.deliveries;
+        let after = |micros: &[i64], line: u32| {
+            let at = micros.get(line as usize).filter(|at| **at != NEVER)?;
+            Some(drive.timeline.started_at.0 + at)
+        };
+        // What lies beyond a message that is never sent had its turn where somebody has sent that message nevertheless.
+        let come = |line: u32, is_beyond: bool| {
+            let at = received.get(&line).copied();
+            let is_taken = ledger.status.get(line as usize) == Some(&202);
+            Self {
+                first: at.or_else(|| after(&ledger.sent_micros, line)).unwrap_or(i64::MAX),
+                certain: at.or_else(|| after(&ledger.answered_micros, line).filter(|_| is_taken)),
+                begins: told.begins.contains(&line),
+                is_beyond: is_beyond && at.is_none(),
+            }
+        };
+        let lines = told.lines.iter().map(|line| come(*line, false));
+        lines.chain(told.beyond.iter().map(|line| come(*line, true))).collect()
+    }
+}
+
+/// What follows from messages that came longer before one that they had to wait for than they may wait.
+fn gaps(messages: &[Come], patience: i64, until: i64) -> Vec<Duty> {
+    let mut duties: Vec<Duty> = Vec::new();
+    // Another epoch ends every gap of the one before it.
+    let mut renewed = vec![i64::MAX; messages.len()];
+    for index in (1..messages.len()).rev() {
+        renewed[index - 1] = if messages[index].begins { messages[index].first } else { renewed[index] };
+    }
+    // The last of those before a message: when it is there, nothing is missing.
+    let mut complete = i64::MIN;
+    for (index, come) in messages.iter().enumerate() {
+        complete = match (come.begins, come.is_beyond) {
+            (true, _) => i64::MIN,
+            (false, true) => i64::MAX,
+            (false, false) => complete,
+        };
+        let end = complete.min(renewed[index]).min(until);
+        if let Some(began) = come.certain.filter(|began| end > began.saturating_add(patience)) {
+            duties.push(Duty { began, due: began + patience, end });
+        }
+        complete = complete.max(come.first);
+    }
+    duties.sort_by_key(|duty| (duty.due, duty.end));
+    // Many wait for the same message: that is one gap.
+    duties.dedup_by(|later, first| {
+        let is_same = later.due <= first.end;
+        if is_same {
+            first.end = first.end.max(later.end);
+        }
+        is_same
+    });
+    duties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNTIL: i64 = 1_000;
+
+    fn duty(began: i64, due: i64, end: i64) -> Duty {
+        Duty { began, due, end }
+    }
+
+    fn come(first: i64) -> Come {
+        Come { first, certain: Some(first), begins: false, is_beyond: false }
+    }
+
+    const LOST: Come = Come { first: i64::MAX, certain: None, begins: false, is_beyond: false };
+
+    #[test]
+    fn silence_lasts_until_the_next_sign_of_life_and_after_the_last_one_for_good() {
+        assert_eq!(silences(&[0, 20, 50, 990], 20, UNTIL), [duty(20, 40, 50), duty(50, 70, 990)]);
+        assert_eq!(silences(&[0], 20, UNTIL), [duty(0, 20, UNTIL)]);
+        assert_eq!(silences(&[], 20, UNTIL), [], "who was never heard is not waited for");
+    }
+
+    #[test]
+    fn a_gap_is_due_from_the_first_message_that_waits_until_the_last_that_is_missing() {
+        let filled = [come(10), come(100), come(20), come(30), come(110)];
+        assert_eq!(gaps(&filled, 50, UNTIL), [duty(20, 70, 100)]);
+        assert_eq!(gaps(&filled, 80, UNTIL), [], "it came in time");
+        assert_eq!(gaps(&[come(10), LOST, come(20), come(30)], 50, UNTIL), [duty(20, 70, UNTIL)]);
+        let beyond = Come { is_beyond: true, ..come(20) };
+        assert_eq!(
+            gaps(&[come(10), beyond], 50, UNTIL),
+            [duty(20, 70, UNTIL)],
+            "what is missing is not even planned"
+        );
+        let anew = Come { begins: true, ..come(200) };
+        assert_eq!(gaps(&[come(10), LOST, come(20), anew, come(210)], 50, UNTIL), [duty(20, 70, 200)]);
+    }
+
+    #[test]
+    fn a_market_that_is_never_shut_counts_and_one_that_is_shut_in_time_does_not() {
+        let noted = |spans: &[Span]| {
+            let mut times = UnsafeTimes::default();
+            times.note(duty(100, 200, 300), spans.iter().copied(), UNTIL);
+            (times.checked, times.exposed_micros, times.longest_micros)
+        };
+        let span = |from, to| Span { from, to };
+        assert_eq!(noted(&[span(0, None)]), (1, 100, 100));
+        assert_eq!(noted(&[span(0, Some(190)), span(300, None)]), (1, 90, 0));
+        assert_eq!(noted(&[span(0, Some(190)), span(250, Some(260))]), (1, 90, 10), "opened again too early");
+        assert_eq!(noted(&[span(0, Some(100)), span(300, None)]), (0, 0, 0), "nothing was open");
+    }
 }

@@ -3,6 +3,7 @@
 
 use chassis::problem::Problem;
 use domain::codec::Envelope;
+use domain::letter::LetterMark;
 use domain::refused::{REFUSED_HEADER, RefusedMessage};
 
 use crate::accept::{Piece, Receipt};
@@ -24,7 +25,8 @@ pub fn tell(
     let read = receipt.reading.envelope(piece.bytes, receipt.provider, receipt.loaded);
     complete(refusal, &read);
     let by_time = receipt.reading.is_ordered_by_time();
-    let told = RefusedMessage::of(read, receipt.provider, by_time, receipt.received_at);
+    let mark = LetterMark::of(piece.bytes);
+    let told = RefusedMessage::of(read, receipt.provider, by_time, mark, receipt.received_at);
     // A producer that is one too many for its messages to be taken is one too many for this, too.
     let source = told.first().and_then(RefusedMessage::source);
     if source.is_some_and(|source| !receipt.producers.has_room(&source)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::codec::json::{self, DecodeError};
-use domain::intake::HoldLimits;
+use domain::intake::{Arrival, HoldLimits};
 use domain::letter::Redrive;
 use domain::refused::RefusedMessage;
 use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Sport, Timestamp};
@@ -86,6 +86,16 @@ impl FeedRecord {
         }
     }
 
+    /// The message as its event takes it.
+    pub(crate) fn arrival(&self) -> Option<Arrival> {
+        Some(Arrival {
+            message: self.message()?.clone(),
+            payload: Arc::clone(&self.payload),
+            feed_offset: self.offset,
+            redrive: self.redrive,
+        })
+    }
+
     /// Its partition, and when ingestion received it, where it says so.
     #[must_use]
     pub fn heard_at(&self) -> Option<(i32, Timestamp)> {
@@ -139,16 +149,6 @@ impl WorkingEvent {
     pub fn odds_age_micros(&self, now: Timestamp) -> Option<i64> {
         let status = self.intake.state().head().status.as_ref()?;
         (status.value.status == EventStatus::Live).then(|| now.micros_since(self.odds_at))
-    }
-
-    /// Whether a gap is to be declared: its partition's feed has been processed beyond the deadline, and what is
-    /// missing was not in it.
-    #[must_use]
-    pub fn is_overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> bool {
-        let heard_until = heard_until.get(&self.partition);
-        heard_until
-            .zip(self.intake.next_deadline())
-            .is_some_and(|(heard_until, deadline)| deadline <= *heard_until)
     }
 }
 

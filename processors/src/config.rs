@@ -129,6 +129,10 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_HELD_MAX", default_value_t = 1_000)]
     pub held_max: usize,
 
+    /// Seconds for which early messages wait on once what is missing is a gap; then each of them is a dead letter
+    #[arg(long, env = "MATCHDAY_HELD_SECONDS", default_value_t = 3_600)]
+    pub held_seconds: u32,
+
     /// Milliseconds without an `alive` after which a producer is down and clients must see its markets suspended
     #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub producer_silence_ms: u32,
@@ -219,7 +223,11 @@ impl ProcessConfig {
     /// How long and how many early messages wait.
     #[must_use]
     pub fn hold_limits(&self) -> HoldLimits {
-        HoldLimits { wait_micros: self.until_shut_begins(self.hold_ms), held_max: self.held_max }
+        HoldLimits {
+            wait_micros: self.until_shut_begins(self.hold_ms),
+            held_max: self.held_max,
+            kept_micros: i64::from(self.held_seconds) * 1_000_000,
+        }
     }
 
     /// What is settled with providers.

@@ -1,24 +1,28 @@
 //! The events in memory. A batch takes those it works on out, and only COMMIT brings them back: what a failed
 //! transaction touched is read from the database again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
+use domain::intake::HoldLimits;
 use domain::{EventId, Timestamp};
 
 use crate::batch::WorkingEvent;
 
 /// After how long without odds a live game is not waited for any more.
 const ABANDONED_MICROS: i64 = 15 * 60 * 1_000_000;
+/// Events whose deadlines are looked after with one transaction; those that are due longest go first.
+const OVERDUE_MAX: usize = 256;
 
 /// Events of the owned partitions, up to a limit; all others are in the database only.
 #[derive(Debug)]
 pub struct Events {
     kept: HashMap<EventId, Kept>,
-    /// Events for which messages wait; they are never dropped.
-    waiting: HashSet<EventId>,
+    /// Events for which messages wait, by when something is to be done about it; they are never dropped.
+    waiting: BTreeMap<Timestamp, BTreeSet<EventId>>,
     /// Events whose gap the database refused, and when to try again.
     postponed: HashMap<EventId, Instant>,
+    limits: HoldLimits,
     max: usize,
     batch: u64,
 }
@@ -26,6 +30,8 @@ pub struct Events {
 #[derive(Debug)]
 struct Kept {
     event: WorkingEvent,
+    /// Where it stands in `waiting`.
+    deadline: Option<Timestamp>,
     /// The batch that last worked on it.
     batch: u64,
 }
@@ -33,8 +39,9 @@ struct Kept {
 impl Events {
     /// Keeps up to `max` events, besides those for which messages wait.
     #[must_use]
-    pub fn new(max: usize) -> Self {
-        Self { kept: HashMap::new(), waiting: HashSet::new(), postponed: HashMap::new(), max, batch: 0 }
+    pub fn new(max: usize, limits: HoldLimits) -> Self {
+        let (kept, waiting, postponed) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Self { kept, waiting, postponed, limits, max, batch: 0 }
     }
 
     /// How many events are kept.
@@ -54,18 +61,22 @@ impl Events {
 
     /// Takes an event out, where it is kept.
     pub fn take(&mut self, id: &EventId) -> Option<WorkingEvent> {
-        self.waiting.remove(id);
-        self.kept.remove(id).map(|kept| kept.event)
+        let Kept { event, deadline, .. } = self.kept.remove(id)?;
+        if let Some(deadline) = deadline {
+            self.forget_deadline(deadline, id);
+        }
+        Some(event)
     }
 
     /// Brings back what a committed batch worked on, and drops the longest unused where there are too many.
     pub fn put_back(&mut self, events: HashMap<EventId, WorkingEvent>) {
         self.batch += 1;
         for (id, event) in events {
-            if event.intake.held() > 0 {
-                self.waiting.insert(id.clone());
+            let deadline = event.intake.next_deadline(self.limits);
+            if let Some(deadline) = deadline {
+                self.waiting.entry(deadline).or_default().insert(id.clone());
             }
-            self.kept.insert(id, Kept { event, batch: self.batch });
+            self.kept.insert(id, Kept { event, deadline, batch: self.batch });
         }
         if self.kept.len() > self.max {
             self.drop_unused();
@@ -76,29 +87,45 @@ impl Events {
     pub fn forget(&mut self, is_gone: impl Fn(i32) -> bool) {
         self.kept.retain(|_, kept| !is_gone(kept.event.partition));
         let Self { kept, waiting, .. } = self;
-        waiting.retain(|id| kept.contains_key(id));
+        waiting.retain(|_, ids| {
+            ids.retain(|id| kept.contains_key(id));
+            !ids.is_empty()
+        });
     }
 
-    /// The events with a gap to declare, where each partition's feed has been processed up to the time given, and the
-    /// partitions they live in.
+    /// The first of the events whose deadline has passed, where each partition's feed has been processed up to the time given,
+    /// and the partitions they live in. Those whose deadline has not passed are not looked at, however many they are.
     pub fn overdue(&mut self, heard_until: &BTreeMap<i32, Timestamp>, now: Instant) -> Vec<(EventId, i32)> {
         self.postponed.retain(|_, until| *until > now);
-        let waiting = self.waiting.iter().filter(|id| !self.postponed.contains_key(*id));
-        let kept = waiting.filter_map(|id| Some((id, &self.kept.get(id)?.event)));
-        let overdue = kept.filter(|(_, event)| event.is_overdue(heard_until));
-        overdue.map(|(id, event)| (id.clone(), event.partition)).collect()
+        let Some(latest) = heard_until.values().max() else { return Vec::new() };
+        let passed = self.waiting.range(..=*latest);
+        let passed = passed.flat_map(|(deadline, ids)| ids.iter().map(move |id| (deadline, id)));
+        let overdue = passed.filter_map(|(deadline, id)| {
+            let partition = self.kept.get(id)?.event.partition;
+            let is_overdue = deadline <= heard_until.get(&partition)? && !self.postponed.contains_key(id);
+            is_overdue.then(|| (id.clone(), partition))
+        });
+        overdue.take(OVERDUE_MAX).collect()
     }
 
-    /// When the first of the gaps will be overdue that are not yet at `now`.
+    /// The first deadline that has not passed at `now`.
     #[must_use]
     pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let kept = self.waiting.iter().filter_map(|id| self.kept.get(id));
-        kept.filter_map(|kept| kept.event.intake.next_deadline()).filter(|deadline| *deadline > now).min()
+        self.waiting.range(now.plus_micros(1)..).next().map(|(deadline, _)| *deadline)
     }
 
     /// Leaves an event out of [`Self::overdue`] for a while.
     pub fn postpone(&mut self, id: EventId, until: Instant) {
         self.postponed.insert(id, until);
+    }
+
+    fn forget_deadline(&mut self, deadline: Timestamp, id: &EventId) {
+        if let Some(ids) = self.waiting.get_mut(&deadline) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.waiting.remove(&deadline);
+            }
+        }
     }
 
     /// Down to three quarters of the limit, so that this does not run for every batch.
@@ -107,20 +134,24 @@ impl Events {
         batches.sort_unstable();
         let dropped = batches.len() - self.max * 3 / 4;
         let oldest_kept = batches.get(dropped).copied().unwrap_or(self.batch);
-        let waiting = &self.waiting;
-        self.kept.retain(|id, kept| kept.batch >= oldest_kept || waiting.contains(id));
+        self.kept.retain(|_, kept| kept.batch >= oldest_kept || kept.deadline.is_some());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::codec::json;
-    use domain::intake::{Arrival, HoldLimits};
+    use domain::intake::Arrival;
     use domain::{EventState, Intake, Sport};
 
     use super::*;
 
     const FOREVER: Timestamp = Timestamp(i64::MAX);
+    const LIMITS: HoldLimits = HoldLimits { wait_micros: 10, held_max: 10, kept_micros: 1_000 };
+
+    fn keeping(max: usize) -> Events {
+        Events::new(max, LIMITS)
+    }
 
     fn id(number: usize) -> EventId {
         EventId::new(format!("md:match:{number}")).unwrap()
@@ -146,15 +177,15 @@ mod tests {
             r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
         );
         let message = json::decode(payload.as_bytes()).unwrap();
-        let arrival = Arrival { message, payload: payload.into_bytes().into(), feed_offset: 1 };
-        let limits = HoldLimits { wait_micros: 10, held_max: 10 };
-        event.intake.accept(arrival, Timestamp(100), limits);
+        let payload = payload.into_bytes().into();
+        let arrival = Arrival { message, payload, feed_offset: 1, redrive: None };
+        event.intake.accept(arrival, Timestamp(100), LIMITS);
         (id, event)
     }
 
     #[test]
     fn the_longest_unused_go_first_and_those_with_waiting_messages_stay() {
-        let mut events = Events::new(8);
+        let mut events = keeping(8);
         events.put_back(HashMap::from([waiting(0, 0)]));
         for number in 1..=8 {
             events.put_back(HashMap::from([event(number, 0)]));
@@ -167,7 +198,7 @@ mod tests {
 
     #[test]
     fn only_a_live_game_waits_for_odds() {
-        let mut events = Events::new(8);
+        let mut events = keeping(8);
         for (number, status) in [(1, "not_started"), (2, "live"), (3, "ended")] {
             let (id, mut event) = event(number, 0);
             let payload = format!(
@@ -181,12 +212,12 @@ mod tests {
         }
         assert_eq!(events.odds_age_micros_max(Timestamp(1_000)), 2);
         assert_eq!(events.odds_age_micros_max(Timestamp(998 + ABANDONED_MICROS)), 0);
-        assert_eq!(Events::new(8).odds_age_micros_max(Timestamp(1_000)), 0);
+        assert_eq!(keeping(8).odds_age_micros_max(Timestamp(1_000)), 0);
     }
 
     #[test]
     fn one_event_may_be_all_that_there_is_room_for() {
-        let mut events = Events::new(1);
+        let mut events = keeping(1);
         events.put_back(HashMap::from([event(1, 0)]));
         events.put_back(HashMap::from([event(2, 0), event(3, 0)]));
         assert!(events.take(&id(1)).is_none());
@@ -194,7 +225,7 @@ mod tests {
 
     #[test]
     fn events_of_partitions_given_up_are_forgotten() {
-        let mut events = Events::new(8);
+        let mut events = keeping(8);
         events.put_back(HashMap::from([waiting(1, 0), waiting(2, 1)]));
         events.forget(|partition| partition == 0);
         let heard = BTreeMap::from([(0, FOREVER), (1, FOREVER)]);
@@ -203,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_deadline_counts_against_the_feed_of_its_own_partition() {
-        let mut events = Events::new(8);
+        let mut events = keeping(8);
         events.put_back(HashMap::from([waiting(1, 0)]));
         let now = Instant::now();
         assert!(events.overdue(&BTreeMap::from([(1, FOREVER)]), now).is_empty());
@@ -212,8 +243,30 @@ mod tests {
     }
 
     #[test]
+    fn thousands_that_are_stuck_keep_nobody_from_being_due() {
+        let mut events = keeping(8);
+        let stuck = (1..=3_000).map(|number| {
+            let (id, mut event) = waiting(number, 0);
+            event.intake.expire(Timestamp(110));
+            (id, event)
+        });
+        events.put_back(stuck.collect());
+        events.put_back(HashMap::from([waiting(4_000, 0)]));
+        let (heard, now) = (BTreeMap::from([(0, Timestamp(1_109))]), Instant::now());
+        assert_eq!(events.overdue(&heard, now), [(id(4_000), 0)], "their gap is declared, and not over yet");
+        assert_eq!(events.next_deadline(Timestamp(110)), Some(Timestamp(1_110)));
+        let heard = BTreeMap::from([(0, Timestamp(1_110))]);
+        let overdue = events.overdue(&heard, now);
+        assert_eq!((overdue.len(), &overdue[0]), (OVERDUE_MAX, &(id(4_000), 0)), "it is due longest");
+        for (id, _) in overdue {
+            events.take(&id);
+        }
+        assert_eq!(events.overdue(&heard, now).len(), OVERDUE_MAX, "the next ones");
+    }
+
+    #[test]
     fn what_is_postponed_is_overdue_again_later() {
-        let mut events = Events::new(8);
+        let mut events = keeping(8);
         events.put_back(HashMap::from([waiting(1, 0)]));
         let (now, heard) = (Instant::now(), BTreeMap::from([(0, FOREVER)]));
         let later = now + std::time::Duration::from_secs(5);

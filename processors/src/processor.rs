@@ -101,7 +101,7 @@ pub enum Next {
 impl Processor {
     /// A processor that owns no partition yet.
     pub fn new(parts: Parts) -> Self {
-        let events = Events::new(parts.events_in_memory);
+        let events = Events::new(parts.events_in_memory, parts.limits);
         let producers = Producers::new(parts.producer_terms.clone());
         Self {
             parts,

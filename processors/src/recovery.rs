@@ -47,7 +47,7 @@ pub struct RecoverySettings {
 /// Asks whenever something is lost, until the process stops.
 pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown) -> anyhow::Result<()> {
     let lease = store::Lease::new(now());
-    let mut asker = Asker { pool, settings, asking: Asking::default() };
+    let mut asker = Asker { pool, settings, asking: Asking::default(), window: store::Window::default() };
     let mut rounds = tokio::time::interval(asker.settings.every);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -67,26 +67,30 @@ struct Asker {
     pool: MySqlPool,
     settings: RecoverySettings,
     asking: Asking,
+    /// The events that the next round looks at.
+    window: store::Window,
 }
 
 impl Asker {
     /// At most one request to each provider. What they answer is not waited for.
     async fn round(&mut self, lease: &store::Lease) -> anyhow::Result<()> {
+        let mut window = self.window.clone();
         let look = async {
             if !lease.hold(&self.pool).await? {
                 return anyhow::Ok(None);
             }
-            let wants =
-                store::wants(&self.pool, |provider| self.settings.providers.address(provider).is_some())
-                    .await?;
+            let is_asked = |provider: &Name| self.settings.providers.address(provider).is_some();
+            let wants = store::wants(&self.pool, is_asked, &mut window).await?;
             let requests = store::requests(&self.pool).await?;
             let wanted: BTreeSet<&Target> = wants.iter().map(|want| &want.target).collect();
-            for target in requests.keys().filter(|target| !wanted.contains(target)) {
+            for target in requests.keys().filter(|target| !wanted.contains(target) && window.decides(target))
+            {
                 store::forget(&self.pool, target).await?;
             }
             Ok(Some((wants, requests)))
         };
         let Some((wants, requests)) = in_time(look).await? else { return Ok(()) };
+        self.window = window.next();
         self.asking.reap();
         let RecoverySettings { every, silence_micros, .. } = self.settings;
         let is_free = |provider: &Name| self.asking.is_free(provider, every, Instant::now());

@@ -199,6 +199,9 @@ fn read_feed(
         let mut ask_every = ASK_EVERY;
         let mut next = match consumer.poll_batch(PollLimits { wait, ..limits }, &mut processor) {
             Ok(batch) if batch.is_empty() => {
+                // Nothing else runs what this thread's pool has to do: connections given back are looked at, and those that
+                // nobody uses are closed, before the database does so.
+                runtime.block_on(tokio::task::yield_now());
                 ask_every = ASK_IDLE_EVERY;
                 Next::Continue
             }

@@ -30,8 +30,8 @@ pub async fn connect(url: &str, connections_max: u32) -> anyhow::Result<MySqlPoo
     let pool = MySqlPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(5))
-        // Ends before the database would end it.
-        .idle_timeout(Duration::from_secs(u64::from(SILENCE_SECONDS_MAX / 2)))
+        // Ends before the database would end it: idle connections are looked for no more often than this.
+        .idle_timeout(Duration::from_secs(u64::from(SILENCE_SECONDS_MAX / 4)))
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // READ COMMITTED: upserts of several processors then take no gap locks from each other.

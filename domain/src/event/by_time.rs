@@ -10,9 +10,10 @@ use super::check::{self, Turn};
 use super::step::Step;
 use super::{Applied, EventState, Head, Refusal};
 use crate::id::{Name, Source};
+use crate::letter::LetterMark;
 use crate::limit::SOURCES_MAX;
 use crate::message::{Body, EventMessage, FeedMessage};
-use crate::update::{Cause, Update};
+use crate::update::{Cause, Change, Update};
 use crate::{Fixture, Standing, Status, Timestamp};
 
 /// When the parts of an event were said that are not a market's.
@@ -77,8 +78,15 @@ impl EventState {
 /// Messages without a sequence that are refused. Nobody waits for them, and none could tell what they would have said: so
 /// they shut what their source has offered until then, as a bet stop would, and a later offer is open again.
 impl EventState {
-    /// A message of `source`, said at this time, lies among the dead letters. `None` where that opens or shuts nothing.
-    pub fn refuse_by_time(&mut self, source: &Source, said_at: Timestamp, at: Timestamp) -> Option<Update> {
+    /// A message of `source`, said at this time, lies among the dead letters under this mark, where that is known. `None`
+    /// where it shuts nothing.
+    pub fn refuse_by_time(
+        &mut self,
+        source: &Source,
+        said_at: Timestamp,
+        mark: Option<LetterMark>,
+        at: Timestamp,
+    ) -> Option<Update> {
         let is_unknown = match self.feed(source) {
             Some(feed) if feed.has_positions() => return None,
             known => known.is_none(),
@@ -86,20 +94,45 @@ impl EventState {
         if is_unknown && self.head.feeds.len() >= SOURCES_MAX {
             return None;
         }
-        if !self.head.feed_entry(source).refuse_at(said_at) {
+        if !self.head.feed_entry(source).refuse_at(said_at, mark) {
             return None;
         }
         self.publish_if_changed(source, Cause::dead_letter(source.clone(), None), at)
     }
 
-    /// A message has been sent in the place of one that was refused: what only that kept shut is open again.
-    pub fn put_right(&mut self, message: &FeedMessage, at: Timestamp) -> Option<Update> {
+    /// A message has been sent in the place of the letter with this mark: what only that kept shut is open again, of each of
+    /// the provider's producers, for nobody may have been able to tell whose the letter was. Without a mark the message's time
+    /// tells which letter of its own producer it is. `None` where nothing is open again.
+    pub fn put_right(
+        &mut self,
+        message: &FeedMessage,
+        mark: Option<LetterMark>,
+        at: Timestamp,
+    ) -> Option<Update> {
         let source = &message.source;
-        self.feed(source)?;
-        if !self.head.feed_entry(source).put_right(message.generated_at) {
-            return None;
-        }
-        self.publish_if_changed(source, Cause::message(message), at)
+        let marked = mark.map_or_else(Vec::new, |mark| {
+            let feeds = self.head.feeds.iter_mut().filter(|feed| feed.source.provider == source.provider);
+            feeds.filter_map(|feed| feed.put_right(mark).then(|| feed.source.clone())).collect()
+        });
+        let freed = match marked.is_empty() {
+            false => marked,
+            true => {
+                let feed = self.head.feeds.iter_mut().find(|feed| feed.source == *source)?;
+                feed.put_right_at(message.generated_at, mark.is_some())
+                    .then(|| source.clone())
+                    .into_iter()
+                    .collect()
+            }
+        };
+        let changes: Vec<Change> = freed
+            .iter()
+            .flat_map(|source| {
+                let mut step = Step::new(self, source);
+                step.refresh_all();
+                step.finish()
+            })
+            .collect();
+        (!changes.is_empty()).then(|| self.publish(Cause::message(message), at, changes))
     }
 
     /// Those of a provider's producers that have spoken of the event.

@@ -9,7 +9,8 @@ use crate::Timestamp;
 use crate::event::Refusal;
 use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
-use crate::limit::{BARRIERS_MAX, GROUPS_MAX, RECENT_MAX};
+use crate::letter::{self, LetterMark};
+use crate::limit::{BARRIERS_MAX, GROUPS_MAX, LETTERS_MAX, RECENT_MAX};
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
 use epoch::{Ahead, Began};
@@ -52,10 +53,45 @@ pub struct Feed {
     /// The last position ahead whose message was refused and lies among the dead letters: the cause of the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Position>,
-    /// Of a source that orders by time: the times of messages that were refused and lie among the dead letters. Whatever
-    /// they said may concern every offer that is not later.
+    /// Of a source that orders by time: the messages that were refused and lie among the dead letters. Whatever they said may
+    /// concern every offer that is not later.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    refused_at: BTreeSet<Timestamp>,
+    refused_at: BTreeSet<OpenLetter>,
+    /// The time of the last one for which there was no room: nothing that was offered until then opens again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_until: Option<Timestamp>,
+}
+
+/// A dead letter that nothing has put right yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "StoredLetter", into = "StoredLetter")]
+struct OpenLetter {
+    said_at: Timestamp,
+    /// Several messages may have one time. Where this is not known they cannot be told apart.
+    mark: Option<LetterMark>,
+}
+
+/// How a letter is stored: its time, and where it has a mark, both.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredLetter {
+    Unmarked(Timestamp),
+    Marked(Timestamp, LetterMark),
+}
+
+impl From<StoredLetter> for OpenLetter {
+    fn from(stored: StoredLetter) -> Self {
+        match stored {
+            StoredLetter::Unmarked(said_at) => Self { said_at, mark: None },
+            StoredLetter::Marked(said_at, mark) => Self { said_at, mark: Some(mark) },
+        }
+    }
+}
+
+impl From<OpenLetter> for StoredLetter {
+    fn from(OpenLetter { said_at, mark }: OpenLetter) -> Self {
+        mark.map_or(Self::Unmarked(said_at), |mark| Self::Marked(said_at, mark))
+    }
 }
 
 /// When bets on a group were last stopped.
@@ -91,6 +127,7 @@ impl Feed {
             down: false,
             refused: None,
             refused_at: BTreeSet::new(),
+            refused_until: None,
         }
     }
 
@@ -233,23 +270,42 @@ impl Feed {
     }
 
     /// Takes note of a refused message of a source that orders by time; says whether that is news.
-    pub(crate) fn refuse_at(&mut self, said_at: Timestamp) -> bool {
-        let is_news = self.refused_at.insert(said_at);
-        // The last one shuts all that those before it do.
-        while self.refused_at.len() > RECENT_MAX {
-            self.refused_at.pop_first();
+    pub(crate) fn refuse_at(&mut self, said_at: Timestamp, mark: Option<LetterMark>) -> bool {
+        // Sent once more it may have got another time, where its own could not be read: the later one shuts more.
+        let known = self.refused_at.iter().find(|known| mark.is_some() && known.mark == mark).copied();
+        if known.is_some_and(|known| known.said_at >= said_at) {
+            return false;
+        }
+        if let Some(known) = known {
+            self.refused_at.remove(&known);
+        }
+        let is_news = self.refused_at.insert(OpenLetter { said_at, mark });
+        while self.refused_at.len() > LETTERS_MAX {
+            let forgotten = self.refused_at.pop_first().map(|forgotten| forgotten.said_at);
+            self.refused_until = self.refused_until.max(forgotten);
         }
         is_news
     }
 
-    /// The message that was refused at this time has been put right; says whether one was.
-    pub(crate) fn put_right(&mut self, said_at: Timestamp) -> bool {
-        self.refused_at.remove(&said_at)
+    /// A letter with this mark has been put right; says whether there was one.
+    pub(crate) fn put_right(&mut self, mark: LetterMark) -> bool {
+        let before = self.refused_at.len();
+        self.refused_at.retain(|letter| letter.mark != Some(mark));
+        self.refused_at.len() < before
+    }
+
+    /// A letter of this time has been put right, and nobody has said which, or it has a mark that none of them has; says
+    /// whether there was one. Of several one stands for each that has not been put right.
+    pub(crate) fn put_right_at(&mut self, said_at: Timestamp, has_mark: bool) -> bool {
+        let is_it = |letter: &&OpenLetter| letter.said_at == said_at && !(has_mark && letter.mark.is_some());
+        let first = self.refused_at.iter().find(is_it).copied();
+        first.is_some_and(|first| self.refused_at.remove(&first))
     }
 
     /// Whether a refused message may have concerned an offer of a source that orders by time.
     pub(crate) fn refused_since(&self, offered_at: Timestamp) -> bool {
-        self.refused_at.last().is_some_and(|last| *last >= offered_at)
+        let last = self.refused_at.last().map(|last| last.said_at);
+        last.max(self.refused_until).is_some_and(|last| last >= offered_at)
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {
@@ -276,9 +332,6 @@ fn is_yet_to_come(position: Position, applied: Position, ahead: &BTreeMap<u64, A
     position > applied && (position.epoch == applied.epoch || ahead.contains_key(&position.epoch))
 }
 
-/// FNV-1a: stable across builds, since it is stored.
 fn hash(id: &MessageId) -> u64 {
-    id.as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    letter::hash(id.as_str().as_bytes())
 }

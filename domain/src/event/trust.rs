@@ -4,6 +4,7 @@ use super::feed::Feed;
 use super::{EventState, Head};
 use crate::id::Source;
 use crate::limit::SOURCES_MAX;
+use crate::market::{MarketStatus, Suspension};
 use crate::producer::Reason;
 use crate::update::CauseKind;
 use crate::{Cause, Timestamp, Update};
@@ -25,6 +26,21 @@ impl EventState {
         self.feed(source)?;
         self.head.feed_entry(source).down = false;
         self.publish_if_changed(source, Cause::producer(CauseKind::ProducerUp, source.clone(), reason), at)
+    }
+
+    /// Whether clients see one of its markets open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let mut public = self.markets.values().filter_map(|entry| entry.public.value.as_ref());
+        public.any(|market| market.status == MarketStatus::Active)
+    }
+
+    /// Whether one of its markets is shut for no other reason than that its producer is down.
+    #[must_use]
+    pub fn is_distrusted(&self) -> bool {
+        let mut public = self.markets.values().filter_map(|entry| entry.public.value.as_ref());
+        self.head.feeds.iter().any(|feed| feed.down)
+            && public.any(|market| market.suspension == Some(Suspension::ProducerDown))
     }
 
     /// Whether nothing was ever said of it: then there is nothing to store.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::event::book::Book;
 use domain::event::{Head, Versioned};
 use domain::intake::{Arrival, HoldLimits};
+use domain::letter::LetterMark;
 use domain::producer::Reason;
 use domain::refused::RefusedMessage;
 use domain::{
@@ -16,7 +17,7 @@ use domain::{
 use crate::feed::{Who, event_id};
 
 /// Long enough for everything.
-pub const PATIENT: HoldLimits = HoldLimits { wait_micros: i64::MAX, held_max: 10_000 };
+pub const PATIENT: HoldLimits = HoldLimits { wait_micros: i64::MAX, held_max: 10_000, kept_micros: i64::MAX };
 
 /// One event at its processor.
 pub struct Desk {
@@ -64,7 +65,8 @@ impl Desk {
     /// Takes a message, a millisecond after the one before.
     pub fn take(&mut self, message: &FeedMessage) -> Vec<Effect> {
         self.now += 1_000;
-        let arrival = Arrival { message: message.clone(), payload: Arc::from([]), feed_offset: self.now };
+        let payload = Arc::from(message.message_id.as_str().as_bytes());
+        let arrival = Arrival { message: message.clone(), payload, feed_offset: self.now, redrive: None };
         let effects = self.intake.accept(arrival, Timestamp(self.now), self.limits);
         self.record(&effects);
         effects
@@ -73,7 +75,9 @@ impl Desk {
     /// Lets time pass, and gaps be declared.
     pub fn wait(&mut self, micros: i64) -> Vec<Effect> {
         self.now += micros;
-        let effects = self.intake.expire(Timestamp(self.now));
+        let now = Timestamp(self.now);
+        let mut effects = self.intake.expire(now);
+        effects.extend(self.intake.give_up_waiting(now, self.limits, usize::MAX));
         self.record(&effects);
         effects
     }
@@ -84,6 +88,21 @@ impl Desk {
         let updates = self.intake.hear_of_refused(refused, Timestamp(self.now), self.limits);
         self.record(&updates.iter().cloned().map(Effect::Updated).collect::<Vec<_>>());
         updates
+    }
+
+    /// Nobody can store what the message leads to.
+    pub fn give_up(&mut self, message: &FeedMessage, now: Timestamp) -> Option<Update> {
+        let arrival =
+            Arrival { message: message.clone(), payload: Arc::from([]), feed_offset: now.0, redrive: None };
+        self.intake.give_up(&arrival, now)
+    }
+
+    /// Something was sent in a letter's place.
+    pub fn put_right(&mut self, message: &FeedMessage, mark: Option<LetterMark>) -> Option<Update> {
+        self.now += 1_000;
+        let update = self.intake.state_mut().put_right(message, mark, Timestamp(self.now));
+        self.record(&update.clone().map(Effect::Updated).into_iter().collect::<Vec<_>>());
+        update
     }
 
     /// The producer goes down, or comes up again.

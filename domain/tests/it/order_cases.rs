@@ -14,7 +14,8 @@ use crate::desk::{Desk, PATIENT, refusals};
 use crate::feed::{Who, message};
 
 const WAIT_MICROS: i64 = 2_000_000;
-const LIMITS: HoldLimits = HoldLimits { wait_micros: WAIT_MICROS, held_max: 3 };
+const KEPT_MICROS: i64 = 60_000_000;
+const LIMITS: HoldLimits = HoldLimits { wait_micros: WAIT_MICROS, held_max: 3, kept_micros: KEPT_MICROS };
 
 /// A message of epoch 1.
 fn at(sequence: u64, body: Body) -> FeedMessage {
@@ -95,14 +96,52 @@ fn when_the_wait_is_over_a_gap_is_declared_once() {
     let mut desk = open();
     desk.take(&at(3, quote(406, 3_000)));
     desk.take(&at(4, quote(406, 4_000)));
-    let deadline = desk.intake.next_deadline().expect("something waits");
+    let deadline = desk.intake.next_deadline(LIMITS).expect("something waits");
     assert_eq!(deadline, Timestamp(2_000 + WAIT_MICROS), "of what has waited longest");
     assert_eq!(in_short(&desk.wait(WAIT_MICROS - 1_001)), [""; 0]);
     assert_eq!(state(&desk, 406), ACTIVE);
     assert_eq!(in_short(&desk.wait(1)), ["gap -> 2"]);
     assert_eq!(state(&desk, 406), BEHIND_GAP);
     assert_eq!(in_short(&desk.wait(WAIT_MICROS)), [""; 0]);
-    assert_eq!(desk.intake.next_deadline(), None);
+    assert_eq!(desk.intake.next_deadline(LIMITS), Some(deadline.plus_micros(KEPT_MICROS)));
+}
+
+#[test]
+fn what_waits_behind_a_gap_that_nobody_fills_is_a_dead_letter_in_the_end() {
+    let mut desk = open();
+    desk.take(&at(3, quote(406, 3_000)));
+    desk.take(&at(4, quote(406, 4_000)));
+    desk.wait(WAIT_MICROS);
+    assert_eq!(in_short(&desk.wait(KEPT_MICROS - 1_001)), [""; 0]);
+    desk.restart();
+    let effects = desk.wait(1);
+    assert_eq!(refusals(&effects).len(), 1, "{effects:?}");
+    assert_eq!(desk.intake.held(), 1, "the later one has a millisecond more");
+    let cause = desk.updates.last().expect("an update").cause.clone();
+    assert_eq!(
+        (cause.kind, cause.position),
+        (CauseKind::DeadLetter, Some(Position { epoch: 1, sequence: 3 }))
+    );
+    desk.wait(1_000);
+    assert_eq!((desk.intake.held(), desk.intake.next_deadline(LIMITS)), (0, None));
+    for sequence in [2, 3, 4] {
+        assert_ne!(state(&desk, 406), ACTIVE);
+        desk.take(&at(sequence, quote(406, 5_000)));
+    }
+    assert_eq!(state(&desk, 406), ACTIVE, "each of them can still be sent again");
+}
+
+#[test]
+fn no_more_is_given_up_at_once_than_may_be() {
+    let mut desk = open();
+    for sequence in 3..=5 {
+        desk.take(&at(sequence, quote(406, 3_000)));
+    }
+    desk.wait(WAIT_MICROS + 3_000);
+    let late = Timestamp(desk.now + KEPT_MICROS);
+    let given_up = |effects: Vec<Effect>| refusals(&effects).len();
+    assert_eq!(given_up(desk.intake.give_up_waiting(late, LIMITS, 2)), 2);
+    assert_eq!(given_up(desk.intake.give_up_waiting(late, LIMITS, 2)), 1);
 }
 
 #[test]
@@ -298,16 +337,16 @@ fn a_refused_message_can_be_sent_again_with_what_was_wrong_put_right() {
 fn a_message_that_could_not_be_stored_is_missing_until_it_comes_again() {
     let mut desk = open();
     let lost = at(3, quote(406, 1_900));
-    let update = desk.intake.give_up(&lost, Timestamp(9_000)).expect("a gap");
+    let update = desk.give_up(&lost, Timestamp(9_000)).expect("a gap");
     assert_eq!(update.cause.kind, CauseKind::DeadLetter);
     assert_eq!(update.cause.position, lost.position());
     assert_eq!(state(&desk, 406), BEHIND_LETTER);
-    assert_eq!(desk.intake.give_up(&lost, Timestamp(9_000)), None, "said once");
+    assert_eq!(desk.give_up(&lost, Timestamp(9_000)), None, "said once");
     desk.take(&at(2, quote(410, 1_500)));
     assert_eq!(state(&desk, 406), BEHIND_LETTER, "the message before it does not take its place");
     desk.take(&lost);
     assert_eq!(state(&desk, 406), ACTIVE);
-    assert_eq!(desk.intake.give_up(&at(1, quote(406, 1_850)), Timestamp(9_000)), None, "its turn is over");
+    assert_eq!(desk.give_up(&at(1, quote(406, 1_850)), Timestamp(9_000)), None, "its turn is over");
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Messages that ingestion refused: what their event's processor makes of hearing so.
 
+use std::sync::Arc;
+
 use domain::codec::Envelope;
+use domain::intake::Arrival;
+use domain::letter::{LetterId, LetterMark, Redrive};
+use domain::limit::LETTERS_MAX;
 use domain::market::Suspension;
 use domain::message::{OddsChange, Offer};
 use domain::refused::RefusedMessage;
@@ -28,6 +33,11 @@ fn timed(who: Who, at: i64) -> FeedMessage {
     message
 }
 
+/// The mark of the letter that was said at this time.
+fn letter(at: i64) -> LetterMark {
+    LetterMark::of(&at.to_le_bytes())
+}
+
 /// What is told of a refused message of `who`, or of whoever it may have been.
 pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> RefusedMessage {
     let provider = Who::Live.source().provider;
@@ -41,7 +51,7 @@ pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> Refused
         position,
         generated_at: Some(Timestamp(at)),
     };
-    let mut told = RefusedMessage::of(read, &provider, position.is_none(), Timestamp(i64::MAX));
+    let mut told = RefusedMessage::of(read, &provider, position.is_none(), letter(at), Timestamp(i64::MAX));
     assert_eq!(told.len(), 1, "it has a place");
     told.remove(0)
 }
@@ -104,13 +114,96 @@ fn a_refused_time_shuts_what_was_offered_until_then_and_nothing_later() {
     put_right.message_id = MessageId::new("put-right").expect("an id");
     let mut desk = Desk::with(&[timed(Who::Live, 5)]);
     desk.hear_of_refused(&refused(Some(Who::Live), None, 5));
-    assert_eq!(
-        desk.intake.state_mut().put_right(&timed(Who::Live, 4), Timestamp(9)),
-        None,
-        "another's place"
-    );
-    assert!(desk.intake.state_mut().put_right(&put_right, Timestamp(9)).is_some());
+    assert_eq!(desk.put_right(&timed(Who::Live, 4), None), None, "another's place");
+    assert!(desk.put_right(&put_right, None).is_some(), "whoever tells no mark is known by his time");
     assert_eq!(suspension(&desk), None);
+}
+
+#[test]
+fn of_several_letters_of_one_time_each_has_to_be_put_right() {
+    let told = |mark| {
+        let mut told = refused(Some(Who::Live), None, 7);
+        told.mark = Some(letter(mark));
+        told
+    };
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    desk.hear_of_refused(&told(1));
+    assert_eq!(desk.hear_of_refused(&told(1)), [], "the same one, sent again");
+    desk.hear_of_refused(&told(2));
+    desk.restart();
+    let other_time = timed(Who::Live, 4);
+    assert_eq!(desk.put_right(&other_time, Some(letter(1))), None, "the other letter stands");
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.restart();
+    assert!(desk.put_right(&other_time, Some(letter(2))).is_some(), "with whatever time");
+    assert_eq!(suspension(&desk), None);
+
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    for mark in [1, 2] {
+        desk.hear_of_refused(&told(mark));
+    }
+    assert_eq!(desk.put_right(&timed(Who::Live, 7), None), None, "one of them, and nobody says which");
+    assert!(desk.put_right(&timed(Who::Live, 7), None).is_some());
+}
+
+#[test]
+fn a_letter_that_may_have_been_anybodys_frees_everybody() {
+    let mut desk = Desk::with(&[timed(Who::Pre, 4), timed(Who::Live, 5)]);
+    desk.hear_of_refused(&refused(None, None, 7));
+    assert!(desk.put_right(&timed(Who::Pre, 6), Some(letter(7))).is_some(), "it was the other's");
+    assert_eq!(suspension(&desk), None);
+}
+
+#[test]
+fn letters_beyond_those_that_are_kept_apart_are_not_forgotten() {
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    let times = 10..=10 + LETTERS_MAX as i64;
+    for at in times.clone() {
+        desk.hear_of_refused(&refused(Some(Who::Live), None, at));
+    }
+    for at in times {
+        desk.put_right(&timed(Who::Live, 6), Some(letter(at)));
+    }
+    desk.restart();
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "one of them is not put right");
+    desk.take(&timed(Who::Live, 11));
+    assert_eq!(suspension(&desk), None, "what is offered later is open");
+}
+
+#[test]
+fn a_letter_stored_without_a_mark_is_read_and_put_right_by_its_time() {
+    let mut unmarked = refused(Some(Who::Live), None, 7);
+    unmarked.mark = None;
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    desk.hear_of_refused(&unmarked);
+    let head = serde_json::to_value(desk.intake.state().head()).expect("a head");
+    assert_eq!(head["feeds"][0]["refused_at"], serde_json::json!([7]), "as before there were marks");
+    desk.restart();
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    assert!(desk.put_right(&timed(Who::Live, 7), Some(letter(7))).is_some());
+}
+
+#[test]
+fn a_message_that_is_refused_in_a_letters_place_is_no_other_letter() {
+    let mut desk = Desk::with(&[timed(Who::Live, 5)]);
+    desk.hear_of_refused(&refused(Some(Who::Live), None, 7));
+    let again = LetterId { partition: 0, offset: 1 };
+    let redrive = |mark| Some(Redrive { letter: again, attempt: 1, mark });
+    let arrival = |mark| Arrival {
+        message: timed(Who::Live, 7),
+        payload: Arc::from(*b"put right, and wrong again"),
+        feed_offset: 9,
+        redrive: redrive(mark),
+    };
+    for mark in [Some(letter(7)), None] {
+        assert_eq!(desk.intake.give_up(&arrival(mark), Timestamp(9)), None);
+    }
+    assert!(desk.put_right(&timed(Who::Live, 8), Some(letter(7))).is_some());
+    assert_eq!(suspension(&desk), None);
+
+    let first = Arrival { redrive: None, ..arrival(None) };
+    assert!(desk.intake.give_up(&first, Timestamp(9)).is_some(), "what nobody could store has a mark, too");
+    assert!(desk.put_right(&timed(Who::Live, 8), Some(LetterMark::of(&first.payload))).is_some());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::codec::{json, xml};
-use domain::letter::{REDRIVE_HEADER, Redrive, RedriveOutcome};
+use domain::letter::{LetterMark, REDRIVE_HEADER, Redrive, RedriveOutcome};
 use domain::{Content, FeedMessage};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -89,7 +89,8 @@ impl<'a> Driver<'a> {
         if let Some(what) = said.and_then(|(own, said)| own.contradicted_by(&said)) {
             bail!("this does not take the place of letter {}: {what}; nothing was sent", letter.id);
         }
-        let redrive = Redrive { letter: letter.id, attempt: rand::random() };
+        let mark = Some(LetterMark::of(&letter.bytes));
+        let redrive = Redrive { letter: letter.id, attempt: rand::random(), mark };
         let refused = match letter.refused_by {
             RefusedBy::Ingestion => self.push(letter, body, redrive).await?,
             RefusedBy::Processor => {

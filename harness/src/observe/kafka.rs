@@ -43,6 +43,15 @@ pub struct Published {
     pub record: RecordPlace,
 }
 
+/// What lies in the updates topics.
+#[derive(Debug, Clone, Default)]
+pub struct Updates {
+    /// Every update, by event, in the order in which they lie there.
+    pub events: BTreeMap<String, Vec<Published>>,
+    /// When Kafka had each heartbeat, by topic and partition, in microseconds since the epoch, in order.
+    pub beats: BTreeMap<(String, i32), Vec<i64>>,
+}
+
 #[derive(Deserialize)]
 struct FeedHead<'a> {
     #[serde(borrow)]
@@ -107,25 +116,29 @@ impl Kafka {
         Ok(feeds)
     }
 
-    /// Every update in the updates topics since then, by event, in the order in which they lie there.
+    /// Everything in the updates topics since then.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn updates(&self) -> Result<BTreeMap<String, Vec<Published>>> {
+    pub async fn updates(&self) -> Result<Updates> {
         let names: Vec<String> = self.sports.iter().map(|sport| self.topics.updates(*sport)).collect();
-        let mut updates: BTreeMap<String, Vec<Published>> = BTreeMap::new();
+        let mut updates = Updates::default();
         self.read(&names, |message| {
+            let at_ms = message.appended_at_ms().unwrap_or_default();
             // A heartbeat has no key.
-            let Some(key) = message.key() else { return };
+            let Some(key) = message.key() else {
+                let place = (message.topic().to_owned(), message.partition());
+                return updates.beats.entry(place).or_default().push(at_ms * 1_000);
+            };
             let head = serde_json::from_slice::<UpdateHead>(message.payload());
             let (event_id, version) = match head {
                 Ok(head) => (head.event_id.into_owned(), head.version),
                 Err(_) => (String::from_utf8_lossy(key).into_owned(), 0),
             };
-            updates.entry(event_id).or_default().push(Published {
+            updates.events.entry(event_id).or_default().push(Published {
                 version,
                 payload: hash(message.payload()),
-                at_ms: message.appended_at_ms().unwrap_or_default(),
+                at_ms,
                 record: place(message),
             });
         })

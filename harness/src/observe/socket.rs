@@ -21,7 +21,10 @@ use crate::oracle::hash_value;
 
 pub use member::{Member, Role};
 
+pub use offers::{Offers, Span};
+
 mod member;
+mod offers;
 
 /// How long the server may take to answer a subscription, or to send anything at all.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
@@ -73,6 +76,8 @@ pub struct Seen {
     pub pictures: Pictures,
     /// Every frame that carried an event.
     pub arrivals: Vec<Arrival>,
+    /// When it was shown markets open.
+    pub offers: Offers,
     /// Frames that did not go on where the one before had ended.
     pub breaks: Vec<Break>,
     /// Events whose last frame was of no version, for nobody processed them: they are not gone on from.
@@ -89,6 +94,7 @@ impl Seen {
         self.store = self.store.take().or(other.store);
         self.pictures.extend(other.pictures);
         self.arrivals.extend(other.arrivals);
+        self.offers.extend(other.offers);
         self.breaks.extend(other.breaks);
         self.silent.extend(other.silent);
         self.images += other.images;
@@ -264,15 +270,18 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
         seen.breaks.push(Break { event_id: event_id.clone(), from, to, was: picture.version });
     }
     let is_silent = frame.get("silent").and_then(Value::as_bool).unwrap_or_default();
-    let mut changes = Vec::new();
+    let (mut changes, mut offers) = (Vec::new(), Vec::new());
     for change in frame.get("changes").and_then(Value::as_array).context("no `changes`")? {
         let key = change.get("key").and_then(Value::as_str).context("a change has no `key`")?;
         let value = change.get("value").cloned().unwrap_or_default();
         // What nobody processes is shown otherwise than it is at the version, and shown as it is again later.
         let is_of_version = !is_silent && value["suspension"] != "processor_silent";
-        changes.push((intern(&mut seen.keys, key), is_of_version.then(|| hash_value(&value))));
+        let interned = intern(&mut seen.keys, key);
+        offers.extend(offers::told(&interned, &value));
+        changes.push((interned, is_of_version.then(|| hash_value(&value))));
         picture.set(key, value);
     }
+    seen.offers.note(&event_id, kind == "image", &offers, at_micros);
     picture.version = to;
     if is_silent {
         seen.silent.insert(event_id.clone());

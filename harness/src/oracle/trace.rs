@@ -34,19 +34,6 @@ pub struct VersionTrace {
     pub received_at: Option<i64>,
     /// When the processor applied it.
     pub applied_at: i64,
-    /// Of a gap the place of the message that is missing among its event's.
-    pub missing: Option<usize>,
-    /// What shut markets for want of trust, where this did.
-    pub shut_by: Option<ShutBy>,
-}
-
-/// What shuts markets that cannot be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShutBy {
-    /// Messages are missing.
-    Gap,
-    /// The producer is not heard.
-    Silence,
 }
 
 /// A hash of bytes: equal ones are taken for the same.

@@ -9,7 +9,7 @@ use simulator::ledger::Account;
 
 use super::entry::{Cause, Change, Entry, Payload};
 use super::heard::Heard;
-use super::trace::{ShutBy, Trace, VersionTrace, hash, hash_value};
+use super::trace::{Trace, VersionTrace, hash, hash_value};
 use super::values::{Trust, compare, touched};
 use super::{Oracle, Told, said};
 use crate::anomaly::{Example, Kind};
@@ -121,11 +121,6 @@ impl Walk<'_> {
         let found = format!("from {} to {}", payload.previous_version, payload.version);
         self.hold(Kind::NonMonotonic, Some(version), is_joined, "step", ("to the row's version", &found));
         let line = payload.cause.message_id.as_ref().and_then(|id| self.oracle.line(id));
-        let shut_by = match &*payload.cause.kind {
-            "gap" => Some(ShutBy::Gap),
-            "producer_down" => Some(ShutBy::Silence),
-            _ => None,
-        };
         let known = VersionTrace {
             line,
             payload: hash(&entry.payload),
@@ -133,8 +128,6 @@ impl Walk<'_> {
             generated_at: payload.cause.generated_at,
             received_at: payload.cause.received_at,
             applied_at: payload.applied_at,
-            shut_by,
-            missing: None,
         };
         self.trace.versions.insert(version, known);
         let touched = match &payload.cause.message_id {
@@ -237,9 +230,6 @@ impl Walk<'_> {
                 self.had_gap = true;
                 self.reach_stops();
                 self.gap = Some((self.next, self.last_come_with(self.next)));
-                if let Some(known) = self.trace.versions.get_mut(&version) {
-                    known.missing = Some(self.next);
-                }
             }
             "producer_down" => self.is_down = true,
             "producer_up" => self.is_down = false,

@@ -47,7 +47,7 @@ async fn what_was_interrupted_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_releases_events_get_their_competitors() {
+async fn the_first_releases_events_get_what_later_ones_have() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();
     let pool = MySqlPool::connect(&stack.mysql_url()).await.unwrap();
@@ -55,6 +55,12 @@ async fn the_first_releases_events_get_their_competitors() {
     let all = migrations().await;
     Migrator::with_migrations(all[..1].to_vec()).run(&pool).await.unwrap();
     sqlx::query(EVENT).execute(&pool).await.unwrap();
+    for (key, status, suspension) in [("406", "active", "null"), ("412", "suspended", r#""producer_down""#)] {
+        let market = "INSERT INTO markets (event_id, market_key, version, status, value, book) \
+                      VALUES ('md:match:1', ?, 1, ?, ?, '{}')";
+        let value = format!(r#"{{"id":1,"status":"{status}","suspension":{suspension},"outcomes":[]}}"#);
+        sqlx::query(market).bind(key).bind(status).bind(value).execute(&pool).await.unwrap();
+    }
 
     // Twice: what was done is not done again.
     for _ in 0..2 {
@@ -63,6 +69,9 @@ async fn the_first_releases_events_get_their_competitors() {
     let row: (String, String, i64) =
         sqlx::query_as("SELECT home_id, away_id, version FROM events").fetch_one(&pool).await.unwrap();
     assert_eq!(row, ("md:competitor:13".to_owned(), "md:competitor:14".to_owned(), 7));
+    let open: (bool, bool) =
+        sqlx::query_as("SELECT is_open, is_distrusted FROM events").fetch_one(&pool).await.unwrap();
+    assert_eq!(open, (true, true), "events stored before hear of their producers, too");
     let applied: i64 =
         sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await.unwrap();
     assert_eq!(applied, i64::try_from(all.len()).unwrap());

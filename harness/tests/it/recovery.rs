@@ -82,6 +82,50 @@ async fn market_is(desk: &Desk, status: &str, suspension: Option<&str>) {
     .unwrap();
 }
 
+/// As many events with a gap as one round looks at, of a producer whom nobody can ask, and before any other by their ids.
+async fn stuck(desk: &Desk) {
+    let state = r#"{"version":1,"feeds":[{"source":{"provider":"md","producer":"gone"},"applied":{"epoch":1,"sequence":1},"heard":{"epoch":1,"sequence":3},"recent":[],"gap":true}]}"#;
+    let row = |number: u32| format!("('md:match:0{number}','hockey',0,'2026-01-01',1,TRUE,'{state}')");
+    let rows = (0..1_000).map(row).collect::<Vec<_>>().join(",");
+    let sql = format!(
+        "INSERT INTO events (event_id, sport, kafka_partition, first_seen_day, version, has_gap, state) VALUES {rows}"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(desk.mysql.pool()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_events_that_are_stuck_hide_no_gap() {
+    let provider = Provider::busy(0).await;
+    let settled = format!("md=alive@http://{}", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY", settled.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_HOLD_MS", "200"),
+    ];
+    let desk = Desk::new("stuck", 0, &settings).await;
+    stuck(&desk).await;
+    post(&desk.url(), &[odds(1, 1_500)]).await.unwrap();
+    market_is(&desk, "active", None).await;
+    post(&desk.url(), &[odds(3, 1_700)]).await.unwrap();
+    until("the request", DEADLINE, async || Ok(!provider.asked().is_empty())).await.unwrap();
+    assert!(provider.asked()[0].0.contains("/md:match:1/"), "{:?}", provider.asked());
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_a_gap_for_too_long_is_a_dead_letter() {
+    let desk = Desk::new("in vain", 0, &[("MATCHDAY_HOLD_MS", "200"), ("MATCHDAY_HELD_SECONDS", "1")]).await;
+    post(&desk.url(), &[odds(1, 1_500), odds(3, 1_700)]).await.unwrap();
+    market_is(&desk, "suspended", Some("gap")).await;
+    market_is(&desk, "suspended", Some("dead_letter")).await;
+    let count = async |table: &str| -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(desk.mysql.pool()).await.unwrap()
+    };
+    assert_eq!((count("held_messages").await, count("dead_letters").await), (0, 1));
+    desk.stack.down().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_once_more() {
     let provider = Provider::busy(2).await;

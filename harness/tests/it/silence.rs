@@ -120,3 +120,20 @@ async fn a_processor_that_is_killed_leaves_no_market_open_and_one_that_comes_ope
     assert_eq!(frame["cause"], "processor_heard");
     stack.down().await.unwrap();
 }
+
+/// After this the database ends a connection that says nothing.
+const IDLE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_with_nothing_to_do_loses_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = stack(&folder).await;
+    let mut event = Event::begin(&stack, "md:match:idle").await;
+    served(&stack, &event).await.unwrap();
+    tokio::time::sleep(IDLE + Duration::from_secs(2)).await;
+    event.tell_odds(1_900).await;
+    served(&stack, &event).await.unwrap();
+    let log = stack.process(&processors_name(Sport::Hockey)).unwrap().log();
+    assert!(!log.contains("while testing the connection"), "{log}");
+    stack.down().await.unwrap();
+}

@@ -1,10 +1,9 @@
 //! Decides in memory what a batch comes to: which events move on, which messages wait, which are refused.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use domain::codec::json::DecodeError;
-use domain::intake::{Arrival, HoldLimits};
+use domain::intake::HoldLimits;
 use domain::{Body, Content, EventId, FeedMessage, Timestamp};
 
 use super::producers::Heard;
@@ -12,6 +11,9 @@ use super::redrives::{Letter, Redrives};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Said, Tally, WorkingEvent};
 use crate::producers::ByPartition;
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
+
+/// Messages that one transaction makes dead letters of because they have waited too long.
+const GIVEN_UP_MAX: usize = 256;
 
 mod refused;
 mod rows;
@@ -106,18 +108,13 @@ impl<'a> Planner<'a> {
         self.heard.note(record.partition, message, self.known.now);
         self.tell_event(&event.event_id, Some(&message.source));
         let limits = self.limits_of(record.partition, message);
-        let arrival = Arrival {
-            message: message.clone(),
-            payload: Arc::clone(&record.payload),
-            feed_offset: record.offset,
-        };
-        if let Some(working) = self.working.get_mut(&event.event_id) {
+        if let (Some(arrival), Some(working)) = (record.arrival(), self.working.get_mut(&event.event_id)) {
             let effects = working.intake.accept(arrival, self.known.now, limits);
             let effects = self.redrives.settle(record, effects, self.known.now);
             self.record(&event.event_id, effects);
         }
-        if self.redrives.is_done(record) {
-            self.put_right(&event.event_id, message);
+        if let Some(redrive) = record.redrive.filter(|_| self.redrives.is_done(record)) {
+            self.put_right(&event.event_id, message, redrive);
         }
     }
 
@@ -132,10 +129,10 @@ impl<'a> Planner<'a> {
             return;
         }
         self.refuse(record, reason, "");
-        let (Some(message), Some(id)) = (record.message(), record.event_id()) else { return };
+        let (Some(arrival), Some(id)) = (record.arrival(), record.event_id()) else { return };
         let Some(working) = self.working.get_mut(id) else { return };
         note_version(&mut self.versions_before, working);
-        if let Some(update) = working.intake.give_up(message, self.known.now) {
+        if let Some(update) = working.intake.give_up(&arrival, self.known.now) {
             self.update(id, &update);
         }
     }
@@ -147,18 +144,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Declares gaps whose deadline has passed, of all events in work; see [`WorkingEvent::is_overdue`].
+    /// Declares gaps whose deadline has passed, of all events in work, and gives up what has waited too long behind others:
+    /// of that no more than one transaction is to hold, and what is left is due again at once.
     pub fn expire(&mut self) {
-        let heard_until = self.known.heard_until;
+        let Known { heard_until, limits, .. } = self.known;
         let due = |(id, working): (&EventId, &WorkingEvent)| {
             let heard_until = *heard_until.get(&working.partition)?;
-            (working.intake.next_deadline()? <= heard_until).then(|| (id.clone(), heard_until))
+            (working.intake.next_deadline(limits)? <= heard_until).then(|| (id.clone(), heard_until))
         };
         let due: Vec<(EventId, Timestamp)> = self.working.iter().filter_map(due).collect();
         for (id, heard_until) in due {
             if let Some(working) = self.working.get_mut(&id) {
                 note_version(&mut self.versions_before, working);
-                let effects = working.intake.expire(heard_until);
+                let room = GIVEN_UP_MAX.saturating_sub(self.dead_letters.len());
+                let mut effects = working.intake.expire(heard_until);
+                effects.extend(working.intake.give_up_waiting(heard_until, limits, room));
                 self.record(&id, effects);
             }
         }

@@ -12,12 +12,13 @@ use crate::producers::{ProducerTerms, Producers};
 use crate::recovery::Providers;
 use crate::store::rows::{AliveColumns, POINTER_CHARS_MAX, REASON_CHARS_MAX};
 
+mod letters;
 mod trust;
 
 const EVENT: &str = "md:match:1";
 const PARTITION: i32 = 3;
 const BEFORE: OwnedPartition = OwnedPartition { generation: 7, next_offset: 100, next_number: 40 };
-const LIMITS: HoldLimits = HoldLimits { wait_micros: 1_000_000, held_max: 10 };
+const LIMITS: HoldLimits = HoldLimits { wait_micros: 1_000_000, held_max: 10, kept_micros: 60_000_000 };
 const NOW: Timestamp = Timestamp(5_000_000);
 const SILENCE: i64 = 20_000_000;
 

@@ -74,10 +74,6 @@ impl Processor {
             events.truncate(at_once);
             to = events.last().map(ToString::to_string);
         }
-        if let (true, Some(to)) = (events.is_empty(), &to) {
-            self.producers.swept(&sweep, to.clone());
-            return Next::Continue;
-        }
         if to.is_none() && self.refused.one_by_one.remove(&key) == Some(true) {
             self.refused.postponed.insert(key.clone(), Instant::now() + REFUSED_AGAIN);
             to = Some(String::new());

@@ -185,6 +185,8 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(fixture.map(|fixture| fixture.away.name.as_str()))
                     .bind(fixture.map(|fixture| fixture.scheduled_start.0))
                     .bind(row.has_gap)
+                    .bind(row.is_open)
+                    .bind(row.is_distrusted)
                     .bind(&row.state)
             },
         )
@@ -333,13 +335,15 @@ fn signed(version: u64) -> i64 {
 
 const EVENTS: Insert = Insert {
     head: "INSERT INTO events (event_id, sport, kafka_partition, first_seen_day, version, status, match_status, \
-           home_score, away_score, home_id, away_id, home_name, away_name, scheduled_start, has_gap, state) VALUES ",
-    columns: 16,
+           home_score, away_score, home_id, away_id, home_name, away_name, scheduled_start, has_gap, \
+           is_open, is_distrusted, state) VALUES ",
+    columns: 18,
     tail: " ON DUPLICATE KEY UPDATE kafka_partition = VALUES(kafka_partition), version = VALUES(version), \
            status = VALUES(status), match_status = VALUES(match_status), home_score = VALUES(home_score), \
            away_score = VALUES(away_score), home_id = VALUES(home_id), away_id = VALUES(away_id), \
            home_name = VALUES(home_name), away_name = VALUES(away_name), \
-           scheduled_start = VALUES(scheduled_start), has_gap = VALUES(has_gap), state = VALUES(state)",
+           scheduled_start = VALUES(scheduled_start), has_gap = VALUES(has_gap), \
+           is_open = VALUES(is_open), is_distrusted = VALUES(is_distrusted), state = VALUES(state)",
 };
 
 const MARKETS: Insert = Insert {

@@ -174,7 +174,9 @@ fn restore(
 
 fn read_held(row: HeldRow) -> anyhow::Result<HeldMessage> {
     let message = codec::json::decode(&row.payload).context("held message")?;
-    let arrival = Arrival { message, payload: Arc::from(row.payload), feed_offset: row.feed_offset };
+    // Only what has a place in a sequence waits, and what is to become of its letter is found by its offset.
+    let arrival =
+        Arrival { message, payload: Arc::from(row.payload), feed_offset: row.feed_offset, redrive: None };
     Ok(HeldMessage { arrival, deadline: Timestamp(row.deadline) })
 }
 
@@ -194,7 +196,7 @@ where
 
 /// The same items in one of few lengths, the last repeated, so that few statements are ever prepared: one that is
 /// prepared for once is closed again, and on some servers the next answer then waits 40 ms for that packet.
-pub(super) fn padded<T>(items: &[T]) -> impl Iterator<Item = &T> {
+fn padded<T>(items: &[T]) -> impl Iterator<Item = &T> {
     let length = [1, 4, 16, 64].into_iter().find(|&length| length >= items.len()).unwrap_or(EVENTS_MAX);
     items.iter().chain(items.last().into_iter().cycle()).take(length.max(items.len()))
 }

@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 16] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -26,6 +26,10 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "recovery", include_str!("../../migrations/0010_recovery.sql")),
     (11, "recovered producers", include_str!("../../migrations/0011_recovered_producers.sql")),
     (12, "events with gaps", include_str!("../../migrations/0012_events_with_gaps.sql")),
+    (13, "events open", include_str!("../../migrations/0013_events_open.sql")),
+    (14, "stored events open", include_str!("../../migrations/0014_stored_events_open.sql")),
+    (15, "markets by status dropped", include_str!("../../migrations/0015_markets_by_status_dropped.sql")),
+    (16, "redrives by place", include_str!("../../migrations/0016_redrives_by_place.sql")),
 ];
 
 fn migrator() -> Migrator {
@@ -76,11 +80,12 @@ async fn finish(connection: &mut MySqlConnection, version: i64) -> anyhow::Resul
     Ok(())
 }
 
-/// Whether what the statement makes is there already: a table (1050), a column (1060), a key (1061).
+/// Whether what the statement makes is there already: a table (1050), a column (1060), a key (1061); or what it takes away is
+/// gone (1091).
 fn was_done(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
     let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
-    matches!(number, Some(1050 | 1060 | 1061))
+    matches!(number, Some(1050 | 1060 | 1061 | 1091))
 }
 
 /// Whether every migration this build knows has been applied.

@@ -1,9 +1,9 @@
 //! What is kept of producers, and the events that have to hear of them.
 
-use domain::{EventId, MarketStatus, Name, Producer, Source, Sport, Timestamp};
-use sqlx::{FromRow, MySqlConnection, MySqlPool, QueryBuilder};
+use domain::{EventId, Name, Producer, Source, Sport, Timestamp};
+use sqlx::{FromRow, MySqlConnection, MySqlPool};
 
-use super::load::{LoadError, padded};
+use super::load::LoadError;
 use super::rows::WatchedRow;
 use crate::producers::{Sweep, Watched};
 
@@ -92,39 +92,37 @@ pub(super) async fn write(
 /// Some of a partition's events, in the order of their ids.
 #[derive(Debug)]
 pub struct Page {
-    /// Those that may have to hear of the producer.
+    /// Those that may have to hear of the producer; some, where there are more.
     pub events: Vec<EventId>,
     /// Up to where they were looked at; `None`: there are no more.
     pub to: Option<String>,
 }
 
 /// The next events of a sweep: of a producer that is trusted no longer those with an open market, whoever offers it; of one
-/// that is trusted again those with a suspended one.
+/// that is trusted again those with a market that is shut because its producer is down. Events of the past have neither, and
+/// are not read, however many there are.
 pub async fn page(pool: &MySqlPool, sport: Sport, sweep: &Sweep) -> Result<Page, LoadError> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? AND event_id > ? \
-         ORDER BY event_id LIMIT ?",
-    )
-    .bind(sport.as_str())
-    .bind(sweep.partition)
-    .bind(&sweep.after)
-    .bind(PAGE)
-    .fetch_all(pool)
-    .await?;
-    let Some(last) = ids.last() else { return Ok(Page { events: Vec::new(), to: None }) };
-    let status = if sweep.is_trusted { MarketStatus::Suspended } else { MarketStatus::Active };
-    let mut query = QueryBuilder::new("SELECT DISTINCT event_id FROM markets WHERE status = ");
-    query.push_bind(status.as_str()).push(" AND event_id IN (");
-    let mut list = query.separated(", ");
-    for id in padded(&ids) {
-        list.push_bind(id);
-    }
-    query.push(") ORDER BY event_id");
-    let events: Vec<String> = query.build_query_scalar().fetch_all(pool).await?;
-    let events = events.iter().map(EventId::new).collect::<Result<Vec<_>, _>>();
+    let sql = match sweep.is_trusted {
+        true => {
+            "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? AND is_distrusted = TRUE \
+             AND event_id > ? ORDER BY event_id LIMIT ?"
+        }
+        false => {
+            "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? AND is_open = TRUE \
+             AND event_id > ? ORDER BY event_id LIMIT ?"
+        }
+    };
+    let ids: Vec<String> = sqlx::query_scalar(sql)
+        .bind(sport.as_str())
+        .bind(sweep.partition)
+        .bind(&sweep.after)
+        .bind(PAGE)
+        .fetch_all(pool)
+        .await?;
+    let events = ids.iter().map(EventId::new).collect::<Result<Vec<_>, _>>();
     let is_full = ids.len() >= PAGE as usize;
     Ok(Page {
         events: events.map_err(|error| LoadError::Damaged(error.into()))?,
-        to: is_full.then(|| last.clone()),
+        to: ids.last().filter(|_| is_full).cloned(),
     })
 }

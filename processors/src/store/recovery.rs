@@ -57,11 +57,40 @@ struct Standing {
     recovered_at: Option<i64>,
 }
 
-/// What is lost, of the providers that are asked.
+/// Which events with gaps one round looks at, in the order of their ids: of more than fit the next round looks at those that
+/// follow, so that none is hidden behind others for which nothing can be done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Window {
+    /// After which event it begins; empty: with the first.
+    after: String,
+    /// The last one it holds; `None`: it reaches to the end.
+    to: Option<String>,
+}
+
+impl Window {
+    /// The window that follows; after the last one it is the first again.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { after: self.to.unwrap_or_default(), to: None }
+    }
+
+    /// Whether this round would have found the target, were it wanted.
+    #[must_use]
+    pub fn decides(&self, target: &Target) -> bool {
+        let Some(event_id) = target.event_id.as_ref().map(EventId::as_str) else { return true };
+        event_id > self.after.as_str() && self.to.as_deref().is_none_or(|to| event_id <= to)
+    }
+}
+
+/// What is lost, of the providers that are asked; of events those of the window, whose end it finds.
 ///
 /// # Errors
 /// When the database fails, or what it says cannot be read.
-pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow::Result<Vec<Want>> {
+pub async fn wants(
+    pool: &MySqlPool,
+    is_asked: impl Fn(&Name) -> bool,
+    window: &mut Window,
+) -> anyhow::Result<Vec<Want>> {
     let standings: Vec<Standing> = sqlx::query_as(
         "SELECT provider, producer, MIN(state) AS state, \
          MAX(CASE WHEN state = 'recovering' THEN alive_since END) AS since, \
@@ -92,15 +121,15 @@ pub async fn wants(pool: &MySqlPool, is_asked: impl Fn(&Name) -> bool) -> anyhow
             trusted.insert(source);
         }
     }
-    let events: Vec<(String, String)> =
-        // Of an event that is over and confirmed nothing is worth asking.
-        sqlx::query_as(
-            "SELECT event_id, state FROM events \
-             WHERE has_gap = TRUE AND COALESCE(status, '') NOT IN ('closed', 'cancelled') ORDER BY event_id LIMIT ?",
-        )
-        .bind(EVENTS_MAX)
-        .fetch_all(pool)
-        .await?;
+    let events: Vec<(String, String)> = sqlx::query_as(
+        "SELECT event_id, state FROM events WHERE has_gap = TRUE AND event_id > ? ORDER BY event_id LIMIT ?",
+    )
+    .bind(&window.after)
+    .bind(EVENTS_MAX)
+    .fetch_all(pool)
+    .await?;
+    let is_full = events.len() >= EVENTS_MAX as usize;
+    window.to = events.last().filter(|_| is_full).map(|(id, _)| id.clone());
     for (id, state) in events {
         let head: Head = serde_json::from_str(&state).with_context(|| format!("the state of {id}"))?;
         // What is missing because it was refused would be sent, and refused, again.
@@ -205,4 +234,36 @@ pub async fn forget(pool: &MySqlPool, target: &Target) -> anyhow::Result<()> {
 fn key(target: &Target) -> (&str, &str, &str) {
     let Target { source, event_id } = target;
     (source.provider.as_str(), source.producer.as_str(), event_id.as_ref().map_or("", EventId::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(event_id: Option<&str>) -> Target {
+        let name = |text| Name::new(text).unwrap();
+        let source = Source { provider: name("md"), producer: name("live") };
+        Target { source, event_id: event_id.map(|id| EventId::new(id).unwrap()) }
+    }
+
+    #[test]
+    fn a_request_is_forgotten_only_by_a_round_that_looked_for_its_event() {
+        let whole = Window::default();
+        let full = Window { after: "md:match:2".to_owned(), to: Some("md:match:5".to_owned()) };
+        let decided = |window: &Window| {
+            ["md:match:2", "md:match:3", "md:match:5", "md:match:6"]
+                .map(|id| window.decides(&target(Some(id))))
+        };
+        assert_eq!(decided(&whole), [true; 4]);
+        assert_eq!(decided(&full), [false, true, true, false]);
+        assert!(full.decides(&target(None)), "whole producers are looked at in every round");
+    }
+
+    #[test]
+    fn every_event_has_its_round() {
+        let full = Window { after: String::new(), to: Some("md:match:5".to_owned()) };
+        let next = full.next();
+        assert!(next.decides(&target(Some("md:match:6"))) && !next.decides(&target(Some("md:match:5"))));
+        assert_eq!(next.next(), Window::default(), "and then it begins again");
+    }
 }

@@ -1,8 +1,9 @@
 //! What a batch writes: plain rows, made from applied effects, sorted by primary key.
 
 use bytes::Bytes;
+use domain::event::{Feed, Head};
 use domain::letter::{LetterId, RedriveOutcome};
-use domain::{EventId, EventState, Fixture, Key, Name, Source, Sport, Status, Timestamp};
+use domain::{EventId, EventState, EventStatus, Fixture, Key, Name, Source, Sport, Status, Timestamp};
 use serde::Serialize;
 
 use crate::batch::PassedOver;
@@ -25,8 +26,13 @@ pub struct EventRows {
     pub status: Option<Status>,
     /// Who plays and when.
     pub fixture: Option<Fixture>,
-    /// Whether messages of it are missing.
+    /// Whether messages of it are missing that its provider could send again: not of one that is over and confirmed, nor where
+    /// what is missing was refused.
     pub has_gap: bool,
+    /// Whether clients see one of its markets open: it must hear of a producer that goes down.
+    pub is_open: bool,
+    /// Whether one of its markets is shut because its producer is down: it must hear of one that comes up.
+    pub is_distrusted: bool,
     /// JSON of [`domain::event::Head`].
     pub state: String,
     /// The fixture, where the batch changed it: since which version, and its JSON.
@@ -81,7 +87,9 @@ impl EventRows {
             version: state.version(),
             status: status.map(|status| status.value.clone()),
             fixture: fixture.map(|fixture| fixture.value.clone()),
-            has_gap: head.feeds.iter().any(|feed| feed.gap),
+            has_gap: has_gap(head),
+            is_open: state.is_open(),
+            is_distrusted: state.is_distrusted(),
             state: json(head),
             fixture_value: fixture
                 .filter(|f| f.version > version_before)
@@ -120,6 +128,13 @@ impl EventRows {
         rows.incidents.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         rows
     }
+}
+
+fn has_gap(head: &Head) -> bool {
+    let status = head.status.as_ref().map(|status| status.value.status);
+    let is_over = matches!(status, Some(EventStatus::Closed | EventStatus::Cancelled));
+    let could_be_sent = |feed: &Feed| feed.gap && feed.refused != Some(feed.missing());
+    !is_over && head.feeds.iter().any(could_be_sent)
 }
 
 /// One row of the update log.

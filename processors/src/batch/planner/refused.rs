@@ -1,5 +1,6 @@
 //! Plans what messages lead to that ingestion refused, and what becomes of their events once they are put right.
 
+use domain::letter::Redrive;
 use domain::refused::RefusedMessage;
 use domain::{EventId, FeedMessage};
 
@@ -26,10 +27,10 @@ impl Planner<'_> {
 
     /// A message has been sent in a dead letter's place: its event need no longer be shut for it, where it has no sequence
     /// that says so.
-    pub(super) fn put_right(&mut self, event_id: &EventId, message: &FeedMessage) {
+    pub(super) fn put_right(&mut self, event_id: &EventId, message: &FeedMessage, redrive: Redrive) {
         let Some(working) = self.working.get_mut(event_id) else { return };
         if message.position().is_none()
-            && let Some(update) = working.intake.state_mut().put_right(message, self.known.now)
+            && let Some(update) = working.intake.state_mut().put_right(message, redrive.mark, self.known.now)
         {
             self.update(event_id, &update);
         }

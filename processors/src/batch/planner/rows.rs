@@ -59,6 +59,10 @@ impl Planner<'_> {
                 }
                 Effect::Refused { arrival, refusal: Refusal::Invalid { pointer, detail } } => {
                     let partition = self.partition_of(event_id);
+                    if released == Some(arrival.feed_offset) {
+                        let reason = format!("a dead letter of its own: {detail}");
+                        self.redrives.pass_over((partition, arrival.feed_offset), &reason, self.known.now);
+                    }
                     let key = Some(event_id.as_str().as_bytes().to_vec());
                     self.dead_letter(partition, arrival.feed_offset, key, detail, &pointer, &arrival.payload);
                 }

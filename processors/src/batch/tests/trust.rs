@@ -127,6 +127,7 @@ fn a_sweep_suspends_and_opens_and_is_told_apart_from_gaps() {
         json!({"type": "producer_down", "provider": "md", "producer": "live", "reason": "alive_interval"});
     assert_eq!(cause(&plan, 0), expected);
     assert_eq!(turned(&plan), (State::Down, Reason::AliveInterval, None));
+    assert!(plan.writes.events[0].is_distrusted && !plan.writes.events[0].is_open);
     assert_eq!((plan.tally.distrusted, plan.tally.gaps), (1, 0));
 
     let producers = watching(&plan);
@@ -135,6 +136,7 @@ fn a_sweep_suspends_and_opens_and_is_told_apart_from_gaps() {
     assert_eq!(turned(&plan), (State::Up, Reason::AliveAgain, Some("")));
     let plan = sweep(&watching(&plan), &mut working);
     assert_eq!(plan.writes.events[0].markets[0].status, Some("active"));
+    assert!(plan.writes.events[0].is_open && !plan.writes.events[0].is_distrusted);
     assert_eq!((cause(&plan, 0)["type"].as_str(), plan.tally.trusted), (Some("producer_up"), 1));
 }
 

@@ -1,0 +1,3 @@
+-- Nobody asks for markets by their status any more.
+
+ALTER TABLE markets DROP KEY markets_by_status;
