@@ -8,8 +8,9 @@ use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::fixture::FixtureChange;
 use crate::id::{EventId, MessageId, Name, Source};
-use crate::message::{FeedMessage, MessageType, Position};
+use crate::message::{Body, Content, EventMessage, FeedMessage, MessageType, Position};
 use crate::producer::Reason;
 use crate::{Fixture, Incident, Key, Market, Sport, Status, Timestamp, text};
 
@@ -51,6 +52,10 @@ pub struct Cause {
     /// Why the producer went down or came up, where that led to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What a [`FixtureChange`] said, where one led to it: the fixture itself shows only another beginning, and that once it is
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixture_change: Option<Box<FixtureChange>>,
     /// See [`FeedMessage::occurred_at`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
@@ -73,6 +78,7 @@ struct CauseFields {
     epoch: Option<u64>,
     sequence: Option<u64>,
     reason: Option<Reason>,
+    fixture_change: Option<Box<FixtureChange>>,
     occurred_at: Option<Timestamp>,
     generated_at: Option<Timestamp>,
     received_at: Option<Timestamp>,
@@ -87,6 +93,7 @@ impl From<CauseFields> for Cause {
             message_id: fields.message_id,
             position: position.map(|(epoch, sequence)| Position { epoch, sequence }),
             reason: fields.reason,
+            fixture_change: fields.fixture_change,
             occurred_at: fields.occurred_at,
             generated_at: fields.generated_at,
             received_at: fields.received_at,
@@ -104,6 +111,12 @@ impl Cause {
             message_id: Some(message.message_id.clone()),
             position: message.position(),
             reason: None,
+            fixture_change: match &message.content {
+                Content::Event(EventMessage { body: Body::FixtureChange(change), .. }) => {
+                    Some(Box::new(*change))
+                }
+                Content::Event(_) | Content::Producer(_) => None,
+            },
             occurred_at: message.occurred_at,
             generated_at: Some(message.generated_at),
             received_at: message.received_at,
@@ -136,6 +149,7 @@ impl Cause {
             message_id: None,
             position: None,
             reason: None,
+            fixture_change: None,
             occurred_at: None,
             generated_at: None,
             received_at: None,

@@ -27,6 +27,7 @@ pub mod observe;
 pub mod oracle;
 pub mod outage;
 pub mod page;
+pub mod recoveries;
 pub mod report;
 pub mod run;
 pub mod secrets;

@@ -23,6 +23,7 @@ use crate::live::{self, Live};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
+use crate::recoveries::{self, Recoveries, SETTING};
 use crate::report::{grouped, report};
 use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
@@ -135,20 +136,32 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     ));
     plan.outages.outages.iter().for_each(|planned| say(&format!("  {planned}")));
     let mut live = Live::begin(&folder, plan.about()).means(Exit::Environment)?;
+    let is_asked = !recoveries::unnumbered(&feed.schedule).is_empty();
+    let mut recoveries = match is_asked && !args.attach {
+        true => Some(Recoveries::listen(0).await.means(Exit::Environment)?),
+        false => None,
+    };
     let stack = match args.attach {
         true => None,
-        false => Some(Box::pin(start(&home, &plan, say)).await.means(Exit::Environment)?),
+        false => {
+            Some(Box::pin(start(&home, &plan, recoveries.as_ref(), say)).await.means(Exit::Environment)?)
+        }
     };
     let site = match &stack {
         Some(stack) => Site::of(stack).means(Exit::Environment)?,
         None => attach(&home, &args, feed).await.means(Exit::Environment)?,
     };
+    // A stack that is up asks where it was told to: where the simulator listens.
+    if is_asked && args.attach {
+        recoveries = Some(Recoveries::beside(&site.ingestion).await.means(Exit::Environment)?);
+    }
     let options = plan.options(&site).means(Exit::Usage)?;
     let roles: Vec<Role> = Role::ALL.into_iter().cycle().take(args.clients.into()).collect();
     let run = Run {
         site: &site,
         feed,
         options: &options,
+        recoveries: recoveries.as_ref(),
         clients: &roles,
         late: scenario.duration / 2,
         warm_up: (scenario.duration / WARM_UP_SHARE).min(WARM_UP_MAX),
@@ -247,11 +260,13 @@ impl Plan {
     }
 
     /// What its stack consists of: processors that wait as long as the scenario takes for granted.
-    fn services(&self) -> Vec<ServiceSpec> {
+    fn services(&self, recoveries: Option<&Recoveries>) -> Vec<ServiceSpec> {
+        let asked = recoveries.map(|recoveries| (SETTING, recoveries.setting(&self.feed.schedule)));
         let settings = [
             ("MATCHDAY_HOLD_MS", self.scenario.faults.hold_ms.to_string()),
             ("MATCHDAY_PRODUCER_SILENCE_MS", self.silence.as_millis().to_string()),
         ];
+        let settings: Vec<_> = settings.into_iter().chain(asked).collect();
         let mut services = pipeline(&self.sports());
         for service in services.iter_mut().filter(|service| service.name.starts_with("processors-")) {
             let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -281,7 +296,7 @@ impl Plan {
     }
 }
 
-async fn start(home: &Home, plan: &Plan, say: Say) -> Result<Stack> {
+async fn start(home: &Home, plan: &Plan, recoveries: Option<&Recoveries>, say: Say) -> Result<Stack> {
     say("\nStarting Kafka, a database, Redis and every service");
     let config = StackConfig {
         project: home.project.clone(),
@@ -295,7 +310,7 @@ async fn start(home: &Home, plan: &Plan, say: Say) -> Result<Stack> {
         links: plan.outages.links(&plan.sports()),
         say,
     };
-    Stack::up(config, plan.services()).await
+    Stack::up(config, plan.services(recoveries)).await
 }
 
 /// The stack that is up, if it has none of the events that are to be sent.
