@@ -57,10 +57,13 @@ top: build ## what the stack does, live, in this terminal; ? shows the keys, q e
 	@$(MATCHDAY) top
 
 # Into the stack that is up, wherever that is, or to the address that TO or MATCHDAY_INGESTION names; each time as other games.
+# The stack of `make up` asks for what it lacks where the documentation has the simulator: four ports after ingestion's.
 scenario: build ## play a scenario: make scenario S=goal-rush; without S, say which there are
-	@to="$(or $(TO),$(MATCHDAY_INGESTION))"; \
-	[ -n "$$to" ] || to=$$($(MATCHDAY) status | awk '/^[^ ]/ { up = / up$$/ } up && $$1 == "ingestion" && $$2 ~ /^http/ { print $$2; exit }'); \
-	if [ -n "$(S)" ]; then target/release/simulator run $(S) --fresh --to "$${to:-http://127.0.0.1:4000}"; \
+	@to="$(or $(TO),$(MATCHDAY_INGESTION))"; at=; listen=; \
+	[ -n "$$to" ] || { to=$$($(MATCHDAY) status | awk '/^[^ ]/ { up = / up$$/ } up && $$1 == "ingestion" && $$2 ~ /^http/ { print $$2; exit }'); \
+		[ -z "$$to" ] || at="127.0.0.1:$$(($${to##*:} + 4))"; }; \
+	[ -z "$$at" ] || $(MATCHDAY) healthcheck "http://$$at" >/dev/null 2>&1 || listen="--listen $$at"; \
+	if [ -n "$(S)" ]; then target/release/simulator run $(S) --fresh --to "$${to:-http://127.0.0.1:4000}" $$listen; \
 	else target/release/simulator scenarios; fi
 
 # Without a build: what runs can be looked at and ended while the code does not compile, or where it never was compiled here.

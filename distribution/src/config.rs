@@ -70,6 +70,10 @@ pub struct Config {
     #[arg(long, env = "MATCHDAY_SHUT_AHEAD_MS", default_value_t = 150)]
     pub shut_ahead_ms: u32,
 
+    /// Milliseconds by which Kafka's clock and this machine's may differ: by so much older a heartbeat may be when it is read
+    #[arg(long, env = "MATCHDAY_CLOCK_TOLERANCE_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    pub clock_tolerance_ms: u32,
+
     /// Bet stops, settlements and the like of one event that a client may be behind by
     #[arg(long, env = "MATCHDAY_URGENT_MAX", default_value_t = 256)]
     pub urgent_max: usize,
@@ -98,6 +102,12 @@ impl Config {
     pub fn partition_silence(&self) -> Duration {
         let ahead_ms = self.shut_ahead_ms.min(self.partition_silence_ms / 4);
         Duration::from_millis((self.partition_silence_ms - ahead_ms).into())
+    }
+
+    /// By how much clocks may differ.
+    #[must_use]
+    pub fn clock_tolerance(&self) -> Duration {
+        Duration::from_millis(self.clock_tolerance_ms.into())
     }
 
     /// How much the hub keeps.

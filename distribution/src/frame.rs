@@ -181,6 +181,10 @@ impl Frame {
             }
             body.extend_from_slice(format!(",\"applied_at\":{}", origin.applied_at.0).as_bytes());
         }
+        if let Some(change) = image.fixture_change(from, to) {
+            body.extend_from_slice(b",\"fixture_change\":");
+            write_json(&mut body, &change);
+        }
         body.extend_from_slice(b",\"changes\":[");
         for (index, (key, value)) in changes.enumerate() {
             body.extend_from_slice(if index > 0 { b",{\"key\":" } else { b"{\"key\":" });
@@ -213,6 +217,7 @@ mod tests {
             version,
             previous_version: version - 1,
             origin: Origin { cause: CauseKind::Gap, generated_at: None, applied_at: Timestamp(7) },
+            fixture_change: None,
             changes: vec![(key.parse().expect("a key"), value.map(Into::into))],
         }
     }
@@ -236,6 +241,25 @@ mod tests {
             text(&Frame::delta(&image, 1, &Markets::default())),
             r#"{"type":"delta","id":"a\"b","event_id":"md:match:1","sport":"hockey","from":1,"to":2,"cause":"gap","applied_at":7,"changes":[{"key":"incident:9","value":null}]}"#
         );
+    }
+
+    #[test]
+    fn a_fixture_change_is_told_however_much_has_come_since() {
+        let mut image = Image::empty("md:match:1".parse().expect("a URN"), Sport::Hockey);
+        image.apply(&update(1, "status", Some("1")));
+        // Of a fixture that is not known: no key changes.
+        let moved = r#"{"event_id":"md:match:1","sport":"hockey","version":2,"previous_version":1,"cause":{"type":"fixture_change","provider":"md","producer":"live","message_id":"m","fixture_change":{"change":"start_time","scheduled_start":9},"generated_at":5},"applied_at":6,"changes":[]}"#;
+        image.apply(&RawUpdate::parse(moved.as_bytes()).expect("an update"));
+        image.apply(&update(3, "status", Some("2")));
+        let told = |from| {
+            let body = Frame::delta(&image, from, &Markets::default()).body.to_vec();
+            String::from_utf8(body).expect("text").contains(
+                r#""applied_at":7,"fixture_change":{"change":"start_time","scheduled_start":9},"changes":[{"key":"status","value":2}]"#,
+            )
+        };
+        assert!(told(1));
+        assert!(!told(2), "the client has heard of it");
+        assert!(text(&Frame::image(&image, &Markets::default())).contains(r#""fixture_change":{"change""#));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::lock::lock;
 pub struct Heartbeats {
     /// How long one may be silent.
     patience: Duration,
+    /// By how much the clocks of Kafka and of this machine may differ.
+    tolerance: Duration,
     /// By the partitions' numbers; `None` of those that nothing was heard of.
     heard_at: Mutex<HashMap<Sport, Vec<Option<Instant>>>>,
 }
@@ -28,10 +30,10 @@ pub struct Silent {
 }
 
 impl Heartbeats {
-    /// Of partitions that may be silent for so long.
+    /// Of partitions that may be silent for so long, where clocks may differ by so much.
     #[must_use]
-    pub fn new(patience: Duration) -> Self {
-        Self { patience, heard_at: Mutex::default() }
+    pub fn new(patience: Duration, tolerance: Duration) -> Self {
+        Self { patience, tolerance, heard_at: Mutex::default() }
     }
 
     /// Takes note of how many partitions a sport has.
@@ -39,13 +41,16 @@ impl Heartbeats {
         lock(&self.heard_at).entry(sport).or_default().resize(partitions, None);
     }
 
-    /// Takes note of a heartbeat.
-    pub fn heard(&self, sport: Sport, partition: i32, at: Instant) {
+    /// Takes note of a heartbeat that is so old when it is read; says whether it is news enough that its partition is not
+    /// silent. What counts is when it was said: who reads an old one has not heard of anybody who is at work now.
+    pub fn heard(&self, sport: Sport, partition: i32, age: Duration, now: Instant) -> bool {
+        let Some(said_at) = now.checked_sub(age.saturating_sub(self.tolerance)) else { return false };
         let mut heard_at = lock(&self.heard_at);
         let known = heard_at.get_mut(&sport).zip(usize::try_from(partition).ok());
         if let Some(known) = known.and_then(|(partitions, index)| partitions.get_mut(index)) {
-            *known = Some(at);
+            *known = Some(known.map_or(said_at, |known| known.max(said_at)));
         }
+        now.duration_since(said_at) <= self.patience
     }
 
     /// Who is silent now.
@@ -94,6 +99,8 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(5);
+    const TOLERANCE: Duration = Duration::from_secs(1);
+    const NEW: Duration = Duration::ZERO;
 
     fn event(id: &str) -> EventId {
         id.parse().expect("a URN")
@@ -101,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_partition_is_silent_once_its_time_is_over_and_only_until_it_is_heard_of() {
-        let (heartbeats, start) = (Heartbeats::new(PATIENCE), Instant::now());
+        let (heartbeats, start) = (Heartbeats::new(PATIENCE, TOLERANCE), Instant::now());
         heartbeats.know(Sport::Hockey, 2);
         let ids = ["md:match:1", "md:match:2", "md:match:3", "md:match:4"];
         let of = |partition| {
@@ -113,20 +120,37 @@ mod tests {
             [0, 1].map(|partition| silent.concerns(Sport::Hockey, &of(partition)))
         };
         assert_eq!(concerned(start), [true, true], "who was never heard of");
-        heartbeats.heard(Sport::Hockey, 0, start);
-        heartbeats.heard(Sport::Hockey, 1, start);
+        heartbeats.heard(Sport::Hockey, 0, NEW, start);
+        heartbeats.heard(Sport::Hockey, 1, NEW, start);
         assert_eq!(concerned(start + PATIENCE), [false, false]);
-        heartbeats.heard(Sport::Hockey, 1, start + PATIENCE);
+        heartbeats.heard(Sport::Hockey, 1, NEW, start + PATIENCE);
         let later = start + PATIENCE + Duration::from_millis(1);
         assert_eq!(concerned(later), [true, false]);
         assert!(heartbeats.silent(later).concerns(Sport::Tennis, &of(0)), "of a sport that is not known");
         assert_eq!(heartbeats.silent(later).counts().collect::<Vec<_>>(), [(Sport::Hockey, 1)]);
-        heartbeats.heard(Sport::Hockey, 0, later);
+        heartbeats.heard(Sport::Hockey, 0, NEW, later);
         assert!(!heartbeats.silent(later).is_any());
         // Who begins to read again does not forget who was heard of.
         heartbeats.know(Sport::Hockey, 2);
         assert_eq!(concerned(later), [false, false]);
-        heartbeats.heard(Sport::Hockey, 7, later);
+        heartbeats.heard(Sport::Hockey, 7, NEW, later);
         assert!(Silent::default().concerns(Sport::Hockey, &of(0)), "before anything is known");
+    }
+    #[test]
+    fn a_heartbeat_counts_from_when_it_was_said_and_clocks_may_differ_a_little() {
+        let heartbeats = Heartbeats::new(PATIENCE, TOLERANCE);
+        // Far enough from the clock's beginning that there is a time before it.
+        let now = Instant::now() + Duration::from_secs(3_600);
+        heartbeats.know(Sport::Hockey, 1);
+        let hears = |age: Duration, now| heartbeats.heard(Sport::Hockey, 0, age, now);
+        let is_silent = |now| heartbeats.silent(now).is_any();
+        assert!(!hears(Duration::from_secs(60), now), "read while catching up");
+        assert!(is_silent(now));
+        assert!(hears(PATIENCE + TOLERANCE, now), "just not too old");
+        assert!(!is_silent(now) && is_silent(now + Duration::from_millis(1)));
+        assert!(hears(NEW, now));
+        // What was said before that, and is read after it, changes nothing.
+        hears(Duration::from_secs(4), now);
+        assert!(!is_silent(now + PATIENCE) && is_silent(now + PATIENCE + Duration::from_millis(1)));
     }
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::fixture::FixtureChange;
 use domain::market::Suspension;
 use domain::{EventId, EventStatus, Key, MarketStatus, Sport};
 use serde::Deserialize;
@@ -34,6 +35,8 @@ pub struct Image {
     version: u64,
     /// Of the last update applied; unknown of an image that came from a store.
     origin: Option<Origin>,
+    /// What the last fixture change said, and the version that it led to.
+    fixture_change: Option<(u64, FixtureChange)>,
     status: Option<EventStatus>,
     /// Whether nobody processes the event's part of the feed: then none of its markets is shown as active.
     is_silent: bool,
@@ -62,6 +65,7 @@ impl Image {
             sport,
             version: 0,
             origin: None,
+            fixture_change: None,
             status: None,
             is_silent: false,
             entries: BTreeMap::new(),
@@ -106,6 +110,13 @@ impl Image {
     #[must_use]
     pub fn origin(&self) -> Option<Origin> {
         self.origin
+    }
+
+    /// What the last fixture change after version `from` and up to `until` said, where it was seen here.
+    #[must_use]
+    pub fn fixture_change(&self, from: u64, until: u64) -> Option<FixtureChange> {
+        let last = self.fixture_change.filter(|(version, _)| (from + 1..=until).contains(version));
+        last.map(|(_, change)| change)
     }
 
     /// How the event stands, once it has a status.
@@ -170,6 +181,9 @@ impl Image {
         }
         self.version = update.version;
         self.origin = Some(update.origin);
+        if let Some(change) = update.fixture_change.as_deref() {
+            self.fixture_change = Some((update.version, *change));
+        }
         for (key, value) in &update.changes {
             self.set(key.clone(), Entry { version: update.version, value: value.clone() });
         }

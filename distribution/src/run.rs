@@ -36,7 +36,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let database = Database::new(&config.mysql.url()?, config.mysql_connections)?;
     let store = Store::new(cache, database, config.store_reads);
     let hub = Hub::new(store, config.hub_limits());
-    let heartbeats = Arc::new(Heartbeats::new(config.partition_silence()));
+    let heartbeats = Arc::new(Heartbeats::new(config.partition_silence(), config.clock_tolerance()));
     let caught_up = CaughtUp::default();
     let producers = Producers::default();
     let sessions = Sessions::default();

@@ -16,6 +16,7 @@ use chassis::readiness::Latch;
 use domain::{Sport, Topics};
 use tokio::time::Instant;
 
+use crate::clock::now;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 
@@ -111,7 +112,9 @@ async fn follow_once(
         heartbeats.know(*sport, ends.iter().filter(|end| *end.topic == **topic).count());
     }
     // Where nothing was ever published there is no event to be wrong about.
-    unused.iter().for_each(|(sport, partition)| heartbeats.heard(*sport, *partition, Instant::now()));
+    for (sport, partition) in &unused {
+        heartbeats.heard(*sport, *partition, Duration::ZERO, Instant::now());
+    }
     let events = hub.fill().await?;
     tracing::info!(events, partitions = ends.len(), "images loaded");
     latch.not_ready("catching up");
@@ -128,8 +131,10 @@ async fn follow_once(
                         hub.apply(message.payload());
                     } else if let Some(sport) = sport_of(&names, message.topic()) {
                         // About no event: a heartbeat.
-                        heartbeats.heard(sport, message.partition(), Instant::now());
-                        awaited.remove(&(sport, message.partition()));
+                        let (partition, age) = (message.partition(), age(message.appended_at_ms()));
+                        if heartbeats.heard(sport, partition, age, Instant::now()) {
+                            awaited.remove(&(sport, partition));
+                        }
                     }
                     if index % STRIDE == STRIDE - 1 {
                         tokio::task::yield_now().await;
@@ -148,6 +153,12 @@ async fn follow_once(
             latch.ready();
         }
     }
+}
+
+/// How long ago a record was written, by Kafka's clock and ours; one of which that is not known is as old as can be.
+fn age(appended_at_ms: Option<i64>) -> Duration {
+    let since = |ms: i64| u64::try_from(now().0 / 1_000 - ms).unwrap_or_default();
+    appended_at_ms.map_or(Duration::MAX, |ms| Duration::from_millis(since(ms)))
 }
 
 type Partitions = BTreeSet<(Sport, i32)>;

@@ -78,6 +78,7 @@ struct MarketEntry {
 
 /// What applying a message led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one")]
 pub enum Applied {
     /// The event has a new version.
     Updated(Update),

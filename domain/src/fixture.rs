@@ -59,7 +59,7 @@ pub enum FixtureChangeKind {
 }
 
 /// News about a fixture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixtureChange {
     /// What changed.
     pub change: FixtureChangeKind,

@@ -1,5 +1,6 @@
-//! Whether a producer can be trusted, as one partition of a feed has heard it: watched from its first `alive` on, down
-//! after a silence, up once it has said what counts as a recovery.
+//! Whether a producer can be trusted, as one partition of a feed has heard it: watched from its first `alive` on, or from its
+//! first message where `alive` is not enough; down after a silence and while what it says is old, up once it has said what
+//! counts as a recovery.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::message::{Alive, ProducerBody, SnapshotComplete};
 
-/// What one partition knows of one producer. A producer that has never sent an `alive` has none: its silence says nothing.
+/// The header of a record of the feed that tells what a producer says of itself, where its messages have no sequence: nothing
+/// of them shows that one is missing.
+pub const UNNUMBERED_HEADER: &str = "unnumbered";
+
+/// What one partition knows of one producer. One of which an `alive` is enough and that has never sent any has none: its
+/// silence says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Producer {
     /// Whether it can be trusted.
@@ -24,9 +30,29 @@ pub struct Producer {
     pub alive_at: Timestamp,
     /// Since when it has been alive without a break: what it said before that may be missing.
     pub alive_since: Timestamp,
-    /// The last `alive` before it was no longer trusted: nothing that it said before that is missing. 0 where it never was
-    /// trusted.
+    /// When it made its last `alive`, by its own clock; 0 before the first.
+    pub alive_generated_at: Timestamp,
+    /// When it made the last `alive` before it was no longer trusted, by its own clock: nothing that it said before that is
+    /// missing. 0 where it never was trusted.
     pub trusted_until: Timestamp,
+}
+
+/// When something was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// When it was heard, as deadlines count it.
+    pub at: Timestamp,
+    /// When it was received, by the receiver's clock.
+    pub received_at: Timestamp,
+    /// When it was made, by the provider's clock.
+    pub generated_at: Timestamp,
+}
+
+impl Moment {
+    /// Whether it was old already when it came: whatever comes with it is, too.
+    fn is_delayed(self, terms: Terms) -> bool {
+        self.received_at.micros_since(self.generated_at) > terms.delay_micros
+    }
 }
 
 /// Whether a producer can be trusted. Only one that is up can.
@@ -52,8 +78,16 @@ pub enum Reason {
     AliveInterval,
     /// Not up: it said itself that messages were lost.
     NotSubscribed,
+    /// Not up: it offers something, and has never said that it is alive.
+    NeverAlive,
+    /// Not up: what it says is too old when it comes.
+    Delayed,
+    /// Not up: its messages have no sequence, so that only a recovery makes good what may be missing, and nobody asks for one.
+    RecoveryNotConfigured,
     /// Up: it is alive again, and that is all that is asked of it.
     AliveAgain,
+    /// Up: what it says is no longer too old when it comes, and nothing of it was missed.
+    DelayOver,
     /// Up: a recovery has delivered everything.
     SnapshotComplete,
 }
@@ -66,6 +100,8 @@ pub enum Recovery {
     /// `alive`, subscribed, and then the `snapshot_complete` of a recovery asked for since: its `request_id` is the time of
     /// the request, in microseconds since the Unix epoch.
     Snapshot,
+    /// The same, but nobody asks for it: it cannot be up.
+    Nobody,
 }
 
 /// What is expected of a producer.
@@ -73,21 +109,34 @@ pub enum Recovery {
 pub struct Terms {
     /// Microseconds without an `alive` after which it is down.
     pub silence_micros: i64,
+    /// How many microseconds old what it says may be when it comes.
+    pub delay_micros: i64,
     /// How it comes up.
     pub recovery: Recovery,
 }
 
 impl Producer {
+    /// A producer that offers something and has not said yet that it is alive.
+    #[must_use]
+    pub fn never_alive(at: Timestamp) -> Self {
+        let (state, reason, nothing) = (State::Down, Reason::NeverAlive, Timestamp(0));
+        Self {
+            state,
+            reason,
+            since: at,
+            alive_at: at,
+            alive_since: at,
+            alive_generated_at: nothing,
+            trusted_until: nothing,
+        }
+    }
+
     /// A producer that says for the first time that it is alive.
     #[must_use]
-    pub fn first_heard(alive: &Alive, at: Timestamp, terms: Terms) -> Self {
-        let (state, reason) = match (alive.subscribed, terms.recovery) {
-            (false, _) => (State::Down, Reason::NotSubscribed),
-            (true, Recovery::Alive) => (State::Up, Reason::FirstAlive),
-            // Nothing is known of what it said before it was heard.
-            (true, Recovery::Snapshot) => (State::Recovering, Reason::FirstAlive),
-        };
-        Self { state, reason, since: at, alive_at: at, alive_since: at, trusted_until: Timestamp(0) }
+    pub fn first_heard(alive: &Alive, moment: Moment, terms: Terms) -> Self {
+        let mut producer = Self::never_alive(moment.at);
+        producer.hear(&ProducerBody::Alive(alive.clone()), moment, terms);
+        producer
     }
 
     /// Whether its markets may be open.
@@ -96,38 +145,44 @@ impl Producer {
         self.state == State::Up
     }
 
-    /// When its silence will have lasted too long; `None` where it is down already.
+    /// When its silence will have lasted too long; `None` where it is down for another reason than that it is late.
     #[must_use]
     pub fn deadline(&self, terms: Terms) -> Option<Timestamp> {
-        (self.state != State::Down).then(|| self.alive_at.plus_micros(terms.silence_micros))
+        let is_watched = self.state != State::Down || self.reason == Reason::Delayed;
+        is_watched.then(|| self.alive_at.plus_micros(terms.silence_micros))
     }
 
-    /// Takes what it says at `at`.
-    pub fn hear(&mut self, body: &ProducerBody, at: Timestamp, terms: Terms) {
-        let (was_trusted, last_alive) = (self.is_trusted(), self.alive_at);
+    /// Takes what it says. A [`SnapshotComplete`] must be that of a recovery that was asked for here.
+    pub fn hear(&mut self, body: &ProducerBody, moment: Moment, terms: Terms) {
+        let (was_trusted, last_alive) = (self.is_trusted(), self.alive_generated_at);
         match body {
             ProducerBody::Alive(Alive { subscribed }) => {
-                let is_back = self.deadline(terms).is_none_or(|deadline| deadline <= at);
+                let is_back = self.deadline(terms).is_none_or(|deadline| deadline <= moment.at);
                 if is_back {
-                    self.alive_since = at;
+                    self.alive_since = moment.at;
                 }
-                self.alive_at = at.max(self.alive_at);
-                match (subscribed, self.state, terms.recovery) {
-                    (false, ..) => self.turn(State::Down, Reason::NotSubscribed, at),
-                    (true, State::Down, Recovery::Alive) => self.turn(State::Up, Reason::AliveAgain, at),
-                    (true, State::Down, Recovery::Snapshot) => self.turn(State::Recovering, self.reason, at),
-                    // The silence ended before anybody noticed it; what was said meanwhile is missing all the same.
-                    (true, State::Up | State::Recovering, Recovery::Snapshot) if is_back => {
-                        self.turn(State::Recovering, Reason::AliveInterval, at);
-                    }
-                    (true, State::Up | State::Recovering, _) => {}
-                }
+                self.alive_at = moment.at.max(self.alive_at);
+                self.alive_generated_at = moment.generated_at;
+                let (state, reason) = match (subscribed, terms.recovery) {
+                    (false, _) => (State::Down, Reason::NotSubscribed),
+                    (true, Recovery::Alive) => self.where_alive_is_enough(moment.is_delayed(terms)),
+                    (true, recovery) => match self.where_it_is_not(is_back, moment.is_delayed(terms)) {
+                        (State::Recovering, _) if recovery == Recovery::Nobody => {
+                            (State::Down, Reason::RecoveryNotConfigured)
+                        }
+                        other => other,
+                    },
+                };
+                self.turn(state, reason, moment.at);
             }
             // One that was asked for before the producer was heard again may lack what it said in between.
             ProducerBody::SnapshotComplete(SnapshotComplete { request_id })
                 if self.state == State::Recovering && self.alive_since <= asked_at(*request_id) =>
             {
-                self.turn(State::Up, Reason::SnapshotComplete, at);
+                match moment.is_delayed(terms) {
+                    true => self.turn(State::Down, Reason::Delayed, moment.at),
+                    false => self.turn(State::Up, Reason::SnapshotComplete, moment.at),
+                }
             }
             ProducerBody::SnapshotComplete(_) => {}
         }
@@ -136,12 +191,45 @@ impl Producer {
         }
     }
 
+    /// Where an `alive` takes a producer that needs no more.
+    fn where_alive_is_enough(&self, is_delayed: bool) -> (State, Reason) {
+        match (self.state, self.reason) {
+            _ if is_delayed => (State::Down, Reason::Delayed),
+            (State::Up, reason) => (State::Up, reason),
+            (_, Reason::NeverAlive) => (State::Up, Reason::FirstAlive),
+            (_, Reason::Delayed) => (State::Up, Reason::DelayOver),
+            _ => (State::Up, Reason::AliveAgain),
+        }
+    }
+
+    /// Where an `alive` takes a producer that needs a recovery once something may be missing: `is_back` after a silence,
+    /// noticed or not.
+    fn where_it_is_not(&self, is_back: bool, is_delayed: bool) -> (State, Reason) {
+        match (self.state, self.reason) {
+            (State::Down, Reason::NeverAlive | Reason::RecoveryNotConfigured) => {
+                (State::Recovering, Reason::FirstAlive)
+            }
+            // Nothing of it was missed: it was late.
+            (State::Down, Reason::Delayed) if !is_back && is_delayed => (State::Down, Reason::Delayed),
+            (State::Down, Reason::Delayed) if !is_back => (State::Up, Reason::DelayOver),
+            // The silence ended before anybody noticed it; what was said meanwhile is missing all the same.
+            (State::Down, Reason::Delayed) | (State::Up | State::Recovering, _) if is_back => {
+                (State::Recovering, Reason::AliveInterval)
+            }
+            (State::Down, reason) => (State::Recovering, reason),
+            // It came up while that was enough.
+            (State::Up, Reason::FirstAlive | Reason::AliveAgain) => (State::Recovering, Reason::FirstAlive),
+            (State::Up, _) if is_delayed => (State::Down, Reason::Delayed),
+            as_it_is => as_it_is,
+        }
+    }
+
     /// Goes down where its deadline has passed; says whether it did.
     pub fn expire(&mut self, heard_until: Timestamp, terms: Terms) -> bool {
         let is_overdue = self.deadline(terms).is_some_and(|deadline| deadline <= heard_until);
         if is_overdue {
             if self.is_trusted() {
-                self.trusted_until = self.alive_at;
+                self.trusted_until = self.alive_generated_at;
             }
             self.turn(State::Down, Reason::AliveInterval, heard_until);
         }
@@ -181,7 +269,11 @@ impl Reason {
             Self::FirstAlive => "first_alive",
             Self::AliveInterval => "alive_interval",
             Self::NotSubscribed => "not_subscribed",
+            Self::NeverAlive => "never_alive",
+            Self::Delayed => "delayed",
+            Self::RecoveryNotConfigured => "recovery_not_configured",
             Self::AliveAgain => "alive_again",
+            Self::DelayOver => "delay_over",
             Self::SnapshotComplete => "snapshot_complete",
         }
     }

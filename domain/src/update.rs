@@ -8,7 +8,7 @@ use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::fixture::FixtureChangeKind;
+use crate::fixture::FixtureChange;
 use crate::id::{EventId, MessageId, Name, Source};
 use crate::message::{Body, Content, EventMessage, FeedMessage, MessageType, Position};
 use crate::producer::Reason;
@@ -52,9 +52,10 @@ pub struct Cause {
     /// Why the producer went down or came up, where that led to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Of a `fixture_change` what it says has changed: it may be nothing that a key has.
+    /// What a [`FixtureChange`] said, where one led to it: the fixture itself shows only another beginning, and that once it is
+    /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<FixtureChangeKind>,
+    pub fixture_change: Option<Box<FixtureChange>>,
     /// See [`FeedMessage::occurred_at`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
@@ -77,7 +78,7 @@ struct CauseFields {
     epoch: Option<u64>,
     sequence: Option<u64>,
     reason: Option<Reason>,
-    change: Option<FixtureChangeKind>,
+    fixture_change: Option<Box<FixtureChange>>,
     occurred_at: Option<Timestamp>,
     generated_at: Option<Timestamp>,
     received_at: Option<Timestamp>,
@@ -92,7 +93,7 @@ impl From<CauseFields> for Cause {
             message_id: fields.message_id,
             position: position.map(|(epoch, sequence)| Position { epoch, sequence }),
             reason: fields.reason,
-            change: fields.change,
+            fixture_change: fields.fixture_change,
             occurred_at: fields.occurred_at,
             generated_at: fields.generated_at,
             received_at: fields.received_at,
@@ -104,17 +105,18 @@ impl Cause {
     /// A message led to it.
     #[must_use]
     pub fn message(message: &FeedMessage) -> Self {
-        let change = match &message.content {
-            Content::Event(EventMessage { body: Body::FixtureChange(change), .. }) => Some(change.change),
-            _ => None,
-        };
         Self {
             kind: CauseKind::Message(message.message_type()),
             source: message.source.clone(),
             message_id: Some(message.message_id.clone()),
             position: message.position(),
             reason: None,
-            change,
+            fixture_change: match &message.content {
+                Content::Event(EventMessage { body: Body::FixtureChange(change), .. }) => {
+                    Some(Box::new(*change))
+                }
+                Content::Event(_) | Content::Producer(_) => None,
+            },
             occurred_at: message.occurred_at,
             generated_at: Some(message.generated_at),
             received_at: message.received_at,
@@ -147,7 +149,7 @@ impl Cause {
             message_id: None,
             position: None,
             reason: None,
-            change: None,
+            fixture_change: None,
             occurred_at: None,
             generated_at: None,
             received_at: None,

@@ -16,6 +16,7 @@ use crate::lateness::Lateness;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
+use crate::recoveries::Recoveries;
 use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
 use crate::stack::{
@@ -63,6 +64,8 @@ pub struct Attempt<'a> {
     pub case: &'a Case,
     /// Through what.
     pub site: &'a Site<'a>,
+    /// Who answers what the stack asks for.
+    pub recoveries: Option<&'a Recoveries>,
     /// How many clients look, in turn of each kind.
     pub clients: u16,
 }
@@ -86,13 +89,14 @@ impl Attempt<'_> {
     /// # Errors
     /// When there is no verdict.
     pub async fn go(&self, mut hear: impl FnMut(Step)) -> Result<Attempted, NoVerdict> {
-        let Self { case, site, clients } = *self;
+        let Self { case, site, recoveries, clients } = *self;
         let options = case.options(site).means(Exit::Usage)?;
         let roles: Vec<Role> = Role::ALL.into_iter().cycle().take(clients.into()).collect();
         let run = Run {
             site,
             feed: &case.feed,
             options: &options,
+            recoveries,
             clients: &roles,
             late: case.scenario.duration / 2,
             warm_up: case.warm_up(),
@@ -124,7 +128,7 @@ impl Attempt<'_> {
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, attempted: &Attempted, folder: &Path, repeat: String) -> Result<Document> {
-        let Self { case, site, clients } = *self;
+        let Self { case, site, clients, .. } = *self;
         let started_at = attempted.outcome.drive.timeline.started_at;
         let kept = Kept::save(case, clients, started_at, folder)?;
         let recordings =
@@ -149,12 +153,12 @@ impl Attempt<'_> {
 }
 
 impl Case {
-    /// Starts a stack of its own, which ends when it is dropped.
+    /// Starts a stack of its own, which ends when it is dropped, and is told who answers it.
     ///
     /// # Errors
     /// When it does not come up.
-    pub async fn start(&self, home: &Home, say: Say) -> Result<Stack> {
-        self.start_with(home, self.services(), say).await
+    pub async fn start(&self, home: &Home, recoveries: Option<&Recoveries>, say: Say) -> Result<Stack> {
+        self.start_with(home, self.services(recoveries), say).await
     }
 
     /// The same of these services.

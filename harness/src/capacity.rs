@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::float::count;
 use crate::queues::{self, Look};
 use crate::rate;
+use crate::recoveries::Recoveries;
 use crate::report::grouped;
 use crate::run::Step as Sent;
 use crate::site::Site;
@@ -77,7 +78,11 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
     let first = case(&asked, args.from, 1).means(Exit::Usage)?;
     say(&format!("{} (seed {})", asked.scenario.description, asked.scenario.seed));
     say("\nStarting Kafka, a database, Redis and every service");
-    let stack = Box::pin(first.start_with(&home, services(&first), say)).await.means(Exit::Environment)?;
+    let recoveries = first.recoveries(None).await.means(Exit::Environment)?;
+    let recoveries = recoveries.as_ref();
+    let stack = Box::pin(first.start_with(&home, services(&first, recoveries), say))
+        .await
+        .means(Exit::Environment)?;
     let mut site = Site::of(&stack).means(Exit::Environment)?;
     // Every step has games of its own, and leaves them.
     site.is_shared = true;
@@ -90,7 +95,8 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
         let number = journal.paper.steps.len() + 1;
         let case = case(&asked, asked_rate, number).means(Exit::Usage)?;
         say(&announced(number, asked_rate, &search));
-        let (mut step, looks) = Box::pin(attempt(&case, &site, &args, &mut journal, say)).await?;
+        let (mut step, looks) =
+            Box::pin(attempt(&case, (&site, recoveries), &args, &mut journal, say)).await?;
         let offered = offered(&case);
         step.grown = queues::grown(&looks, offered, &calm);
         if step.answer == Answer::Held {
@@ -113,8 +119,8 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
 
 /// What the stack consists of: a distribution that forgets games that are over before there are many of them, so that a step costs what
 /// the first one did.
-fn services(case: &Case) -> Vec<ServiceSpec> {
-    let mut services = case.services();
+fn services(case: &Case, recoveries: Option<&Recoveries>) -> Vec<ServiceSpec> {
+    let mut services = case.services(recoveries);
     for service in services.iter_mut().filter(|service| service.name == DISTRIBUTION) {
         service.env.push(("MATCHDAY_KEEP_FINAL_SECONDS".to_owned(), KEEP_SECONDS.to_string()));
     }
@@ -124,12 +130,12 @@ fn services(case: &Case) -> Vec<ServiceSpec> {
 /// Drives one step and writes its bundle.
 async fn attempt(
     case: &Case,
-    site: &Site<'_>,
+    (site, recoveries): (&Site<'_>, Option<&Recoveries>),
     args: &CapacityArgs,
     journal: &mut Journal,
     say: Say,
 ) -> Result<(Step, Vec<Look>), NoVerdict> {
-    let attempt = Attempt { case, site, clients: args.clients };
+    let attempt = Attempt { case, site, recoveries, clients: args.clients };
     let mut teller = Teller::new(say, case.scenario.duration);
     let attempted = attempt.go(|sent: Sent| teller.tell(sent)).await?;
     teller.end();

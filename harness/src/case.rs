@@ -15,6 +15,7 @@ use simulator::{DriveOptions, Scenario, Tape, Token};
 use crate::feed::Feed;
 use crate::live;
 use crate::outage::{self, Backlog};
+use crate::recoveries::{self, Recoveries, SETTING};
 use crate::site::Site;
 use crate::stack::{ServiceSpec, pipeline};
 
@@ -183,13 +184,30 @@ impl Case {
         self.scenario.sports.iter().map(|plan| plan.sport).collect()
     }
 
+    /// Who answers while it is driven, where a source of it writes without sequences: what it lost is asked for then. Of a
+    /// stack that is up, by where its ingestion is, it is where that asks; one of our own is told.
+    ///
+    /// # Errors
+    /// When somebody else listens there.
+    pub async fn recoveries(&self, attached: Option<&str>) -> Result<Option<Recoveries>> {
+        if recoveries::unnumbered(&self.feed.schedule).is_empty() {
+            return Ok(None);
+        }
+        match attached {
+            Some(ingestion) => Recoveries::beside(ingestion).await.map(Some),
+            None => Recoveries::listen(0).await.map(Some),
+        }
+    }
+
     /// What its stack consists of: processors that wait as long as the scenario takes for granted.
     #[must_use]
-    pub fn services(&self) -> Vec<ServiceSpec> {
+    pub fn services(&self, recoveries: Option<&Recoveries>) -> Vec<ServiceSpec> {
+        let asked = recoveries.map(|recoveries| (SETTING, recoveries.setting(&self.feed.schedule)));
         let settings = [
             ("MATCHDAY_HOLD_MS", self.scenario.faults.hold_ms.to_string()),
             ("MATCHDAY_PRODUCER_SILENCE_MS", self.silence.as_millis().to_string()),
         ];
+        let settings: Vec<_> = settings.into_iter().chain(asked).collect();
         let mut services = pipeline(&self.sports());
         for service in services.iter_mut().filter(|service| service.name.starts_with("processors-")) {
             let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));

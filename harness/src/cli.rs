@@ -9,11 +9,12 @@ use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::load::{LoadArgs, load};
+use crate::recoveries::of_simulator;
 use crate::secrets;
 use crate::shrink::{ShrinkArgs, shrink};
 use crate::stack::{
     self, Address, ComposeProject, Condition, DatabaseChoice, Lifetime, Ports, Project, Stack, StackConfig,
-    StoresChoice, pipeline,
+    StoresChoice, asking, pipeline,
 };
 use crate::status;
 use crate::verify::{VerifyArgs, verify};
@@ -354,7 +355,8 @@ async fn up(
     let stack = if args.infrastructure {
         Stack::infrastructure(config).await?
     } else {
-        Stack::up(config, pipeline(&Sport::ALL)).await?
+        let services = asking(pipeline(&Sport::ALL), &of_simulator(args.port_offset));
+        Stack::up(config, services).await?
     };
     let seconds = start.elapsed().as_secs_f64();
     let end = if args.foreground { "Ctrl-C ends it" } else { "`matchday down` (or `make down`) ends it" };

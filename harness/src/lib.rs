@@ -32,6 +32,7 @@ pub mod outage;
 pub mod page;
 pub mod queues;
 pub mod rate;
+pub mod recoveries;
 pub mod report;
 pub mod run;
 pub mod secrets;

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use domain::Sport;
 use futures_util::future::try_join_all;
 use simulator::drive::{Progress, keep_alive};
-use simulator::{DriveOptions, DriveReport, drive};
+use simulator::recovery::Inbox;
+use simulator::{DriveOptions, DriveReport, drive, drive_and_answer};
 
 use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
@@ -20,6 +21,7 @@ use crate::observe::kafka::Kafka;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Member, Role, Seen};
 use crate::oracle::{Heard, judge_letters};
+use crate::recoveries::Recoveries;
 use crate::settle::settle_all;
 use crate::site::Site;
 use crate::stack::{Stack, processors_name};
@@ -100,6 +102,8 @@ pub struct Run<'a> {
     pub feed: &'a Feed,
     /// How it is sent.
     pub options: &'a DriveOptions,
+    /// Where its processors ask for what they lack, where they were told to.
+    pub recoveries: Option<&'a Recoveries>,
     /// The clients that look.
     pub clients: &'a [Role],
     /// Until when late clients wait.
@@ -137,6 +141,7 @@ pub async fn run(
         site: &site,
         feed,
         options,
+        recoveries: None,
         clients: &[Role::Steady],
         late: Duration::ZERO,
         warm_up: Duration::ZERO,
@@ -180,9 +185,16 @@ impl Run<'_> {
         let members = try_join_all(members).await.context("subscribing on the socket")?;
         let started = Instant::now();
         let work = async {
-            let sending = drive(Arc::clone(&feed.schedule), options, |progress| {
-                tell.borrow_mut()(Step::Sending(progress))
-            });
+            let sending = async {
+                let schedule = Arc::clone(&feed.schedule);
+                let tell = |progress: &Progress| tell.borrow_mut()(Step::Sending(progress));
+                match self.recoveries {
+                    Some(asked) => {
+                        drive_and_answer(schedule, options, &mut *asked.inbox.lock().await, tell).await
+                    }
+                    None => drive(schedule, options, tell).await,
+                }
+            };
             let (drive, ()) = tokio::try_join!(sending, disturb)?;
             members.iter().for_each(Member::be_steady);
             let is_answered = drive.undelivered == 0 && feed.faults.unexpected(&drive.deliveries).is_empty();
@@ -277,9 +289,16 @@ impl Run<'_> {
         if self.options.alive_every.is_none() {
             return Ok(work.await);
         }
+        let keep_alive = async {
+            let schedule = Arc::clone(&self.feed.schedule);
+            match self.recoveries {
+                Some(asked) => keep_alive(schedule, self.options, &mut *asked.inbox.lock().await).await,
+                None => keep_alive(schedule, self.options, &mut Inbox::of_nobody()).await,
+            }
+        };
         tokio::select! {
             done = work => Ok(done),
-            alive = keep_alive(Arc::clone(&self.feed.schedule), self.options) => {
+            alive = keep_alive => {
                 alive?;
                 bail!("producers stopped saying that they are alive")
             }

@@ -57,7 +57,9 @@ pub use self::program::own as own_binary;
 pub use self::project::Project;
 pub use self::proxy::{Flow, Proxy};
 pub use self::redis::REDIS;
-pub use self::service::{DISTRIBUTION, INGESTION, Listener, Scheme, ServiceSpec, pipeline, processors_name};
+pub use self::service::{
+    DISTRIBUTION, INGESTION, Listener, Scheme, ServiceSpec, asking, pipeline, processors_name,
+};
 pub use self::stores::{StoresChoice, StoresKind};
 
 use self::folder::Folder;

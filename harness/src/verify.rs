@@ -69,18 +69,25 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     let folder = bundle_folder(&home, &args, &case.name).means(Exit::Usage)?;
     announce(&case, say);
     let mut live = Live::begin(&folder, case.about()).means(Exit::Environment)?;
+    let mut recoveries = match args.attach {
+        true => None,
+        false => case.recoveries(None).await.means(Exit::Environment)?,
+    };
     let stack = match args.attach {
         true => None,
         false => {
             say("\nStarting Kafka, a database, Redis and every service");
-            Some(Box::pin(case.start(&home, say)).await.means(Exit::Environment)?)
+            Some(Box::pin(case.start(&home, recoveries.as_ref(), say)).await.means(Exit::Environment)?)
         }
     };
     let site = match &stack {
         Some(stack) => Site::of(stack).means(Exit::Environment)?,
         None => case.attach(&home, &args.site).await.means(Exit::Environment)?,
     };
-    let attempt = Attempt { case: &case, site: &site, clients };
+    if args.attach {
+        recoveries = case.recoveries(Some(&site.ingestion)).await.means(Exit::Environment)?;
+    }
+    let attempt = Attempt { case: &case, site: &site, recoveries: recoveries.as_ref(), clients };
     let mut teller = Teller::new(say, case.scenario.duration);
     let hear = |step: Step| {
         live.hear(&step);

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chassis::kafka::Producer;
 use domain::codec::batch::Fault;
 use domain::codec::json;
 use domain::letter::{REDRIVE_HEADER, Redrive};
+use domain::producer::UNNUMBERED_HEADER;
 use domain::{Body, Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::backlog::Backlogs;
@@ -125,7 +127,11 @@ pub fn accept(
         Content::Producer(_) => {
             let payload = json::encode(&message);
             let partitions = broadcasts.admit(payload.len()).map_err(|problem| about(&message, problem))?;
-            outbox.broadcast(piece.index, partitions, |buffer| buffer.extend_from_slice(&payload));
+            let is_unnumbered = receipt.reading.is_ordered_by_time();
+            let headers = is_unnumbered.then(|| (UNNUMBERED_HEADER, Bytes::from_static(b"true")));
+            outbox.broadcast(piece.index, partitions, headers.as_slice(), |buffer| {
+                buffer.extend_from_slice(&payload);
+            });
         }
     }
     Ok(())
@@ -235,7 +241,7 @@ mod tests {
         assert_eq!(records.len(), 3 * Sport::ALL.len());
         let partitions: Vec<_> = records.iter().take(3).map(|record| record.partition).collect();
         assert_eq!(partitions, [Some(0), Some(1), Some(2)]);
-        assert!(records.iter().all(|record| record.key.is_none()));
+        assert!(records.iter().all(|record| record.key.is_none() && record.headers.is_empty()));
         let refusal = accept_text(ALIVE, false).unwrap_err();
         assert_eq!(refusal.problem.status, 503);
     }

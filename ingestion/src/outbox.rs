@@ -61,11 +61,12 @@ impl Outbox {
         }
     }
 
-    /// Records without a key that share one payload, one for each partition of each topic.
+    /// Records without a key that share one payload and headers, one for each partition of each topic.
     pub fn broadcast(
         &mut self,
         message: usize,
         topics: &[(Arc<str>, i32)],
+        headers: &[(&'static str, Bytes)],
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let payload = self.append(write);
@@ -77,7 +78,7 @@ impl Outbox {
                     partition: Some(partition),
                     key: None,
                     payload: Payload::Written(payload.clone()),
-                    headers: Vec::new(),
+                    headers: headers.to_vec(),
                 });
             }
         }
@@ -156,7 +157,7 @@ mod tests {
         let topic: Arc<str> = "feed".into();
         let mut outbox = Outbox::with_capacity(3, 64);
         outbox.write(0, &topic, "md:match:1", |buffer| buffer.extend_from_slice(b"first"));
-        outbox.broadcast(1, &[(Arc::clone(&topic), 2)], |buffer| buffer.extend_from_slice(b"alive"));
+        outbox.broadcast(1, &[(Arc::clone(&topic), 2)], &[], |buffer| buffer.extend_from_slice(b"alive"));
         outbox.keep(
             2,
             &topic,

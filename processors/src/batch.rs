@@ -37,6 +37,8 @@ pub struct FeedRecord {
     pub decoded: Result<Said, DecodeError>,
     /// Which dead letter's place it takes, where it takes one.
     pub redrive: Option<Redrive>,
+    /// Whether it is marked as of a producer whose messages have no sequence.
+    pub is_marked_unnumbered: bool,
 }
 
 /// What a record says.
@@ -55,7 +57,7 @@ impl FeedRecord {
     pub fn new(partition: i32, offset: i64, key: Option<&[u8]>, payload: &[u8]) -> Self {
         let decoded = json::decode(payload).map(Said::Message);
         let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
-        Self { partition, offset, key, payload, decoded, redrive: None }
+        Self { partition, offset, key, payload, decoded, redrive: None, is_marked_unnumbered: false }
     }
 
     /// The record with the header that says which dead letter's place it takes; one that is unreadable says nothing.
@@ -63,6 +65,21 @@ impl FeedRecord {
     pub fn with_redrive(mut self, header: Option<&[u8]>) -> Self {
         self.redrive = header.and_then(|header| std::str::from_utf8(header).ok()?.parse().ok());
         self
+    }
+
+    /// The record with the header that says that its producer's messages have no sequence.
+    #[must_use]
+    pub fn with_unnumbered(mut self, header: Option<&[u8]>) -> Self {
+        self.is_marked_unnumbered = header.is_some();
+        self
+    }
+
+    /// Whether its producer's messages have no sequence.
+    #[must_use]
+    pub fn is_unnumbered(&self) -> bool {
+        let is_event = |message: &FeedMessage| matches!(message.content, Content::Event(_));
+        self.is_marked_unnumbered
+            || self.message().is_some_and(|message| is_event(message) && message.position().is_none())
     }
 
     /// The same of a record that tells of a message that ingestion refused.
@@ -74,7 +91,7 @@ impl FeedRecord {
             detail: format!("what is told of a refused message cannot be read: {error}"),
         });
         let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
-        Self { partition, offset, key, payload, decoded, redrive: None }
+        Self { partition, offset, key, payload, decoded, redrive: None, is_marked_unnumbered: false }
     }
 
     /// The message, where it is one and can be read.

@@ -137,6 +137,11 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub producer_silence_ms: u32,
 
+    /// How many milliseconds old a producer's `alive` may be when it comes, by the provider's clock and by ingestion's; whoever
+    /// is further behind is down
+    #[arg(long, env = "MATCHDAY_PRODUCER_DELAY_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub producer_delay_ms: u32,
+
     /// Milliseconds before either deadline at which suspending begins, so that clients have been told of it when the deadline
     /// comes; of a short wait a quarter at most
     #[arg(long, env = "MATCHDAY_SHUT_AHEAD_MS", default_value_t = 150)]
@@ -144,7 +149,8 @@ pub struct ProcessConfig {
 
     /// How providers' producers come up again, and where what they have lost is asked for, separated by commas:
     /// `md=alive@http://host:port` with the next `alive`, `md=snapshot@…` with `snapshot_complete`, and so does `uof=uof@…`,
-    /// a Unified Odds Feed. Without an address nobody is asked; of providers not named here an `alive` is enough
+    /// a Unified Odds Feed. `md=alive` asks nobody. Of providers not named here an `alive` is enough, but of a Unified Odds
+    /// Feed nothing is: its producers stay down
     #[arg(long, env = "MATCHDAY_RECOVERY", value_delimiter = ',', value_name = "PROVIDER=HOW@URL")]
     pub recovery: Vec<Entry>,
 
@@ -157,6 +163,10 @@ pub struct ProcessConfig {
         value_name = "PROVIDER=TOKEN"
     )]
     pub recovery_tokens: Vec<TokenEntry>,
+
+    /// As which node providers are asked (`node_id`), where several share an account
+    #[arg(long, env = "MATCHDAY_RECOVERY_NODE", value_name = "NUMBER")]
+    pub recovery_node: Option<u32>,
 
     /// The shortest time between two such requests to one provider, in milliseconds
     #[arg(long, env = "MATCHDAY_RECOVERY_EVERY_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -252,13 +262,15 @@ impl ProcessConfig {
         };
         let every = Duration::from_millis(u64::from(self.recovery_every_ms));
         let silence_micros = i64::from(self.recovery_silence_ms) * 1_000;
-        Ok(Some(RecoverySettings { providers, client, every, silence_micros }))
+        let node_id = self.recovery_node;
+        Ok(Some(RecoverySettings { providers, client, node_id, every, silence_micros }))
     }
 
     /// What is expected of producers.
     #[must_use]
     pub fn producer_terms(&self, providers: Providers) -> ProducerTerms {
-        ProducerTerms { silence_micros: self.until_shut_begins(self.producer_silence_ms), providers }
+        let silence_micros = self.until_shut_begins(self.producer_silence_ms);
+        ProducerTerms { silence_micros, delay_micros: i64::from(self.producer_delay_ms) * 1_000, providers }
     }
 
     /// Microseconds after which suspending begins, so that clients have been told when the wait is over.

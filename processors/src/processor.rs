@@ -9,6 +9,7 @@ use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
 use domain::intake::HoldLimits;
 use domain::letter::REDRIVE_HEADER;
+use domain::producer::UNNUMBERED_HEADER;
 use domain::refused::REFUSED_HEADER;
 use domain::{Sport, Timestamp};
 use sqlx::MySqlPool;
@@ -137,6 +138,7 @@ impl Processor {
                 };
                 read(message.partition(), message.offset(), message.key(), message.payload())
                     .with_redrive(message.header(REDRIVE_HEADER))
+                    .with_unnumbered(message.header(UNNUMBERED_HEADER))
             })
             .collect();
         if let Some(skipped) = self.first_skipped(&records) {

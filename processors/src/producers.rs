@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::producer::{State, Terms};
+use domain::producer::{Reason, State, Terms};
 use domain::{Producer, Source, Timestamp};
 
 use crate::metrics;
@@ -17,15 +17,19 @@ const WATCHED_MAX: usize = 1_000;
 pub struct ProducerTerms {
     /// Microseconds without an `alive` after which a producer is down.
     pub silence_micros: i64,
+    /// How many microseconds old what it says may be when it comes.
+    pub delay_micros: i64,
     /// With what each provider's come up again.
     pub providers: recovery::Providers,
 }
 
 impl ProducerTerms {
-    /// What is expected of a producer.
+    /// What is expected of a producer, whose messages may be unnumbered.
     #[must_use]
-    pub fn of(&self, source: &Source) -> Terms {
-        Terms { silence_micros: self.silence_micros, recovery: self.providers.recovery(&source.provider) }
+    pub fn of(&self, source: &Source, is_unnumbered: bool) -> Terms {
+        let Self { silence_micros, delay_micros, providers } = self;
+        let recovery = providers.recovery(&source.provider, is_unnumbered);
+        Terms { silence_micros: *silence_micros, delay_micros: *delay_micros, recovery }
     }
 }
 
@@ -68,10 +72,15 @@ impl Producers {
         Self { terms, watched: ByPartition::new() }
     }
 
-    /// What is expected of a producer.
+    /// What is expected of a producer, whose messages may be unnumbered.
     #[must_use]
-    pub fn terms(&self, source: &Source) -> Terms {
-        self.terms.of(source)
+    pub fn terms(&self, source: &Source, is_unnumbered: bool) -> Terms {
+        self.terms.of(source, is_unnumbered)
+    }
+
+    /// When the silence of a producer will have lasted too long, however it comes up after it.
+    fn deadline(&self, source: &Source, watched: &Watched) -> Option<Timestamp> {
+        watched.producer.deadline(self.terms.of(source, false))
     }
 
     /// A producer, where it is watched.
@@ -93,8 +102,7 @@ impl Producers {
         for (partition, watched) in &self.watched {
             let Some(heard_until) = heard_until.get(partition) else { continue };
             let is_overdue = |(source, watched): &(&Source, &Watched)| {
-                let deadline = watched.producer.deadline(self.terms.of(source));
-                deadline.is_some_and(|deadline| deadline <= *heard_until)
+                self.deadline(source, watched).is_some_and(|deadline| deadline <= *heard_until)
             };
             overdue.extend(watched.iter().filter(is_overdue).map(|(source, _)| (*partition, source.clone())));
         }
@@ -105,8 +113,7 @@ impl Producers {
     #[must_use]
     pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let watched = self.watched.values().flatten();
-        let deadlines =
-            watched.filter_map(|(source, watched)| watched.producer.deadline(self.terms.of(source)));
+        let deadlines = watched.filter_map(|(source, watched)| self.deadline(source, watched));
         deadlines.filter(|deadline| *deadline > now).min()
     }
 
@@ -141,9 +148,18 @@ impl Producers {
     pub fn committed(&mut self, rows: &[WatchedRow]) {
         for WatchedRow { partition, source, watched } in rows {
             let known = self.watched.entry(*partition).or_default();
-            let before = known.insert(source.clone(), watched.clone()).map(|before| before.producer.state);
+            let before = known.insert(source.clone(), watched.clone()).map(|before| before.producer);
             let Producer { state, reason, .. } = watched.producer;
-            if before == Some(state) {
+            let is_news = before.is_none_or(|before| before.reason != reason);
+            if is_news && reason == Reason::RecoveryNotConfigured {
+                let provider = &source.provider;
+                tracing::warn!(
+                    partition, %source,
+                    "a producer stays down: its messages are unnumbered, and MATCHDAY_RECOVERY does not say where to ask for \
+                     what was lost ({provider}=uof@http://host:port), nor that its `alive` is enough ({provider}=alive)"
+                );
+            }
+            if before.is_some_and(|before| before.state == state) {
                 continue;
             }
             match state {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use chassis::lifecycle::Shutdown;
 use domain::{Name, Timestamp};
 use sqlx::MySqlPool;
+use url::Url;
 
 use crate::metrics;
 use crate::processor::now;
@@ -20,7 +21,7 @@ mod providers;
 
 use asking::Asking;
 pub use client::Client;
-pub use due::{Request, Target, Want};
+pub use due::{Asked, Request, Target, Want};
 use providers::Address;
 pub use providers::{Entry, Providers, TokenEntry};
 
@@ -28,7 +29,7 @@ pub use providers::{Entry, Providers, TokenEntry};
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long the database may take for one round's statements.
 const STATEMENTS_MAX: Duration = Duration::from_secs(5);
-/// How much of what was still trusted is asked for again: the provider's clock may differ from ours.
+/// How much of what was still trusted is asked for again: what was made just before an `alive` may come after it.
 const OVERLAP_MICROS: i64 = 10_000_000;
 
 /// How providers are asked.
@@ -38,6 +39,8 @@ pub struct RecoverySettings {
     pub providers: Providers,
     /// With what.
     pub client: Client,
+    /// As which of those that share the provider's account, where several do.
+    pub node_id: Option<u32>,
     /// The shortest time between two requests to one provider.
     pub every: Duration,
     /// Microseconds in which a recovery that has begun must bring something, else it is asked for again.
@@ -120,29 +123,37 @@ impl Asker {
 
     /// Where a provider is asked for something, and with what right.
     fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<Address> {
-        let Target { source, event_id } = &want.target;
-        let address =
-            self.settings.providers.address(&source.provider).context("a provider without a URL")?;
-        let mut url = address.url.clone();
-        {
-            let Ok(mut path) = url.path_segments_mut() else { bail!("a URL that can have no path") };
-            path.pop_if_empty().extend(["v1", source.producer.as_str()]);
-            match event_id {
-                None => path.extend(["recovery", "initiate_request"]),
-                Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
-            };
-        }
-        let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
-            .then(|| (want.trusted_until.0 - OVERLAP_MICROS) / 1_000);
-        if let Some(after) = after {
-            url.query_pairs_mut().append_pair("after", &after.to_string());
-        }
-        // In milliseconds the id is far below that of any request for a whole producer: when one event is complete, no
-        // partition can take the producer for complete.
-        let request_id = if event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
-        url.query_pairs_mut().append_pair("request_id", &request_id.to_string());
+        let provider = &want.target.source.provider;
+        let address = self.settings.providers.address(provider).context("a provider without a URL")?;
+        let url = url(&address.url, want, asked_at, self.settings.node_id)?;
         Ok(Address { url, authorization: address.authorization.clone() })
     }
+}
+
+/// The request for something that is lost.
+fn url(base: &Url, want: &Want, asked_at: Timestamp, node_id: Option<u32>) -> anyhow::Result<Url> {
+    let Target { source, event_id } = &want.target;
+    let mut url = base.clone();
+    {
+        let Ok(mut path) = url.path_segments_mut() else { bail!("a URL that can have no path") };
+        path.pop_if_empty().extend(["v1", source.producer.as_str()]);
+        match event_id {
+            None => path.extend(["recovery", "initiate_request"]),
+            Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
+        };
+    }
+    let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
+        .then(|| (want.trusted_until.0 - OVERLAP_MICROS) / 1_000);
+    let mut query = url.query_pairs_mut();
+    if let Some(after) = after {
+        query.append_pair("after", &after.to_string());
+    }
+    query.append_pair("request_id", &want.target.request_id(asked_at).to_string());
+    if let Some(node_id) = node_id {
+        query.append_pair("node_id", &node_id.to_string());
+    }
+    drop(query);
+    Ok(url)
 }
 
 async fn answer(client: &Client, Address { url, authorization }: &Address) -> anyhow::Result<()> {
@@ -154,4 +165,38 @@ async fn answer(client: &Client, Address { url, authorization }: &Address) -> an
 
 async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::time::timeout(STATEMENTS_MAX, work).await.context("the database does not answer")?
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{EventId, Source};
+
+    use super::*;
+
+    #[test]
+    fn a_request_says_since_when_by_the_providers_clock_and_who_asks() {
+        let name = |text| Name::new(text).unwrap();
+        let source = Source { provider: name("uof"), producer: name("1") };
+        let want = |event: Option<&str>, trusted_until| Want {
+            target: Target { source: source.clone(), event_id: event.map(|id| EventId::new(id).unwrap()) },
+            since: Timestamp(0),
+            trusted_until: Timestamp(trusted_until),
+            recovered_at: None,
+        };
+        let base: Url = "http://127.0.0.1:4004/base/".parse().unwrap();
+        let asked_at = Timestamp(1_767_225_600_000_123);
+        let of = |want: &Want, node_id| url(&base, want, asked_at, node_id).unwrap().to_string();
+        assert_eq!(
+            of(&want(None, 1_767_225_000_000_000), Some(7)),
+            "http://127.0.0.1:4004/base/v1/1/recovery/initiate_request?after=1767224990000&request_id=1767225600000123&node_id=7"
+        );
+        assert_eq!(
+            of(&want(None, 0), None),
+            "http://127.0.0.1:4004/base/v1/1/recovery/initiate_request?request_id=1767225600000123"
+        );
+        assert_eq!(
+            of(&want(Some("sr:match:4"), 5), None),
+            "http://127.0.0.1:4004/base/v1/1/odds/events/sr:match:4/initiate_request?request_id=1767225600000"
+        );
+    }
 }

@@ -25,7 +25,7 @@ mod import;
 mod info;
 mod keys;
 mod record;
-mod recovery;
+pub mod recovery;
 mod replay;
 mod run;
 mod say;

@@ -4,14 +4,14 @@
 //! channel stays on its lane, so an event's messages keep their order however much is retried; what came due meanwhile goes
 //! into the lane's next request.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chassis::lifecycle::Shutdown;
-use domain::{EventId, Name, Timestamp};
+use domain::{EventId, Name, Source, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -209,11 +209,7 @@ pub async fn drive_and_answer(
     }
     let messages = schedule.len() as u64;
     let sources = sources(&schedule);
-    let events = schedule.channels().iter().filter_map(|channel| channel.event_id.as_deref());
-    let _answering = inbox.open(Cast {
-        producers: sources.iter().map(|source| source.producer.clone()).collect(),
-        events: events.filter_map(|id| EventId::new(id).ok()).collect(),
-    });
+    let _answering = inbox.open(cast(&schedule, &sources));
     let presence = Presence {
         sources,
         schedule: Arc::clone(&schedule),
@@ -273,20 +269,26 @@ pub async fn drive_and_answer(
     Ok(report)
 }
 
-/// The producers of a schedule say that they are alive, as often as the options say, and nothing else, until this is dropped: what
-/// was sent to its end is not to be taken for a silence.
+/// The producers of a schedule say that they are alive, as often as the options say, and answer whoever asks for what was sent,
+/// until this is dropped: what was sent to its end is not to be taken for a silence.
 ///
 /// # Errors
 /// When no HTTP client can be made.
-pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyhow::Result<()> {
+pub async fn keep_alive(
+    schedule: Arc<Schedule>,
+    options: &DriveOptions,
+    inbox: &mut Inbox,
+) -> anyhow::Result<()> {
     let mut senders = BTreeMap::new();
     for Channel { provider, format, .. } in schedule.channels() {
         if let Entry::Vacant(free) = senders.entry((provider.clone(), *format)) {
             free.insert(sender(options, provider, *format)?);
         }
     }
+    let sources = sources(&schedule);
+    let _answering = inbox.open(cast(&schedule, &sources));
     let presence = Presence {
-        sources: sources(&schedule),
+        sources,
         log: Arc::new(Log::of(0)),
         schedule,
         senders,
@@ -299,8 +301,17 @@ pub async fn keep_alive(schedule: Arc<Schedule>, options: &DriveOptions) -> anyh
         hush: options.hush.clone(),
         inject: options.inject.clone(),
     };
-    Arc::new(presence).run(&mut Inbox::of_nobody().requests).await;
+    Arc::new(presence).run(&mut inbox.requests).await;
     Ok(())
+}
+
+/// Who can be asked, and for what.
+fn cast(schedule: &Schedule, sources: &BTreeSet<Source>) -> Cast {
+    let events = schedule.channels().iter().filter_map(|channel| channel.event_id.as_deref());
+    Cast {
+        producers: sources.iter().map(|source| source.producer.clone()).collect(),
+        events: events.filter_map(|id| EventId::new(id).ok()).collect(),
+    }
 }
 
 /// A connection of its own. Nothing of a proxy, cookies or redirects is wanted here.

@@ -1,5 +1,6 @@
 //! An update as a processor published it, its values as they came.
 
+use domain::fixture::FixtureChange;
 use domain::update::CauseKind;
 use domain::{EventId, Key, Sport, Timestamp};
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct RawUpdate {
     pub previous_version: u64,
     /// What led to it, and when.
     pub origin: Origin,
+    /// What a fixture change said that led to it.
+    pub fixture_change: Option<Box<FixtureChange>>,
     /// Each key that changed, with its whole new value.
     pub changes: Vec<(Key, RawJson)>,
 }
@@ -54,6 +57,7 @@ impl RawUpdate {
             #[serde(rename = "type")]
             kind: CauseKind,
             generated_at: Option<Timestamp>,
+            fixture_change: Option<Box<FixtureChange>>,
         }
         #[derive(Deserialize)]
         struct ChangeFields<'a> {
@@ -74,6 +78,7 @@ impl RawUpdate {
                 generated_at: fields.cause.generated_at,
                 applied_at: fields.applied_at,
             },
+            fixture_change: fields.cause.fixture_change,
             changes: changes.collect(),
         })
     }

@@ -60,6 +60,7 @@ impl Event {
                 generated_at: None,
                 applied_at: Timestamp(0),
             },
+            fixture_change: None,
             changes,
         }
     }

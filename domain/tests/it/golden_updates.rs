@@ -35,7 +35,7 @@ fn update(
             message_id: Some(MessageId::new(format!("1001-1-{version}")).expect("an id")),
             position: Some(Position { epoch: 1, sequence: version }),
             reason: None,
-            change: None,
+            fixture_change: None,
             occurred_at: None,
             generated_at: Some(at(generated_at)),
             received_at: received_at.map(Timestamp),
@@ -174,4 +174,13 @@ fn an_update_shows_what_is_void() {
     };
     let expected = update(207, MessageType::Cancel, 1_767_210_070_000_000, None, 1_767_210_070_011_000);
     publishes("update_cancel_whole", &Update { changes: vec![changed(winner)], ..expected });
+}
+
+#[test]
+fn an_update_says_what_a_fixture_change_said_also_of_a_fixture_that_is_not_known() {
+    let message = br#"{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"md:match:1","epoch":1,"sequence":1,"type":"fixture_change","generated_at":5,"body":{"change":"start_time","scheduled_start":9}}"#;
+    let cause = Cause::message(&domain::codec::json::decode(message).expect("a message"));
+    let said = serde_json::to_value(&cause).expect("string keys only");
+    assert_eq!(said["fixture_change"], serde_json::json!({"change": "start_time", "scheduled_start": 9}));
+    assert_eq!(serde_json::from_value::<Cause>(said).expect("a cause"), cause);
 }

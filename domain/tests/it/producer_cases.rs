@@ -2,7 +2,7 @@
 
 use domain::market::Suspension;
 use domain::message::{Alive, ProducerBody, SnapshotComplete};
-use domain::producer::{Reason, Recovery, State, Terms};
+use domain::producer::{Moment, Reason, Recovery, State, Terms};
 use domain::{MarketStatus, Producer};
 use proptest::prelude::*;
 
@@ -11,8 +11,21 @@ use crate::desk::{Desk, PATIENT};
 use crate::feed::{Move, Provider, Who};
 
 const SILENCE: i64 = 20_000_000;
-const ALIVE: Terms = Terms { silence_micros: SILENCE, recovery: Recovery::Alive };
+/// Longer than a silence may last, so that the two are told apart.
+const DELAY: i64 = 30_000_000;
+const ALIVE: Terms = Terms { silence_micros: SILENCE, delay_micros: DELAY, recovery: Recovery::Alive };
 const SNAPSHOT: Terms = Terms { recovery: Recovery::Snapshot, ..ALIVE };
+const NOBODY: Terms = Terms { recovery: Recovery::Nobody, ..ALIVE };
+
+/// What is said and heard at once.
+fn on_time(micros: i64) -> Moment {
+    Moment { at: at(micros), received_at: at(micros), generated_at: at(micros) }
+}
+
+/// What is older when it comes than anything may be.
+fn too_old(micros: i64) -> Moment {
+    Moment { generated_at: at(micros - DELAY - 1), ..on_time(micros) }
+}
 
 fn alive(subscribed: bool) -> ProducerBody {
     ProducerBody::Alive(Alive { subscribed })
@@ -25,7 +38,7 @@ fn complete(asked_at: i64) -> ProducerBody {
 
 /// A producer that is up since second 0, at which it was first heard.
 fn heard() -> Producer {
-    Producer::first_heard(&Alive { subscribed: true }, at(0), ALIVE)
+    Producer::first_heard(&Alive { subscribed: true }, on_time(0), ALIVE)
 }
 
 fn is(producer: &Producer) -> (State, Reason, i64) {
@@ -36,27 +49,27 @@ fn is(producer: &Producer) -> (State, Reason, i64) {
 fn a_producer_is_up_from_its_first_alive_on_where_that_is_enough() {
     assert_eq!(is(&heard()), (State::Up, Reason::FirstAlive, 0));
     for terms in [ALIVE, SNAPSHOT] {
-        let lost = Producer::first_heard(&Alive { subscribed: false }, at(5), terms);
+        let lost = Producer::first_heard(&Alive { subscribed: false }, on_time(5), terms);
         assert_eq!(is(&lost), (State::Down, Reason::NotSubscribed, 5));
     }
 }
 
 #[test]
 fn where_a_snapshot_is_asked_for_what_was_said_before_the_first_alive_may_be_missing() {
-    let mut producer = Producer::first_heard(&Alive { subscribed: true }, at(5), SNAPSHOT);
+    let mut producer = Producer::first_heard(&Alive { subscribed: true }, on_time(5), SNAPSHOT);
     assert_eq!(is(&producer), (State::Recovering, Reason::FirstAlive, 5));
     assert_eq!(producer.trusted_until, at(0), "everything is to be asked for");
-    producer.hear(&alive(true), at(6), SNAPSHOT);
-    producer.hear(&complete(4), at(7), SNAPSHOT);
+    producer.hear(&alive(true), on_time(6), SNAPSHOT);
+    producer.hear(&complete(4), on_time(7), SNAPSHOT);
     assert_eq!(producer.state, State::Recovering);
-    producer.hear(&complete(5), at(8), SNAPSHOT);
+    producer.hear(&complete(5), on_time(8), SNAPSHOT);
     assert_eq!(is(&producer), (State::Up, Reason::SnapshotComplete, 8));
 }
 
 #[test]
 fn it_is_down_once_its_silence_has_lasted_too_long() {
     let mut producer = heard();
-    producer.hear(&alive(true), at(10_000_000), ALIVE);
+    producer.hear(&alive(true), on_time(10_000_000), ALIVE);
     assert!(!producer.expire(at(10_000_000 + SILENCE - 1), ALIVE));
     assert_eq!(is(&producer), (State::Up, Reason::FirstAlive, 0));
     assert!(producer.expire(at(10_000_000 + SILENCE), ALIVE));
@@ -68,13 +81,13 @@ fn it_is_down_once_its_silence_has_lasted_too_long() {
 fn where_alive_is_enough_it_is_up_with_the_next() {
     let mut producer = heard();
     producer.expire(at(SILENCE), ALIVE);
-    producer.hear(&complete(SILENCE + 1), at(SILENCE + 1), ALIVE);
+    producer.hear(&complete(SILENCE + 1), on_time(SILENCE + 1), ALIVE);
     assert_eq!(producer.state, State::Down);
-    producer.hear(&alive(true), at(SILENCE + 2), ALIVE);
+    producer.hear(&alive(true), on_time(SILENCE + 2), ALIVE);
     assert_eq!(is(&producer), (State::Up, Reason::AliveAgain, SILENCE + 2));
-    producer.hear(&alive(false), at(SILENCE + 3), ALIVE);
+    producer.hear(&alive(false), on_time(SILENCE + 3), ALIVE);
     assert_eq!(is(&producer), (State::Down, Reason::NotSubscribed, SILENCE + 3));
-    producer.hear(&alive(true), at(SILENCE + 4), ALIVE);
+    producer.hear(&alive(true), on_time(SILENCE + 4), ALIVE);
     assert_eq!(producer.state, State::Up);
 }
 
@@ -82,47 +95,135 @@ fn where_alive_is_enough_it_is_up_with_the_next() {
 fn where_a_snapshot_is_asked_for_alive_alone_is_not_enough() {
     let mut producer = heard();
     producer.expire(at(SILENCE), SNAPSHOT);
-    producer.hear(&complete(SILENCE + 1), at(SILENCE + 1), SNAPSHOT);
+    producer.hear(&complete(SILENCE + 1), on_time(SILENCE + 1), SNAPSHOT);
     assert_eq!(producer.state, State::Down, "what was complete before it was alive again may lack something");
-    producer.hear(&alive(true), at(SILENCE + 2), SNAPSHOT);
+    producer.hear(&alive(true), on_time(SILENCE + 2), SNAPSHOT);
     assert_eq!(is(&producer), (State::Recovering, Reason::AliveInterval, SILENCE));
-    producer.hear(&alive(true), at(SILENCE + 3), SNAPSHOT);
-    producer.hear(&complete(SILENCE + 1), at(SILENCE + 4), SNAPSHOT);
+    producer.hear(&alive(true), on_time(SILENCE + 3), SNAPSHOT);
+    producer.hear(&complete(SILENCE + 1), on_time(SILENCE + 4), SNAPSHOT);
     assert_eq!(producer.state, State::Recovering, "what was asked for before it was alive again may, too");
-    producer.hear(&complete(SILENCE + 2), at(SILENCE + 5), SNAPSHOT);
+    producer.hear(&complete(SILENCE + 2), on_time(SILENCE + 5), SNAPSHOT);
     assert_eq!(is(&producer), (State::Up, Reason::SnapshotComplete, SILENCE + 5));
 }
 
 #[test]
 fn a_recovery_ends_with_another_silence_and_with_a_loss() {
     let mut producer = heard();
-    producer.hear(&alive(false), at(1), SNAPSHOT);
-    producer.hear(&alive(true), at(2), SNAPSHOT);
+    producer.hear(&alive(false), on_time(1), SNAPSHOT);
+    producer.hear(&alive(true), on_time(2), SNAPSHOT);
     assert_eq!(is(&producer), (State::Recovering, Reason::NotSubscribed, 1));
     assert!(producer.expire(at(2 + SILENCE), SNAPSHOT));
     assert_eq!(is(&producer), (State::Down, Reason::AliveInterval, 1), "it has not been trusted meanwhile");
-    producer.hear(&alive(true), at(3 + SILENCE), SNAPSHOT);
-    producer.hear(&alive(false), at(4 + SILENCE), SNAPSHOT);
+    producer.hear(&alive(true), on_time(3 + SILENCE), SNAPSHOT);
+    producer.hear(&alive(false), on_time(4 + SILENCE), SNAPSHOT);
     assert_eq!(producer.state, State::Down);
-    producer.hear(&alive(true), at(5 + SILENCE), SNAPSHOT);
-    producer.hear(&complete(4 + SILENCE), at(6 + SILENCE), SNAPSHOT);
+    producer.hear(&alive(true), on_time(5 + SILENCE), SNAPSHOT);
+    producer.hear(&complete(4 + SILENCE), on_time(6 + SILENCE), SNAPSHOT);
     assert_eq!(producer.state, State::Recovering, "the loss came after the request");
     // A silence that nobody noticed is one all the same.
-    producer.hear(&alive(true), at(5 + 2 * SILENCE), SNAPSHOT);
-    producer.hear(&complete(5 + SILENCE), at(6 + 2 * SILENCE), SNAPSHOT);
+    producer.hear(&alive(true), on_time(5 + 2 * SILENCE), SNAPSHOT);
+    producer.hear(&complete(5 + SILENCE), on_time(6 + 2 * SILENCE), SNAPSHOT);
     assert_eq!(producer.state, State::Recovering);
-    producer.hear(&complete(5 + 2 * SILENCE), at(7 + 2 * SILENCE), SNAPSHOT);
+    producer.hear(&complete(5 + 2 * SILENCE), on_time(7 + 2 * SILENCE), SNAPSHOT);
     assert_eq!(producer.state, State::Up);
 }
 
 #[test]
 fn a_silence_that_ended_unnoticed_still_asks_for_a_snapshot() {
     let mut producer = heard();
-    producer.hear(&alive(true), at(SILENCE), SNAPSHOT);
+    producer.hear(&alive(true), on_time(SILENCE), SNAPSHOT);
     assert_eq!(is(&producer), (State::Recovering, Reason::AliveInterval, SILENCE));
     let mut producer = heard();
-    producer.hear(&alive(true), at(SILENCE), ALIVE);
+    producer.hear(&alive(true), on_time(SILENCE), ALIVE);
     assert_eq!(is(&producer), (State::Up, Reason::FirstAlive, 0));
+}
+
+#[test]
+fn where_nobody_asks_for_a_recovery_no_alive_is_enough_and_the_reason_says_why() {
+    let mut producer = Producer::first_heard(&Alive { subscribed: true }, on_time(5), NOBODY);
+    assert_eq!(is(&producer), (State::Down, Reason::RecoveryNotConfigured, 5));
+    producer.hear(&alive(true), on_time(6), NOBODY);
+    producer.hear(&complete(6), on_time(7), NOBODY);
+    assert_eq!(is(&producer), (State::Down, Reason::RecoveryNotConfigured, 5));
+    // Once somebody does, everything is asked for.
+    producer.hear(&alive(true), on_time(8), SNAPSHOT);
+    assert_eq!((producer.state, producer.trusted_until), (State::Recovering, at(0)));
+    producer.hear(&complete(8), on_time(9), SNAPSHOT);
+    assert_eq!(producer.state, State::Up);
+    // And once nobody does any more, it stays up as long as it is not silent.
+    producer.hear(&alive(true), on_time(10), NOBODY);
+    assert_eq!(producer.state, State::Up);
+    producer.hear(&alive(true), on_time(10 + SILENCE), NOBODY);
+    assert_eq!((producer.state, producer.reason), (State::Down, Reason::RecoveryNotConfigured));
+}
+
+#[test]
+fn what_came_up_by_alive_alone_needs_a_recovery_where_that_is_no_longer_enough() {
+    let mut producer = heard();
+    producer.hear(&alive(true), on_time(1), SNAPSHOT);
+    assert_eq!(is(&producer), (State::Recovering, Reason::FirstAlive, 1));
+    let mut producer = heard();
+    producer.hear(&alive(true), on_time(1), NOBODY);
+    assert_eq!(is(&producer), (State::Down, Reason::RecoveryNotConfigured, 1));
+}
+
+#[test]
+fn one_that_never_said_that_it_is_alive_comes_up_as_one_that_is_heard_for_the_first_time() {
+    let never = Producer::never_alive(at(3));
+    assert_eq!((is(&never), never.deadline(SNAPSHOT)), ((State::Down, Reason::NeverAlive, 3), None));
+    for (terms, expected) in
+        [(ALIVE, (State::Up, Reason::FirstAlive, 9)), (SNAPSHOT, (State::Recovering, Reason::FirstAlive, 3))]
+    {
+        let mut producer = never;
+        producer.hear(&complete(3), on_time(8), terms);
+        producer.hear(&alive(true), on_time(9), terms);
+        assert_eq!((is(&producer), producer.alive_since), (expected, at(9)));
+    }
+}
+
+#[test]
+fn what_is_punctual_and_old_is_not_trusted_until_it_is_new_again() {
+    for terms in [ALIVE, SNAPSHOT] {
+        let mut producer = Producer::first_heard(&Alive { subscribed: true }, on_time(0), terms);
+        producer.hear(&complete(0), on_time(0), terms);
+        let just = Moment { generated_at: at(1 - DELAY), ..on_time(1) };
+        producer.hear(&alive(true), just, terms);
+        assert!(producer.is_trusted(), "{terms:?}: as old as it may be");
+        producer.hear(&alive(true), too_old(2), terms);
+        assert_eq!(is(&producer), (State::Down, Reason::Delayed, 2), "{terms:?}");
+        producer.hear(&alive(true), on_time(3), terms);
+        assert_eq!(is(&producer), (State::Up, Reason::DelayOver, 3), "nothing was missed");
+        producer.hear(&alive(true), too_old(4), terms);
+        // Its silence is noticed all the same, and what it says first after that is too old, too.
+        assert!(producer.expire(at(4 + SILENCE), terms));
+        assert_eq!((producer.state, producer.reason), (State::Down, Reason::AliveInterval));
+        producer.hear(&alive(true), too_old(5 + SILENCE), terms);
+        assert!(!producer.is_trusted(), "{terms:?}");
+    }
+}
+
+#[test]
+fn a_silence_while_it_was_late_asks_for_a_snapshot_and_so_does_what_is_complete_and_old() {
+    let mut producer = heard();
+    producer.hear(&alive(false), on_time(1), SNAPSHOT);
+    producer.hear(&alive(true), on_time(2), SNAPSHOT);
+    producer.hear(&complete(2), too_old(3), SNAPSHOT);
+    assert_eq!((producer.state, producer.reason), (State::Down, Reason::Delayed));
+    producer.hear(&alive(true), on_time(2 + SILENCE), SNAPSHOT);
+    assert_eq!((producer.state, producer.reason), (State::Recovering, Reason::AliveInterval));
+}
+
+#[test]
+fn what_may_be_missing_counts_from_the_providers_own_clock() {
+    let behind = |micros: i64| Moment { generated_at: at(micros - 7_000_000), ..on_time(micros) };
+    let mut producer = heard();
+    producer.hear(&alive(true), behind(10_000_000), ALIVE);
+    producer.expire(at(10_000_000 + SILENCE), ALIVE);
+    assert_eq!(producer.trusted_until, at(3_000_000));
+    let mut producer = heard();
+    producer.hear(&alive(true), behind(10_000_000), ALIVE);
+    producer.hear(&alive(false), behind(11_000_000), ALIVE);
+    assert_eq!(producer.trusted_until, at(3_000_000), "of the last that was trusted");
 }
 
 #[test]
@@ -156,7 +257,7 @@ proptest! {
         ]), 0..60),
         terms in prop_oneof![Just(ALIVE), Just(SNAPSHOT)],
     ) {
-        let mut producer = Producer::first_heard(&Alive { subscribed: true }, at(0), terms);
+        let mut producer = Producer::first_heard(&Alive { subscribed: true }, on_time(0), terms);
         let (mut now, mut last_alive, mut back_at, mut owes_alive, mut owes_snapshot) = (0, 0, 0, false, true);
         for (pause, said) in said {
             now += pause;
@@ -167,7 +268,7 @@ proptest! {
                     owes_alive |= is_late;
                 }
                 Said::Alive(subscribed) => {
-                    producer.hear(&alive(subscribed), at(now), terms);
+                    producer.hear(&alive(subscribed), on_time(now), terms);
                     if is_late || owes_alive {
                         back_at = now;
                         owes_snapshot = true;
@@ -176,7 +277,7 @@ proptest! {
                     last_alive = now;
                 }
                 Said::CompleteAskedForAgo(ago) => {
-                    producer.hear(&complete((now - ago).max(0)), at(now), terms);
+                    producer.hear(&complete((now - ago).max(0)), on_time(now), terms);
                     owes_snapshot &= owes_alive || (now - ago).max(0) < back_at;
                 }
             }

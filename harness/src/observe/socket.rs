@@ -206,14 +206,23 @@ async fn connect(url: &str) -> Result<Connection, tungstenite::Error> {
 }
 
 async fn confirmed(connection: &mut Connection) -> anyhow::Result<String> {
-    let frame = next(connection).await?.context("the server closed before it confirmed the subscription")?;
-    match frame.get("type").and_then(Value::as_str) {
-        Some("subscribed") => {
-            let store = frame.get("store").and_then(Value::as_str);
-            Ok(store.context("`subscribed` names no store")?.to_owned())
+    let answer = async {
+        loop {
+            let frame = next(connection).await?;
+            let frame = frame.context("the server closed before it confirmed the subscription")?;
+            match frame.get("type").and_then(Value::as_str) {
+                Some("subscribed") => {
+                    let store = frame.get("store").and_then(Value::as_str);
+                    return Ok(store.context("`subscribed` names no store")?.to_owned());
+                }
+                // It tells whoever connects of every producer that is not up, whatever is asked.
+                Some("status" | "heartbeat") => {}
+                _ => bail!("the server answered the subscription with {frame}"),
+            }
         }
-        _ => bail!("the server answered the subscription with {frame}"),
-    }
+    };
+    let answer = tokio::time::timeout(SILENCE_MAX, answer).await;
+    answer.context("the server does not confirm the subscription")?
 }
 
 async fn read(
@@ -316,4 +325,37 @@ async fn next(connection: &mut Connection) -> anyhow::Result<Option<Value>> {
 fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers a subscription with these frames; its address.
+    async fn server(frames: &'static [&'static str]) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = tokio_tungstenite::accept_async(stream).await.unwrap();
+            // What it says of producers need not wait for what it is asked.
+            for frame in frames {
+                connection.send(Message::text(*frame)).await.unwrap();
+            }
+            while let Some(Ok(_)) = connection.next().await {}
+        });
+        url
+    }
+
+    const DOWN: &str = r#"{"type":"status","subject":"producer","provider":"md","producer":"live","state":"down","reason":"alive_interval","since":1}"#;
+
+    #[tokio::test]
+    async fn a_producer_that_is_down_is_no_refusal_of_a_subscription() {
+        let url = server(&[DOWN, DOWN, r#"{"type":"subscribed","id":"observer","store":"s"}"#]).await;
+        let client = Client::subscribe(&url, "hockey", Seen::default()).await.unwrap();
+        assert_eq!(client.cut().await.unwrap().store.as_deref(), Some("s"));
+        let url = server(&[DOWN, r#"{"type":"error","code":"unknown_sport","detail":"none"}"#]).await;
+        let refused = Client::subscribe(&url, "curling", Seen::default()).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("unknown_sport"), "{refused:#}");
+    }
 }

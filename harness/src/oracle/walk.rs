@@ -238,9 +238,10 @@ impl Walk<'_> {
         Vec::new()
     }
 
-    /// Whether its producer may be taken for silent.
+    /// Whether its producer may be taken for silent; one whose messages have no sequence is until its first recovery is over.
     fn may_be_silent(&self) -> bool {
-        self.oracle.silent.contains(&self.told.source)
+        !self.told.is_counted
+            || self.oracle.silent.contains(&self.told.source)
             || self.oracle.is_disturbed
             || self.heard.was_silent(&self.told.source)
     }

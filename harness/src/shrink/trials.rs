@@ -14,6 +14,7 @@ use super::{Answer, Cut, WITHOUT_VERDICT_MAX, Way, command};
 use crate::attempt::{Attempt, Attempted, Home, Means, NoVerdict};
 use crate::case::{Asked, Case, Kept, Shrunk};
 use crate::exit::Exit;
+use crate::recoveries::Recoveries;
 use crate::report::grouped;
 use crate::run::Step;
 use crate::site::{Site, SiteArgs};
@@ -146,16 +147,19 @@ impl Trials<'_> {
     async fn run(&mut self, cut: &Cut, case: &Case, is_whole: bool) -> Result<Failures, NoVerdict> {
         match self.place {
             Where::Own => {
-                let stack = Box::pin(case.start(self.home, |_| {})).await.means(Exit::Environment)?;
+                let recoveries = case.recoveries(None).await.means(Exit::Environment)?;
+                let start = case.start(self.home, recoveries.as_ref(), |_| {});
+                let stack = Box::pin(start).await.means(Exit::Environment)?;
                 let site = Site::of(&stack).means(Exit::Environment)?;
-                let found = self.run_at(cut, (case, case), &site, is_whole).await?;
+                let found = self.run_at(cut, (case, case), &site, recoveries.as_ref(), is_whole).await?;
                 stack.down().await.means(Exit::Environment)?;
                 Ok(found)
             }
             Where::Attached(site) => {
                 let afresh = self.afresh(cut).means(Exit::Usage)?;
                 let site = afresh.attach(self.home, site).await.means(Exit::Environment)?;
-                self.run_at(cut, (case, &afresh), &site, is_whole).await
+                let recoveries = afresh.recoveries(Some(&site.ingestion)).await.means(Exit::Environment)?;
+                self.run_at(cut, (case, &afresh), &site, recoveries.as_ref(), is_whole).await
             }
         }
     }
@@ -165,9 +169,10 @@ impl Trials<'_> {
         cut: &Cut,
         (case, driven): (&Case, &Case),
         site: &Site<'_>,
+        recoveries: Option<&Recoveries>,
         is_whole: bool,
     ) -> Result<Failures, NoVerdict> {
-        let attempt = Attempt { case: driven, site, clients: self.clients };
+        let attempt = Attempt { case: driven, site, recoveries, clients: self.clients };
         // Where nobody watches, a line for each attempt is enough.
         let mut teller =
             std::io::stdout().is_terminal().then(|| Teller::new(self.say, case.scenario.duration));

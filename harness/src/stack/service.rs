@@ -2,6 +2,8 @@
 
 use domain::Sport;
 
+use crate::recoveries::SETTING;
+
 /// Processors are named after their sport: `processors-hockey`.
 const PROCESSORS: &str = "processors";
 
@@ -81,6 +83,19 @@ pub fn pipeline(sports: &[Sport]) -> Vec<ServiceSpec> {
     services
 }
 
+/// Services whose processors ask providers so for what they lack, unless this process's environment says otherwise.
+#[must_use]
+pub fn asking(services: Vec<ServiceSpec>, recovery: &str) -> Vec<ServiceSpec> {
+    let is_said = std::env::var_os(SETTING).is_some();
+    let told = |mut service: ServiceSpec| {
+        if service.binary == PROCESSORS && !is_said {
+            service.env.push((SETTING.to_owned(), recovery.to_owned()));
+        }
+        service
+    };
+    services.into_iter().map(told).collect()
+}
+
 impl ServiceSpec {
     fn new(name: &str, binary: &'static str, listeners: Vec<Listener>) -> Self {
         Self { name: name.to_owned(), binary, args: Vec::new(), listeners, env: Vec::new() }
@@ -101,6 +116,15 @@ pub fn processors_name(sport: Sport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_alone_are_told_whom_to_ask() {
+        let services = asking(pipeline(&[Sport::Hockey]), "md=alive@http://127.0.0.1:4004");
+        let told: Vec<&str> =
+            services.iter().filter(|spec| !spec.env.is_empty()).map(|spec| spec.name.as_str()).collect();
+        let expected = if std::env::var_os(SETTING).is_some() { vec![] } else { vec!["processors-hockey"] };
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn every_sport_has_processors_with_a_name_and_a_port_of_their_own() {

@@ -8,6 +8,7 @@ use harness::stack::{DATABASE, DISTRIBUTION, REDIS, Stack};
 use serde_json::{Value, json};
 
 use crate::producers::{now_micros, of_producer, post};
+use crate::recovery::Provider;
 use crate::support::contract::Contract;
 use crate::support::event::{Event, served};
 use crate::support::metric::{metric_is, metric_reaches};
@@ -75,7 +76,7 @@ fn the_judge_sees_what_is_not_as_documented() {
 }
 
 /// A stack of two sports whose socket has little patience and small limits.
-async fn strict_stack(folder: &tempfile::TempDir) -> Stack {
+async fn strict_stack(folder: &tempfile::TempDir, asked: &Provider) -> Stack {
     let settings = [
         ("WRITE_SECONDS", 3),
         ("SLOW_MS", 50),
@@ -85,8 +86,12 @@ async fn strict_stack(folder: &tempfile::TempDir) -> Stack {
     ];
     let mut services = services_with(&[Sport::Hockey, Sport::Tennis], &settings);
     for service in services.iter_mut().filter(|service| service.name.starts_with("processors")) {
-        for (name, value) in [("MATCHDAY_PRODUCER_SILENCE_MS", "3000"), ("MATCHDAY_RECOVERY", "md=snapshot")]
-        {
+        let settled = format!("lost=snapshot@http://{}", asked.address);
+        for (name, value) in [
+            ("MATCHDAY_PRODUCER_SILENCE_MS", "3000"),
+            ("MATCHDAY_RECOVERY", &settled),
+            ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ] {
             service.env.push((name.to_owned(), value.to_owned()));
         }
     }
@@ -163,18 +168,23 @@ async fn listen(stack: &Stack, contract: &Arc<Contract>, hockey: &Event, tennis:
 }
 
 /// A producer of whom nobody has heard anything else begins, falls silent, comes back and recovers.
-async fn lose_a_producer(stack: &Stack, contract: &Arc<Contract>) {
+async fn lose_a_producer(stack: &Stack, contract: &Arc<Contract>, asked: &Provider) {
     let mut client = Client::judged_by(stack, contract).await;
-    let url = format!("{}/feeds/md", stack.ingestion_url().unwrap());
-    let say =
-        async |kind: &str, body: Value| post(&url, &[of_producer("silent", kind, &body)]).await.unwrap();
+    let url = format!("{}/feeds/lost", stack.ingestion_url().unwrap());
+    let say = async |kind: &str, body: Value| {
+        let mut message = of_producer("silent", kind, &body);
+        message["provider"] = json!("lost");
+        post(&url, &[message]).await.unwrap();
+    };
     say("alive", json!({"subscribed": true})).await;
     client.hears_of("silent", "recovering").await;
     client.hears_of("silent", "down").await;
+    let back_at = now_micros();
     say("alive", json!({"subscribed": true})).await;
     client.hears_of("silent", "recovering").await;
     say("alive", json!({"subscribed": true})).await;
-    say("snapshot_complete", json!({"request_id": u64::try_from(now_micros()).unwrap()})).await;
+    let request_id = asked.asked_since("silent", back_at).await;
+    say("snapshot_complete", json!({"request_id": request_id})).await;
     client.hears_of("silent", "up").await;
 }
 
@@ -211,7 +221,8 @@ async fn misbehave(stack: &Stack, contract: &Arc<Contract>, hockey: &mut Event) 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_server_does_what_is_documented_and_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let stack = strict_stack(&folder).await;
+    let asked = Provider::busy(0).await;
+    let stack = strict_stack(&folder, &asked).await;
     let contract = Arc::new(Contract::of(&stack).await);
     assert_eq!(
         *contract.document(),
@@ -224,7 +235,7 @@ async fn a_running_server_does_what_is_documented_and_all_of_it() {
     served(&stack, &hockey).await.unwrap();
     served(&stack, &tennis).await.unwrap();
     listen(&stack, &contract, &hockey, &mut tennis).await;
-    lose_a_producer(&stack, &contract).await;
+    lose_a_producer(&stack, &contract, &asked).await;
     misbehave(&stack, &contract, &mut hockey).await;
 
     let mut last = Client::judged_by(&stack, &contract).await;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use simulator::DriveOptions;
 use tokio::task::JoinHandle;
 
+use crate::recovery::Provider;
 use crate::support::socket::Client;
 use crate::support::{games, stack_with_processors, until};
 
@@ -218,7 +219,7 @@ pub fn of_producer(producer: &str, kind: &str, body: &Value) -> Value {
     let id = format!("{producer}-{kind}-{}", now_micros());
     json!({
         "schema": "1.0", "message_id": id, "provider": "md", "producer": producer, "type": kind,
-        "generated_at": 1_767_225_600_000_000_i64, "body": body,
+        "generated_at": now_micros(), "body": body,
     })
 }
 
@@ -227,7 +228,6 @@ fn market_of(producer: &str) -> String {
     format!("market:{id}")
 }
 
-/// Of a recovery request it is the id, too.
 pub fn now_micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()
 }
@@ -304,11 +304,15 @@ async fn the_markets_of_a_silent_producer_are_shut_everywhere_and_reopen_with_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_killed_in_the_middle_of_a_sweep_leaves_nothing_open_and_recovery_opens_all() {
-    let mut desk = Desk::new("sweep", 24, &[("MATCHDAY_RECOVERY", "md=snapshot")]).await;
+    let asked = Provider::busy(0).await;
+    let settled = format!("md=snapshot@http://{}", asked.address);
+    let settings = [("MATCHDAY_RECOVERY", settled.as_str()), ("MATCHDAY_RECOVERY_EVERY_MS", "100")];
+    let mut desk = Desk::new("sweep", 24, &settings).await;
     let (live, _pre) = (desk.heart("live").await, desk.heart("pre").await);
     for producer in ["live", "pre"] {
         desk.is_told(producer, "recovering", "first_alive").await;
-        desk.say(producer, "snapshot_complete", json!({"request_id": now_micros()})).await;
+        let request_id = asked.asked_since(producer, 0).await;
+        desk.say(producer, "snapshot_complete", json!({"request_id": request_id})).await;
         desk.is_told(producer, "up", "snapshot_complete").await;
     }
     desk.tell_odds(&["live", "pre"], 1_500).await;
@@ -346,19 +350,47 @@ async fn a_processor_killed_in_the_middle_of_a_sweep_leaves_nothing_open_and_rec
     );
     desk.expect("pre", Wanted::Open(1_500)).await;
 
-    let too_early = now_micros();
+    let too_early = asked.asked_since("live", 0).await;
     desk.say("live", "snapshot_complete", json!({"request_id": too_early})).await;
+    let back_at = now_micros();
     let _live = desk.heart("live").await;
     desk.is_told("live", "recovering", "alive_interval").await;
-    desk.say("live", "snapshot_complete", json!({"request_id": too_early})).await;
+    let request_id = asked.asked_since("live", back_at).await;
+    // Neither what was asked for before it was alive again, nor what somebody else asks for.
+    for request_id in [too_early, request_id + 1] {
+        desk.say("live", "snapshot_complete", json!({"request_id": request_id})).await;
+    }
     desk.tell_odds(&["live"], 1_600).await;
     desk.applies("live", 1_600).await;
     desk.expect("live", Wanted::Shut).await;
-    desk.say("live", "snapshot_complete", json!({"request_id": now_micros()})).await;
+    desk.say("live", "snapshot_complete", json!({"request_id": request_id})).await;
     desk.expect("live", Wanted::Open(1_600)).await;
     desk.is_told("live", "up", "snapshot_complete").await;
     assert_eq!(desk.turns("producer_up").await, once_each);
     desk.logs_are_whole().await;
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_punctual_with_what_is_old_is_shut_until_it_is_new_again() {
+    let mut desk = Desk::new("delayed", 4, &[("MATCHDAY_PRODUCER_DELAY_MS", "5000")]).await;
+    let alive = async |age_micros: u128| {
+        let mut alive = of_producer("live", "alive", &json!({"subscribed": true}));
+        alive["generated_at"] = json!(now_micros() - age_micros);
+        post(&desk.url(), &[alive]).await.unwrap();
+    };
+    alive(0).await;
+    desk.is_told("live", "up", "first_alive").await;
+    alive(6_000_000).await;
+    desk.is_told("live", "down", "delayed").await;
+    alive(1_000_000).await;
+    desk.is_told("live", "up", "delay_over").await;
+    desk.tell_odds(&["live"], 1_500).await;
+    desk.expect("live", Wanted::Open(1_500)).await;
+    let mut late = of_producer("live", "alive", &json!({"subscribed": true}));
+    late["generated_at"] = json!(now_micros() - 6_000_000);
+    post(&desk.url(), &[late]).await.unwrap();
+    desk.expect("live", Wanted::Shut).await;
     desk.stack.down().await.unwrap();
 }
 

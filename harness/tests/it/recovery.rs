@@ -21,14 +21,14 @@ use crate::support::until;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A provider that is asked: answers 503 so many times, then 202.
-struct Provider {
-    address: String,
+pub struct Provider {
+    pub address: String,
     /// The path of each request, and when it came.
     asked: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Provider {
-    async fn busy(times: usize) -> Self {
+    pub async fn busy(times: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -56,6 +56,22 @@ impl Provider {
 
     fn asked(&self) -> Vec<(String, Instant)> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// The id of the last request for everything of a producer that was made at or after this time.
+    pub async fn asked_since(&self, producer: &str, micros: u128) -> u64 {
+        let path = format!("/v1/{producer}/recovery/initiate_request?");
+        let last = || {
+            let asked = self.asked();
+            let paths = asked.iter().rev().filter(|(asked, _)| asked.starts_with(&path));
+            let mut ids = paths.filter_map(|(asked, _)| {
+                let (_, id) = asked.split_once("request_id=")?;
+                id.parse().ok()
+            });
+            ids.find(|id: &u64| u128::from(*id) >= micros)
+        };
+        until(&format!("{producer} to be asked"), DEADLINE, async || Ok(last().is_some())).await.unwrap();
+        last().unwrap()
     }
 }
 

@@ -10,6 +10,8 @@ use harness::stack::{INGESTION, Stack, pipeline, processors_name};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::producers::now_micros;
+use crate::recovery::Provider;
 use crate::support::socket::Client;
 use crate::support::{guest, read_topic, until};
 
@@ -28,7 +30,13 @@ struct Desk {
 }
 
 impl Desk {
+    /// Whose `alive` is enough, so that what it offers is open at once.
     async fn new(sport: Sport) -> Self {
+        Self::settled(sport, Some("uof=alive")).await
+    }
+
+    /// With which this is settled, or nothing.
+    async fn settled(sport: Sport, recovery: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let providers = folder.path().join("providers.toml");
         let text = format!(
@@ -38,6 +46,12 @@ impl Desk {
         let mut services = pipeline(&[sport]);
         let ingestion = services.iter_mut().find(|service| service.name == INGESTION).unwrap();
         ingestion.env.push(("MATCHDAY_PROVIDERS".to_owned(), providers.display().to_string()));
+        let processors = services.iter_mut().find(|service| service.name == processors_name(sport)).unwrap();
+        if let Some(recovery) = recovery {
+            let settings = [("MATCHDAY_RECOVERY", recovery), ("MATCHDAY_RECOVERY_EVERY_MS", "100")];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            processors.env.extend(settings);
+        }
         let stack = guest(folder.path().join("stacks"), "uof", services).await;
         let mysql = Mysql::new(&stack.mysql_url()).unwrap();
         Self { stack, mysql, _folder: folder }
@@ -107,6 +121,66 @@ impl Desk {
     async fn picture(&self) -> anyhow::Result<Picture> {
         Ok(self.mysql.pictures().await?.remove(EVENT).unwrap_or_default())
     }
+}
+
+/// What the first producer listed says of itself: state and reason.
+async fn told(desk: &Desk) -> anyhow::Result<(String, String)> {
+    let url = format!("{}/v1/producers", desk.stack.rest_url()?);
+    let list: Value = reqwest::get(url).await?.json().await?;
+    let text = |name: &str| list["producers"][0][name].as_str().unwrap_or("none").to_owned();
+    Ok((text("state"), text("reason")))
+}
+
+async fn is_told(desk: &Desk, state: &str, reason: &str) {
+    let wanted = (state.to_owned(), reason.to_owned());
+    let what = format!("the producer to be {state}, {reason}");
+    until(&what, DEADLINE, async || Ok(told(desk).await? == wanted)).await.unwrap();
+}
+
+fn alive() -> String {
+    format!(r#"<alive product="1" timestamp="{}" subscribed="1"/>"#, now_micros() / 1_000)
+}
+
+const OF_PRODUCER: &str = "-.-.-.alive.-.-.-.-";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_of_whom_nobody_would_ask_for_what_was_lost_opens_nothing() {
+    let desk = Desk::settled(Sport::Hockey, None).await;
+    desk.tell_odds(1_767_204_993_250, "2.6").await;
+    let market = desk.market_at(1).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("producer_down")));
+    is_told(&desk, "down", "never_alive").await;
+    assert_eq!(desk.post(OF_PRODUCER, alive()).await.0, StatusCode::ACCEPTED);
+    is_told(&desk, "down", "recovery_not_configured").await;
+    desk.tell_odds(1_767_204_993_260, "2.7").await;
+    assert_eq!(desk.market_at(2).await["status"], "suspended");
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_opens_once_its_own_recovery_is_complete() {
+    let asked = Provider::busy(0).await;
+    let settled = format!("uof=uof@http://{}", asked.address);
+    let desk = Desk::settled(Sport::Hockey, Some(&settled)).await;
+    desk.tell_odds(1_767_204_993_250, "2.6").await;
+    assert_eq!(desk.market_at(1).await["status"], "suspended");
+    let complete = async |request_id: u64| {
+        let at = now_micros() / 1_000;
+        let message =
+            format!(r#"<snapshot_complete product="1" timestamp="{at}" request_id="{request_id}"/>"#);
+        let told = desk.post("-.-.-.snapshot_complete.-.-.-.-", message).await;
+        assert_eq!(told.0, StatusCode::ACCEPTED, "{}", told.1);
+    };
+    assert_eq!(desk.post(OF_PRODUCER, alive()).await.0, StatusCode::ACCEPTED);
+    is_told(&desk, "recovering", "first_alive").await;
+    let request_id = asked.asked_since("1", 0).await;
+    complete(request_id + 1).await;
+    desk.tell_odds(1_767_204_993_260, "2.7").await;
+    assert_eq!(desk.market_at(2).await["status"], "suspended", "somebody else's recovery");
+    complete(request_id).await;
+    is_told(&desk, "up", "snapshot_complete").await;
+    assert_eq!(desk.market_at(3).await["status"], "active");
+    desk.stack.down().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

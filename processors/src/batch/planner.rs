@@ -10,6 +10,7 @@ use super::producers::Heard;
 use super::redrives::{Letter, Redrives};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Said, Tally, WorkingEvent};
 use crate::producers::ByPartition;
+use crate::recovery::Asked;
 use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
 
 /// Messages that one transaction makes dead letters of because they have waited too long.
@@ -30,6 +31,8 @@ pub struct Planner<'a> {
     released: Vec<(i32, i64)>,
     dead_letters: Vec<DeadLetterRow>,
     redrives: Redrives,
+    /// The recoveries that are under way.
+    asked: Asked,
     heard: Heard,
     /// Producers of which the batch knows something new.
     watched: ByPartition,
@@ -50,6 +53,7 @@ impl<'a> Planner<'a> {
             released: Vec::new(),
             dead_letters: Vec::new(),
             redrives: Redrives::default(),
+            asked: Asked::default(),
             heard: Heard::default(),
             watched: ByPartition::new(),
             tally: Tally::default(),
@@ -60,6 +64,11 @@ impl<'a> Planner<'a> {
     /// Says which dead letters have had their effect: their messages have none.
     pub fn leave_out(&mut self, done: HashSet<Letter>) {
         self.redrives = Redrives::of(done);
+    }
+
+    /// Says which recoveries are under way: what another brings, or that it is over, means nothing here.
+    pub fn expect(&mut self, asked: Asked) {
+        self.asked = asked;
     }
 
     /// Takes one record. Records of partitions that this process does not own are skipped.
@@ -85,8 +94,8 @@ impl<'a> Planner<'a> {
         let event = match &message.content {
             Content::Event(event) => event,
             Content::Producer(body) => {
-                self.heard.note(record.partition, message, self.known.now);
-                self.hear(record.partition, message, body);
+                self.heard.note(record.partition, message, &self.asked, self.known.now);
+                self.hear(record, message, body);
                 self.tally.producer += 1;
                 return;
             }
@@ -105,7 +114,8 @@ impl<'a> Planner<'a> {
             working.odds_at = self.known.now;
         }
         note_version(&mut self.versions_before, working);
-        self.heard.note(record.partition, message, self.known.now);
+        self.heard.note(record.partition, message, &self.asked, self.known.now);
+        self.meet(record, message, &event.body);
         self.tell_event(&event.event_id, Some(&message.source));
         let limits = self.limits_of(record.partition, message);
         if let (Some(arrival), Some(working)) = (record.arrival(), self.working.get_mut(&event.event_id)) {

@@ -83,7 +83,12 @@ fn plan_with(
 
 /// No producer is watched yet.
 fn nobody() -> Producers {
-    Producers::new(ProducerTerms { silence_micros: SILENCE, providers: Providers::default() })
+    producers_of(Providers::default())
+}
+
+/// Nobody, of providers with whom this is settled.
+fn producers_of(providers: Providers) -> Producers {
+    Producers::new(ProducerTerms { silence_micros: SILENCE, delay_micros: SILENCE, providers })
 }
 
 fn plan(records: &[FeedRecord]) -> Option<Plan> {

@@ -81,6 +81,10 @@ impl Processor {
             Ok(redriven) => redriven,
             Err(outcome) => return outcome,
         };
+        let asked = match self.asked_for(records) {
+            Ok(asked) => asked,
+            Err(outcome) => return outcome,
+        };
         let wanted = records.iter().filter_map(|record| Some((record.event_id()?, record.partition)));
         let mut working = match self.gather(wanted) {
             Ok(working) => working,
@@ -88,6 +92,7 @@ impl Processor {
         };
         let mut planner = Planner::new(self.known(), &mut working);
         planner.leave_out(redriven);
+        planner.expect(asked);
         for record in records {
             plan_one(&mut planner, record);
         }

@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use domain::{EventId, Source};
+use domain::message::ProducerBody;
+use domain::{Content, EventId, FeedMessage, Source};
 
-use super::{Next, Outcome, Processor, REFUSED_AGAIN};
-use crate::batch::Planner;
+use super::{Next, Outcome, Parts, Processor, REFUSED_AGAIN};
+use crate::batch::{FeedRecord, Planner};
 use crate::metrics;
 use crate::producers::Sweep;
+use crate::recovery::Asked;
 use crate::store::producers::{self, Page};
-use crate::store::{ANSWER_MAX, within};
+use crate::store::{ANSWER_MAX, recovery, within};
 
 /// Events that hear of a producer with one transaction.
 const EVENTS_MAX: usize = 128;
@@ -26,6 +28,29 @@ pub(super) struct Refused {
 }
 
 impl Processor {
+    /// The recoveries that are under way, where any of the records is of one.
+    pub(super) fn asked_for(&self, records: &[FeedRecord]) -> Result<Asked, Outcome> {
+        let is_of_recovery = |message: &FeedMessage| {
+            let is_end = matches!(message.content, Content::Producer(ProducerBody::SnapshotComplete(_)));
+            is_end || message.request_id.is_some()
+        };
+        if !records.iter().filter_map(FeedRecord::message).any(is_of_recovery) {
+            return Ok(Asked::default());
+        }
+        let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
+        loop {
+            let asked = async { tokio::time::timeout(ANSWER_MAX, recovery::asked(pool)).await? };
+            match runtime.block_on(asked) {
+                Ok(asked) => return Ok(asked),
+                Err(error) => mysql.not_ready(format!("recoveries cannot be looked up: {error:#}")),
+            }
+            if shutdown.has_begun() {
+                return Err(Outcome::Stop);
+            }
+            self.pause();
+        }
+    }
+
     /// Whether events have yet to hear of a producer: the feed is not to be waited for.
     #[must_use]
     pub fn is_sweeping(&self) -> bool {

@@ -19,6 +19,38 @@ pub struct Target {
     pub event_id: Option<EventId>,
 }
 
+impl Target {
+    /// As what the provider knows a request for it. That for one event is in milliseconds, and so far below that of any
+    /// request for a whole producer: when one event is complete, no partition can take the producer for complete.
+    #[must_use]
+    pub fn request_id(&self, asked_at: Timestamp) -> u64 {
+        let id = if self.event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
+        u64::try_from(id).unwrap_or_default()
+    }
+}
+
+/// The requests of this stack's that have not come to their end. What answers another is no answer to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked(BTreeSet<(Source, u64)>);
+
+impl Asked {
+    /// Whether a producer was asked for it.
+    #[must_use]
+    pub fn has(&self, source: &Source, request_id: u64) -> bool {
+        // Few are under way at once.
+        self.0.iter().any(|(asked, id)| *id == request_id && asked == source)
+    }
+}
+
+impl<'r> FromIterator<(&'r Target, &'r Request)> for Asked {
+    fn from_iter<T: IntoIterator<Item = (&'r Target, &'r Request)>>(requests: T) -> Self {
+        let of = |(target, request): (&Target, &Request)| {
+            (target.source.clone(), target.request_id(request.asked_at))
+        };
+        Self(requests.into_iter().map(of).collect())
+    }
+}
+
 /// Something that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
@@ -26,7 +58,7 @@ pub struct Want {
     pub target: Target,
     /// A request made before this cannot bring all of it.
     pub since: Timestamp,
-    /// Nothing from before this is missing; 0 where that is not known.
+    /// Nothing from before this, by the provider's clock, is missing; 0 where that is not known.
     pub trusted_until: Timestamp,
     /// When something that was asked for last came from the producer.
     pub recovered_at: Option<Timestamp>,

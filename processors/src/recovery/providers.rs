@@ -10,7 +10,7 @@ use domain::producer::Recovery;
 use hyper::header::HeaderValue;
 use url::Url;
 
-/// What is settled with one provider: `md=alive@http://simulator:4004`, `uof=uof@http://127.0.0.1:8080`, `md=snapshot`.
+/// What is settled with one provider: `md=alive@http://simulator:4004`, `uof=uof@http://127.0.0.1:8080`, `md=alive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     provider: Name,
@@ -55,12 +55,11 @@ impl FromStr for Entry {
         };
         let recovery = match how {
             "alive" => Recovery::Alive,
-            "snapshot" => Recovery::Snapshot,
-            "uof" => {
+            "snapshot" | "uof" => {
                 ensure!(
                     url.is_some(),
                     "nobody would ask `{provider}` for a recovery, and its producers would stay down: say where, as in \
-                     {provider}=uof@http://host:port"
+                     {provider}={how}@http://host:port"
                 );
                 Recovery::Snapshot
             }
@@ -121,10 +120,15 @@ impl Providers {
         Ok(Self(providers))
     }
 
-    /// With what the producers of a provider come up again.
+    /// With what the producers of a provider come up again. Of one that is not named an `alive` is enough, unless its messages
+    /// are unnumbered: nothing would show what was lost.
     #[must_use]
-    pub fn recovery(&self, provider: &Name) -> Recovery {
-        self.0.get(provider).map_or(Recovery::Alive, |(recovery, _)| *recovery)
+    pub fn recovery(&self, provider: &Name, is_unnumbered: bool) -> Recovery {
+        match self.0.get(provider) {
+            Some((recovery, _)) => *recovery,
+            None if is_unnumbered => Recovery::Nobody,
+            None => Recovery::Alive,
+        }
     }
 
     /// Where a provider is asked, where it is.
@@ -158,19 +162,23 @@ mod tests {
 
     #[test]
     fn a_provider_comes_up_again_as_is_settled_and_is_asked_where_it_says() {
-        let list = ["md=alive@http://simulator:4004", "uof=uof@http://127.0.0.1:8080/base", "own=snapshot"];
+        let list = ["md=alive@http://simulator:4004", "uof=uof@http://127.0.0.1:8080/base", "own=alive"];
         let providers = read(&list, &["uof=secret"]).unwrap();
         let of = |name| {
             let name = Name::new(name).unwrap();
             let address = providers.address(&name);
             let told = address.map(|it| (it.url.as_str().to_owned(), it.authorization.is_some()));
-            (providers.recovery(&name), told)
+            (providers.recovery(&name, false), told)
         };
+        let of_unnumbered = |name| providers.recovery(&Name::new(name).unwrap(), true);
         assert_eq!(of("md"), (Recovery::Alive, Some(("http://simulator:4004/".to_owned(), false))));
         assert_eq!(of("uof"), (Recovery::Snapshot, Some(("http://127.0.0.1:8080/base".to_owned(), true))));
-        assert_eq!(of("own"), (Recovery::Snapshot, None));
+        assert_eq!(of("own"), (Recovery::Alive, None));
         assert_eq!(of("other"), (Recovery::Alive, None));
-        assert!(providers.are_asked() && !read(&["own=snapshot"], &[]).unwrap().are_asked());
+        assert_eq!(of_unnumbered("uof"), Recovery::Snapshot);
+        assert_eq!(of_unnumbered("own"), Recovery::Alive, "whoever says so is believed");
+        assert_eq!(of_unnumbered("other"), Recovery::Nobody);
+        assert!(providers.are_asked() && !read(&["own=alive"], &[]).unwrap().are_asked());
         assert!(!providers.are_asked_over_tls());
         assert!(read(&["md=alive", "uof=uof@https://provider.example"], &[]).unwrap().are_asked_over_tls());
         assert!(!format!("{providers:?}").contains("secret"));
@@ -182,7 +190,8 @@ mod tests {
         for (entry, why) in [
             ("md", "provider=how@url"),
             ("md=http://simulator:4004", "no way to come up again: there are alive, snapshot and uof"),
-            ("uof=uof", "would stay down: say where"),
+            ("uof=uof", "would stay down: say where, as in uof=uof@"),
+            ("own=snapshot", "would stay down: say where, as in own=snapshot@"),
             ("uof=uof@simulator", "`simulator` is no URL"),
             ("uof=uof@ftp://provider.example", "no address of http or https"),
             ("uof=uof@http://name:word@provider.example", "no password"),
@@ -192,7 +201,7 @@ mod tests {
             let said = error(&[entry], &[]);
             assert!(said.contains(why), "{entry}: {said}");
         }
-        assert!(error(&["md=alive", "md=snapshot"], &[]).contains("names `md` twice"));
+        assert!(error(&["md=alive", "md=snapshot@http://a"], &[]).contains("names `md` twice"));
         assert!(error(&["md=alive"], &["md=secret"]).contains("does not say where to ask"));
         let said = error(&["md=alive@http://a"], &["md=sec ret"]);
         assert!(said.contains("visible") && !said.contains("ret`"), "{said}");

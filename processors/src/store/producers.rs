@@ -19,7 +19,8 @@ pub async fn watched(
     let mut rows = Vec::new();
     for &partition in partitions {
         let found: Vec<Row> = sqlx::query_as(
-            "SELECT provider, producer, state, reason, since, alive_at, alive_since, trusted_until, swept_to FROM producers \
+            "SELECT provider, producer, state, reason, since, alive_at, alive_since, \
+             COALESCE(alive_generated_at, 0) AS alive_generated_at, trusted_until, swept_to FROM producers \
              WHERE sport = ? AND kafka_partition = ? AND state IS NOT NULL",
         )
         .bind(sport.as_str())
@@ -42,6 +43,7 @@ struct Row {
     since: i64,
     alive_at: i64,
     alive_since: i64,
+    alive_generated_at: i64,
     trusted_until: i64,
     swept_to: Option<String>,
 }
@@ -55,13 +57,14 @@ impl Row {
             since: Timestamp(self.since),
             alive_at: Timestamp(self.alive_at),
             alive_since: Timestamp(self.alive_since),
+            alive_generated_at: Timestamp(self.alive_generated_at),
             trusted_until: Timestamp(self.trusted_until),
         };
         Ok(WatchedRow { partition, source, watched: Watched { producer, swept_to: self.swept_to } })
     }
 }
 
-/// Writes what is known of a producer whose row is there: it has been heard.
+/// Writes what is known of a producer whose row is there, with what its last `alive` said: it has been heard.
 pub(super) async fn write(
     connection: &mut MySqlConnection,
     sport: Sport,

@@ -7,7 +7,7 @@ use domain::event::Head;
 use domain::{EventId, Name, Source, Timestamp};
 use sqlx::{FromRow, MySqlPool};
 
-use crate::recovery::{Request, Target, Want};
+use crate::recovery::{Asked, Request, Target, Want};
 
 /// For how long a lease is taken, in microseconds: a process that died is followed by another after this.
 const LEASE_MICROS: i64 = 15_000_000;
@@ -174,6 +174,14 @@ pub async fn requests(pool: &MySqlPool) -> anyhow::Result<BTreeMap<Target, Reque
         Ok((Target { source, event_id }, request))
     };
     rows.into_iter().map(read).collect()
+}
+
+/// The same, to hold answers against.
+///
+/// # Errors
+/// As those of [`requests`].
+pub async fn asked(pool: &MySqlPool) -> anyhow::Result<Asked> {
+    Ok(requests(pool).await?.iter().collect())
 }
 
 /// Notes that a request is about to be made: whoever follows this process does not make it again at once.

@@ -20,7 +20,7 @@ struct Asked {
 }
 
 /// The routes, and where what they take arrives.
-pub(super) fn routes() -> (Router, Inbox) {
+pub fn routes() -> (Router, Inbox) {
     let (desk, inbox) = recovery::desk();
     let routes = Router::new()
         .route("/v1/{producer}/recovery/initiate_request", post(of_producer))

@@ -55,6 +55,16 @@ async fn a_message_is_stored_in_the_topic_that_its_routing_key_names() {
 }
 
 #[tokio::test]
+async fn what_a_producer_says_of_itself_is_marked_as_of_one_whose_messages_are_unnumbered() {
+    let bench = bench().await;
+    let alive = r#"<alive product="1" timestamp="1234" subscribed="1"/>"#;
+    let told = post(&bench, XML, Some("-.-.-.alive.-.-.-.-"), alive).await;
+    assert_eq!(told.status, StatusCode::ACCEPTED, "{}", told.body);
+    let batches = bench.read(&Topics::default().feed(Sport::Hockey)).await;
+    assert_eq!(batches[0].get(0).unwrap().header(domain::producer::UNNUMBERED_HEADER), Some(&b"true"[..]));
+}
+
+#[tokio::test]
 async fn a_fixture_tells_the_sport_of_what_comes_without_a_routing_key() {
     let bench = bench().await;
     assert_eq!(post(&bench, XML, None, STOP).await.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -1,9 +1,10 @@
 //! Plans what producers say of themselves: which of them are trusted, and what that means for events.
 
-use domain::message::ProducerBody;
-use domain::{EventId, FeedMessage, Producer, Source, Timestamp};
+use domain::message::{ProducerBody, SnapshotComplete};
+use domain::producer::{Moment, Recovery};
+use domain::{Body, EventId, FeedMessage, Producer, Source, Timestamp};
 
-use super::{Planner, note_version, partition_after};
+use super::{FeedRecord, Planner, note_version, partition_after};
 use crate::producers::{Sweep, Watched};
 
 /// Where a sweep begins.
@@ -11,25 +12,45 @@ const START: String = String::new();
 
 impl Planner<'_> {
     /// Takes what a producer says of itself.
-    pub(super) fn hear(&mut self, partition: i32, message: &FeedMessage, body: &ProducerBody) {
-        let source = &message.source;
-        let at = self.heard_at(partition, message);
+    pub(super) fn hear(&mut self, record: &FeedRecord, message: &FeedMessage, body: &ProducerBody) {
+        let (partition, source) = (record.partition, &message.source);
+        if let ProducerBody::SnapshotComplete(SnapshotComplete { request_id }) = body
+            && !self.asked.has(source, *request_id)
+        {
+            return;
+        }
+        let moment = self.moment(partition, message);
+        let terms = self.known.producers.terms(source, record.is_unnumbered());
         let watched = match (self.watched(partition, source), body) {
             (Some(known), _) => {
                 let mut watched = known.clone();
-                watched.producer.hear(body, at, self.known.producers.terms(source));
+                watched.producer.hear(body, moment, terms);
                 if watched.producer.is_trusted() != known.producer.is_trusted() {
                     watched.swept_to = Some(START);
                 }
                 watched
             }
             (None, ProducerBody::Alive(alive)) if self.known.producers.has_room(partition) => {
-                let producer = Producer::first_heard(alive, at, self.known.producers.terms(source));
+                let producer = Producer::first_heard(alive, moment, terms);
                 Watched { producer, swept_to: (!producer.is_trusted()).then_some(START) }
             }
             (None, _) => return,
         };
         self.watch(partition, source, watched);
+    }
+
+    /// A producer of which an `alive` is not enough is watched from its first message on: without any it has proven nothing.
+    /// What fixtures are loaded from offers nothing.
+    pub(super) fn meet(&mut self, record: &FeedRecord, message: &FeedMessage, body: &Body) {
+        let (partition, source) = (record.partition, &message.source);
+        if self.watched(partition, source).is_some() || matches!(body, Body::Fixture(_)) {
+            return;
+        }
+        let terms = self.known.producers.terms(source, record.is_unnumbered());
+        if terms.recovery != Recovery::Alive && self.known.producers.has_room(partition) {
+            let producer = Producer::never_alive(self.heard_at(partition, message));
+            self.watch(partition, source, Watched { producer, swept_to: Some(START) });
+        }
     }
 
     /// These producers' silence has lasted too long.
@@ -38,7 +59,7 @@ impl Planner<'_> {
             let Some(heard_until) = self.known.heard_until.get(partition) else { continue };
             let Some(mut watched) = self.watched(*partition, source).cloned() else { continue };
             let was_trusted = watched.producer.is_trusted();
-            if watched.producer.expire(*heard_until, self.known.producers.terms(source)) {
+            if watched.producer.expire(*heard_until, self.known.producers.terms(source, false)) {
                 if was_trusted {
                     watched.swept_to = Some(START);
                 }
@@ -93,6 +114,16 @@ impl Planner<'_> {
         let now = self.known.now;
         let at = message.received_at.map_or(now, |received_at| received_at.min(now));
         self.known.heard_until.get(&partition).map_or(at, |heard_until| at.max(*heard_until))
+    }
+
+    /// When a producer said something: its age counts to its receipt, so that a backlog of ours makes nobody late.
+    fn moment(&self, partition: i32, message: &FeedMessage) -> Moment {
+        let now = self.known.now;
+        Moment {
+            at: self.heard_at(partition, message),
+            received_at: message.received_at.map_or(now, |received_at| received_at.min(now)),
+            generated_at: message.generated_at,
+        }
     }
 
     fn watched(&self, partition: i32, source: &Source) -> Option<&Watched> {

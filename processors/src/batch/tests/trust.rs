@@ -4,6 +4,7 @@ use domain::producer::{Reason, State};
 
 use super::*;
 use crate::producers::Watched;
+use crate::recovery::{Asked, Request, Target};
 
 /// Where the feed is when the silence has lasted too long: the tests' `alive`s come at 1 to 100 microseconds.
 const SILENT: Timestamp = Timestamp(SILENCE + 100);
@@ -69,30 +70,117 @@ fn a_producer_is_watched_from_its_first_alive_on() {
     assert!(plan.writes.watched.is_empty());
 }
 
+/// A producer that has to prove itself by a recovery.
+fn proving() -> Producers {
+    let entry = ["md=snapshot@http://127.0.0.1:1".parse().unwrap()];
+    producers_of(Providers::new(&entry, &[]).unwrap())
+}
+
 #[test]
-fn what_a_producer_said_before_its_first_alive_is_shut_where_a_snapshot_has_to_prove_it() {
-    let entry = ["md=snapshot".parse().unwrap()];
-    let providers = Providers::new(&entry, &[]).unwrap();
-    let producers = Producers::new(ProducerTerms { silence_micros: SILENCE, providers });
-    let mut working = unknown_event();
+fn what_a_producer_says_before_its_first_alive_is_shut_where_a_snapshot_has_to_prove_it() {
+    let (producers, mut working) = (proving(), unknown_event());
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(1)));
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    assert_eq!(turned(&plan), (State::Down, Reason::NeverAlive, Some("")), "others may be open from before");
+    assert_eq!(plan.writes.events[0].markets[0].status, Some("suspended"));
+
+    let mut producers = producers;
+    producers.committed(&plan.writes.watched);
     let plan = plan_knowing(Timestamp(0), &producers, &mut working, |planner| {
-        planner.take(&record(100, &odds(1)));
-        planner.take(&record(101, &alive(true, 7)));
-        planner.take(&record(102, &odds(2)));
+        planner.take(&record(100, &alive(true, 7)));
+        planner.take(&record(101, &odds(2)));
     });
     let plan = plan.unwrap();
     assert_eq!(turned(&plan), (State::Recovering, Reason::FirstAlive, Some("")));
-    assert_eq!(
-        plan.writes.watched[0].watched.producer.trusted_until,
-        Timestamp(0),
-        "all is to be sent again"
-    );
+    let trusted_until = plan.writes.watched[0].watched.producer.trusted_until;
+    assert_eq!(trusted_until, Timestamp(0), "all is to be sent again");
     assert_eq!(plan.writes.events[0].markets[0].status, Some("suspended"));
-    let told = cause(&plan, 1);
-    assert_eq!(
-        (told["type"].as_str(), told["reason"].as_str()),
-        (Some("producer_down"), Some("first_alive"))
-    );
+}
+
+/// As a Unified Odds Feed's messages are: without a sequence, and marked where that cannot be seen.
+fn unnumbered(offset: i64, mut message: Value) -> FeedRecord {
+    let fields = message.as_object_mut().unwrap();
+    fields.remove("epoch");
+    fields.remove("sequence");
+    record(offset, message.to_string().as_bytes()).with_unnumbered(Some(b"true"))
+}
+
+#[test]
+fn what_is_unnumbered_is_shut_unless_somebody_is_asked_or_its_alive_is_said_to_be_enough() {
+    let value = |payload: Vec<u8>| serde_json::from_slice::<Value>(&payload).unwrap();
+    let told = |settled: &[&str]| {
+        let entries: Vec<_> = settled.iter().map(|text| text.parse().unwrap()).collect();
+        let producers = producers_of(Providers::new(&entries, &[]).unwrap());
+        let plan = plan_knowing(Timestamp(0), &producers, &mut unknown_event(), |planner| {
+            planner.take(&unnumbered(100, value(alive(true, 7))));
+            planner.take(&unnumbered(101, value(odds(1))));
+        });
+        let plan = plan.unwrap();
+        let (state, reason, _) = turned(&plan);
+        (state, reason, plan.writes.events[0].markets[0].status)
+    };
+    assert_eq!(told(&[]), (State::Down, Reason::RecoveryNotConfigured, Some("suspended")));
+    assert_eq!(told(&["other=alive"]), told(&[]));
+    let asked = told(&["md=uof@http://127.0.0.1:1"]);
+    assert_eq!(asked, (State::Recovering, Reason::FirstAlive, Some("suspended")));
+    assert_eq!(told(&["md=alive"]), (State::Up, Reason::FirstAlive, Some("active")));
+
+    // Its odds alone: nobody has said that it is alive.
+    let mut working = unknown_event();
+    let take = |planner: &mut Planner<'_>| planner.take(&unnumbered(100, value(odds(1))));
+    let plan = plan_knowing(Timestamp(0), &nobody(), &mut working, take).unwrap();
+    assert_eq!(turned(&plan), (State::Down, Reason::NeverAlive, Some("")));
+    assert_eq!(plan.writes.events[0].markets[0].status, Some("suspended"));
+}
+
+#[test]
+fn only_what_was_asked_for_here_completes_a_recovery() {
+    let complete = |request_id: u64| {
+        let message = json!({
+            "schema": "1.0", "message_id": "complete", "provider": "md", "producer": "live",
+            "type": "snapshot_complete", "generated_at": 9, "received_at": 9, "body": {"request_id": request_id},
+        });
+        message.to_string().into_bytes()
+    };
+    let asked = |source: domain::Source, asked_at: i64| {
+        let target = Target { source, event_id: None };
+        let request = Request { asked_at: Timestamp(asked_at), is_taken: true, failures: 0 };
+        [(&target, &request)].into_iter().collect::<Asked>()
+    };
+    let state = |asked: Asked, request_id: u64| {
+        let plan = plan_knowing(Timestamp(0), &proving(), &mut unknown_event(), |planner| {
+            planner.expect(asked);
+            planner.take(&record(100, &alive(true, 7)));
+            planner.take(&record(101, &complete(request_id)));
+        });
+        turned(&plan.unwrap()).0
+    };
+    assert_eq!(state(asked(source(), 20), 20), State::Up);
+    assert_eq!(state(asked(source(), 20), 21), State::Recovering, "somebody else asked for it");
+    assert_eq!(state(Asked::default(), 20), State::Recovering, "nobody did");
+    let other = domain::Source { producer: domain::Name::new("pre").unwrap(), ..source() };
+    assert_eq!(state(asked(other, 20), 20), State::Recovering, "it was asked of another producer");
+}
+
+#[test]
+fn an_alive_that_was_old_when_it_came_shuts_what_is_open_and_a_backlog_does_not() {
+    let (producers, mut working) = open();
+    let mut late: Value = serde_json::from_slice(&alive(true, 9)).unwrap();
+    late["generated_at"] = json!(9 - SILENCE);
+    let late = late.to_string().into_bytes();
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &late));
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    assert_eq!(turned(&plan), (State::Down, Reason::Delayed, Some("")));
+    let told = sweep(&watching(&plan), &mut working);
+    assert_eq!(told.writes.events[0].markets[0].status, Some("suspended"));
+    assert_eq!(cause(&told, 0)["reason"], "delayed");
+
+    // Read long after it was received: who is behind is not the producer.
+    let (producers, mut working) = open();
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &alive(true, 9)));
+    let behind = Timestamp(NOW.0 + 10 * SILENCE);
+    let plan = plan_knowing(behind, &producers, &mut working, take).unwrap();
+    assert_eq!(turned(&plan).0, State::Up);
 }
 
 #[test]
