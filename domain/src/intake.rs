@@ -165,10 +165,10 @@ impl Intake {
             }
             let missing = self.state.feed(&source).map_or(position, Feed::missing);
             let refusal = Refusal::invalid("/sequence", format!("it has waited for {missing} in vain"));
-            let feed_offset = arrival.feed_offset;
+            let (feed_offset, said_at) = (arrival.feed_offset, arrival.message.generated_at);
             effects.push(Effect::Released { source: source.clone(), position, feed_offset });
             effects.push(Effect::Refused { arrival, refusal });
-            effects.extend(self.state.refuse(&source, position, now).map(Effect::Updated));
+            effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
         }
         effects
     }

@@ -106,7 +106,7 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
         say(&step.told());
         journal.note(step, &search).means(Exit::Internal)?;
         if search.next().is_some() {
-            drain(&case, &site, say).await.means(Exit::Environment)?;
+            drain(&case, (&site, recoveries), say).await.means(Exit::Environment)?;
         }
     }
     let exit = journal.finish(&search).means(Exit::Internal)?;

@@ -408,7 +408,8 @@ fn a_change_of_the_fixture_is_told_whatever_changes() {
         let change = FixtureChange { change: kind, scheduled_start: None, next_live_time: None };
         let effects = desk.take(&message(number, Who::Live, 5, Body::FixtureChange(change)));
         let [Effect::Updated(update)] = &effects[..] else { panic!("an update: {effects:?}") };
-        assert_eq!((update.version, update.cause.change), (number as u64 + 1, Some(kind)));
+        let change = update.cause.fixture_change.as_deref().map(|change| change.change);
+        assert_eq!((update.version, change), (number as u64 + 1, Some(kind)));
         assert_eq!(update.cause.kind, CauseKind::Message(MessageType::FixtureChange));
         assert_eq!(update.changes, []);
         let read: Update =

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use simulator::drive::keep_alive;
+use simulator::recovery::Inbox;
 use tokio::time::{Instant, sleep};
 
 use crate::case::Case;
 use crate::monitor::Monitor;
+use crate::recoveries::Recoveries;
 use crate::report::grouped;
 use crate::site::Site;
 use crate::stack::Say;
@@ -20,11 +22,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Waits until nothing waits any more, and says what did. Producers go on saying that they are alive: nobody is to take them for
 /// silent.
-pub(super) async fn drain(case: &Case, site: &Site<'_>, say: Say) -> Result<()> {
+pub(super) async fn drain(
+    case: &Case,
+    (site, recoveries): (&Site<'_>, Option<&Recoveries>),
+    say: Say,
+) -> Result<()> {
     let options = case.options(site)?;
+    let keep_alive = async {
+        let schedule = Arc::clone(&case.feed.schedule);
+        match recoveries {
+            Some(asked) => keep_alive(schedule, &options, &mut *asked.inbox.lock().await).await,
+            None => keep_alive(schedule, &options, &mut Inbox::of_nobody()).await,
+        }
+    };
     tokio::select! {
         gone = gone(case, site, say) => gone,
-        alive = keep_alive(Arc::clone(&case.feed.schedule), &options) => {
+        alive = keep_alive => {
             alive?;
             bail!("producers stopped saying that they are alive")
         }
