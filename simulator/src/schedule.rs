@@ -224,7 +224,7 @@ impl Schedule {
         if let Times::Generated(generated_at) = times {
             for stamp in self.lines[index].stamps.iter().flatten() {
                 out.extend_from_slice(&message[copied..stamp.at as usize]);
-                let time = generated_at.plus_micros(-stamp.lag_micros);
+                let time = generated_at.plus_micros(stamp.lag_micros.saturating_neg());
                 write!(out, "{}", time.0.div_euclid(stamp.unit_micros)).expect("a vector takes every byte");
                 copied = (stamp.at + stamp.length) as usize;
             }

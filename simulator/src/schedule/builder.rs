@@ -76,7 +76,7 @@ impl ScheduleBuilder {
         let message = format.in_batch(message);
         let mut stamps = stamps(format, &format.envelope(message).unwrap_or_default(), message);
         for stamp in stamps.iter_mut().flatten() {
-            stamp.lag_micros += late_ns / 1_000;
+            stamp.lag_micros = stamp.lag_micros.saturating_add(late_ns / 1_000);
         }
         self.add(provider, format, offset_ns, event_id, stamps, message)
     }
