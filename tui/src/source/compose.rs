@@ -142,10 +142,13 @@ async fn next_line(output: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>)
     }
 }
 
+/// What some versions of Compose write before each line, wherever it goes: that the terminal clear its row.
+const CLEAR_ROW: &str = "\u{1b}[2K";
+
 /// `ingestion-1  | text`, as Compose writes it, with the number left out that says which of several containers it is.
 fn of_compose(text: &str) -> Option<LogLine> {
     let (name, text) = text.split_once('|')?;
-    let name = name.trim();
+    let name = name.trim_start_matches(CLEAR_ROW).trim();
     let part = name.rsplit_once('-').filter(|(_, number)| number.parse::<u32>().is_ok());
     let text = text.trim_end();
     let text = text.strip_prefix(' ').unwrap_or(text);
@@ -163,6 +166,8 @@ mod tests {
             of_compose("processors-hockey-1  | 2026-11-21T10:00:00Z  WARN x: y | z\r").expect("a line");
         assert_eq!((line.part.as_str(), line.level), ("processors-hockey", LogLevel::Warning));
         assert_eq!(line.text.as_str(), "10:00:00Z  WARN x: y | z");
+        let line = of_compose("\u{1b}[2Kspeaker-1  | ready\u{1b}[2K").expect("a line");
+        assert_eq!((line.part.as_str(), line.text.as_str()), ("speaker", "ready\\u{1b}[2K"));
         assert_eq!(of_compose("mysql-1  | "), None);
         assert_eq!(of_compose("no container"), None);
     }
