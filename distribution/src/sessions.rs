@@ -24,7 +24,7 @@ pub struct Listed {
 
 /// What one session counts. Written by its own task, read by whoever asks.
 #[derive(Debug)]
-pub struct SessionFigures {
+struct SessionFigures {
     number: u64,
     peer: SocketAddr,
     opened_at: Timestamp,

@@ -11,6 +11,7 @@ use domain::{EventId, Sport};
 use serde::{Serialize, Serializer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::attach::{Logs, Places};
 use crate::bundle;
@@ -176,6 +177,21 @@ impl Sink {
         let found = answer.flatten().map_err(|error| Text::new(&format!("{error:#}")));
         let report = Report { source: self.source, at: self.clock.now(), found };
         self.reports.send(report).await.map_err(|_| Unwanted)
+    }
+
+    /// Asks every `interval` and reports what comes of it, until nobody wants reports any more.
+    async fn ask_every<A>(self, interval: Duration, ask: impl Fn() -> A)
+    where
+        A: Future<Output = anyhow::Result<Finding>>,
+    {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if self.report(ask()).await.is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -18,18 +18,11 @@ const LOG_PAGE: u64 = 500;
 
 /// Asks for all games that are live every `interval`.
 pub(super) async fn watch_all(client: Client, rest: String, interval: Duration, sink: Sink) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let ask = async {
-            let list: MatchList = http::get_json(&client, http::join(&rest, "/matches/live")?).await?;
-            Ok(Finding::Matches(list.matches))
-        };
-        if sink.report(ask).await.is_err() {
-            return;
-        }
-    }
+    let ask = || async {
+        let list: MatchList = http::get_json(&client, http::join(&rest, "/matches/live")?).await?;
+        Ok(Finding::Matches(list.matches))
+    };
+    sink.ask_every(interval, ask).await;
 }
 
 /// Asks for the game that is open every `interval`, and at once when another is opened.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 
 use super::exposition::Samples;
 use super::{Finding, Sink, http};
@@ -45,14 +44,7 @@ pub struct Check {
 
 /// Asks the process at `url` every `interval`.
 pub(super) async fn watch(client: Client, url: String, interval: Duration, sink: Sink) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if sink.report(ask(&client, &url)).await.is_err() {
-            return;
-        }
-    }
+    sink.ask_every(interval, || ask(&client, &url)).await;
 }
 
 async fn ask(client: &Client, url: &str) -> anyhow::Result<Finding> {

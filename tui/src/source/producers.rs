@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 
 use super::{Finding, Sink, http};
 use crate::text::Text;
@@ -32,16 +31,9 @@ pub struct Producer {
 
 /// Asks every `interval`.
 pub(super) async fn watch(client: Client, rest: String, interval: Duration, sink: Sink) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let ask = async {
-            let list: ProducerList = http::get_json(&client, http::join(&rest, "/v1/producers")?).await?;
-            Ok(Finding::Producers(list.producers))
-        };
-        if sink.report(ask).await.is_err() {
-            return;
-        }
-    }
+    let ask = || async {
+        let list: ProducerList = http::get_json(&client, http::join(&rest, "/v1/producers")?).await?;
+        Ok(Finding::Producers(list.producers))
+    };
+    sink.ask_every(interval, ask).await;
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 
 use super::{Finding, Sink, http};
 use crate::text::Text;
@@ -43,17 +42,10 @@ pub struct Session {
 
 /// Asks every `interval`.
 pub(super) async fn watch(client: Client, rest: String, interval: Duration, sink: Sink) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let path = format!("/sessions?limit={SESSIONS}");
-    loop {
-        ticks.tick().await;
-        let ask = async {
-            let list: SessionList = http::get_json(&client, http::join(&rest, &path)?).await?;
-            Ok(Finding::Sessions(list.sessions))
-        };
-        if sink.report(ask).await.is_err() {
-            return;
-        }
-    }
+    let ask = || async {
+        let list: SessionList = http::get_json(&client, http::join(&rest, &path)?).await?;
+        Ok(Finding::Sessions(list.sessions))
+    };
+    sink.ask_every(interval, ask).await;
 }
