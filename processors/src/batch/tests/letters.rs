@@ -24,11 +24,16 @@ fn refused_in_time(offset: i64, at: i64, letter: &[u8]) -> FeedRecord {
     FeedRecord::refused(PARTITION, offset, Some(EVENT.as_bytes()), told.to_string().as_bytes())
 }
 
+/// Of the provider an `alive` is enough, although its messages have no sequence.
+fn trusting() -> Producers {
+    producers_of(Providers::new(&["md=alive".parse().unwrap()], &[]).unwrap())
+}
+
 #[test]
 fn an_event_is_shut_until_each_of_its_letters_is_put_right() {
-    let mut working = unknown_event();
+    let (mut working, producers) = (unknown_event(), trusting());
     let letters = [&b"<first"[..], b"<second"];
-    plan_with(&mut working, |planner| {
+    plan_knowing(NOW, &producers, &mut working, |planner| {
         planner.take(&record(100, &timed(5)));
         planner.take(&refused_in_time(101, 9, letters[0]));
         planner.take(&refused_in_time(102, 9, letters[1]));
@@ -37,7 +42,11 @@ fn an_event_is_shut_until_each_of_its_letters_is_put_right() {
     let mut redrive = |offset: i64, letter: &[u8], at: i64| {
         let header = format!("0/{offset}/000000000000beef/{}", LetterMark::of(letter));
         let record = record(100, &timed(at)).with_redrive(Some(header.as_bytes()));
-        plan_with(&mut working, |planner| planner.take(&record)).unwrap().writes.events.remove(0)
+        plan_knowing(NOW, &producers, &mut working, |planner| planner.take(&record))
+            .unwrap()
+            .writes
+            .events
+            .remove(0)
     };
     let first = redrive(17, letters[0], 7);
     assert!(!first.is_open, "the other letter of the same time stands");
