@@ -32,6 +32,14 @@ async fn told(client: &mut Client) -> (Value, Value) {
     }
 }
 
+/// Waits until sockets are served this version, too: REST may be ahead of them, and who lets changes be merged would wait long
+/// for what his image lacks.
+async fn told_on_sockets(stack: &Stack, event: &Event, version: u64) {
+    let mut client = Client::connect(stack).await;
+    client.say(&json!({"type": "subscribe", "id": "any", "events": [event.id]})).await;
+    client.reaches(event, version).await;
+}
+
 /// What REST says of the market, with the document's tag.
 async fn shown(stack: &Stack, event: &Event) -> (Value, String) {
     let answer = get(stack, &format!("/v1/events/{}", event.id)).await;
@@ -46,6 +54,7 @@ async fn a_processor_that_is_killed_leaves_no_market_open_and_one_that_comes_ope
     let stack = stack(&folder).await;
     let mut event = Event::begin(&stack, "md:match:silent").await;
     served(&stack, &event).await.unwrap();
+    told_on_sockets(&stack, &event, 3).await;
     let mut client = Client::connect(&stack).await;
     let events = [event.id.clone()];
     let subscribe =
@@ -106,6 +115,8 @@ async fn a_processor_that_is_killed_leaves_no_market_open_and_one_that_comes_ope
     until("REST to show it open", PATIENCE, async || Ok(shown(&stack, &event).await.0["status"] == "active"))
         .await
         .unwrap();
+
+    told_on_sockets(&stack, &event, 5).await;
 
     // One that is over before anything has changed is told without a new version, and waits for no conflation.
     let mut last = Client::connect(&stack).await;

@@ -105,14 +105,19 @@ impl Client {
 
     /// The first of what comes, or of how the session ends, that is wanted.
     async fn first<T>(&mut self, wanted: impl Fn(Result<Value, (u16, Value)>) -> Option<T>) -> Result<T> {
+        let mut last = "nothing at all".to_owned();
         let search = async {
             loop {
-                if let Some(found) = wanted(self.next().await?) {
+                let next = self.next().await?;
+                let shown = format!("{next:?}");
+                if let Some(found) = wanted(next) {
                     return Ok(found);
                 }
+                last = shown;
             }
         };
-        timeout(PATIENCE, search).await.context("what is wanted does not come")?
+        let found = timeout(PATIENCE, search).await;
+        found.with_context(|| format!("what is wanted does not come; the last that came is {last}"))?
     }
 
     async fn first_frame(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
