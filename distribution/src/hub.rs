@@ -247,8 +247,10 @@ impl Hub {
 
     /// The event in memory: as it is there, or from this image.
     fn hold(&self, mut image: Image) -> Arc<Cell> {
+        let mut cells = self.write();
+        // Not before: who heeds a change in between goes through the cells without this one.
         image.set_silent(self.is_silent(image.sport(), image.event_id()));
-        match self.write().entry(image.event_id().clone()) {
+        match cells.entry(image.event_id().clone()) {
             Entry::Occupied(entry) => Arc::clone(entry.get()),
             Entry::Vacant(entry) => {
                 let budget = Arc::clone(&self.frame_budget);

@@ -356,7 +356,7 @@ impl Head {
             return Some(Shut { status, reason: Suspension::BetStop });
         }
         let has_dead_letter =
-            feed.refused.is_some() || book.offered_at().is_some_and(|at| feed.refused_since(at));
+            feed.has_refused() || book.offered_at().is_some_and(|at| feed.refused_since(at));
         let reason = match (has_dead_letter, feed.gap, feed.down) {
             (true, ..) => Suspension::DeadLetter,
             (false, true, _) => Suspension::Gap,

@@ -97,15 +97,30 @@ impl Events {
     /// and the partitions they live in. Those whose deadline has not passed are not looked at, however many they are.
     pub fn overdue(&mut self, heard_until: &BTreeMap<i32, Timestamp>, now: Instant) -> Vec<(EventId, i32)> {
         self.postponed.retain(|_, until| *until > now);
-        let Some(latest) = heard_until.values().max() else { return Vec::new() };
-        let passed = self.waiting.range(..=*latest);
-        let passed = passed.flat_map(|(deadline, ids)| ids.iter().map(move |id| (deadline, id)));
-        let overdue = passed.filter_map(|(deadline, id)| {
-            let partition = self.kept.get(id)?.event.partition;
-            let is_overdue = deadline <= heard_until.get(&partition)? && !self.postponed.contains_key(id);
-            is_overdue.then(|| (id.clone(), partition))
-        });
-        overdue.take(OVERDUE_MAX).collect()
+        let overdue = self.all_overdue(heard_until, now);
+        overdue.take(OVERDUE_MAX).map(|(id, partition)| (id.clone(), partition)).collect()
+    }
+
+    /// The partitions of all of those.
+    #[must_use]
+    pub fn overdue_partitions(&self, heard_until: &BTreeMap<i32, Timestamp>, now: Instant) -> BTreeSet<i32> {
+        self.all_overdue(heard_until, now).map(|(_, partition)| partition).collect()
+    }
+
+    fn all_overdue<'a>(
+        &'a self,
+        heard_until: &'a BTreeMap<i32, Timestamp>,
+        now: Instant,
+    ) -> impl Iterator<Item = (&'a EventId, i32)> {
+        let passed = heard_until.values().max().map(|latest| self.waiting.range(..=*latest));
+        let passed = passed.into_iter().flatten();
+        passed.flat_map(|(deadline, ids)| ids.iter().map(move |id| (deadline, id))).filter_map(
+            move |(deadline, id)| {
+                let partition = self.kept.get(id)?.event.partition;
+                let is_postponed = self.postponed.get(id).is_some_and(|until| *until > now);
+                (deadline <= heard_until.get(&partition)? && !is_postponed).then_some((id, partition))
+            },
+        )
     }
 
     /// The first deadline that has not passed at `now`.

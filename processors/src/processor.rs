@@ -1,6 +1,6 @@
 //! The processor: owns feed partitions, turns their records into committed batches, hands those to the publisher.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -202,7 +202,8 @@ impl Processor {
         Next::Continue
     }
 
-    /// Says now and then which partitions it processes as their feed comes; not while the database keeps it from that.
+    /// Says now and then which partitions it processes as their feed comes; not while the database keeps it from that, and
+    /// not of those where events are open that have yet to hear why they must not be.
     pub fn beat(&mut self) {
         let Parts { jobs, mysql, partitions, .. } = &self.parts;
         let is_due = self.beaten_at.is_none_or(|beaten_at| beaten_at.elapsed() >= BEAT_EVERY);
@@ -210,13 +211,26 @@ impl Processor {
             return;
         }
         let keeps_up = |until: &Timestamp| now().0 - until.0 <= BEHIND_MICROS_MAX;
-        let owned =
-            self.owned.keys().filter(|partition| self.heard_until.get(partition).is_some_and(keeps_up));
+        let unsafe_open = self.unsafe_open();
+        let owned = self.owned.keys().filter(|partition| {
+            self.heard_until.get(partition).is_some_and(keeps_up) && !unsafe_open.contains(partition)
+        });
         let beating: Vec<i32> = owned.copied().collect();
         // Where the queue is full, what is in it has to be published first.
         if !beating.is_empty() && jobs.try_send(Job::Beat(beating)).is_ok() {
             self.beaten_at = Some(Instant::now());
         }
+    }
+
+    /// The partitions of which an event may be open that must not be, as far as is known: its gap is overdue, or its producer
+    /// is not trusted. Those that the database refuses hold up nobody.
+    fn unsafe_open(&self) -> BTreeSet<i32> {
+        let gaps = self.events.overdue_partitions(&self.heard_until, Instant::now()).into_iter();
+        let silences = self.producers.overdue(&self.heard_until).into_iter();
+        let sweeps = self.sweeps().filter(|sweep| !sweep.is_trusted);
+        gaps.chain(silences.map(|(partition, _)| partition))
+            .chain(sweeps.map(|sweep| sweep.partition))
+            .collect()
     }
 
     fn known(&self) -> Known<'_> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Timestamp;
 use crate::event::Refusal;
@@ -50,9 +50,9 @@ pub struct Feed {
     /// Whether its producer is down: nothing that it offers is open until it is up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
-    /// The last position ahead whose message was refused and lies among the dead letters: the cause of the gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Position>,
+    /// The first positions ahead whose messages were refused and lie among the dead letters: the cause of the gap.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "one_or_several")]
+    refused: BTreeSet<Position>,
     /// Of a source that orders by time: the messages that were refused and lie among the dead letters. Whatever they said may
     /// concern every offer that is not later.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -125,7 +125,7 @@ impl Feed {
             stops: BTreeMap::new(),
             gap: false,
             down: false,
-            refused: None,
+            refused: BTreeSet::new(),
             refused_at: BTreeSet::new(),
             refused_until: None,
         }
@@ -198,10 +198,24 @@ impl Feed {
     /// Takes note that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
     pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp) -> bool {
         self.hear(position, said_at);
-        let is_known = self.gap && self.refused.is_some();
+        let is_known = self.gap && self.has_refused();
         self.gap = true;
-        self.refused = self.refused.max(Some(position));
+        self.refused.insert(position);
+        if self.refused.len() > LETTERS_MAX {
+            self.refused.pop_last();
+        }
         !is_known
+    }
+
+    /// Whether messages ahead were refused.
+    pub(crate) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Whether what is missing could be sent once more. What was refused would only be refused again.
+    #[must_use]
+    pub fn is_recoverable(&self) -> bool {
+        self.gap && !self.refused.contains(&self.missing())
     }
 
     /// Takes the next position. Barriers up to it have had their time, and a gap ends with the last message heard of.
@@ -212,7 +226,7 @@ impl Feed {
         let Self { applied, ahead, barriers, refused, .. } = self;
         let is_awaited = |place: &Position| is_yet_to_come(*place, *applied, ahead);
         barriers.retain(|barrier| is_awaited(&barrier.position));
-        *refused = refused.filter(is_awaited);
+        refused.retain(is_awaited);
         self.gap &= self.doubt.is_some() || self.last_heard() > position;
         self.remember(&message.message_id);
         before != self.shutters()
@@ -233,7 +247,7 @@ impl Feed {
 
     /// All that keeps markets shut, in a form that tells whether some of it went.
     fn shutters(&self) -> (bool, bool, usize) {
-        (self.gap, self.refused.is_some(), self.barriers.len())
+        (self.gap, self.has_refused(), self.barriers.len())
     }
 
     /// Takes note of a bet stop of a source that orders by time; says whether it adds anything.
@@ -326,6 +340,20 @@ impl Feed {
     pub(crate) fn barrier_for(&self, market: Member) -> Option<&BetStop> {
         self.barriers.iter().map(|barrier| &barrier.stop).find(|stop| market.is_meant_by(&stop.groups))
     }
+}
+
+/// Earlier releases stored no more than one.
+fn one_or_several<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeSet<Position>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(Position),
+        Several(BTreeSet<Position>),
+    }
+    Ok(match Stored::deserialize(stored)? {
+        Stored::One(position) => BTreeSet::from([position]),
+        Stored::Several(positions) => positions,
+    })
 }
 
 fn is_yet_to_come(position: Position, applied: Position, ahead: &BTreeMap<u64, Ahead>) -> bool {

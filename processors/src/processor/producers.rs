@@ -112,12 +112,16 @@ impl Processor {
     }
 
     fn next_sweep(&self) -> Option<Sweep> {
+        self.sweeps().next()
+    }
+
+    /// Those that are not at their end, and not postponed.
+    pub(super) fn sweeps(&self) -> impl Iterator<Item = Sweep> + '_ {
         let now = Instant::now();
-        let is_postponed = |sweep: &Sweep| {
+        self.producers.sweeps().filter(move |sweep| {
             let until = self.refused.postponed.get(&(sweep.partition, sweep.source.clone()));
-            until.is_some_and(|until| *until > now)
-        };
-        self.producers.sweeps().find(|sweep| !is_postponed(sweep))
+            until.is_none_or(|until| *until <= now)
+        })
     }
 
     fn tell_events(&mut self, sweep: &Sweep, events: &[EventId], to: Option<String>) -> Outcome {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
 use domain::event::Head;
 use domain::{EventId, Name, Source, Timestamp};
 use sqlx::{FromRow, MySqlPool};
@@ -131,14 +130,25 @@ pub async fn wants(
     let is_full = events.len() >= EVENTS_MAX as usize;
     window.to = events.last().filter(|_| is_full).map(|(id, _)| id.clone());
     for (id, state) in events {
-        let head: Head = serde_json::from_str(&state).with_context(|| format!("the state of {id}"))?;
-        // What is missing because it was refused would be sent, and refused, again.
-        for feed in head.feeds.iter().filter(|feed| feed.gap && feed.refused != Some(feed.missing())) {
+        let (event_id, head) = match (EventId::new(&id), serde_json::from_str::<Head>(&state)) {
+            (Ok(event_id), Ok(head)) => (event_id, head),
+            // All others are asked for.
+            (event_id, head) => {
+                let errors = (event_id.err(), head.err());
+                tracing::error!(
+                    event_id = id,
+                    ?errors,
+                    "an event's gap cannot be recovered: it cannot be read"
+                );
+                continue;
+            }
+        };
+        for feed in head.feeds.iter().filter(|feed| feed.is_recoverable()) {
             if !trusted.contains(&feed.source) {
                 continue;
             }
             wants.push(Want {
-                target: Target { source: feed.source.clone(), event_id: Some(EventId::new(&id)?) },
+                target: Target { source: feed.source.clone(), event_id: Some(event_id.clone()) },
                 since: Timestamp(0),
                 trusted_until: Timestamp(0),
                 // That others of the producer are being delivered says nothing of this one.

@@ -133,8 +133,7 @@ impl EventRows {
 fn has_gap(head: &Head) -> bool {
     let status = head.status.as_ref().map(|status| status.value.status);
     let is_over = matches!(status, Some(EventStatus::Closed | EventStatus::Cancelled));
-    let could_be_sent = |feed: &Feed| feed.gap && feed.refused != Some(feed.missing());
-    !is_over && head.feeds.iter().any(could_be_sent)
+    !is_over && head.feeds.iter().any(Feed::is_recoverable)
 }
 
 /// One row of the update log.
