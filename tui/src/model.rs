@@ -152,8 +152,10 @@ impl Model {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
         self.noticed.take(at, part, &scrape.samples);
-        if part == Part::Distribution {
-            self.clients.take(at, &scrape.samples);
+        match part {
+            Part::Processors(sport) => self.kafka.take_told(at, sport, &scrape.samples),
+            Part::Distribution => self.clients.take(at, &scrape.samples),
+            Part::Simulator | Part::Ingestion => {}
         }
         let Some(state) = self.parts.get_mut(&part) else { return };
         let lacks = scrape.readiness.checks.iter().filter(|check| !check.ready);

@@ -20,7 +20,7 @@ mod screen;
 
 pub use menu::{Choice, Item, Menu, Panel};
 pub use runs::RunsUi;
-pub use screen::{Pane, Sort, View};
+pub use screen::{Pane, RunPage, Sort, View};
 
 /// The windows that can be chosen, in minutes.
 const WINDOWS: [u64; 4] = [1, 2, 5, 15];
@@ -74,8 +74,10 @@ pub struct Ui {
     pub topics_by: Sort,
     /// Whose lines are shown; all without.
     pub logs_of: Option<Text>,
-    /// How many lines the log is scrolled back.
-    pub logs_back: usize,
+    /// The last line of the log that is shown, by its number; the newest where it is none.
+    pub logs_to: Option<u64>,
+    /// The first socket that is shown.
+    pub sockets_from: usize,
     /// The first fault that is shown; those of now where it is none.
     pub faults_from: Option<usize>,
     /// What was chosen among run bundles.
@@ -110,7 +112,8 @@ impl Ui {
             games_by: Sort::Name,
             topics_by: Sort::Name,
             logs_of: None,
-            logs_back: 0,
+            logs_to: None,
+            sockets_from: 0,
             faults_from: None,
             runs: RunsUi::default(),
             menu: None,
@@ -149,7 +152,7 @@ impl Ui {
                 matches!(self.view, View::Pipeline | View::Kafka | View::Clients | View::Faults)
             }
             Action::Mark => self.view == View::Runs && is_list,
-            Action::NextFault | Action::PreviousFault | Action::Verdict => is_run,
+            Action::NextFault | Action::PreviousFault | Action::Page => is_run,
             Action::Control => self.view != View::Runs,
             Action::Faster | Action::Slower | Action::Hold | Action::Burst => self.view == View::Faults,
             _ => true,
@@ -165,7 +168,7 @@ impl Ui {
                 action,
                 Action::Mark
                     | Action::NextFault
-                    | Action::Verdict
+                    | Action::Page
                     | Action::Faster
                     | Action::Slower
                     | Action::Hold
@@ -177,8 +180,7 @@ impl Ui {
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
         if self.is_typing {
-            self.type_filter(key);
-            return Effect::None;
+            return self.type_filter(key);
         }
         self.remark = None;
         if self.menu.is_some() {
@@ -203,8 +205,8 @@ impl Ui {
             Action::Right => self.turn(model, 1),
             Action::Up => self.walk(model, -1),
             Action::Down => self.walk(model, 1),
-            Action::PageUp => self.walk(model, -self.page()),
-            Action::PageDown => self.walk(model, self.page()),
+            Action::PageUp => self.leaf(model, -1),
+            Action::PageDown => self.leaf(model, 1),
             Action::First => self.go_far(model, isize::MIN),
             Action::Last => self.go_far(model, isize::MAX),
             Action::Control => self.open_menu(),
@@ -213,10 +215,8 @@ impl Ui {
             }
             Action::Mark if self.is_useful(action) => self.mark(model),
             Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
-            Action::Verdict if self.is_useful(action) => {
-                self.runs.shows_verdict = !self.runs.shows_verdict;
-            }
-            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Verdict => {}
+            Action::Page if self.is_useful(action) => self.runs.page = self.runs.page.next(),
+            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
         }
         Effect::None
     }
@@ -225,7 +225,7 @@ impl Ui {
         self.view = View::ALL.get(index).copied().unwrap_or(self.view);
     }
 
-    fn type_filter(&mut self, key: KeyEvent) {
+    fn type_filter(&mut self, key: KeyEvent) -> Effect {
         let filter = &mut self.filters[self.view.index()];
         match key.code {
             KeyCode::Enter => self.is_typing = false,
@@ -236,15 +236,18 @@ impl Ui {
             KeyCode::Backspace => {
                 filter.pop();
             }
-            KeyCode::Char(letter)
-                if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-                    && filter.chars().count() < FILTER_MAX =>
-            {
+            KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+                if keys::action(key) == Some(Action::Quit) {
+                    return Effect::Quit;
+                }
+            }
+            KeyCode::Char(letter) if filter.chars().count() < FILTER_MAX => {
                 // What is pasted may be anything.
                 filter.push_str(Text::new(letter.encode_utf8(&mut [0; 4])).as_str());
             }
             _ => {}
         }
+        Effect::None
     }
 
     fn back(&mut self) -> Effect {

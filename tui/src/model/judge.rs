@@ -7,19 +7,13 @@ use serde::{Serialize, Serializer};
 
 use super::contact::Touch;
 use super::hop::{History, Hop};
-use super::kafka::slope;
+use super::kafka::{grows, slope};
 use super::series::Series;
 use super::{Model, PartState};
 use crate::source::Part;
 
 /// More messages than this that wait are a backlog.
 const LAG_MAX: f64 = 5_000.0;
-
-/// A lag below this is what is just under way, even where it grows.
-const GROWING_FROM: f64 = 200.0;
-
-/// A lag grows that rises by so many messages a second.
-const GROWING_BY: f64 = 5.0;
 
 /// A latency that one in a hundred messages exceeds is slow from here on, in seconds.
 const SLOW_P99: f64 = 1.0;
@@ -144,22 +138,21 @@ impl Model {
     /// says, to whom they tell how far they are every now and then only.
     #[must_use]
     pub fn lag(&self, sport: Sport) -> Option<&Series> {
-        let is_heard = self.parts.get(&Part::Processors(sport)).map(|state| state.contact.touch(self.now));
         let told = self.hops.get(&Hop::Processors(sport)).map(|history| &history.lag);
-        let told = told.filter(|_| is_heard == Some(Touch::Fresh));
+        let told = told.filter(|_| self.is_heard(Part::Processors(sport)));
         told.or_else(|| self.kafka.feed(sport).map(|topic| &topic.lag))
     }
 
-    /// As [`Model::lag`], of one partition now.
+    /// As [`Model::lag`], of one partition.
     #[must_use]
-    pub fn partition_lag(&self, sport: Sport, partition: i32) -> Option<f64> {
-        let state = self.parts.get(&Part::Processors(sport));
-        let state = state.filter(|state| state.contact.touch(self.now) == Touch::Fresh);
-        let told = state.and_then(|state| {
-            state.samples.sum("matchday_processor_lag", &[("partition", &partition.to_string())])
-        });
-        let by_kafka = || self.kafka.feed(sport)?.partitions.get(&partition)?.lag.last(self.now);
-        told.or_else(by_kafka)
+    pub fn partition_lag(&self, sport: Sport, partition: i32) -> Option<&Series> {
+        let told = self.kafka.told(sport, partition, self.now);
+        let told = told.filter(|_| self.is_heard(Part::Processors(sport)));
+        told.or_else(|| self.kafka.feed(sport)?.partitions.get(&partition).map(|partition| &partition.lag))
+    }
+
+    fn is_heard(&self, part: Part) -> bool {
+        self.parts.get(&part).is_some_and(|state| state.contact.touch(self.now) == Touch::Fresh)
     }
 
     /// How a sport's feed topic is.
@@ -219,6 +212,7 @@ impl Model {
     fn hop_warnings(&self, hop: Hop, history: &History) -> Vec<Warning> {
         let place = match hop {
             Hop::Sockets => "sockets".to_owned(),
+            Hop::FeedTopics => "feed topics".to_owned(),
             _ => hop.part().to_string(),
         };
         let warning = |level, what| Warning { level, place: place.clone(), what };
@@ -299,7 +293,7 @@ fn lag_level(lag: &Series, processors: &History, now: Duration) -> Option<Level>
         Some(Level::Stalled)
     } else if waits > LAG_MAX {
         Some(Level::Behind)
-    } else if waits >= GROWING_FROM && slope(lag, now).is_some_and(|slope| slope >= GROWING_BY) {
+    } else if grows(lag, now) {
         Some(Level::Growing)
     } else {
         None

@@ -12,10 +12,12 @@ use super::{Model, Touch};
 use crate::source::Part;
 
 mod faults;
+mod topics;
 
 pub use faults::{
     GateSummary, NoticedSummary, PlayingSummary, ProducerSummary, RunSummary, VerifyingSummary,
 };
+pub use topics::{HotPartition, TopicSummary};
 
 /// Over how long a rate is averaged that is told as a number.
 const RATE_OVER: Duration = Duration::from_secs(5);
@@ -86,6 +88,8 @@ pub struct Summary {
     pub hops: Vec<Row>,
     /// The sports.
     pub sports: Vec<Row>,
+    /// The topics, by name; none where Kafka has told nothing.
+    pub topics: Vec<TopicSummary>,
     /// How many games are live; `None` where that is not known.
     pub live_games: Option<usize>,
     /// How many sockets are open.
@@ -129,12 +133,12 @@ impl Place {
         }
     }
 
-    /// The hops that it consists of; the feed topics are none.
+    /// The hops that it consists of.
     fn hops(self) -> Vec<Hop> {
         match self {
             Self::Simulator => vec![Hop::Simulator],
             Self::Ingestion => vec![Hop::Ingestion],
-            Self::FeedTopics => Vec::new(),
+            Self::FeedTopics => vec![Hop::FeedTopics],
             Self::Processors => Sport::ALL.map(Hop::Processors).to_vec(),
             Self::Distribution => vec![Hop::Distribution],
             Self::Sockets => vec![Hop::Sockets],
@@ -208,7 +212,6 @@ impl Model {
             (Place::FeedTopics, Figure::Rate) => {
                 self.kafka.feeds().map(|topic| &topic.written.rate).collect()
             }
-            (Place::FeedTopics, Figure::P99) => Vec::new(),
             (Place::FeedTopics | Place::Processors, Figure::Lag) => {
                 Sport::ALL.into_iter().filter_map(|sport| self.lag(sport)).collect()
             }
@@ -250,7 +253,10 @@ impl Model {
                 if written.sum::<f64>() > 0.0 { Level::Fine } else { Level::Idle }
             }
         };
-        worst.map_or(of_kafka, |worst| worst.max(of_kafka))
+        // Whether ingestion answers at all is told where it stands.
+        let is_of_writing = |level: &Level| matches!(level, Level::Errors | Level::Slow);
+        let of_writing = Some(self.hop_level(Hop::FeedTopics)).filter(is_of_writing);
+        of_kafka.max(worst.unwrap_or(of_kafka)).max(of_writing.unwrap_or(of_kafka))
     }
 
     /// The sports that have processors here.
@@ -267,13 +273,14 @@ impl Model {
             hops.iter().map(|row| row.state).chain(warnings.iter().map(|warning| warning.level)).max();
         let is_told = self.games.contact.touch(self.now) == Touch::Fresh;
         Summary {
-            schema: "1.1",
+            schema: "1.2",
             stack: self.stack.to_string(),
             at: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
             state: worst.unwrap_or(Level::Waiting),
             warnings,
             hops,
             sports: self.sports().map(|sport| self.row(Place::Sport(sport), window)).collect(),
+            topics: self.topics_summary(),
             live_games: is_told.then_some(self.games.live.len()),
             sessions: self.clients.sessions.last(self.now),
             sessions_behind: self.clients.behind.last(self.now),

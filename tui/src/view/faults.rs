@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, format, judged, nothing, title};
+use super::{ROOMY, Scene, draw_excerpt, excerpt, format, judged, nothing, title};
 use crate::bundle::Verifying;
 use crate::model::{Mischief, Sign};
 use crate::simulator::{Run, RunState};
@@ -23,7 +23,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [left, right] = halves(middle);
     draw_faults(frame, left, scene);
     draw_noticed(frame, right, scene);
-    let [left, right] = halves(below);
+    // The names of gates are long: where there is little room they have more of it.
+    let share = if area.width < ROOMY {
+        [Constraint::Fill(3), Constraint::Fill(2)]
+    } else {
+        [Constraint::Fill(1); 2]
+    };
+    let [left, right] = Layout::horizontal(share).areas(below);
     draw_gates(frame, left, scene);
     draw_anomalies(frame, right, scene);
 }
@@ -132,7 +138,7 @@ fn progress(
 
 /// What goes wrong on purpose; those of now are shown unless others were scrolled to.
 fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let Scene { model, ui, theme } = scene;
+    let Scene { model, ui, .. } = scene;
     let faults = model.faults();
     let past = faults.iter().filter(|fault| fault.is_past).count();
     let text = format!("wrong on purpose: {past} of {}", faults.len());
@@ -142,15 +148,11 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
     let room = usize::from(list.height);
     let of_now = past.saturating_sub(room / 2);
-    let first = ui.faults_from.unwrap_or(of_now).min(faults.len().saturating_sub(room));
+    let shown = excerpt(ui.faults_from.unwrap_or(of_now), faults.len(), room);
+    draw_excerpt(frame, Rect { height: 1, ..area }, &shown, faults.len(), scene);
     let width = usize::from(list.width);
-    for (fault, row) in faults.iter().skip(first).zip(list.rows()) {
+    for (fault, row) in faults[shown].iter().zip(list.rows()) {
         frame.render_widget(fault_line(fault, width, scene), row);
-    }
-    if first + room < faults.len() || first > 0 {
-        let text = format!(" {}-{} ", first + 1, (first + room).min(faults.len()));
-        let line = Line::styled(text, theme.style(Tone::Dim)).right_aligned();
-        frame.render_widget(line, Rect { height: 1, ..area });
     }
 }
 

@@ -98,39 +98,51 @@ pub(super) fn between(earlier: u64, later: u64) -> Option<String> {
 
 /// The text in at most `width` columns, with an ellipsis where it was cut.
 pub(super) fn fit(text: &str, width: usize, theme: &Theme) -> String {
-    let wide = |text: &str| ratatui::text::Span::raw(text).width();
-    if wide(text) <= width {
+    if columns(text) <= width {
         return text.to_owned();
     }
-    let ellipsis = theme.sign("…", ".");
-    let mut fitting = String::new();
+    let (mut fitting, mut used) = (String::new(), 0);
     for character in text.chars() {
-        let mut longer = fitting.clone();
-        longer.push(character);
-        if wide(&longer) + 1 > width {
+        used += columns(character.encode_utf8(&mut [0; 4]));
+        // The ellipsis takes one.
+        if used + 1 > width {
             break;
         }
-        fitting = longer;
+        fitting.push(character);
     }
-    if width > 0 { fitting + ellipsis } else { fitting }
+    if width > 0 { fitting + theme.sign("…", ".") } else { fitting }
 }
 
-/// The text in pieces of at most `width` columns; one at least.
+/// The text in pieces of at most `width` columns; one at least. They end between words, but for words that would leave more than
+/// half of a piece empty.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut used = 0;
+    let (mut pieces, mut piece, mut used) = (Vec::new(), String::new(), 0);
     for character in text.chars() {
-        let wide = ratatui::text::Span::raw(character.encode_utf8(&mut [0; 4]) as &str).width();
+        let wide = columns(character.encode_utf8(&mut [0; 4]));
         if used + wide > width.max(1) {
-            pieces.push(String::new());
-            used = 0;
+            let space = piece.rfind(' ').filter(|space| columns(&piece[..*space]) > width / 2);
+            let rest = match space {
+                // The space that it ends with is seen by nobody.
+                _ if character == ' ' => String::new(),
+                Some(space) => piece.split_off(space).split_off(1),
+                None => String::new(),
+            };
+            used = columns(&rest);
+            pieces.push(std::mem::replace(&mut piece, rest));
+            if character == ' ' {
+                continue;
+            }
         }
+        piece.push(character);
         used += wide;
-        if let Some(last) = pieces.last_mut() {
-            last.push(character);
-        }
     }
+    pieces.push(piece);
     pieces
+}
+
+/// How many columns the text takes.
+fn columns(text: &str) -> usize {
+    ratatui::text::Span::raw(text).width()
 }
 
 #[cfg(test)]
@@ -162,5 +174,13 @@ mod tests {
         assert_eq!(fit("Harriers", 5, &theme), "Harr…");
         assert_eq!(wrap("東京ヴェルディ", 5), ["東京", "ヴェ", "ルデ", "ィ"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn lines_end_between_words_where_that_leaves_no_large_gap() {
+        assert_eq!(wrap("one word after another", 9), ["one word", "after", "another"]);
+        assert_eq!(wrap("one word", 8), ["one word"]);
+        assert_eq!(wrap("one word more", 8), ["one word", "more"]);
+        assert_eq!(wrap("a /very/long/path", 8), ["a /very/", "long/pat", "h"]);
     }
 }

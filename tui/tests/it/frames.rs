@@ -11,7 +11,7 @@ use tui::keys::KEYS;
 use tui::model::Model;
 use tui::order::{Mishap, Order};
 use tui::theme::{Palette, Theme};
-use tui::ui::{Menu, Pane, Panel, Ui, View};
+use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
 use crate::stage::{
     OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs, screen,
@@ -51,21 +51,27 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     screens
 }
 
-/// A run, its verdict, and two that are compared.
+/// A run on each of its pages, and two that are compared.
 fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let both = two_runs(names[0]);
     let look = |runs: &[Arc<Run>]| {
         let mut ui = ui(View::Runs, false);
         ui.look_at_runs(runs.iter().map(|run| run.verdict.folder.clone()).collect());
-        (ui.runs.second, ui.runs.curve) = (17, 4);
+        (ui.runs.second, ui.runs.curve) = (17, 6);
         (evening_with_runs(names, runs), ui)
     };
     let (one, mut ui) = look(&both[1..]);
     let curves = ("run-curves".to_owned(), one.clone(), ui.clone());
-    ui.runs.shows_verdict = true;
-    let verdict = ("run-verdict".to_owned(), one, ui);
-    let (two, ui) = look(&both);
-    vec![curves, verdict, ("runs-compared".to_owned(), two, ui)]
+    let mut screens = vec![curves];
+    for page in [RunPage::Verdict, RunPage::Figures] {
+        ui.runs.page = page;
+        screens.push((format!("run-{page:?}").to_lowercase(), one.clone(), ui.clone()));
+    }
+    let (two, mut ui) = look(&both);
+    screens.push(("runs-compared".to_owned(), two.clone(), ui.clone()));
+    ui.runs.page = RunPage::Verdict;
+    screens.push(("runs-compared-verdict".to_owned(), two, ui));
+    screens
 }
 
 /// What the simulator can be told, and what is asked before it is.

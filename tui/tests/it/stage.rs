@@ -180,7 +180,8 @@ pub fn screen(model: &Model, ui: &Ui, theme: &Theme, (width, height): (u16, u16)
     terminal
 }
 
-fn scrape(metrics: &str) -> Finding {
+/// What a process tells that has these metrics and lacks nothing.
+pub fn scrape(metrics: &str) -> Finding {
     let ready = r#"{"ready":true,"checks":[{"name":"kafka","ready":true,"reason":""}]}"#;
     Finding::Scrape(Scrape {
         samples: Samples::parse(metrics),
@@ -220,6 +221,7 @@ fn metrics(part: Part, second: u64) -> String {
                 "matchday_ingestion_messages_total{{outcome=\"accepted\",provider=\"md\"}} {sent}\n\
                  matchday_ingestion_messages_total{{outcome=\"refused\",provider=\"md\"}} {refused}\n"
             ) + &quantiles("matchday_ingestion_request_seconds", 0.0022, 0.0418)
+                + &quantiles("matchday_kafka_produce_seconds", 0.0016, 0.0307)
         }
         Part::Processors(sport) => {
             let lag = if sport == Sport::Hockey { 120 * second.saturating_sub(40) } else { second % 3 };
