@@ -20,6 +20,7 @@ pub mod kafka;
 mod logs;
 mod noticed;
 mod runs;
+mod warnings;
 
 pub mod series;
 pub mod summary;
@@ -30,11 +31,12 @@ pub use control::{Control, Told};
 pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
-pub use judge::{Level, Warning};
+pub use judge::Level;
 pub use kafka::{Kafka, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
 pub use runs::{OpenBundle, Runs};
+pub use warnings::Warning;
 
 /// Everything that is known of one stack.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use domain::Sport;
 use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
-use super::judge::{Level, Warning};
+use super::judge::Level;
 use super::series::Series;
-use super::{Model, Touch};
+use super::{Model, Touch, Warning};
 use crate::source::Part;
 
 mod faults;

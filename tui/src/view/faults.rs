@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::{ROOMY, Scene, draw_excerpt, excerpt, format, judged, nothing, title};
 use crate::bundle::Verifying;
-use crate::model::{Mischief, Sign};
+use crate::model::{Mischief, Sign, Touch};
 use crate::simulator::{Run, RunState};
 use crate::source::Producer;
 use crate::text::Text;
@@ -56,10 +56,10 @@ fn draw_played(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         }
         (None, None) => {
             frame.render_widget(title("the simulator", Some(&model.control.contact), scene), above);
-            let why = if model.control.is_asked {
-                "nothing is being played: c tells it to play a scenario"
-            } else {
-                "no simulator is known"
+            let why = match model.control.contact.touch(model.now) {
+                _ if !model.control.is_asked => "no simulator is known",
+                Touch::Away => "none takes orders: `simulator serve` starts one that does",
+                _ => "nothing is being played: c tells it to play a scenario",
             };
             return nothing(frame, rest, why, scene);
         }
@@ -144,7 +144,8 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let text = format!("wrong on purpose: {past} of {}", faults.len());
     let list = under(frame, area, &text, scene);
     if faults.is_empty() {
-        return nothing(frame, list, "nothing; c injects a fault", scene);
+        let is_played = model.playing().is_some_and(|run| !run.state.is_over());
+        return nothing(frame, list, if is_played { "nothing; c injects a fault" } else { "nothing" }, scene);
     }
     let room = usize::from(list.height);
     let of_now = past.saturating_sub(room / 2);
@@ -175,7 +176,7 @@ fn draw_noticed(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let window = format::span(ui.window()).replace(" 0s", "");
     let list = under(frame, area, &format!("noticed by the stack, {window}"), scene);
     let mut lines: Vec<Line<'static>> = Vec::new();
-    let untrusted = model.control.producers.iter().filter(|producer| !is_trusted(producer));
+    let untrusted = model.control.untrusted();
     lines.extend(untrusted.map(|producer| producer_line(producer, usize::from(list.width), scene)));
     let mut signs: Vec<(Sign, Option<f64>)> = Sign::ALL
         .into_iter()
@@ -201,17 +202,10 @@ fn draw_noticed(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     judged::draw_some(frame, list, lines, scene);
 }
 
-/// One that is not watched says nothing of itself that could be trusted or not.
-fn is_trusted(producer: &Producer) -> bool {
-    matches!(producer.state.as_str(), "up" | "unwatched")
-}
-
 fn producer_line(producer: &Producer, width: usize, scene: Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
-    let why = producer.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let state = producer.state.as_str().to_uppercase();
-    let text = format!(" {} {}/{} {state}{why}", theme.sign("✖", "X"), producer.provider, producer.producer);
-    let text = text.replace("alive_interval", "not heard in time");
+    let Producer { provider, producer: name, .. } = producer;
+    let text = format!(" {} {provider}/{name} is {}", theme.sign("✖", "X"), producer.standing());
     Line::styled(format::fit(&text, width, theme), theme.style(Tone::Bad))
 }
 

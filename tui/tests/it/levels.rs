@@ -92,6 +92,22 @@ fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where
 }
 
 #[test]
+fn what_an_alert_would_tell_of_is_told_at_once() {
+    let mut model = evening(NAMES);
+    let places = |model: &Model| {
+        let warnings = model.warnings().into_iter().filter(|warning| warning.level == Level::Stalled);
+        warnings.map(|warning| format!("{}: {}", warning.place, warning.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&model), ["md/live: this producer is down: not heard in time"]);
+    let metrics = "matchday_distribution_silent_partitions{sport=\"tennis\"} 2\n\
+                   matchday_distribution_silent_partitions{sport=\"hockey\"} 0\n";
+    let source = Source::Part(Part::Distribution);
+    model.take(Report { source, at: model.now, found: Ok(scrape(metrics)) });
+    let wanted = "tennis: nobody processes 2 partitions: their markets are shown as suspended";
+    assert!(places(&model).contains(&wanted.to_owned()), "{:?}", places(&model));
+}
+
+#[test]
 fn a_simulator_that_is_not_there_is_nothing_wrong() {
     let mut model = empty();
     let found = Err(Text::new("connection refused"));
