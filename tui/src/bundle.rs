@@ -199,16 +199,19 @@ impl Gate {
     }
 }
 
+/// What goes wrong, and with which event where it is one: `gap md:match:7`.
+pub(crate) fn fault_words(kind: &str, event: Option<&str>) -> Text {
+    let whose = event.map(|event| format!(" {event}")).unwrap_or_default();
+    Text::new(&format!("{}{whose}", kind.replace('_', " ")))
+}
+
 fn happened(document: &Document) -> Vec<Happened> {
-    let faults = document.faults.iter().map(|fault| {
-        let whose = fault.event_id.as_ref().map(|event| format!(" {event}")).unwrap_or_default();
-        Happened {
-            what: Text::new(&format!("{}{whose}", fault.kind.replace('_', " "))),
-            at: after_start(fault.at_micros),
-            until: fault.ended_micros.map(after_start),
-            is_outage: false,
-            recovered_after: None,
-        }
+    let faults = document.faults.iter().map(|fault| Happened {
+        what: fault_words(&fault.kind, fault.event_id.as_deref()),
+        at: after_start(fault.at_micros),
+        until: fault.ended_micros.map(after_start),
+        is_outage: false,
+        recovered_after: None,
     });
     let outages = document.outages.iter().map(|outage| Happened {
         what: Text::new(&outage.what),

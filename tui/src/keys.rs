@@ -35,7 +35,7 @@ pub enum Action {
     PreviousView,
     /// A view by its number, from 1.
     View(u8),
-    /// Open the row.
+    /// Open the row, or show more of it.
     Open,
     /// Ask for a filter.
     Filter,
@@ -144,7 +144,7 @@ pub const KEYS: &[Binding] = &[
     ),
     binding(&[letter('g'), code(KeyCode::Home)], "g, Home", "", "first row, or second", Action::First),
     binding(&[letter('G'), code(KeyCode::End)], "G, End", "", "last; of logs, follow", Action::Last),
-    binding(&[code(KeyCode::Enter)], "Enter", "open", "open the game or run", Action::Open),
+    binding(&[code(KeyCode::Enter)], "Enter", "open", "more of this row", Action::Open),
     binding(&[code(KeyCode::Esc)], "Esc", "back", "leave it, drop the filter", Action::Back),
     binding(&[letter('/')], "/", "filter", "only rows with this text", Action::Filter),
     binding(&[letter('s')], "s", "sort", "sort by something else", Action::Sort),

@@ -22,6 +22,7 @@ mod noticed;
 mod runs;
 mod warnings;
 
+pub mod pipeline;
 pub mod series;
 pub mod summary;
 

@@ -27,6 +27,7 @@ mod menu;
 mod open_game;
 mod open_run;
 mod pipeline;
+mod played;
 mod runs;
 mod sessions;
 mod timeline;
@@ -128,6 +129,7 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         ("ingestion", "until it has answered"),
         ("feed topics", "until Kafka has them"),
         ("processors", "provider to commit"),
+        ("distribution", "provider to its memory"),
         ("sockets", "provider to client"),
         ("lag", "messages that wait"),
         ("errors", "in the window"),

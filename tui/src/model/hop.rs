@@ -150,7 +150,7 @@ fn distribution(samples: &Samples) -> Reading {
             samples.sum(updates, &[("outcome", "hole")]),
             samples.sum("matchday_distribution_store_reads_total", &[("outcome", "failed")]),
         ]),
-        ..Reading::default()
+        ..latency(samples, "matchday_distribution_generated_to_hub_seconds")
     }
 }
 

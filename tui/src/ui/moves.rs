@@ -2,7 +2,7 @@
 
 use super::{Pane, RunsUi, Ui, View, places};
 use crate::model::Model;
-use crate::model::summary::Figure;
+use crate::model::pipeline::Figure;
 use crate::text::Text;
 
 /// Rows of a screen that are no rows of a list.

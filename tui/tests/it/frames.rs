@@ -19,6 +19,7 @@ use crate::stage::{
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 const NAMES: [&str; 2] = ["Østfold Ørnene 東京", "Zoë O'Keefe"];
 
 /// What a terminal would obey, or what turns text around.
@@ -93,7 +94,7 @@ fn golden(name: &str, drawn: &str) -> Result<(), String> {
     let seen = |line: &'_ str| line.split_once("\" Hidden").map_or(line, |(seen, _)| seen).to_owned();
     let lines = drawn.lines().map(|line| seen(line).trim_matches('"').trim_end().to_owned());
     let drawn = &lines.map(|line| format!("{line}\n")).collect::<String>();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    let path = Path::new(GOLDEN).join(format!("{name}.txt"));
     if env::var_os("BLESS").is_some() {
         fs::write(&path, drawn).expect("written");
     }
@@ -117,6 +118,16 @@ fn every_view_looks_as_it_was_drawn() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_shows_the_first_view_as_it_is() {
+    let pipeline = fs::read_to_string(Path::new(GOLDEN).join("pipeline-80x24.txt")).expect("it was drawn");
+    let rows: Vec<&str> = pipeline.lines().collect();
+    // All but the chart.
+    let (shown, foot) = (rows[..16].join("\n"), rows[23]);
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("{shown}\n{foot}\n")), "{shown}\n{foot}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui::model::Model;
-use tui::model::summary::Figure;
+use tui::model::pipeline::Figure;
 use tui::source::{Finding, LogLevel, LogLine, Report, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
@@ -78,6 +78,24 @@ fn a_filter_is_typed_kept_and_dropped() {
     assert_eq!(ui.games(&model).len(), model.games.live.len());
     press(&mut ui, &model, "/\u{202e}");
     assert_eq!(ui.filter(), r"\u{202e}");
+}
+
+#[test]
+fn a_row_of_the_pipeline_leads_to_what_tells_more_of_it() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let mut open = |row: usize| {
+        press(&mut ui, &model, "1g");
+        press(&mut ui, &model, &"j".repeat(row));
+        assert_eq!(press_code(&mut ui, &model, KeyCode::Enter), Effect::None);
+        (ui.view, ui.topic.clone(), ui.logs_of.as_ref().map(ToString::to_string))
+    };
+    assert_eq!(open(0).0, View::Faults);
+    assert_eq!(open(1), (View::Logs, None, None), "ingestion has logged nothing");
+    assert_eq!(open(2).0, View::Kafka);
+    assert_eq!(open(3), (View::Logs, None, Some("processors-tennis".to_owned())), "those that are down");
+    assert_eq!(open(5).0, View::Clients);
+    let hockey = open(9);
+    assert_eq!((hockey.0, hockey.1.as_deref()), (View::Kafka, Some("sports-feed-hockey")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Sport;
-use tui::model::summary::Place;
+use tui::model::pipeline::Place;
 use tui::model::{Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, Report, Source};
 use tui::text::Text;

@@ -257,7 +257,8 @@ fn metrics(part: Part, second: u64) -> String {
                 sent * 30 * 412,
                 sent * 3,
                 behind * second
-            ) + &quantiles("matchday_distribution_generated_to_socket_seconds", 0.0071, 0.064)
+            ) + &quantiles("matchday_distribution_generated_to_hub_seconds", 0.0064, 0.057)
+                + &quantiles("matchday_distribution_generated_to_socket_seconds", 0.0071, 0.064)
         }
     }
 }
