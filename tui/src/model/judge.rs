@@ -21,6 +21,9 @@ pub(super) const SLOW_P99: f64 = 1.0;
 /// How long errors are told of after they happened.
 pub(super) const ERRORS_OVER: Duration = Duration::from_secs(60);
 
+/// After how long without a message a place is idle; producers say that they are alive every few seconds.
+pub(super) const IDLE_AFTER: Duration = Duration::from_secs(15);
+
 /// How long nothing may pass while something waits.
 const STALLED_OVER: Duration = Duration::from_secs(15);
 
@@ -113,7 +116,7 @@ impl Model {
             _ => None,
         };
         let worst = of_errors.max(of_latency).max(of_lag);
-        let passes = history.passed.rate.last(now).is_some_and(|rate| rate > 0.0);
+        let passes = history.passed.rate.mean(now, IDLE_AFTER) > Some(0.0);
         worst.unwrap_or(if passes { Level::Fine } else { Level::Idle })
     }
 

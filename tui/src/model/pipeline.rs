@@ -6,6 +6,7 @@ use domain::Sport;
 use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
+use super::judge::IDLE_AFTER;
 use super::series::Series;
 use super::{Level, Model, Touch};
 use crate::source::Part;
@@ -203,7 +204,8 @@ impl Model {
             Touch::Waiting => Level::Waiting,
             Touch::Away | Touch::Stale(_) => Level::Down,
             Touch::Fresh => {
-                let written = self.kafka.feeds().filter_map(|topic| topic.written.rate.last(self.now));
+                let written =
+                    self.kafka.feeds().filter_map(|topic| topic.written.rate.mean(self.now, IDLE_AFTER));
                 if written.sum::<f64>() > 0.0 { Level::Fine } else { Level::Idle }
             }
         };

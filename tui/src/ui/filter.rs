@@ -19,6 +19,7 @@ impl Ui {
     /// A key was pressed while it is typed.
     pub(super) fn type_filter(&mut self, key: KeyEvent) -> Effect {
         let filter = &mut self.filters[self.view.index()];
+        let has_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Enter => self.is_typing = false,
             KeyCode::Esc => {
@@ -28,11 +29,8 @@ impl Ui {
             KeyCode::Backspace => {
                 filter.pop();
             }
-            KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                if keys::action(key) == Some(Action::Quit) {
-                    return Effect::Quit;
-                }
-            }
+            _ if has_control && keys::action(key) == Some(Action::Quit) => return Effect::Quit,
+            KeyCode::Char(_) if has_control || key.modifiers.contains(KeyModifiers::ALT) => {}
             KeyCode::Char(letter) if filter.chars().count() < FILTER_MAX => {
                 // What is pasted may be anything.
                 filter.push_str(Text::new(letter.encode_utf8(&mut [0; 4])).as_str());

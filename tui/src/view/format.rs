@@ -29,14 +29,22 @@ pub(super) fn signed(value: f64) -> String {
     format!("{sign}{}", number(rounded))
 }
 
-/// A latency: `0.4ms`, `12ms`, `1.2s`, `75s`.
+/// A latency: `0.4ms`, `12ms`, `1.2s`, `75s`; hours and days where something is as old as that: `3h`, `12d`.
 pub(super) fn seconds(value: f64) -> String {
     match value * 1e3 {
         ..9.95 => format!("{:.1}ms", value * 1e3),
         ..999.5 => format!("{:.0}ms", value * 1e3),
         ..9_950.0 => format!("{value:.1}s"),
-        _ => format!("{value:.0}s"),
+        ..3_600_000.0 => format!("{value:.0}s"),
+        ..360_000_000.0 => format!("{:.0}h", value / 3_600.0),
+        _ => format!("{:.0}d", value / 86_400.0),
     }
+}
+
+/// So many of something whose plural ends with an s.
+pub(super) fn count(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Bytes: `312 B`, `1.2 MB`.
@@ -155,6 +163,8 @@ mod tests {
         let all = [0.0, 0.01, 3.21, 9.96, 312.4, 9_876.0, 12_345.0, 999_960.0, 1_234_567.0];
         assert_eq!(all.map(number), ["0", "<0.1", "3.2", "10", "312", "9876", "12.3k", "1.00M", "1.23M"]);
         assert_eq!([0.0004, 0.0123, 1.24, 75.2].map(seconds), ["0.4ms", "12ms", "1.2s", "75s"]);
+        assert_eq!([9_000.0, 1_795_336_954.0].map(seconds), ["2h", "20779d"]);
+        assert_eq!([0, 1, 2].map(|games| count(games, "game")), ["0 games", "1 game", "2 games"]);
         assert_eq!([12.0, -3.2, 0.01].map(signed), ["+12", "-3.2", "0"]);
         assert_eq!([312.0, 1_234_000.0].map(bytes), ["312 B", "1.2 MB"]);
         assert_eq!([45, 200, 7_500].map(|time| span(Duration::from_secs(time))), ["45s", "3m 20s", "2h 5m"]);

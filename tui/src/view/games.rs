@@ -66,7 +66,11 @@ fn row(game: &Match, names: usize, scene: Scene<'_>) -> Row<'static> {
         Cell::from(format!(" {}", game.sport)),
         Cell::from(game.match_status.to_string()),
         Cell::from(clock(game.clock, theme)),
-        Cell::from(versus(game.home.as_ref(), game.away.as_ref(), names, theme)),
+        Cell::from(match (&game.home, &game.away) {
+            // Nobody has said yet who plays.
+            (None, None) => format::fit(game.event_id.as_str(), names, theme),
+            (home, away) => versus(home.as_ref(), away.as_ref(), names, theme),
+        }),
         Cell::from(Span::styled(game.score.to_string(), theme.style(Tone::Strong))),
         Cell::from(odds),
     ])

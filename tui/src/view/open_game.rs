@@ -15,6 +15,12 @@ use crate::ui::Pane;
 /// From this width on all panes stand side by side.
 const WIDE: u16 = 120;
 
+/// How incidents and updates are sorted.
+const LAST_FIRST: &str = ", the last first";
+
+/// Columns before the further rows of a market.
+const INDENT: usize = 4;
+
 /// Columns of a market's name.
 const MARKET: usize = 21;
 
@@ -75,14 +81,16 @@ fn draw_pane(
     let Scene { ui, theme, .. } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let (name, rows) = match pane {
-        Pane::Markets => ("markets", game.markets.len()),
-        Pane::Incidents => ("incidents, the last first", game.incidents.len()),
-        Pane::Log => ("updates, the last first", open.log.len()),
+        Pane::Markets => (format::count(game.markets.len(), "market"), game.markets.len()),
+        Pane::Incidents => {
+            (format::count(game.incidents.len(), "incident") + LAST_FIRST, game.incidents.len())
+        }
+        Pane::Log => (format::count(open.log.len(), "update") + LAST_FIRST, open.log.len()),
     };
     let room = usize::from(list.height);
     let first = ui.scrolled[pane as usize].min(rows.saturating_sub(room));
     let style = if pane == ui.pane { theme.chosen() } else { theme.style(Tone::Strong) };
-    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {rows} {name} "), style)];
+    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {name} "), style)];
     if frame.area().width < WIDE {
         heading.push(Span::styled("  l: the next pane", theme.style(Tone::Dim)));
     }
@@ -128,7 +136,7 @@ fn market(
         match rows.last_mut().filter(|_| has_room) {
             Some(row) => row.spans.extend(piece.spans),
             None => {
-                let mut row = Line::raw(" ".repeat(MARKET + 2));
+                let mut row = Line::raw(" ".repeat(INDENT));
                 row.spans.extend(piece.spans);
                 rows.push(row);
             }

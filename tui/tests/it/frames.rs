@@ -146,6 +146,17 @@ fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
 }
 
 #[test]
+fn a_game_of_which_nobody_has_said_who_plays_is_told_by_its_id() {
+    let mut model = evening(NAMES);
+    for game in &mut model.games.live {
+        (game.home, game.away) = (None, None);
+    }
+    let theme = Theme::new(Palette::True, false);
+    let drawn = screen(&model, &ui(View::Games, false), &theme, SIZES[0]).backend().to_string();
+    assert!(drawn.contains("md:match:7") && !drawn.contains("? – ?"), "{drawn}");
+}
+
+#[test]
 fn without_colours_the_same_is_told() {
     for (name, model, ui) in screens(NAMES) {
         let text = |palette| screen(&model, &ui, &Theme::new(palette, false), SIZES[1]).backend().to_string();
