@@ -72,6 +72,7 @@ impl Drop for Terminal {
 }
 
 /// Says so where there is no terminal to be had.
+#[expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 fn is_skipped() -> bool {
     let is_missing = Command::new("tmux").arg("-V").output().is_err();
     if is_missing {
