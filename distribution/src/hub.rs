@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
 use crate::cell::{Cell, FrameBudget, Taken};
+use crate::clock::now;
 use crate::heartbeats::Silent;
 use crate::image::{Image, RawUpdate};
 use crate::lock::lock;
@@ -121,11 +122,15 @@ impl Hub {
                 return;
             }
         };
+        let generated_at = update.origin.generated_at;
         loop {
             let cell = self.listed(&update.event_id, update.sport);
             match cell.take(update, Instant::now()) {
                 Ok(taken) => {
                     metrics::updates(taken.name());
+                    if let (Taken::Applied, Some(generated_at)) = (taken, generated_at) {
+                        metrics::in_hub(generated_at, now());
+                    }
                     return self.reload_after(&cell, taken);
                 }
                 // It left the hub between the two steps; the next round brings it back.

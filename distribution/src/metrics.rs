@@ -44,6 +44,10 @@ pub fn describe() {
         "partitions of the feed that nobody processes, by sport: no market of their events is shown as active"
     );
     describe_histogram!(
+        "matchday_distribution_generated_to_hub_seconds",
+        "from a message's generated_at to when its update is in memory"
+    );
+    describe_histogram!(
         "matchday_distribution_generated_to_socket_seconds",
         "from a message's generated_at to the end of the write that told a client"
     );
@@ -52,6 +56,11 @@ pub fn describe() {
 /// An update was read, and this became of it.
 pub fn updates(outcome: &'static str) {
     counter!("matchday_distribution_updates_total", "outcome" => outcome).increment(1);
+}
+
+/// The update of a message that was made then is in memory.
+pub fn in_hub(generated_at: Timestamp, now: Timestamp) {
+    histogram!("matchday_distribution_generated_to_hub_seconds").record(seconds_since(generated_at, now));
 }
 
 /// So many of a sport's partitions are silent.
@@ -137,10 +146,14 @@ impl SocketMetrics {
     /// These messages' contents were on their way to the client at `now`.
     pub fn reached(&self, generated_at: &[Timestamp], now: Timestamp) {
         for generated_at in generated_at {
-            #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 microseconds")]
-            self.latency.record(now.micros_since(*generated_at) as f64 / 1e6);
+            self.latency.record(seconds_since(*generated_at, now));
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 microseconds")]
+fn seconds_since(earlier: Timestamp, now: Timestamp) -> f64 {
+    now.micros_since(earlier) as f64 / 1e6
 }
 
 impl Default for SocketMetrics {

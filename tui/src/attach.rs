@@ -92,6 +92,11 @@ impl Record {
         serde_json::from_slice(&fs::read(folder.join("stack.json")).ok()?).ok()
     }
 
+    /// Whether it is but stores, as tests share them: there is nothing to be seen in it.
+    fn has_no_service(&self) -> bool {
+        !self.addresses.iter().any(|address| ["ingestion", "REST"].contains(&address.what.as_str()))
+    }
+
     /// Whether nothing of it runs any more: a crash left it behind.
     fn is_left_over(&self) -> bool {
         // Whether a container runs, the engine alone knows.
@@ -152,7 +157,8 @@ fn recorded(stacks: &Path, name: Option<&str>) -> Option<Places> {
         let own = entry.file_name().to_string_lossy().into_owned();
         let changed = changed(&entry.path())?;
         let record = Record::read(&entry.path()).filter(|_| name.is_none_or(|name| name == own))?;
-        (name.is_some() || !record.is_left_over()).then(|| (own == UP, changed, entry.path(), own, record))
+        (name.is_some() || !record.is_left_over() && !record.has_no_service())
+            .then(|| (own == UP, changed, entry.path(), own, record))
     });
     let (_, _, folder, name, record): (bool, SystemTime, _, _, _) =
         found.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
@@ -267,6 +273,22 @@ mod tests {
         assert_eq!(given.find().name, "demo-7 (containers)");
         given.stack = Some("up".to_owned());
         assert_eq!(given.find().name, "up (containers)");
+    }
+
+    #[test]
+    fn a_stack_of_stores_alone_is_passed_over_unless_it_is_named() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "demo-7", 2, 1);
+        write(stacks.path(), "stores-9", 3, 1);
+        let record = stacks.path().join("stores-9/stack.json");
+        let kafka = r#"{"stores":"containers","addresses":[{"what":"Kafka","url":"127.0.0.1:9093"}]}"#;
+        fs::write(record, kafka).expect("written");
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        assert_eq!(given.find().name, "demo-7 (containers)");
+        fs::remove_dir_all(stacks.path().join("demo-7")).expect("removed");
+        assert_eq!(given.find().name, "documented ports");
+        given.stack = Some("stores-9".to_owned());
+        assert_eq!(given.find().kafka.as_deref(), Some("127.0.0.1:9093"));
     }
 
     #[test]

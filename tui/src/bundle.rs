@@ -12,9 +12,11 @@ use harness::exit::Exit;
 use crate::text::Text;
 
 mod curves;
+mod figures;
 mod live;
 
 pub use curves::{Curve, Unit};
+pub use figures::{Compared, Figures, Measured, SHARES};
 pub use live::{Phase, Verifying};
 
 /// What a run came to.
@@ -98,6 +100,8 @@ pub struct Run {
     pub curves: Vec<Curve>,
     /// What happened, by its time.
     pub happened: Vec<Happened>,
+    /// What was measured of it as a whole.
+    pub figures: Figures,
     document: Arc<Document>,
 }
 
@@ -106,9 +110,9 @@ impl Run {
     #[must_use]
     pub fn new(folder: PathBuf, document: Document, series: &Series) -> Self {
         let verdict = Verdict::new(folder, &document);
-        let happened = happened(&document);
+        let (happened, figures) = (happened(&document), Figures::new(&document));
         let (seconds, curves) = (series.at_micros.len(), curves::of(series));
-        Self { verdict, seconds, curves, happened, document: Arc::new(document) }
+        Self { verdict, seconds, curves, happened, figures, document: Arc::new(document) }
     }
 
     /// Every figure that both runs have, the worst change first.
@@ -195,16 +199,19 @@ impl Gate {
     }
 }
 
+/// What goes wrong, and with which event where it is one: `gap md:match:7`.
+pub(crate) fn fault_words(kind: &str, event: Option<&str>) -> Text {
+    let whose = event.map(|event| format!(" {event}")).unwrap_or_default();
+    Text::new(&format!("{}{whose}", kind.replace('_', " ")))
+}
+
 fn happened(document: &Document) -> Vec<Happened> {
-    let faults = document.faults.iter().map(|fault| {
-        let whose = fault.event_id.as_ref().map(|event| format!(" {event}")).unwrap_or_default();
-        Happened {
-            what: Text::new(&format!("{}{whose}", fault.kind.replace('_', " "))),
-            at: after_start(fault.at_micros),
-            until: fault.ended_micros.map(after_start),
-            is_outage: false,
-            recovered_after: None,
-        }
+    let faults = document.faults.iter().map(|fault| Happened {
+        what: fault_words(&fault.kind, fault.event_id.as_deref()),
+        at: after_start(fault.at_micros),
+        until: fault.ended_micros.map(after_start),
+        is_outage: false,
+        recovered_after: None,
     });
     let outages = document.outages.iter().map(|outage| Happened {
         what: Text::new(&outage.what),

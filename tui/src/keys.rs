@@ -35,7 +35,7 @@ pub enum Action {
     PreviousView,
     /// A view by its number, from 1.
     View(u8),
-    /// Open the row.
+    /// Open the row, or show more of it.
     Open,
     /// Ask for a filter.
     Filter,
@@ -61,8 +61,8 @@ pub enum Action {
     NextFault,
     /// The one before.
     PreviousFault,
-    /// Gates and anomalies of a run, or its curves.
-    Verdict,
+    /// Of a run its gates and anomalies, its figures, or its curves.
+    Page,
 }
 
 /// One line of the key map.
@@ -128,17 +128,23 @@ pub const KEYS: &[Binding] = &[
     binding(&[letter('j'), code(KeyCode::Down)], "j, Down", "", "row below", Action::Down),
     binding(&[letter('h'), code(KeyCode::Left)], "h, Left", "", "pane before; back in time", Action::Left),
     binding(&[letter('l'), code(KeyCode::Right)], "l, Right", "next", "next pane; on in time", Action::Right),
-    binding(&[code(KeyCode::PageUp), Key::Control('b')], "PgUp, Ctrl-B", "", "screenful up", Action::PageUp),
+    binding(
+        &[code(KeyCode::PageUp), Key::Control('b')],
+        "PgUp, Ctrl-B",
+        "",
+        "screenful up; run: leap",
+        Action::PageUp,
+    ),
     binding(
         &[code(KeyCode::PageDown), Key::Control('f')],
         "PgDn, Ctrl-F",
         "",
-        "screenful down",
+        "screenful down; run: leap",
         Action::PageDown,
     ),
     binding(&[letter('g'), code(KeyCode::Home)], "g, Home", "", "first row, or second", Action::First),
     binding(&[letter('G'), code(KeyCode::End)], "G, End", "", "last; of logs, follow", Action::Last),
-    binding(&[code(KeyCode::Enter)], "Enter", "open", "open the game or run", Action::Open),
+    binding(&[code(KeyCode::Enter)], "Enter", "open", "more of this row", Action::Open),
     binding(&[code(KeyCode::Esc)], "Esc", "back", "leave it, drop the filter", Action::Back),
     binding(&[letter('/')], "/", "filter", "only rows with this text", Action::Filter),
     binding(&[letter('s')], "s", "sort", "sort by something else", Action::Sort),
@@ -147,7 +153,7 @@ pub const KEYS: &[Binding] = &[
     binding(&[letter('m')], "m", "mark", "run to compare with", Action::Mark),
     binding(&[letter('n')], "n", "next fault", "run: to the next fault", Action::NextFault),
     binding(&[letter('N')], "N", "", "run: to the one before", Action::PreviousFault),
-    binding(&[letter('v')], "v", "verdict", "run: verdict, or curves", Action::Verdict),
+    binding(&[letter('v')], "v", "verdict", "run: verdict, figures", Action::Page),
 ];
 
 /// What the key asks for, if anything.

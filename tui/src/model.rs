@@ -20,7 +20,9 @@ pub mod kafka;
 mod logs;
 mod noticed;
 mod runs;
+mod warnings;
 
+pub mod pipeline;
 pub mod series;
 pub mod summary;
 
@@ -30,11 +32,12 @@ pub use control::{Control, Told};
 pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
-pub use judge::{Level, Warning};
+pub use judge::Level;
 pub use kafka::{Kafka, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
 pub use runs::{OpenBundle, Runs};
+pub use warnings::Warning;
 
 /// Everything that is known of one stack.
 #[derive(Clone, Debug)]
@@ -152,8 +155,10 @@ impl Model {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
         self.noticed.take(at, part, &scrape.samples);
-        if part == Part::Distribution {
-            self.clients.take(at, &scrape.samples);
+        match part {
+            Part::Processors(sport) => self.kafka.take_told(at, sport, &scrape.samples),
+            Part::Distribution => self.clients.take(at, &scrape.samples),
+            Part::Simulator | Part::Ingestion => {}
         }
         let Some(state) = self.parts.get_mut(&part) else { return };
         let lacks = scrape.readiness.checks.iter().filter(|check| !check.ready);

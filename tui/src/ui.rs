@@ -4,29 +4,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::EventId;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::KeyEvent;
 
 use crate::keys::{self, Action};
 use crate::model::Model;
-use crate::model::summary::{Figure, Place};
+use crate::model::pipeline::{Figure, Place};
 use crate::order::Order;
 use crate::text::Text;
 
+mod drill;
+mod filter;
 mod menu;
 mod moves;
 mod rows;
 mod runs;
 mod screen;
+mod useful;
 
 pub use menu::{Choice, Item, Menu, Panel};
 pub use runs::RunsUi;
-pub use screen::{Pane, Sort, View};
+pub use screen::{Pane, RunPage, Sort, View};
 
 /// The windows that can be chosen, in minutes.
 const WINDOWS: [u64; 4] = [1, 2, 5, 15];
-
-/// The longest filter, in characters.
-const FILTER_MAX: usize = 60;
 
 /// What a key asks of those around.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,8 +74,10 @@ pub struct Ui {
     pub topics_by: Sort,
     /// Whose lines are shown; all without.
     pub logs_of: Option<Text>,
-    /// How many lines the log is scrolled back.
-    pub logs_back: usize,
+    /// The last line of the log that is shown, by its number; the newest where it is none.
+    pub logs_to: Option<u64>,
+    /// The first socket that is shown.
+    pub sockets_from: usize,
     /// The first fault that is shown; those of now where it is none.
     pub faults_from: Option<usize>,
     /// What was chosen among run bundles.
@@ -110,7 +112,8 @@ impl Ui {
             games_by: Sort::Name,
             topics_by: Sort::Name,
             logs_of: None,
-            logs_back: 0,
+            logs_to: None,
+            sockets_from: 0,
             faults_from: None,
             runs: RunsUi::default(),
             menu: None,
@@ -127,58 +130,10 @@ impl Ui {
         Duration::from_secs(WINDOWS[self.window] * 60)
     }
 
-    /// What rows of this screen must contain.
-    #[must_use]
-    pub fn filter(&self) -> &str {
-        &self.filters[self.view.index()]
-    }
-
-    /// Whether the key for it does something on this screen, so that the footer tells of it.
-    #[must_use]
-    pub fn is_useful(&self, action: Action) -> bool {
-        let is_game = self.view == View::Games && self.is_open;
-        let is_run = self.view == View::Runs && self.runs.is_open();
-        let is_list = !is_game && !is_run;
-        match action {
-            Action::Open => matches!(self.view, View::Games | View::Runs) && is_list,
-            Action::Back => self.shows_help || !is_list || !self.filter().is_empty(),
-            Action::Filter => matches!(self.view, View::Games | View::Kafka | View::Logs) && is_list,
-            Action::Sort => matches!(self.view, View::Games | View::Kafka) && is_list,
-            Action::Left | Action::Right => matches!(self.view, View::Pipeline | View::Logs) || !is_list,
-            Action::Wider | Action::Narrower => {
-                matches!(self.view, View::Pipeline | View::Kafka | View::Clients | View::Faults)
-            }
-            Action::Mark => self.view == View::Runs && is_list,
-            Action::NextFault | Action::PreviousFault | Action::Verdict => is_run,
-            Action::Control => self.view != View::Runs,
-            Action::Faster | Action::Slower | Action::Hold | Action::Burst => self.view == View::Faults,
-            _ => true,
-        }
-    }
-
-    /// Whether the key for it does something on few screens only: the footer tells of it first.
-    #[must_use]
-    pub fn is_of_this_screen(&self, action: Action) -> bool {
-        let of_runs = self.view == View::Runs && matches!(action, Action::Open | Action::Back);
-        of_runs
-            || matches!(
-                action,
-                Action::Mark
-                    | Action::NextFault
-                    | Action::Verdict
-                    | Action::Faster
-                    | Action::Slower
-                    | Action::Hold
-                    | Action::Burst
-            )
-            || action == Action::Control && self.view == View::Faults
-    }
-
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
         if self.is_typing {
-            self.type_filter(key);
-            return Effect::None;
+            return self.type_filter(key);
         }
         self.remark = None;
         if self.menu.is_some() {
@@ -203,8 +158,8 @@ impl Ui {
             Action::Right => self.turn(model, 1),
             Action::Up => self.walk(model, -1),
             Action::Down => self.walk(model, 1),
-            Action::PageUp => self.walk(model, -self.page()),
-            Action::PageDown => self.walk(model, self.page()),
+            Action::PageUp => self.leaf(model, -1),
+            Action::PageDown => self.leaf(model, 1),
             Action::First => self.go_far(model, isize::MIN),
             Action::Last => self.go_far(model, isize::MAX),
             Action::Control => self.open_menu(),
@@ -213,38 +168,14 @@ impl Ui {
             }
             Action::Mark if self.is_useful(action) => self.mark(model),
             Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
-            Action::Verdict if self.is_useful(action) => {
-                self.runs.shows_verdict = !self.runs.shows_verdict;
-            }
-            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Verdict => {}
+            Action::Page if self.is_useful(action) => self.runs.page = self.runs.page.next(),
+            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
         }
         Effect::None
     }
 
     fn go_to(&mut self, index: usize) {
         self.view = View::ALL.get(index).copied().unwrap_or(self.view);
-    }
-
-    fn type_filter(&mut self, key: KeyEvent) {
-        let filter = &mut self.filters[self.view.index()];
-        match key.code {
-            KeyCode::Enter => self.is_typing = false,
-            KeyCode::Esc => {
-                filter.clear();
-                self.is_typing = false;
-            }
-            KeyCode::Backspace => {
-                filter.pop();
-            }
-            KeyCode::Char(letter)
-                if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-                    && filter.chars().count() < FILTER_MAX =>
-            {
-                // What is pasted may be anything.
-                filter.push_str(Text::new(letter.encode_utf8(&mut [0; 4])).as_str());
-            }
-            _ => {}
-        }
     }
 
     fn back(&mut self) -> Effect {
@@ -266,8 +197,13 @@ impl Ui {
         if !self.is_useful(Action::Open) {
             return Effect::None;
         }
-        if self.view == View::Runs {
-            return self.open_run(model);
+        match self.view {
+            View::Runs => return self.open_run(model),
+            View::Pipeline => {
+                self.drill(model);
+                return Effect::None;
+            }
+            _ => {}
         }
         let games = self.games(model);
         let Some(chosen) = games.get(self.game_index(&games)) else { return Effect::None };

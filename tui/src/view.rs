@@ -1,5 +1,7 @@
 //! Frames: pure functions of the model, what was chosen, and the theme.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -14,6 +16,7 @@ mod chart;
 mod clients;
 mod compare;
 mod faults;
+mod figures;
 mod foot;
 mod format;
 mod games;
@@ -24,6 +27,7 @@ mod menu;
 mod open_game;
 mod open_run;
 mod pipeline;
+mod played;
 mod runs;
 mod sessions;
 mod timeline;
@@ -120,10 +124,12 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         .filter(|binding| !binding.help.is_empty())
         .map(|binding| line(binding.label, binding.help));
     let meaning = [
-        ("p50, p99", "half take at most this, 99 %"),
+        ("p50, p99", "at most: half, 99 of 100"),
         ("simulator", "how late it sends"),
         ("ingestion", "until it has answered"),
+        ("feed topics", "until Kafka has them"),
         ("processors", "provider to commit"),
+        ("distribution", "provider to its memory"),
         ("sockets", "provider to client"),
         ("lag", "messages that wait"),
         ("errors", "in the window"),
@@ -182,6 +188,21 @@ fn title<'a>(text: &'a str, contact: Option<&'a Contact>, scene: Scene<'_>) -> L
 /// A table's cell with a number in it.
 fn right<'a>(text: impl Into<Span<'a>>) -> Cell<'a> {
     Cell::from(Line::from(text.into()).right_aligned())
+}
+
+/// The rows of a list that are shown from `first` on: as many as there is room for, where there are so many.
+fn excerpt(first: usize, rows: usize, room: usize) -> Range<usize> {
+    let first = first.min(rows.saturating_sub(room));
+    first..(first + room).min(rows)
+}
+
+/// Says at the right of a list's title which of its rows are shown, where that is not all.
+fn draw_excerpt(frame: &mut Frame<'_>, title: Rect, shown: &Range<usize>, rows: usize, scene: Scene<'_>) {
+    if shown.len() < rows {
+        let text = format!(" {}-{} of {rows} ", shown.start + 1, shown.end);
+        let line = Line::styled(text, scene.theme.style(Tone::Dim)).right_aligned();
+        frame.render_widget(line, title);
+    }
 }
 
 /// A line that says why there is nothing to see.

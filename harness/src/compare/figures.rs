@@ -89,7 +89,7 @@ fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
         // The rarest ones are another from run to run, whatever was changed.
         for share in ["p50", "p90", "p99", "p99_9"] {
             if let Some(micros) = part.micros.get(share) {
-                let name = format!("latency {} {}", part.hop, share).replace('_', " ");
+                let name = format!("latency {} {}", part.hop.replace('_', " "), share.replace('_', "."));
                 // Kafka's times are whole milliseconds.
                 figures.push((name, count(*micros) / 1e3, loss("ms", 1.0)));
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use harness::bundle::Series;
+use harness::queues::Queue;
 
 use crate::text::Text;
 
@@ -61,14 +62,16 @@ pub(super) fn of(series: &Series) -> Vec<Curve> {
         Curve::new("accepted", Unit::Messages, &series.accepted, 1.0),
         Curve::new("published", Unit::Messages, &series.published, 1.0),
         Curve::new("at clients", Unit::Messages, &series.at_client, 1.0),
-        Curve::new("lag", Unit::Messages, &series.lag, 1.0),
+    ];
+    curves.extend(queues(series));
+    curves.extend([
         Curve::new("to clients p50", Unit::Seconds, &series.at_client_p50_micros, micros),
         Curve::new("to clients p99", Unit::Seconds, &series.at_client_p99_micros, micros),
         Curve::new("to Kafka p50", Unit::Seconds, &series.published_p50_micros, micros),
         Curve::new("to Kafka p99", Unit::Seconds, &series.published_p99_micros, micros),
         Curve::new("memory, all", Unit::Bytes, &all(&series.resident_bytes), 1.0),
         Curve::new("CPU, all", Unit::Cores, &all(&series.cpu_micros), micros),
-    ];
+    ]);
     let each = |what: &str, unit, of: &BTreeMap<String, Vec<Option<u64>>>, by| {
         let curve = |(name, values): (&String, &Vec<Option<u64>>)| {
             Curve::new(&format!("{what} {name}"), unit, values, by)
@@ -78,6 +81,16 @@ pub(super) fn of(series: &Series) -> Vec<Curve> {
     curves.extend(each("CPU", Unit::Cores, &series.cpu_micros, micros));
     curves.extend(each("memory", Unit::Bytes, &series.resident_bytes, 1.0));
     curves
+}
+
+/// What waited before each hop, in the order of a message's way. Older bundles know of the feed topics alone.
+fn queues(series: &Series) -> Vec<Curve> {
+    let known = Queue::ALL.into_iter().filter_map(|queue| Some((queue, series.queues.get(queue.as_str())?)));
+    let curve = |name: &str, values: &[Option<u64>]| {
+        Curve::new(&format!("wait: {name}"), Unit::Messages, values, 1.0)
+    };
+    let curves: Vec<Curve> = known.map(|(queue, values)| curve(queue.as_str(), values)).collect();
+    if curves.is_empty() { vec![curve(Queue::Feed.as_str(), &series.lag)] } else { curves }
 }
 
 /// Those of all processes together; none where nothing is known of any.

@@ -2,7 +2,7 @@
 
 use harness::live::Standing;
 
-use super::{Gate, Happened, after_start};
+use super::{Gate, Happened, after_start, fault_words};
 use crate::text::Text;
 
 pub use harness::live::Phase;
@@ -45,14 +45,13 @@ impl Verifying {
     #[must_use]
     pub fn new(standing: &Standing) -> Self {
         let faults = standing.faults.iter().map(|fault| {
-            let whose = fault.event_id.as_ref().map(|event| format!(" {event}")).unwrap_or_default();
-            let what = format!("{}{whose}", fault.kind.replace('_', " "));
-            happening(&what, fault.at_micros, fault.ended_micros, false)
+            let what = fault_words(&fault.kind, fault.event_id.as_deref());
+            happening(what, fault.at_micros, fault.ended_micros, false)
         });
         let outages = standing
             .outages
             .iter()
-            .map(|outage| happening(&outage.what, outage.at_micros, outage.ended_micros, true));
+            .map(|outage| happening(Text::new(&outage.what), outage.at_micros, outage.ended_micros, true));
         let mut happens: Vec<Happened> = faults.chain(outages).collect();
         happens.sort_by(|one, other| one.at.total_cmp(&other.at));
         Self {
@@ -85,12 +84,6 @@ impl Verifying {
     }
 }
 
-fn happening(what: &str, at: i64, until: Option<i64>, is_outage: bool) -> Happened {
-    Happened {
-        what: Text::new(what),
-        at: after_start(at),
-        until: until.map(after_start),
-        is_outage,
-        recovered_after: None,
-    }
+fn happening(what: Text, at: i64, until: Option<i64>, is_outage: bool) -> Happened {
+    Happened { what, at: after_start(at), until: until.map(after_start), is_outage, recovered_after: None }
 }

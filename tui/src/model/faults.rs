@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Model;
-use crate::bundle::{Phase, Verifying};
+use crate::bundle::{Phase, Verifying, fault_words};
 use crate::simulator::Run;
 use crate::text::Text;
 
@@ -49,10 +49,7 @@ impl Model {
         let Some(run) = &self.control.run else { return Vec::new() };
         // Plans are of the speed at which the messages were made.
         let elapsed = run.elapsed_seconds * run.speed.unwrap_or(1.0);
-        let what = |kind: &Text, event: Option<&Text>| {
-            let whose = event.map(|event| format!(" {event}")).unwrap_or_default();
-            Text::new(&format!("{}{whose}", kind.as_str().replace('_', " ")))
-        };
+        let what = |kind: &Text, event: Option<&Text>| fault_words(kind.as_str(), event.map(Text::as_str));
         let planned = self.control.faults.faults.iter().map(|fault| {
             let at = Duration::from_nanos(fault.at_ns).as_secs_f64();
             Mischief {

@@ -14,6 +14,8 @@ pub enum Hop {
     Simulator,
     /// They are accepted.
     Ingestion,
+    /// Kafka has them.
+    FeedTopics,
     /// They are applied, one sport's.
     Processors(Sport),
     /// Distribution reads the updates.
@@ -28,7 +30,7 @@ impl Hop {
     pub fn part(self) -> Part {
         match self {
             Self::Simulator => Part::Simulator,
-            Self::Ingestion => Part::Ingestion,
+            Self::Ingestion | Self::FeedTopics => Part::Ingestion,
             Self::Processors(sport) => Part::Processors(sport),
             Self::Distribution | Self::Sockets => Part::Distribution,
         }
@@ -83,7 +85,9 @@ impl History {
 pub(super) fn read(part: Part, samples: &Samples) -> Vec<(Hop, Reading)> {
     match part {
         Part::Simulator => vec![(Hop::Simulator, simulator(samples))],
-        Part::Ingestion => vec![(Hop::Ingestion, ingestion(samples))],
+        Part::Ingestion => {
+            vec![(Hop::Ingestion, ingestion(samples)), (Hop::FeedTopics, feed_topics(samples))]
+        }
         Part::Processors(sport) => vec![(Hop::Processors(sport), processors(samples))],
         Part::Distribution => {
             vec![(Hop::Distribution, distribution(samples)), (Hop::Sockets, sockets(samples))]
@@ -113,6 +117,15 @@ fn ingestion(samples: &Samples) -> Reading {
     }
 }
 
+/// As ingestion finds it, which waits until Kafka has acknowledged what it sends.
+fn feed_topics(samples: &Samples) -> Reading {
+    Reading {
+        passed: samples.sum("matchday_kafka_produced_total", &[]),
+        errors: samples.sum("matchday_kafka_produce_failed_total", &[]),
+        ..latency(samples, "matchday_kafka_produce_seconds")
+    }
+}
+
 fn processors(samples: &Samples) -> Reading {
     let messages = "matchday_processor_messages_total";
     Reading {
@@ -137,7 +150,7 @@ fn distribution(samples: &Samples) -> Reading {
             samples.sum(updates, &[("outcome", "hole")]),
             samples.sum("matchday_distribution_store_reads_total", &[("outcome", "failed")]),
         ]),
-        ..Reading::default()
+        ..latency(samples, "matchday_distribution_generated_to_hub_seconds")
     }
 }
 

@@ -7,10 +7,16 @@ use domain::{Sport, Topics};
 
 use super::contact::Contact;
 use super::series::{Counter, Series};
-use crate::source::PartitionOffsets;
+use crate::source::{PartitionOffsets, Samples};
 
 /// Over how long the slope of a lag is taken.
 pub(super) const SLOPE_OVER: Duration = Duration::from_secs(15);
+
+/// A lag below this is what is just under way, even where it grows.
+const GROWING_FROM: f64 = 200.0;
+
+/// A lag grows that rises by so many messages a second.
+const GROWING_BY: f64 = 5.0;
 
 /// A partition is hot that takes so many times its share of the topic's messages.
 const HOT: f64 = 1.5;
@@ -27,6 +33,8 @@ pub struct Kafka {
     pub is_asked: bool,
     /// Our topics that are there, by name.
     pub topics: BTreeMap<String, TopicHistory>,
+    /// What waits in a sport's partition, as its processors say.
+    told: BTreeMap<(Sport, i32), Series>,
 }
 
 /// One topic.
@@ -51,13 +59,27 @@ pub struct PartitionHistory {
     pub committed: Option<i64>,
     /// What is written to it.
     pub written: Counter,
-    /// What waits in it.
+    /// What waits in it, as far as its processors have told Kafka.
     pub lag: Series,
 }
 
 impl Kafka {
     pub(super) fn new(interval: Duration, is_asked: bool) -> Self {
-        Self { contact: Contact::new(interval), is_asked, topics: BTreeMap::new() }
+        let contact = Contact::new(interval);
+        Self { contact, is_asked, topics: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    /// What a sport's processors say of the partitions that they have.
+    pub(super) fn take_told(&mut self, at: Duration, sport: Sport, samples: &Samples) {
+        for (partition, lag) in samples.by("matchday_processor_lag", "partition") {
+            let Ok(partition) = partition.parse() else { continue };
+            self.told.entry((sport, partition)).or_default().push(at, lag);
+        }
+    }
+
+    /// What waits in a sport's partition, as its processors say, where they say so now.
+    pub(super) fn told(&self, sport: Sport, partition: i32, now: Duration) -> Option<&Series> {
+        self.told.get(&(sport, partition)).filter(|lag| lag.last(now).is_some())
     }
 
     pub(super) fn take(&mut self, at: Duration, topics: &Topics, offsets: Vec<PartitionOffsets>) {
@@ -121,6 +143,13 @@ pub fn slope(lag: &Series, now: Duration) -> Option<f64> {
     lag.slope(now, SLOPE_OVER)
 }
 
+/// Whether what waits is so much, and becomes more so fast, that it will not be gone by itself.
+#[must_use]
+pub fn grows(lag: &Series, now: Duration) -> bool {
+    lag.last(now).is_some_and(|waits| waits >= GROWING_FROM)
+        && slope(lag, now).is_some_and(|slope| slope >= GROWING_BY)
+}
+
 /// How long a lag that shrinks takes until it is gone; `None` where it does not shrink, or there is none.
 #[must_use]
 pub fn drains_in(lag: &Series, now: Duration) -> Option<Duration> {
@@ -152,6 +181,7 @@ mod tests {
         let (topic, now) = (kafka.feed(Sport::Hockey).expect("there"), Duration::from_secs(9));
         assert_eq!(topic.lag.last(now), Some(310.0));
         assert_eq!(drains_in(&topic.lag, now).map(|time| time.as_secs()), Some(31));
+        assert!(!grows(&topic.lag, now));
         let (partition, share) = topic.hot(now).expect("hot");
         assert_eq!(partition, 0);
         assert!((share - 0.9).abs() < 1e-9);

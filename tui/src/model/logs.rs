@@ -18,18 +18,26 @@ pub struct Logs {
     /// Whether it is known where they are.
     pub is_asked: bool,
     /// The lines, oldest first.
-    pub lines: VecDeque<LogLine>,
+    lines: VecDeque<LogLine>,
+    /// How many there were before them.
+    forgotten: u64,
 }
 
 impl Logs {
     pub(super) fn new(interval: Duration, is_asked: bool) -> Self {
-        Self { contact: Contact::new(interval), is_asked, lines: VecDeque::new() }
+        Self { contact: Contact::new(interval), is_asked, lines: VecDeque::new(), forgotten: 0 }
     }
 
     pub(super) fn take(&mut self, lines: Vec<LogLine>) {
         self.lines.extend(lines);
         let surplus = self.lines.len().saturating_sub(LINES_MAX);
         self.lines.drain(..surplus);
+        self.forgotten += surplus as u64;
+    }
+
+    /// The lines, oldest first, each with a number that it keeps whatever is added or forgotten.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &LogLine)> {
+        (self.forgotten..).zip(&self.lines)
     }
 
     /// Who has written any, by name.

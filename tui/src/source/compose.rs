@@ -34,7 +34,13 @@ pub(super) async fn follow(docker: PathBuf, project: PathBuf, interval: Duration
         // Containers went, or none is there yet, or no engine: a complaint is shown, and that is all.
         match ended {
             Ok(Unwanted(true)) => return,
-            Ok(Unwanted(false)) => from = AGAIN,
+            Ok(Unwanted(false)) => {
+                from = AGAIN;
+                // There may have been nothing to follow.
+                if sink.report(async { Ok(Finding::Lines(Vec::new())) }).await.is_err() {
+                    return;
+                }
+            }
             Err(error) => {
                 if sink.report(async { Err(error) }).await.is_err() {
                     return;

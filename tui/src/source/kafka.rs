@@ -44,7 +44,7 @@ pub(super) async fn watch(brokers: String, topics: Topics, interval: Duration, s
             let asking = asker.take();
             let (brokers, topics) = (brokers.clone(), topics.clone());
             let asked = tokio::task::spawn_blocking(move || {
-                let asking = asking.map_or_else(|| Asker::new(&brokers, topics), Ok)?;
+                let mut asking = asking.map_or_else(|| Asker::new(&brokers, topics), Ok)?;
                 let found = asking.ask()?;
                 anyhow::Ok((asking, found))
             });
@@ -91,9 +91,7 @@ impl Asker {
             let consumer = BaseConsumer::from_config_and_context(&config, Silent);
             consumers.insert(sport, consumer.context("making a client for Kafka")?);
         }
-        let mut asker = Self { topics, consumers, partitions: BTreeMap::new() };
-        asker.look()?;
-        Ok(asker)
+        Ok(Self { topics, consumers, partitions: BTreeMap::new() })
     }
 
     /// Finds out which of our topics there are.
@@ -115,7 +113,14 @@ impl Asker {
         Ok(())
     }
 
-    fn ask(&self) -> anyhow::Result<Vec<PartitionOffsets>> {
+    fn ask(&mut self) -> anyhow::Result<Vec<PartitionOffsets>> {
+        // A stack that is being started has none at first.
+        if self.partitions.is_empty() {
+            self.look()?;
+        }
+        if self.partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut found = self.ends()?;
         for (sport, consumer) in &self.consumers {
             let topic = self.topics.feed(*sport);

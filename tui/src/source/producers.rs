@@ -29,6 +29,24 @@ pub struct Producer {
     pub since: Option<i64>,
 }
 
+impl Producer {
+    /// Whether it is trusted. One that is not watched says nothing of itself that could be trusted or not.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        matches!(self.state.as_str(), "up" | "unwatched")
+    }
+
+    /// How it stands and why, in words: `down: not heard in time`.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        let why = self.reason.as_ref().map(|why| match why.as_str() {
+            "alive_interval" => "not heard in time".to_owned(),
+            why => why.replace('_', " "),
+        });
+        why.map_or_else(|| self.state.to_string(), |why| format!("{}: {why}", self.state))
+    }
+}
+
 /// Asks every `interval`.
 pub(super) async fn watch(client: Client, rest: String, interval: Duration, sink: Sink) {
     let ask = || async {

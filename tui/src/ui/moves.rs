@@ -1,8 +1,8 @@
 //! Another row, pane, chart, part or second: what the keys that move do on each screen.
 
-use super::{Pane, Ui, View, places};
+use super::{Pane, RunsUi, Ui, View, places};
 use crate::model::Model;
-use crate::model::summary::Figure;
+use crate::model::pipeline::Figure;
 use crate::text::Text;
 
 /// Rows of a screen that are no rows of a list.
@@ -12,6 +12,14 @@ impl Ui {
     /// Rows of a screenful.
     pub(super) fn page(&self) -> isize {
         isize::try_from(self.rows.saturating_sub(ROWS_AROUND).max(1)).unwrap_or(1)
+    }
+
+    /// A screenful on or back; where a run is looked at, a twentieth of it.
+    pub(super) fn leaf(&mut self, model: &Model, direction: isize) {
+        match self.view {
+            View::Runs if self.runs.is_open() => self.scrub(model, direction * RunsUi::stride(model)),
+            _ => self.walk(model, direction * self.page()),
+        }
     }
 
     /// To one of the ends: of time, where a run is looked at, else of the rows.
@@ -34,7 +42,6 @@ impl Ui {
                 let parts = model.logs.parts().into_iter().cloned().map(Some);
                 let parts: Vec<Option<Text>> = std::iter::once(None).chain(parts).collect();
                 self.logs_of = neighbour(&parts, self.logs_of.clone(), by);
-                self.logs_back = 0;
             }
             _ => {}
         }
@@ -64,7 +71,9 @@ impl Ui {
                 let index = moved(self.topic_index(&topics), by, topics.len());
                 self.topic = topics.get(index).map(|topic| (*topic).to_owned());
             }
-            View::Clients => {}
+            View::Clients => {
+                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.len());
+            }
             View::Faults => {
                 let faults = model.faults();
                 let of_now = || faults.iter().filter(|fault| fault.is_past).count();
@@ -74,9 +83,13 @@ impl Ui {
             }
             View::Runs => self.walk_runs(model, by),
             View::Logs => {
-                let back =
-                    moved(self.logs_back, by.checked_neg().unwrap_or(isize::MAX), self.lines(model).len());
-                self.logs_back = back;
+                let lines = self.lines(model);
+                let last = moved(self.last_line(&lines).saturating_sub(1), by, lines.len());
+                // Nothing stands above the first screenful.
+                let screenful = usize::try_from(self.page()).unwrap_or_default();
+                let last = last.max(screenful.min(lines.len()).saturating_sub(1));
+                // At the end they are followed again.
+                self.logs_to = lines.get(last).filter(|_| last + 1 < lines.len()).map(|(number, _)| *number);
             }
         }
     }

@@ -56,10 +56,12 @@ impl Ui {
         let mut topics: Vec<_> =
             model.kafka.topics.iter().filter(|(name, _)| name.contains(filter.as_str())).collect();
         let now = model.now;
+        let trouble = |topic: &TopicHistory| topic.fed.and_then(|sport| model.feed_level(sport));
         match self.topics_by {
-            Sort::Name => {}
+            Sort::Name => topics.sort_by_key(|(_, topic)| Reverse(trouble(topic))),
             Sort::Most => topics.sort_by(|(_, one), (_, other)| {
-                other.lag.last(now).partial_cmp(&one.lag.last(now)).unwrap_or(Ordering::Equal)
+                let lag = |topic: &TopicHistory| model.lag(topic.fed?)?.last(now);
+                lag(other).partial_cmp(&lag(one)).unwrap_or(Ordering::Equal)
             }),
             Sort::Busiest => topics.sort_by(|(_, one), (_, other)| {
                 let rate = |topic: &TopicHistory| topic.written.rate.last(now).unwrap_or(-1.0);
@@ -75,14 +77,20 @@ impl Ui {
         topics.iter().position(|topic| Some(*topic) == self.topic.as_deref()).unwrap_or_default()
     }
 
-    /// The lines of the log that are shown, oldest first.
+    /// The lines of the log that are shown, oldest first, each with its [number](crate::model::Logs::numbered).
     #[must_use]
-    pub fn lines<'a>(&self, model: &'a Model) -> Vec<&'a LogLine> {
+    pub fn lines<'a>(&self, model: &'a Model) -> Vec<(u64, &'a LogLine)> {
         let filter = self.filters[View::Logs.index()].to_lowercase();
-        let is_wanted = |line: &&LogLine| {
+        let is_wanted = |(_, line): &(u64, &LogLine)| {
             self.logs_of.as_ref().is_none_or(|part| *part == line.part)
                 && (filter.is_empty() || line.text.as_str().to_lowercase().contains(&filter))
         };
-        model.logs.lines.iter().filter(is_wanted).collect()
+        model.logs.numbered().filter(is_wanted).collect()
+    }
+
+    /// How many of them there are up to the last that is on the screen.
+    #[must_use]
+    pub fn last_line(&self, lines: &[(u64, &LogLine)]) -> usize {
+        self.logs_to.map_or(lines.len(), |last| lines.partition_point(|(number, _)| *number <= last))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::moves::moved;
-use super::{Effect, Ui, View};
+use super::{Effect, RunPage, Ui, View};
 use crate::keys::Action;
 use crate::model::Model;
 
@@ -20,8 +20,8 @@ pub struct RunsUi {
     pub second: usize,
     /// The curve that is drawn large.
     pub curve: usize,
-    /// Whether gates and anomalies are shown where there is no room for all.
-    pub shows_verdict: bool,
+    /// What is shown of it; where there is room, its curves stand beside that.
+    pub page: RunPage,
 }
 
 impl RunsUi {
@@ -29,6 +29,16 @@ impl RunsUi {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.opened.is_empty()
+    }
+
+    /// Seconds of the longest run that is looked at.
+    fn seconds(model: &Model) -> usize {
+        model.runs.shown().iter().map(|run| run.seconds).max().unwrap_or_default()
+    }
+
+    /// A twentieth of them.
+    pub(super) fn stride(model: &Model) -> isize {
+        isize::try_from(Self::seconds(model) / 20).unwrap_or(isize::MAX).max(1)
     }
 
     /// Where the chosen bundle stands in the list: at the top, where it is not there.
@@ -52,7 +62,7 @@ impl Ui {
     pub fn look_at_runs(&mut self, folders: Vec<PathBuf>) -> Effect {
         self.view = View::Runs;
         self.runs.chosen = folders.last().cloned().or_else(|| self.runs.chosen.take());
-        (self.runs.second, self.runs.curve, self.runs.shows_verdict) = (0, 0, false);
+        (self.runs.second, self.runs.curve, self.runs.page) = (0, 0, RunPage::Curves);
         self.runs.opened = folders.clone();
         // Of a picture that is held, nothing of them is known.
         self.is_held = false;
@@ -78,8 +88,7 @@ impl Ui {
 
     /// Another second of what is open.
     pub(super) fn scrub(&mut self, model: &Model, by: isize) {
-        let seconds = model.runs.shown().iter().map(|run| run.seconds).max().unwrap_or_default();
-        self.runs.second = moved(self.runs.second, by, seconds);
+        self.runs.second = moved(self.runs.second, by, RunsUi::seconds(model));
     }
 
     /// To the next moment at which something went wrong on purpose, or the one before.
@@ -95,7 +104,6 @@ impl Ui {
             Action::NextFault => moments().filter(|moment| *moment > second).min(),
             _ => moments().filter(|moment| *moment < second).max(),
         };
-        let seconds = runs.iter().map(|run| run.seconds).max().unwrap_or_default();
-        self.runs.second = found.unwrap_or(second).min(seconds.saturating_sub(1));
+        self.runs.second = found.unwrap_or(second).min(RunsUi::seconds(model).saturating_sub(1));
     }
 }

@@ -46,7 +46,7 @@ impl View {
 /// What games or topics are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// By name; games by sport first.
+    /// By name; games by sport first, topics behind those in which too much waits.
     Name,
     /// What is longest on, or waits most, first.
     Most,
@@ -78,4 +78,26 @@ pub enum Pane {
 impl Pane {
     /// All, from left to right.
     pub const ALL: [Self; 3] = [Self::Markets, Self::Incidents, Self::Log];
+}
+
+/// What is shown of a run that is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunPage {
+    /// Second by second.
+    #[default]
+    Curves,
+    /// Its gates and anomalies.
+    Verdict,
+    /// What was measured of it as a whole.
+    Figures,
+}
+
+impl RunPage {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Curves => Self::Verdict,
+            Self::Verdict => Self::Figures,
+            Self::Figures => Self::Curves,
+        }
+    }
 }

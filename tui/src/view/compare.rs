@@ -1,4 +1,4 @@
-//! Two runs side by side: one curve of both on one scale, and every figure that both have.
+//! Two runs side by side: one curve of both on one scale and every figure that both have; or what each came to.
 
 use harness::compare::{Change, Row as FigureRow};
 use ratatui::Frame;
@@ -7,13 +7,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table};
 
 use super::timeline::{self, Axis};
-use super::{Scene, chart, format, judged, nothing, right};
+use super::{Scene, chart, format, judged, nothing, open_run, right};
 use crate::bundle::{Curve, Run};
 use crate::text::Text;
 use crate::theme::Tone;
+use crate::ui::RunPage;
 
 /// Columns of the figures but that of their names.
-const FIGURES: [u16; 4] = [11, 11, 9, 11];
+const FIGURES: [u16; 4] = [8, 8, 9, 10];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
@@ -23,6 +24,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         let why = troubles.next().map_or("the bundles are read", Text::as_str);
         return nothing(frame, area, why, scene);
     };
+    if ui.runs.page != RunPage::Curves {
+        return draw_pages(frame, area, [("before", before), ("after", after)], scene);
+    }
     let Some(curve) = before.curves.get(ui.runs.curve.min(before.curves.len().saturating_sub(1))) else {
         return nothing(frame, area, "nothing was measured", scene);
     };
@@ -47,6 +51,32 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
 }
 
+/// What both came to, or what was measured of both.
+fn draw_pages(frame: &mut Frame<'_>, area: Rect, sides: [(&str, &Run); 2], scene: Scene<'_>) {
+    let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+    for ((word, run), half) in sides.into_iter().zip(halves) {
+        let [head, rest] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(half);
+        draw_name(frame, head, word, run, scene);
+        open_run::draw_page(frame, rest, run, scene);
+    }
+}
+
+/// Which run it is, and how it ended, in two rows.
+fn draw_name(frame: &mut Frame<'_>, area: Rect, word: &str, run: &Run, scene: Scene<'_>) {
+    let theme = scene.theme;
+    let text = format!(" {word}: {}", run.verdict.name);
+    let text = format::fit(&text, usize::from(area.width).saturating_sub(1), theme);
+    let came_to = vec![
+        Span::raw(" "),
+        judged::exit(run.verdict.exit, theme),
+        Span::styled(format!("  seed {}", run.verdict.seed), theme.style(Tone::Dim)),
+    ];
+    let name = Line::styled(text, theme.style(Tone::Strong));
+    for (line, row) in [name, Line::from(came_to)].into_iter().zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
 /// A curve's columns where the run was as long as the longer of both.
 fn stretched(curve: &Curve, seconds: usize, columns: usize) -> Vec<Option<f64>> {
     let mut values = curve.values.clone();
@@ -62,30 +92,24 @@ fn draw_side(
     scene: Scene<'_>,
 ) {
     let Scene { ui, theme, .. } = scene;
-    let [name, verdict, what, marks, large, times] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(1),
+    let [name, what, marks, large, times] = Layout::vertical([
+        Constraint::Length(2),
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Min(0),
         Constraint::Length(1),
     ])
     .areas(area);
-    let width = usize::from(area.width);
-    let text = format::fit(&format!(" {word}: {}", run.verdict.name), width.saturating_sub(1), theme);
-    frame.render_widget(Line::styled(text, theme.style(Tone::Strong)), name);
-    let came_to = vec![
-        Span::raw(" "),
-        judged::exit(run.verdict.exit, theme),
-        Span::styled(format!("  seed {}", run.verdict.seed), theme.style(Tone::Dim)),
-    ];
-    frame.render_widget(Line::from(came_to), verdict);
+    draw_name(frame, name, word, run, scene);
     if let (Some(curve), Some(bars)) = (curve, bars) {
         let value = timeline::value(curve, ui.runs.second, scene);
         let style = if word == "before" { theme.chosen() } else { theme.style(Tone::Strong) };
         let line = Line::from(vec![
             Span::raw(" "),
-            Span::styled(format::fit(curve.name.as_str(), width.saturating_sub(14), theme), style),
+            Span::styled(
+                format::fit(curve.name.as_str(), usize::from(area.width).saturating_sub(14), theme),
+                style,
+            ),
             Span::styled(format!("  {value}"), theme.style(Tone::Strong)),
         ]);
         frame.render_widget(line, what);
@@ -97,6 +121,14 @@ fn draw_side(
     frame.render_widget(axis.happened(&run.happened, "faults", scene), marks);
     axis.mark(frame, Rect { y: marks.y, height: times.y - marks.y, ..area }, ui.runs.second, scene);
     frame.render_widget(axis.times(ui.runs.second, scene), times);
+}
+
+/// By how much it changed. Of what was nothing before, no share can be told.
+fn change(row: &FigureRow) -> String {
+    match row.before {
+        0.0 => format::signed(row.after),
+        _ => format!("{:+.1} %", row.difference * 100.0),
+    }
 }
 
 /// The worst change first; how many more there are where they do not fit.
@@ -122,7 +154,7 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, rows: &[FigureRow], scene: Sc
             Cell::from(format!(" {} {}", Text::new(&row.name), row.unit)),
             right(format::number(row.before)),
             right(format::number(row.after)),
-            right(format!("{:+.1} %", row.difference * 100.0)),
+            right(change(row)),
             Cell::from(Span::styled(format!(" {sign} {word}"), theme.style(tone))),
         ])
     });

@@ -29,14 +29,22 @@ pub(super) fn signed(value: f64) -> String {
     format!("{sign}{}", number(rounded))
 }
 
-/// A latency: `0.4ms`, `12ms`, `1.2s`, `75s`.
+/// A latency: `0.4ms`, `12ms`, `1.2s`, `75s`; hours and days where something is as old as that: `3h`, `12d`.
 pub(super) fn seconds(value: f64) -> String {
     match value * 1e3 {
         ..9.95 => format!("{:.1}ms", value * 1e3),
         ..999.5 => format!("{:.0}ms", value * 1e3),
         ..9_950.0 => format!("{value:.1}s"),
-        _ => format!("{value:.0}s"),
+        ..3_600_000.0 => format!("{value:.0}s"),
+        ..360_000_000.0 => format!("{:.0}h", value / 3_600.0),
+        _ => format!("{:.0}d", value / 86_400.0),
     }
+}
+
+/// So many of something whose plural ends with an s.
+pub(super) fn count(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Bytes: `312 B`, `1.2 MB`.
@@ -98,39 +106,51 @@ pub(super) fn between(earlier: u64, later: u64) -> Option<String> {
 
 /// The text in at most `width` columns, with an ellipsis where it was cut.
 pub(super) fn fit(text: &str, width: usize, theme: &Theme) -> String {
-    let wide = |text: &str| ratatui::text::Span::raw(text).width();
-    if wide(text) <= width {
+    if columns(text) <= width {
         return text.to_owned();
     }
-    let ellipsis = theme.sign("…", ".");
-    let mut fitting = String::new();
+    let (mut fitting, mut used) = (String::new(), 0);
     for character in text.chars() {
-        let mut longer = fitting.clone();
-        longer.push(character);
-        if wide(&longer) + 1 > width {
+        used += columns(character.encode_utf8(&mut [0; 4]));
+        // The ellipsis takes one.
+        if used + 1 > width {
             break;
         }
-        fitting = longer;
+        fitting.push(character);
     }
-    if width > 0 { fitting + ellipsis } else { fitting }
+    if width > 0 { fitting + theme.sign("…", ".") } else { fitting }
 }
 
-/// The text in pieces of at most `width` columns; one at least.
+/// The text in pieces of at most `width` columns; one at least. They end between words, but for words that would leave more than
+/// half of a piece empty.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut used = 0;
+    let (mut pieces, mut piece, mut used) = (Vec::new(), String::new(), 0);
     for character in text.chars() {
-        let wide = ratatui::text::Span::raw(character.encode_utf8(&mut [0; 4]) as &str).width();
+        let wide = columns(character.encode_utf8(&mut [0; 4]));
         if used + wide > width.max(1) {
-            pieces.push(String::new());
-            used = 0;
+            let space = piece.rfind(' ').filter(|space| columns(&piece[..*space]) > width / 2);
+            let rest = match space {
+                // The space that it ends with is seen by nobody.
+                _ if character == ' ' => String::new(),
+                Some(space) => piece.split_off(space).split_off(1),
+                None => String::new(),
+            };
+            used = columns(&rest);
+            pieces.push(std::mem::replace(&mut piece, rest));
+            if character == ' ' {
+                continue;
+            }
         }
+        piece.push(character);
         used += wide;
-        if let Some(last) = pieces.last_mut() {
-            last.push(character);
-        }
     }
+    pieces.push(piece);
     pieces
+}
+
+/// How many columns the text takes.
+fn columns(text: &str) -> usize {
+    ratatui::text::Span::raw(text).width()
 }
 
 #[cfg(test)]
@@ -143,6 +163,8 @@ mod tests {
         let all = [0.0, 0.01, 3.21, 9.96, 312.4, 9_876.0, 12_345.0, 999_960.0, 1_234_567.0];
         assert_eq!(all.map(number), ["0", "<0.1", "3.2", "10", "312", "9876", "12.3k", "1.00M", "1.23M"]);
         assert_eq!([0.0004, 0.0123, 1.24, 75.2].map(seconds), ["0.4ms", "12ms", "1.2s", "75s"]);
+        assert_eq!([9_000.0, 1_795_336_954.0].map(seconds), ["2h", "20779d"]);
+        assert_eq!([0, 1, 2].map(|games| count(games, "game")), ["0 games", "1 game", "2 games"]);
         assert_eq!([12.0, -3.2, 0.01].map(signed), ["+12", "-3.2", "0"]);
         assert_eq!([312.0, 1_234_000.0].map(bytes), ["312 B", "1.2 MB"]);
         assert_eq!([45, 200, 7_500].map(|time| span(Duration::from_secs(time))), ["45s", "3m 20s", "2h 5m"]);
@@ -162,5 +184,13 @@ mod tests {
         assert_eq!(fit("Harriers", 5, &theme), "Harr…");
         assert_eq!(wrap("東京ヴェルディ", 5), ["東京", "ヴェ", "ルデ", "ィ"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn lines_end_between_words_where_that_leaves_no_large_gap() {
+        assert_eq!(wrap("one word after another", 9), ["one word", "after", "another"]);
+        assert_eq!(wrap("one word", 8), ["one word"]);
+        assert_eq!(wrap("one word more", 8), ["one word", "more"]);
+        assert_eq!(wrap("a /very/long/path", 8), ["a /very/", "long/pat", "h"]);
     }
 }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table, TableState};
 
 use super::{Scene, format, nothing, title};
-use crate::game::{Market, Match};
+use crate::game::{Market, Match, Outcome};
 use crate::model::{Movement, Touch};
 use crate::text::Text;
 use crate::theme::{Theme, Tone};
@@ -16,7 +16,7 @@ use crate::ui::Sort;
 /// Columns but that of the competitors.
 const SPORT: u16 = 11;
 const PART: u16 = 9;
-const CLOCK: u16 = 5;
+const CLOCK: u16 = 6;
 const SCORE: u16 = 7;
 const ODDS: u16 = 20;
 
@@ -66,7 +66,11 @@ fn row(game: &Match, names: usize, scene: Scene<'_>) -> Row<'static> {
         Cell::from(format!(" {}", game.sport)),
         Cell::from(game.match_status.to_string()),
         Cell::from(clock(game.clock, theme)),
-        Cell::from(versus(game.home.as_ref(), game.away.as_ref(), names, theme)),
+        Cell::from(match (&game.home, &game.away) {
+            // Nobody has said yet who plays.
+            (None, None) => format::fit(game.event_id.as_str(), names, theme),
+            (home, away) => versus(home.as_ref(), away.as_ref(), names, theme),
+        }),
         Cell::from(Span::styled(game.score.to_string(), theme.style(Tone::Strong))),
         Cell::from(odds),
     ])
@@ -76,7 +80,10 @@ fn row(game: &Match, names: usize, scene: Scene<'_>) -> Row<'static> {
 pub(super) fn clock(clock: Option<domain::Clock>, theme: &Theme) -> String {
     match clock {
         None => format::none(theme).to_owned(),
-        Some(clock) => format::clock(clock.elapsed_seconds),
+        Some(clock) => {
+            let stands = if clock.stopped { theme.sign("‖", "=") } else { "" };
+            format!("{}{stands}", format::clock(clock.elapsed_seconds))
+        }
     }
 }
 
@@ -94,25 +101,22 @@ pub(super) fn versus(home: Option<&Text>, away: Option<&Text>, width: usize, the
 }
 
 /// A market's odds, each with the way it has moved; of one that takes no bets, why.
-pub(super) fn odds(
-    market: &Market,
-    theme: &Theme,
-    movement: impl Fn(&Text) -> Option<Movement>,
-) -> Line<'static> {
+fn odds(market: &Market, theme: &Theme, movement: impl Fn(&Text) -> Option<Movement>) -> Line<'static> {
     if market.status != MarketStatus::Active {
         return Line::from(status(market, theme));
     }
-    let mut spans = Vec::new();
-    for outcome in &market.outcomes {
-        let (sign, tone) = match movement(&outcome.id) {
-            Some(Movement::Up) => (theme.sign("▲", "^"), Tone::Accent),
-            Some(Movement::Down) => (theme.sign("▼", "v"), Tone::Warning),
-            None => (" ", Tone::Plain),
-        };
-        let odds = outcome.odds.map_or_else(|| format::none(theme).to_owned(), format::odds);
-        spans.push(Span::styled(format!("{odds}{sign} "), theme.style(tone)));
-    }
-    Line::from(spans)
+    market.outcomes.iter().map(|outcome| quote(outcome, theme, movement(&outcome.id))).collect()
+}
+
+/// The odds of an outcome, and the way they have moved.
+pub(super) fn quote(outcome: &Outcome, theme: &Theme, movement: Option<Movement>) -> Span<'static> {
+    let (sign, tone) = match movement {
+        Some(Movement::Up) => (theme.sign("▲", "^"), Tone::Accent),
+        Some(Movement::Down) => (theme.sign("▼", "v"), Tone::Warning),
+        None => (" ", Tone::Plain),
+    };
+    let odds = outcome.odds.map_or_else(|| format::none(theme).to_owned(), format::odds);
+    Span::styled(format!("{odds}{sign} "), theme.style(tone))
 }
 
 /// Whether bets may be placed on a market, and why not.

@@ -3,11 +3,11 @@
 use harness::bundle::GateState;
 use harness::exit::Exit;
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, format, nothing};
-use crate::bundle::{Anomaly, Gate};
+use super::{Scene, format, nothing, title};
+use crate::bundle::{Anomaly, Gate, Verdict};
 use crate::theme::{Theme, Tone};
 
 /// Columns of a gate besides its name.
@@ -23,6 +23,20 @@ pub(super) fn exit(exit: Exit, theme: &Theme) -> Span<'static> {
     };
     let word = if exit == Exit::Pass { exit.as_str().to_owned() } else { exit.as_str().to_uppercase() };
     Span::styled(format!("{sign} {word}"), theme.style(tone))
+}
+
+/// Both of a run that is over.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, verdict: &Verdict, scene: Scene<'_>) {
+    let gates = u16::try_from(verdict.gates.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let gates = Constraint::Length(gates.min(area.height * 3 / 5));
+    let [upper, lower] = Layout::vertical([gates, Constraint::Min(0)]).areas(area);
+    let under = |area| Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas::<2>(area);
+    let [above, gates] = under(upper);
+    frame.render_widget(title("gates", None, scene), above);
+    draw_gates(frame, gates, &verdict.gates, false, scene);
+    let [above, anomalies] = under(lower);
+    frame.render_widget(title("anomalies", None, scene), above);
+    draw_anomalies(frame, anomalies, &verdict.anomalies, scene);
 }
 
 /// Every gate with what was found and what is allowed: those first that did not hold.
@@ -45,13 +59,14 @@ pub(super) fn draw_gates(frame: &mut Frame<'_>, area: Rect, gates: &[Gate], is_l
         };
         let found = gate.found.map_or_else(|| format::none(theme).to_owned(), |found| figure(found, gate));
         // A rate must be reached, everything else must not be exceeded.
-        let bound = if gate.unit.as_str() == "messages/s" { ">" } else { "<" };
-        let limit = figure(gate.limit, gate);
+        let is_rate = gate.unit.as_str() == "messages/s";
+        let bound = if is_rate { theme.sign("≥", ">=") } else { theme.sign("≤", "<=") };
+        let limit = format!("{bound}{}", figure(gate.limit, gate));
         Line::from(vec![
             Span::styled(format!(" {state:<STATE$}"), theme.style(tone)),
             Span::raw(format!("{:<name$}", format::fit(gate.name.as_str(), name, theme))),
             Span::styled(format!("{found:>FIGURE$}"), theme.style(Tone::Strong)),
-            Span::styled(format!(" {bound}{limit:<width$}", width = FIGURE - 1), theme.style(Tone::Dim)),
+            Span::styled(format!(" {limit:<FIGURE$}"), theme.style(Tone::Dim)),
         ])
     };
     draw_some(frame, area, gates.iter().map(line).collect(), scene);

@@ -1,4 +1,4 @@
-//! Topics with what waits in them, whether that grows and when it will be gone; below, the partitions of the one that is chosen.
+//! Topics with what waits in them, whether that grows and when it will be gone; below, the same of each partition of the one that is chosen.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -6,21 +6,22 @@ use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table, TableState};
 
 use super::{Scene, chart, format, level_span, nothing, right, title};
+use crate::model::series::Series;
 use crate::model::{Level, TopicHistory, kafka};
 use crate::theme::Tone;
 use crate::ui::Sort;
 
 /// Columns of the topics before the sparkline.
-const TOPIC: [u16; 7] = [11, 25, 8, 8, 8, 7, 8];
+const TOPIC: [u16; 7] = [10, 25, 7, 7, 8, 7, 8];
 
 /// Columns of the partitions before the bar.
-const PARTITION: [u16; 6] = [11, 11, 11, 9, 8, 6];
+const PARTITION: [u16; 9] = [10, 10, 9, 7, 8, 7, 7, 5, 6];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
     let topics = ui.topics(model);
     let by = match ui.topics_by {
-        Sort::Name => "name",
+        Sort::Name => "name, the worst first",
         Sort::Most => "lag",
         Sort::Busiest => "messages a second",
     };
@@ -51,8 +52,9 @@ fn draw_topics(frame: &mut Frame<'_>, area: Rect, topics: &[&str], scene: Scene<
     let known = topics.iter().filter_map(|name| Some((*name, model.kafka.topics.get(*name)?)));
     let rows = known.map(|(name, topic)| Row::new(cells(name, topic, bars, scene)));
     let header = [" state", "topic"].map(Cell::from).into_iter();
+    let above_bars = if bars > 0 { "msg/s" } else { "" };
     let header =
-        header.chain(["msg/s", "lag", "lag/s", "drains", "hot"].map(right)).chain([Cell::from("msg/s")]);
+        header.chain(["msg/s", "lag", "lag/s", "drains", "hot"].map(right)).chain([Cell::from(above_bars)]);
     let widths = TOPIC.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
     let table = Table::new(rows, widths)
         .header(Row::new(header).style(theme.style(Tone::Dim)))
@@ -81,12 +83,29 @@ fn cells(name: &str, topic: &TopicHistory, bars: usize, scene: Scene<'_>) -> Vec
         Cell::from(state),
         Cell::from(format::fit(name, usize::from(TOPIC[1]), theme)),
         told(rate.map(format::number)),
-        told(lag.and_then(|lag| lag.last(now)).map(format::number)),
-        told(lag.and_then(|lag| kafka::slope(lag, now)).map(format::signed)),
-        told(lag.and_then(|lag| kafka::drains_in(lag, now)).map(format::span)),
+    ]
+    .into_iter()
+    .chain(backlog(lag, scene))
+    .chain([
         hot.unwrap_or_else(none),
         Cell::from(Span::styled(chart::sparkline(&columns, theme), theme.style(Tone::Accent))),
-    ]
+    ])
+    .collect()
+}
+
+/// What waits, by how much that grows in a second, and when it will be gone; `never` of what grows for good.
+fn backlog(lag: Option<&Series>, scene: Scene<'_>) -> [Cell<'static>; 3] {
+    let Scene { model, theme, .. } = scene;
+    let now = model.now;
+    let told = |value: Option<String>| {
+        value.map_or_else(|| right(Span::styled(format::none(theme), theme.style(Tone::Dim))), right)
+    };
+    let slope = lag.and_then(|lag| kafka::slope(lag, now));
+    let drains = match lag.map(|lag| kafka::grows(lag, now)) {
+        Some(true) => right(Span::styled("never", theme.style(Tone::Warning))),
+        _ => told(lag.and_then(|lag| kafka::drains_in(lag, now)).map(format::span)),
+    };
+    [told(lag.and_then(|lag| lag.last(now)).map(format::number)), told(slope.map(format::signed)), drains]
 }
 
 fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicHistory, scene: Scene<'_>) {
@@ -97,6 +116,7 @@ fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicH
     let now = model.now;
     let told = |value: Option<f64>| value.map_or_else(|| format::none(theme).to_owned(), format::number);
     let total = topic.written.rate.last(now).unwrap_or_default();
+    let hot = topic.hot(now).map(|(number, _)| number);
     let used: u16 = PARTITION.iter().map(|width| width + 1).sum();
     let room = f64::from(area.width.saturating_sub(used + 1));
     let rows = topic.partitions.iter().map(|(number, partition)| {
@@ -110,17 +130,23 @@ fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicH
         let bar = theme.sign("█", "#").repeat((share * room).round() as usize);
         let committed =
             partition.committed.map_or_else(|| format::none(theme).to_owned(), |at| at.to_string());
+        let [lag, slope, drains] =
+            backlog(topic.fed.and_then(|sport| model.partition_lag(sport, *number)), scene);
+        let heat = if hot == Some(*number) { theme.sign(" ▲ HOT", " ! HOT") } else { "" };
         Row::new([
             Cell::from(format!(" {number}")),
             right(partition.end.to_string()),
             right(committed),
-            right(told(topic.fed.and_then(|sport| model.partition_lag(sport, *number)))),
+            lag,
+            slope,
+            drains,
             right(told(partition.written.rate.last(now))),
             right(format!("{:.0}%", share * 100.0)),
+            Cell::from(Span::styled(heat, theme.style(Tone::Warning))),
             Cell::from(Span::styled(bar, theme.style(Tone::Accent))),
         ])
     });
-    let header = ["end", "committed", "lag", "msg/s", "share"].map(right);
+    let header = ["end", "committed", "lag", "lag/s", "drains", "msg/s", "share"].map(right);
     let header = std::iter::once(Cell::from(" partition")).chain(header);
     let widths = PARTITION.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
     let table = Table::new(rows, widths).header(Row::new(header).style(theme.style(Tone::Dim)));

@@ -17,7 +17,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let lines = ui.lines(model);
     let whose = ui.logs_of.as_ref().map_or("all parts", |part| part.as_str());
     let room = usize::from(list.height);
-    let back = ui.logs_back.min(lines.len().saturating_sub(room));
+    // A screenful is shown where there is one.
+    let end = ui.last_line(&lines).max(room.min(lines.len()));
+    let back = lines.len() - end;
     let place = if back == 0 { "following".to_owned() } else { format!("{back} lines back, G follows") };
     let text = format!("{} lines of {whose}, {place}", lines.len());
     frame.render_widget(title(&text, Some(&model.logs.contact), scene), above);
@@ -28,10 +30,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     if lines.is_empty() {
         return nothing(frame, list, "nothing was logged", scene);
     }
-    let end = lines.len() - back;
     // From the newest up, for nobody knows how many rows a line takes before it is cut into them.
     let mut rows: Vec<Line<'static>> = Vec::new();
-    for line in lines[end.saturating_sub(room)..end].iter().rev() {
+    for (_, line) in lines[end.saturating_sub(room)..end].iter().rev() {
         let mut pieces = draw_line(line, usize::from(list.width), scene);
         pieces.reverse();
         rows.extend(pieces);

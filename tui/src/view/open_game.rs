@@ -1,10 +1,11 @@
 //! One game: how it stands, its markets, what happened, and its update log.
 
+use domain::MarketStatus;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::games::{clock, odds, status, versus};
+use super::games::{clock, quote, status, versus};
 use super::{Scene, format, nothing, title};
 use crate::game::{self, Game, Incident, Market, Update};
 use crate::model::OpenGame;
@@ -13,6 +14,15 @@ use crate::ui::Pane;
 
 /// From this width on all panes stand side by side.
 const WIDE: u16 = 120;
+
+/// How incidents and updates are sorted.
+const LAST_FIRST: &str = ", the last first";
+
+/// Columns before the further rows of a market.
+const INDENT: usize = 4;
+
+/// Columns of a market's name.
+const MARKET: usize = 21;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Some(open) = &scene.model.games.open else { return };
@@ -71,14 +81,16 @@ fn draw_pane(
     let Scene { ui, theme, .. } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let (name, rows) = match pane {
-        Pane::Markets => ("markets", game.markets.len()),
-        Pane::Incidents => ("incidents, the last first", game.incidents.len()),
-        Pane::Log => ("updates, the last first", open.log.len()),
+        Pane::Markets => (format::count(game.markets.len(), "market"), game.markets.len()),
+        Pane::Incidents => {
+            (format::count(game.incidents.len(), "incident") + LAST_FIRST, game.incidents.len())
+        }
+        Pane::Log => (format::count(open.log.len(), "update") + LAST_FIRST, open.log.len()),
     };
     let room = usize::from(list.height);
     let first = ui.scrolled[pane as usize].min(rows.saturating_sub(room));
     let style = if pane == ui.pane { theme.chosen() } else { theme.style(Tone::Strong) };
-    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {rows} {name} "), style)];
+    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {name} "), style)];
     if frame.area().width < WIDE {
         heading.push(Span::styled("  l: the next pane", theme.style(Tone::Dim)));
     }
@@ -86,7 +98,8 @@ fn draw_pane(
     let width = usize::from(list.width);
     let lines: Vec<Line<'_>> = match pane {
         Pane::Markets => {
-            game.markets.iter().skip(first).take(room).map(|one| market(one, open, game, scene)).collect()
+            let shown = game.markets.iter().skip(ui.scrolled[pane as usize]);
+            shown.flat_map(|one| market(one, open, game, width, scene)).take(room).collect()
         }
         Pane::Incidents => game
             .incidents
@@ -103,28 +116,47 @@ fn draw_pane(
     }
 }
 
-fn market(market: &Market, open: &OpenGame, game: &Game, scene: Scene<'_>) -> Line<'static> {
+/// A market in as many rows as its outcomes need, each outcome by its id.
+fn market(
+    market: &Market,
+    open: &OpenGame,
+    game: &Game,
+    width: usize,
+    scene: Scene<'_>,
+) -> Vec<Line<'static>> {
     let Scene { model, theme, .. } = scene;
     let name = game::market_name(game.sport, market.id).map_or_else(|| market.id.to_string(), str::to_owned);
     let specifiers =
         market.specifiers.as_ref().map(|specifiers| format!(" {specifiers}")).unwrap_or_default();
-    let name = format::fit(&format!("{name}{specifiers}"), 21, theme);
-    let mut spans = vec![Span::raw(format!(
-        " {name}{:pad$} ",
-        "",
-        pad = 21_usize.saturating_sub(Span::raw(&name).width())
-    ))];
-    if market.outcomes.iter().any(|outcome| outcome.result.is_some()) {
-        spans.push(status(market, theme));
-        for outcome in &market.outcomes {
-            let Some(result) = &outcome.result else { continue };
-            let void = result.void.as_ref().map(|void| format!(" void {void}")).unwrap_or_default();
-            spans.push(Span::raw(format!(" {}:{}{void}", outcome.id, result.result)));
+    let name = format::fit(&format!("{name}{specifiers}"), MARKET, theme);
+    let pad = MARKET.saturating_sub(Span::raw(&name).width());
+    let mut rows = vec![Line::raw(format!(" {name}{:pad$} ", ""))];
+    let mut add = |piece: Line<'static>| {
+        let has_room = rows.last().is_some_and(|row| row.width() + piece.width() <= width);
+        match rows.last_mut().filter(|_| has_room) {
+            Some(row) => row.spans.extend(piece.spans),
+            None => {
+                let mut row = Line::raw(" ".repeat(INDENT));
+                row.spans.extend(piece.spans);
+                rows.push(row);
+            }
         }
-    } else {
-        spans.extend(odds(market, theme, |outcome| open.movement(market, outcome, model.now)));
+    };
+    if market.status != MarketStatus::Active {
+        add(Line::from(vec![status(market, theme), Span::raw(" ")]));
     }
-    Line::from(spans)
+    for outcome in &market.outcomes {
+        let id = Span::styled(format!("{}:", outcome.id), theme.style(Tone::Dim));
+        let said = match &outcome.result {
+            Some(result) => {
+                let void = result.void.as_ref().map(|void| format!(" void {void}")).unwrap_or_default();
+                Span::raw(format!("{}{void} ", result.result))
+            }
+            None => quote(outcome, theme, open.movement(market, &outcome.id, model.now)),
+        };
+        add(Line::from(vec![id, said]));
+    }
+    rows
 }
 
 fn incident(incident: &Incident, width: usize, scene: Scene<'_>) -> Line<'static> {

@@ -1,15 +1,16 @@
-//! A run that is over: its curves over its seconds, what went wrong on purpose, and what it came to.
+//! A run that is over: its curves over its seconds, what went wrong on purpose, what it came to, what it measured.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::timeline::{self, Axis};
-use super::{Scene, chart, format, judged, nothing, title};
+use super::{Scene, chart, figures, format, judged, nothing};
 use crate::bundle::Run;
 use crate::theme::Tone;
+use crate::ui::RunPage;
 
-/// From this width on the verdict stands beside the curves.
+/// From this width on the verdict, or the figures, stand beside the curves.
 const WIDE: u16 = 150;
 /// Columns before a curve: its name and its value.
 const NAME: usize = 17;
@@ -31,11 +32,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(rest);
         draw_curves(frame, left, run, scene);
-        draw_verdict(frame, right, run, scene);
-    } else if ui.runs.shows_verdict {
-        draw_verdict(frame, rest, run, scene);
-    } else {
-        draw_curves(frame, rest, run, scene);
+        return draw_page(frame, right, run, scene);
+    }
+    match ui.runs.page {
+        RunPage::Curves => draw_curves(frame, rest, run, scene),
+        RunPage::Verdict | RunPage::Figures => draw_page(frame, rest, run, scene),
+    }
+}
+
+/// What is shown of a run besides its curves.
+pub(super) fn draw_page(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
+    match scene.ui.runs.page {
+        RunPage::Curves | RunPage::Verdict => judged::draw(frame, area, &run.verdict, scene),
+        RunPage::Figures => figures::draw(frame, area, &run.figures, scene),
     }
 }
 
@@ -93,19 +102,4 @@ fn draw_curves(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
     for (piece, row) in pieces.into_iter().zip(told.rows()) {
         frame.render_widget(Line::styled(format!(" {piece}"), theme.style(Tone::Warning)), row);
     }
-}
-
-fn draw_verdict(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
-    let verdict = &run.verdict;
-    let gates = u16::try_from(verdict.gates.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let [upper, lower] =
-        Layout::vertical([Constraint::Length(gates.min(area.height * 3 / 5)), Constraint::Min(0)])
-            .areas(area);
-    let under = |area| Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas::<2>(area);
-    let [above, gates] = under(upper);
-    frame.render_widget(title("gates", None, scene), above);
-    judged::draw_gates(frame, gates, &verdict.gates, false, scene);
-    let [above, anomalies] = under(lower);
-    frame.render_widget(title("anomalies", None, scene), above);
-    judged::draw_anomalies(frame, anomalies, &verdict.anomalies, scene);
 }

@@ -9,7 +9,7 @@ use ratatui::widgets::{Cell, Row as TableRow, Table};
 
 use super::{Scene, chart, format, level_span, nothing, right};
 use crate::model::Level;
-use crate::model::summary::{Figure, Place, Row};
+use crate::model::pipeline::{Figure, Place, Row};
 use crate::theme::Tone;
 use crate::ui::places;
 

@@ -19,7 +19,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [above, list, below] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(3)]).areas(area);
     let marked = if ui.runs.marked.is_some() { ", * is compared with the one that is opened" } else { "" };
-    let text = format!("{} runs{marked}", runs.len());
+    let text = format!("{}{marked}", format::count(runs.len(), "run"));
     frame.render_widget(title(&text, Some(&model.runs.contact), scene), above);
     if !model.runs.is_asked {
         return nothing(frame, list, "the folder of runs is not known: --stacks names it", scene);

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::{Cell, Row, Table};
 
-use super::{Scene, format, level_span, nothing, right, title};
+use super::{Scene, draw_excerpt, excerpt, format, level_span, nothing, right, title};
 use crate::model::Level;
 use crate::source::Session;
 use crate::theme::Tone;
@@ -13,14 +13,17 @@ use crate::theme::Tone;
 const COLUMNS: [u16; 7] = [9, 9, 6, 8, 8, 9, 9];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let Scene { model, theme, .. } = scene;
+    let Scene { model, ui, theme } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let contact = Some(&model.clients.sockets_contact);
     frame.render_widget(title("sockets, those that keep up least first", contact, scene), above);
     if model.clients.sockets.is_empty() {
         return nothing(frame, list, "none is open", scene);
     }
-    let rows = model.clients.sockets.iter().map(|socket| row(socket, scene));
+    let sockets = &model.clients.sockets;
+    let shown = excerpt(ui.sockets_from, sockets.len(), usize::from(list.height).saturating_sub(1));
+    draw_excerpt(frame, above, &shown, sockets.len(), scene);
+    let rows = sockets[shown].iter().map(|socket| row(socket, scene));
     let header = [Cell::from(" state"), right("session")].into_iter();
     let header = header.chain(["subs", "queue", "merged", "frames", "bytes"].map(right));
     let header = header.chain([Cell::from("peer")]);

@@ -62,6 +62,12 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
         };
         json!({"name": name, "limit": limit, "found": found, "unit": unit, "state": state, "exit": "latency"})
     };
+    let share =
+        |micros: u64| json!({"p50": micros, "p90": 3 * micros, "p99": p99, "p99_9": 2 * p99, "max": 3 * p99});
+    let latency = |hop: &str, sport: Option<&str>, micros: u64| {
+        json!({"hop": hop, "since": "due", "is_warm_up": false, "sport": sport, "count": if sport.is_some() { 6_875 } else { 27_500 },
+            "negative": 0, "micros": share(micros)})
+    };
     let document = json!({
         "schema": "1.0",
         "name": name,
@@ -92,10 +98,11 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
             gate("latency written p99", 900.0, None, "ms", true),
         ],
         "anomalies": anomalies,
-        "places": [{"place": "mysql", "compared": 41_000, "differ": 0}],
+        "places": [{"place": "mysql", "compared": 41_000, "differ": 0},
+            {"place": "redis", "compared": 12_000, "differ": if is_right { 0 } else { 3 }}],
         "sports": [{"sport": "hockey", "games": 4, "messages": 6_000, "compared": 9_000, "differ": 0}],
-        "latency": [{"hop": "at_client", "since": "due", "is_warm_up": false, "count": 27_500, "negative": 0,
-            "micros": {"p50": 9_100, "p90": 31_000, "p99": p99}}],
+        "latency": [latency("at_client", None, 9_100), latency("sent", None, 900), latency("committed", None, 5_200),
+            latency("at_client", Some("hockey"), 9_800), latency("committed", Some("hockey"), 5_300)],
         "unsafe_open": {"checked": 40, "longest_micros": 0, "exposed_micros": 2_100_000},
         "faults": [
             {"kind": "duplicate", "at_micros": 12_000_000, "event_id": "md:match:7"},
@@ -105,7 +112,7 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
             "ended_micros": 20_000_000, "recovered_after_micros": 8_570_000}],
         "processes": [{"name": "processors-hockey", "cpu_micros": if is_right { 1_340_000 } else { 1_510_000 }, "messages": 6_000,
             "resident_bytes_max": 48 << 20}],
-        "files": {"verdict": "verdict.json"},
+        "files": {"recording hockey.rec": "hockey.rec", "verdict": "verdict.json"},
     });
     serde_json::from_value(document).expect("a verdict")
 }
@@ -131,8 +138,10 @@ fn series(is_right: bool) -> Series {
         accepted: rate.clone(),
         published: rate.clone(),
         at_client: rate,
+        queues: [("feed", lag.clone()), ("generator", each(&|second| Some(second % 2)))]
+            .map(|(name, values)| (name.to_owned(), values))
+            .into(),
         lag,
-        queues: std::collections::BTreeMap::new(),
         at_client_p50_micros: latency.iter().map(|micros| micros.map(|micros| micros / 3)).collect(),
         at_client_p99_micros: latency.clone(),
         published_p50_micros: latency.iter().map(|micros| micros.map(|micros| micros / 4)).collect(),

@@ -11,7 +11,7 @@ use tui::keys::KEYS;
 use tui::model::Model;
 use tui::order::{Mishap, Order};
 use tui::theme::{Palette, Theme};
-use tui::ui::{Menu, Pane, Panel, Ui, View};
+use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
 use crate::stage::{
     OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs, screen,
@@ -19,6 +19,7 @@ use crate::stage::{
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 const NAMES: [&str; 2] = ["Østfold Ørnene 東京", "Zoë O'Keefe"];
 
 /// What a terminal would obey, or what turns text around.
@@ -51,21 +52,27 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     screens
 }
 
-/// A run, its verdict, and two that are compared.
+/// A run on each of its pages, and two that are compared.
 fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let both = two_runs(names[0]);
     let look = |runs: &[Arc<Run>]| {
         let mut ui = ui(View::Runs, false);
         ui.look_at_runs(runs.iter().map(|run| run.verdict.folder.clone()).collect());
-        (ui.runs.second, ui.runs.curve) = (17, 4);
+        (ui.runs.second, ui.runs.curve) = (17, 6);
         (evening_with_runs(names, runs), ui)
     };
     let (one, mut ui) = look(&both[1..]);
     let curves = ("run-curves".to_owned(), one.clone(), ui.clone());
-    ui.runs.shows_verdict = true;
-    let verdict = ("run-verdict".to_owned(), one, ui);
-    let (two, ui) = look(&both);
-    vec![curves, verdict, ("runs-compared".to_owned(), two, ui)]
+    let mut screens = vec![curves];
+    for page in [RunPage::Verdict, RunPage::Figures] {
+        ui.runs.page = page;
+        screens.push((format!("run-{page:?}").to_lowercase(), one.clone(), ui.clone()));
+    }
+    let (two, mut ui) = look(&both);
+    screens.push(("runs-compared".to_owned(), two.clone(), ui.clone()));
+    ui.runs.page = RunPage::Verdict;
+    screens.push(("runs-compared-verdict".to_owned(), two, ui));
+    screens
 }
 
 /// What the simulator can be told, and what is asked before it is.
@@ -87,7 +94,7 @@ fn golden(name: &str, drawn: &str) -> Result<(), String> {
     let seen = |line: &'_ str| line.split_once("\" Hidden").map_or(line, |(seen, _)| seen).to_owned();
     let lines = drawn.lines().map(|line| seen(line).trim_matches('"').trim_end().to_owned());
     let drawn = &lines.map(|line| format!("{line}\n")).collect::<String>();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    let path = Path::new(GOLDEN).join(format!("{name}.txt"));
     if env::var_os("BLESS").is_some() {
         fs::write(&path, drawn).expect("written");
     }
@@ -114,6 +121,16 @@ fn every_view_looks_as_it_was_drawn() {
 }
 
 #[test]
+fn the_readme_shows_the_first_view_as_it_is() {
+    let pipeline = fs::read_to_string(Path::new(GOLDEN).join("pipeline-80x24.txt")).expect("it was drawn");
+    let rows: Vec<&str> = pipeline.lines().collect();
+    // All but the chart.
+    let (shown, foot) = (rows[..16].join("\n"), rows[23]);
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("{shown}\n{foot}\n")), "{shown}\n{foot}");
+}
+
+#[test]
 fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
     let theme = Theme::new(Palette::True, false);
     let drawn = screen(&empty(), &ui(View::Pipeline, false), &theme, SIZES[0]).backend().to_string();
@@ -126,6 +143,17 @@ fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
         let drawn = screen(&gone, &ui(view, false), &theme, SIZES[0]).backend().to_string();
         assert!(drawn.contains("STALE for 35 s"), "{drawn}");
     }
+}
+
+#[test]
+fn a_game_of_which_nobody_has_said_who_plays_is_told_by_its_id() {
+    let mut model = evening(NAMES);
+    for game in &mut model.games.live {
+        (game.home, game.away) = (None, None);
+    }
+    let theme = Theme::new(Palette::True, false);
+    let drawn = screen(&model, &ui(View::Games, false), &theme, SIZES[0]).backend().to_string();
+    assert!(drawn.contains("md:match:7") && !drawn.contains("? – ?"), "{drawn}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui::model::Model;
-use tui::model::summary::Figure;
+use tui::model::pipeline::Figure;
+use tui::source::{Finding, LogLevel, LogLine, Report, Source};
+use tui::text::Text;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Effect, Pane, Ui, View};
 
@@ -76,6 +78,70 @@ fn a_filter_is_typed_kept_and_dropped() {
     assert_eq!(ui.games(&model).len(), model.games.live.len());
     press(&mut ui, &model, "/\u{202e}");
     assert_eq!(ui.filter(), r"\u{202e}");
+}
+
+#[test]
+fn a_row_of_the_pipeline_leads_to_what_tells_more_of_it() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let mut open = |row: usize| {
+        press(&mut ui, &model, "1g");
+        press(&mut ui, &model, &"j".repeat(row));
+        assert_eq!(press_code(&mut ui, &model, KeyCode::Enter), Effect::None);
+        (ui.view, ui.topic.clone(), ui.logs_of.as_ref().map(ToString::to_string))
+    };
+    assert_eq!(open(0).0, View::Faults);
+    assert_eq!(open(1), (View::Logs, None, None), "ingestion has logged nothing");
+    assert_eq!(open(2).0, View::Kafka);
+    assert_eq!(open(3), (View::Logs, None, Some("processors-tennis".to_owned())), "those that are down");
+    assert_eq!(open(5).0, View::Clients);
+    let hockey = open(9);
+    assert_eq!((hockey.0, hockey.1.as_deref()), (View::Kafka, Some("sports-feed-hockey")));
+}
+
+#[test]
+fn control_c_ends_whatever_is_typed() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "2/harr");
+    let control = |letter| KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+    assert_eq!(ui.press(control('b'), &model), Effect::None);
+    assert_eq!(ui.filter(), "harr");
+    assert_eq!(ui.press(control('c'), &model), Effect::Quit);
+}
+
+#[test]
+fn sockets_that_do_not_fit_are_scrolled_to() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let drawn =
+        |ui: &Ui| screen(&model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    press(&mut ui, &model, "4");
+    assert!(drawn(&ui).contains("#400") && drawn(&ui).contains("1-3 of 60"), "{}", drawn(&ui));
+    press(&mut ui, &model, "jj");
+    assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 60"), "{}", drawn(&ui));
+    press(&mut ui, &model, "G");
+    assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 60"), "{}", drawn(&ui));
+}
+
+#[test]
+fn what_is_read_of_the_log_stays_where_it_is_while_more_is_logged() {
+    let (mut ui, mut model) = (Ui::new(24), evening(NAMES));
+    let read = |ui: &Ui, model: &Model| {
+        let lines = ui.lines(model);
+        lines[ui.last_line(&lines) - 1].1.text.to_string()
+    };
+    press(&mut ui, &model, "7kkk");
+    let before = read(&ui, &model);
+    let line = LogLine { part: Text::new("kafka"), level: LogLevel::Plain, text: Text::new("more") };
+    let log = |model: &mut Model, count| {
+        let found = Ok(Finding::Lines(vec![line.clone(); count]));
+        model.take(Report { source: Source::Logs, at: model.now, found });
+    };
+    log(&mut model, 10);
+    assert_eq!(read(&ui, &model), before);
+    // As many as are kept, with a few of those before them.
+    log(&mut model, 4_980);
+    assert_eq!(read(&ui, &model), before);
+    press(&mut ui, &model, "G");
+    assert_eq!((ui.logs_to, read(&ui, &model)), (None, "more".to_owned()));
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use domain::Sport;
-use tui::model::summary::Place;
-use tui::model::{Level, Model};
+use tui::model::pipeline::Place;
+use tui::model::{Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, Report, Source};
 use tui::text::Text;
 
-use crate::stage::{empty, evening, evening_until, processors};
+use crate::stage::{empty, evening, evening_until, processors, scrape};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -56,6 +56,55 @@ fn a_process_that_stops_is_down_and_its_lag_is_known_from_kafka() {
     assert_eq!((row.per_second, row.lag), (None, Some(4_500.0)));
     let levels: Vec<Level> = model.warnings().iter().map(|warning| warning.level).collect();
     assert!(levels.is_sorted_by(|one, other| one >= other), "{levels:?}");
+}
+
+#[test]
+fn what_cannot_be_written_to_kafka_is_told_of_the_feed_topics() {
+    let mut model = empty();
+    let mut take = |second, failed: u32| {
+        let source = Source::Part(Part::Ingestion);
+        let metrics = format!("matchday_kafka_produce_failed_total{{reason=\"timeout\"}} {failed}\n");
+        model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+    };
+    take(1, 0);
+    take(2, 3);
+    assert_eq!(model.hop_level(Hop::FeedTopics), Level::Errors);
+    assert_eq!(model.row(Place::FeedTopics, Duration::from_secs(60)).errors, Some(3.0));
+    let warning = &model.warnings()[0];
+    assert_eq!((warning.level, warning.place.as_str()), (Level::Errors, "feed topics"));
+}
+
+#[test]
+fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where_they_are_silent() {
+    let model = evening(NAMES);
+    let lag = |sport| model.partition_lag(sport, 0).expect("it is known");
+    assert_eq!(lag(Sport::Hockey).last(model.now), Some(2_400.0));
+    assert!(kafka::grows(lag(Sport::Hockey), model.now));
+    // Kafka was told of another lag than football's processors have.
+    assert_eq!(lag(Sport::Football).last(model.now), Some(0.0));
+    assert_eq!(lag(Sport::Tennis).last(model.now), Some(4_500.0));
+    let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
+    let mut topics = summary.topics.iter();
+    let told = topics.find(|topic| topic.topic == "sports-feed-hockey").expect("it is told");
+    assert_eq!((told.lag, told.drains_in_seconds), (Some(2_400.0), None));
+    assert!(told.lag_per_second > Some(100.0), "{told:?}");
+    assert_eq!(told.hot.as_ref().map(|hot| hot.partition), Some(0));
+}
+
+#[test]
+fn what_an_alert_would_tell_of_is_told_at_once() {
+    let mut model = evening(NAMES);
+    let places = |model: &Model| {
+        let warnings = model.warnings().into_iter().filter(|warning| warning.level == Level::Stalled);
+        warnings.map(|warning| format!("{}: {}", warning.place, warning.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&model), ["md/live: this producer is down: not heard in time"]);
+    let metrics = "matchday_distribution_silent_partitions{sport=\"tennis\"} 2\n\
+                   matchday_distribution_silent_partitions{sport=\"hockey\"} 0\n";
+    let source = Source::Part(Part::Distribution);
+    model.take(Report { source, at: model.now, found: Ok(scrape(metrics)) });
+    let wanted = "tennis: nobody processes 2 partitions: their markets are shown as suspended";
+    assert!(places(&model).contains(&wanted.to_owned()), "{:?}", places(&model));
 }
 
 #[test]

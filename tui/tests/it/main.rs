@@ -10,3 +10,4 @@ mod program;
 mod runs;
 mod stage;
 mod terminal;
+mod tmux;

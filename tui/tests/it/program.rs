@@ -1,7 +1,8 @@
 //! The program without a terminal, in front of a process that answers as ours do.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -12,7 +13,7 @@ use crate::bundles::write;
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// Answers `/metrics` with ingestion's, of which each tells a hundred messages more, and everything else with readiness.
-fn ingestion() -> SocketAddr {
+pub fn ingestion() -> SocketAddr {
     static ACCEPTED: AtomicU64 = AtomicU64::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -41,25 +42,21 @@ fn ingestion() -> SocketAddr {
     address
 }
 
-fn once(ingestion: &str, format: &[&str]) -> Output {
-    let nowhere = tempfile::tempdir().expect("a folder");
+/// The program, in front of an ingestion and of nothing else.
+pub fn command(ingestion: &str, stacks: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matchday-top"));
-    command.args([
-        "--once",
-        "--interval",
-        "0.2",
-        "--kafka",
-        "127.0.0.1:1",
-        "--rest",
-        NOWHERE,
-        "--simulator",
-        NOWHERE,
-    ]);
+    command.args(["--interval", "0.2", "--kafka", "127.0.0.1:1", "--rest", NOWHERE, "--simulator", NOWHERE]);
     for sport in ["football", "basketball", "tennis", "hockey"] {
         command.arg("--processors").arg(format!("{sport}={NOWHERE}"));
     }
-    command.arg("--stacks").arg(nowhere.path()).args(["--ingestion", ingestion]).args(format);
-    command.stdin(Stdio::null()).output().expect("it runs")
+    command.arg("--stacks").arg(stacks).args(["--ingestion", ingestion]);
+    command
+}
+
+fn once(ingestion: &str, format: &[&str]) -> Output {
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let mut command = command(ingestion, nowhere.path());
+    command.arg("--once").args(format).stdin(Stdio::null()).output().expect("it runs")
 }
 
 #[test]
@@ -71,7 +68,7 @@ fn scripts_are_told_in_json_what_answers_and_what_does_not() {
         let mut hops = told["hops"].as_array().expect("hops").iter();
         hops.find(|hop| hop["place"] == place).expect("the hop").clone()
     };
-    assert_eq!(told["schema"], "1.1");
+    assert_eq!(told["schema"], "1.2");
     assert_eq!(told["playing"], serde_json::Value::Null);
     assert!(told["noticed"].as_array().is_some_and(|signs| !signs.is_empty()), "{told}");
     assert!(hop("ingestion")["per_second"].as_f64() > Some(50.0), "{told}");
@@ -88,6 +85,26 @@ fn where_nothing_answers_it_fails_and_says_so() {
     assert!(line.contains("DOWN") && line.lines().count() == 1, "{line}");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("nothing answers"), "{error}");
+}
+
+#[test]
+fn without_a_terminal_a_line_is_written_every_interval_until_nobody_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = command(&format!("http://{}", ingestion()), folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(program.stdout.take().expect("its output")).lines();
+    // From the second answer on there is a rate.
+    let has_rate = |line: &str| line.contains("DOWN") && !line.contains("ingestion -/s");
+    let mut told: Vec<String> = Vec::new();
+    while told.iter().filter(|line| has_rate(line)).count() < 2 {
+        told.push(lines.next().expect("a line every interval").expect("text"));
+        assert!(told.len() < 100, "{told:?}");
+    }
+    drop(lines);
+    assert!(program.wait().expect("it ends").success());
 }
 
 fn of_bundles(arguments: &[&std::ffi::OsStr]) -> Output {

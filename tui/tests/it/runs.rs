@@ -101,6 +101,8 @@ fn a_run_is_scrubbed_through_and_its_faults_are_jumped_to() {
         })
         .collect();
     assert_eq!(jumps, [12, 15, 40, 40, 15]);
+    ui.press(KeyEvent::new(KeyCode::PageUp, KeyModifiers::NONE), &model);
+    assert_eq!(ui.runs.second, 12, "a twentieth of its minute");
     press(&mut ui, &model, "jjk");
     assert_eq!(ui.runs.curve, 1);
     let left = ui.press(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE), &model);

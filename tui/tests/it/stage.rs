@@ -180,7 +180,8 @@ pub fn screen(model: &Model, ui: &Ui, theme: &Theme, (width, height): (u16, u16)
     terminal
 }
 
-fn scrape(metrics: &str) -> Finding {
+/// What a process tells that has these metrics and lacks nothing.
+pub fn scrape(metrics: &str) -> Finding {
     let ready = r#"{"ready":true,"checks":[{"name":"kafka","ready":true,"reason":""}]}"#;
     Finding::Scrape(Scrape {
         samples: Samples::parse(metrics),
@@ -220,6 +221,7 @@ fn metrics(part: Part, second: u64) -> String {
                 "matchday_ingestion_messages_total{{outcome=\"accepted\",provider=\"md\"}} {sent}\n\
                  matchday_ingestion_messages_total{{outcome=\"refused\",provider=\"md\"}} {refused}\n"
             ) + &quantiles("matchday_ingestion_request_seconds", 0.0022, 0.0418)
+                + &quantiles("matchday_kafka_produce_seconds", 0.0016, 0.0307)
         }
         Part::Processors(sport) => {
             let lag = if sport == Sport::Hockey { 120 * second.saturating_sub(40) } else { second % 3 };
@@ -255,7 +257,8 @@ fn metrics(part: Part, second: u64) -> String {
                 sent * 30 * 412,
                 sent * 3,
                 behind * second
-            ) + &quantiles("matchday_distribution_generated_to_socket_seconds", 0.0071, 0.064)
+            ) + &quantiles("matchday_distribution_generated_to_hub_seconds", 0.0064, 0.057)
+                + &quantiles("matchday_distribution_generated_to_socket_seconds", 0.0071, 0.064)
         }
     }
 }

@@ -1,0 +1,222 @@
+//! The pipeline in a few rows, in the order in which messages pass: what each consists of, and its numbers.
+
+use std::time::Duration;
+
+use domain::Sport;
+use serde::{Serialize, Serializer};
+
+use super::hop::{History, Hop};
+use super::judge::IDLE_AFTER;
+use super::series::Series;
+use super::{Level, Model, Touch};
+use crate::source::Part;
+
+/// Over how long a rate is averaged that is told as a number.
+const RATE_OVER: Duration = Duration::from_secs(5);
+
+/// A row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// What the provider sends.
+    Simulator,
+    /// What is accepted.
+    Ingestion,
+    /// What is written to the feed topics, and waits there.
+    FeedTopics,
+    /// What all processors apply.
+    Processors,
+    /// What distribution reads.
+    Distribution,
+    /// What clients are told.
+    Sockets,
+    /// What the processors of one sport apply.
+    Sport(Sport),
+}
+
+/// One of a row's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Messages a second.
+    Rate,
+    /// The latency that one in a hundred exceeds, in seconds.
+    P99,
+    /// Messages that wait.
+    Lag,
+}
+
+/// A row's numbers now. What is not measured there, or not known, is `None`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Which it is.
+    pub place: Place,
+    /// How it is.
+    pub state: Level,
+    /// Messages a second.
+    pub per_second: Option<f64>,
+    /// The median of the latency, in seconds.
+    pub p50_seconds: Option<f64>,
+    /// The latency that one in a hundred exceeds, in seconds.
+    pub p99_seconds: Option<f64>,
+    /// Messages that wait before it.
+    pub lag: Option<f64>,
+    /// What went wrong within the window.
+    pub errors: Option<f64>,
+}
+
+impl Place {
+    /// The hops, in the order in which messages pass.
+    pub const HOPS: [Self; 6] = [
+        Self::Simulator,
+        Self::Ingestion,
+        Self::FeedTopics,
+        Self::Processors,
+        Self::Distribution,
+        Self::Sockets,
+    ];
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Ingestion => "ingestion",
+            Self::FeedTopics => "feed topics",
+            Self::Processors => "processors",
+            Self::Distribution => "distribution",
+            Self::Sockets => "sockets",
+            Self::Sport(sport) => sport.as_str(),
+        }
+    }
+
+    /// The hops that it consists of.
+    fn hops(self) -> Vec<Hop> {
+        match self {
+            Self::Simulator => vec![Hop::Simulator],
+            Self::Ingestion => vec![Hop::Ingestion],
+            Self::FeedTopics => vec![Hop::FeedTopics],
+            Self::Processors => Sport::ALL.map(Hop::Processors).to_vec(),
+            Self::Distribution => vec![Hop::Distribution],
+            Self::Sockets => vec![Hop::Sockets],
+            Self::Sport(sport) => vec![Hop::Processors(sport)],
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name().replace(' ', "_"))
+    }
+}
+
+impl Figure {
+    /// Several of them as one: rates and lags add up, of latencies the longest counts.
+    fn join(self, values: impl Iterator<Item = f64>) -> Option<f64> {
+        match self {
+            Self::Rate | Self::Lag => values.reduce(|sum, value| sum + value),
+            Self::P99 => values.reduce(f64::max),
+        }
+    }
+}
+
+impl Model {
+    /// A row's numbers, its errors those of the last `window`.
+    #[must_use]
+    pub fn row(&self, place: Place, window: Duration) -> Row {
+        let histories: Vec<&History> = self.histories(place).collect();
+        let now = self.now;
+        let last = |of: fn(&History) -> &Series, figure: Figure| {
+            figure.join(histories.iter().filter_map(|history| of(history).last(now)))
+        };
+        let fresh = self.series(place, Figure::Rate).into_iter().filter(|series| series.last(now).is_some());
+        let errors = histories.iter().filter_map(|history| history.errors.added.sum(now, window));
+        let lag = match place {
+            // It is told once, where it waits.
+            Place::Processors => None,
+            _ => Figure::Lag
+                .join(self.series(place, Figure::Lag).into_iter().filter_map(|series| series.last(now))),
+        };
+        Row {
+            place,
+            state: self.level(place),
+            per_second: Figure::Rate.join(fresh.filter_map(|series| series.mean(now, RATE_OVER))),
+            p50_seconds: last(|history| &history.p50, Figure::P99),
+            p99_seconds: last(|history| &history.p99, Figure::P99),
+            lag,
+            errors: Figure::Rate.join(errors),
+        }
+    }
+
+    /// The last `window` of a figure in so many columns.
+    #[must_use]
+    pub fn columns(
+        &self,
+        place: Place,
+        figure: Figure,
+        window: Duration,
+        columns: usize,
+    ) -> Vec<Option<f64>> {
+        let series = self.series(place, figure);
+        let all: Vec<Vec<Option<f64>>> =
+            series.iter().map(|series| series.columns(self.now, window, columns)).collect();
+        (0..columns).map(|column| figure.join(all.iter().filter_map(|one| one[column]))).collect()
+    }
+
+    /// The series that a figure of a row consists of.
+    fn series(&self, place: Place, figure: Figure) -> Vec<&Series> {
+        match (place, figure) {
+            (Place::FeedTopics, Figure::Rate) => {
+                self.kafka.feeds().map(|topic| &topic.written.rate).collect()
+            }
+            (Place::FeedTopics | Place::Processors, Figure::Lag) => {
+                Sport::ALL.into_iter().filter_map(|sport| self.lag(sport)).collect()
+            }
+            (Place::Sport(sport), Figure::Lag) => self.lag(sport).into_iter().collect(),
+            (_, Figure::Lag) => Vec::new(),
+            (_, Figure::Rate) => self.histories(place).map(|history| &history.passed.rate).collect(),
+            (_, Figure::P99) => self.histories(place).map(|history| &history.p99).collect(),
+        }
+    }
+
+    fn histories(&self, place: Place) -> impl Iterator<Item = &History> {
+        place.hops().into_iter().filter_map(|hop| self.hops.get(&hop))
+    }
+
+    /// How a row is: the worst of what it consists of. Where some of that is idle and some is not, it is not idle.
+    #[must_use]
+    pub fn level(&self, place: Place) -> Level {
+        if place == Place::FeedTopics {
+            return self.feed_topics_level();
+        }
+        let hops = place.hops().into_iter().filter(|hop| self.parts.contains_key(&hop.part()));
+        let worst = hops.map(|hop| self.hop_level(hop)).max().unwrap_or(Level::Absent);
+        match place {
+            Place::Sockets if worst == Level::Fine && self.clients.behind.last(self.now) > Some(0.0) => {
+                Level::Slow
+            }
+            _ => worst,
+        }
+    }
+
+    fn feed_topics_level(&self) -> Level {
+        let worst = Sport::ALL.into_iter().filter_map(|sport| self.feed_level(sport)).max();
+        let of_kafka = match self.kafka.contact.touch(self.now) {
+            _ if !self.kafka.is_asked => Level::Absent,
+            Touch::Waiting => Level::Waiting,
+            Touch::Away | Touch::Stale(_) => Level::Down,
+            Touch::Fresh => {
+                let written =
+                    self.kafka.feeds().filter_map(|topic| topic.written.rate.mean(self.now, IDLE_AFTER));
+                if written.sum::<f64>() > 0.0 { Level::Fine } else { Level::Idle }
+            }
+        };
+        // Whether ingestion answers at all is told where it stands.
+        let is_of_writing = |level: &Level| matches!(level, Level::Errors | Level::Slow);
+        let of_writing = Some(self.hop_level(Hop::FeedTopics)).filter(is_of_writing);
+        of_kafka.max(worst.unwrap_or(of_kafka)).max(of_writing.unwrap_or(of_kafka))
+    }
+
+    /// The sports that have processors here.
+    pub fn sports(&self) -> impl Iterator<Item = Sport> {
+        Sport::ALL.into_iter().filter(|sport| self.parts.contains_key(&Part::Processors(*sport)))
+    }
+}

@@ -1,0 +1,174 @@
+//! Everything that somebody should look at, in words: what the alert rules in `deploy/prometheus/alerts.yml` would tell, at once.
+
+use domain::Sport;
+use serde::Serialize;
+
+use super::contact::Touch;
+use super::hop::{History, Hop};
+use super::judge::{ERRORS_OVER, Level, SLOW_P99};
+use super::kafka::slope;
+use super::{Model, PartState};
+use crate::source::{Part, Producer};
+use crate::text::Text;
+
+/// A live game waits too long for odds from here on, in seconds.
+const ODDS_AGE_MAX: f64 = 60.0;
+
+/// A producer that was heard is silent after so long, and nobody's concern any more after so long, in seconds.
+const SILENT: std::ops::Range<f64> = 30.0..900.0;
+
+/// Something that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// How bad it is.
+    pub level: Level,
+    /// Where.
+    pub place: String,
+    /// What.
+    pub what: String,
+}
+
+impl Model {
+    /// Everything that somebody should look at, the worst first.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> =
+            self.parts.iter().filter_map(|(part, state)| self.part_warning(*part, state)).collect();
+        for (hop, history) in &self.hops {
+            if self.part_level(hop.part()) == Level::Fine {
+                warnings.extend(self.hop_warnings(*hop, history));
+            }
+        }
+        for sport in Sport::ALL {
+            warnings.extend(self.lag_warning(sport));
+            warnings.extend(self.sport_warnings(sport));
+            warnings.extend(self.unprocessed_warning(sport));
+        }
+        let is_told = self.control.producers_contact.touch(self.now) == Touch::Fresh;
+        let untrusted: Vec<&Producer> = self.control.untrusted().filter(|_| is_told).collect();
+        warnings.extend(untrusted.iter().map(|producer| untrusted_warning(producer)));
+        // Of one that is not trusted this says nothing more.
+        let silent = self.silent_producers().into_iter();
+        warnings.extend(
+            silent.filter(|warning| {
+                untrusted.iter().all(|producer| producer.producer.as_str() != warning.place)
+            }),
+        );
+        if let (true, Touch::Away | Touch::Stale(_)) =
+            (self.kafka.is_asked, self.kafka.contact.touch(self.now))
+        {
+            let why = self.kafka.contact.trouble().map_or("it tells nothing", |why| why.as_str());
+            warnings.push(Warning { level: Level::Down, place: "Kafka".to_owned(), what: why.to_owned() });
+        }
+        warnings.sort_by_key(|warning| std::cmp::Reverse(warning.level));
+        warnings
+    }
+
+    fn part_warning(&self, part: Part, state: &PartState) -> Option<Warning> {
+        let level = self.part_level(part);
+        let what = match level {
+            Level::Down => {
+                let why = state.contact.trouble().map(|why| format!(": {why}")).unwrap_or_default();
+                match state.contact.touch(self.now) {
+                    Touch::Stale(age) => format!("no answer for {} s{why}", age.as_secs()),
+                    _ => format!("no answer{why}"),
+                }
+            }
+            Level::NotReady => state.lacks.as_ref()?.to_string(),
+            _ => return None,
+        };
+        Some(Warning { level, place: part.to_string(), what })
+    }
+
+    fn hop_warnings(&self, hop: Hop, history: &History) -> Vec<Warning> {
+        let place = match hop {
+            Hop::Sockets => "sockets".to_owned(),
+            Hop::FeedTopics => "feed topics".to_owned(),
+            _ => hop.part().to_string(),
+        };
+        let warning = |level, what| Warning { level, place: place.clone(), what };
+        let mut warnings = Vec::new();
+        if let Some(errors) = history.errors.added.sum(self.now, ERRORS_OVER).filter(|errors| *errors > 0.0) {
+            warnings.push(warning(Level::Errors, format!("{errors:.0} went wrong in the last minute")));
+        }
+        if let Some(p99) = history.p99.last(self.now).filter(|p99| *p99 > SLOW_P99) {
+            warnings.push(warning(Level::Slow, format!("one message in a hundred takes over {p99:.1} s")));
+        }
+        if let Some(behind) = self.clients.behind.last(self.now).filter(|_| hop == Hop::Sockets)
+            && behind > 0.0
+        {
+            warnings.push(warning(Level::Slow, format!("{behind:.0} clients do not read fast enough")));
+        }
+        warnings
+    }
+
+    fn lag_warning(&self, sport: Sport) -> Option<Warning> {
+        let level = self.feed_level(sport)?;
+        let lag = self.lag(sport)?;
+        let waits = lag.last(self.now).unwrap_or_default();
+        let slope = slope(lag, self.now).unwrap_or_default();
+        let what = match level {
+            Level::Stalled => format!("{waits:.0} messages wait and none is processed"),
+            _ => format!("{waits:.0} messages wait, {slope:+.0} a second"),
+        };
+        Some(Warning { level, place: sport.to_string(), what })
+    }
+
+    fn sport_warnings(&self, sport: Sport) -> Vec<Warning> {
+        let part = Part::Processors(sport);
+        let Some(state) = self.parts.get(&part).filter(|_| self.part_level(part) == Level::Fine) else {
+            return Vec::new();
+        };
+        let warning = |level, what: String| Warning { level, place: sport.to_string(), what };
+        let mut warnings = Vec::new();
+        if state.samples.sum("matchday_processor_redis_up", &[]) == Some(0.0) {
+            warnings.push(warning(Level::NotReady, "Redis takes no images".to_owned()));
+        }
+        let age = state.samples.each("matchday_processor_odds_age_seconds", &[]).reduce(f64::max);
+        if let Some(age) = age.filter(|age| *age > ODDS_AGE_MAX) {
+            warnings.push(warning(Level::Stalled, format!("a live game has had no odds for {age:.0} s")));
+        }
+        warnings
+    }
+
+    /// Partitions of a sport that distribution hears nobody process.
+    fn unprocessed_warning(&self, sport: Sport) -> Option<Warning> {
+        let state = self.parts.get(&Part::Distribution)?;
+        let is_heard = self.part_level(Part::Distribution) == Level::Fine;
+        let labels = [("sport", sport.as_str())];
+        let silent = state.samples.sum("matchday_distribution_silent_partitions", &labels);
+        let silent = silent.filter(|silent| is_heard && *silent > 0.0)?;
+        let what = format!("nobody processes {silent:.0} partitions: their markets are shown as suspended");
+        Some(Warning { level: Level::Stalled, place: sport.to_string(), what })
+    }
+
+    /// Producers of whom no processor has heard for a while.
+    fn silent_producers(&self) -> Vec<Warning> {
+        let mut heard: Vec<(String, f64)> = Vec::new();
+        for (_, state) in self.parts.iter().filter(|(part, _)| self.part_level(**part) == Level::Fine) {
+            let name = "matchday_processor_producer_heard_timestamp_seconds";
+            for (producer, at) in state.samples.by(name, "producer") {
+                let age = state.taken_at.as_secs_f64() - at;
+                match heard.iter_mut().find(|(known, _)| known == producer) {
+                    Some((_, least)) => *least = least.min(age),
+                    None => heard.push((producer.to_owned(), age)),
+                }
+            }
+        }
+        let silent = heard.into_iter().filter(|(_, age)| SILENT.contains(age));
+        let warning = |(producer, age): (String, f64)| Warning {
+            level: Level::Stalled,
+            place: Text::new(&producer).to_string(),
+            what: format!("this producer has been silent for {age:.0} s"),
+        };
+        silent.map(warning).collect()
+    }
+}
+
+fn untrusted_warning(producer: &Producer) -> Warning {
+    Warning {
+        level: Level::Stalled,
+        place: format!("{}/{}", producer.provider, producer.producer),
+        what: format!("this producer is {}", producer.standing()),
+    }
+}

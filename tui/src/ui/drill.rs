@@ -1,0 +1,41 @@
+//! From a row of the pipeline to the view that tells more of it.
+
+use domain::Sport;
+
+use super::{Ui, View, places};
+use crate::model::pipeline::Place;
+use crate::model::{Hop, Model};
+use crate::source::Part;
+use crate::text::Text;
+
+impl Ui {
+    /// Shows more of the row that is chosen: what is played, topics, sockets, or what the process logs.
+    pub(super) fn drill(&mut self, model: &Model) {
+        let places = places(model);
+        let Some(place) = places.get(self.place.min(places.len().saturating_sub(1))) else { return };
+        match place {
+            Place::Simulator => self.view = View::Faults,
+            Place::Ingestion => self.look_at_logs(model, Part::Ingestion),
+            Place::FeedTopics => self.view = View::Kafka,
+            Place::Processors => {
+                let worst = model.sports().max_by_key(|sport| model.hop_level(Hop::Processors(*sport)));
+                self.look_at_logs(model, Part::Processors(worst.unwrap_or(Sport::Football)));
+            }
+            Place::Distribution => self.look_at_logs(model, Part::Distribution),
+            Place::Sockets => self.view = View::Clients,
+            Place::Sport(sport) => {
+                self.view = View::Kafka;
+                self.filters[View::Kafka.index()].clear();
+                self.topic = Some(model.topics.feed(*sport));
+            }
+        }
+    }
+
+    /// What a process logs; of all, where it has logged nothing.
+    fn look_at_logs(&mut self, model: &Model, part: Part) {
+        let name = Text::new(&part.to_string());
+        self.view = View::Logs;
+        let has_logged = model.logs.parts().contains(&&name);
+        self.logs_of = has_logged.then_some(name);
+    }
+}

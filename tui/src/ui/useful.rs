@@ -1,0 +1,47 @@
+//! Which keys do something where: what the footer tells of, and in which order.
+
+use super::{Ui, View};
+use crate::keys::Action;
+
+impl Ui {
+    /// Whether the key for it does something on this screen, so that the footer tells of it.
+    #[must_use]
+    pub fn is_useful(&self, action: Action) -> bool {
+        let is_game = self.view == View::Games && self.is_open;
+        let is_run = self.view == View::Runs && self.runs.is_open();
+        let is_list = !is_game && !is_run;
+        match action {
+            Action::Open => matches!(self.view, View::Pipeline | View::Games | View::Runs) && is_list,
+            Action::Back => self.shows_help || !is_list || !self.filter().is_empty(),
+            Action::Filter => matches!(self.view, View::Games | View::Kafka | View::Logs) && is_list,
+            Action::Sort => matches!(self.view, View::Games | View::Kafka) && is_list,
+            Action::Left | Action::Right => matches!(self.view, View::Pipeline | View::Logs) || !is_list,
+            Action::Wider | Action::Narrower => {
+                matches!(self.view, View::Pipeline | View::Kafka | View::Clients | View::Faults)
+            }
+            Action::Mark => self.view == View::Runs && is_list,
+            Action::NextFault | Action::PreviousFault | Action::Page => is_run,
+            Action::Control => self.view != View::Runs,
+            Action::Faster | Action::Slower | Action::Hold | Action::Burst => self.view == View::Faults,
+            _ => true,
+        }
+    }
+
+    /// Whether the key for it does something on few screens only: the footer tells of it first.
+    #[must_use]
+    pub fn is_of_this_screen(&self, action: Action) -> bool {
+        let of_runs = self.view == View::Runs && matches!(action, Action::Open | Action::Back);
+        of_runs
+            || matches!(
+                action,
+                Action::Mark
+                    | Action::NextFault
+                    | Action::Page
+                    | Action::Faster
+                    | Action::Slower
+                    | Action::Hold
+                    | Action::Burst
+            )
+            || action == Action::Control && self.view == View::Faults
+    }
+}
