@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::limit::ID_BYTES_MAX;
-use domain::{Name, Timestamp};
+use domain::{FeedMessage, Name, Timestamp, check_alone, check_apart_from_times};
 
 use crate::format::Format;
 use crate::recording::{Header, RecordingError, Writer};
@@ -58,6 +58,18 @@ pub struct Channel {
     pub event_id: Option<Box<str>>,
     /// The format of its messages.
     pub format: Format,
+}
+
+impl Channel {
+    /// Reads a message as whoever receives it does; `None` where he refuses it, whatever else he knows.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Option<FeedMessage> {
+        let message = self.format.decode(bytes, &self.provider)?;
+        let checked = match self.format {
+            Format::Json | Format::Xml => check_alone(&message),
+            Format::Uof => check_apart_from_times(&message),
+        };
+        (message.source.provider == self.provider && checked.is_ok()).then_some(message)
+    }
 }
 
 /// One message: where it lies and when it is due.
@@ -225,6 +237,11 @@ impl Schedule {
     pub fn message(&self, index: usize) -> &[u8] {
         let line = &self.lines[index];
         &self.bytes[line.start..line.start + line.length as usize]
+    }
+
+    /// Message `index` as it was written, as whoever receives it reads it; `None` where he refuses it.
+    pub(crate) fn read(&self, index: usize) -> Option<FeedMessage> {
+        self.channels[self.channel(index)].read(self.message(index))
     }
 
     /// Appends message `index` to `out`.

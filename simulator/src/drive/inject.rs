@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{EventId, FeedMessage, Timestamp};
+use domain::{EventId, Timestamp};
 use serde::Serialize;
 
 use crate::faults::{Fault, FaultPlan, HOLD_MS, Kind, of_another_sport};
@@ -241,12 +241,6 @@ fn counted(channel: &Channel) -> Option<(EventId, Format)> {
 #[must_use]
 pub fn events(schedule: &Schedule) -> BTreeSet<EventId> {
     schedule.channels().iter().filter_map(|channel| Some(counted(channel)?.0)).collect()
-}
-
-/// A message of a schedule as it was written; `None` where it cannot be read.
-fn message(schedule: &Schedule, line: usize) -> Option<FeedMessage> {
-    let channel = &schedule.channels()[schedule.channel(line)];
-    channel.format.decode(schedule.message(line), &channel.provider)
 }
 
 /// What a fault has to know of a message that is due now.

@@ -135,9 +135,7 @@ fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
 fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event: &mut LedgerEvent) {
     let Some(place) = strand.place(origin) else { return };
     strand.entries.drain(place..place + count as usize);
-    let said = |entry| strand.message(entry, worlds);
-    let before = strand.entries[..place].iter().map(said);
-    stall(event, &strand.source.producer, before, strand.entries[place..].iter().map(said));
+    stall(event, &strand.source.producer, strand.entries.iter().map(|entry| strand.message(entry, worlds)));
 }
 
 /// Adds a message that changes nothing of its event; returns the event that it makes known instead, where it does.

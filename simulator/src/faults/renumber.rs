@@ -3,7 +3,7 @@
 use domain::message::{Settlement, SettlementRollback};
 use domain::{Body, Content, EventId, FeedMessage, MessageId, Position};
 
-use crate::ledger::Account;
+use crate::ledger::{Account, applied};
 use crate::strand::{Entry, Strand, Worlds, signed};
 
 /// From this message on the producer counts in a new epoch, which begins with a snapshot of all before.
@@ -43,16 +43,18 @@ pub(super) fn roll_back(strand: &mut Strand, worlds: Worlds, origin: u64, fault:
     strand.entries[place].faults.push(fault);
 }
 
-/// The snapshot with which a producer begins an event anew before a message, in the next epoch: all that it had said before.
+/// The snapshot with which a producer begins an event anew before a message, in the next epoch: all that it had said before, as it
+/// was applied.
 pub(crate) fn restarted(
     first: &FeedMessage,
     before: impl Iterator<Item = FeedMessage>,
 ) -> Option<FeedMessage> {
+    let Content::Event(event) = &first.content else { return None };
+    let epoch = event.position?.epoch + 1;
     let mut account = Account::new(first.source.producer.clone());
-    for message in before {
+    for (_, message) in applied(&event.event_id, event.sport, before.map(|message| ((), message))) {
         account.enter(body(&message));
     }
-    let epoch = position_of(first)?.epoch + 1;
     let mut snapshot = first.clone();
     become_another(&mut snapshot, &format!("e{epoch}"), Body::Snapshot(account.snapshot()));
     set_position(&mut snapshot, Position { epoch, sequence: 1 });
