@@ -19,6 +19,7 @@ pub use whole::before_a_hole;
 mod account;
 mod applied;
 mod deliveries;
+mod groups;
 mod whole;
 
 /// All events of one run.

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::message::{Cancel, CancelledMarket, Window};
-use domain::{
-    Body, Content, EventId, EventMessage, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp,
-};
+use domain::{Body, Content, EventId, EventMessage, FeedMessage, MarketStatus, Name, Position, Timestamp};
 use tokio::task::JoinSet;
 
 use super::{Inject, now, times};
+use crate::faults::id_after;
 use crate::format::Format;
 use crate::ledger::{Account, Deliveries, NEVER, applied};
 use crate::pacer::Timeline;
@@ -148,7 +147,7 @@ fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
     };
     let applied = applied(&event_id, sport, arrived);
     let last = applied.iter().map(|(_, message)| message).rfind(|message| !uof::is_of_fixtures(message))?;
-    let mut account = Account::new(last.source.producer.clone());
+    let mut account = Account::new(last.source.producer.clone(), sport);
     for (_, message) in &applied {
         let Content::Event(event) = &message.content else { continue };
         account.enter(&event.body);
@@ -213,8 +212,7 @@ fn said_after(last: &FeedMessage, body: Body, at: Timestamp) -> FeedMessage {
     if let Content::Event(event) = &mut message.content {
         let epoch = event.position.map_or(1, |position| position.epoch + 1);
         event.position = event.position.map(|_| Position { epoch, sequence: 1 });
-        message.message_id = MessageId::new(format!("{}:e{epoch}:abandoned", event.event_id))
-            .expect("an id and a number are short");
+        message.message_id = id_after(&event.event_id, &format!("e{epoch}:abandoned"));
         event.body = body;
     }
     message

@@ -3,7 +3,7 @@
 use domain::EventId;
 
 use super::malformed::of_another_sport;
-use super::renumber::{another, restart, roll_back};
+use super::renumber::{another, restart, roll_back, unannounced_id};
 use super::stall::stall;
 use super::{Fault, FaultPlan, Kind};
 use crate::ledger::{Ledger, LedgerEvent};
@@ -150,14 +150,14 @@ fn add(strand: &mut Strand, worlds: Worlds, origin: u64, fault: &Fault, number: 
             (entry.due_ns + after_ns, entry.made_ns, entry.text.clone())
         }
         Kind::Malformed { how } => {
-            (entry.due_ns + 1, entry.made_ns, Text::Fixed(how.copy(strand.format, &text).into()))
+            (entry.due_ns + 1, entry.made_ns, Text::Fixed(how.copy(strand.format, &text)?.into()))
         }
         Kind::WrongSport { sport } => {
-            let copy = of_another_sport(strand.format, &text, *sport);
+            let copy = of_another_sport(strand.format, &text, *sport)?;
             (entry.due_ns + 1, entry.made_ns, Text::Fixed(copy.into()))
         }
         Kind::UnknownEvent => {
-            let nobody = EventId::new(format!("{}-unannounced-{number}", strand.event_id)).ok()?;
+            let nobody = unannounced_id(&strand.event_id, &format!("-unannounced-{number}"))?;
             let message = another(&strand.message(&entry, worlds), nobody.clone());
             unannounced = Some(nobody);
             (entry.due_ns + 1, signed(entry.due_ns + 1), strand.encode(&message))

@@ -1,8 +1,7 @@
 //! An event of which something never comes: the state in which it stands still.
 
-use domain::market::Suspension;
-use domain::message::StopStatus;
-use domain::{Body, FeedMessage, MarketStatus, Name};
+use domain::message::BetStop;
+use domain::{Body, FeedMessage, Name};
 
 use super::renumber::body;
 use crate::ledger::{Account, LedgerEvent, applied, before_a_hole};
@@ -21,31 +20,24 @@ pub(crate) fn stall(
         return false;
     }
     let (before, beyond) = messages.split_at(whole);
-    let mut account = Account::new(producer.clone());
+    let mut account = Account::new(producer.clone(), event.sport);
     for (_, message) in before {
         account.enter(body(message));
     }
+    if !beyond.is_empty() {
+        let stop = |message| match body(message) {
+            Body::BetStop(stop) => Some(stop),
+            _ => None,
+        };
+        let ahead: Vec<&BetStop> = beyond.iter().filter_map(|(_, message)| stop(message)).collect();
+        account.shut(&ahead);
+    }
     event.messages = whole as u64;
     event.due_ns.truncate(whole);
-    if let (Some(fixture), Some(status)) = (account.fixture.clone(), account.status.clone()) {
-        (event.fixture, event.status) = (fixture, status);
-    }
     event.markets = account.markets();
     event.incidents = account.incidents;
-    if beyond.is_empty() {
-        return false;
+    if let (Some(fixture), Some(status)) = (account.fixture, account.status) {
+        (event.fixture, event.status) = (fixture, status);
     }
-    let stop = beyond.iter().find_map(|(_, message)| match body(message) {
-        Body::BetStop(stop) => Some(stop.market_status),
-        _ => None,
-    });
-    let (status, suspension) = match stop {
-        Some(StopStatus::Suspended) => (MarketStatus::Suspended, Suspension::BetStop),
-        Some(StopStatus::Inactive) => (MarketStatus::Inactive, Suspension::BetStop),
-        None => (MarketStatus::Suspended, Suspension::Gap),
-    };
-    for market in event.markets.iter_mut().filter(|market| market.status == MarketStatus::Active) {
-        (market.status, market.suspension) = (status, Some(suspension));
-    }
-    true
+    !beyond.is_empty()
 }

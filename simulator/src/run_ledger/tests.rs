@@ -39,7 +39,7 @@ pub(crate) fn with_copies(game: &Schedule) -> Schedule {
         push(message);
         match line % 5 {
             1 => push(message),
-            2 => push(&of_another_sport(Format::Json, message, Sport::Tennis)),
+            2 => push(&of_another_sport(Format::Json, message, Sport::Tennis).unwrap()),
             3 => push(String::from_utf8_lossy(message).replacen("\"md\"", "\"somebody-else\"", 1).as_bytes()),
             _ => {}
         }

@@ -97,7 +97,7 @@ impl Tale {
             false => messages.len(),
         };
         let producer = &self.source.producer;
-        let mut account = Account::new(producer.clone());
+        let mut account = Account::new(producer.clone(), self.sport);
         for (_, message) in &messages[..whole] {
             if let Content::Event(event) = &message.content {
                 account.enter(&event.body);

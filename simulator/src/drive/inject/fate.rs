@@ -88,16 +88,20 @@ impl Inject {
             if !wish.fits(said.sport, &said.body) || !due.is_new(said) {
                 continue;
             }
-            self.happens(entry, due, wish.kind(said.sport), &event_id, position.sequence);
-            if wish != Wish::UnknownEvent {
-                copies.push(number);
+            let of_nobody = (wish == Wish::UnknownEvent).then(|| due.of_nobody(&read, number));
+            // It waits for an event whose id leaves room for another.
+            if let Some(None) = of_nobody {
                 continue;
             }
-            if let Some((nobody, copy)) = due.of_nobody(&read, number) {
-                if let Some(fault) = &mut entry.injected.fault {
-                    fault.event_id = Some(nobody);
+            self.happens(entry, due, wish.kind(said.sport), &event_id, position.sequence);
+            match of_nobody.flatten() {
+                None => copies.push(number),
+                Some((nobody, copy)) => {
+                    if let Some(fault) = &mut entry.injected.fault {
+                        fault.event_id = Some(nobody);
+                    }
+                    behind.push((number, encoded(format, &copy)));
                 }
-                behind.push((number, encoded(format, &copy)));
             }
         }
         Fate::Goes { copies, before: Vec::new(), behind }
@@ -165,6 +169,7 @@ impl Inject {
             outcomes: wish.outcomes(),
         });
         fault.messages.push(due.line as u64);
+        entry.injected.is_recovered = false;
         entry.injected.awaited = None;
         entry.injected.has_happened = true;
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::{Content, EventId, EventMessage, FeedMessage, Position, Timestamp};
 
 use super::{Due, Wish};
-use crate::faults::{Kind, another, position_of, restarted, rolled_back};
+use crate::faults::{Kind, another, position_of, restarted, rolled_back, unannounced_id};
 use crate::schedule::{Channel, Schedule, Times};
 
 /// A second, in microseconds.
@@ -194,7 +194,7 @@ impl Due<'_> {
     /// A copy of it about an event of which nobody knows anything.
     pub(super) fn of_nobody(self, read: &FeedMessage, number: usize) -> Option<(EventId, FeedMessage)> {
         let Content::Event(event) = &read.content else { return None };
-        let nobody = EventId::new(format!("{}-unannounced-now-{number}", event.event_id)).ok()?;
+        let nobody = unannounced_id(&event.event_id, &format!("-unannounced-now-{number}"))?;
         Some((nobody.clone(), said_of(another(read, nobody), self.generated_at)))
     }
 }

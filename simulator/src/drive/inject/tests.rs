@@ -96,6 +96,8 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
     inject.recovered(2);
     assert!(!inject.injected()[0].is_recovered, "that message was never lost");
     inject.recovered(3);
+    assert!(!inject.injected()[0].is_recovered, "the other one still is");
+    inject.recovered(1);
     assert!(inject.injected()[0].is_recovered);
 }
 
