@@ -295,11 +295,13 @@ mod tests {
         let (control, program, how) = control();
         control.start_and_wait(program, how, PATIENCE).await.unwrap();
         control.ended().await;
-        let mut state = control.state();
-        let run = state.last.as_mut().unwrap();
-        let round = messages(Some(&*run));
-        run.begin_anew();
-        drop(state);
+        let round = {
+            let mut state = control.state();
+            let run = state.last.as_mut().unwrap();
+            let round = messages(Some(&*run));
+            run.begin_anew();
+            round
+        };
         assert!(are_let_go(&round).await);
     }
 }

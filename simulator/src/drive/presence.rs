@@ -94,10 +94,13 @@ impl Presence {
 
     /// Sends again what is due already, in the order in which it was, and then says that this was all.
     async fn repeat(&self, request: &RecoveryRequest) {
-        let asked = |index: usize| self.again(index, request);
+        let asked = |line: usize| {
+            let all = self.again(line, request).unwrap_or_default().into_iter();
+            all.map(move |(key, message)| (line, key, message))
+        };
         let mut batches: BTreeMap<(Name, Format), (Batch, Vec<usize>)> = BTreeMap::new();
         let mut sources = BTreeSet::new();
-        for (line, key, message) in (0..self.schedule.len()).filter_map(asked).flatten() {
+        for (line, key, message) in (0..self.schedule.len()).flat_map(asked) {
             let new = || (Batch::with_capacity(key.1, 0, 0), Vec::new());
             let (batch, lines) = batches.entry(key.clone()).or_insert_with(new);
             if write(key.1, &message, batch) {
@@ -123,11 +126,7 @@ impl Presence {
 
     /// A message as it is sent once more, with what was said besides before and behind it; `None` where it is not due yet or was
     /// not asked for.
-    fn again(
-        &self,
-        index: usize,
-        request: &RecoveryRequest,
-    ) -> Option<Vec<(usize, (Name, Format), FeedMessage)>> {
+    fn again(&self, index: usize, request: &RecoveryRequest) -> Option<Vec<((Name, Format), FeedMessage)>> {
         let offset_ns = self.schedule.offset_ns(index);
         let timeline = self.playhead.timeline();
         let due_at = match self.log.made_micros(index) {
@@ -152,7 +151,7 @@ impl Presence {
         let all = before.into_iter().chain([message]).chain(behind);
         let of_request = |message| FeedMessage { request_id: Some(request.request_id), ..message };
         let key = || (channel.provider.clone(), channel.format);
-        Some(all.map(|message| (index, key(), of_request(message))).collect())
+        Some(all.map(|message| (key(), of_request(message))).collect())
     }
 
     async fn say(&self, source: &Source, body: ProducerBody) {

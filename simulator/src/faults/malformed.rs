@@ -155,9 +155,10 @@ fn renamed(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use domain::codec::batch::{self, Format as Split, Pieces};
-    use domain::{FeedMessage, check_alone};
+    use domain::{FeedMessage, Name, check_alone};
 
     use super::*;
+    use crate::schedule::Channel;
 
     const JSON: &str = include_str!("../../../domain/golden/v1/odds_change.json");
 
@@ -186,6 +187,11 @@ mod tests {
             for how in Malformed::ALL {
                 let bad = how.copy(format, good).unwrap();
                 assert!(!is_taken(format, &bad), "{how:?} in {format:?}");
+                let channel = Channel { provider: Name::new("md").unwrap(), event_id: None, format };
+                assert!(
+                    channel.read(good).is_some() && channel.read(&bad).is_none(),
+                    "{how:?} in {format:?}"
+                );
                 let mut body = format.batch_ends().0.to_vec();
                 for message in [good, &bad, good] {
                     body.extend_from_slice(message);
