@@ -65,7 +65,7 @@ struct State {
     /// How many have been begun.
     number: u64,
     run: Option<Running>,
-    /// The one that went before.
+    /// The one that went before, until another one is begun.
     last: Option<Running>,
     playlist: Playlist,
 }
@@ -133,6 +133,8 @@ impl Control {
             return Err(ControlError::Busy(run.status.number));
         }
         state.number += 1;
+        // Two runs' messages would take twice the memory.
+        state.last = None;
         let status = Status {
             number: state.number,
             program: program.to_string(),
@@ -239,4 +241,67 @@ pub fn clock_seed() -> u64 {
 #[must_use]
 pub fn next_seed(last: u64) -> u64 {
     clock_seed().max(last.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use domain::Sport;
+
+    use super::*;
+    use crate::schedule::Schedule;
+    use crate::sender::Sink;
+    use crate::world::Formats;
+
+    /// Far more than it takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn control() -> (Control, Program, How) {
+        let options = DriveOptions { sink: Sink::Null, ..DriveOptions::to("http://127.0.0.1:9") };
+        let rate = Some(ConstantRate { per_second: 100, seconds: 5 });
+        let games = Games { sports: vec![Sport::Hockey], games: 1, rate, formats: Formats::Json };
+        let how =
+            How { seed: Some(1), speed: Speed::Max, is_endless: false, is_held: false, is_fresh: false };
+        (Control::new(options, Inbox::of_nobody(), None, None), Program::Games(games), how)
+    }
+
+    fn messages(run: Option<&Running>) -> Weak<Schedule> {
+        Arc::downgrade(&run.unwrap().made.as_ref().unwrap().schedule)
+    }
+
+    /// Whether they are let go, be it a moment later.
+    async fn are_let_go(messages: &Weak<Schedule>) -> bool {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        while messages.upgrade().is_some() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        messages.upgrade().is_none()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_messages_of_the_run_before_are_not_kept_beside_those_of_the_next() {
+        let (control, program, how) = control();
+        control.start_and_wait(program.clone(), how, PATIENCE).await.unwrap();
+        control.ended().await;
+        let before = messages(control.state().last.as_ref());
+        assert!(before.upgrade().is_some(), "its ledger can be asked for");
+        control.start(program, How { is_held: true, ..how }).unwrap();
+        assert!(are_let_go(&before).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_messages_of_a_round_are_let_go_before_those_of_the_next_are_made() {
+        let (control, program, how) = control();
+        control.start_and_wait(program, how, PATIENCE).await.unwrap();
+        control.ended().await;
+        let round = {
+            let mut state = control.state();
+            let run = state.last.as_mut().unwrap();
+            let round = messages(Some(&*run));
+            run.begin_anew();
+            round
+        };
+        assert!(are_let_go(&round).await);
+    }
 }

@@ -179,8 +179,9 @@ pub async fn drive_and_answer(
     let start = Instant::now();
     let started_at = now();
     let playhead = &options.playhead;
-    let offsets = Arc::clone(&schedule);
-    let next = move |after_ns| offsets.next_offset_ns(after_ns);
+    // Whoever keeps the playhead keeps no messages by it.
+    let offsets = Arc::downgrade(&schedule);
+    let next = move |after_ns| offsets.upgrade()?.next_offset_ns(after_ns);
     playhead.begin(start, Timeline::new(started_at, options.speed), next);
     let mut tasks = JoinSet::new();
     let mut senders: BTreeMap<(Name, Format), Sender> = BTreeMap::new();
@@ -254,6 +255,7 @@ pub async fn drive_and_answer(
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     report.late_micros = log.late_micros();
+    report.made_micros = log.all_made_micros();
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
         let sent = Sent {
             schedule: Arc::clone(&schedule),

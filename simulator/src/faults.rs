@@ -17,7 +17,7 @@ pub(crate) use choose::{choose, is_rolled_back, is_unannounced, sport_that_refus
 pub(crate) use inflict::{Inflicted, inflict};
 pub use malformed::Malformed;
 pub(crate) use malformed::of_another_sport;
-pub(crate) use renumber::{another, position_of, restarted, rolled_back};
+pub(crate) use renumber::{another, id_after, position_of, restarted, rolled_back, unannounced_id};
 pub(crate) use stall::stall;
 
 mod choose;

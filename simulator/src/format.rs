@@ -27,6 +27,7 @@ pub enum Format {
 pub(crate) struct Envelope<'a> {
     pub(crate) message_id: Option<&'a str>,
     pub(crate) event_id: Option<&'a str>,
+    pub(crate) producer: Option<&'a str>,
     pub(crate) generated_at: Option<&'a str>,
     pub(crate) occurred_at: Option<&'a str>,
 }
@@ -76,7 +77,7 @@ impl Format {
     pub(crate) fn envelope(self, message: &[u8]) -> Option<Envelope<'_>> {
         match self {
             Self::Json => json_envelope(message),
-            Self::Xml => xml_envelope(message, "generated_at"),
+            Self::Xml => xml_envelope(message, ["generated_at", "producer"]),
             Self::Uof => uof_envelope(message.get(message.iter().position(|byte| *byte == b'<')?..)?),
         }
     }
@@ -136,6 +137,8 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
         #[serde(borrow)]
         event_id: Option<&'a RawValue>,
         #[serde(borrow)]
+        producer: Option<&'a RawValue>,
+        #[serde(borrow)]
         generated_at: Option<&'a RawValue>,
         #[serde(borrow)]
         occurred_at: Option<&'a RawValue>,
@@ -144,6 +147,7 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     Some(Envelope {
         message_id: raw.message_id.map(text),
         event_id: raw.event_id.map(text),
+        producer: raw.producer.map(text),
         generated_at: raw.generated_at.map(RawValue::get),
         occurred_at: raw.occurred_at.map(RawValue::get),
     })
@@ -179,7 +183,7 @@ fn xml_attribute<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
     }
 }
 
-fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a>> {
+fn xml_envelope<'a>(message: &'a [u8], [generated_at, producer]: [&str; 2]) -> Option<Envelope<'a>> {
     let (root, tag_bytes) = root(message)?;
     let tag = root[1..tag_bytes].trim_end_matches(['>', '/']);
     let name_bytes = tag.find(|c: char| c.is_ascii_whitespace()).unwrap_or(tag.len());
@@ -190,6 +194,7 @@ fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a
         match attribute.key.0 {
             "message_id" => envelope.message_id = Some(value),
             "event_id" => envelope.event_id = Some(value),
+            name if name == producer => envelope.producer = Some(value),
             name if name == generated_at => envelope.generated_at = Some(value),
             "occurred_at" => envelope.occurred_at = Some(value),
             _ => {}
@@ -200,7 +205,7 @@ fn xml_envelope<'a>(message: &'a [u8], generated_at: &str) -> Option<Envelope<'a
 
 /// Who plays whom is told of an event within the message.
 fn uof_envelope(message: &[u8]) -> Option<Envelope<'_>> {
-    let envelope = xml_envelope(message, "timestamp")?;
+    let envelope = xml_envelope(message, ["timestamp", "product"])?;
     let (root, tag_bytes) = root(message)?;
     if envelope.event_id.is_some() || !root.starts_with("<fixtures_fixture") {
         return Some(envelope);

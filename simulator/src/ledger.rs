@@ -12,11 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::file;
 
 pub use account::Account;
+pub(crate) use applied::applied;
 pub use deliveries::{Deliveries, NEVER};
 pub use whole::before_a_hole;
 
 mod account;
+mod applied;
 mod deliveries;
+mod groups;
 mod whole;
 
 /// All events of one run.

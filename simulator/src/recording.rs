@@ -23,7 +23,7 @@
 //! `tail -n +2 game.rec | sha256sum` prints it. Readers ignore fields they do not know.
 //!
 //! `images` is there where the recording begins in the middle of games: so many messages say what each of them was then, at the
-//! recording's beginning, or right before the first message about their game. They are messages like any other: snapshots, which
+//! recording's beginning, or before the first message about their game. They are messages like any other: snapshots, which
 //! begin an epoch; of a Unified Odds Feed, fixtures, odds, settlements and cancels.
 //!
 //! `messages`, `duration_ns` (the offset of the last message) and `checksum` are absent while a recording is being

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use anyhow::Context;
-use domain::{Content, EventId, FeedMessage};
+use domain::EventId;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{Fault, FaultPlan, Kind, stall};
 use crate::file;
-use crate::ledger::{Deliveries, Ledger};
+use crate::ledger::{Deliveries, Ledger, applied};
 use crate::schedule::Schedule;
 
 pub use told::Untold;
@@ -90,31 +90,32 @@ impl RunLedger {
         self.faults.faults.sort_by_key(|fault| fault.at_ns);
     }
 
-    /// These lines never come: the event stands as it was before the first of them.
+    /// These lines never come: the event stands as it was before the first of them of which no copy does.
     fn stands_still(&mut self, event_id: &EventId, first: usize, lost: &[u64], schedule: &Schedule) {
+        let channel = schedule.channel(first);
         for ledger in &mut self.producers {
             let Some(event) = ledger.events.iter_mut().find(|event| event.event_id == *event_id) else {
                 continue;
             };
-            let channel = schedule.channel(first);
-            let of_event = |line: &usize| schedule.channel(*line) == channel;
-            let is_there = |line: &usize| !lost.contains(&(*line as u64));
-            let before = (0..first).filter(of_event).filter_map(|line| read(schedule, line));
-            let beyond = (first..schedule.len()).filter(of_event).filter(is_there);
-            stall(event, &ledger.producer, before, beyond.filter_map(|line| read(schedule, line)));
-            self.stalled.push(event_id.clone());
+            let comes = |line: &usize| schedule.channel(*line) == channel && !lost.contains(&(*line as u64));
+            let arriving = (0..schedule.len()).filter(comes).filter_map(|line| schedule.read(line));
+            if stall(event, &ledger.producer, arriving) {
+                self.stalled.push(event_id.clone());
+            }
         }
     }
 
     /// So many messages more are said of the event before this line, due at these times: each gives it a version.
     fn says_more(&mut self, event_id: &EventId, line: usize, due_ns: &[u64], schedule: &Schedule) {
+        let said = |line: &usize| {
+            schedule.channels()[schedule.channel(*line)].event_id.as_deref() == Some(event_id.as_str())
+        };
         let events = self.producers.iter_mut().flat_map(|ledger| &mut ledger.events);
         for event in events.filter(|event| event.event_id == *event_id) {
+            let before = (0..line.min(schedule.len())).filter(said).filter_map(|line| schedule.read(line));
+            let before = applied(event_id, event.sport, before.map(|message| ((), message)));
+            let place = before.len().min(event.due_ns.len());
             event.messages += due_ns.len() as u64;
-            let said = |line: &usize| {
-                schedule.channels()[schedule.channel(*line)].event_id.as_deref() == Some(event_id.as_str())
-            };
-            let place = (0..line.min(schedule.len())).filter(said).count().min(event.due_ns.len());
             event.due_ns.splice(place..place, due_ns.iter().copied());
         }
     }
@@ -146,9 +147,5 @@ impl RunLedger {
     }
 }
 
-/// A message about an event as it was written; `None` where it is none.
-fn read(schedule: &Schedule, line: usize) -> Option<FeedMessage> {
-    let channel = &schedule.channels()[schedule.channel(line)];
-    let message = channel.format.decode(schedule.message(line), &channel.provider)?;
-    matches!(message.content, Content::Event(_)).then_some(message)
-}
+#[cfg(test)]
+pub(crate) mod tests;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::io::{Seek, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use domain::limit::ID_BYTES_MAX;
-use domain::{Name, Timestamp};
+use domain::limit::{ID_BYTES_MAX, TIME_END_MICROS, TIME_MIN_MICROS};
+use domain::{FeedMessage, Name, Timestamp};
 
 use crate::format::Format;
 use crate::recording::{Header, RecordingError, Writer};
@@ -58,6 +58,17 @@ pub struct Channel {
     pub event_id: Option<Box<str>>,
     /// The format of its messages.
     pub format: Format,
+}
+
+impl Channel {
+    /// Reads a message of this feed; `None` where it is none: not to be read, another provider's, or of a time in another unit. No
+    /// sport's rules have a part in it, for ledgers are told by it.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Option<FeedMessage> {
+        let message = self.format.decode(bytes, &self.provider)?;
+        let is_of_our_days = (TIME_MIN_MICROS..TIME_END_MICROS).contains(&message.generated_at.0);
+        let is_sound = message.source.provider == self.provider && is_of_our_days;
+        is_sound.then_some(message)
+    }
 }
 
 /// One message: where it lies and when it is due.
@@ -225,6 +236,11 @@ impl Schedule {
     pub fn message(&self, index: usize) -> &[u8] {
         let line = &self.lines[index];
         &self.bytes[line.start..line.start + line.length as usize]
+    }
+
+    /// Message `index` as it was written, as whoever receives it reads it; `None` where he refuses it.
+    pub(crate) fn read(&self, index: usize) -> Option<FeedMessage> {
+        self.channels[self.channel(index)].read(self.message(index))
     }
 
     /// Appends message `index` to `out`.

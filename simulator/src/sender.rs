@@ -20,6 +20,7 @@ use crate::{metrics, uof};
 use answer::{Attempt, Indexed};
 
 pub use answer::Problem;
+pub(crate) use answer::{again, passes};
 pub(crate) use batch::{Batch, Delivery};
 
 mod answer;

@@ -2,8 +2,8 @@
 //!
 //! Each feed becomes a recording of its own in one folder, `{provider}-{format}.rec`, all with the same start: replaying
 //! the folder replays everything as it came. What is written is what arrived, byte for byte, cut into its messages and
-//! unpacked where it was compressed, at the time at which its request was complete. A request that ingestion tells its
-//! sender to repeat (429, 5xx), or does not answer, is not written: it will come again.
+//! unpacked where it was compressed, at the time at which its request was complete. What ingestion tells its sender to
+//! repeat (408, 429, 5xx), a request or some of its messages, or does not answer, is not written: it will come again.
 //!
 //! Where a game had begun before, the stack is asked how it stood, and that stands in front of its first message (`images`).
 //!
@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::sender::with_causes;
+use crate::sender::{again, passes, with_causes};
 use images::Images;
 use scribe::{Arrival, Content, Scribe};
 
@@ -137,14 +137,14 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     };
     let feed = Feed::of(&head.method, &head.uri, &head.headers);
     let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
-    let content = feed.as_ref().map(|feed| Content::of(feed, &encoding, &body));
-    let beginnings = match (&feed, &content) {
+    let mut content = feed.as_ref().map(|feed| Content::of(feed, &encoding, &body));
+    let mut beginnings = match (&feed, &content) {
         (Some(feed), Some(Ok(content))) => tap.images.before(feed, &content.messages()).await,
         _ => images::Beginnings::default(),
     };
     let at = Instant::now();
-    let answer = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
-        Ok(answer) => answer,
+    let (answer, said) = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
+        Ok(answered) => answered,
         Err(error) => {
             tap.images.forget(&beginnings);
             let detail = format!("ingestion does not answer: {}", with_causes(&error));
@@ -156,10 +156,17 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
             );
         }
     };
-    let will_come_again =
-        answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error();
+    if let (Some(feed), Some(Ok(content))) = (&feed, &mut content) {
+        let again = again(&said);
+        if !again.is_empty() {
+            content.leave_out(&again);
+            tap.images.forget_all_but(&mut beginnings, feed, &content.messages());
+        }
+    }
+    let is_empty = matches!(&content, Some(Ok(content)) if content.messages().is_empty());
     match (feed, content) {
-        _ if will_come_again => tap.images.forget(&beginnings),
+        _ if passes(answer.status().as_u16()) => tap.images.forget(&beginnings),
+        _ if is_empty => {}
         (Some(feed), Some(content)) => {
             tap.passed.request(content.as_ref().map_or(0, |content| content.messages().len()), body.len());
             let bytes = content.as_ref().map_or(body.len(), Content::len);
@@ -180,7 +187,7 @@ impl Tap {
         uri: &Uri,
         headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<Response, reqwest::Error> {
+    ) -> Result<(Response, Bytes), reqwest::Error> {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let request = self.client.request(method.clone(), format!("{}{path}", self.target));
         let mut answer = request.headers(end_to_end(headers)).body(body).send().await?;
@@ -191,17 +198,15 @@ impl Tap {
         while let Some(chunk) = answer.chunk().await? {
             if bytes.len() + chunk.len() > BODY_BYTES_MAX {
                 let detail = format!("ingestion's answer has over {BODY_BYTES_MAX} bytes");
-                return Ok(problem(
-                    StatusCode::BAD_GATEWAY,
-                    "urn:matchday:problem:tap-answer-too-large",
-                    "Answer too large",
-                    detail,
-                ));
+                let kind = "urn:matchday:problem:tap-answer-too-large";
+                let problem = problem(StatusCode::BAD_GATEWAY, kind, "Answer too large", detail);
+                return Ok((problem, Bytes::new()));
             }
             bytes.extend_from_slice(&chunk);
         }
-        *response.body_mut() = Body::from(bytes);
-        Ok(response)
+        let bytes = Bytes::from(bytes);
+        *response.body_mut() = Body::from(bytes.clone());
+        Ok((response, bytes))
     }
 }
 

@@ -10,7 +10,7 @@ use domain::{Body, Content, EventId, FeedMessage, Fixture, Name, Sport, Timestam
 
 use writer::Writer;
 
-pub(crate) use codes::void_reason;
+pub(crate) use codes::{sport as sport_number, void_reason};
 
 mod codes;
 mod market;

@@ -58,6 +58,7 @@ pub fn walk(
 ) -> Trace {
     let numbered = (0..).zip(told.lines.iter().chain(&told.beyond));
     let producer = told.source.1.parse().expect("it was a name when it was read");
+    let sport = told.sport.parse().expect("it was a sport when it was read");
     let mut walk = Walk {
         oracle,
         schedule,
@@ -67,7 +68,7 @@ pub fn walk(
         verdict,
         trace: Trace::default(),
         turns: numbered.map(|(place, line)| (*line, place)).collect(),
-        account: Account::new(producer),
+        account: Account::new(producer, sport),
         next: 0,
         ahead: BTreeSet::new(),
         gap: None,

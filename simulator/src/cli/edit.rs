@@ -128,7 +128,7 @@ fn tell(output: &Path, header: &Header) {
     let duration = Duration::from_nanos(header.duration_ns.unwrap_or_default());
     let mut line = format!("{}: {messages} messages over {}", output.display(), say::duration(duration));
     if let Some(images) = header.images {
-        line.push_str(&format!(", the first {} say how games stood", say::count(images)));
+        line.push_str(&format!(", {} of them say how games stood", say::count(images)));
     }
     say::line(&line);
 }

@@ -77,7 +77,7 @@ impl Contents {
         lines.push(format!("duration   {}", say::duration(self.duration)));
         lines.push(format!("events     {}", say::count(self.events.len() as u64)));
         lines.extend(
-            images.map(|images| format!("images     the first {}: how games stood", say::count(images))),
+            images.map(|images| format!("images     {} messages: how games stood", say::count(images))),
         );
         // Reading to the end has compared it.
         lines.extend(checksum.as_ref().map(|checksum| format!("checksum   {checksum}, as it was written")));

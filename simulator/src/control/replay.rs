@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
-use domain::message::{OddsChange, Snapshot};
+use domain::update::Value;
 use domain::{Body, Content, EventId, Name, Sport, Timestamp};
 
 use self::source::Said;
 use crate::format::Format;
 use crate::ledger::Account;
+use crate::recording::bodies_of;
 use crate::schedule::{Schedule, ScheduleBuilder, Sending};
 
 mod source;
@@ -160,22 +161,25 @@ impl Replay {
                 continue;
             }
             if offset_ns < skipped_ns && !is_fixture {
-                let account = skipped.get_or_insert_with(|| Account::new(message.source.producer.clone()));
-                account.enter(&event.body);
+                let new = || Account::new(message.source.producer.clone(), event.sport);
+                skipped.get_or_insert_with(new).enter(&event.body);
                 continue;
             }
-            if let Some(account) = skipped.take() {
-                let Snapshot { status, markets, .. } = account.snapshot();
-                let mut stands = message.clone();
-                if let Content::Event(event) = &mut stands.content {
-                    event.body = Body::OddsChange(OddsChange { status, ..OddsChange::of(markets) });
-                }
-                // How things stand comes first, and is made before the message that it comes before.
-                stands.generated_at = stands.generated_at.plus_micros(-1_000);
-                messages.extend(crate::uof::encode(&stands).map(|line| (due_ns, self.to_node(line))));
-                due_ns += 1_000_000;
-            }
             if !is_fixture {
+                let values =
+                    skipped.take().into_iter().flat_map(|account| account.values().collect::<Vec<_>>());
+                // Who plays whom has been told.
+                let bodies = bodies_of(values.filter(|value| !matches!(value, Value::Fixture(_))));
+                for (before, body) in (1..=bodies.len() as i64).rev().zip(bodies) {
+                    let mut stands = message.clone();
+                    if let Content::Event(event) = &mut stands.content {
+                        event.body = body;
+                    }
+                    // How things stand comes first, and is made before the message that it comes before.
+                    stands.generated_at = stands.generated_at.plus_micros(-1_000 * before);
+                    messages.extend(crate::uof::encode(&stands).map(|line| (due_ns, self.to_node(line))));
+                    due_ns += 1_000_000;
+                }
                 let waited = before_ns.map_or(0, |before| offset_ns.saturating_sub(before));
                 due_ns += self.wait_ns(waited).max(1_000_000);
                 before_ns = Some(offset_ns);
@@ -261,6 +265,12 @@ mod tests {
         assert!(late[1].0 < MINUTE);
         let stands = &late[1].1;
         assert!(stands.contains(r#"match_status="7""#) && stands.matches("<market ").count() > 3, "{stands}");
+        assert!(!stands.contains(r#"status="-3""#) && !stands.contains(r#"status="-4""#), "{stands}");
+        let settled = &late[2].1;
+        assert!(settled.contains("<bet_settlement ") && settled.contains(r#"<market id="60""#), "{settled}");
+        assert!(settled.contains(r#" result="1""#) && settled.contains(r#" result="0""#), "{settled}");
+        let times: Vec<u64> = late.iter().map(|(due_ns, _)| *due_ns).collect();
+        assert!(times.is_sorted());
     }
 
     #[test]

@@ -93,9 +93,10 @@ impl Running {
         }
     }
 
-    /// Another round is to be made; a burst was of the one before.
+    /// Another round is to be made; a burst was of the one before, whose messages are not kept beside those of the next.
     pub(super) fn begin_anew(&mut self) {
         self.burst = None;
+        self.made = None;
         if self.status.state != RunState::Stopping {
             self.status.state = RunState::Preparing;
         }

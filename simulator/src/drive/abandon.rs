@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::message::{Cancel, CancelledMarket, Window};
-use domain::{Body, Content, EventId, FeedMessage, MarketStatus, MessageId, Name, Position, Timestamp};
+use domain::{Body, Content, EventId, EventMessage, FeedMessage, MarketStatus, Name, Position, Timestamp};
 use tokio::task::JoinSet;
 
 use super::{Inject, now, times};
+use crate::faults::id_after;
 use crate::format::Format;
-use crate::ledger::{Account, Deliveries, NEVER};
+use crate::ledger::{Account, Deliveries, NEVER, applied};
 use crate::pacer::Timeline;
 use crate::schedule::Schedule;
 use crate::sender::{ACCEPTED, Batch, Patience, Sender};
+use crate::uof;
 
 /// How long the last words may take to arrive.
 const PATIENCE: Patience =
@@ -127,8 +129,7 @@ impl Sent {
         let due_at = self.timeline.started_at.plus_micros(self.due_micros[line]);
         let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), due_at, now());
         self.inject.revisions().write(&self.schedule, line, times, &mut bytes);
-        let channel = &self.schedule.channels()[channel];
-        channel.format.decode(&bytes, &channel.provider)
+        self.schedule.channels()[channel].read(&bytes)
     }
 }
 
@@ -139,20 +140,19 @@ fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
     if backwards.find_map(|message| is_final(&message)) == Some(true) {
         return None;
     }
-    let mut account: Option<Account> = None;
-    let mut last: Option<FeedMessage> = None;
-    let mut latest = Timestamp(i64::MIN);
-    for message in messages(sent, said.channel, said.lines.iter()) {
+    let arrived: Vec<((), FeedMessage)> =
+        messages(sent, said.channel, said.lines.iter()).map(|message| ((), message)).collect();
+    let Content::Event(EventMessage { event_id, sport, .. }) = arrived.first()?.1.content.clone() else {
+        return None;
+    };
+    let applied = applied(&event_id, sport, arrived);
+    let last = applied.iter().map(|(_, message)| message).rfind(|message| !uof::is_of_fixtures(message))?;
+    let mut account = Account::new(last.source.producer.clone(), sport);
+    for (_, message) in &applied {
         let Content::Event(event) = &message.content else { continue };
-        account.get_or_insert_with(|| Account::new(message.source.producer.clone())).enter(&event.body);
-        latest = latest.max(message.generated_at);
-        // What fixtures are told by is no producer of odds.
-        let is_earlier = |last: &FeedMessage| last.position() > message.position();
-        if !last.as_ref().is_some_and(is_earlier) {
-            last = Some(message);
-        }
+        account.enter(&event.body);
     }
-    let (mut account, last) = (account?, last?);
+    let latest = applied.iter().map(|(_, message)| message.generated_at).max()?;
     if !account.is_under_way() {
         return None;
     }
@@ -180,7 +180,7 @@ fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
     let first = now().max(latest.plus_micros(MILLISECOND_MICROS));
     let at = (0..).map(|number| first.plus_micros(number * MILLISECOND_MICROS));
     let words = bodies.into_iter().flatten().zip(at);
-    Some(words.filter_map(|(body, at)| format.encode(&said_after(&last, body, at))).collect())
+    Some(words.filter_map(|(body, at)| format.encode(&said_after(last, body, at))).collect())
 }
 
 /// Messages at these lines, those that can be read.
@@ -212,9 +212,58 @@ fn said_after(last: &FeedMessage, body: Body, at: Timestamp) -> FeedMessage {
     if let Content::Event(event) = &mut message.content {
         let epoch = event.position.map_or(1, |position| position.epoch + 1);
         event.position = event.position.map(|_| Position { epoch, sequence: 1 });
-        message.message_id = MessageId::new(format!("{}:e{epoch}:abandoned", event.event_id))
-            .expect("an id and a number are short");
+        message.message_id = id_after(&event.event_id, &format!("e{epoch}:abandoned"));
         event.body = body;
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Sport;
+
+    use super::*;
+    use crate::pacer::Speed;
+    use crate::run_ledger::tests::with_copies;
+    use crate::world::{self, Formats, Pace, Plan};
+
+    const START: Timestamp = Timestamp(1_767_225_600_000_000);
+
+    /// The last words about a game of which this much was sent, but for when they are said.
+    fn last_words(schedule: Schedule, until: u64) -> FeedMessage {
+        let lines: Vec<usize> =
+            (0..schedule.len()).filter(|line| schedule.offset_ns(*line) <= until).collect();
+        let sent = Sent {
+            due_micros: vec![0; schedule.len()],
+            schedule: Arc::new(schedule),
+            inject: Inject::default(),
+            timeline: Timeline::new(START, Speed::Factor(1.0)),
+            is_raw: true,
+        };
+        let said = of_event(&sent, &Said { channel: 0, lines }, Format::Json).unwrap();
+        let message = Format::Json.decode(&said[0], &Name::new("md").unwrap()).unwrap();
+        FeedMessage { generated_at: START, ..message }
+    }
+
+    #[test]
+    fn what_was_said_twice_is_no_newer_than_what_was_said_once() {
+        let plan = Plan {
+            seed: 7,
+            sports: vec![Sport::Hockey],
+            games: 1,
+            formats: Formats::Json,
+            pace: Pace::Own,
+            start: START,
+        };
+        let game = world::play(&plan).unwrap().schedule;
+        let copied = with_copies(&game);
+        let until = game.offset_ns(game.len() * 3 / 4);
+        let expected = last_words(game, until);
+        let Content::Event(EventMessage { body: Body::Snapshot(snapshot), .. }) = &expected.content else {
+            panic!("a snapshot")
+        };
+        let score = snapshot.status.as_ref().unwrap().score;
+        assert!(score.home + score.away > 0, "{score:?}: there were goals");
+        assert_eq!(last_words(copied, until), expected);
+    }
 }

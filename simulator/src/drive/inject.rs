@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{EventId, FeedMessage, Timestamp};
+use domain::{EventId, Timestamp};
 use serde::Serialize;
 
 use crate::faults::{Fault, FaultPlan, HOLD_MS, Kind, of_another_sport};
@@ -60,7 +60,7 @@ pub struct Injected {
     pub answer: Option<u16>,
     /// Whether it has happened; it may wait for a message that it fits for as long as the drive goes.
     pub has_happened: bool,
-    /// Of a gap: whether somebody has asked for what was kept back, and was sent it.
+    /// Of a gap: whether somebody has asked for all that was kept back, and has taken it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_recovered: bool,
 }
@@ -108,6 +108,8 @@ struct Entry {
     order: Order,
     /// Messages that it is still to happen to.
     left: u32,
+    /// Of those that it has kept back, those that somebody has asked for and taken.
+    recovered: BTreeSet<u64>,
     injected: Injected,
 }
 
@@ -145,7 +147,7 @@ impl Inject {
         let awaited = Some(Awaited { kind: order.wish.name(), event_id: order.event_id.clone() });
         let injected =
             Injected { fault: None, awaited, answer: None, has_happened: false, is_recovered: false };
-        entries.push(Entry { order, left, injected });
+        entries.push(Entry { order, left, recovered: BTreeSet::new(), injected });
         self.0.waiting.fetch_add(left.into(), Ordering::Relaxed);
         Ok(())
     }
@@ -160,7 +162,8 @@ impl Inject {
             has_happened: true,
             is_recovered: false,
         };
-        self.entries().push(Entry { order: Order { wish, event_id: None }, left: 0, injected });
+        let order = Order { wish, event_id: None };
+        self.entries().push(Entry { order, left: 0, recovered: BTreeSet::new(), injected });
     }
 
     /// All that was asked for, and what came of it.
@@ -197,13 +200,13 @@ impl Inject {
         &self.0.revisions
     }
 
-    /// The copy that goes out for an entry behind the message as it went out.
-    pub(super) fn copy(&self, number: usize, format: Format, message: &[u8]) -> Vec<u8> {
+    /// The copy that goes out for an entry behind the message as it went out; `None` where there can be none.
+    pub(super) fn copy(&self, number: usize, format: Format, message: &[u8]) -> Option<Vec<u8>> {
         let fault = self.entries()[number].injected.fault.clone();
         match fault.map(|fault| (fault.kind, fault.event_id)) {
             Some((Kind::Malformed { how }, _)) => how.copy(format, message),
             Some((Kind::WrongSport { sport }, _)) => of_another_sport(format, message, sport),
-            _ => message.to_vec(),
+            _ => Some(message.to_vec()),
         }
     }
 
@@ -215,11 +218,15 @@ impl Inject {
         }
     }
 
-    /// A message of the schedule is sent once more, because somebody asks for it: where it was kept back, it no longer is.
+    /// A message of the schedule was sent once more, because somebody asked for it, and taken: where it was kept back, it no longer
+    /// is.
     pub(crate) fn recovered(&self, line: usize) {
-        for Entry { injected, .. } in self.entries().iter_mut() {
+        for Entry { injected, recovered, .. } in self.entries().iter_mut() {
             let Some(Fault { kind: Kind::Gap { .. }, messages, .. }) = &injected.fault else { continue };
-            injected.is_recovered |= messages.contains(&(line as u64));
+            if messages.contains(&(line as u64)) {
+                recovered.insert(line as u64);
+            }
+            injected.is_recovered = messages.iter().all(|message| recovered.contains(message));
         }
     }
 }
@@ -241,12 +248,6 @@ fn counted(channel: &Channel) -> Option<(EventId, Format)> {
 #[must_use]
 pub fn events(schedule: &Schedule) -> BTreeSet<EventId> {
     schedule.channels().iter().filter_map(|channel| Some(counted(channel)?.0)).collect()
-}
-
-/// A message of a schedule as it was written; `None` where it cannot be read.
-fn message(schedule: &Schedule, line: usize) -> Option<FeedMessage> {
-    let channel = &schedule.channels()[schedule.channel(line)];
-    channel.format.decode(schedule.message(line), &channel.provider)
 }
 
 /// What a fault has to know of a message that is due now.

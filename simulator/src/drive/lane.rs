@@ -181,6 +181,9 @@ impl Lane {
             let line = line as usize;
             let offset_ns = self.schedule.offset_ns(line);
             let times = times(&timeline, self.raw, offset_ns, timeline.due_at(offset_ns), now);
+            if let Times::Generated(at) = times {
+                self.log.made(line, at.micros_since(timeline.started_at));
+            }
             self.inject.revisions().write(&self.schedule, line, times, &mut batch.bytes);
             batch.end_message();
         }
@@ -236,22 +239,27 @@ impl Outgoing {
         let outgoing = Arc::new(self);
         let Self { lane, parcel: Parcel { lines, copies, added }, .. } = &*outgoing;
         let mut batch = lane.join(lines);
+        let mut numbers = Vec::new();
         for (place, number) in copies {
-            let copy = lane.inject.copy(*number, lane.sender.format, batch.message(*place));
+            let Some(copy) = lane.inject.copy(*number, lane.sender.format, batch.message(*place)) else {
+                tracing::warn!(number, "a message has no copy that could go wrong so");
+                continue;
+            };
+            numbers.push(*number);
             batch.bytes.extend_from_slice(&copy);
             batch.end_message();
         }
-        for (_, message) in added {
+        for (number, message) in added {
+            numbers.push(*number);
             batch.bytes.extend_from_slice(message);
             batch.end_message();
         }
         report.bytes += batch.bytes.len() as u64;
         let flight = lane.flights.begin(lane.provider());
         let delivery = lane.sender.deliver(batch, &outgoing).await;
-        let (delivery, answers) = delivery.split_off(lines.len(), copies.len() + added.len());
-        let numbers = copies.iter().map(|(_, number)| number).chain(added.iter().map(|(number, _)| number));
-        for (number, answer) in numbers.zip(answers) {
-            lane.inject.answered(*number, answer);
+        let (delivery, answers) = delivery.split_off(lines.len(), numbers.len());
+        for (number, answer) in numbers.into_iter().zip(answers) {
+            lane.inject.answered(number, answer);
         }
         let given_up = delivery.given_up.as_ref().map_or(0, |(places, _)| places.len());
         if given_up > 0 {

@@ -12,6 +12,8 @@ use crate::schedule::Schedule;
 pub(crate) struct Log {
     /// When it was due, as far as that was known when it went.
     due_micros: Vec<AtomicI64>,
+    /// The time that it said it was made at, where that was rewritten.
+    made_micros: Vec<AtomicI64>,
     sent_micros: Vec<AtomicI64>,
     late_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
@@ -25,6 +27,7 @@ impl Log {
         let status = (0..lines).map(|_| AtomicU16::new(0)).collect();
         Self {
             due_micros: never(),
+            made_micros: never(),
             sent_micros: never(),
             late_micros: never(),
             answered_micros: never(),
@@ -43,6 +46,22 @@ impl Log {
     /// When a line was due that has gone out, in microseconds after the start.
     pub(super) fn due_micros(&self, line: usize) -> Option<i64> {
         self.due_micros.get(line).map(|due| due.load(Ordering::Relaxed)).filter(|due| *due != NEVER)
+    }
+
+    /// A line is about to go, and says that it was made so long after the start.
+    pub(super) fn made(&self, line: usize, micros: i64) {
+        self.made_micros[line].store(micros, Ordering::Relaxed);
+    }
+
+    /// The times with which lines went out that were rewritten, in microseconds after the start; [`NEVER`] of others.
+    pub(super) fn all_made_micros(&self) -> Vec<i64> {
+        self.made_micros.iter().map(|made| made.load(Ordering::Relaxed)).collect()
+    }
+
+    /// The time with which a line went out, in microseconds after the start; where it kept its own, when it was due.
+    pub(super) fn made_micros(&self, line: usize) -> Option<i64> {
+        let made = self.made_micros.get(line).map(|made| made.load(Ordering::Relaxed));
+        made.filter(|made| *made != NEVER).or_else(|| self.due_micros(line))
     }
 
     pub(super) fn late(&self, line: u32, micros: u64) {

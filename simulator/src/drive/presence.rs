@@ -94,19 +94,25 @@ impl Presence {
 
     /// Sends again what is due already, in the order in which it was, and then says that this was all.
     async fn repeat(&self, request: &RecoveryRequest) {
-        let asked = |index: usize| self.again(index, request);
-        let mut batches: BTreeMap<(Name, Format), Batch> = BTreeMap::new();
+        let asked = |line: usize| {
+            let all = self.again(line, request).unwrap_or_default().into_iter();
+            all.map(move |(key, message)| (line, key, message))
+        };
+        let mut batches: BTreeMap<(Name, Format), (Batch, Vec<usize>)> = BTreeMap::new();
         let mut sources = BTreeSet::new();
-        for (key, message) in (0..self.schedule.len()).filter_map(asked).flatten() {
-            let batch = batches.entry(key.clone()).or_insert_with(|| Batch::with_capacity(key.1, 0, 0));
-            write(key.1, &message, batch);
+        for (line, key, message) in (0..self.schedule.len()).flat_map(asked) {
+            let new = || (Batch::with_capacity(key.1, 0, 0), Vec::new());
+            let (batch, lines) = batches.entry(key.clone()).or_insert_with(new);
+            if write(key.1, &message, batch) {
+                lines.push(line);
+            }
             sources.insert(message.source);
             if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max {
-                self.deliver(&key, batches.remove(&key)).await;
+                self.deliver_again(&key, batches.remove(&key)).await;
             }
         }
         for (key, batch) in batches {
-            self.deliver(&key, Some(batch)).await;
+            self.deliver_again(&key, Some(batch)).await;
         }
         if sources.is_empty() {
             let asked = self.sources.iter().filter(|source| source.producer == request.producer);
@@ -123,7 +129,7 @@ impl Presence {
     fn again(&self, index: usize, request: &RecoveryRequest) -> Option<Vec<((Name, Format), FeedMessage)>> {
         let offset_ns = self.schedule.offset_ns(index);
         let timeline = self.playhead.timeline();
-        let due_at = match self.log.due_micros(index) {
+        let due_at = match self.log.made_micros(index) {
             Some(micros) => timeline.started_at.plus_micros(micros),
             None => timeline.due_at(offset_ns),
         };
@@ -141,7 +147,6 @@ impl Presence {
         if message.source.producer != request.producer {
             return None;
         }
-        self.inject.recovered(index);
         let [before, behind] = revisions.beside(&self.schedule, index);
         let all = before.into_iter().chain([message]).chain(behind);
         let of_request = |message| FeedMessage { request_id: Some(request.request_id), ..message };
@@ -172,18 +177,33 @@ impl Presence {
         let Some(key) = keys.find(|key| self.senders.contains_key(key)) else { return };
         let mut batch = Batch::with_capacity(key.1, 1, 256);
         write(key.1, &message, &mut batch);
-        self.deliver(&key, Some(batch)).await;
+        self.deliver(&key, batch).await;
     }
 
-    async fn deliver(&self, key: &(Name, Format), batch: Option<Batch>) {
-        let (Some(sender), Some(batch)) = (self.senders.get(key), batch) else { return };
-        let delivery = sender.deliver(batch, &Arc::new(())).await;
+    /// What was kept back is recovered once it has been taken.
+    async fn deliver_again(&self, key: &(Name, Format), batch: Option<(Batch, Vec<usize>)>) {
+        let Some((batch, lines)) = batch else { return };
+        let untaken = self.deliver(key, batch).await;
+        for (place, line) in lines.into_iter().enumerate() {
+            if untaken.as_ref().is_some_and(|untaken| !untaken.contains(&place)) {
+                self.inject.recovered(line);
+            }
+        }
+    }
+
+    /// The places of what was not taken; `None` where nobody is there to take it.
+    async fn deliver(&self, key: &(Name, Format), batch: Batch) -> Option<BTreeSet<usize>> {
+        let delivery = self.senders.get(key)?.deliver(batch, &Arc::new(())).await;
+        let mut untaken = BTreeSet::new();
         if let Some((places, why)) = delivery.given_up {
             tracing::warn!(messages = places.len(), why, "nobody took what producers say");
+            untaken.extend(places);
         }
-        for (_, problem) in delivery.refused {
+        for (place, problem) in delivery.refused {
             tracing::warn!(%problem, "refused what a producer says");
+            untaken.insert(place);
         }
+        Some(untaken)
     }
 }
 
@@ -203,9 +223,10 @@ pub(crate) fn sources(schedule: &Schedule) -> BTreeSet<Source> {
     (0..schedule.len()).filter_map(source).collect()
 }
 
-/// What the format has no words for is not said.
-fn write(format: Format, message: &FeedMessage, batch: &mut Batch) {
-    let Some(encoded) = format.encode(message) else { return };
+/// What the format has no words for is not said; whether it has some is the answer.
+fn write(format: Format, message: &FeedMessage, batch: &mut Batch) -> bool {
+    let Some(encoded) = format.encode(message) else { return false };
     batch.bytes.extend_from_slice(format.in_batch(&encoded));
     batch.end_message();
+    true
 }

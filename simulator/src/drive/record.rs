@@ -2,10 +2,10 @@
 
 use std::io::{Seek, Write};
 
-use super::{DriveReport, times};
+use super::DriveReport;
 use crate::ledger::NEVER;
 use crate::recording::{Header, RecordingError, Writer};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Times};
 
 impl DriveReport {
     /// Writes what went to the header's provider in its format. What was sent again is written once; signs of life are not in
@@ -28,10 +28,11 @@ impl DriveReport {
         let mut message = Vec::new();
         for line in lines {
             let micros = u64::try_from(sent[line]).unwrap_or_default();
-            let sent_at = self.timeline.started_at.plus_micros(sent[line]);
             message.clear();
-            let due_at = self.timeline.started_at.plus_micros(self.deliveries.due_micros[line]);
-            let times = times(&self.timeline, self.is_raw, schedule.offset_ns(line), due_at, sent_at);
+            let times = match self.made_micros[line] {
+                NEVER => Times::AsWritten,
+                made => Times::Generated(self.timeline.started_at.plus_micros(made)),
+            };
             schedule.write(line, times, &mut message);
             writer.write(micros.saturating_mul(1_000), &message)?;
         }

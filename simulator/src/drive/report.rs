@@ -57,6 +57,8 @@ pub struct DriveReport {
     pub lateness_micros: Histogram<u64>,
     /// The same of each message, in the order of the schedule; [`crate::ledger::NEVER`] where it does not count.
     pub late_micros: Vec<i64>,
+    /// The time that each message said it was made at, where that was rewritten; [`crate::ledger::NEVER`] of others.
+    pub(super) made_micros: Vec<i64>,
 }
 
 impl DriveReport {
@@ -108,6 +110,7 @@ impl DriveReport {
             is_raw: false,
             lateness_micros: histogram(),
             late_micros: Vec::new(),
+            made_micros: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use domain::EventId;
 
 use super::malformed::of_another_sport;
-use super::renumber::{another, restart, roll_back};
+use super::renumber::{another, restart, roll_back, unannounced_id};
 use super::stall::stall;
 use super::{Fault, FaultPlan, Kind};
 use crate::ledger::{Ledger, LedgerEvent};
@@ -135,9 +135,7 @@ fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
 fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event: &mut LedgerEvent) {
     let Some(place) = strand.place(origin) else { return };
     strand.entries.drain(place..place + count as usize);
-    let said = |entry| strand.message(entry, worlds);
-    let before = strand.entries[..place].iter().map(said);
-    stall(event, &strand.source.producer, before, strand.entries[place..].iter().map(said));
+    stall(event, &strand.source.producer, strand.entries.iter().map(|entry| strand.message(entry, worlds)));
 }
 
 /// Adds a message that changes nothing of its event; returns the event that it makes known instead, where it does.
@@ -152,14 +150,14 @@ fn add(strand: &mut Strand, worlds: Worlds, origin: u64, fault: &Fault, number: 
             (entry.due_ns + after_ns, entry.made_ns, entry.text.clone())
         }
         Kind::Malformed { how } => {
-            (entry.due_ns + 1, entry.made_ns, Text::Fixed(how.copy(strand.format, &text).into()))
+            (entry.due_ns + 1, entry.made_ns, Text::Fixed(how.copy(strand.format, &text)?.into()))
         }
         Kind::WrongSport { sport } => {
-            let copy = of_another_sport(strand.format, &text, *sport);
+            let copy = of_another_sport(strand.format, &text, *sport)?;
             (entry.due_ns + 1, entry.made_ns, Text::Fixed(copy.into()))
         }
         Kind::UnknownEvent => {
-            let nobody = EventId::new(format!("{}-unannounced-{number}", strand.event_id)).ok()?;
+            let nobody = unannounced_id(&strand.event_id, &format!("-unannounced-{number}"))?;
             let message = another(&strand.message(&entry, worlds), nobody.clone());
             unannounced = Some(nobody);
             (entry.due_ns + 1, signed(entry.due_ns + 1), strand.encode(&message))

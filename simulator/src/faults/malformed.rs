@@ -1,6 +1,7 @@
 //! Ways in which a message is none any more.
 
 use domain::Sport;
+use domain::codec::{json, xml};
 use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
@@ -56,33 +57,39 @@ impl Malformed {
         Self::TooLong,
     ];
 
-    /// A copy of a message of our own, wrong in this way and in no other.
-    pub(crate) fn copy(self, format: Format, message: &[u8]) -> Vec<u8> {
-        let text = std::str::from_utf8(message).expect("what was encoded here is text");
-        let set = |field, value: &str| with_value(format, text, field, Some(value)).into_bytes();
+    /// A copy of a message of our own, wrong in this way and in no other; `None` where it is no such message, or has nothing that
+    /// could be wrong so.
+    pub(crate) fn copy(self, format: Format, message: &[u8]) -> Option<Vec<u8>> {
+        let text = as_written_here(format, message)?;
+        let set = |field, value: &str| Some(with_value(format, &text, field, value)?.into_bytes());
         match self {
             // After its id, by which a batch knows that a message begins.
-            Self::Truncated => message[..message.len() - message.len() / 4].to_vec(),
+            Self::Truncated => Some(text.as_bytes()[..text.len() - text.len() / 4].to_vec()),
             Self::NotUtf8 => {
-                let at = value(format, text, "event_id").map_or(message.len() / 2, |(at, _)| at);
-                let mut bytes = message.to_vec();
+                let (at, _) = value(format, &text, "event_id")?;
+                let mut bytes = text.into_bytes();
                 bytes[at] = 0xff;
-                bytes
+                Some(bytes)
             }
-            Self::MissingEventId => with_value(format, text, "event_id", None).into_bytes(),
+            Self::MissingEventId => Some(match format {
+                Format::Xml => text.replacen(" event_id=", " former_event_id=", 1).into_bytes(),
+                Format::Json | Format::Uof => {
+                    text.replacen("\"event_id\":", "\"former_event_id\":", 1).into_bytes()
+                }
+            }),
             Self::SequenceInWords => set("sequence", "\"seven\""),
             Self::SequenceBelowZero => set("sequence", "-7"),
             Self::UnknownType => match format {
-                Format::Xml => renamed(text, "weather_change").into_bytes(),
+                Format::Xml => Some(renamed(&text, "weather_change").into_bytes()),
                 Format::Json | Format::Uof => set("type", "\"weather_change\""),
             },
             Self::UnknownSport => set("sport", "\"curling\""),
             Self::FutureSchema => set("schema", "\"9.0\""),
             Self::EventWithoutNamespace => set("event_id", "\"seven\""),
             Self::TimeInMilliseconds => {
-                let micros =
-                    value(format, text, "generated_at").and_then(|(at, end)| text[at..end].parse().ok());
-                set("generated_at", &(micros.unwrap_or(0_i64) / 1_000).to_string())
+                let (at, end) = value(format, &text, "generated_at")?;
+                let micros: i64 = text[at..end].parse().ok()?;
+                set("generated_at", &(micros / 1_000).to_string())
             }
             Self::ForeignProvider => set("provider", "\"somebody-else\""),
             Self::TooLong => set("message_id", &format!("\"{}\"", "x".repeat(TOO_LONG))),
@@ -90,10 +97,21 @@ impl Malformed {
     }
 }
 
-/// A copy of a message that names another sport.
-pub(crate) fn of_another_sport(format: Format, message: &[u8], sport: Sport) -> Vec<u8> {
-    let text = std::str::from_utf8(message).expect("what was encoded here is text");
-    with_value(format, text, "sport", Some(&format!("\"{sport}\""))).into_bytes()
+/// A copy of a message that names another sport; `None` where it is no message of our own.
+pub(crate) fn of_another_sport(format: Format, message: &[u8], sport: Sport) -> Option<Vec<u8>> {
+    let text = as_written_here(format, message)?;
+    Some(with_value(format, &text, "sport", &format!("\"{sport}\""))?.into_bytes())
+}
+
+/// A message in the words of this program, whoever wrote it: with its quotes and blanks, and the envelope before the body.
+fn as_written_here(format: Format, message: &[u8]) -> Option<String> {
+    let read = match format {
+        Format::Json => json::decode(message).ok()?,
+        Format::Xml => xml::decode(message).ok()?,
+        Format::Uof => return None,
+    };
+    let written = format.encode(&read)?;
+    String::from_utf8(format.in_batch(&written).to_vec()).ok()
 }
 
 /// Where the value of a field of the envelope stands, without quotes: the envelope comes first.
@@ -111,24 +129,18 @@ fn value(format: Format, text: &str, field: &str) -> Option<(usize, usize)> {
     Some((start, start + text[start..].find(ends)?))
 }
 
-/// The message with another value, as JSON writes it, or with the field under another name.
-fn with_value(format: Format, text: &str, field: &str, replaced: Option<&str>) -> String {
-    let Some(replaced) = replaced else {
-        return match format {
-            Format::Xml => text.replacen(&format!(" {field}="), &format!(" former_{field}="), 1),
-            Format::Json | Format::Uof => {
-                text.replacen(&format!("\"{field}\":"), &format!("\"former_{field}\":"), 1)
-            }
-        };
-    };
-    let (start, end) = value(format, text, field).expect("every message of an event has its envelope");
+/// The message with another value, as JSON writes it; `None` where it has no such field.
+fn with_value(format: Format, text: &str, field: &str, replaced: &str) -> Option<String> {
+    let (start, end) = value(format, text, field)?;
     let is_quoted = text[..start].ends_with('"');
     let (start, end) = match format {
-        Format::Xml => return format!("{}{}{}", &text[..start], replaced.trim_matches('"'), &text[end..]),
+        Format::Xml => {
+            return Some(format!("{}{}{}", &text[..start], replaced.trim_matches('"'), &text[end..]));
+        }
         _ if is_quoted => (start - 1, end + 1),
         _ => (start, end),
     };
-    format!("{}{replaced}{}", &text[..start], &text[end..])
+    Some(format!("{}{replaced}{}", &text[..start], &text[end..]))
 }
 
 /// The element under another name.
@@ -143,10 +155,10 @@ fn renamed(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use domain::codec::batch::{self, Format as Split, Pieces};
-    use domain::codec::{json, xml};
-    use domain::{FeedMessage, check_alone};
+    use domain::{FeedMessage, Name, check_alone};
 
     use super::*;
+    use crate::schedule::Channel;
 
     const JSON: &str = include_str!("../../../domain/golden/v1/odds_change.json");
 
@@ -173,8 +185,13 @@ mod tests {
             let good = format.in_batch(&bytes);
             assert!(is_taken(format, good));
             for how in Malformed::ALL {
-                let bad = how.copy(format, good);
+                let bad = how.copy(format, good).unwrap();
                 assert!(!is_taken(format, &bad), "{how:?} in {format:?}");
+                let channel = Channel { provider: Name::new("md").unwrap(), event_id: None, format };
+                assert!(
+                    channel.read(good).is_some() && channel.read(&bad).is_none(),
+                    "{how:?} in {format:?}"
+                );
                 let mut body = format.batch_ends().0.to_vec();
                 for message in [good, &bad, good] {
                     body.extend_from_slice(message);
@@ -196,10 +213,31 @@ mod tests {
     fn another_sport_is_all_that_changes() {
         let message = json::decode(JSON.trim().as_bytes()).unwrap();
         let changed =
-            json::decode(&of_another_sport(Format::Json, &json::encode(&message), Sport::Tennis)).unwrap();
+            json::decode(&of_another_sport(Format::Json, &json::encode(&message), Sport::Tennis).unwrap())
+                .unwrap();
         let bytes = xml::encode(&message);
-        let in_xml = of_another_sport(Format::Xml, Format::Xml.in_batch(&bytes), Sport::Tennis);
+        let in_xml = of_another_sport(Format::Xml, Format::Xml.in_batch(&bytes), Sport::Tennis).unwrap();
         assert_eq!(xml::decode(&in_xml).unwrap(), changed);
         assert_ne!(changed, message);
+    }
+
+    #[test]
+    fn whoever_wrote_a_message_a_copy_of_it_can_go_wrong() {
+        let message = json::decode(JSON.trim().as_bytes()).unwrap();
+        let spaced = String::from_utf8(json::encode(&message)).unwrap();
+        let spaced = spaced.replace("\":", "\" : ").replace(",\"", ", \"");
+        let in_xml = String::from_utf8(Format::Xml.in_batch(&xml::encode(&message)).to_vec()).unwrap();
+        let single_quoted = in_xml.replace('"', "'").replace(" sport=", "\tsport = ");
+        for (format, bytes) in [(Format::Json, spaced.as_bytes()), (Format::Xml, single_quoted.as_bytes())] {
+            assert!(is_taken(format, bytes), "{}", String::from_utf8_lossy(bytes));
+            let other = of_another_sport(format, bytes, Sport::Tennis).unwrap();
+            let other = format.decode(&other, &message.source.provider).unwrap();
+            let domain::Content::Event(event) = &other.content else { panic!("of an event") };
+            assert_eq!(event.sport, Sport::Tennis);
+            for how in Malformed::ALL {
+                assert!(!is_taken(format, &how.copy(format, bytes).unwrap()), "{how:?} in {format:?}");
+            }
+        }
+        assert_eq!(of_another_sport(Format::Json, b"[]", Sport::Tennis), None, "what is none has no copy");
     }
 }

@@ -3,17 +3,24 @@
 //! It follows `docs/protocol.md` and shares nothing with the processors, so both can be wrong, but hardly in the same way. A
 //! world keeps its own ledger; a test holds the account of all its messages against that.
 
+use std::collections::BTreeSet;
+
 use domain::id::Text;
 use domain::market::{Market, MarketKey, Suspension, VoidWindow};
-use domain::message::{CancelledMarket, Certainty, Groups, Offer, SettledMarket, StopStatus, Window};
+use domain::message::{BetStop, CancelledMarket, Certainty, Offer, SettledMarket, StopStatus, Window};
+use domain::update::Value;
 use domain::{
-    Body, EventStatus, Fixture, Incident, IncidentAction, MarketStatus, MatchStatus, Name, Outcome, Status,
+    Body, EventStatus, Fixture, Incident, IncidentAction, MarketStatus, MatchStatus, Name, Outcome, Sport,
+    Status,
 };
+
+use super::groups::are_meant;
 
 /// What one producer's messages have come to.
 #[derive(Debug, Clone)]
 pub struct Account {
     producer: Name,
+    sport: Sport,
     /// Who plays whom, once told.
     pub fixture: Option<Fixture>,
     /// The state of play, once told.
@@ -27,6 +34,8 @@ pub struct Account {
 #[derive(Debug, Clone)]
 struct Dossier {
     offer: Market,
+    /// In which groups it is, where its offers say so.
+    groups: BTreeSet<Name>,
     settlements: Vec<(Certainty, SettledMarket)>,
     cancels: Vec<(Window, Option<Text>)>,
     /// That its odds call it settled or cancelled, over the status that it has.
@@ -34,10 +43,10 @@ struct Dossier {
 }
 
 impl Account {
-    /// Of an event of which nothing has been said.
+    /// Of an event of this sport of which nothing has been said.
     #[must_use]
-    pub fn new(producer: Name) -> Self {
-        Self { producer, fixture: None, status: None, incidents: Vec::new(), markets: Vec::new() }
+    pub fn new(producer: Name, sport: Sport) -> Self {
+        Self { producer, sport, fixture: None, status: None, incidents: Vec::new(), markets: Vec::new() }
     }
 
     /// Takes what the next message says.
@@ -60,7 +69,7 @@ impl Account {
                 };
                 odds.markets.iter().for_each(|offer| self.dossier(&offer.key).offered(offer));
             }
-            Body::BetStop(stop) => self.stop(&stop.groups, stop.market_status),
+            Body::BetStop(stop) => self.stop(stop),
             Body::Settlement(settlement) => {
                 for market in &settlement.markets {
                     let decided = (settlement.certainty, market.clone());
@@ -129,6 +138,29 @@ impl Account {
         self.markets().into_iter().filter(is_undecided).map(|market| market.key).collect()
     }
 
+    /// How things stand, value by value, as clients see them.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
+        let fixture = self.fixture.clone().map(Value::Fixture);
+        let status = self.status.clone().map(Value::Status);
+        let incidents = self.incidents.iter().cloned().map(Value::Incident);
+        let markets = self.markets.iter().map(|dossier| Value::Market(dossier.value()));
+        fixture.into_iter().chain(status).chain(markets).chain(incidents)
+    }
+
+    /// What bet stops that are heard ahead of their turn make of what is open; what no stop means is shut for want of what is missing.
+    pub(crate) fn shut(&mut self, ahead: &[&BetStop]) {
+        let sport = self.sport;
+        for market in self.markets.iter_mut().filter(|market| market.value().status == MarketStatus::Active) {
+            let stop = ahead.iter().find(|stop| market.is_meant_by(sport, stop));
+            let (status, suspension) = match stop.map(|stop| stop.market_status) {
+                Some(StopStatus::Suspended) => (MarketStatus::Suspended, Suspension::BetStop),
+                Some(StopStatus::Inactive) => (MarketStatus::Inactive, Suspension::BetStop),
+                None => (MarketStatus::Suspended, Suspension::Gap),
+            };
+            (market.offer.status, market.offer.suspension) = (status, Some(suspension));
+        }
+    }
+
     /// Whether the event has begun or is to, and has not ended.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
@@ -161,15 +193,19 @@ impl Account {
     /// All of it as one message, with which a producer begins anew.
     #[must_use]
     pub fn snapshot(&self) -> domain::message::Snapshot {
-        let offer = |market: Market| Offer {
-            favourite: market.favourite,
-            cashout: market.cashout,
-            ..Offer::new(market.key, market.status, market.outcomes)
+        let offer = |dossier: &Dossier| {
+            let market = dossier.value();
+            Offer {
+                favourite: market.favourite,
+                cashout: market.cashout,
+                groups: dossier.groups.clone(),
+                ..Offer::new(market.key, market.status, market.outcomes)
+            }
         };
         domain::message::Snapshot {
             fixture: self.fixture.clone(),
             status: self.status.clone(),
-            markets: self.markets().into_iter().map(offer).collect(),
+            markets: self.markets.iter().map(offer).collect(),
             incidents: Some(self.incidents.clone()),
         }
     }
@@ -184,12 +220,11 @@ impl Account {
         }
     }
 
-    /// Of named groups it is not known here which markets are in them: worlds stop all.
-    fn stop(&mut self, groups: &Groups, status: StopStatus) {
-        debug_assert_eq!(*groups, Groups::All, "worlds stop all their markets");
+    fn stop(&mut self, stop: &BetStop) {
+        let sport = self.sport;
         let active = self.markets.iter_mut().filter(|market| market.offer.status == MarketStatus::Active);
-        for Dossier { offer, .. } in active {
-            offer.status = match status {
+        for Dossier { offer, .. } in active.filter(|market| market.is_meant_by(sport, stop)) {
+            offer.status = match stop.market_status {
                 StopStatus::Suspended => MarketStatus::Suspended,
                 StopStatus::Inactive => MarketStatus::Inactive,
             };
@@ -208,6 +243,10 @@ impl Account {
 }
 
 impl Dossier {
+    fn is_meant_by(&self, sport: Sport, stop: &BetStop) -> bool {
+        are_meant(sport, &stop.groups, self.offer.key.id, &self.groups)
+    }
+
     fn new(key: MarketKey, producer: Name) -> Self {
         let offer = Market {
             key,
@@ -220,7 +259,7 @@ impl Dossier {
             void_reason: None,
             void_windows: Vec::new(),
         };
-        Self { offer, settlements: Vec::new(), cancels: Vec::new(), called: None }
+        Self { offer, groups: BTreeSet::new(), settlements: Vec::new(), cancels: Vec::new(), called: None }
     }
 
     fn offered(&mut self, offer: &Offer) {
@@ -231,6 +270,9 @@ impl Dossier {
         }
         self.offer.favourite = offer.favourite;
         self.offer.cashout = offer.cashout;
+        if !offer.groups.is_empty() {
+            self.groups.clone_from(&offer.groups);
+        }
         if !offer.outcomes.is_empty() {
             self.offer.outcomes.clone_from(&offer.outcomes);
         }
@@ -306,5 +348,42 @@ impl Dossier {
             }
         }
         market
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::message::{Groups, OddsChange};
+
+    use super::*;
+
+    #[test]
+    fn a_bet_stop_of_groups_stops_their_markets_and_no_others() {
+        let mut account = Account::new(Name::new("live").unwrap(), Sport::Football);
+        let offer = |id: u32, groups: &[&str]| Offer {
+            groups: groups.iter().map(|name| Name::new(*name).unwrap()).collect(),
+            ..Offer::new(MarketKey { id, specifiers: Default::default() }, MarketStatus::Active, Vec::new())
+        };
+        let markets = vec![offer(1, &[]), offer(18, &[]), offer(8, &["mine"]), offer(777, &[])];
+        account.enter(&Body::OddsChange(OddsChange::of(markets)));
+        let stop = |names: &[&str]| BetStop {
+            groups: Groups::Named(names.iter().map(|name| Name::new(*name).unwrap()).collect()),
+            market_status: StopStatus::Suspended,
+        };
+        let stopped = |account: &Account| -> Vec<u32> {
+            let is_stopped = |market: &Market| market.suspension == Some(Suspension::BetStop);
+            account.markets().into_iter().filter(is_stopped).map(|market| market.key.id).collect()
+        };
+        let mut shut = account.clone();
+        account.enter(&Body::BetStop(stop(&["total"])));
+        assert_eq!(stopped(&account), [18, 777], "of the last one nothing is known");
+        // What stands keeps its groups in what an event begins anew with.
+        let mut anew = Account::new(Name::new("live").unwrap(), Sport::Football);
+        anew.enter(&Body::Snapshot(account.snapshot()));
+        anew.enter(&Body::BetStop(stop(&["mine"])));
+        assert_eq!(anew.markets()[2].suspension, Some(Suspension::BetStop));
+        shut.shut(&[&stop(&["total"])]);
+        assert_eq!(stopped(&shut), [18, 777]);
+        assert_eq!(shut.markets()[0].suspension, Some(Suspension::Gap));
     }
 }

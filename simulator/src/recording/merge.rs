@@ -55,7 +55,7 @@ pub fn merge<R: Read>(
         Part { messages: recording.peekable(), shift_ns, images, read: 0 }
     };
     let mut parts: Vec<Part<R>> = recordings.into_iter().map(part).collect();
-    let images: u64 = parts.iter().filter(|part| part.shift_ns == 0).map(|part| part.images).sum();
+    let images: u64 = parts.iter().map(|part| part.images).sum();
     header.images = (images > 0).then_some(images);
     let mut writer = Writer::new(out, header).map_err(MergeError::Written)?;
     while let Some((index, message)) = next(&mut parts)? {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use domain::{Body, Content, EventId, FeedMessage, Name, Position, Source, Sport};
+use domain::{Body, Content, EventId, FeedMessage, Name, Source, Sport};
 
-use super::{RunLedger, read};
+use super::RunLedger;
 use crate::faults::{FaultPlan, Kind, stall};
-use crate::ledger::{Account, Ledger, LedgerEvent, before_a_hole};
+use crate::ledger::{Account, Ledger, LedgerEvent, applied, before_a_hole};
 use crate::schedule::Schedule;
 
 /// An event of which too little is told.
@@ -14,12 +14,13 @@ use crate::schedule::Schedule;
 #[error("of {0} it is not told who plays whom and how it stands")]
 pub struct Untold(EventId);
 
-/// What is told of one event, each message once.
+/// What is told of one event.
 struct Tale {
     sport: Sport,
     /// Who tells of its play; fixtures may be told by somebody else.
     source: Source,
-    messages: Vec<(Option<Position>, usize, FeedMessage)>,
+    /// In the order in which they are sent, by their lines.
+    messages: Vec<(usize, FeedMessage)>,
 }
 
 impl RunLedger {
@@ -67,13 +68,9 @@ fn tales(schedule: &Schedule, faults: &FaultPlan) -> (BTreeMap<EventId, Tale>, B
     let refused = lines(|kind| matches!(kind, Kind::Malformed { .. } | Kind::WrongSport { .. }));
     let unknown = lines(|kind| matches!(kind, Kind::UnknownEvent));
     let (mut tales, mut unannounced) = (BTreeMap::new(), BTreeSet::new());
-    let mut known = HashSet::new();
     for line in (0..schedule.len()).filter(|line| !refused.contains(line)) {
-        let Some(message) = read(schedule, line) else { continue };
+        let Some(message) = schedule.read(line) else { continue };
         let Content::Event(event) = &message.content else { continue };
-        if !known.insert((event.event_id.clone(), message.message_id.clone())) {
-            continue;
-        }
         if unknown.contains(&line) {
             unannounced.insert(event.event_id.clone());
         }
@@ -85,29 +82,23 @@ fn tales(schedule: &Schedule, faults: &FaultPlan) -> (BTreeMap<EventId, Tale>, B
         if !matches!(event.body, Body::Fixture(_) | Body::FixtureChange(_)) {
             tale.source.clone_from(&message.source);
         }
-        tale.messages.push((event.position, line, message));
+        tale.messages.push((line, message));
     }
     (tales, unannounced)
 }
 
 impl Tale {
     /// What must come of it, and whether it stands still before what is missing.
-    fn event(mut self, event_id: EventId, schedule: &Schedule) -> Result<(LedgerEvent, bool), Untold> {
-        self.messages.sort_by_key(|(position, line, message)| {
-            // Without sequences it is as of the time at which it was said.
-            let made = position.is_none().then_some(message.generated_at);
-            (*position, made, *line)
-        });
-        let is_counted = self.messages.iter().any(|(position, ..)| position.is_some());
+    fn event(self, event_id: EventId, schedule: &Schedule) -> Result<(LedgerEvent, bool), Untold> {
+        let messages = applied(&event_id, self.sport, self.messages);
+        let is_counted = messages.iter().any(|(_, message)| message.position().is_some());
         let whole = match is_counted {
-            true => before_a_hole(self.messages.iter().map(|(position, ..)| *position)),
-            false => self.messages.len(),
+            true => before_a_hole(messages.iter().map(|(_, message)| message.position())),
+            false => messages.len(),
         };
-        let beyond: Vec<FeedMessage> =
-            self.messages.split_off(whole).into_iter().map(|(_, _, message)| message).collect();
         let producer = &self.source.producer;
-        let mut account = Account::new(producer.clone());
-        for (_, _, message) in &self.messages {
+        let mut account = Account::new(producer.clone(), self.sport);
+        for (_, message) in &messages[..whole] {
             if let Content::Event(event) = &message.content {
                 account.enter(&event.body);
             }
@@ -119,18 +110,15 @@ impl Tale {
         let mut event = LedgerEvent {
             event_id,
             sport: self.sport,
-            messages: self.messages.len() as u64,
-            due_ns: self.messages.iter().map(|(_, line, _)| schedule.offset_ns(*line)).collect(),
+            messages: messages.len() as u64,
+            due_ns: messages.iter().map(|(line, _)| schedule.offset_ns(*line)).collect(),
             fixture,
             status,
             incidents: account.incidents,
             markets,
         };
-        let is_stalled = !beyond.is_empty();
-        if is_stalled {
-            let before = self.messages.into_iter().map(|(_, _, message)| message);
-            stall(&mut event, producer, before, beyond.into_iter());
-        }
+        let arriving = messages.into_iter().map(|(_, message)| message);
+        let is_stalled = is_counted && stall(&mut event, producer, arriving);
         Ok((event, is_stalled))
     }
 }

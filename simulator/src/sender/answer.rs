@@ -1,5 +1,6 @@
 //! What an answer of ingestion means for the messages that it is about.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -83,8 +84,15 @@ pub(super) fn read(
 }
 
 /// Whether a status says that the same request may be taken later.
-pub(super) fn passes(status: u16) -> bool {
+pub(crate) fn passes(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599)
+}
+
+/// Which messages of a request an answer tells its sender to repeat, by their places in it: those whose own status may pass.
+pub(crate) fn again(body: &[u8]) -> BTreeSet<usize> {
+    let answer: Option<Answer> = serde_json::from_slice(body).ok();
+    let problems = answer.map(|answer| answer.problems).unwrap_or_default();
+    problems.iter().filter(|it| passes(it.problem.status)).map(|it| it.index).collect()
 }
 
 impl std::fmt::Display for Problem {

@@ -11,8 +11,7 @@ use std::time::Duration;
 use domain::id::Source;
 use domain::update::{Update, Value};
 use domain::{
-    Body, Content, EventId, EventMessage, FeedMessage, Fixture, Incident, Market, MessageId, Name, Position,
-    Status,
+    Body, Content, EventId, EventMessage, FeedMessage, Fixture, Incident, Market, MessageId, Position, Status,
 };
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -43,7 +42,7 @@ pub(super) struct Images {
 }
 
 /// One producer's part of a game.
-type Key = (Name, Name, EventId);
+type Key = (Source, EventId);
 
 /// What a request's messages begin in the middle of.
 #[derive(Debug, Default)]
@@ -114,6 +113,19 @@ impl Images {
         }
     }
 
+    /// The rest of the request will come again: these of its messages were taken.
+    pub(super) fn forget_all_but(&self, beginnings: &mut Beginnings, feed: &Feed, taken: &[&[u8]]) {
+        let taken: BTreeSet<Key> =
+            taken.iter().filter_map(|message| key_of(&feed.decode(message)?)).collect();
+        let (kept, forgotten) =
+            std::mem::take(&mut beginnings.met).into_iter().partition(|key| taken.contains(key));
+        beginnings.met = forgotten;
+        self.forget(beginnings);
+        beginnings.met = kept;
+        beginnings.images.retain(|image| taken.contains(&(image.source.clone(), image.event_id.clone())));
+        beginnings.headless.retain(|(event_id, _)| taken.iter().any(|(_, taken)| taken == event_id));
+    }
+
     fn met(&self) -> MutexGuard<'_, BTreeSet<Key>> {
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,11 +133,10 @@ impl Images {
     /// The first message of each producer about each game that was not met before, where it is from its middle.
     fn firsts(&self, feed: &Feed, messages: &[&[u8]], newly: &mut Vec<Key>) -> Vec<FeedMessage> {
         let mut firsts = Vec::new();
-        for bytes in messages {
+        for bytes in messages.iter().filter(|bytes| !self.is_met(feed, bytes)) {
             let Some(message) = feed.decode(bytes) else { continue };
             let Content::Event(event) = &message.content else { continue };
-            let Source { provider, producer } = &message.source;
-            let key = (provider.clone(), producer.clone(), event.event_id.clone());
+            let Some(key) = key_of(&message) else { continue };
             let mut met = self.met();
             if met.len() >= MET_MAX || !met.insert(key.clone()) {
                 continue;
@@ -136,6 +147,12 @@ impl Images {
             }
         }
         firsts
+    }
+
+    /// Whether no image is asked for because of a message any more, which then need not be read.
+    fn is_met(&self, feed: &Feed, message: &[u8]) -> bool {
+        let met = self.met();
+        met.len() >= MET_MAX || feed.key(message).is_some_and(|key| met.contains(&key))
     }
 
     /// How a game stood before a message; `None` where nobody knows of it: then that is its beginning.
@@ -181,6 +198,11 @@ impl Images {
             status => Err(format!("{path} is answered with {status}")),
         }
     }
+}
+
+fn key_of(message: &FeedMessage) -> Option<Key> {
+    let Content::Event(event) = &message.content else { return None };
+    Some((message.source.clone(), event.event_id.clone()))
 }
 
 /// Whether something was said of an event before. A source without sequences begins with who plays whom.
@@ -234,5 +256,60 @@ impl Standing {
         };
         let messages = (1..).zip(bodies).map(say).collect();
         Image { event_id: event.event_id.clone(), source: first.source.clone(), applied, messages }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+    use domain::Name;
+
+    use super::*;
+
+    /// A message about a game in each format, how its request is labelled, and what tells that it cannot be read.
+    fn feeds() -> Vec<(Feed, Vec<u8>)> {
+        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
+        let mut message = Format::Json.decode(golden.as_bytes(), &Name::new("md").unwrap()).unwrap();
+        message.source.producer = Name::new("1").unwrap();
+        let feed = |format: Format, key: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            let kind = if format == Format::Json { "application/json" } else { "application/xml" };
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            if let Some(key) = key {
+                headers.insert("routing-key", HeaderValue::from_str(key).unwrap());
+            }
+            Feed::of(&Method::POST, &Uri::from_static("/feeds/md"), &headers).unwrap()
+        };
+        let own = [Format::Json, Format::Xml]
+            .map(|format| (feed(format, None), format.in_batch(&format.encode(&message).unwrap()).to_vec()));
+        let line = Format::Uof.encode(&message).unwrap();
+        let (key, document) = crate::uof::split(&line).unwrap();
+        own.into_iter().chain([(feed(Format::Uof, Some(key)), document.to_vec())]).collect()
+    }
+
+    #[test]
+    fn a_message_about_a_game_that_was_met_is_not_read_again() {
+        for (feed, message) in feeds() {
+            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
+            let mut met = Vec::new();
+            assert!(!images.is_met(&feed, &message), "{:?}", feed.format);
+            assert_eq!(images.firsts(&feed, &[&message, &message], &mut met).len(), 1, "{:?}", feed.format);
+            assert!(images.is_met(&feed, &message), "{:?}", feed.format);
+            images.forget(&Beginnings { met, ..Beginnings::default() });
+            assert!(!images.is_met(&feed, &message), "it will come again: {:?}", feed.format);
+        }
+    }
+
+    #[test]
+    fn what_will_come_again_of_a_request_is_met_then() {
+        for (feed, message) in feeds() {
+            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
+            let mut beginnings = Beginnings::default();
+            images.firsts(&feed, &[&message], &mut beginnings.met);
+            images.forget_all_but(&mut beginnings, &feed, &[&message]);
+            assert!(images.is_met(&feed, &message), "{:?}", feed.format);
+            images.forget_all_but(&mut beginnings, &feed, &[]);
+            assert!(!images.is_met(&feed, &message), "{:?}", feed.format);
+        }
     }
 }

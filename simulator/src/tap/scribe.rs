@@ -1,7 +1,7 @@
 //! Writing down what passes a tap.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::ops::Range;
@@ -76,6 +76,12 @@ impl Content {
         all.filter(|message| !message.trim_ascii().is_empty()).collect()
     }
 
+    /// Without the messages at these places of the request.
+    pub(super) fn leave_out(&mut self, places: &BTreeSet<usize>) {
+        let mut place = 0..;
+        self.pieces.retain(|_| place.next().is_some_and(|place| !places.contains(&place)));
+    }
+
     /// How many bytes it takes.
     pub(super) fn len(&self) -> usize {
         self.body.len()
@@ -131,6 +137,14 @@ impl Feed {
 }
 
 impl Feed {
+    /// Who speaks of which event in a message, as its envelope says it, which need not be read for that.
+    pub(super) fn key(&self, message: &[u8]) -> Option<(Source, EventId)> {
+        let envelope = self.format.envelope(message)?;
+        let producer = Name::new(envelope.producer?).ok()?;
+        let source = Source { provider: self.provider.clone(), producer };
+        Some((source, EventId::new(envelope.event_id?).ok()?))
+    }
+
     /// A message of it; `None` where it is none.
     pub(super) fn decode(&self, message: &[u8]) -> Option<FeedMessage> {
         match &self.routing_key {
@@ -228,6 +242,11 @@ impl Scribe {
     /// A message as it is written: where its game has an image, counted on from that; `None` where the image says it already.
     fn counted_on<'m>(&self, feed: &Feed, message: &'m [u8]) -> Option<Cow<'m, [u8]>> {
         if self.imaged.is_empty() || feed.format == Format::Uof {
+            return Some(message.into());
+        }
+        // Nothing is read of those that go on from no image.
+        if feed.key(message).is_some_and(|(source, event_id)| !self.imaged.contains_key(&(event_id, source)))
+        {
             return Some(message.into());
         }
         let Some(read) = feed.decode(message) else { return Some(message.into()) };

@@ -6,7 +6,8 @@ use domain::market::Cashout;
 use domain::message::Certainty;
 use domain::{EventStatus, MarketStatus, MatchStatus, Side, Sport};
 
-pub(super) fn sport(sport: Sport) -> u32 {
+/// The number of a sport in this feed.
+pub(crate) fn sport(sport: Sport) -> u32 {
     match sport {
         Sport::Football => 1,
         Sport::Basketball => 2,

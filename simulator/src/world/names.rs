@@ -10,6 +10,8 @@ use fake::locales::EN;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
+use crate::uof::sport_number;
+
 const NICKNAMES: [&str; 24] = [
     "Anvils",
     "Badgers",
@@ -39,11 +41,11 @@ const NICKNAMES: [&str; 24] = [
 
 /// The fixture of a game, but for its time.
 pub(super) fn fixture(sport: Sport, tournament: &str, [home, away]: [Competitor; 2]) -> Fixture {
-    let tournament = Some(self::tournament(sport.rules().id, tournament));
+    let tournament = Some(self::tournament(sport_number(sport), tournament));
     Fixture { scheduled_start: Timestamp(0), tournament, home, away }
 }
 
-/// A competition; a sport's first one has the sport's number.
+/// A competition; a sport's first one has the number that a Unified Odds Feed gives the sport.
 pub(super) fn tournament(number: u32, name: &str) -> Tournament {
     let id = Urn::new(format!("md:tournament:{number}")).expect("a number is an id");
     Tournament { id, name: text(name) }

@@ -205,7 +205,12 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     assert_eq!(recorded.header().seed, Some(3));
     let recorded: Vec<_> = recorded.collect::<Result<_, _>>().unwrap();
     assert_eq!(recorded.len(), deliveries.status.len());
-
+    let (mut written, mut sent): (Vec<_>, Vec<_>) = (
+        recorded.iter().map(|it| it.bytes.clone()).collect(),
+        receiver.lines().into_iter().map(String::into_bytes).collect(),
+    );
+    (written.sort(), sent.sort());
+    assert!(written == sent, "every byte as it was sent, its times too");
     assert!(
         recorded
             .iter()

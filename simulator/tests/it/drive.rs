@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use simulator::pacer::Speed;
 use simulator::{DriveOptions, DriveReport, Format, Patience, Schedule, ScheduleBuilder, drive};
 
+mod again;
 mod answers;
 mod batches;
 mod ends;

@@ -14,7 +14,7 @@ use std::io::Write;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::drive::{Receiver, accept};
+use super::drive::{Receiver, accept, problem};
 
 /// A running `simulator record`, and where it listens.
 struct Tap {
@@ -127,6 +127,32 @@ async fn what_is_to_be_sent_again_is_written_once() {
     assert_eq!(statuses, [503, 503, 202]);
     assert!(tap.stop().await);
     assert_eq!(texts(&folder.path().join("md-json.rec")), ["{}"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_batch_of_which_some_is_to_be_sent_again_the_rest_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|request, lines| {
+        let answer = json!({ "accepted": 1, "problems": [problem(1, 503), problem(2, 422)] });
+        Some(if request == 1 {
+            (StatusCode::MULTI_STATUS, answer.to_string()).into_response()
+        } else {
+            accept(lines)
+        })
+    });
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &[]).await;
+    let batch = b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n".to_vec();
+    assert_eq!(
+        tap.post("/feeds/md", "application/x-ndjson", &[], batch).await.status(),
+        StatusCode::MULTI_STATUS
+    );
+    assert_eq!(
+        tap.post("/feeds/md", "application/x-ndjson", &[], b"{\"b\":2}\n".to_vec()).await.status(),
+        StatusCode::ACCEPTED
+    );
+    assert!(tap.stop().await);
+    let written = texts(&folder.path().join("md-json.rec"));
+    assert_eq!(written, ["{\"a\":1}", "{\"c\":3}", "{\"b\":2}"], "what is refused for good came, too");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -235,6 +235,16 @@ fn snapshots_stay_first_when_recordings_are_merged() {
     let (merged, file) = new_file(folder.path(), "merged.rec");
     let header = merge(parts.iter().map(|path| (open(path), 0)).collect(), file).unwrap();
     assert_eq!(header.images, Some(2));
+    let (beside, file) = new_file(folder.path(), "beside.rec");
+    let minute_ns = 60_000_000_000;
+    let later =
+        merge(parts.iter().zip([0, minute_ns]).map(|(path, at)| (open(path), at)).collect(), file).unwrap();
+    assert_eq!(later.images, Some(2), "also of what begins later");
+    let images = messages(&beside).into_iter().filter(|message| {
+        let Content::Event(event) = decode(&beside, &message.bytes).content else { return false };
+        matches!(event.body, Body::Snapshot(_))
+    });
+    assert_eq!(images.count(), 2);
     let first_two = messages(&merged)[..2].iter().all(|message| {
         let Content::Event(event) = decode(&merged, &message.bytes).content else { return false };
         matches!(event.body, Body::Snapshot(_))

@@ -64,8 +64,10 @@ impl Receiver {
     fn take(&mut self, message: FeedMessage) {
         let Content::Event(event) = &message.content else { return };
         let (id, position) = (event.event_id.clone(), event.position);
-        let account =
-            self.accounts.entry(id.clone()).or_insert_with(|| Account::new(message.source.producer.clone()));
+        let account = self
+            .accounts
+            .entry(id.clone())
+            .or_insert_with(|| Account::new(message.source.producer.clone(), event.sport));
         let Some(position) = position else {
             account.enter(&event.body);
             *self.applied.entry(id).or_default() += 1;

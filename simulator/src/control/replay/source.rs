@@ -5,12 +5,12 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Context;
-use domain::message::OddsChange;
 use domain::{Body, Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
 
 use super::Listed;
 use crate::format::Format;
-use crate::recording::Reader;
+use crate::ledger::Account;
+use crate::recording::{Reader, bodies_of};
 use crate::uof;
 use crate::world::{self, Formats, Ids, Pace, Plan};
 
@@ -119,15 +119,15 @@ impl Words {
     }
 }
 
-/// A snapshot is told as its fixture, and as its state of play with the markets; there is none in this feed.
+/// A snapshot is told as its fixture, its state of play with what is open, what is settled and what is void; there is none in this
+/// feed.
 fn parts(message: FeedMessage) -> Vec<FeedMessage> {
     let Content::Event(event) = &message.content else { return vec![message] };
-    let Body::Snapshot(snapshot) = &event.body else { return vec![message] };
-    let fixture = snapshot.fixture.clone().map(Body::Fixture);
-    let stands = Body::OddsChange(OddsChange {
-        status: snapshot.status.clone(),
-        ..OddsChange::of(snapshot.markets.clone())
-    });
+    if !matches!(event.body, Body::Snapshot(_)) {
+        return vec![message];
+    }
+    let mut account = Account::new(message.source.producer.clone(), event.sport);
+    account.enter(&event.body);
     let saying = |body: Body| {
         let mut part = message.clone();
         if let Content::Event(event) = &mut part.content {
@@ -135,5 +135,47 @@ fn parts(message: FeedMessage) -> Vec<FeedMessage> {
         }
         part
     };
-    fixture.into_iter().chain([stands]).map(saying).collect()
+    bodies_of(account.values()).into_iter().map(saying).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::MarketStatus;
+    use domain::Outcome;
+    use domain::market::{OutcomeResult, ResultKind};
+    use domain::message::{Offer, Snapshot};
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_told_with_the_results_of_what_is_settled() {
+        let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+        let mut message = Format::Json.decode(golden.as_bytes(), &Name::new("md").unwrap()).unwrap();
+        let Content::Event(event) = &mut message.content else { panic!("of an event") };
+        let Body::OddsChange(odds) = &event.body else { panic!("odds") };
+        let mut open = odds.markets[0].clone();
+        open.status = MarketStatus::Active;
+        let won = OutcomeResult { result: ResultKind::Won, void: None, dead_heat: None };
+        let result = |outcome: &Outcome| Outcome { result: Some(won), ..outcome.clone() };
+        let mut key = open.key.clone();
+        key.id += 1;
+        let settled =
+            Offer::new(key.clone(), MarketStatus::Settled, open.outcomes.iter().map(result).collect());
+        let snapshot =
+            Snapshot { fixture: None, status: None, markets: vec![open.clone(), settled], incidents: None };
+        event.body = Body::Snapshot(snapshot);
+        let bodies: Vec<Body> = parts(message)
+            .into_iter()
+            .filter_map(|part| match part.content {
+                Content::Event(event) => Some(event.body),
+                Content::Producer(_) => None,
+            })
+            .collect();
+        let [Body::OddsChange(odds), Body::Settlement(settlement)] = &bodies[..] else {
+            panic!("{bodies:?}")
+        };
+        assert_eq!(odds.markets.iter().map(|offer| &offer.key).collect::<Vec<_>>(), [&open.key]);
+        assert_eq!(settlement.markets[0].key, key);
+        assert_eq!(settlement.markets[0].outcomes.len(), open.outcomes.len());
+    }
 }

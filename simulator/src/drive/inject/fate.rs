@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{Content, EventId, EventMessage};
 
 use super::revision::Added;
-use super::{Due, Entry, Inject, Wish, counted, message};
+use super::{Due, Entry, Inject, Wish, counted};
 use crate::faults::{Fault, Kind};
 use crate::format::Format;
 
@@ -46,7 +46,7 @@ impl Inject {
         let Some((event_id, format)) = counted(&schedule.channels()[schedule.channel(line)]) else {
             return Fate::plain();
         };
-        let Some(read) = message(schedule, line) else { return Fate::plain() };
+        let Some(read) = schedule.read(line) else { return Fate::plain() };
         // What cannot be read has gone wrong already.
         let Content::Event(said) = &read.content else { return Fate::plain() };
         let Some(position) = said.position else { return Fate::plain() };
@@ -85,19 +85,23 @@ impl Inject {
             if entry.left == 0 || wish.has_its_event_to_itself() || !entry.is_of(&event_id) {
                 continue;
             }
-            if !wish.fits(said.sport, &said.body) {
+            if !wish.fits(said.sport, &said.body) || !due.is_new(said) {
+                continue;
+            }
+            let of_nobody = (wish == Wish::UnknownEvent).then(|| due.of_nobody(&read, number));
+            // It waits for an event whose id leaves room for another.
+            if let Some(None) = of_nobody {
                 continue;
             }
             self.happens(entry, due, wish.kind(said.sport), &event_id, position.sequence);
-            if wish != Wish::UnknownEvent {
-                copies.push(number);
-                continue;
-            }
-            if let Some((nobody, copy)) = due.of_nobody(&read, number) {
-                if let Some(fault) = &mut entry.injected.fault {
-                    fault.event_id = Some(nobody);
+            match of_nobody.flatten() {
+                None => copies.push(number),
+                Some((nobody, copy)) => {
+                    if let Some(fault) = &mut entry.injected.fault {
+                        fault.event_id = Some(nobody);
+                    }
+                    behind.push((number, encoded(format, &copy)));
                 }
-                behind.push((number, encoded(format, &copy)));
             }
         }
         Fate::Goes { copies, before: Vec::new(), behind }
@@ -126,6 +130,7 @@ impl Inject {
                 && is_free()
                 && wish.fits(said.sport, &said.body)
                 && self.has_room(wish, due)
+                && due.is_new(said)
         };
         entries.iter().enumerate().find(is_meant).map(|(number, _)| number)
     }
@@ -164,6 +169,7 @@ impl Inject {
             outcomes: wish.outcomes(),
         });
         fault.messages.push(due.line as u64);
+        entry.injected.is_recovered = false;
         entry.injected.awaited = None;
         entry.injected.has_happened = true;
     }

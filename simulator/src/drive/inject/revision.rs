@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::{Content, EventId, FeedMessage, Position, Timestamp};
+use domain::{Content, EventId, EventMessage, FeedMessage, Position, Timestamp};
 
-use super::{Due, Wish, message};
-use crate::faults::{Kind, another, position_of, restarted, rolled_back};
+use super::{Due, Wish};
+use crate::faults::{Kind, another, position_of, restarted, rolled_back, unannounced_id};
 use crate::schedule::{Channel, Schedule, Times};
 
 /// A second, in microseconds.
@@ -166,17 +166,27 @@ impl Due<'_> {
         last.is_some_and(is_soon)
     }
 
+    /// The messages about the same event before it.
+    fn before(self) -> impl Iterator<Item = FeedMessage> {
+        let Due { schedule, line, .. } = self;
+        let channel = schedule.channel(line);
+        let before = (0..line).filter(move |line| schedule.channel(*line) == channel);
+        before.filter_map(|line| schedule.read(line))
+    }
+
     /// Whether something of the event was said before it.
     pub(super) fn is_preceded(self) -> bool {
-        let channel = self.schedule.channel(self.line);
-        (0..self.line).any(|line| self.schedule.channel(line) == channel)
+        self.before().next().is_some()
+    }
+
+    /// Whether it goes on from all that was said of the event before it, and is no copy of some of that.
+    pub(super) fn is_new(self, said: &EventMessage) -> bool {
+        self.before().all(|message| message.position() < said.position)
     }
 
     /// All that was said of the event before it, as the message with which its producer begins anew.
     fn snapshot(self, read: &FeedMessage) -> Option<FeedMessage> {
-        let channel = self.schedule.channel(self.line);
-        let before = (0..self.line).filter(|line| self.schedule.channel(*line) == channel);
-        let mut snapshot = restarted(read, before.filter_map(|line| message(self.schedule, line)))?;
+        let mut snapshot = restarted(read, self.before())?;
         snapshot.generated_at = self.generated_at;
         Some(snapshot)
     }
@@ -184,7 +194,7 @@ impl Due<'_> {
     /// A copy of it about an event of which nobody knows anything.
     pub(super) fn of_nobody(self, read: &FeedMessage, number: usize) -> Option<(EventId, FeedMessage)> {
         let Content::Event(event) = &read.content else { return None };
-        let nobody = EventId::new(format!("{}-unannounced-now-{number}", event.event_id)).ok()?;
+        let nobody = unannounced_id(&event.event_id, &format!("-unannounced-now-{number}"))?;
         Some((nobody.clone(), said_of(another(read, nobody), self.generated_at)))
     }
 }

@@ -1,7 +1,8 @@
-use domain::{Body, MatchStatus, Name, Position, Sport};
+use domain::{Body, FeedMessage, MatchStatus, Name, Position, Sport};
 
 use super::*;
 use crate::ScheduleBuilder;
+use crate::run_ledger::tests::{first_status, lines_of, with_copies};
 use crate::schedule::Times;
 use crate::world::{self, Formats, Pace, Plan};
 
@@ -95,6 +96,8 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
     inject.recovered(2);
     assert!(!inject.injected()[0].is_recovered, "that message was never lost");
     inject.recovered(3);
+    assert!(!inject.injected()[0].is_recovered, "the other one still is");
+    inject.recovered(1);
     assert!(inject.injected()[0].is_recovered);
 }
 
@@ -143,6 +146,25 @@ fn after_a_restart_an_event_is_counted_on_in_the_next_epoch() {
     assert_eq!((fault.kind, fault.sequence), (Kind::Restart { epoch: 2 }, Some(2)));
     let [before, behind] = inject.revisions().beside(&schedule, 1);
     assert!(before.len() == 1 && behind.is_empty(), "who asks once more is sent it, too");
+}
+
+#[test]
+fn copies_on_its_way_change_no_snapshot_and_none_is_what_an_event_begins_anew_with() {
+    let (played, copied) = (game(), with_copies(&game()));
+    let from = played.len() / 2;
+    let new = lines_of(&copied, |message| message.position().is_some_and(|it| it.sequence > from as u64))[0];
+    let anew = |schedule: &Schedule, line: usize| {
+        let inject = Inject::default();
+        inject.ask(Order { wish: Wish::Restart, event_id: None }).unwrap();
+        let due = Due { schedule, line, generated_at: Timestamp(5_000_000), speed: None };
+        let Fate::Goes { before, .. } = inject.fate(due) else { panic!("it goes") };
+        before.into_iter().map(|(_, bytes)| bytes).next()
+    };
+    assert!(anew(&played, from).is_some());
+    assert_eq!(anew(&copied, new), anew(&played, from), "as it was applied");
+    let copy = new - 1;
+    assert_eq!(copied.message(copy), played.message(first_status(&played)));
+    assert_eq!(anew(&copied, copy), None, "what is said once more is waited past");
 }
 
 #[test]
@@ -207,7 +229,7 @@ fn a_copy_names_a_sport_that_refuses_it_or_an_event_that_nobody_knows() {
     let [wrong, unknown] = [0, 1].map(|number| injected[number].fault.clone().unwrap());
     assert_eq!(wrong.kind, Kind::WrongSport { sport: Sport::Tennis });
     let line = usize::try_from(wrong.messages[0]).unwrap();
-    let Some(Body::EventStatus(status)) = message(&schedule, line).as_ref().and_then(body).cloned() else {
+    let Some(Body::EventStatus(status)) = schedule.read(line).as_ref().and_then(body).cloned() else {
         panic!("a state of play")
     };
     assert_eq!(status.match_status, MatchStatus::Period1, "which tennis does not have");

@@ -1,0 +1,65 @@
+//! What was kept back, and is sent to whoever asks for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use domain::{EventId, Name};
+use simulator::drive::{Order, Wish};
+use simulator::pacer::Speed;
+use simulator::recovery::{RecoveryRequest, desk};
+use simulator::{DriveOptions, Format, Patience, ScheduleBuilder, drive_and_answer};
+
+use super::{Receiver, accept, options};
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_back_is_recovered_once_it_has_been_taken() {
+    let takes = Arc::new(AtomicBool::new(true));
+    let receiver = Receiver::new({
+        let takes = Arc::clone(&takes);
+        move |_, lines| match takes.load(Ordering::SeqCst) {
+            true => Some(accept(lines)),
+            false => Some(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        }
+    });
+    let target = receiver.listen("127.0.0.1:0").await;
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let mut builder = ScheduleBuilder::default();
+    for (sequence, at_seconds) in [(1, 0), (2, 0), (3, 600)] {
+        let message = golden.replace("\"sequence\":60", &format!("\"sequence\":{sequence}"));
+        let at_ns = at_seconds * 1_000_000_000;
+        builder.push(&Name::new("md").unwrap(), Format::Json, at_ns, message.as_bytes()).unwrap();
+    }
+    let patience =
+        Patience { answer_timeout: Duration::from_secs(10), give_up_after: Duration::from_secs(120) };
+    let options = DriveOptions { speed: Speed::Factor(1.0), patience, ..options(&target) };
+    let event_id = EventId::new("md:match:1001").unwrap();
+    options.inject.ask(Order { wish: Wish::Gap(1), event_id: Some(event_id.clone()) }).unwrap();
+    let (desk, mut inbox) = desk();
+    let driven = {
+        let (options, schedule) = (options.clone(), Arc::new(builder.build()));
+        tokio::spawn(async move { drive_and_answer(schedule, &options, &mut inbox, |_| {}).await })
+    };
+    until("the second message comes", || !receiver.lines().is_empty()).await;
+    assert!(receiver.lines()[0].contains("\"sequence\":2"), "the first one never came");
+
+    takes.store(false, Ordering::SeqCst);
+    let producer = Name::new("live").unwrap();
+    desk.ask(RecoveryRequest { producer, event_id: Some(event_id), after: None, request_id: 77 }).unwrap();
+    until("it is sent", || receiver.lines().iter().any(|line| line.contains("\"sequence\":1,"))).await;
+    assert!(!options.inject.injected()[0].is_recovered, "nobody has taken it");
+    takes.store(true, Ordering::SeqCst);
+    until("it is taken", || options.inject.injected()[0].is_recovered).await;
+    options.stop.begin();
+    driven.await.unwrap().unwrap();
+}
