@@ -84,7 +84,8 @@ pub enum Reason {
     Delayed,
     /// Not up: its messages have no sequence, so that only a recovery makes good what may be missing, and nobody asks for one.
     RecoveryNotConfigured,
-    /// Up: it is alive again, and that is all that is asked of it.
+    /// Up: it is alive again, and that is all that is asked of it. Recovering: it says again that nothing is lost, and what was
+    /// has not all come.
     AliveAgain,
     /// Up: what it says is no longer too old when it comes, and nothing of it was missed.
     DelayOver,
@@ -164,6 +165,15 @@ impl Producer {
                 self.alive_at = moment.at.max(self.alive_at);
                 self.alive_generated_at = moment.generated_at;
                 let (state, reason) = match (subscribed, terms.recovery) {
+                    (false, Recovery::Snapshot) => {
+                        // Some wait for being asked before they say that nothing is lost any more.
+                        let is_known =
+                            self.state == State::Recovering && self.reason == Reason::NotSubscribed;
+                        if !is_known {
+                            self.alive_since = moment.at;
+                        }
+                        (State::Recovering, Reason::NotSubscribed)
+                    }
                     (false, _) => (State::Down, Reason::NotSubscribed),
                     (true, Recovery::Alive) => self.where_alive_is_enough(moment.is_delayed(terms)),
                     (true, recovery) => match self.where_it_is_not(is_back, moment.is_delayed(terms)) {
@@ -209,6 +219,7 @@ impl Producer {
             (State::Down, Reason::NeverAlive | Reason::RecoveryNotConfigured) => {
                 (State::Recovering, Reason::FirstAlive)
             }
+            (State::Recovering, Reason::NotSubscribed) if !is_back => (State::Recovering, Reason::AliveAgain),
             // Nothing of it was missed: it was late.
             (State::Down, Reason::Delayed) if !is_back && is_delayed => (State::Down, Reason::Delayed),
             (State::Down, Reason::Delayed) if !is_back => (State::Up, Reason::DelayOver),

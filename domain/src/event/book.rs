@@ -168,14 +168,12 @@ impl Book {
                 outcomes.push(SettledOutcome { id: outcome.id.clone(), result });
             }
         }
-        // It does not say how certain that is: as certain as it was, or so that whatever is said next outweighs it.
-        let mut certainty = Certainty::LiveScouted;
-        if let Some((last @ Verdict::Settlement { certainty: known, .. }, beneath)) = settlements.split_last()
-            && last.has_results(&outcomes)
-        {
-            certainty = *known;
-            beneath.iter().for_each(|verdict| self.decide(source, verdict.clone()));
+        if settlements.last().is_some_and(|last| last.has_results(&outcomes)) {
+            let beneath = settlements.len() - 1;
+            settlements.into_iter().take(beneath).for_each(|verdict| self.decide(source, verdict));
         }
+        // It does not say how certain that is: whatever is said next outweighs it.
+        let certainty = Certainty::LiveScouted;
         self.decide(source, Verdict::Settlement { certainty, void_reason: None, outcomes });
     }
 

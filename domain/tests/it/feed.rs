@@ -138,6 +138,9 @@ pub struct Provider {
     fixture: Fixture,
     status: Status,
     incidents: BTreeMap<u8, Incident>,
+    /// Markets that a snapshot told as settled, and how often they were settled since. How they stood before it is known only to
+    /// who has had the messages before it, so nobody takes that settlement back.
+    restated: BTreeMap<(Who, MarketKey), usize>,
     now: i64,
 }
 
@@ -153,6 +156,7 @@ impl Default for Provider {
             },
             status: status(EventStatus::NotStarted, MatchStatus::NotStarted, 0, 0),
             incidents: BTreeMap::new(),
+            restated: BTreeMap::new(),
             now: 0,
         }
     }
@@ -164,9 +168,17 @@ impl Provider {
         let body = match next {
             Move::Odds(quotes) => Body::OddsChange(OddsChange::of(offers(who, quotes))),
             Move::Stop(groups, market_status) => stop_body(groups, *market_status),
-            Move::Settle { market, certainty, home } => settlement(decided(who, *market)?, *certainty, *home),
+            Move::Settle { market, certainty, home } => {
+                let key = decided(who, *market)?;
+                self.restated.entry((who, key.clone())).and_modify(|since| *since += 1);
+                settlement(key, *certainty, *home)
+            }
             Move::RollBackSettlement(market) => {
-                Body::SettlementRollback(SettlementRollback { markets: vec![decided(who, *market)?] })
+                let key = decided(who, *market)?;
+                if let Some(since) = self.restated.get_mut(&(who, key.clone())) {
+                    *since = since.checked_sub(1)?;
+                }
+                Body::SettlementRollback(SettlementRollback { markets: vec![key] })
             }
             Move::Cancel(market, from) => {
                 let void_reason = from.map(|from| text(&format!("odds from {from}")));
@@ -179,7 +191,11 @@ impl Provider {
             }
             Move::NewEpoch(quotes) => {
                 self.positions.get(&who)?;
-                Body::Snapshot(self.snapshot(who, quotes))
+                let snapshot = self.snapshot(who, quotes);
+                let settled = snapshot.markets.iter().filter(|offer| offer.status == MarketStatus::Settled);
+                self.restated.retain(|(other, _), _| *other != who);
+                self.restated.extend(settled.map(|offer| ((who, offer.key.clone()), 0)));
+                Body::Snapshot(snapshot)
             }
             _ if who == Who::Pre => return None,
             Move::Fixture(start) => {

@@ -48,10 +48,25 @@ fn is(producer: &Producer) -> (State, Reason, i64) {
 #[test]
 fn a_producer_is_up_from_its_first_alive_on_where_that_is_enough() {
     assert_eq!(is(&heard()), (State::Up, Reason::FirstAlive, 0));
-    for terms in [ALIVE, SNAPSHOT] {
-        let lost = Producer::first_heard(&Alive { subscribed: false }, on_time(5), terms);
-        assert_eq!(is(&lost), (State::Down, Reason::NotSubscribed, 5));
-    }
+    let lost = Producer::first_heard(&Alive { subscribed: false }, on_time(5), ALIVE);
+    assert_eq!(is(&lost), (State::Down, Reason::NotSubscribed, 5));
+}
+
+#[test]
+fn who_says_that_messages_were_lost_is_asked_for_them_at_once_where_a_snapshot_is_asked_for() {
+    let mut producer = Producer::first_heard(&Alive { subscribed: false }, on_time(5), SNAPSHOT);
+    assert_eq!(is(&producer), (State::Recovering, Reason::NotSubscribed, 5));
+    // Saying so once more takes nothing back of what was asked for: it may do so until all has come.
+    producer.hear(&alive(false), on_time(7), SNAPSHOT);
+    producer.hear(&complete(4), on_time(8), SNAPSHOT);
+    assert_eq!(producer.state, State::Recovering);
+    producer.hear(&complete(6), on_time(9), SNAPSHOT);
+    assert_eq!(is(&producer), (State::Up, Reason::SnapshotComplete, 9));
+    producer.hear(&alive(false), on_time(10), SNAPSHOT);
+    assert_eq!(
+        (is(&producer), producer.alive_since),
+        ((State::Recovering, Reason::NotSubscribed, 10), at(10))
+    );
 }
 
 #[test]
@@ -111,14 +126,14 @@ fn a_recovery_ends_with_another_silence_and_with_a_loss() {
     let mut producer = heard();
     producer.hear(&alive(false), on_time(1), SNAPSHOT);
     producer.hear(&alive(true), on_time(2), SNAPSHOT);
-    assert_eq!(is(&producer), (State::Recovering, Reason::NotSubscribed, 1));
+    assert_eq!(is(&producer), (State::Recovering, Reason::AliveAgain, 1));
     assert!(producer.expire(at(2 + SILENCE), SNAPSHOT));
     assert_eq!(is(&producer), (State::Down, Reason::AliveInterval, 1), "it has not been trusted meanwhile");
     producer.hear(&alive(true), on_time(3 + SILENCE), SNAPSHOT);
     producer.hear(&alive(false), on_time(4 + SILENCE), SNAPSHOT);
-    assert_eq!(producer.state, State::Down);
+    assert_eq!(producer.state, State::Recovering);
     producer.hear(&alive(true), on_time(5 + SILENCE), SNAPSHOT);
-    producer.hear(&complete(4 + SILENCE), on_time(6 + SILENCE), SNAPSHOT);
+    producer.hear(&complete(3 + SILENCE), on_time(6 + SILENCE), SNAPSHOT);
     assert_eq!(producer.state, State::Recovering, "the loss came after the request");
     // A silence that nobody noticed is one all the same.
     producer.hear(&alive(true), on_time(5 + 2 * SILENCE), SNAPSHOT);
@@ -258,7 +273,8 @@ proptest! {
         terms in prop_oneof![Just(ALIVE), Just(SNAPSHOT)],
     ) {
         let mut producer = Producer::first_heard(&Alive { subscribed: true }, on_time(0), terms);
-        let (mut now, mut last_alive, mut back_at, mut owes_alive, mut owes_snapshot) = (0, 0, 0, false, true);
+        let (mut now, mut last_alive, mut back_at) = (0, 0, 0);
+        let (mut owes_alive, mut owes_snapshot, mut was_lossy) = (false, true, false);
         for (pause, said) in said {
             now += pause;
             let is_late = now - last_alive >= SILENCE;
@@ -266,19 +282,24 @@ proptest! {
                 Said::Nothing => {
                     producer.expire(at(now), terms);
                     owes_alive |= is_late;
+                    was_lossy &= !is_late;
                 }
                 Said::Alive(subscribed) => {
                     producer.hear(&alive(subscribed), on_time(now), terms);
-                    if is_late || owes_alive {
+                    // Who says once more that messages were lost says nothing new.
+                    let tells_of_loss = !subscribed && !was_lossy && terms.recovery == Recovery::Snapshot;
+                    if is_late || owes_alive || tells_of_loss {
                         back_at = now;
                         owes_snapshot = true;
                     }
-                    owes_alive = !subscribed;
+                    owes_alive = !subscribed && terms.recovery == Recovery::Alive;
+                    was_lossy = !subscribed;
                     last_alive = now;
                 }
                 Said::CompleteAskedForAgo(ago) => {
                     producer.hear(&complete((now - ago).max(0)), on_time(now), terms);
                     owes_snapshot &= owes_alive || (now - ago).max(0) < back_at;
+                    was_lossy &= owes_snapshot;
                 }
             }
             let owes_snapshot = owes_snapshot && terms.recovery == Recovery::Snapshot;

@@ -310,7 +310,7 @@ impl Dossier {
             settlements.pop();
             self.settlements = settlements;
         }
-        self.settlements.push((Certainty::Confirmed, settled));
+        self.settlements.push((Certainty::LiveScouted, settled));
     }
 
     /// The offer, what was settled over it, what was cancelled over that.

@@ -209,7 +209,8 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
         recorded.iter().map(|it| it.bytes.clone()).collect(),
         receiver.lines().into_iter().map(String::into_bytes).collect(),
     );
-    (written.sort(), sent.sort());
+    written.sort();
+    sent.sort();
     assert!(written == sent, "every byte as it was sent, its times too");
     assert!(
         recorded

@@ -106,7 +106,7 @@ pub(super) fn match_status(code: i32, rules: &Rules) -> Option<MatchStatus> {
         41 => &[S::ExtraTime1],
         42 => &[S::ExtraTime2],
         50 => &[S::Penalties],
-        80 => &[S::Interrupted],
+        80 | 81 => &[S::Interrupted],
         90 => &[S::Abandoned],
         // The feed says of a walkover who has won, of a retirement who gave up.
         93 => &[S::AwayWalkover],

@@ -1,5 +1,7 @@
 //! A document being read, and how much of it nobody knew.
 
+use std::convert::Infallible;
+
 use super::dropped::{is_dropped, is_dropped_whole};
 use super::number::{self, Rounding};
 use crate::Timestamp;
@@ -89,8 +91,15 @@ impl<'t> Tree<'t> {
         self.reader.parsed(name, |text| number::decimal(text, 0, Rounding::Exact))
     }
 
+    /// A time of the form `m:ss`; one that cannot be read counts as unknown.
     pub(super) fn seconds(&mut self, name: &str) -> Read<Option<u32>> {
-        self.reader.parsed(name, number::seconds)
+        let Some(read) = self.reader.parsed(name, |text| Ok::<_, Infallible>(number::seconds(text)))? else {
+            return Ok(None);
+        };
+        if read.is_err() {
+            self.unknown = self.unknown.saturating_add(1);
+        }
+        Ok(read.ok())
     }
 
     pub(super) fn flag(&mut self, name: &str) -> Read<Option<bool>> {
