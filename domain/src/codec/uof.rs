@@ -10,6 +10,7 @@ use crate::{FeedMessage, Sport};
 pub use super::xml::{DecodeError, Place};
 pub use description::{Description, OutcomeDescription};
 pub use dropped::{DROPPED, Dropped, EVERY};
+pub use product::{PRODUCTS, Product};
 pub use route::{RoutingKey, RoutingKeyError};
 
 mod codes;
@@ -20,6 +21,7 @@ mod id;
 mod market;
 mod message;
 mod number;
+mod product;
 mod route;
 mod status;
 mod tree;

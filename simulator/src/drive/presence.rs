@@ -109,7 +109,7 @@ impl Presence {
             self.deliver(&key, Some(batch)).await;
         }
         if sources.is_empty() {
-            let asked = self.sources.iter().filter(|source| source.producer == request.producer);
+            let asked = self.sources.iter().filter(|source| request.is_to(&source.producer));
             sources = asked.cloned().collect();
         }
         let complete = SnapshotComplete { request_id: request.request_id };
@@ -138,7 +138,7 @@ impl Presence {
         let revisions = self.inject.revisions();
         revisions.write(&self.schedule, index, Times::Generated(due_at), &mut bytes);
         let message = channel.format.decode(&bytes, &channel.provider)?;
-        if message.source.producer != request.producer {
+        if !request.is_to(&message.source.producer) {
             return None;
         }
         self.inject.recovered(index);
