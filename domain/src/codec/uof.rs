@@ -1,8 +1,8 @@
 //! Unified Odds Feed XML: what this industry's most used feed says, in the envelope of every other one.
 //!
 //! It has no sequence, no message id and no sport: the first is absent, the second is a hash, the third comes from the
-//! message's routing key or from whoever knows its event, who must not contradict each other. What is dropped, and why, is [`DROPPED`]; all of it is in
-//! `docs/uof.md`.
+//! message's routing key or from whoever knows its event, who must not contradict each other. What is dropped, and why, is
+//! [`DROPPED`]; all of it is in `docs/uof.md`.
 
 use crate::id::{EventId, Name};
 use crate::{FeedMessage, Sport};
