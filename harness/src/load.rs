@@ -181,10 +181,11 @@ async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> R
                 let answer: Value = answer.json().await?;
                 return Ok(Sent::Taken(answer["accepted"].as_u64().unwrap_or_default()));
             }
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
-                let problem: Value = answer.json().await?;
-                let why = problem["detail"].as_str().unwrap_or("refused without a reason");
-                return Ok(Sent::Refused(why.to_owned()));
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+                // What stands before ingestion may refuse what is too large in words of its own.
+                let problem: Value = answer.json().await.unwrap_or_default();
+                let why = problem["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned);
+                return Ok(Sent::Refused(why));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let seconds =
@@ -201,6 +202,13 @@ async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> R
 mod tests {
     use std::cell::RefCell;
 
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::extract::DefaultBodyLimit;
+    use axum::response::IntoResponse as _;
+    use axum::routing::post;
+    use chassis::problem::Problem;
+
     use super::*;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
@@ -213,11 +221,15 @@ mod tests {
 
     async fn load_from(folder: &Path) -> (String, Vec<String>) {
         // Port 9 answers nothing: what would be sent fails.
-        let to = Some("http://127.0.0.1:9/feeds/uof".to_owned());
+        load_into("http://127.0.0.1:9/feeds/uof", folder).await
+    }
+
+    async fn load_into(to: &str, folder: &Path) -> (String, Vec<String>) {
+        let to = Some(to.to_owned());
         let said = RefCell::new(Vec::new());
         let args = LoadArgs { folder: folder.to_owned(), to, token: None };
         let say = |line: &str| said.borrow_mut().push(line.to_owned());
-        let error = load(args, (Path::new("nowhere"), "up"), say).await.expect_err("nothing is loaded");
+        let error = load(args, (Path::new("nowhere"), "up"), say).await.expect_err("not all is loaded");
         (format!("{error:#}"), said.into_inner())
     }
 
@@ -255,6 +267,37 @@ mod tests {
         assert_eq!(error, "1 files were refused or cannot be read");
         assert!(said[0].ends_with("e.xml: it is no XML document"), "{said:?}");
         assert_eq!(said.last().unwrap(), "1 files are neither, and were left alone: c.xml");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_large_keeps_no_other_from_being_loaded() {
+        const BYTES_MAX: usize = 100;
+        let (came, mut coming) = tokio::sync::mpsc::unbounded_channel();
+        let take = async move |body: Bytes| {
+            if body.len() > BYTES_MAX {
+                let (status, kind) = (StatusCode::PAYLOAD_TOO_LARGE, "urn:matchday:problem:body-too-large");
+                return Problem::new(status, kind, "Body too large", "it is too large".to_owned())
+                    .into_response();
+            }
+            came.send(body).unwrap();
+            (StatusCode::ACCEPTED, r#"{"accepted":1}"#).into_response()
+        };
+        // Its own limit is in its own words.
+        let limit = DefaultBodyLimit::max(10 * BYTES_MAX);
+        let routes = Router::new().route("/feeds/uof", post(take)).layer(limit);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = format!("http://{}/feeds/uof", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+
+        let fixture = |bytes: usize| format!("<fixtures_fixture a='{}'/>", "x".repeat(bytes)).into_bytes();
+        let [large, huge, small] = [fixture(BYTES_MAX), fixture(10 * BYTES_MAX), fixture(1)];
+        let folder = folder(&[("a.xml", &large), ("b.xml", &huge), ("c.xml", &small)]);
+        let (error, said) = load_into(&to, folder.path()).await;
+        assert_eq!(error, "2 files were refused or cannot be read");
+        assert!(said[0].ends_with("a.xml: it is too large"), "{said:?}");
+        assert!(said[1].ends_with("b.xml: 413 Payload Too Large"), "{said:?}");
+        assert_eq!(said[2], "1 fixtures are loaded.");
+        assert_eq!((coming.recv().await, coming.try_recv().is_err()), (Some(small.into()), true));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use domain::{Sport, Topics};
 use rustls::RootCertStore;
 
 use crate::producers::ProducerTerms;
-use crate::recovery::{Client, Entry, Providers, RecoverySettings, TokenEntry};
+use crate::recovery::{Client, Entry, ProductEntry, Providers, RecoverySettings, TokenEntry};
 
 use crate::retention::Retention;
 
@@ -164,6 +164,17 @@ pub struct ProcessConfig {
     )]
     pub recovery_tokens: Vec<TokenEntry>,
 
+    /// How producers of a Unified Odds Feed are asked for, where its list of producers says otherwise than the published one:
+    /// `provider/number=path@minutes`, separated by commas. The path is the last part of the producer's `api_url`, the minutes
+    /// its `stateful_recovery_window_in_minutes`
+    #[arg(
+        long,
+        env = "MATCHDAY_RECOVERY_PRODUCTS",
+        value_delimiter = ',',
+        value_name = "PROVIDER/NUMBER=PATH@MINUTES"
+    )]
+    pub recovery_products: Vec<ProductEntry>,
+
     /// As which node providers are asked (`node_id`), where several share an account
     #[arg(long, env = "MATCHDAY_RECOVERY_NODE", value_name = "NUMBER")]
     pub recovery_node: Option<u32>,
@@ -245,7 +256,7 @@ impl ProcessConfig {
     /// # Errors
     /// Where the list contradicts itself.
     pub fn providers(&self) -> anyhow::Result<Providers> {
-        Providers::new(&self.recovery, &self.recovery_tokens)
+        Providers::new(&self.recovery, &self.recovery_tokens)?.with_products(&self.recovery_products)
     }
 
     /// How providers are asked to send again; `None`: nobody is asked.

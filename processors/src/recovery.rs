@@ -17,11 +17,14 @@ use crate::store::recovery as store;
 mod asking;
 mod client;
 mod due;
+mod products;
 mod providers;
 
 use asking::Asking;
 pub use client::Client;
 pub use due::{Asked, Request, Target, Want};
+pub use products::ProductEntry;
+use products::Way;
 use providers::Address;
 pub use providers::{Entry, Providers, TokenEntry};
 
@@ -111,7 +114,8 @@ impl Asker {
                     tracing::warn!(%target, failures = request.failures, error, "a recovery has not begun");
                     return;
                 }
-                tracing::info!(%target, request_id = request.asked_at.0, "a recovery has begun");
+                let request_id = target.request_id(request.asked_at);
+                tracing::info!(%target, request_id, "a recovery has begun");
                 if let Err(error) = in_time(store::note_taken(&pool, &target, request.asked_at)).await {
                     let error = format!("{error:#}");
                     tracing::warn!(%target, error, "nobody can be told that a recovery has begun");
@@ -125,28 +129,30 @@ impl Asker {
     fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<Address> {
         let provider = &want.target.source.provider;
         let address = self.settings.providers.address(provider).context("a provider without a URL")?;
-        let url = url(&address.url, want, asked_at, self.settings.node_id)?;
+        let way = self.settings.providers.way(&want.target.source);
+        let url = url(&address.url, want, &way, asked_at, self.settings.node_id)?;
         Ok(Address { url, authorization: address.authorization.clone() })
     }
 }
 
-/// The request for something that is lost.
-fn url(base: &Url, want: &Want, asked_at: Timestamp, node_id: Option<u32>) -> anyhow::Result<Url> {
-    let Target { source, event_id } = &want.target;
+/// The request for something that is lost. What was lost longer ago than may be asked for comes with everything.
+fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<u32>) -> anyhow::Result<Url> {
+    let event_id = &want.target.event_id;
     let mut url = base.clone();
     {
         let Ok(mut path) = url.path_segments_mut() else { bail!("a URL that can have no path") };
-        path.pop_if_empty().extend(["v1", source.producer.as_str()]);
+        path.pop_if_empty().extend(["v1", way.path.as_str()]);
         match event_id {
             None => path.extend(["recovery", "initiate_request"]),
             Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
         };
     }
     let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
-        .then(|| (want.trusted_until.0 - OVERLAP_MICROS) / 1_000);
+        .then(|| want.trusted_until.0 - OVERLAP_MICROS)
+        .filter(|after| way.window_micros.is_none_or(|window| asked_at.0 - after <= window));
     let mut query = url.query_pairs_mut();
     if let Some(after) = after {
-        query.append_pair("after", &after.to_string());
+        query.append_pair("after", &(after / 1_000).to_string());
     }
     query.append_pair("request_id", &want.target.request_id(asked_at).to_string());
     if let Some(node_id) = node_id {
@@ -185,18 +191,23 @@ mod tests {
         };
         let base: Url = "http://127.0.0.1:4004/base/".parse().unwrap();
         let asked_at = Timestamp(1_767_225_600_000_123);
-        let of = |want: &Want, node_id| url(&base, want, asked_at, node_id).unwrap().to_string();
+        let way = Way::of_product(&source.producer);
+        let of = |want: &Want, node_id| url(&base, want, &way, asked_at, node_id).unwrap().to_string();
         assert_eq!(
             of(&want(None, 1_767_225_000_000_000), Some(7)),
-            "http://127.0.0.1:4004/base/v1/1/recovery/initiate_request?after=1767224990000&request_id=1767225600000123&node_id=7"
+            "http://127.0.0.1:4004/base/v1/liveodds/recovery/initiate_request?after=1767224990000&request_id=1767225600000123&node_id=7"
         );
         assert_eq!(
             of(&want(None, 0), None),
-            "http://127.0.0.1:4004/base/v1/1/recovery/initiate_request?request_id=1767225600000123"
+            "http://127.0.0.1:4004/base/v1/liveodds/recovery/initiate_request?request_id=1767225600000123"
         );
+        let window = way.window_micros.unwrap();
+        let at_its_edge = asked_at.0 - window + OVERLAP_MICROS;
+        assert!(of(&want(None, at_its_edge), None).contains("?after=1767189600000&"), "ten hours ago");
+        assert!(!of(&want(None, at_its_edge - 1), None).contains("after="), "it would be refused");
         assert_eq!(
             of(&want(Some("sr:match:4"), 5), None),
-            "http://127.0.0.1:4004/base/v1/1/odds/events/sr:match:4/initiate_request?request_id=1767225600000"
+            "http://127.0.0.1:4004/base/v1/liveodds/odds/events/sr:match:4/initiate_request?request_id=1767225600000"
         );
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::codec::uof::PRODUCTS;
 use domain::{EventId, Name, Timestamp};
 use tokio::sync::mpsc;
 
@@ -15,7 +16,7 @@ pub const WAITING_MAX: usize = 64;
 /// Somebody asks a producer for what it has said already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryRequest {
-    /// Whom.
+    /// Whom, by the name that messages have, or of a Unified Odds Feed by that of its API.
     pub producer: Name,
     /// Of which event; `None`: of all.
     pub event_id: Option<EventId>,
@@ -23,6 +24,14 @@ pub struct RecoveryRequest {
     pub after: Option<Timestamp>,
     /// What every message of the answer carries.
     pub request_id: u64,
+}
+
+impl RecoveryRequest {
+    /// Whether this producer is asked. Paths do not tell whose it is: whoever is called so, is.
+    pub(crate) fn is_to(&self, producer: &Name) -> bool {
+        let in_api = || PRODUCTS.iter().find(|product| product.path == self.producer.as_str());
+        *producer == self.producer || in_api().is_some_and(|product| product.number == producer.as_str())
+    }
 }
 
 /// Why a request is not taken.
@@ -83,7 +92,7 @@ impl Desk {
     pub fn ask(&self, request: RecoveryRequest) -> Result<(), RecoveryRefused> {
         let answering = lock(&self.answering);
         let Some(Cast { producers, events }) = &*answering else { return Err(RecoveryRefused::Idle) };
-        if !producers.contains(&request.producer) {
+        if !producers.iter().any(|producer| request.is_to(producer)) {
             return Err(RecoveryRefused::Producer(request.producer));
         }
         if let Some(event_id) = request.event_id.as_ref().filter(|it| !events.contains(*it)) {
@@ -156,6 +165,18 @@ mod tests {
         assert_eq!(desk.ask(request("live", None)), Err(RecoveryRefused::Full));
         drop(answering);
         assert_eq!(desk.ask(request("live", None)), Err(RecoveryRefused::Idle));
+    }
+
+    #[test]
+    fn a_unified_odds_feeds_producers_are_known_by_the_names_of_its_api_too() {
+        let name = |text| Name::new(text).unwrap();
+        assert!(request("liveodds", None).is_to(&name("1")) && request("1", None).is_to(&name("1")));
+        assert!(request("pre", None).is_to(&name("3")) && request("pre", None).is_to(&name("pre")));
+        assert!(!request("liveodds", None).is_to(&name("3")) && !request("1", None).is_to(&name("liveodds")));
+        let (desk, mut inbox) = desk();
+        let _answering = inbox.open(Cast { producers: BTreeSet::from([name("1")]), ..cast() });
+        assert_eq!(desk.ask(request("liveodds", None)), Ok(()));
+        assert_eq!(desk.ask(request("pre", None)), Err(RecoveryRefused::Producer(name("pre"))));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Unified Odds Feed XML: what this industry's most used feed says, in the envelope of every other one.
 //!
 //! It has no sequence, no message id and no sport: the first is absent, the second is a hash, the third comes from the
-//! message's routing key or from whoever knows its event. What is dropped, and why, is [`DROPPED`]; all of it is in
-//! `docs/uof.md`.
+//! message's routing key or from whoever knows its event, who must not contradict each other. What is dropped, and why, is
+//! [`DROPPED`]; all of it is in `docs/uof.md`.
 
 use crate::id::{EventId, Name};
 use crate::{FeedMessage, Sport};
@@ -10,6 +10,7 @@ use crate::{FeedMessage, Sport};
 pub use super::xml::{DecodeError, Place};
 pub use description::{Description, OutcomeDescription};
 pub use dropped::{DROPPED, Dropped, EVERY};
+pub use product::{PRODUCTS, Product};
 pub use route::{RoutingKey, RoutingKeyError};
 
 mod codes;
@@ -20,6 +21,7 @@ mod id;
 mod market;
 mod message;
 mod number;
+mod product;
 mod route;
 mod status;
 mod tree;
@@ -31,14 +33,24 @@ pub struct Origin<'a> {
     pub provider: &'a Name,
     /// The routing key that it came with.
     pub routing_key: Option<&'a RoutingKey>,
-    /// The sport of an event, for messages whose routing key does not tell it.
+    /// The sport of an event, where its fixture is known.
     pub sport_of: &'a dyn Fn(&EventId) -> Option<Sport>,
 }
 
 impl Origin<'_> {
     /// What is known of an event's sport without its message.
-    fn sport(&self, event_id: &EventId) -> Option<Sport> {
-        self.routing_key.and_then(|key| key.sport).or_else(|| (self.sport_of)(event_id))
+    ///
+    /// # Errors
+    /// Where its routing key and its fixture say otherwise, with what each says: nobody can tell which of them is right, and
+    /// taken for the wrong one it would pass by the event that it is about.
+    fn sport(&self, event_id: &EventId) -> Result<Option<Sport>, String> {
+        let routed = self.routing_key.and_then(|key| key.sport);
+        match (routed, (self.sport_of)(event_id)) {
+            (Some(routed), Some(known)) if routed != known => Err(format!(
+                "the routing key says that this event is {routed}, its fixture that it is {known}"
+            )),
+            (routed, known) => Ok(routed.or(known)),
+        }
     }
 }
 

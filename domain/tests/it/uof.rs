@@ -107,7 +107,8 @@ fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
         }
     };
     let tennis = "hi.-.live.bet_stop.5.sr:match.1.-";
-    assert_eq!(sport(Some(tennis), Some(Sport::Hockey)), Ok(Sport::Tennis));
+    assert_eq!(sport(Some(tennis), None), Ok(Sport::Tennis));
+    assert_eq!(sport(Some(tennis), Some(Sport::Tennis)), Ok(Sport::Tennis));
     assert_eq!(sport(None, Some(Sport::Hockey)), Ok(Sport::Hockey));
     let cricket = "hi.-.live.bet_stop.21.sr:match.1.-";
     assert_eq!(sport(Some(cricket), Some(Sport::Hockey)), Ok(Sport::Hockey));
@@ -115,6 +116,29 @@ fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
         let error = sport(key, None).expect_err("nobody knows");
         assert_eq!(error.place().path, "/bet_stop/@event_id");
     }
+}
+
+#[test]
+fn of_two_sports_of_one_event_neither_is_taken() {
+    let provider = Name::new("uof").expect("a name");
+    let tennis = "hi.-.live.bet_stop.5.sr:match.7.-".parse().expect("a routing key");
+    let origin =
+        Origin { provider: &provider, routing_key: Some(&tennis), sport_of: &|_| Some(Sport::Football) };
+    let stop = br#"<bet_stop product="1" event_id="sr:match:7" timestamp="5"/>"#;
+    let error = uof::decode(stop, &origin).expect_err("its sport is in doubt");
+    assert_eq!(error.place().path, "/bet_stop/@event_id");
+    let said = "the routing key says that this event is tennis, its fixture that it is football";
+    assert!(error.to_string().contains(said), "{error}");
+    let told = Envelope::of_uof(stop, &origin);
+    assert_eq!(
+        (told.sport, told.is_of_another_sport),
+        (None, false),
+        "whoever knows the event is to hear of it"
+    );
+    let fixture =
+        uof::decode(FIXTURE.as_bytes(), &origin).expect("a fixture says itself of which sport it is");
+    let Content::Event(event) = fixture.message.content else { panic!("it is about an event") };
+    assert_eq!(event.sport, Sport::Hockey);
 }
 
 const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00"><fixture id="sr:match:7"
@@ -159,7 +183,7 @@ fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
     let producer = |key: Option<&str>| {
         let key = key.map(|key| key.parse().expect("a routing key"));
         let origin =
-            Origin { provider: &provider, routing_key: key.as_ref(), sport_of: &|_| Some(Sport::Hockey) };
+            Origin { provider: &provider, routing_key: key.as_ref(), sport_of: &|_| Some(Sport::Football) };
         let bytes = br#"<rollback_bet_cancel event_id="a:b:1" timestamp="5"/>"#;
         let producer = uof::decode(bytes, &origin).map(|decoded| decoded.message.source.producer.to_string());
         let told = Envelope::of_uof(bytes, &origin);

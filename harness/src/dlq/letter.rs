@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use chassis::kafka::{ConsumeError, Message, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
+use domain::codec::uof::{self, RoutingKey};
 use domain::codec::{Envelope, json, xml};
 use domain::letter::LetterId;
 use domain::{Content, EventId, FeedMessage, MessageType, Name, Position, Source};
@@ -50,7 +51,9 @@ pub struct About {
     /// What it is; of one that is not read whole that is not told.
     pub message_type: Option<MessageType>,
     /// Whose it is.
-    pub source: Source,
+    pub provider: Name,
+    /// Which of the provider's producers speaks, where it says so itself.
+    pub producer: Option<Name>,
     /// Its event, where it is about one.
     pub event_id: Option<EventId>,
     /// Its place, where its feed counts.
@@ -65,16 +68,42 @@ impl About {
         };
         Self {
             message_type: Some(message.message_type()),
-            source: message.source.clone(),
+            provider: message.source.provider.clone(),
+            producer: Some(message.source.producer.clone()),
             event_id,
             position: message.position(),
         }
     }
 
     /// What a message says of its place, in native JSON or XML, as far as it can be read.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    fn of_native(bytes: &[u8]) -> Option<Self> {
         let decoded = json::decode(bytes).ok().or_else(|| xml::decode(bytes).ok());
         decoded.as_ref().map_or_else(|| Self::of_unreadable(bytes), |it| Some(Self::of(it)))
+    }
+
+    /// What a message of a provider's Unified Odds Feed says of its place, with what it came with where it does not say it.
+    fn of_unified(bytes: &[u8], provider: &Name, routing_key: Option<&str>) -> Option<Self> {
+        let key: Option<RoutingKey> = routing_key.and_then(|key| key.parse().ok());
+        // That a message is live is no more than a guess at its producer: one that is put right may be another's.
+        let key = key.map(|key| RoutingKey { is_live: false, is_pre: false, ..key });
+        let origin = uof::Origin { provider, routing_key: key.as_ref(), sport_of: &|_| None };
+        if let Ok(decoded) = uof::decode(bytes, &origin) {
+            return Some(Self::of(&decoded.message));
+        }
+        let Envelope { producer, event_id, .. } = Envelope::of_uof(bytes, &origin);
+        let event_id = event_id.or_else(|| key.as_ref()?.event_id.clone());
+        event_id.is_some().then(|| Self {
+            message_type: None,
+            provider: provider.clone(),
+            producer,
+            event_id,
+            position: None,
+        })
+    }
+
+    /// Whose it is, where it says all of that.
+    pub fn source(&self) -> Option<Source> {
+        Some(Source { provider: self.provider.clone(), producer: self.producer.clone()? })
     }
 
     /// In what another message says of its place otherwise; what one of them does not tell is no contradiction.
@@ -82,11 +111,11 @@ impl About {
         fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.zip(other).is_some_and(|(one, other)| one != other)
         }
-        if self.source != other.source {
-            let (Source { provider, producer }, said) = (&self.source, &other.source);
+        if self.provider != other.provider || differ(self.producer.as_ref(), other.producer.as_ref()) {
+            let [own, said] = [self, other].map(|about| about.producer.as_ref().map_or("?", Name::as_str));
             Some(format!(
-                "it is of {provider}'s producer {producer}, and not of {}'s {}",
-                said.provider, said.producer
+                "it is of {}'s producer {own}, and not of {}'s {said}",
+                self.provider, other.provider
             ))
         } else if differ(self.event_id.as_ref(), other.event_id.as_ref()) {
             let [own, said] = [self, other].map(|about| about.event_id.as_ref().map_or("", EventId::as_str));
@@ -109,8 +138,8 @@ impl About {
             false => Envelope::of_json(bytes),
         };
         let Envelope { provider, producer, event_id, position, .. } = read;
-        let source = Source { provider: provider?, producer: producer? };
-        Some(Self { message_type: None, source, event_id, position })
+        let (provider, producer) = (provider?, Some(producer?));
+        Some(Self { message_type: None, provider, producer, event_id, position })
     }
 }
 
@@ -140,36 +169,59 @@ impl Letter {
     }
 
     /// By which letters of one event stand in their order.
-    pub fn order(&self) -> (&str, Option<&Source>, Option<Position>, LetterId) {
+    pub fn order(&self) -> (&str, Option<(&Name, Option<&Name>)>, Option<Position>, LetterId) {
         let about = self.about.as_ref();
-        let (source, position) = (about.map(|about| &about.source), about.and_then(|about| about.position));
-        (self.event_id().unwrap_or_default(), source, position, self.id)
+        let source = about.map(|about| (&about.provider, about.producer.as_ref()));
+        (self.event_id().unwrap_or_default(), source, about.and_then(|about| about.position), self.id)
+    }
+
+    /// What a message says of its place that is sent in the letter's, as far as it can be read: in the native schema, or as its
+    /// provider writes.
+    pub fn read(&self, bytes: &[u8]) -> Option<About> {
+        read_as((self.refused_by, &self.content_type), bytes, self.provider(), self.routing_key.as_deref())
     }
 
     fn of(message: &Message<'_>) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let header = |name: &str| message.header(name).map(text).unwrap_or_default();
         let bytes = message.payload().to_vec();
-        let about = About::read(&bytes);
         let provider = Name::new(header("provider")).ok();
+        let refused_by = match message.header("source") {
+            Some(b"processor") => RefusedBy::Processor,
+            _ => RefusedBy::Ingestion,
+        };
+        let (content_type, routing_key) = (header("content_type"), message.header("routing_key").map(text));
+        let about = read_as((refused_by, &content_type), &bytes, provider.as_ref(), routing_key.as_deref());
         Self {
             id: LetterId { partition: message.partition(), offset: message.offset() },
-            refused_by: match message.header("source") {
-                Some(b"processor") => RefusedBy::Processor,
-                _ => RefusedBy::Ingestion,
-            },
+            refused_by,
             reason: header("reason"),
             pointer: header("pointer"),
             position: header("position"),
-            content_type: header("content_type"),
-            routing_key: message.header("routing_key").map(text),
+            content_type,
+            routing_key,
             refused_at: header("refused_at").parse().ok(),
-            provider: provider.or_else(|| about.as_ref().map(|about| about.source.provider.clone())),
+            provider: provider.or_else(|| about.as_ref().map(|about| about.provider.clone())),
             about,
             bytes,
             key: message.key().map(text).unwrap_or_default(),
         }
     }
+}
+
+/// What bytes say of their place that were refused as this type by whom, or are sent in their place. What ingestion refused may
+/// be native XML or a Unified Odds Feed's: no letter says which.
+fn read_as(
+    (refused_by, content_type): (RefusedBy, &str),
+    bytes: &[u8],
+    provider: Option<&Name>,
+    routing_key: Option<&str>,
+) -> Option<About> {
+    let may_be_unified = refused_by == RefusedBy::Ingestion && content_type == "application/xml";
+    About::of_native(bytes).or_else(|| {
+        let provider = provider.filter(|_| may_be_unified)?;
+        About::of_unified(bytes, provider, routing_key)
+    })
 }
 
 /// One letter.
@@ -243,7 +295,7 @@ async fn read_from(reader: PartitionReader, from: Vec<TopicOffset>, count: usize
 impl Letter {
     /// The letter with this offset, which ingestion refused.
     pub fn of_ingestion(offset: i64, bytes: &[u8], routing_key: Option<&str>) -> Self {
-        Self {
+        let mut letter = Self {
             id: LetterId { partition: 0, offset },
             refused_by: RefusedBy::Ingestion,
             reason: String::new(),
@@ -256,7 +308,9 @@ impl Letter {
             bytes: bytes.to_vec(),
             provider: Name::new("uof").ok(),
             key: "uof".to_owned(),
-        }
+        };
+        letter.about = letter.read(bytes);
+        letter
     }
 }
 
@@ -273,5 +327,57 @@ mod tests {
         assert_eq!(letter.routing_key.as_deref(), Some("hi.-.live.bet_stop.4.sr:match.7.-"));
         let mut of_processor = Letter { refused_by: RefusedBy::Processor, ..letter };
         assert!(of_processor.set_routing_key(Some("a.b.c.d.4.e.f")).is_err());
+    }
+    const KEY: &str = "hi.-.live.bet_stop.4.sr:match.7.-";
+
+    #[test]
+    fn a_letter_of_a_unified_odds_feed_says_what_it_is_and_of_which_event() {
+        let stop = br#"<bet_stop product="3" event_id="sr:match:7" timestamp="1234" groups="all"/>"#;
+        let told = |bytes: &[u8], key| {
+            let letter = Letter::of_ingestion(17, bytes, key);
+            let About { message_type, provider, producer, event_id, position } = letter.about.clone()?;
+            assert_eq!(
+                (provider.as_str(), position, letter.event_id()),
+                ("uof", None, event_id.as_ref().map(EventId::as_str))
+            );
+            Some((message_type, producer.map(|name| name.to_string()), event_id.map(|id| id.to_string())))
+        };
+        let (event, three) = (Some("sr:match:7".to_owned()), Some("3".to_owned()));
+        assert_eq!(told(stop, Some(KEY)), Some((Some(MessageType::BetStop), three.clone(), event.clone())));
+        assert_eq!(told(stop, None), Some((None, three, event.clone())), "nothing tells its sport");
+        let unsaid = String::from_utf8_lossy(stop).replace(r#" product="3""#, "");
+        assert_eq!(told(unsaid.as_bytes(), Some(KEY)), Some((None, None, event.clone())));
+        assert_eq!(told(b"<bet_stop produ", Some(KEY)), Some((None, None, event.clone())));
+        assert_eq!(told(b"<bet_sotp/>", Some(KEY)), Some((None, None, event)));
+        assert_eq!(told(b"<bet_stop produ", None), None);
+        let alive = br#"<alive product="1" timestamp="1234" subscribed="1"/>"#;
+        assert_eq!(told(alive, None), Some((Some(MessageType::Alive), Some("1".to_owned()), None)));
+    }
+
+    #[test]
+    fn what_is_about_another_event_or_of_another_producer_does_not_take_a_letters_place() {
+        let stop = |product: &str, event: u32| {
+            format!(r#"<bet_stop{product} event_id="sr:match:{event}" timestamp="1234" groups="all"/>"#)
+        };
+        let against = |letter: &Letter, body: &str| {
+            letter.about.as_ref().unwrap().contradicted_by(&letter.read(body.as_bytes()).unwrap())
+        };
+        let one = r#" product="1""#;
+        let whole = Letter::of_ingestion(17, stop(one, 7).replace("1234", "soon").as_bytes(), Some(KEY));
+        assert_eq!(against(&whole, &stop(one, 7)), None);
+        let other = "it is about sr:match:7, and not about sr:match:8".to_owned();
+        assert_eq!(against(&whole, &stop(one, 8)), Some(other.clone()));
+        let pre = r#" product="3""#;
+        let of_another = "it is of uof's producer 1, and not of uof's 3".to_owned();
+        assert_eq!(against(&whole, &stop(pre, 7)), Some(of_another));
+        // The routing key tells the event; of the producer it is a guess.
+        let cut = Letter::of_ingestion(17, b"<bet_stop", Some(KEY));
+        assert_eq!((against(&cut, &stop(one, 7)), against(&cut, &stop(pre, 7))), (None, None));
+        assert_eq!(against(&cut, &stop(one, 8)), Some(other.clone()));
+        assert_eq!(against(&cut, "<bet_stop produ"), None);
+        // With another key it is still the same letter.
+        let mut rerouted = cut;
+        rerouted.set_routing_key(Some("hi.-.live.bet_stop.4.sr:match.8.-")).unwrap();
+        assert_eq!(against(&rerouted, &stop(one, 8)), Some(other));
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sqlx::MySqlPool;
 
 use super::Place;
-use super::letter::{About, Letter, RefusedBy};
+use super::letter::{Letter, RefusedBy};
 use super::state::{self, State};
 
 /// How often the database is asked what became of a message.
@@ -85,7 +85,7 @@ impl<'a> Driver<'a> {
             return Ok(Fate::Before(state));
         }
         // What took another place would use the letter up, and leave its own place empty for good.
-        let said = letter.about.as_ref().zip(About::read(body));
+        let said = letter.about.as_ref().zip(letter.read(body));
         if let Some(what) = said.and_then(|(own, said)| own.contradicted_by(&said)) {
             bail!("this does not take the place of letter {}: {what}; nothing was sent", letter.id);
         }

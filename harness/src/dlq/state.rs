@@ -142,10 +142,11 @@ fn is_over(about: &About, heads: &HashMap<EventId, Head>) -> bool {
         let feeds = &heads.get(event_id)?.feeds;
         Some(feeds.iter().find(|feed| feed.source == *source)?.applied)
     };
-    let place = about.event_id.as_ref().zip(about.position);
-    place.is_some_and(|(event_id, position)| {
-        applied(event_id, &about.source).is_some_and(|applied| position <= applied)
-    })
+    let is_over = || {
+        let applied = applied(about.event_id.as_ref()?, &about.source()?)?;
+        Some(about.position? <= applied)
+    };
+    is_over().unwrap_or(false)
 }
 
 #[cfg(test)]

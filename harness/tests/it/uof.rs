@@ -173,7 +173,7 @@ async fn a_producer_opens_once_its_own_recovery_is_complete() {
     };
     assert_eq!(desk.post(OF_PRODUCER, alive()).await.0, StatusCode::ACCEPTED);
     is_told(&desk, "recovering", "first_alive").await;
-    let request_id = asked.asked_since("1", 0).await;
+    let request_id = asked.asked_since("liveodds", 0).await;
     complete(request_id + 1).await;
     desk.tell_odds(1_767_204_993_260, "2.7").await;
     assert_eq!(desk.market_at(2).await["status"], "suspended", "somebody else's recovery");

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
-use domain::Name;
 use domain::producer::Recovery;
+use domain::{Name, Source};
 use hyper::header::HeaderValue;
 use url::Url;
+
+use super::products::{ProductEntry, Way};
 
 /// What is settled with one provider: `md=alive@http://simulator:4004`, `uof=uof@http://127.0.0.1:8080`, `md=alive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Entry {
     provider: Name,
     recovery: Recovery,
     url: Option<Url>,
+    /// Whether its producers have numbers, and other names in the paths of requests.
+    is_unified: bool,
 }
 
 /// What opens a provider's recoveries: `uof=the-token`.
@@ -43,7 +47,15 @@ pub struct Address {
 
 /// What is settled with each provider.
 #[derive(Debug, Clone, Default)]
-pub struct Providers(BTreeMap<Name, (Recovery, Option<Address>)>);
+pub struct Providers(BTreeMap<Name, Settled>);
+
+#[derive(Debug, Clone)]
+struct Settled {
+    recovery: Recovery,
+    address: Option<Address>,
+    /// How producers are asked for otherwise than published; `None`: by their own names.
+    products: Option<BTreeMap<Name, Way>>,
+}
 
 impl FromStr for Entry {
     type Err = anyhow::Error;
@@ -65,7 +77,7 @@ impl FromStr for Entry {
             }
             _ => bail!("`{how}` is no way to come up again: there are alive, snapshot and uof"),
         };
-        Ok(Self { provider: Name::new(provider)?, recovery, url })
+        Ok(Self { provider: Name::new(provider)?, recovery, url, is_unified: how == "uof" })
     }
 }
 
@@ -102,14 +114,15 @@ impl Providers {
     /// # Errors
     /// Where a provider stands there twice, or a token is one of nobody who is asked.
     pub fn new(entries: &[Entry], tokens: &[TokenEntry]) -> Result<Self> {
-        let mut providers = BTreeMap::new();
-        for Entry { provider, recovery, url } in entries {
+        let mut providers: BTreeMap<Name, Settled> = BTreeMap::new();
+        for Entry { provider, recovery, url, is_unified } in entries {
             let address = url.clone().map(|url| Address { url, authorization: None });
-            let before = providers.insert(provider.clone(), (*recovery, address));
+            let settled = Settled { recovery: *recovery, address, products: is_unified.then(BTreeMap::new) };
+            let before = providers.insert(provider.clone(), settled);
             ensure!(before.is_none(), "MATCHDAY_RECOVERY names `{provider}` twice");
         }
         for TokenEntry { provider, token } in tokens {
-            let Some((_, Some(address))) = providers.get_mut(provider) else {
+            let Some(Settled { address: Some(address), .. }) = providers.get_mut(provider) else {
                 bail!(
                     "MATCHDAY_RECOVERY_TOKENS has a token of `{provider}`, whom MATCHDAY_RECOVERY does not say where to ask"
                 );
@@ -120,12 +133,31 @@ impl Providers {
         Ok(Self(providers))
     }
 
+    /// The same, where products are asked for otherwise than published.
+    ///
+    /// # Errors
+    /// Where a product stands there twice, or is one of nobody whose producers have numbers.
+    pub fn with_products(mut self, products: &[ProductEntry]) -> Result<Self> {
+        for ProductEntry { source, way } in products {
+            let Some(Settled { products: Some(products), .. }) = self.0.get_mut(&source.provider) else {
+                bail!(
+                    "MATCHDAY_RECOVERY_PRODUCTS names `{source}`, and MATCHDAY_RECOVERY does not say that `{}` is a Unified \
+                     Odds Feed to be asked",
+                    source.provider
+                );
+            };
+            let before = products.insert(source.producer.clone(), way.clone());
+            ensure!(before.is_none(), "MATCHDAY_RECOVERY_PRODUCTS names `{source}` twice");
+        }
+        Ok(self)
+    }
+
     /// With what the producers of a provider come up again. Of one that is not named an `alive` is enough, unless its messages
     /// are unnumbered: nothing would show what was lost.
     #[must_use]
     pub fn recovery(&self, provider: &Name, is_unnumbered: bool) -> Recovery {
         match self.0.get(provider) {
-            Some((recovery, _)) => *recovery,
+            Some(settled) => settled.recovery,
             None if is_unnumbered => Recovery::Nobody,
             None => Recovery::Alive,
         }
@@ -134,19 +166,29 @@ impl Providers {
     /// Where a provider is asked, where it is.
     #[must_use]
     pub fn address(&self, provider: &Name) -> Option<&Address> {
-        self.0.get(provider)?.1.as_ref()
+        self.0.get(provider)?.address.as_ref()
+    }
+
+    /// How its provider is asked for a producer.
+    #[must_use]
+    pub fn way(&self, Source { provider, producer }: &Source) -> Way {
+        match self.0.get(provider).and_then(|settled| settled.products.as_ref()) {
+            Some(products) => products.get(producer).cloned().unwrap_or_else(|| Way::of_product(producer)),
+            None => Way::by_name(producer),
+        }
     }
 
     /// Whether anyone is asked over TLS.
     #[must_use]
     pub fn are_asked_over_tls(&self) -> bool {
-        self.0.values().any(|(_, address)| address.as_ref().is_some_and(|it| it.url.scheme() == "https"))
+        let mut addresses = self.0.values().filter_map(|settled| settled.address.as_ref());
+        addresses.any(|address| address.url.scheme() == "https")
     }
 
     /// Whether anyone is asked at all.
     #[must_use]
     pub fn are_asked(&self) -> bool {
-        self.0.values().any(|(_, address)| address.is_some())
+        self.0.values().any(|settled| settled.address.is_some())
     }
 }
 
@@ -158,6 +200,30 @@ mod tests {
         let entries = entries.iter().map(|text| text.parse()).collect::<Result<Vec<Entry>>>()?;
         let tokens = tokens.iter().map(|text| text.parse()).collect::<Result<Vec<TokenEntry>>>()?;
         Providers::new(&entries, &tokens)
+    }
+
+    #[test]
+    fn a_unified_odds_feeds_producers_are_asked_for_by_their_published_names_or_its_own() {
+        let entries =
+            ["md=snapshot@http://a", "uof=uof@http://b", "other=uof@http://c"].map(|it| it.parse().unwrap());
+        let asked = |products: &[&str]| {
+            let products: Vec<ProductEntry> = products.iter().map(|it| it.parse().unwrap()).collect();
+            Providers::new(&entries, &[]).unwrap().with_products(&products)
+        };
+        let providers = asked(&["uof/1=live@120"]).unwrap();
+        let way = |provider, producer| {
+            let name = |text| Name::new(text).unwrap();
+            let Way { path, window_micros } =
+                providers.way(&Source { provider: name(provider), producer: name(producer) });
+            (path.to_string(), window_micros.map(|micros| micros / 60_000_000))
+        };
+        assert_eq!(way("uof", "1"), ("live".to_owned(), Some(120)));
+        assert_eq!(way("uof", "3"), ("pre".to_owned(), Some(4_320)));
+        assert_eq!(way("other", "1"), ("liveodds".to_owned(), Some(600)));
+        assert_eq!(way("md", "1"), ("1".to_owned(), None), "it has names of its own");
+        let error = |products: &[&str]| asked(products).unwrap_err().to_string();
+        assert!(error(&["uof/1=a", "uof/1=b"]).contains("names `uof/1` twice"));
+        assert!(error(&["md/1=a"]).contains("does not say that `md` is a Unified Odds Feed"));
     }
 
     #[test]

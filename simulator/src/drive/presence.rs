@@ -115,7 +115,7 @@ impl Presence {
             self.deliver_again(&key, Some(batch)).await;
         }
         if sources.is_empty() {
-            let asked = self.sources.iter().filter(|source| source.producer == request.producer);
+            let asked = self.sources.iter().filter(|source| request.is_to(&source.producer));
             sources = asked.cloned().collect();
         }
         let complete = SnapshotComplete { request_id: request.request_id };
@@ -144,7 +144,7 @@ impl Presence {
         let revisions = self.inject.revisions();
         revisions.write(&self.schedule, index, Times::Generated(due_at), &mut bytes);
         let message = channel.format.decode(&bytes, &channel.provider)?;
-        if message.source.producer != request.producer {
+        if !request.is_to(&message.source.producer) {
             return None;
         }
         let [before, behind] = revisions.beside(&self.schedule, index);

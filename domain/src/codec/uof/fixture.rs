@@ -49,7 +49,11 @@ fn fixture(tree: &mut Tree, origin: &Origin) -> Read<EventMessage> {
         Ok(true)
     })?;
     let missing = |what: &str| Fault::schema(at, "", format_args!("the fixture names no {what}"));
-    let sport = sport.or_else(|| origin.sport(&event_id)).ok_or_else(|| missing("sport of ours"))?;
+    let sport = match sport {
+        Some(sport) => Some(sport),
+        None => origin.sport(&event_id).map_err(|detail| Fault::schema(at, "", detail))?,
+    };
+    let sport = sport.ok_or_else(|| missing("sport of ours"))?;
     let fixture = Fixture {
         scheduled_start,
         tournament,

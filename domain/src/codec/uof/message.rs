@@ -82,7 +82,7 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
         message_id: None,
         provider: Some(origin.provider.clone()),
         producer: producer(tree, origin).ok(),
-        sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id)),
+        sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id).ok().flatten()),
         is_of_another_sport: origin.routing_key.is_some_and(|key| key.is_of_another_sport),
         event_id,
         position: None,
@@ -159,13 +159,14 @@ fn event(
 }
 
 fn sport(tree: &mut Tree, event_id: &EventId, origin: &Origin) -> Read<Sport> {
-    origin.sport(event_id).ok_or_else(|| {
-        let detail = match origin.routing_key {
+    let sport = origin.sport(event_id).and_then(|sport| {
+        let unknown = match origin.routing_key {
             Some(_) => "the routing key names no sport of ours, and no fixture of this event is known",
             None => "there is no routing key to tell the sport, and no fixture of this event is known",
         };
-        tree.reader.wrong("event_id", detail)
-    })
+        sport.ok_or_else(|| unknown.to_owned())
+    });
+    sport.map_err(|detail| tree.reader.wrong("event_id", detail))
 }
 
 fn odds_change(tree: &mut Tree, sport: Sport, unusable_status: &mut Option<String>) -> Read<OddsChange> {

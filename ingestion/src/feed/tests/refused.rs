@@ -103,6 +103,29 @@ async fn a_unified_odds_feed_is_told_the_time_of_what_was_refused() {
 }
 
 #[tokio::test]
+async fn every_sport_is_told_of_a_message_whose_routing_key_and_fixture_name_two_sports() {
+    let bench = unified::bench().await;
+    let told = unified::post(&bench, XML, None, unified::FIXTURE).await;
+    assert_eq!(told.status, StatusCode::ACCEPTED, "{}", told.body);
+    let football = "hi.-.live.bet_stop.1.sr:match.7.-";
+    let told = unified::post(&bench, XML, Some(football), unified::STOP).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    let why = "the routing key says that this event is football, its fixture that it is hockey";
+    assert!(told.body["detail"].as_str().unwrap().contains(why), "{}", told.body);
+    for sport in Sport::ALL {
+        let (told, messages) = bench.told_of_refused(sport).await;
+        assert_eq!((told.len(), messages), (1, usize::from(sport == Sport::Hockey)), "{sport}");
+        assert_eq!((told[0].0.sport, told[0].0.event_id.as_str()), (sport, "sr:match:7"));
+    }
+    let letters = bench.read(&Topics::default().dead_letters()).await;
+    assert_eq!(letters[0].get(0).unwrap().header("routing_key"), Some(football.as_bytes()));
+    // A fixture that is put right decides anew.
+    let corrected = unified::FIXTURE.replace("sr:sport:4", "sr:sport:1");
+    assert_eq!(unified::post(&bench, XML, None, &corrected).await.status, StatusCode::ACCEPTED);
+    assert_eq!(unified::post(&bench, XML, Some(football), unified::STOP).await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
 async fn of_a_unified_odds_feed_whose_xml_is_broken_the_routing_key_tells_whose_it_was() {
     let bench = unified::bench().await;
     for broken in [unified::STOP.replace("groups=", "product="), unified::STOP[..20].to_owned()] {

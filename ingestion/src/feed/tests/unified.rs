@@ -14,7 +14,7 @@ format = "uof"
 
 pub const STOP: &str =
     r#"<bet_stop product="1" event_id="sr:match:7" timestamp="1234" groups="all" odd="1"/>"#;
-const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00">
+pub const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00">
   <fixture id="sr:match:7" start_time="2026-01-02T18:00:00+00:00">
     <tournament id="sr:tournament:8" name="Nordic Cup"><sport id="sr:sport:4"/></tournament>
     <competitors>
