@@ -203,7 +203,7 @@ impl Frame {
     }
 }
 
-/// Appends a key as JSON, as [`write_json`] would: of most frames the keys are half the work, formatted the general way.
+/// Appends a key as JSON, as [`write_json`] would; formatted the general way, keys are more than half the work of a frame.
 fn write_key(out: &mut Vec<u8>, key: &Key) {
     let Key::Market(market) = key else { return write_json(out, key) };
     out.extend_from_slice(b"\"market:");
