@@ -13,7 +13,7 @@ PLANTED := --workspace --features ingestion/planted,processors/planted,distribut
 	--bin ingestion --bin processors --bin distribution
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build planted demo verify capacity soak up scenario top down status logs test test-api test-containers test-mysql test-compose lint doc
+.PHONY: help doctor setup build planted demo verify capacity soak up scenario top down status logs test test-api test-containers test-mysql test-compose bench bench-counts lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -110,12 +110,21 @@ test-mysql: build planted ## the tests that need a stack, on MySQL 8
 test-compose: setup ## docker-compose.yml, its image and its alert rules, on the Docker engine of this machine
 	REVISION=$$(git rev-parse HEAD) cargo test --release --workspace --test it -- --ignored --test-threads=1 --nocapture compose::
 
+# Criterion says what has changed since the run before, which must have had as quiet a machine.
+bench: setup ## how long the hot functions take: read, cut, apply, write, merge, send
+	cargo bench --workspace --bench hot
+
+# Installs gungraun-runner from crates.io under target/, where it is not there yet. BLESS=1 keeps the new counts.
+bench-counts: setup ## how many instructions they take, against those in harness/counts/kept
+	@harness/services/install-debian.sh --valgrind
+	@harness/counts/run.sh
+
 lint: setup ## format, clippy, fuzz targets, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy --release $(PLANTED) -- -D warnings
 	@for crate in domain ingestion; do $(CHECK_FUZZ) --manifest-path $$crate/fuzz/Cargo.toml || exit 1; done
-	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh harness/counts/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
 
 doc: setup ## the documentation of all crates; warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps

@@ -3,29 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-
-mod cell;
-mod clock;
-mod config;
-mod descriptions;
-mod filter;
-mod frame;
-mod heartbeats;
-mod hub;
-mod image;
-mod live;
-mod lock;
-mod metrics;
-mod outbox;
-mod producers;
-mod protocol;
-mod rest;
-mod run;
-mod session;
-mod sessions;
-mod socket;
-mod store;
-mod updates;
+use distribution::{config, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,6 +9,7 @@
 #                 by whether a Docker engine answers.
 #   --mysql       native, and also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
 #   --python      also what schemathesis needs, with which `make test` tests REST.
+#   --valgrind    also Valgrind, with which `make bench-counts` counts instructions.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -16,6 +17,7 @@ is_check=''
 is_native=unknown
 is_mysql=''
 is_python=''
+is_valgrind=''
 for argument in "$@"; do
     case $argument in
         --check) is_check=yes ;;
@@ -23,8 +25,9 @@ for argument in "$@"; do
         --native) is_native=yes ;;
         --mysql) is_mysql=yes is_native=yes ;;
         --python) is_python=yes ;;
+        --valgrind) is_valgrind=yes ;;
         *)
-            echo "$0 knows --check, --containers, --native, --mysql and --python, not $argument" >&2
+            echo "$0 knows --check, --containers, --native, --mysql, --python and --valgrind, not $argument" >&2
             exit 2
             ;;
     esac
@@ -139,6 +142,9 @@ if [ -n "$is_mysql" ]; then
 fi
 if [ -n "$is_python" ]; then
     need python3-venv 'runs schemathesis, which tests REST' has_venv
+fi
+if [ -n "$is_valgrind" ]; then
+    need valgrind 'counts the instructions of the benchmarks' have valgrind
 fi
 
 if [ -n "$is_check" ]; then

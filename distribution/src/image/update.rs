@@ -65,7 +65,11 @@ impl RawUpdate {
             #[serde(borrow)]
             value: Option<&'a RawValue>,
         }
-        let fields: UpdateFields<'_> = serde_json::from_slice(payload)?;
+        // What is known to be text is not checked again, string by string.
+        let fields: UpdateFields<'_> = match std::str::from_utf8(payload) {
+            Ok(text) => serde_json::from_str(text)?,
+            Err(_) => serde_json::from_slice(payload)?,
+        };
         let changes =
             fields.changes.into_iter().map(|change| (change.key, change.value.map(|raw| raw.get().into())));
         Ok(Self {

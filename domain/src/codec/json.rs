@@ -1,6 +1,7 @@
 //! Native JSON: one object per message, `type` naming what `body` is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
 use crate::id::{EventId, MessageId, Name, Source};
@@ -124,7 +125,11 @@ pub fn decode(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
         let detail = "a byte-order mark stands before it".to_owned();
         return Err(DecodeError::Syntax { detail, line: 1, column: 1 });
     }
-    let envelope: EnvelopeIn = read(bytes, "")?;
+    // What is known to be text is not checked again, string by string.
+    let envelope: EnvelopeIn = match std::str::from_utf8(bytes) {
+        Ok(text) => read(|| Deserializer::from_str(text), "")?,
+        Err(_) => read(|| Deserializer::from_slice(bytes), "")?,
+    };
     let content = match envelope.message_type {
         MessageType::Alive => Content::Producer(ProducerBody::Alive(read_body(envelope.body)?)),
         MessageType::SnapshotComplete => {
@@ -191,12 +196,18 @@ fn schema(pointer: &str, detail: &str) -> DecodeError {
 }
 
 fn read_body<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, DecodeError> {
-    read(raw.get().as_bytes(), "/body")
+    read(|| Deserializer::from_str(raw.get()), "/body")
 }
 
 /// Reads the fast way; only where that fails, once more in a way that knows where it is.
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str) -> Result<T, DecodeError> {
-    serde_json::from_slice(bytes).map_err(|error| {
+fn read<'a, T, R>(begin: impl Fn() -> Deserializer<R>, at: &str) -> Result<T, DecodeError>
+where
+    T: Deserialize<'a>,
+    R: serde_json::de::Read<'a>,
+{
+    let mut deserializer = begin();
+    let read = T::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    read.map_err(|error| {
         // A body has been found to be JSON with the envelope around it; what it still stumbles over is a value.
         if at.is_empty() && (error.is_syntax() || error.is_eof()) {
             return DecodeError::Syntax {
@@ -205,8 +216,7 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str) -> Result<T, DecodeEr
                 column: error.column(),
             };
         }
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        match serde_path_to_error::deserialize::<_, T>(&mut begin()) {
             Ok(_) => schema(at, &without_place(&error)),
             Err(located) => {
                 let detail = without_place(located.inner());
@@ -289,6 +299,27 @@ mod tests {
     #[test]
     fn broken_json_is_told_with_line_and_column() {
         assert_eq!(error("{\n  \"schema\": nope}").0, "2:14");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_where_it_is_read_and_nowhere_else() {
+        let text = ODDS.replace("ODDS", "1850");
+        let broken = |name: &str| {
+            let at = text.find(name).expect("a name") + name.len() - 1;
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = 0xff;
+            decode(&bytes).map(|message| message.message_type())
+        };
+        for read in ["\"m1", "\"active"] {
+            assert!(broken(read).is_err(), "{read}");
+        }
+        let mut unknown = text.replace(r#""epoch""#, r#""new":"?","epoch""#).into_bytes();
+        let at = unknown.iter().position(|byte| *byte == b'?').expect("it is there");
+        unknown[at] = 0xff;
+        assert_eq!(
+            decode(&unknown).expect("an unknown field is ignored").message_type(),
+            MessageType::OddsChange
+        );
     }
 
     #[test]

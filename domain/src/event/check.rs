@@ -156,6 +156,9 @@ fn check_group_count(
     offer: &Offer,
     at: impl FnOnce() -> String,
 ) -> Checked {
+    if offer.groups.is_empty() {
+        return Ok(());
+    }
     let known = state.markets.get(&offer.key).map(|entry| entry.book.groups_of(source));
     let new = offer.groups.iter().filter(|name| known.is_none_or(|known| !known.contains(*name))).count();
     if known.map_or(0, std::collections::BTreeSet::len) + new <= GROUPS_MAX {
