@@ -169,7 +169,7 @@ impl Letter {
     }
 
     /// By which letters of one event stand in their order.
-    pub fn order(&self) -> (&str, Option<(&Name, Option<&Name>)>, Option<Position>, LetterId) {
+    pub fn order(&self) -> impl Ord + '_ {
         let about = self.about.as_ref();
         let source = about.map(|about| (&about.provider, about.producer.as_ref()));
         (self.event_id().unwrap_or_default(), source, about.and_then(|about| about.position), self.id)
