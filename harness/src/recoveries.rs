@@ -155,8 +155,11 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_answered_by_the_drive_that_goes_and_by_nobody_before() {
         let recoveries = Recoveries::listen(0).await.unwrap();
-        let url =
-            format!("http://{}/v1/1/recovery/initiate_request?request_id=77&node_id=3", recoveries.address);
+        // As the processors ask for its producer `1`.
+        let url = format!(
+            "http://{}/v1/liveodds/recovery/initiate_request?request_id=77&node_id=3",
+            recoveries.address
+        );
         let ask = async || reqwest::Client::new().post(&url).send().await.unwrap().status().as_u16();
         assert_eq!(ask().await, 503);
         let (target, mut coming) = ingestion().await;

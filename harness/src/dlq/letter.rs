@@ -171,8 +171,10 @@ impl Letter {
     /// By which letters of one event stand in their order.
     pub fn order(&self) -> impl Ord + '_ {
         let about = self.about.as_ref();
-        let source = about.map(|about| (&about.provider, about.producer.as_ref()));
-        (self.event_id().unwrap_or_default(), source, about.and_then(|about| about.position), self.id)
+        let provider = about.map(|about| &about.provider);
+        let producer = about.and_then(|about| about.producer.as_ref());
+        let position = about.and_then(|about| about.position);
+        (self.event_id().unwrap_or_default(), provider, producer, position, self.id)
     }
 
     /// What a message says of its place that is sent in the letter's, as far as it can be read: in the native schema, or as its
