@@ -21,7 +21,7 @@ pub const SCHEMA: &str = "1.0";
 /// `case.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// [`SCHEMA`].
+    /// `SCHEMA`.
     pub schema: String,
     /// The scenario's name.
     pub scenario: String,
