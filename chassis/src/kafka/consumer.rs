@@ -309,18 +309,22 @@ impl Consumer {
         }
     }
 
-    /// librdkafka says that some offset is out of range, but not which: compares all of them with the brokers'.
+    /// librdkafka says that some offset is out of range, but not which: compares all of them with the brokers'. Where all of
+    /// them are within, it is one that was to be read before the last assignment.
     fn find_out_of_range(&mut self) -> Option<ConsumeError> {
-        let mut found = Vec::new();
+        let (mut found, mut is_unanswered) = (Vec::new(), false);
         for (&partition, &wanted) in &self.next {
-            let Ok(watermarks) = self.watermarks(partition) else { continue };
+            let Ok(watermarks) = self.watermarks(partition) else {
+                is_unanswered = true;
+                continue;
+            };
             if !watermarks.admit(wanted) && !self.out_of_range.contains(&partition) {
                 found.push(OutOfRange { partition, wanted, watermarks });
             }
         }
-        let known_already = found.is_empty() && !self.out_of_range.is_empty();
+        let is_news = !found.is_empty() || is_unanswered && self.out_of_range.is_empty();
         self.out_of_range.extend(found.iter().map(|found| found.partition));
-        (!known_already).then_some(ConsumeError::OffsetOutOfRange(found))
+        is_news.then_some(ConsumeError::OffsetOutOfRange(found))
     }
 }
 
