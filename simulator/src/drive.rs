@@ -263,6 +263,7 @@ pub async fn drive_and_answer(
             timeline: report.timeline.clone(),
             due_micros: report.deliveries.due_micros.clone(),
             is_raw: options.raw,
+            bytes_max: options.batch.bytes_max,
         };
         report.abandoned_events = abandon(sent, &report.deliveries, &senders).await;
         report.abandoned = report.abandoned_events.len() as u64;

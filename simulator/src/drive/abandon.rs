@@ -3,7 +3,7 @@
 //! It is not known whether what was sent last has arrived. So an event whose messages are counted begins anew, with a
 //! snapshot in the next epoch: that needs nothing before it. A Unified Odds Feed has no snapshot, and needs none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::format::Format;
 use crate::ledger::{Account, Deliveries, NEVER, applied};
 use crate::pacer::Timeline;
 use crate::schedule::Schedule;
-use crate::sender::{ACCEPTED, Batch, Patience, Sender};
+use crate::sender::{ACCEPTED, Batch, Delivery, Patience, Sender};
 use crate::uof;
 
 /// How long the last words may take to arrive.
 const PATIENCE: Patience =
     Patience { answer_timeout: Duration::from_secs(4), give_up_after: Duration::from_secs(6) };
-/// Events of one request.
-const BATCH_EVENTS: usize = 100;
-/// Requests that are made at once.
-const BATCHES_AT_ONCE: usize = 8;
+/// Events whose last words are made together.
+const EVENTS_TOGETHER: usize = 100;
+/// How many such groups speak at once, each by one request after the other.
+const GROUPS_AT_ONCE: usize = 8;
 /// Times of a Unified Odds Feed are told apart by the millisecond.
 const MILLISECOND_MICROS: i64 = 1_000;
 
@@ -40,12 +40,21 @@ pub(super) struct Sent {
     pub(super) due_micros: Vec<i64>,
     /// Whether messages kept the times they were written with.
     pub(super) is_raw: bool,
+    /// Bytes of one request; larger words go alone.
+    pub(super) bytes_max: usize,
 }
 
 /// The messages about one event that may have been taken, in the order in which they were sent.
 struct Said {
     channel: usize,
     lines: Vec<usize>,
+}
+
+/// What goes out in one request.
+struct LastWords {
+    batch: Batch,
+    /// Whose words each message is.
+    of: Vec<EventId>,
 }
 
 /// Says of every event that is on that it is abandoned; returns of which that was taken.
@@ -65,8 +74,8 @@ pub(super) async fn abandon(
         let Some(sender) = senders.get(&key) else { continue };
         let sender = Sender { patience: PATIENCE, ..sender.clone() };
         while !events.is_empty() {
-            let some = events.split_off(events.len().saturating_sub(BATCH_EVENTS));
-            if tasks.len() >= BATCHES_AT_ONCE {
+            let some = events.split_off(events.len().saturating_sub(EVENTS_TOGETHER));
+            if tasks.len() >= GROUPS_AT_ONCE {
                 abandoned.extend(tasks.join_next().await.and_then(Result::ok).into_iter().flatten());
             }
             tasks.spawn(abandon_some(Arc::clone(&sent), sender.clone(), some));
@@ -83,31 +92,50 @@ pub(super) async fn abandon(
 async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> Vec<EventId> {
     let format = sender.format;
     // Reading what was said takes a while, and all cores can do it.
-    let made = tokio::task::spawn_blocking(move || {
-        let (mut batch, mut of) = (Batch::with_capacity(format, events.len(), 0), Vec::new());
-        for said in &events {
-            let Some(words) = of_event(&sent, said, format) else { continue };
-            let event_id = sent.schedule.channels()[said.channel].event_id.as_deref();
-            of.extend(event_id.and_then(|id| EventId::new(id).ok()));
-            for words in words {
-                batch.bytes.extend_from_slice(format.in_batch(&words));
-                batch.end_message();
-            }
+    let made = tokio::task::spawn_blocking(move || requests(&sent, &events, format));
+    let mut abandoned = Vec::new();
+    for LastWords { batch, of } in made.await.unwrap_or_default() {
+        let delivery = sender.deliver(batch, &Arc::new(())).await;
+        for (_, problem) in &delivery.refused {
+            tracing::warn!(%problem, "refused that a game is abandoned");
         }
-        (batch, of)
-    });
-    let Ok((batch, of)) = made.await else { return Vec::new() };
-    if batch.messages() == 0 {
-        return Vec::new();
+        abandoned.extend(taken(&of, &delivery));
+        if let Some((_, why)) = &delivery.given_up {
+            tracing::warn!(why, "nobody took that games are abandoned");
+            break;
+        }
     }
-    let delivery = sender.deliver(batch, &Arc::new(())).await;
-    for (_, problem) in &delivery.refused {
-        tracing::warn!(%problem, "refused that a game is abandoned");
+    abandoned
+}
+
+/// The last words about some events, as many in each request as it may have bytes; those about one event are in one.
+fn requests(sent: &Sent, events: &[Said], format: Format) -> Vec<LastWords> {
+    let mut requests: Vec<LastWords> = Vec::new();
+    for said in events {
+        let Some((event_id, words)) = of_event(sent, said, format) else { continue };
+        let words: Vec<&[u8]> = words.iter().map(|words| format.in_batch(words)).collect();
+        let bytes: usize = words.iter().map(|words| words.len() + 1).sum();
+        let has_room = |last: &mut LastWords| last.batch.bytes.len() + bytes <= sent.bytes_max;
+        let mut request = match requests.pop_if(has_room) {
+            Some(last) => last,
+            None => LastWords { batch: Batch::with_capacity(format, words.len(), bytes), of: Vec::new() },
+        };
+        for words in words {
+            request.batch.bytes.extend_from_slice(words);
+            request.batch.end_message();
+            request.of.push(event_id.clone());
+        }
+        requests.push(request);
     }
-    if let Some((_, why)) = &delivery.given_up {
-        tracing::warn!(why, "nobody took that games are abandoned");
-    }
-    if delivery.refused.is_empty() && delivery.given_up.is_none() { of } else { Vec::new() }
+    requests
+}
+
+/// The events whose words were all taken of those that went out together: `of` names that of each message.
+fn taken(of: &[EventId], delivery: &Delivery) -> BTreeSet<EventId> {
+    let refused = delivery.refused.iter().map(|(place, _)| place);
+    let given_up = delivery.given_up.iter().flat_map(|(places, _)| places);
+    let untaken: BTreeSet<&EventId> = refused.chain(given_up).filter_map(|place| of.get(*place)).collect();
+    of.iter().filter(|event_id| !untaken.contains(event_id)).cloned().collect()
 }
 
 impl Sent {
@@ -133,8 +161,8 @@ impl Sent {
     }
 }
 
-/// The last words about an event, encoded; `None` where it is over, or nothing was said of it.
-fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
+/// An event and the last words about it, encoded; `None` where it is over, or nothing was said of it.
+fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<(EventId, Vec<Vec<u8>>)> {
     // Most games of a long run are over: their last messages say so, and what was said before is not read.
     let mut backwards = messages(sent, said.channel, said.lines.iter().rev());
     if backwards.find_map(|message| is_final(&message)) == Some(true) {
@@ -180,7 +208,8 @@ fn of_event(sent: &Sent, said: &Said, format: Format) -> Option<Vec<Vec<u8>>> {
     let first = now().max(latest.plus_micros(MILLISECOND_MICROS));
     let at = (0..).map(|number| first.plus_micros(number * MILLISECOND_MICROS));
     let words = bodies.into_iter().flatten().zip(at);
-    Some(words.filter_map(|(body, at)| format.encode(&said_after(last, body, at))).collect())
+    let words: Vec<_> = words.filter_map(|(body, at)| format.encode(&said_after(last, body, at))).collect();
+    (!words.is_empty()).then_some((event_id, words))
 }
 
 /// Messages at these lines, those that can be read.
@@ -223,24 +252,31 @@ mod tests {
     use domain::Sport;
 
     use super::*;
+    use crate::Problem;
     use crate::pacer::Speed;
     use crate::run_ledger::tests::with_copies;
     use crate::world::{self, Formats, Pace, Plan};
 
     const START: Timestamp = Timestamp(1_767_225_600_000_000);
 
-    /// The last words about a game of which this much was sent, but for when they are said.
-    fn last_words(schedule: Schedule, until: u64) -> FeedMessage {
-        let lines: Vec<usize> =
-            (0..schedule.len()).filter(|line| schedule.offset_ns(*line) <= until).collect();
-        let sent = Sent {
+    /// All of a schedule has been sent as it was written.
+    fn sent(schedule: Schedule, bytes_max: usize) -> Sent {
+        Sent {
             due_micros: vec![0; schedule.len()],
             schedule: Arc::new(schedule),
             inject: Inject::default(),
             timeline: Timeline::new(START, Speed::Factor(1.0)),
             is_raw: true,
-        };
-        let said = of_event(&sent, &Said { channel: 0, lines }, Format::Json).unwrap();
+            bytes_max,
+        }
+    }
+
+    /// The last words about a game of which this much was sent, but for when they are said.
+    fn last_words(schedule: Schedule, until: u64) -> FeedMessage {
+        let lines: Vec<usize> =
+            (0..schedule.len()).filter(|line| schedule.offset_ns(*line) <= until).collect();
+        let (_, said) =
+            of_event(&sent(schedule, 1 << 20), &Said { channel: 0, lines }, Format::Json).unwrap();
         let message = Format::Json.decode(&said[0], &Name::new("md").unwrap()).unwrap();
         FeedMessage { generated_at: START, ..message }
     }
@@ -265,5 +301,49 @@ mod tests {
         let score = snapshot.status.as_ref().unwrap().score;
         assert!(score.home + score.away > 0, "{score:?}: there were goals");
         assert_eq!(last_words(copied, until), expected);
+    }
+
+    #[test]
+    fn no_request_has_more_bytes_than_it_may_and_none_of_the_last_words_is_left_out() {
+        let plan = Plan {
+            seed: 7,
+            sports: vec![Sport::Basketball],
+            games: 12,
+            formats: Formats::Json,
+            pace: Pace::Own,
+            start: START,
+        };
+        let games = world::play(&plan).unwrap().schedule;
+        let until = games.duration_ns() / 2;
+        let said = |channel: usize| {
+            let is_said = |line: &usize| games.channel(*line) == channel && games.offset_ns(*line) <= until;
+            Said { channel, lines: (0..games.len()).filter(is_said).collect() }
+        };
+        let events: Vec<Said> = (0..games.channels().len()).map(said).collect();
+        let asked = |bytes_max: usize| requests(&sent(games.clone(), bytes_max), &events, Format::Json);
+        let together = asked(usize::MAX);
+        let [LastWords { batch, of }] = &together[..] else { panic!("{} requests", together.len()) };
+        assert_eq!((of.len(), batch.messages()), (12, 12));
+        let bytes_max = batch.bytes.len() / 3;
+        let apart = asked(bytes_max);
+        assert!(apart.len() > 2, "{} requests", apart.len());
+        assert!(apart.iter().all(|request| request.batch.bytes.len() <= bytes_max));
+        assert_eq!(
+            apart.iter().flat_map(|request| &request.of).collect::<Vec<_>>(),
+            of.iter().collect::<Vec<_>>()
+        );
+        assert!(apart.iter().all(|request| request.of.len() == request.batch.messages()));
+        assert_eq!(asked(1).len(), 12, "what is larger than that goes alone");
+    }
+
+    #[test]
+    fn what_was_not_taken_of_one_game_says_nothing_of_the_others() {
+        let [a, b, c] = ["md:match:1", "md:match:2", "md:match:3"].map(|id| EventId::new(id).unwrap());
+        let of = [a.clone(), b.clone(), b, c.clone()];
+        let problem = Problem { status: 422, title: String::new(), detail: String::new(), pointer: None };
+        let refused = Delivery { refused: vec![(2, problem)], ..Delivery::default() };
+        assert_eq!(taken(&of, &refused), BTreeSet::from([a.clone(), c]));
+        let given_up = Delivery { given_up: Some((vec![1, 3], "503".to_owned())), ..Delivery::default() };
+        assert_eq!(taken(&of, &given_up), BTreeSet::from([a]));
     }
 }

@@ -10,11 +10,11 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use domain::Name;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::pacer::Speed;
 use simulator::{DriveOptions, Format, Patience, Schedule, ScheduleBuilder, drive};
 
-use super::{Receiver, accept, options, schedule};
+use super::{Receiver, accept, options, problem, schedule};
 
 /// The messages of one game that is not over, half a second long, once a millisecond.
 fn unfinished() -> Arc<Schedule> {
@@ -68,6 +68,49 @@ async fn games_that_are_on_when_it_is_stopped_are_told_to_be_abandoned() {
             !snapshot.markets.is_empty() && snapshot.markets.iter().all(|market| is_closed(market.status))
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_of_one_game_keeps_no_other_from_being_abandoned() {
+    let schedule = unfinished();
+    let refused = schedule.channels()[0].event_id.clone().unwrap();
+    let app = {
+        let of_refused = format!("{refused}:e2:abandoned");
+        Router::new().route(
+            "/feeds/md",
+            post(async move |body: String| {
+                let lines = body.lines().filter(|line| !line.ends_with("messages>"));
+                let (mut count, mut problems) = (0, Vec::new());
+                for (index, line) in lines.enumerate() {
+                    count += 1;
+                    problems.extend(line.contains(&of_refused).then(|| problem(index, 422)));
+                }
+                let answer = json!({"accepted": count - problems.len(), "problems": problems}).to_string();
+                let status =
+                    if problems.is_empty() { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+                (status, answer).into_response()
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let options = DriveOptions { speed: Speed::Factor(100.0), abandons: true, ..options(&target) };
+    let stop = options.stop.clone();
+    let report = drive(Arc::clone(&schedule), &options, |progress| {
+        if progress.sent > 0 {
+            stop.begin();
+        }
+    })
+    .await
+    .unwrap();
+    let mut others: Vec<&str> =
+        schedule.channels().iter().filter_map(|channel| channel.event_id.as_deref()).collect();
+    others.retain(|event_id| *event_id != &*refused);
+    others.sort_unstable();
+    let abandoned: Vec<&str> = report.abandoned_events.iter().map(domain::EventId::as_str).collect();
+    assert_eq!(abandoned, others);
+    assert_eq!(others.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
