@@ -29,6 +29,8 @@ pub(crate) struct Presence {
     pub(crate) flights: Arc<Flights>,
     pub(crate) playhead: Playhead,
     pub(crate) limits: BatchLimits,
+    /// Whether messages go out with the times they were written with.
+    pub(crate) raw: bool,
     pub(crate) alive_every: Option<Duration>,
     pub(crate) start: Instant,
     /// When who says nothing, as it was planned.
@@ -142,7 +144,8 @@ impl Presence {
         }
         let mut bytes = Vec::new();
         let revisions = self.inject.revisions();
-        revisions.write(&self.schedule, index, Times::Generated(due_at), &mut bytes);
+        let times = if self.raw { Times::AsWritten } else { Times::Generated(due_at) };
+        revisions.write(&self.schedule, index, times, &mut bytes);
         let message = channel.format.decode(&bytes, &channel.provider)?;
         if !request.is_to(&message.source.producer) {
             return None;

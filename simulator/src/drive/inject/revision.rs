@@ -99,8 +99,9 @@ impl Revisions {
     /// Appends message `line` of the schedule to `out` as it goes out.
     pub(crate) fn write(&self, schedule: &Schedule, line: usize, times: Times, out: &mut Vec<u8>) {
         let Some(revision) = self.of(schedule, line) else { return schedule.write(line, times, out) };
-        if let (Revision::Skewed { lines, ahead_micros }, Times::Generated(at)) = (&revision, times)
+        if let Revision::Skewed { lines, ahead_micros } = &revision
             && lines.contains(&line)
+            && let Some(at) = made_at(schedule, line, times)
         {
             return schedule.write(line, Times::Generated(at.plus_micros(*ahead_micros)), out);
         }
@@ -196,6 +197,17 @@ impl Due<'_> {
         let Content::Event(event) = &read.content else { return None };
         let nobody = unannounced_id(&event.event_id, &format!("-unannounced-now-{number}"))?;
         Some((nobody.clone(), said_of(another(read, nobody), self.generated_at)))
+    }
+}
+
+/// The time from which message `line` counts its own when it goes out with these.
+fn made_at(schedule: &Schedule, line: usize, times: Times) -> Option<Timestamp> {
+    match times {
+        Times::Generated(at) => Some(at),
+        Times::AsWritten => {
+            let late_micros = schedule.late_micros(line)?;
+            Some(schedule.read(line)?.generated_at.plus_micros(late_micros))
+        }
     }
 }
 

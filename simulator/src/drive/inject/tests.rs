@@ -202,6 +202,21 @@ fn a_wrong_clock_is_wrong_for_so_many_messages() {
 }
 
 #[test]
+fn a_clock_is_wrong_also_where_messages_keep_their_own_times() {
+    let schedule = schedule();
+    let inject = Inject::default();
+    inject.ask(Order { wish: Wish::ClockSkew(1, 45), event_id: of(1) }).unwrap();
+    fates(&inject, &schedule);
+    let made = |line| {
+        let mut out = Vec::new();
+        inject.revisions().write(&schedule, line, Times::AsWritten, &mut out);
+        Format::Json.decode(&out, &Name::new("md").unwrap()).unwrap().generated_at
+    };
+    let written = schedule.read(0).unwrap().generated_at;
+    assert_eq!([0, 1, 2].map(made), [written.plus_micros(45_000_000), written, written]);
+}
+
+#[test]
 fn what_overtakes_a_message_comes_within_the_window() {
     let schedule = schedule();
     let fate = |speed| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use domain::{EventId, Name};
+use serde_json::Value;
 use simulator::drive::{Order, Wish};
 use simulator::pacer::Speed;
 use simulator::recovery::{RecoveryRequest, desk};
@@ -20,6 +21,44 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "{what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// The lines that answer a request.
+fn answered(receiver: &Receiver, request_id: u64) -> Vec<Value> {
+    let lines = receiver.lines().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    lines
+        .filter(|line| line["request_id"] == request_id || line["body"]["request_id"] == request_id)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_its_own_times_keeps_them_also_when_it_is_sent_once_more() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let mut builder = ScheduleBuilder::default();
+    for at_seconds in [0, 600] {
+        builder
+            .push(&Name::new("md").unwrap(), Format::Json, at_seconds * 1_000_000_000, golden.as_bytes())
+            .unwrap();
+    }
+    let options = DriveOptions { speed: Speed::Factor(1.0), raw: true, ..options(&target) };
+    let (desk, mut inbox) = desk();
+    let driven = {
+        let (options, schedule) = (options.clone(), Arc::new(builder.build()));
+        tokio::spawn(async move { drive_and_answer(schedule, &options, &mut inbox, |_| {}).await })
+    };
+    until("the first message comes", || !receiver.lines().is_empty()).await;
+    let producer = Name::new("live").unwrap();
+    desk.ask(RecoveryRequest { producer, event_id: None, after: None, request_id: 77 }).unwrap();
+    until("it is sent once more, and that this was all", || answered(&receiver, 77).len() == 2).await;
+    let again = &answered(&receiver, 77)[0];
+    let first: Value = serde_json::from_str(golden).unwrap();
+    for field in ["sequence", "generated_at", "occurred_at"] {
+        assert_eq!(again[field], first[field], "{field}: {again}");
+    }
+    options.stop.begin();
+    driven.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
