@@ -1,5 +1,6 @@
 //! Where the messages of an event come from: a recording that has it, or a world that plays it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -9,7 +10,7 @@ use domain::{Body, Content, EventId, FeedMessage, MessageId, Name, Source, Times
 
 use super::Listed;
 use crate::format::Format;
-use crate::ledger::Account;
+use crate::ledger::{Account, applied};
 use crate::recording::{Reader, bodies_of};
 use crate::uof;
 use crate::world::{self, Formats, Ids, Pace, Plan};
@@ -36,7 +37,7 @@ pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyh
     let format = Format::of_content_type(&content_type)
         .with_context(|| format!("its messages are `{content_type}`, which are not known here"))
         .with_context(cannot)?;
-    let (mut said, mut words, mut first_ns) = (Vec::new(), Words::default(), None);
+    let (mut said, mut counted, mut first_ns) = (Vec::new(), Vec::new(), None);
     for message in recording {
         let message = message.with_context(cannot)?;
         let envelope = format.envelope(&message.bytes);
@@ -47,10 +48,38 @@ pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyh
         let offset_ns = message.offset_ns - *first_ns.get_or_insert(message.offset_ns);
         match format {
             Format::Uof => said.push(Said { offset_ns, message: read, line: message.bytes }),
-            Format::Json | Format::Xml => said.extend(words.say(offset_ns, read, provider)),
+            Format::Json | Format::Xml => counted.push((offset_ns, read)),
         }
     }
+    said.extend(in_words(counted, event_id, provider));
     Ok(said)
+}
+
+/// What arrived of an event in a format of our own, in the words of this feed, and as it was applied: where time is the order, a
+/// copy would be news, and so would what was overtaken, or is of another sport.
+fn in_words(arrived: Vec<(u64, FeedMessage)>, event_id: &EventId, provider: &Name) -> Vec<Said> {
+    let sport = arrived.iter().find_map(|(_, message)| match &message.content {
+        Content::Event(event) => Some(event.sport),
+        Content::Producer(_) => None,
+    });
+    let Some(sport) = sport else { return Vec::new() };
+    // Each source counts for itself.
+    let mut of_sources: BTreeMap<Source, Vec<(u64, FeedMessage)>> = BTreeMap::new();
+    for (offset_ns, message) in arrived {
+        of_sources.entry(message.source.clone()).or_default().push((offset_ns, message));
+    }
+    let mut in_turn = Vec::new();
+    for arrived in of_sources.into_values() {
+        let mut last_ns = 0;
+        for (offset_ns, message) in applied(event_id, sport, arrived) {
+            // What had overtaken a message waited for it.
+            last_ns = offset_ns.max(last_ns);
+            in_turn.push((last_ns, message));
+        }
+    }
+    in_turn.sort_by_key(|(offset_ns, _)| *offset_ns);
+    let mut words = Words::default();
+    in_turn.into_iter().flat_map(|(offset_ns, message)| words.say(offset_ns, message, provider)).collect()
 }
 
 /// The game of a number, at its own pace: from `start` on, or so that it ends then.
@@ -146,6 +175,64 @@ mod tests {
     use domain::message::{Offer, Snapshot};
 
     use super::*;
+    use crate::faults::of_another_sport;
+    use crate::recording::{Header, Writer};
+    use crate::schedule::Schedule;
+
+    /// A recording of messages in JSON, each a second after the one before.
+    fn recording(messages: &[Vec<u8>]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let header = Header::new(Name::new("md").unwrap(), Format::Json, "a test", None);
+        let mut writer = Writer::new(file.reopen().unwrap(), header).unwrap();
+        for (second, message) in (0..).zip(messages) {
+            writer.write(second * 1_000_000_000, message).unwrap();
+        }
+        writer.finish().unwrap();
+        file
+    }
+
+    fn hockey() -> Schedule {
+        let plan = Plan {
+            seed: 7,
+            sports: vec![domain::Sport::Hockey],
+            games: 1,
+            formats: Formats::Json,
+            pace: Pace::Own,
+            start: Timestamp(1_767_225_600_000_000),
+        };
+        world::play(&plan).unwrap().schedule
+    }
+
+    #[test]
+    fn copies_are_no_news_and_neither_is_what_was_overtaken_or_is_of_another_sport() {
+        let game = hockey();
+        let uof = Name::new("uof").unwrap();
+        let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
+        let told = |messages: &[Vec<u8>]| {
+            let said = recorded(recording(messages).path(), &event_id, &uof).unwrap();
+            assert!(said.is_sorted_by_key(|said| said.offset_ns));
+            said.into_iter().map(|said| String::from_utf8(said.line).unwrap()).collect::<Vec<_>>()
+        };
+        let messages: Vec<Vec<u8>> = (0..game.len()).map(|line| game.message(line).to_vec()).collect();
+        let expected = told(&messages);
+        assert!(expected.len() > 100, "{} messages", expected.len());
+        let mut arriving = Vec::new();
+        for (number, message) in messages.iter().enumerate() {
+            // Some come late, some twice, some are said of another sport, and some come once more long after.
+            match number % 7 {
+                2 => arriving.insert(arriving.len() - 1, message.clone()),
+                3 => arriving.extend([message.clone(), message.clone()]),
+                4 => {
+                    arriving.push(message.clone());
+                    let other = of_another_sport(Format::Json, message, domain::Sport::Tennis).unwrap();
+                    arriving.push(other);
+                }
+                5 => arriving.extend([message.clone(), messages[number / 2].clone()]),
+                _ => arriving.push(message.clone()),
+            }
+        }
+        assert_eq!(told(&arriving), expected);
+    }
 
     #[test]
     fn a_snapshot_is_told_with_the_results_of_what_is_settled() {
