@@ -28,31 +28,59 @@ pub(super) struct Said {
 }
 
 /// What a recording has of an event. One of a Unified Odds Feed keeps every byte; what was said in a format of our own is said
-/// in the words of that feed, as far as it has some.
+/// in the words of that feed, as far as it has some and its receiver took it.
+///
+/// # Errors
+/// When the file cannot be read, or nothing is left of the event because its receiver refused it.
 pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyhow::Result<Vec<Said>> {
     let cannot = || format!("cannot replay {event_id} of {}", path.display());
     let file = File::open(path).with_context(cannot)?;
     let recording = Reader::new(BufReader::with_capacity(256 * 1024, file)).with_context(cannot)?;
-    let content_type = recording.header().content_type.clone();
+    let (content_type, feed) = (recording.header().content_type.clone(), recording.header().provider.clone());
     let format = Format::of_content_type(&content_type)
         .with_context(|| format!("its messages are `{content_type}`, which are not known here"))
         .with_context(cannot)?;
-    let (mut said, mut counted, mut first_ns) = (Vec::new(), Vec::new(), None);
+    let (mut said, mut counted, mut first_ns, mut refused) = (Vec::new(), Vec::new(), None, None);
     for message in recording {
         let message = message.with_context(cannot)?;
         let envelope = format.envelope(&message.bytes);
         if envelope.and_then(|envelope| envelope.event_id).is_none_or(|id| id != event_id.as_str()) {
             continue;
         }
-        let Some(read) = format.decode(&message.bytes, provider) else { continue };
-        let offset_ns = message.offset_ns - *first_ns.get_or_insert(message.offset_ns);
+        let mut after_first = || message.offset_ns - *first_ns.get_or_insert(message.offset_ns);
         match format {
-            Format::Uof => said.push(Said { offset_ns, message: read, line: message.bytes }),
-            Format::Json | Format::Xml => counted.push((offset_ns, read)),
+            Format::Uof => {
+                let Some(read) = format.decode(&message.bytes, provider) else { continue };
+                said.push(Said { offset_ns: after_first(), message: read, line: message.bytes });
+            }
+            Format::Json | Format::Xml => match taken(format, &message.bytes, &feed) {
+                Ok(read) => counted.push((after_first(), read)),
+                Err(why) => {
+                    tracing::warn!(%event_id, why, "a recorded message is left out of a replay");
+                    refused = Some(why);
+                }
+            },
         }
+    }
+    if let (true, Some(why)) = (counted.is_empty(), refused) {
+        let why = anyhow::anyhow!("whoever was sent it refused all of it, last because it is {why}");
+        return Err(why).with_context(cannot);
     }
     said.extend(in_words(counted, event_id, provider));
     Ok(said)
+}
+
+/// A message of our own as the receiver of this feed takes it; why he refuses it, where he does. What he refused was of no
+/// consequence, and may mean times that no calendar has.
+fn taken(format: Format, bytes: &[u8], feed: &Name) -> Result<FeedMessage, String> {
+    let message = format.decode(bytes, feed).ok_or("no message")?;
+    if message.source.provider != *feed {
+        return Err(format!("one of `{}`", message.source.provider));
+    }
+    match domain::check_alone(&message) {
+        Ok(()) => Ok(message),
+        Err(refusal) => Err(refusal.to_string()),
+    }
 }
 
 /// What arrived of an event in a format of our own, in the words of this feed, and as it was applied: where time is the order, a
@@ -232,6 +260,27 @@ mod tests {
             }
         }
         assert_eq!(told(&arriving), expected);
+    }
+
+    #[test]
+    fn what_was_refused_is_left_out_and_where_nothing_else_is_said_why() {
+        let fixture = include_str!("../../../../domain/golden/v1/fixture.json").trim();
+        let odds = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+        let (uof, event_id) = (Name::new("uof").unwrap(), EventId::new("md:match:1001").unwrap());
+        let told = |messages: &[String]| {
+            let messages: Vec<Vec<u8>> = messages.iter().map(|it| it.clone().into_bytes()).collect();
+            recorded(recording(&messages).path(), &event_id, &uof)
+        };
+        let of_no_calendar = fixture.replace("1767200400000000", "9223372036854775807");
+        let why = format!("{:#}", told(std::slice::from_ref(&of_no_calendar)).err().unwrap());
+        assert!(why.contains("cannot replay md:match:1001 of "), "{why}");
+        assert!(
+            why.contains("/body/scheduled_start") && why.contains("within the years 2000 to 2099"),
+            "{why}"
+        );
+        let of_another = odds.replacen("\"md\"", "\"somebody-else\"", 1);
+        let said = told(&[of_no_calendar, of_another, odds.to_owned()]).unwrap();
+        assert!(matches!(&said[..], [Said { offset_ns: 0, .. }]), "{} messages", said.len());
     }
 
     #[test]
