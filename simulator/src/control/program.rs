@@ -78,7 +78,7 @@ pub struct Cast {
     pub speed: Option<Speed>,
     /// Whether messages keep the times that they were made with.
     pub is_raw: bool,
-    /// Whether games that are on when it is ended are told to be abandoned: those of recordings were not.
+    /// Whether games that are on when it is ended are told to be abandoned: those of recordings were not, nor are those beside them.
     pub abandons: bool,
 }
 
@@ -150,7 +150,8 @@ impl Program {
             Self::Replay(replay) => {
                 let schedule = replay.play(start)?;
                 let speed = Some(Speed::Factor(replay.speed));
-                Ok(Cast { speed, is_raw: !replay.is_now, ..without_faults(schedule, None) })
+                let abandons = replay.events.iter().all(|listed| listed.recording.is_none());
+                Ok(Cast { speed, is_raw: !replay.is_now, abandons, ..without_faults(schedule, None) })
             }
         }
     }

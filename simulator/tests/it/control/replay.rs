@@ -128,6 +128,24 @@ async fn the_replay_of_a_unified_odds_feed_plays_an_event_as_it_was_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_recorded_event_nothing_is_said_that_was_not_recorded_also_when_its_replay_is_stopped() {
+    let (folder, recorded) = recorded();
+    let desk = Desk::with(Some(folder.path())).await;
+    let first: Value = serde_json::from_str(&recorded[0]).unwrap();
+    let event = first["event_id"].as_str().unwrap();
+    desk.xml(Method::PUT, &format!("/v1/replay/events/{event}")).await;
+    desk.xml(Method::POST, "/v1/replay/play?speed=10&max_delay=100").await;
+    let is_on = |line: &String| line.contains("home_score=");
+    desk.until("it is on", |run| run["state"] == "playing" && desk.receiver.lines().iter().any(is_on)).await;
+    desk.xml(Method::POST, "/v1/replay/stop").await;
+    let ended = desk.until("it has ended", |run| run["state"] == "stopped").await;
+    assert_eq!(ended["end"]["abandoned"], 0, "{ended}");
+    let lines = desk.receiver.lines();
+    assert_eq!(json!(lines.len()), ended["accepted"], "no last words");
+    assert!(!lines.iter().any(|line| line.contains(r#"match_status="90""#) || line.contains("<bet_cancel ")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     let desk = Desk::new().await;
     assert_eq!(desk.xml(Method::GET, "/v1/replay/").await, "<replay_set_content></replay_set_content>");
