@@ -1,5 +1,6 @@
 //! What producers say besides their games while a drive goes: that they are alive, and once more what somebody asks for.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +15,13 @@ use super::{Flights, Hush, Inject, Log, now};
 use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
-use crate::recovery::RecoveryRequest;
+use crate::recovery::{RecoveryRequest, WAITING_MAX};
 use crate::schedule::{Channel, Schedule, Times};
 use crate::sender::{Batch, Sender};
 use crate::uof;
+
+/// How often it is looked whether who was silent may speak.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The producers of a drive.
 pub(crate) struct Presence {
@@ -45,13 +49,46 @@ pub(crate) struct Presence {
 impl Presence {
     /// Says what there is to say until the drive ends, and this is dropped.
     pub(crate) async fn run(self: Arc<Self>, requests: &mut mpsc::Receiver<RecoveryRequest>) {
-        let answer = async {
-            while let Some(request) = requests.recv().await {
-                self.repeat(&request).await;
-            }
-        };
-        tokio::join!(answer, self.live());
+        tokio::join!(self.answer(requests), self.live());
         std::future::pending().await
+    }
+
+    /// Each provider for itself, as with what it says by itself. Where as many requests wait for one as can wait, the others wait,
+    /// too.
+    async fn answer(self: &Arc<Self>, requests: &mut mpsc::Receiver<RecoveryRequest>) {
+        let (mut desks, mut tasks) = (BTreeMap::new(), JoinSet::new());
+        for Channel { provider, .. } in self.schedule.channels() {
+            if let Entry::Vacant(free) = desks.entry(provider) {
+                let (desk, asked) = mpsc::channel(WAITING_MAX);
+                free.insert(desk);
+                tasks.spawn(Arc::clone(self).answer_as(provider.clone(), asked));
+            }
+        }
+        while let Some(request) = requests.recv().await {
+            let mut tells: BTreeSet<&Name> = BTreeSet::new();
+            let about = self.schedule.channels().iter().filter(|channel| is_about(channel, &request));
+            tells.extend(about.map(|channel| &channel.provider));
+            // Somebody has to say that this was all.
+            let asked = self.sources.iter().filter(|source| request.is_to(&source.producer));
+            let asked: BTreeSet<&Name> = asked.map(|source| &source.provider).collect();
+            if tells.is_disjoint(&asked) {
+                tells.extend(asked);
+            }
+            for provider in tells {
+                if let Some(desk) = desks.get(provider) {
+                    // It is taken for as long as this goes.
+                    let _ = desk.send(request.clone()).await;
+                }
+            }
+        }
+        drop(desks);
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn answer_as(self: Arc<Self>, provider: Name, mut requests: mpsc::Receiver<RecoveryRequest>) {
+        while let Some(request) = requests.recv().await {
+            self.repeat(&provider, &request).await;
+        }
     }
 
     /// Each provider for itself: what one has to wait for keeps no other from being heard.
@@ -94,32 +131,54 @@ impl Presence {
         self.silences.iter().any(is_quiet) || self.hush.until(&source.provider).is_some()
     }
 
-    /// Sends again what is due already, in the order in which it was, and then says that this was all.
-    async fn repeat(&self, request: &RecoveryRequest) {
-        let asked = |line: usize| {
-            let all = self.again(line, request).unwrap_or_default().into_iter();
-            all.map(move |(key, message)| (line, key, message))
+    /// Those of a provider's producers that are asked, as far as each is known by its messages.
+    fn asked(&self, provider: &Name, request: &RecoveryRequest) -> impl Iterator<Item = &Source> {
+        let is_asked =
+            move |source: &&Source| source.provider == *provider && request.is_to(&source.producer);
+        self.sources.iter().filter(is_asked)
+    }
+
+    /// Waits until none of those who are asked says nothing.
+    async fn may_speak(&self, provider: &Name, request: &RecoveryRequest) {
+        let is_silent = || {
+            self.hush.until(provider).is_some()
+                || self.asked(provider, request).any(|source| self.is_silent(source))
         };
-        let mut batches: BTreeMap<(Name, Format), (Batch, Vec<usize>)> = BTreeMap::new();
+        while is_silent() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Sends again what is due of a provider already, in the order in which it was, and then says that this was all: once those who
+    /// are asked may speak.
+    async fn repeat(&self, provider: &Name, request: &RecoveryRequest) {
+        self.may_speak(provider, request).await;
+        let mut batches: BTreeMap<Format, (Batch, Vec<usize>)> = BTreeMap::new();
         let mut sources = BTreeSet::new();
-        for (line, key, message) in (0..self.schedule.len()).flat_map(asked) {
-            let new = || (Batch::with_capacity(key.1, 0, 0), Vec::new());
-            let (batch, lines) = batches.entry(key.clone()).or_insert_with(new);
-            if write(key.1, &message, batch) {
-                lines.push(line);
-            }
-            sources.insert(message.source);
-            if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max {
-                self.deliver_again(&key, batches.remove(&key)).await;
+        for line in 0..self.schedule.len() {
+            let format = self.schedule.channels()[self.schedule.channel(line)].format;
+            for message in self.again(line, provider, request).unwrap_or_default() {
+                let new = || (Batch::with_capacity(format, 0, 0), Vec::new());
+                let (batch, lines) = batches.entry(format).or_insert_with(new);
+                if write(format, &message, batch) {
+                    lines.push(line);
+                }
+                sources.insert(message.source);
+                if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max
+                {
+                    self.may_speak(provider, request).await;
+                    self.deliver_again(provider, format, batches.remove(&format)).await;
+                }
             }
         }
-        for (key, batch) in batches {
-            self.deliver_again(&key, Some(batch)).await;
+        for (format, batch) in batches {
+            self.may_speak(provider, request).await;
+            self.deliver_again(provider, format, Some(batch)).await;
         }
         if sources.is_empty() {
-            let asked = self.sources.iter().filter(|source| request.is_to(&source.producer));
-            sources = asked.cloned().collect();
+            sources = self.asked(provider, request).cloned().collect();
         }
+        self.may_speak(provider, request).await;
         let complete = SnapshotComplete { request_id: request.request_id };
         for source in &sources {
             self.say(source, ProducerBody::SnapshotComplete(complete.clone())).await;
@@ -128,18 +187,19 @@ impl Presence {
 
     /// A message as it is sent once more, with what was said besides before and behind it; `None` where it is not due yet or was
     /// not asked for.
-    fn again(&self, index: usize, request: &RecoveryRequest) -> Option<Vec<((Name, Format), FeedMessage)>> {
+    fn again(&self, index: usize, provider: &Name, request: &RecoveryRequest) -> Option<Vec<FeedMessage>> {
+        let channel = &self.schedule.channels()[self.schedule.channel(index)];
+        if channel.provider != *provider || !is_about(channel, request) {
+            return None;
+        }
         let offset_ns = self.schedule.offset_ns(index);
         let timeline = self.playhead.timeline();
         let due_at = match self.log.made_micros(index) {
             Some(micros) => timeline.started_at.plus_micros(micros),
             None => timeline.due_at(offset_ns),
         };
-        let channel = &self.schedule.channels()[self.schedule.channel(index)];
-        let is_of_event =
-            request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()));
         let is_due = self.playhead.course().is_due(offset_ns, Instant::now());
-        if !is_due || !is_of_event || request.after.is_some_and(|after| due_at < after) {
+        if !is_due || request.after.is_some_and(|after| due_at < after) {
             return None;
         }
         let mut bytes = Vec::new();
@@ -153,8 +213,7 @@ impl Presence {
         let [before, behind] = revisions.beside(&self.schedule, index);
         let all = before.into_iter().chain([message]).chain(behind);
         let of_request = |message| FeedMessage { request_id: Some(request.request_id), ..message };
-        let key = || (channel.provider.clone(), channel.format);
-        Some(all.map(|message| (key(), of_request(message))).collect())
+        Some(all.map(of_request).collect())
     }
 
     async fn say(&self, source: &Source, body: ProducerBody) {
@@ -184,9 +243,9 @@ impl Presence {
     }
 
     /// What was kept back is recovered once it has been taken.
-    async fn deliver_again(&self, key: &(Name, Format), batch: Option<(Batch, Vec<usize>)>) {
+    async fn deliver_again(&self, provider: &Name, format: Format, batch: Option<(Batch, Vec<usize>)>) {
         let Some((batch, lines)) = batch else { return };
-        let untaken = self.deliver(key, batch).await;
+        let untaken = self.deliver(&(provider.clone(), format), batch).await;
         for (place, line) in lines.into_iter().enumerate() {
             if untaken.as_ref().is_some_and(|untaken| !untaken.contains(&place)) {
                 self.inject.recovered(line);
@@ -208,6 +267,11 @@ impl Presence {
         }
         Some(untaken)
     }
+}
+
+/// Whether a request may mean the messages of a channel.
+fn is_about(channel: &Channel, request: &RecoveryRequest) -> bool {
+    request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()))
 }
 
 /// Whose messages a schedule holds, by the first of each channel.

@@ -62,6 +62,48 @@ async fn what_keeps_its_own_times_keeps_them_also_when_it_is_sent_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_silent_answers_once_he_may_speak_and_keeps_no_other_from_it() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let [a, b] = ["a", "b"].map(|name| Name::new(name).unwrap());
+    let mut builder = ScheduleBuilder::default();
+    for provider in [&a, &b] {
+        let message = golden.replacen("\"md\"", &format!("\"{provider}\""), 1);
+        for at_seconds in [0, 600] {
+            builder.push(provider, Format::Json, at_seconds * 1_000_000_000, message.as_bytes()).unwrap();
+        }
+    }
+    let options = DriveOptions { speed: Speed::Factor(1.0), ..options(&target) };
+    let (desk, mut inbox) = desk();
+    let driven = {
+        let (options, schedule) = (options.clone(), Arc::new(builder.build()));
+        tokio::spawn(async move { drive_and_answer(schedule, &options, &mut inbox, |_| {}).await })
+    };
+    until("the first messages come", || receiver.lines().len() == 2).await;
+    let ask = |request_id| {
+        let producer = Name::new("live").unwrap();
+        desk.ask(RecoveryRequest { producer, event_id: None, after: None, request_id }).unwrap();
+    };
+    let answers = |provider: &Name, request_id| {
+        let answered = answered(&receiver, request_id);
+        answered.iter().filter(|line| line["provider"] == provider.as_str()).count()
+    };
+    let (began, silence) = (Instant::now(), Duration::from_millis(500));
+    options.hush.silence(a.clone(), silence);
+    ask(77);
+    until("it answers", || answers(&a, 77) > 0).await;
+    assert!(began.elapsed() >= silence, "after {:?}", began.elapsed());
+    until("all have answered", || answers(&a, 77) == 2 && answers(&b, 77) == 2).await;
+    options.hush.silence(a.clone(), Duration::from_secs(3_600));
+    ask(78);
+    until("the other one answers", || answers(&b, 78) == 2).await;
+    assert_eq!(answers(&a, 78), 0, "it is silent");
+    options.stop.begin();
+    driven.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_kept_back_is_recovered_once_it_has_been_taken() {
     let takes = Arc::new(AtomicBool::new(true));
     let receiver = Receiver::new({
