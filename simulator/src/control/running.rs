@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{ControlError, End, RunState, Status};
-use crate::drive::{DriveReport, Gauge, Hush, Inject};
+use crate::drive::{DriveReport, Gauge, Hush, Inject, OrderRefused};
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::ledger::Deliveries;
 use crate::pacer::{Playhead, Speed};
@@ -83,14 +83,18 @@ impl Running {
     }
 
     /// A provider says nothing from now on, which is written down for each of its producers.
-    pub(super) fn note_silence(&mut self, provider: &Name, length: Duration) {
+    pub(super) fn silence(&mut self, provider: &Name, length: Duration) -> Result<(), OrderRefused> {
         let at_ns = self.playhead.place_ns(Instant::now());
-        for Source { provider, producer } in self.sources.iter().filter(|it| it.provider == *provider) {
-            let for_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        let for_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        let of_producer = |Source { provider, producer }: &Source| {
             let kind = Kind::Silence { provider: provider.clone(), producer: producer.clone(), for_ns };
             let (outcomes, messages) = (kind.outcomes(), Vec::new());
-            self.inject.note(Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes });
-        }
+            Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes }
+        };
+        let producers = self.sources.iter().filter(|it| it.provider == *provider);
+        self.inject.note(producers.map(of_producer).collect())?;
+        self.hush.silence(provider.clone(), length);
+        Ok(())
     }
 
     /// Another round is to be made; a burst was of the one before, whose messages are not kept beside those of the next.

@@ -12,6 +12,9 @@ use crate::faults::HOLD_MS;
 use crate::pacer::Speed;
 use crate::run_ledger::RunLedger;
 
+/// There is an end to what is written down.
+const TOO_MANY: ControlError = ControlError::NotNow("as many faults as can be were asked for");
+
 impl Control {
     /// Stands still.
     ///
@@ -81,15 +84,13 @@ impl Control {
     /// From now on a provider says nothing for so long, and then all that was due.
     ///
     /// # Errors
-    /// When there is no run, or it sends nothing of this provider.
+    /// When there is no run, or it sends nothing of this provider, or too much was asked for.
     pub fn silence(&self, provider: Name, length: Duration) -> Result<Status, ControlError> {
         self.with_run(|run| {
             if run.sources.iter().all(|source| source.provider != provider) {
                 return Err(ControlError::Provider(provider));
             }
-            run.hush.silence(provider.clone(), length);
-            run.note_silence(&provider, length);
-            Ok(())
+            run.silence(&provider, length).map_err(|_| TOO_MANY)
         })
     }
 
@@ -110,7 +111,7 @@ impl Control {
             let event_id = order.event_id.clone();
             run.inject.ask(order).map_err(|refused| match (refused, event_id) {
                 (OrderRefused::Taken, Some(event_id)) => ControlError::Taken(event_id),
-                _ => ControlError::NotNow("as many faults as can be were asked for"),
+                _ => TOO_MANY,
             })
         })
     }

@@ -24,7 +24,7 @@ mod fate;
 mod revision;
 mod wish;
 
-/// The most faults that are asked for of one drive.
+/// The most faults that are asked for of one drive, and silences of single producers.
 pub const ORDERS_MAX: usize = 1_000;
 
 /// What is to go wrong.
@@ -103,8 +103,17 @@ impl Default for Inner {
     }
 }
 
+/// Something that was asked for.
 #[derive(Debug)]
-struct Entry {
+enum Entry {
+    /// To go wrong with messages.
+    Asked(Asked),
+    /// It happens by other means, and is only written down.
+    Noted(Injected),
+}
+
+#[derive(Debug)]
+struct Asked {
     order: Order,
     /// Messages that it is still to happen to.
     left: u32,
@@ -136,9 +145,7 @@ impl Inject {
     /// When there were too many, or the event that it names has one already.
     pub fn ask(&self, order: Order) -> Result<(), OrderRefused> {
         let mut entries = self.entries();
-        if entries.len() >= ORDERS_MAX {
-            return Err(OrderRefused::TooMany);
-        }
+        has_room(&entries, 1)?;
         let is_taken = |event_id: &EventId| self.is_taken(&entries, event_id);
         if order.wish.has_its_event_to_itself() && order.event_id.as_ref().is_some_and(is_taken) {
             return Err(OrderRefused::Taken);
@@ -147,35 +154,41 @@ impl Inject {
         let awaited = Some(Awaited { kind: order.wish.name(), event_id: order.event_id.clone() });
         let injected =
             Injected { fault: None, awaited, answer: None, has_happened: false, is_recovered: false };
-        entries.push(Entry { order, left, recovered: BTreeSet::new(), injected });
+        entries.push(Entry::Asked(Asked { order, left, recovered: BTreeSet::new(), injected }));
         self.0.waiting.fetch_add(left.into(), Ordering::Relaxed);
         Ok(())
     }
 
-    /// Writes down what happens by other means, such as a provider that says nothing.
-    pub fn note(&self, fault: Fault) {
-        let wish = Wish::Duplicate;
-        let injected = Injected {
-            fault: Some(fault),
-            awaited: None,
-            answer: None,
-            has_happened: true,
-            is_recovered: false,
+    /// Writes down what happens by other means, such as a provider that says nothing: all of it, or nothing.
+    ///
+    /// # Errors
+    /// When there were too many; then it is not to happen.
+    pub fn note(&self, faults: Vec<Fault>) -> Result<(), OrderRefused> {
+        let mut entries = self.entries();
+        has_room(&entries, faults.len())?;
+        let noted = |fault| {
+            Entry::Noted(Injected {
+                fault: Some(fault),
+                awaited: None,
+                answer: None,
+                has_happened: true,
+                is_recovered: false,
+            })
         };
-        let order = Order { wish, event_id: None };
-        self.entries().push(Entry { order, left: 0, recovered: BTreeSet::new(), injected });
+        entries.extend(faults.into_iter().map(noted));
+        Ok(())
     }
 
     /// All that was asked for, and what came of it.
     #[must_use]
     pub fn injected(&self) -> Vec<Injected> {
-        self.entries().iter().map(|entry| entry.injected.clone()).collect()
+        self.entries().iter().map(|entry| entry.injected().clone()).collect()
     }
 
     /// How many answers are none of those that may come of it.
     #[must_use]
     pub fn unexpected(&self) -> u64 {
-        self.entries().iter().filter(|entry| entry.injected.is_unexpected()).count() as u64
+        self.entries().iter().filter(|entry| entry.injected().is_unexpected()).count() as u64
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -184,10 +197,10 @@ impl Inject {
 
     /// Whether an event has a fault to itself.
     fn is_taken(&self, entries: &[Entry], event_id: &EventId) -> bool {
-        let is_of = |entry: &Entry| {
-            entry.order.event_id.as_ref() == Some(event_id) && entry.order.wish.has_its_event_to_itself()
+        let is_of = |Asked { order, .. }: &Asked| {
+            order.event_id.as_ref() == Some(event_id) && order.wish.has_its_event_to_itself()
         };
-        self.0.planned.contains(event_id) || entries.iter().any(is_of)
+        self.0.planned.contains(event_id) || entries.iter().filter_map(Entry::asked).any(is_of)
     }
 
     /// Whether something is still to happen.
@@ -202,7 +215,7 @@ impl Inject {
 
     /// The copy that goes out for an entry behind the message as it went out; `None` where there can be none.
     pub(super) fn copy(&self, number: usize, format: Format, message: &[u8]) -> Option<Vec<u8>> {
-        let fault = self.entries()[number].injected.fault.clone();
+        let fault = self.entries()[number].injected().fault.clone();
         match fault.map(|fault| (fault.kind, fault.event_id)) {
             Some((Kind::Malformed { how }, _)) => how.copy(format, message),
             Some((Kind::WrongSport { sport }, _)) => of_another_sport(format, message, sport),
@@ -212,7 +225,8 @@ impl Inject {
 
     /// A message that was sent beside the schedule's was answered with this status; 0: by nobody.
     pub(super) fn answered(&self, number: usize, status: u16) {
-        let injected = &mut self.entries()[number].injected;
+        let mut entries = self.entries();
+        let Entry::Asked(Asked { injected, .. }) = &mut entries[number] else { return };
         if !injected.is_unexpected() {
             injected.answer = Some(status);
         }
@@ -221,7 +235,7 @@ impl Inject {
     /// A message of the schedule was sent once more, because somebody asked for it, and taken: where it was kept back, it no longer
     /// is.
     pub(crate) fn recovered(&self, line: usize) {
-        for Entry { injected, recovered, .. } in self.entries().iter_mut() {
+        for Asked { injected, recovered, .. } in self.entries().iter_mut().filter_map(Entry::asked_mut) {
             let Some(Fault { kind: Kind::Gap { .. }, messages, .. }) = &injected.fault else { continue };
             if messages.contains(&(line as u64)) {
                 recovered.insert(line as u64);
@@ -229,6 +243,33 @@ impl Inject {
             injected.is_recovered = messages.iter().all(|message| recovered.contains(message));
         }
     }
+}
+
+impl Entry {
+    fn injected(&self) -> &Injected {
+        match self {
+            Self::Asked(Asked { injected, .. }) | Self::Noted(injected) => injected,
+        }
+    }
+
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Noted(_) => None,
+        }
+    }
+
+    fn asked_mut(&mut self) -> Option<&mut Asked> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Noted(_) => None,
+        }
+    }
+}
+
+/// Refuses so many more where there would be too many.
+fn has_room(entries: &[Entry], more: usize) -> Result<(), OrderRefused> {
+    if entries.len() + more > ORDERS_MAX { Err(OrderRefused::TooMany) } else { Ok(()) }
 }
 
 impl Injected {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{Content, EventId, EventMessage};
 
 use super::revision::Added;
-use super::{Due, Entry, Inject, Wish, counted};
+use super::{Asked, Due, Entry, Inject, Wish, counted};
 use crate::faults::{Fault, Kind};
 use crate::format::Format;
 
@@ -52,9 +52,12 @@ impl Inject {
         let Some(position) = said.position else { return Fate::plain() };
         let mut entries = self.entries();
         // What is held back or lost has no copies: those wait for another message.
-        if let Some(number) = self.moved_by(&entries, due, said, &event_id) {
-            let wish = entries[number].order.wish;
-            self.happens(&mut entries[number], due, wish.kind(said.sport), &event_id, position.sequence);
+        let moved_by = self.moved_by(&entries, due, said, &event_id);
+        if let Some(number) = moved_by
+            && let Some(asked) = entries[number].asked_mut()
+        {
+            let wish = asked.order.wish;
+            self.happens(asked, due, wish.kind(said.sport), &event_id, position.sequence);
             match wish {
                 Wish::Gap(_) => return Fate::Dropped,
                 Wish::Late(length) => return Fate::Held { length, with_followers: true },
@@ -68,7 +71,7 @@ impl Inject {
             let (mut before, mut behind) = (Vec::new(), Vec::new());
             match self.revisions().renumber(wish, due, &read) {
                 Some(Added { kind, messages, is_before }) => {
-                    if let Some(fault) = &mut entries[number].injected.fault {
+                    if let Some(fault) = &mut asked.injected.fault {
                         fault.kind = kind;
                     }
                     let added = if is_before { &mut before } else { &mut behind };
@@ -81,8 +84,9 @@ impl Inject {
         }
         let (mut copies, mut behind) = (Vec::new(), Vec::new());
         for (number, entry) in entries.iter_mut().enumerate() {
-            let wish = entry.order.wish;
-            if entry.left == 0 || wish.has_its_event_to_itself() || !entry.is_of(&event_id) {
+            let Some(asked) = entry.asked_mut() else { continue };
+            let wish = asked.order.wish;
+            if asked.left == 0 || wish.has_its_event_to_itself() || !asked.is_of(&event_id) {
                 continue;
             }
             if !wish.fits(said.sport, &said.body) || !due.is_new(said) {
@@ -93,11 +97,11 @@ impl Inject {
             if let Some(None) = of_nobody {
                 continue;
             }
-            self.happens(entry, due, wish.kind(said.sport), &event_id, position.sequence);
+            self.happens(asked, due, wish.kind(said.sport), &event_id, position.sequence);
             match of_nobody.flatten() {
                 None => copies.push(number),
                 Some((nobody, copy)) => {
-                    if let Some(fault) = &mut entry.injected.fault {
+                    if let Some(fault) = &mut asked.injected.fault {
                         fault.event_id = Some(nobody);
                     }
                     behind.push((number, encoded(format, &copy)));
@@ -115,34 +119,34 @@ impl Inject {
         said: &EventMessage,
         event_id: &EventId,
     ) -> Option<usize> {
-        let is_meant = |(_, entry): &(usize, &Entry)| {
-            let wish = entry.order.wish;
-            let is_free = || match entry.injected.has_happened {
+        let is_meant = |asked: &Asked| {
+            let wish = asked.order.wish;
+            let is_free = || match asked.injected.has_happened {
                 // More than one message goes wrong of one event only, one behind the other.
-                true => entry.order.event_id.as_ref() == Some(event_id),
-                false if entry.order.event_id.is_some() => !self.has_been_taken(entries, event_id),
+                true => asked.order.event_id.as_ref() == Some(event_id),
+                false if asked.order.event_id.is_some() => !self.has_been_taken(entries, event_id),
                 // What names no event leaves those alone that others wait for.
                 false => !self.is_taken(entries, event_id),
             };
-            entry.left > 0
+            asked.left > 0
                 && wish.has_its_event_to_itself()
-                && entry.is_of(event_id)
+                && asked.is_of(event_id)
                 && is_free()
                 && wish.fits(said.sport, &said.body)
                 && self.has_room(wish, due)
                 && due.is_new(said)
         };
-        entries.iter().enumerate().find(is_meant).map(|(number, _)| number)
+        entries.iter().position(|entry| entry.asked().is_some_and(is_meant))
     }
 
     /// Whether something has happened to an event already, or is to as it was planned, that has it to itself.
     fn has_been_taken(&self, entries: &[Entry], event_id: &EventId) -> bool {
-        let has_taken = |entry: &Entry| {
-            entry.injected.has_happened
-                && entry.order.wish.has_its_event_to_itself()
-                && entry.order.event_id.as_ref() == Some(event_id)
+        let has_taken = |Asked { order, injected, .. }: &Asked| {
+            injected.has_happened
+                && order.wish.has_its_event_to_itself()
+                && order.event_id.as_ref() == Some(event_id)
         };
-        self.0.planned.contains(event_id) || entries.iter().any(has_taken)
+        self.0.planned.contains(event_id) || entries.iter().filter_map(Entry::asked).any(has_taken)
     }
 
     /// Whether what it takes beside the message itself is there.
@@ -155,12 +159,12 @@ impl Inject {
         }
     }
 
-    fn happens(&self, entry: &mut Entry, due: Due, kind: Kind, event_id: &EventId, sequence: u64) {
-        entry.order.event_id.get_or_insert_with(|| event_id.clone());
-        entry.left -= 1;
+    fn happens(&self, asked: &mut Asked, due: Due, kind: Kind, event_id: &EventId, sequence: u64) {
+        asked.order.event_id.get_or_insert_with(|| event_id.clone());
+        asked.left -= 1;
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        let wish = entry.order.wish;
-        let fault = entry.injected.fault.get_or_insert_with(|| Fault {
+        let wish = asked.order.wish;
+        let fault = asked.injected.fault.get_or_insert_with(|| Fault {
             kind,
             event_id: Some(event_id.clone()),
             sequence: Some(sequence),
@@ -169,13 +173,13 @@ impl Inject {
             outcomes: wish.outcomes(),
         });
         fault.messages.push(due.line as u64);
-        entry.injected.is_recovered = false;
-        entry.injected.awaited = None;
-        entry.injected.has_happened = true;
+        asked.injected.is_recovered = false;
+        asked.injected.awaited = None;
+        asked.injected.has_happened = true;
     }
 }
 
-impl Entry {
+impl Asked {
     fn is_of(&self, event_id: &EventId) -> bool {
         self.order.event_id.as_ref().is_none_or(|wanted| wanted == event_id)
     }

@@ -44,6 +44,10 @@ fn of(number: u32) -> Option<EventId> {
     Some(EventId::new(format!("md:match:{number}")).unwrap())
 }
 
+fn copied(number: usize) -> Fate {
+    Fate::Goes { copies: vec![number], before: Vec::new(), behind: Vec::new() }
+}
+
 fn goes() -> Fate {
     Fate::Goes { copies: Vec::new(), before: Vec::new(), behind: Vec::new() }
 }
@@ -126,6 +130,22 @@ fn there_is_an_end_to_what_can_be_asked_for() {
     let order = Order { wish: Wish::Duplicate, event_id: None };
     assert!((0..ORDERS_MAX).all(|_| inject.ask(order.clone()).is_ok()));
     assert_eq!(inject.ask(order), Err(OrderRefused::TooMany));
+}
+
+#[test]
+fn silences_have_an_end_too_and_all_of_one_are_written_down_or_none() {
+    let inject = Inject::default();
+    let [md, live] = ["md", "live"].map(|name| Name::new(name).unwrap());
+    let kind = Kind::Silence { provider: md, producer: live, for_ns: 5 };
+    let (outcomes, messages) = (kind.outcomes(), Vec::new());
+    let silence = Fault { kind, event_id: None, sequence: None, at_ns: 0, messages, outcomes };
+    assert!((1..ORDERS_MAX).all(|_| inject.note(vec![silence.clone()]).is_ok()));
+    assert_eq!(inject.note(vec![silence.clone(), silence.clone()]), Err(OrderRefused::TooMany));
+    let injected = inject.injected();
+    assert!(injected.len() == ORDERS_MAX - 1 && injected.iter().all(|it| it.has_happened));
+    inject.ask(Order { wish: Wish::Duplicate, event_id: None }).unwrap();
+    assert_eq!(inject.note(vec![silence]), Err(OrderRefused::TooMany));
+    assert_eq!(fates(&inject, &schedule())[0], copied(ORDERS_MAX - 1), "it happens beside them");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use simulator::drive::inject::ORDERS_MAX;
+
 use super::{Desk, GAMES};
 
 /// The sequences of an event's messages, as they came.
@@ -66,6 +68,23 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
     assert_eq!(ended["end"]["unexpected"], 1, "a malformed message must not be taken");
     let after = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
     assert_eq!(after["injected"].as_array().unwrap().len(), 5, "it can be looked at afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_that_cannot_be_written_down_does_not_happen() {
+    let desk = Desk::new().await;
+    desk.json(Method::POST, "/v1/run", Some(json!({ "toml": GAMES, "paused": true })), 202).await;
+    desk.until("it stands", |run| run["state"] == "paused").await;
+    let silence = |seconds: u32| Some(json!({ "kind": "silence", "provider": "md", "seconds": seconds }));
+    for _ in 0..ORDERS_MAX {
+        desk.json(Method::POST, "/v1/run/faults", silence(1), 202).await;
+    }
+    let refused = desk.json(Method::POST, "/v1/run/faults", silence(3_600), 409).await;
+    assert_eq!(refused["detail"], "as many faults as can be were asked for");
+    desk.json(Method::POST, "/v1/run/resume", None, 200).await;
+    desk.until("its provider speaks", |run| run["accepted"].as_u64() > Some(5)).await;
+    let faults = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
+    assert_eq!(faults["injected"].as_array().unwrap().len(), ORDERS_MAX);
 }
 
 /// The positions of an event's messages, as they came.
