@@ -16,11 +16,14 @@ use crate::faults::{Fault, FaultPlan, HOLD_MS, Kind, of_another_sport};
 use crate::format::Format;
 use crate::schedule::{Channel, Schedule};
 
+use heights::Heights;
+
 pub(crate) use fate::Fate;
 pub(crate) use revision::Revisions;
 pub use wish::Wish;
 
 mod fate;
+mod heights;
 mod revision;
 mod wish;
 
@@ -85,6 +88,7 @@ struct Inner {
     /// Messages that something is still to happen to: nearly always none, and then nobody waits for the entries.
     waiting: AtomicU64,
     revisions: Revisions,
+    heights: Heights,
     /// Events that have a planned fault to themselves.
     planned: BTreeSet<EventId>,
     /// The window within which messages may come in any order.
@@ -97,6 +101,7 @@ impl Default for Inner {
             entries: Mutex::default(),
             waiting: AtomicU64::new(0),
             revisions: Revisions::default(),
+            heights: Heights::default(),
             planned: BTreeSet::new(),
             window: Duration::from_millis(HOLD_MS.into()),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{Content, EventId, EventMessage};
 
 use super::revision::Added;
-use super::{Asked, Due, Entry, Inject, Wish, counted};
+use super::{Asked, Due, Entry, Inject, Order, Wish, counted};
 use crate::faults::{Fault, Kind};
 use crate::format::Format;
 
@@ -50,6 +50,15 @@ impl Inject {
         // What cannot be read has gone wrong already.
         let Content::Event(said) = &read.content else { return Fate::plain() };
         let Some(position) = said.position else { return Fate::plain() };
+        let is_meant = |entry: &Entry| entry.asked().is_some_and(|asked| asked.is_meant(&event_id, said));
+        if !self.entries().iter().any(is_meant) {
+            return Fate::plain();
+        }
+        // What does not go on from all that was said of the event before it is a copy of some of that, and waited past. To know it
+        // takes a while, in which nobody waits for the entries.
+        if self.0.heights.before(schedule, line) >= said.position {
+            return Fate::plain();
+        }
         let mut entries = self.entries();
         // What is held back or lost has no copies: those wait for another message.
         let moved_by = self.moved_by(&entries, due, said, &event_id);
@@ -86,10 +95,7 @@ impl Inject {
         for (number, entry) in entries.iter_mut().enumerate() {
             let Some(asked) = entry.asked_mut() else { continue };
             let wish = asked.order.wish;
-            if asked.left == 0 || wish.has_its_event_to_itself() || !asked.is_of(&event_id) {
-                continue;
-            }
-            if !wish.fits(said.sport, &said.body) || !due.is_new(said) {
+            if wish.has_its_event_to_itself() || !asked.is_meant(&event_id, said) {
                 continue;
             }
             let of_nobody = (wish == Wish::UnknownEvent).then(|| due.of_nobody(&read, number));
@@ -128,13 +134,10 @@ impl Inject {
                 // What names no event leaves those alone that others wait for.
                 false => !self.is_taken(entries, event_id),
             };
-            asked.left > 0
-                && wish.has_its_event_to_itself()
-                && asked.is_of(event_id)
+            wish.has_its_event_to_itself()
+                && asked.is_meant(event_id, said)
                 && is_free()
-                && wish.fits(said.sport, &said.body)
                 && self.has_room(wish, due)
-                && due.is_new(said)
         };
         entries.iter().position(|entry| entry.asked().is_some_and(is_meant))
     }
@@ -180,8 +183,11 @@ impl Inject {
 }
 
 impl Asked {
-    fn is_of(&self, event_id: &EventId) -> bool {
-        self.order.event_id.as_ref().is_none_or(|wanted| wanted == event_id)
+    /// Whether it is still to happen to a message of this event that says this.
+    fn is_meant(&self, event_id: &EventId, said: &EventMessage) -> bool {
+        let Order { wish, event_id: wanted } = &self.order;
+        let is_of_event = wanted.as_ref().is_none_or(|wanted| wanted == event_id);
+        self.left > 0 && is_of_event && wish.fits(said.sport, &said.body)
     }
 }
 

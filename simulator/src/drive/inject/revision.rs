@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::{Content, EventId, EventMessage, FeedMessage, Position, Timestamp};
+use domain::{Content, EventId, FeedMessage, Position, Timestamp};
 
 use super::{Due, Wish};
 use crate::faults::{Kind, another, position_of, restarted, rolled_back, unannounced_id};
@@ -178,11 +178,6 @@ impl Due<'_> {
     /// Whether something of the event was said before it.
     pub(super) fn is_preceded(self) -> bool {
         self.before().next().is_some()
-    }
-
-    /// Whether it goes on from all that was said of the event before it, and is no copy of some of that.
-    pub(super) fn is_new(self, said: &EventMessage) -> bool {
-        self.before().all(|message| message.position() < said.position)
     }
 
     /// All that was said of the event before it, as the message with which its producer begins anew.

@@ -23,7 +23,7 @@ fn schedule() -> Schedule {
 }
 
 /// One whole game, in which everything happens.
-fn game() -> Schedule {
+pub(super) fn game() -> Schedule {
     let plan = Plan {
         seed: 7,
         sports: vec![Sport::Hockey],
