@@ -1,8 +1,8 @@
 //! The report: how far simulated games are like real ones, figure by figure, beside what is known of those.
 //!
 //! Games are played in memory, each in its own time, and looked at as a client sees them: by their messages and by how
-//! they ended. What is known was written down before the worlds were tuned (docs/realism.md); a figure that lies outside
-//! of what can be expected is a miss, and the report says so.
+//! they ended. Which figures were written down before the worlds were tuned, and which afterwards, docs/realism.md says; one
+//! that lies outside of what can be expected is a miss, and the report says so.
 
 use std::fmt;
 

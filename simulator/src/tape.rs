@@ -10,6 +10,7 @@ use crate::format::Format;
 use crate::run_ledger::{RunLedger, Untold};
 use crate::scenario::Scene;
 use crate::schedule::{Schedule, ScheduleBuilder, ScheduleError, Sending, renamed};
+use crate::strand::signed;
 
 pub use cut::Said;
 pub use files::{Reel, save};
@@ -240,8 +241,4 @@ fn unplaced(faults: &FaultPlan) -> FaultPlan {
     let mut faults = faults.clone();
     faults.faults.iter_mut().for_each(|fault| fault.messages.clear());
     faults
-}
-
-fn signed(ns: u64) -> i64 {
-    i64::try_from(ns).unwrap_or(i64::MAX)
 }

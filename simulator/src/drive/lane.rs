@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::held::HeldUp;
 use super::inject::{Due, Fate};
+use super::log::micros;
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
@@ -330,8 +331,4 @@ async fn come(until: Option<Instant>) {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -100,6 +100,7 @@ impl Log {
     }
 }
 
-fn micros(duration: Duration) -> i64 {
+/// Drives are far shorter than where this matters.
+pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -266,8 +266,10 @@ impl Draw<'_> {
         let room = (self.duration_ns * 2 / 3).checked_sub(for_ns)?;
         let at_ns = self.rng.random_range(0..=room);
         let is_quiet_then = |fault: &Fault| match &fault.kind {
-            Kind::Silence { producer: other, for_ns: length, .. } => {
-                *other == producer && fault.at_ns < at_ns + for_ns && at_ns < fault.at_ns + length
+            Kind::Silence { provider: of, producer: other, for_ns: length } => {
+                (of, other) == (&provider, &producer)
+                    && fault.at_ns < at_ns + for_ns
+                    && at_ns < fault.at_ns + length
             }
             _ => false,
         };

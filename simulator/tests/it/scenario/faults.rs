@@ -134,6 +134,23 @@ fn nobody_speaks_while_a_producer_is_silent() {
 }
 
 #[test]
+fn producers_of_one_name_and_two_providers_may_be_silent_at_once() {
+    // No two silences of one producer have room.
+    let mut scenario = Scenario::parse(
+        "description = \"d\"\nseed = 5\nseconds = 40\n\
+         [[producers]]\nprovider = \"md\"\nname = \"live\"\nformat = \"json\"\n\
+         [[producers]]\nprovider = \"other\"\nname = \"second\"\nformat = \"json\"\n\
+         [sports.hockey]\ngames = 4\nrate = 80\n[faults]\nsilence = 2\nsilence_seconds = 20\n",
+    )
+    .unwrap();
+    scenario.producers[1].name = scenario.producers[0].name.clone();
+    let silences = scenario.play(START).unwrap().silences();
+    let [first, second] = &silences[..] else { panic!("{silences:?}") };
+    assert!(first.producer == second.producer && first.provider != second.provider, "{silences:?}");
+    assert!(first.during_ns.contains(&second.during_ns.start), "{silences:?}");
+}
+
+#[test]
 fn behind_what_never_comes_no_more_waits_than_may() {
     for seed in 0..5 {
         println!("seed {seed}");
