@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use simulator::DriveOptions;
 use tokio::time::Instant;
 
 use crate::bundle::write::{self, Played};
@@ -75,6 +76,8 @@ pub struct Attempt<'a> {
 pub struct Attempted {
     /// How it went.
     pub outcome: Outcome,
+    /// How it was sent.
+    pub options: DriveOptions,
     /// What was done to the stack.
     pub outages: Vec<Outage>,
     /// Every gate.
@@ -120,7 +123,7 @@ impl Attempt<'_> {
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);
-        Ok(Attempted { outcome, outages, gates, holds })
+        Ok(Attempted { outcome, options, outages, gates, holds })
     }
 
     /// Writes all that is known of it into a new folder. `repeat` is the command that repeats it.

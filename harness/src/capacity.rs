@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use simulator::scenario::Hop;
 
-use crate::attempt::{Attempt, Home, Means, NoVerdict};
+use crate::attempt::{Attempt, Attempted, Home, Means, NoVerdict};
 use crate::case::{Asked, Case};
 use crate::exit::Exit;
 use crate::float::count;
@@ -95,7 +95,7 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
         let number = journal.paper.steps.len() + 1;
         let case = case(&asked, asked_rate, number).means(Exit::Usage)?;
         say(&announced(number, asked_rate, &search));
-        let (mut step, looks) =
+        let (mut step, looks, attempted) =
             Box::pin(attempt(&case, (&site, recoveries), &args, &mut journal, say)).await?;
         let offered = offered(&case);
         step.grown = queues::grown(&looks, offered, &calm);
@@ -106,7 +106,7 @@ pub async fn capacity(home: Home, args: CapacityArgs, say: Say) -> Result<Exit, 
         say(&step.told());
         journal.note(step, &search).means(Exit::Internal)?;
         if search.next().is_some() {
-            drain(&case, (&site, recoveries), say).await.means(Exit::Environment)?;
+            drain(&case, &attempted, (&site, recoveries), say).await.means(Exit::Environment)?;
         }
     }
     let exit = journal.finish(&search).means(Exit::Internal)?;
@@ -134,7 +134,7 @@ async fn attempt(
     args: &CapacityArgs,
     journal: &mut Journal,
     say: Say,
-) -> Result<(Step, Vec<Look>), NoVerdict> {
+) -> Result<(Step, Vec<Look>, Attempted), NoVerdict> {
     let attempt = Attempt { case, site, recoveries, clients: args.clients };
     let mut teller = Teller::new(say, case.scenario.duration);
     let attempted = attempt.go(|sent: Sent| teller.tell(sent)).await?;
@@ -152,7 +152,7 @@ async fn attempt(
     // Behind that everything only drains.
     let sent_by = i64::try_from(attempted.outcome.drive.elapsed.as_micros()).unwrap_or(i64::MAX);
     looks.retain(|look| look.at_micros <= sent_by);
-    Ok((Step::of(asked, &attempted, offered(case), bundle), looks))
+    Ok((Step::of(asked, &attempted, offered(case), bundle), looks, attempted))
 }
 
 /// What is played, at which rate is not said yet.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::Sport;
 use futures_util::future::try_join_all;
-use simulator::drive::{Progress, keep_alive};
+use simulator::drive::{Past, Progress, keep_alive};
 use simulator::recovery::Inbox;
 use simulator::{DriveOptions, DriveReport, drive, drive_and_answer};
 
@@ -206,7 +206,8 @@ impl Run<'_> {
                     false => Ok(()),
                 }
             };
-            let standstill = self.while_alive(settled).await?.err().map(|error| format!("{error:#}"));
+            let settled = self.while_alive(&drive.past, settled).await?;
+            let standstill = settled.err().map(|error| format!("{error:#}"));
             anyhow::Ok((drive, is_answered, standstill))
         };
         let (drive, is_answered, standstill) = tokio::select! {
@@ -219,8 +220,9 @@ impl Run<'_> {
         let took = started.elapsed();
         tell.borrow_mut()(Step::Judging);
         let (samples, looks) = (monitor.samples, looker.looks);
+        let past = drive.past.clone();
         let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples, looks };
-        self.while_alive(self.judge(sent)).await?
+        self.while_alive(&past, self.judge(sent)).await?
     }
 
     /// Judges what has come of it.
@@ -285,15 +287,15 @@ impl Run<'_> {
     }
 
     /// Does something while producers go on saying that they are alive, where they did.
-    async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+    async fn while_alive<T>(&self, past: &Past, work: impl Future<Output = T>) -> Result<T> {
         if self.options.alive_every.is_none() {
             return Ok(work.await);
         }
         let keep_alive = async {
             let schedule = Arc::clone(&self.feed.schedule);
             match self.recoveries {
-                Some(asked) => keep_alive(schedule, self.options, &mut *asked.inbox.lock().await).await,
-                None => keep_alive(schedule, self.options, &mut Inbox::of_nobody()).await,
+                Some(asked) => keep_alive(schedule, self.options, past, &mut *asked.inbox.lock().await).await,
+                None => keep_alive(schedule, self.options, past, &mut Inbox::of_nobody()).await,
             }
         };
         tokio::select! {

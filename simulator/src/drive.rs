@@ -146,6 +146,15 @@ pub struct Progress {
     pub obstacle: Option<String>,
 }
 
+/// What is still known of a drive that is over, for whoever goes on speaking in its name.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// Of whom something was given up.
+    flights: Arc<Flights>,
+    /// The times with which its messages went out.
+    log: Arc<Log>,
+}
+
 /// Sends a schedule from now on. Dropping the future ends it.
 ///
 /// # Errors
@@ -215,7 +224,7 @@ pub async fn drive_and_answer(
         sources,
         schedule: Arc::clone(&schedule),
         senders: senders.clone(),
-        flights,
+        flights: Arc::clone(&flights),
         playhead: playhead.clone(),
         limits: options.batch,
         raw: options.raw,
@@ -257,6 +266,7 @@ pub async fn drive_and_answer(
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     report.late_micros = log.late_micros();
     report.made_micros = log.all_made_micros();
+    report.past = Past { flights, log };
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {
         let sent = Sent {
             schedule: Arc::clone(&schedule),
@@ -273,14 +283,16 @@ pub async fn drive_and_answer(
     Ok(report)
 }
 
-/// The producers of a schedule say that they are alive, as often as the options say, and answer whoever asks for what was sent,
-/// until this is dropped: what was sent to its end is not to be taken for a silence.
+/// Once a drive with these options is over, the producers of its schedule go on saying that they are alive, as often as the options
+/// say, and whether something of theirs was lost, and answer whoever asks for what was sent, until this is dropped: what was sent to
+/// its end is not to be taken for a silence.
 ///
 /// # Errors
 /// When no HTTP client can be made.
 pub async fn keep_alive(
     schedule: Arc<Schedule>,
     options: &DriveOptions,
+    past: &Past,
     inbox: &mut Inbox,
 ) -> anyhow::Result<()> {
     let mut senders = BTreeMap::new();
@@ -293,10 +305,10 @@ pub async fn keep_alive(
     let _answering = inbox.open(cast(&schedule, &sources));
     let presence = Presence {
         sources,
-        log: Arc::new(Log::of(0)),
+        log: Arc::clone(&past.log),
         schedule,
         senders,
-        flights: Arc::default(),
+        flights: Arc::clone(&past.flights),
         playhead: options.playhead.clone(),
         limits: options.batch,
         raw: options.raw,

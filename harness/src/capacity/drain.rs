@@ -8,6 +8,7 @@ use simulator::drive::keep_alive;
 use simulator::recovery::Inbox;
 use tokio::time::{Instant, sleep};
 
+use crate::attempt::Attempted;
 use crate::case::Case;
 use crate::monitor::Monitor;
 use crate::recoveries::Recoveries;
@@ -20,19 +21,19 @@ const GONE_WITHIN: Duration = Duration::from_secs(180);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Waits until nothing waits any more, and says what did. Producers go on saying that they are alive: nobody is to take them for
-/// silent.
+/// Waits until nothing waits any more, and says what did. The producers of the step go on saying that they are alive: nobody is to
+/// take them for silent.
 pub(super) async fn drain(
     case: &Case,
+    step: &Attempted,
     (site, recoveries): (&Site<'_>, Option<&Recoveries>),
     say: Say,
 ) -> Result<()> {
-    let options = case.options(site)?;
     let keep_alive = async {
-        let schedule = Arc::clone(&case.feed.schedule);
+        let (schedule, past) = (Arc::clone(&case.feed.schedule), &step.outcome.drive.past);
         match recoveries {
-            Some(asked) => keep_alive(schedule, &options, &mut *asked.inbox.lock().await).await,
-            None => keep_alive(schedule, &options, &mut Inbox::of_nobody()).await,
+            Some(asked) => keep_alive(schedule, &step.options, past, &mut *asked.inbox.lock().await).await,
+            None => keep_alive(schedule, &step.options, past, &mut Inbox::of_nobody()).await,
         }
     };
     tokio::select! {

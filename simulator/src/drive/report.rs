@@ -1,14 +1,14 @@
 //! How a drive went, put together from what its lanes know.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use domain::{EventId, Timestamp};
 use hdrhistogram::Histogram;
 
 use super::counters::Counters;
-use super::{Progress, REFUSED_SHOWN_MAX};
+use super::{Log, Past, Progress, REFUSED_SHOWN_MAX};
 use crate::ledger::Deliveries;
 use crate::pacer::{Speed, Timeline};
 use crate::sender::Problem;
@@ -59,6 +59,8 @@ pub struct DriveReport {
     pub late_micros: Vec<i64>,
     /// The time that each message said it was made at, where that was rewritten; [`crate::ledger::NEVER`] of others.
     pub(super) made_micros: Vec<i64>,
+    /// What [`super::keep_alive`] goes on from.
+    pub past: Past,
 }
 
 impl DriveReport {
@@ -111,6 +113,7 @@ impl DriveReport {
             lateness_micros: histogram(),
             late_micros: Vec::new(),
             made_micros: Vec::new(),
+            past: Past { flights: Arc::default(), log: Arc::new(Log::of(0)) },
         }
     }
 

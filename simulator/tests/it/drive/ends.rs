@@ -11,7 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use domain::Name;
 use serde_json::{Value, json};
+use simulator::drive::keep_alive;
 use simulator::pacer::Speed;
+use simulator::recovery::Inbox;
 use simulator::{DriveOptions, Format, Patience, Schedule, ScheduleBuilder, drive};
 
 use super::{Receiver, accept, options, problem, schedule};
@@ -184,6 +186,49 @@ async fn what_one_provider_cannot_deliver_keeps_no_other_from_being_alive() {
         !alive["a"].is_empty() && alive["a"].iter().all(|subscribed| !subscribed),
         "nothing while it waits, and then that something was lost: {alive:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_lost_something_goes_on_saying_so_behind_the_last_message() {
+    let subscribed: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let app = {
+        let subscribed = Arc::clone(&subscribed);
+        Router::new().route(
+            "/feeds/md",
+            post(async move |body: String| {
+                let message: Value = serde_json::from_str(body.lines().next().unwrap()).unwrap();
+                if message["type"] != "alive" {
+                    return StatusCode::SERVICE_UNAVAILABLE.into_response();
+                }
+                subscribed.lock().unwrap().push(message["body"]["subscribed"].as_bool().unwrap());
+                accept(1)
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut builder = ScheduleBuilder::default();
+    builder.push(&Name::new("md").unwrap(), Format::Json, 0, &bet_stop("md", 1)).unwrap();
+    let schedule = Arc::new(builder.build());
+    let patience =
+        Patience { answer_timeout: Duration::from_secs(5), give_up_after: Duration::from_millis(100) };
+    let options =
+        DriveOptions { alive_every: Some(Duration::from_millis(20)), patience, ..DriveOptions::to(&target) };
+    let report = drive(Arc::clone(&schedule), &options, |_| {}).await.unwrap();
+    assert!(report.gave_up.is_some(), "{report:?}");
+    subscribed.lock().unwrap().clear();
+    let has_spoken = async {
+        while subscribed.lock().unwrap().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let mut nobody = Inbox::of_nobody();
+    tokio::select! {
+        ended = keep_alive(schedule, &options, &report.past, &mut nobody) => panic!("it ended: {ended:?}"),
+        spoken = tokio::time::timeout(Duration::from_secs(60), has_spoken) => spoken.unwrap(),
+    }
+    assert!(subscribed.lock().unwrap().iter().all(|subscribed| !subscribed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
