@@ -141,9 +141,22 @@ pub struct DrivePart {
     /// How late 99 of 100 messages of the warm-up were sent at most; absent where none were. In no gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm_up_late_p99_micros: Option<u64>,
+    /// Messages that could not be sent when they were due because ingestion had not answered those before them; absent where there
+    /// are none. In no gate: the latency counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Waited>,
     /// Messages that could not be sent in time because of what was done to the stack; absent where there are none. In no gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_up: Option<HeldUp>,
+}
+
+/// Messages that waited for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waited {
+    /// How many.
+    pub messages: u64,
+    /// 99 of 100 of them waited no longer.
+    pub p99_micros: u64,
 }
 
 /// Messages that waited while their way was cut.

@@ -1,7 +1,9 @@
-//! How late the generator was: of its own doing, and while the way of its feed was cut by what was done to the stack.
+//! How late the generator was: of its own doing, for want of an answer, and while the way of its feed was cut by what was done to
+//! the stack.
 //!
-//! Who may not send waits, and what is due meanwhile is late. That is an outage's doing and no fault of the machine, so it does not
-//! make a run invalid; whatever else is late does, but in the warm-up, which stands apart here as it does for the latency.
+//! Who has no answer yet sends nothing more on that connection, and what is due meanwhile is late. That is ingestion's doing, or an
+//! outage's, and no fault of the machine, so it does not make a run invalid; whatever else is late does, but in the warm-up, which
+//! stands apart here as it does for the latency.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -18,6 +20,8 @@ pub struct Lateness {
     pub own: Late,
     /// Of those that were due in the warm-up.
     pub warm_up: Late,
+    /// How long those waited that could not be sent before an answer came. How late they were beside that is in `own`.
+    pub waited: Late,
     /// Of those that waited while the way was cut, or until the stack had recovered from it.
     pub held_up: Late,
 }
@@ -37,22 +41,28 @@ impl Lateness {
     pub fn of(drive: &DriveReport, warm_up: Duration, outages: &[Outage]) -> Self {
         let cuts: Vec<Range<i64>> = outages.iter().filter_map(cut).collect();
         let warm = i64::try_from(warm_up.as_micros()).unwrap_or(i64::MAX);
-        let (mut own, mut warming, mut held_up) = (Vec::new(), Vec::new(), Vec::new());
-        for (late, sent) in drive.late_micros.iter().zip(&drive.deliveries.sent_micros) {
-            // What was meant to be late, or never went out, is neither.
-            let Ok(micros) = u64::try_from(*late) else { continue };
+        let (mut own, mut warming, mut waiting, mut held_up) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let lateness = drive.late_micros.iter().zip(&drive.waited_micros);
+        for ((late, waited), sent) in lateness.zip(&drive.deliveries.sent_micros) {
+            // What was meant to be late, or never went out, is none of these.
+            let (Ok(late), Ok(waited)) = (u64::try_from(*late), u64::try_from(*waited)) else { continue };
             if *sent == NEVER {
                 continue;
             }
-            let waited = sent - late..*sent;
-            let is_held_up = cuts.iter().any(|cut| waited.start < cut.end && cut.start < waited.end);
+            let due = sent - signed(late + waited);
+            let is_held_up = cuts.iter().any(|cut| due < cut.end && cut.start < *sent);
             match () {
-                () if waited.start < warm => warming.push(micros),
-                () if is_held_up => held_up.push(micros),
-                () => own.push(micros),
+                () if due < warm => warming.push(late),
+                () if is_held_up => held_up.push(late + waited),
+                () => {
+                    own.push(late);
+                    waiting.extend((waited > 0).then_some(waited));
+                }
             }
         }
-        Self { own: Late::of(own), warm_up: Late::of(warming), held_up: Late::of(held_up) }
+        let [own, warm_up, waited, held_up] = [own, warming, waiting, held_up].map(Late::of);
+        Self { own, warm_up, waited, held_up }
     }
 }
 
@@ -67,10 +77,13 @@ impl Late {
 
 /// From when to when an outage held the feed up; `None` where it is not on its way.
 fn cut(outage: &Outage) -> Option<Range<i64>> {
-    let signed = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX);
     let recovered = outage.recovered_after_micros.map(|after| outage.ended_micros.saturating_add(after));
     let until = recovered.map_or(i64::MAX, signed);
     outage.planned.cuts_the_feed().then(|| signed(outage.began_micros)..until)
+}
+
+fn signed(micros: u64) -> i64 {
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -98,6 +111,7 @@ mod tests {
         let mut drive = DriveReport::of_nothing();
         drive.deliveries.sent_micros = messages.iter().map(|(sent, _)| *sent).collect();
         drive.late_micros = messages.iter().map(|(_, late)| *late).collect();
+        drive.waited_micros = vec![0; messages.len()];
         let Lateness { own, held_up, .. } = Lateness::of(&drive, Duration::ZERO, outages);
         (own.p99_micros, held_up.p99_micros)
     }
@@ -122,6 +136,7 @@ mod tests {
         let mut drive = DriveReport::of_nothing();
         drive.deliveries.sent_micros = vec![900_000, 1_000_100, 2_000_040];
         drive.late_micros = vec![800_000, 900, 40];
+        drive.waited_micros = vec![0; 3];
         let late = |warm_up| {
             let Lateness { own, warm_up, .. } = Lateness::of(&drive, Duration::from_millis(warm_up), &[]);
             ((own.messages, own.p99_micros), (warm_up.messages, warm_up.p99_micros))
@@ -129,6 +144,22 @@ mod tests {
         assert_eq!(late(0), ((3, Some(800_000)), (0, None)));
         assert_eq!(late(1_000), ((1, Some(40)), (2, Some(800_000))), "due at 999.2 ms");
         assert_eq!(late(999), ((2, Some(900)), (1, Some(800_000))));
+    }
+
+    #[test]
+    fn what_waited_for_an_answer_is_told_apart_from_what_was_late() {
+        let mut drive = DriveReport::of_nothing();
+        drive.deliveries.sent_micros = vec![900, 400_000, 400_050, 700_000];
+        drive.late_micros = vec![3, 200, 250, 40];
+        drive.waited_micros = vec![0, 350_000, 340_000, 0];
+        let late = |outages: &[Outage]| {
+            let Lateness { own, waited, held_up, .. } = Lateness::of(&drive, Duration::ZERO, outages);
+            [own, waited, held_up].map(|late| (late.messages, late.p99_micros))
+        };
+        assert_eq!(late(&[]), [(4, Some(250)), (2, Some(350_000)), (0, None)]);
+        // The same waiting while the way is cut is the outage's doing, all of it.
+        let cut = Outage { began_micros: 100_000, ended_micros: 300_000, ..outage(Part::Kafka, Some(0)) };
+        assert_eq!(late(&[cut]), [(2, Some(40)), (0, None), (2, Some(350_200))]);
     }
 
     #[test]

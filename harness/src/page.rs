@@ -155,6 +155,16 @@ fn write_run(out: &mut String, document: &Document) -> fmt::Result {
             &format!("99 of 100 by no more than {} in the warm-up, which does not count", duration(late)),
         )?;
     }
+    if let Some(waited) = &drive.waited {
+        row(
+            "waited",
+            &format!(
+                "{} for ingestion's answer to those before them, 99 of 100 of these no longer than {}; the latency counts it",
+                count(waited.messages),
+                duration(waited.p99_micros)
+            ),
+        )?;
+    }
     row("on", &format!("matchday {}, {}, {}", versions.matchday, versions.database, versions.machine))?;
     row("stack", if versions.is_own_stack { "started for this run" } else { "was up already" })?;
     out.push_str("</dl>\n");

@@ -28,7 +28,7 @@ pub fn report(outcome: &Outcome) -> String {
 }
 
 fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let Lateness { own, warm_up, held_up } = outcome.lateness;
+    let Lateness { own, warm_up, waited, held_up } = outcome.lateness;
     if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
         writeln!(
             out,
@@ -41,6 +41,15 @@ fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         writeln!(
             out,
             "While it warmed up one message in a hundred went out more than {} late; that counts for nothing.",
+            milliseconds(p99)
+        )?;
+    }
+    if let Some(p99) = waited.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
+        writeln!(
+            out,
+            "{} messages waited for ingestion's answer to those before them, one in a hundred of them for more than {}. That is the \
+             pipeline's doing: the latency below counts it.",
+            grouped(waited.messages),
             milliseconds(p99)
         )?;
     }

@@ -265,6 +265,7 @@ pub async fn drive_and_answer(
     report.is_stopped = options.stop.has_begun() && report.sent < messages;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     report.late_micros = log.late_micros();
+    report.waited_micros = log.waited_micros();
     report.made_micros = log.all_made_micros();
     report.past = Past { flights, log };
     if options.abandons && (report.is_stopped || report.gave_up.is_some()) {

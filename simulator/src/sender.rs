@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Name;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -92,6 +92,8 @@ pub(crate) trait Witness: Send + Sync {
     fn answered(&self, places: &[usize], status: u16);
     /// Some have none yet, for this reason, and will be sent again where there is time.
     fn hindered(&self, _why: &str) {}
+    /// So many were under way that those which have not gone yet had to wait until now.
+    fn freed(&self) {}
 }
 
 /// Nobody wants to know.
@@ -142,7 +144,7 @@ impl Sender {
             single.bytes.extend_from_slice(document);
             single.end_message();
             let (sender, witness, key) = (self.clone(), Arc::clone(witness), HeaderValue::from_str(key).ok());
-            let permit = Arc::clone(&self.singles).acquire_owned().await.expect("nobody closes it");
+            let permit = self.permit(&**witness).await;
             on_their_way.spawn(async move {
                 let delivery = sender.deliver_whole(single, place, key, &*witness).await;
                 drop(permit);
@@ -157,6 +159,16 @@ impl Sender {
         }
         delivery.refused.sort_by_key(|(place, _)| *place);
         delivery
+    }
+
+    /// Leave to send one more; `witness` hears where it had to be waited for.
+    async fn permit(&self, witness: &dyn Witness) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.singles).try_acquire_owned() {
+            return permit;
+        }
+        let permit = Arc::clone(&self.singles).acquire_owned().await.expect("nobody closes it");
+        witness.freed();
+        permit
     }
 
     /// The messages in one request; the first of them has the place `first`.

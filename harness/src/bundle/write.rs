@@ -15,11 +15,12 @@ use super::series::series;
 use super::{
     AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage, PlacePart,
     ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions,
-    hgrm, junit, markdown,
+    Waited, hgrm, junit, markdown,
 };
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
 use crate::judge::Tally;
+use crate::lateness::Lateness;
 use crate::report::{decimal, grouped};
 use crate::run::Outcome;
 use crate::site::Site;
@@ -203,7 +204,7 @@ pub fn gates_text(document: &Document) -> String {
 }
 
 fn drive(outcome: &Outcome) -> DrivePart {
-    let (drive, late) = (&outcome.drive, outcome.lateness.held_up);
+    let (drive, Lateness { warm_up, waited, held_up, .. }) = (&outcome.drive, outcome.lateness);
     DrivePart {
         messages: drive.messages,
         sent: drive.sent,
@@ -214,8 +215,9 @@ fn drive(outcome: &Outcome) -> DrivePart {
         bytes: drive.bytes,
         took_micros: micros(drive.elapsed),
         messages_per_second: drive.rate(),
-        warm_up_late_p99_micros: outcome.lateness.warm_up.p99_micros,
-        held_up: late.p99_micros.map(|p99| HeldUp { messages: late.messages, late_p99_micros: p99 }),
+        warm_up_late_p99_micros: warm_up.p99_micros,
+        waited: waited.p99_micros.map(|p99| Waited { messages: waited.messages, p99_micros: p99 }),
+        held_up: held_up.p99_micros.map(|p99| HeldUp { messages: held_up.messages, late_p99_micros: p99 }),
     }
 }
 

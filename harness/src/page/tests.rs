@@ -54,6 +54,7 @@ pub(crate) fn passed() -> (Document, Series) {
             took_micros: 60_000_000,
             messages_per_second: 500.0,
             warm_up_late_p99_micros: Some(1_200),
+            waited: None,
             held_up: None,
         },
         gates: vec![

@@ -1,7 +1,7 @@
 //! One connection of a drive: what it sends when, and how that went.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -50,8 +50,17 @@ struct Parcel {
 struct Outgoing {
     lane: Arc<Lane>,
     parcel: Parcel,
-    /// From when on after the start they could be in time; `None` where they were meant to be late.
-    free_from: Option<Duration>,
+    /// `None` where they were meant to be late.
+    free: Option<Free>,
+}
+
+/// From when on messages could be in time.
+#[derive(Debug)]
+struct Free {
+    /// Their provider was made silent until then, so long after the start.
+    hushed: Duration,
+    /// The answer for which they waited came then, in microseconds after the start.
+    answered_micros: AtomicI64,
 }
 
 impl Lane {
@@ -59,7 +68,7 @@ impl Lane {
     /// a gap to its receiver.
     pub(super) async fn run(self: Arc<Self>) -> DriveReport {
         let mut report = DriveReport::new(self.lines.len() as u64);
-        let mut hushed = Duration::ZERO;
+        let (mut hushed, mut answered) = (Duration::ZERO, Duration::ZERO);
         let mut pacer = Pacer::new(self.limits);
         let mut held = HeldUp::default();
         let item = |place: usize| {
@@ -83,6 +92,7 @@ impl Lane {
                 // It was meant to be late, so its lateness says nothing.
                 let parcel = Parcel { lines, ..Parcel::default() };
                 self.outgoing(parcel, None).send(&mut report).await;
+                answered = self.start.elapsed();
                 if self.gives_up(&mut report) {
                     return report;
                 }
@@ -102,7 +112,8 @@ impl Lane {
                 Turn::Done => return report,
                 Turn::Send(range) => {
                     for parcel in self.sort_out(&self.lines[range], &mut held) {
-                        self.outgoing(parcel, Some(hushed)).send(&mut report).await;
+                        self.outgoing(parcel, Some(Free::from(hushed, answered))).send(&mut report).await;
+                        answered = self.start.elapsed();
                         if self.gives_up(&mut report) {
                             return report;
                         }
@@ -162,8 +173,8 @@ impl Lane {
         Due { schedule: &self.schedule, line, generated_at, speed }
     }
 
-    fn outgoing(self: &Arc<Self>, parcel: Parcel, free_from: Option<Duration>) -> Outgoing {
-        Outgoing { lane: Arc::clone(self), parcel, free_from }
+    fn outgoing(self: &Arc<Self>, parcel: Parcel, free: Option<Free>) -> Outgoing {
+        Outgoing { lane: Arc::clone(self), parcel, free }
     }
 
     fn provider(&self) -> &Name {
@@ -191,16 +202,41 @@ impl Lane {
         batch
     }
 
-    /// How late each line is that goes out now, in microseconds; those that are due at no time are left out.
-    fn lateness(&self, lines: &[u32], free_from: Duration) -> Vec<(u32, u64)> {
-        let (timeline, elapsed) = (self.playhead.timeline(), self.start.elapsed());
+    /// How late each line is that goes out so long after the start; those that are due at no time are left out.
+    fn lateness(&self, lines: &[u32], free: &Free, elapsed: Duration) -> Vec<(u32, Lateness)> {
+        let timeline = self.playhead.timeline();
         let late = |line: &u32| {
             let offset_ns = self.schedule.offset_ns(*line as usize);
-            let due = timeline.due_after(offset_ns).max(free_from);
-            let late = u64::try_from(elapsed.saturating_sub(due).as_micros()).unwrap_or(u64::MAX);
+            let due = micros(timeline.due_after(offset_ns).max(free.hushed));
+            let late = Lateness::of(due, free.answered_micros.load(Ordering::Relaxed), micros(elapsed));
             (timeline.speed_at(offset_ns) != Speed::Max).then_some((*line, late))
         };
         lines.iter().filter_map(late).collect()
+    }
+}
+
+impl Free {
+    fn from(hushed: Duration, answered: Duration) -> Self {
+        Self { hushed, answered_micros: AtomicI64::new(micros(answered)) }
+    }
+}
+
+/// How late a message went out, in microseconds: both together are from when it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lateness {
+    /// How long it waited for the answer to what went before it.
+    pub(super) waited: u64,
+    /// How long after that it went.
+    pub(super) own: u64,
+}
+
+impl Lateness {
+    /// Of what was due, could go since an answer came, and went, each so many microseconds after the start.
+    fn of(due: i64, answered: i64, sent: i64) -> Self {
+        let late = u64::try_from(sent - due).unwrap_or_default();
+        // An answer that came after it went is none that it waited for.
+        let waited = u64::try_from(answered - due).unwrap_or_default().min(late);
+        Self { waited, own: late - waited }
     }
 }
 
@@ -294,17 +330,24 @@ impl Witness for Outgoing {
         let Lane { counters, log, start, lateness, .. } = &*self.lane;
         let lines = &self.parcel.lines;
         let lines = &lines[places.start.min(lines.len())..places.end.min(lines.len())];
-        let timeline = self.lane.playhead.timeline();
-        log.sent(lines, start.elapsed(), |line| timeline.due_after(self.lane.schedule.offset_ns(line)));
+        let (timeline, elapsed) = (self.lane.playhead.timeline(), start.elapsed());
+        log.sent(lines, elapsed, |line| timeline.due_after(self.lane.schedule.offset_ns(line)));
         counters.sent.fetch_add(lines.len() as u64, Ordering::Relaxed);
         metrics::sent(lines.len());
-        let Some(free_from) = self.free_from else { return };
-        let late = self.lane.lateness(lines, free_from);
+        let Some(free) = &self.free else { return };
+        let late = self.lane.lateness(lines, free, elapsed);
         let mut all = counters.lateness_micros.lock().unwrap_or_else(PoisonError::into_inner);
         for (line, late) in late {
-            all.saturating_record(late);
+            let micros = late.waited + late.own;
+            all.saturating_record(micros);
             log.late(line, late);
-            lateness.record(Duration::from_micros(late));
+            lateness.record(Duration::from_micros(micros));
+        }
+    }
+
+    fn freed(&self) {
+        if let Some(free) = &self.free {
+            free.answered_micros.fetch_max(micros(self.lane.start.elapsed()), Ordering::Relaxed);
         }
     }
 
@@ -330,5 +373,27 @@ async fn come(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_for_an_answer_is_told_apart_from_what_went_out_late() {
+        let late = |due, answered, sent| {
+            let Lateness { waited, own } = Lateness::of(due, answered, sent);
+            (waited, own)
+        };
+        assert_eq!(late(1_000, 0, 1_007), (0, 7), "nothing was in its way");
+        assert_eq!(late(1_000, 900, 1_300), (0, 300), "the answer was there before it was due");
+        assert_eq!(late(1_000, 1_250, 1_300), (250, 50));
+        assert_eq!(
+            late(1_000, 1_400, 1_300),
+            (300, 0),
+            "an answer that came later explains no more than all of it"
+        );
+        assert_eq!(late(1_000, 900, 990), (0, 0), "early is not late");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
 use std::time::Duration;
 
+use super::lane::Lateness;
 use crate::ledger::{Deliveries, NEVER};
 use crate::pacer::Timeline;
 use crate::schedule::Schedule;
@@ -16,6 +17,7 @@ pub(crate) struct Log {
     made_micros: Vec<AtomicI64>,
     sent_micros: Vec<AtomicI64>,
     late_micros: Vec<AtomicI64>,
+    waited_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
     status: Vec<AtomicU16>,
 }
@@ -30,6 +32,7 @@ impl Log {
             made_micros: never(),
             sent_micros: never(),
             late_micros: never(),
+            waited_micros: never(),
             answered_micros: never(),
             status,
         }
@@ -64,14 +67,20 @@ impl Log {
         made.filter(|made| *made != NEVER).or_else(|| self.due_micros(line))
     }
 
-    pub(super) fn late(&self, line: u32, micros: u64) {
-        let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        self.late_micros[line as usize].store(micros, Ordering::Relaxed);
+    pub(super) fn late(&self, line: u32, late: Lateness) {
+        let signed = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX);
+        self.late_micros[line as usize].store(signed(late.own), Ordering::Relaxed);
+        self.waited_micros[line as usize].store(signed(late.waited), Ordering::Relaxed);
     }
 
-    /// How late each line was, where that counts.
+    /// How late each line was once nothing was in its way, where that counts.
     pub(super) fn late_micros(&self) -> Vec<i64> {
         self.late_micros.iter().map(|late| late.load(Ordering::Relaxed)).collect()
+    }
+
+    /// How long each line waited for an answer until then, where that counts.
+    pub(super) fn waited_micros(&self) -> Vec<i64> {
+        self.waited_micros.iter().map(|waited| waited.load(Ordering::Relaxed)).collect()
     }
 
     pub(super) fn answered(&self, lines: &[u32], status: u16, elapsed: Duration) {

@@ -55,8 +55,11 @@ pub struct DriveReport {
     /// From due to sent for the first time, in microseconds; of what came due while its provider was made silent, from the end
     /// of that. Empty at top speed: nothing is due then.
     pub lateness_micros: Histogram<u64>,
-    /// The same of each message, in the order of the schedule; [`crate::ledger::NEVER`] where it does not count.
+    /// How much of that was the drive's own doing, of each message in the order of the schedule: counted from the answer to what
+    /// went before on its connection, where that came later. [`crate::ledger::NEVER`] where it does not count.
     pub late_micros: Vec<i64>,
+    /// The rest: how long each waited for that answer; 0 where it was there. [`crate::ledger::NEVER`] where it does not count.
+    pub waited_micros: Vec<i64>,
     /// The time that each message said it was made at, where that was rewritten; [`crate::ledger::NEVER`] of others.
     pub(super) made_micros: Vec<i64>,
     /// What [`super::keep_alive`] goes on from.
@@ -112,6 +115,7 @@ impl DriveReport {
             is_raw: false,
             lateness_micros: histogram(),
             late_micros: Vec::new(),
+            waited_micros: Vec::new(),
             made_micros: Vec::new(),
             past: Past { flights: Arc::default(), log: Arc::new(Log::of(0)) },
         }

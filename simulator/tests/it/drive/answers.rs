@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use domain::Name;
 use serde_json::{Value, json};
+use simulator::pacer::Speed;
 use simulator::{Format, ScheduleBuilder, drive};
 
 use super::{Receiver, accept, options, problem, run, schedule};
@@ -141,4 +142,29 @@ async fn patience_ends_and_what_follows_on_the_lane_is_not_sent() {
     let report = run(&receiver, schedule(30, 1, 0), |options| options.batch.messages_max = 10).await;
     assert_eq!((report.messages, report.sent, report.accepted, report.undelivered), (30, 20, 10, 20));
     assert!(report.gave_up.as_deref().is_some_and(|why| why.contains("503")), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_the_answer_to_what_went_before_is_not_late_of_the_drives_own_doing() {
+    let receiver = Receiver::new(|request, lines| match request {
+        1 => Some(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        _ => Some(accept(lines)),
+    });
+    let report = run(&receiver, schedule(3, 1, 1_000_000), |options| {
+        options.speed = Speed::Factor(1.0);
+        options.batch.messages_max = 1;
+    })
+    .await;
+    assert!(report.is_complete(), "{report:?}");
+    let (of, waited, late) = (&report.deliveries, &report.waited_micros, &report.late_micros);
+    for line in 0..3 {
+        assert_eq!(waited[line] + late[line], of.sent_micros[line] - of.due_micros[line], "{report:?}");
+    }
+    assert_eq!(waited[0], 0, "nothing went before it");
+    for line in 1..3 {
+        let missed = of.answered_micros[line - 1] - of.due_micros[line];
+        assert!(waited[line] >= missed, "{} of {missed}", waited[line]);
+    }
+    let backoff = 50_000;
+    assert!(of.answered_micros[0] - of.sent_micros[0] >= backoff, "the first was sent again");
 }
