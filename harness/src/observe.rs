@@ -2,9 +2,12 @@
 //!
 //! Nothing here uses the types of `domain`: what is judged does not help to judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::bail;
 use serde_json::Value;
+
+use crate::anomaly::{Example, Kind};
 
 pub mod kafka;
 pub mod mysql;
@@ -34,6 +37,58 @@ pub struct Picture {
 
 /// All events, by id.
 pub type Pictures = BTreeMap<String, Picture>;
+
+/// What was read in a place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// The events that are there.
+    pub pictures: Pictures,
+    /// What cannot be read, or cannot be as it is whatever was sent.
+    pub broken: Vec<(Kind, Example)>,
+    /// The events that cannot be read: whether they are as they must be is not known.
+    pub unread: BTreeSet<String>,
+    /// Whether reading ended early: of events that are not among the pictures nothing is known.
+    pub is_cut: bool,
+}
+
+impl Reading {
+    /// An event that cannot be read.
+    pub(crate) fn unread(&mut self, kind: Kind, place: &str, event_id: &str, error: &anyhow::Error) {
+        self.unread.insert(event_id.to_owned());
+        self.broken(kind, place, event_id, "event", ("readable", &format!("{error:#}")));
+    }
+
+    /// Something that is wrong whatever was sent.
+    pub(crate) fn broken(
+        &mut self,
+        kind: Kind,
+        place: &str,
+        event_id: &str,
+        what: &str,
+        (expected, found): (&str, &str),
+    ) {
+        let example = Example {
+            place: place.to_owned(),
+            event_id: event_id.to_owned(),
+            what: what.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            ..Example::default()
+        };
+        self.broken.push((kind, example));
+    }
+
+    /// The pictures.
+    ///
+    /// # Errors
+    /// When something could not be read, or cannot be as it is: with the first example.
+    pub fn whole(self) -> anyhow::Result<Pictures> {
+        match self.broken.first() {
+            Some((_, example)) => bail!("{example}"),
+            None => Ok(self.pictures),
+        }
+    }
+}
 
 impl Picture {
     /// Sets a key's value; null takes it away.

@@ -11,7 +11,7 @@ use crate::judge::{Expected, Verdict};
 use crate::observe::kafka::{Feeds, Published};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::{Arrival, Seen};
-use crate::observe::{Pictures, Places, redis, rest};
+use crate::observe::{Places, Reading, redis, rest};
 use crate::oracle::{Heard, Trace, walk};
 
 /// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
@@ -47,10 +47,10 @@ pub async fn traces(
 }
 
 /// Holds where every event ends against its ledger, and every place against MySQL. Events of others are no phantoms where the
-/// stack is not ours alone.
+/// stack is not ours alone. What of a place cannot be read is an anomaly of it, and the rest is judged.
 ///
 /// # Errors
-/// When something cannot be observed.
+/// When a store does not answer.
 pub async fn judge_places(
     places: &Places,
     feed: &Feed,
@@ -61,35 +61,58 @@ pub async fn judge_places(
 ) -> Result<()> {
     let mysql = Mysql::new(&places.mysql)?;
     let events: Vec<String> = feed.expected.keys().cloned().collect();
-    let ours = |mut pictures: Pictures| {
-        feed.unannounced().for_each(|id| drop(pictures.remove(id)));
+    let ours = |mut reading: Reading| {
+        feed.unannounced().for_each(|id| drop(reading.pictures.remove(id)));
         if !is_own {
-            pictures.retain(|id, _| feed.expected.contains_key(id));
+            let is_ours = |id: &str| feed.expected.contains_key(id);
+            reading.pictures.retain(|id, _| is_ours(id));
+            reading.broken.retain(|(_, example)| example.event_id.is_empty() || is_ours(&example.event_id));
         }
-        pictures
+        reading
     };
-    let in_mysql = mysql.pictures().await.context("reading MySQL")?;
+    let in_mysql = mysql.read().await.context("reading MySQL")?;
     for event_id in feed.unannounced() {
         let example = || missing("mysql", event_id, "event");
-        verdict.compare(Kind::Lost, None, in_mysql.contains_key(event_id), example, "mysql");
+        verdict.compare(Kind::Lost, None, in_mysql.pictures.contains_key(event_id), example, "mysql");
     }
     let in_mysql = ours(in_mysql);
-    let in_redis = redis::pictures(&places.redis, &mysql.store_id().await?, &events).await?;
-    let by_rest = rest::pictures(&places.rest, &events).await?;
+    let in_redis = redis::read(&places.redis, &mysql.store_id().await?, &events).await?;
+    let by_rest = rest::read(&places.rest, &events).await?;
     let expected = expected(feed, traces);
-    verdict.judge_place("mysql", &expected, &in_mysql);
-    let mut judge_place = |place: &str, pictures: &Pictures| {
-        verdict.judge_place(place, &expected, pictures);
-        verdict.judge_equal(place, &expected, pictures, &in_mysql);
+    judge_reading("mysql", &expected, &in_mysql, verdict);
+    let mut judge_place = |place: &str, reading: &Reading| {
+        judge_reading(place, &expected, reading, verdict);
+        verdict.judge_equal(place, &expected, &reading.pictures, &in_mysql.pictures);
     };
     judge_place("redis", &in_redis);
     judge_place("rest", &by_rest);
     for (place, seen) in clients {
-        judge_place(place, &ours(seen.pictures.clone()));
+        judge_place(place, &ours(Reading { pictures: seen.pictures.clone(), ..Reading::default() }));
     }
     let listed = expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
-    verdict.judge_place("rest list", &listed, &ours(rest::listed(&places.rest).await?));
+    judge_reading("rest list", &listed, &ours(rest::read_list(&places.rest).await?), verdict);
     Ok(())
+}
+
+/// Holds what was read in a place against what must be. What could not be read is wrong for that, and no more is said of it.
+fn judge_reading(
+    place: &str,
+    expected: &BTreeMap<String, Expected>,
+    reading: &Reading,
+    verdict: &mut Verdict,
+) {
+    for (kind, example) in &reading.broken {
+        let sport = expected.get(&example.event_id).map(|expected| expected.sport.as_str());
+        verdict.compare(*kind, sport, false, || example.clone(), place);
+    }
+    if reading.unread.is_empty() && !reading.is_cut {
+        return verdict.judge_place(place, expected, &reading.pictures);
+    }
+    let is_known =
+        |id: &String| reading.pictures.contains_key(id) || !reading.is_cut && !reading.unread.contains(id);
+    let known = expected.iter().filter(|(id, _)| is_known(id));
+    let known = known.map(|(id, expected)| (id.clone(), expected.clone())).collect();
+    verdict.judge_place(place, &known, &reading.pictures);
 }
 
 /// What must be, with the versions that no message led to: how many those may be is the oracle's to say.
@@ -234,5 +257,42 @@ fn missing(place: &str, event_id: &str, what: &str) -> Example {
         expected: "there".to_owned(),
         found: "missing".to_owned(),
         ..Example::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Picture;
+
+    /// What is found in a place where three events must be, of which `there` are read.
+    fn found(there: &[&str], change: impl FnOnce(&mut Reading)) -> Vec<(Kind, String)> {
+        let expected = Expected { sport: "hockey".to_owned(), messages: 1, ..Expected::default() };
+        let expected = ["a", "b", "c"].map(|id| (id.to_owned(), expected.clone())).into();
+        let picture = Picture { version: 1, ..Picture::default() };
+        let pictures = there.iter().map(|id| ((*id).to_owned(), picture.clone())).collect();
+        let mut reading = Reading { pictures, ..Reading::default() };
+        change(&mut reading);
+        let mut verdict = Verdict::default();
+        judge_reading("rest", &expected, &reading, &mut verdict);
+        let of_events =
+            |(_, example): &(Kind, &Example)| !["status", "match status", "score"].contains(&&*example.what);
+        let told = verdict.anomalies.examples().filter(of_events);
+        told.map(|(kind, example)| (kind, example.event_id.clone())).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_accused_once_and_the_rest_is_judged() {
+        let lost = |id: &str| (Kind::Lost, id.to_owned());
+        let error = anyhow::anyhow!("500");
+        let unread = |reading: &mut Reading| reading.unread(Kind::Lost, "rest", "b", &error);
+        assert_eq!(found(&["a"], |_| {}), [lost("b"), lost("c")]);
+        assert_eq!(found(&["a"], unread), [lost("b"), lost("c")], "b for its error, c for being away");
+        let cut = |reading: &mut Reading| {
+            unread(reading);
+            reading.is_cut = true;
+        };
+        assert_eq!(found(&["a"], cut), [lost("b")], "nobody was asked for c");
+        assert_eq!(found(&["a", "x"], cut), [lost("b"), (Kind::Phantom, "x".to_owned())]);
     }
 }

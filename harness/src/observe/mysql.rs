@@ -9,8 +9,12 @@ use serde_json::Value;
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, Row};
 
-use super::{Picture, Pictures};
+use super::{Picture, Pictures, Reading};
+use crate::anomaly::Kind;
 use crate::oracle::Entry;
+
+/// The place that is read here.
+const PLACE: &str = "mysql";
 
 /// What the update log of one event says of its steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,38 +128,48 @@ impl Mysql {
     /// Every event.
     ///
     /// # Errors
-    /// When the database fails, or a row contradicts itself.
+    /// When the database fails, or a row cannot be as it is.
     pub async fn pictures(&self) -> anyhow::Result<Pictures> {
-        let mut pictures = Pictures::new();
+        self.read().await?.whole()
+    }
+
+    /// The same, with rows that cannot be as they are beside it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(&self) -> anyhow::Result<Reading> {
+        let mut reading = Reading::default();
         // All three tables as they are at one moment, while a processor may go on writing.
         let mut snapshot = self.pool.begin().await?;
         let events = "SELECT event_id, version, status, match_status, home_score, away_score, home_name, away_name, \
                       scheduled_start, state FROM events";
         for row in sqlx::query(events).fetch_all(&mut *snapshot).await? {
-            let state: Value = serde_json::from_str(row.try_get("state")?)?;
-            let mut picture =
-                Picture { version: unsigned(row.try_get("version")?)?, values: BTreeMap::new() };
-            for key in ["fixture", "status"] {
-                picture.set(key, state.pointer(&format!("/{key}/value")).cloned().unwrap_or_default());
-            }
             let event_id: String = row.try_get("event_id")?;
-            put_columns_over(&mut picture, &row)?;
-            pictures.insert(event_id, picture);
+            let (version, state) = (row.try_get("version")?, row.try_get("state")?);
+            match event(version, state) {
+                Ok(mut picture) => {
+                    put_columns_over(&mut picture, &row)?;
+                    reading.pictures.insert(event_id, picture);
+                }
+                Err(error) => reading.unread(Kind::WrongValueAtVersion, PLACE, &event_id, &error),
+            }
         }
         let markets = "SELECT event_id, CONCAT('market:', market_key), value, status FROM markets \
                        WHERE value IS NOT NULL";
         for row in sqlx::query(markets).fetch_all(&mut *snapshot).await? {
-            let mut value: Value = serde_json::from_str(row.try_get(2)?)?;
-            value["status"] = Value::from(row.try_get::<Option<String>, _>(3)?);
-            put(&mut pictures, &row, value)?;
+            let status: Option<String> = row.try_get(3)?;
+            let value = serde_json::from_str(row.try_get(2)?).map(|mut value: Value| {
+                value["status"] = Value::from(status);
+                value
+            });
+            put(&mut reading, row.try_get(0)?, row.try_get(1)?, value);
         }
         let incidents = "SELECT event_id, CONCAT('incident:', incident_id), value FROM incidents \
                          WHERE value IS NOT NULL";
         for row in sqlx::query(incidents).fetch_all(&mut *snapshot).await? {
-            let value = serde_json::from_str(row.try_get(2)?)?;
-            put(&mut pictures, &row, value)?;
+            put(&mut reading, row.try_get(0)?, row.try_get(1)?, serde_json::from_str(row.try_get(2)?));
         }
-        Ok(pictures)
+        Ok(reading)
     }
 
     /// The steps of every event's update log.
@@ -199,12 +213,26 @@ impl Mysql {
     }
 }
 
-/// Adds a row that begins with an event's id and a key.
-fn put(pictures: &mut Pictures, row: &sqlx::mysql::MySqlRow, value: Value) -> anyhow::Result<()> {
-    let (event_id, key): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-    let picture = pictures.get_mut(&event_id);
-    picture.with_context(|| format!("{key} is of {event_id}, which `events` does not have"))?.set(key, value);
-    Ok(())
+fn event(version: i64, state: &str) -> anyhow::Result<Picture> {
+    let state: Value = serde_json::from_str(state).context("its state")?;
+    let mut picture = Picture { version: unsigned(version)?, values: BTreeMap::new() };
+    for key in ["fixture", "status"] {
+        picture.set(key, state.pointer(&format!("/{key}/value")).cloned().unwrap_or_default());
+    }
+    Ok(picture)
+}
+
+/// Adds the row of a key to its event.
+fn put(reading: &mut Reading, event_id: &str, key: &str, value: serde_json::Result<Value>) {
+    let must_be = match (reading.pictures.get_mut(event_id), value) {
+        (Some(picture), Ok(value)) => return picture.set(key, value),
+        // Where its event cannot be read, that has been said.
+        (None, _) if reading.unread.contains(event_id) => return,
+        (None, _) => (Kind::Phantom, "of an event that is there", "there without its event".to_owned()),
+        (Some(_), Err(error)) => (Kind::WrongValueAtVersion, "readable", error.to_string()),
+    };
+    let (kind, expected, found) = must_be;
+    reading.broken(kind, PLACE, event_id, key, (expected, &found));
 }
 
 /// The columns that people read count as much as the JSON beside them: what they say is what is judged.
@@ -225,4 +253,25 @@ fn put_columns_over(picture: &mut Picture, row: &sqlx::mysql::MySqlRow) -> anyho
 
 fn unsigned(version: i64) -> anyhow::Result<u64> {
     u64::try_from(version).context("a version is negative")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_without_its_event_and_one_that_is_no_json_are_named_and_the_others_are_read() {
+        let mut reading = Reading::default();
+        let state = r#"{"status":{"value":{"score":1}},"fixture":{"value":null}}"#;
+        reading.pictures.insert("there".to_owned(), event(4, state).unwrap());
+        assert!(event(-1, state).is_err() && event(4, "").is_err());
+        put(&mut reading, "there", "market:1", serde_json::from_str("{}"));
+        put(&mut reading, "there", "market:2", serde_json::from_str("{"));
+        put(&mut reading, "gone", "market:3", serde_json::from_str("{}"));
+        let values: Vec<&str> = reading.pictures["there"].values.keys().map(String::as_str).collect();
+        assert_eq!(values, ["market:1", "status"]);
+        let told: Vec<_> =
+            reading.broken.iter().map(|(kind, example)| (*kind, example.what.as_str())).collect();
+        assert_eq!(told, [(Kind::WrongValueAtVersion, "market:2"), (Kind::Phantom, "market:3")]);
+    }
 }
