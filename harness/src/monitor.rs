@@ -53,6 +53,8 @@ pub struct Monitor {
     ahead: Option<i64>,
     /// Counts those frames.
     pub breaks: Arc<AtomicU64>,
+    /// The services that had ended though nobody had ended them, each with how.
+    pub deaths: BTreeMap<String, String>,
     /// What was seen, in order.
     pub samples: Vec<Sample>,
 }
@@ -88,6 +90,7 @@ impl Monitor {
             sports: sports.to_vec(),
             ahead: None,
             breaks: Arc::default(),
+            deaths: BTreeMap::new(),
             samples: Vec::new(),
         })
     }
@@ -98,6 +101,7 @@ impl Monitor {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            self.deaths.extend(site.deaths());
             let (waiting, read) = tokio::join!(self.waiting(), self.read(&site.places.rest));
             let waiting = waiting.ok();
             let sample = Sample {

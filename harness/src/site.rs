@@ -154,6 +154,12 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The services of our own stack that have ended though nobody has ended them, each with how.
+    #[must_use]
+    pub fn deaths(&self) -> Vec<(String, String)> {
+        self.own().map(Stack::deaths).unwrap_or_default()
+    }
+
     /// Whether a part of this name is a service of ours, and no store.
     #[must_use]
     pub fn is_service(name: &str) -> bool {

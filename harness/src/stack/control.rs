@@ -27,6 +27,14 @@ impl Stack {
         self.state().processes.clone()
     }
 
+    /// The services that have ended though nobody has ended them, each with how.
+    pub fn deaths(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let is_service = |name: &str| state.services.iter().any(|(spec, _)| spec.name == name);
+        let services = state.processes.iter().filter(|process| is_service(process.name()));
+        services.filter_map(|process| Some((process.name().to_owned(), process.death()?))).collect()
+    }
+
     /// Starts a process that has ended again, on the same ports and with the same data, without waiting for it.
     ///
     /// # Errors

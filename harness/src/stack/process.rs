@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a process has to end by itself once it was asked to.
@@ -48,6 +49,8 @@ pub struct Process {
     name: String,
     probe: Probe,
     body: Body,
+    /// Whether nobody has ended it since it was started.
+    has_to_run: AtomicBool,
 }
 
 /// What it runs as.
@@ -94,7 +97,7 @@ impl PartId {
 
 impl Process {
     pub(super) fn new(name: &str, body: Body, probe: Probe) -> Self {
-        Self { name: name.to_owned(), probe, body }
+        Self { name: name.to_owned(), probe, body, has_to_run: AtomicBool::new(true) }
     }
 
     /// Its name in the stack: `kafka`, `processors-hockey`.
@@ -133,6 +136,19 @@ impl Process {
         self.exit_status().is_none()
     }
 
+    /// How it has ended, where nobody has ended it.
+    pub fn death(&self) -> Option<String> {
+        let status = self.exit_status().filter(|_| self.has_to_run.load(Ordering::Relaxed))?;
+        Some(format!("{status}{}", explain(status).unwrap_or_default()))
+    }
+
+    /// Notes that it is ended, unless it has ended before.
+    fn note_end(&self) {
+        if self.is_running() {
+            self.has_to_run.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// The CPU time used since it was last started, in microseconds; `None` when it is not running, or not on this machine.
     pub fn cpu_micros(&self) -> Option<u64> {
         self.id()?.cpu_micros()
@@ -143,6 +159,7 @@ impl Process {
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill(&self) -> Result<()> {
+        self.note_end();
         match &self.body {
             Body::Native(native) => native.kill(),
             Body::Container(container) => container.kill(),
@@ -178,6 +195,7 @@ impl Process {
     /// # Errors
     /// When it had to be killed.
     pub async fn stop(&self) -> Result<ExitStatus> {
+        self.note_end();
         let status = match &self.body {
             Body::Native(native) => native.stop().await,
             Body::Container(container) => {
@@ -205,7 +223,9 @@ impl Process {
         match &self.body {
             Body::Native(native) => native.start_again(),
             Body::Container(container) => container.start_again(),
-        }
+        }?;
+        self.has_to_run.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Waits until it does its work, not only runs.
@@ -302,4 +322,50 @@ pub(super) fn log_end_of(whose: &str, text: &str) -> String {
         shown.push_str("\n    (it is empty)");
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::folder::{Folder, Record};
+    use crate::stack::native::Program;
+    use crate::stack::stores::StoresKind;
+
+    fn process(folder: &Folder, name: &str, script: &str) -> Process {
+        let args = ["-c", script].map(Into::into).to_vec();
+        let program = Program { path: "/bin/sh".into(), args, env: Vec::new() };
+        let native = Native::spawn(name, program, folder, Lifetime::Attached).unwrap();
+        Process::new(name, Body::Native(Box::new(native)), Probe::Service { url: String::new() })
+    }
+
+    fn wait_for_the_end(process: &Process) {
+        let start = Instant::now();
+        while process.is_running() {
+            assert!(start.elapsed() < Duration::from_secs(30), "{} does not end", process.name());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn an_end_is_a_death_where_nobody_has_ended_it() {
+        let stacks = tempfile::tempdir().unwrap();
+        let folder = Folder::of(stacks.path(), "deaths");
+        folder.create(&Record::new(Lifetime::Attached, StoresKind::Native)).unwrap();
+        let crashing = process(&folder, "crashing", "exit 3");
+        wait_for_the_end(&crashing);
+        assert_eq!(crashing.death().unwrap(), "exit status: 3");
+        crashing.kill().unwrap();
+        assert!(crashing.death().is_some(), "what had ended before cannot be ended");
+
+        let lasting = process(&folder, "lasting", "exec sleep 600");
+        assert_eq!(lasting.death(), None);
+        lasting.kill().unwrap();
+        assert_eq!((lasting.is_running(), lasting.death()), (false, None), "it was killed on purpose");
+        lasting.start_again().unwrap();
+        assert!(lasting.is_running());
+        lasting.id().unwrap().signal(Signal::SIGKILL);
+        wait_for_the_end(&lasting);
+        let death = lasting.death().unwrap();
+        assert!(death.starts_with("signal: 9") && death.contains("memory"), "{death}");
+    }
 }
