@@ -225,6 +225,7 @@ impl Case {
             |text: String| text.parse::<Token>().map_err(|_| anyhow::anyhow!("a token is no header's value"));
         let mut options = DriveOptions::to(&site.ingestion);
         options.silences.clone_from(&self.silences);
+        options.answers = Arc::new(self.feed.faults.answers());
         options.alive_every = Some(self.silence / 4);
         options.progress_every = Backlog::TELL_EVERY;
         if let Some(first) = &site.token {

@@ -4,6 +4,8 @@
 //! were shown before it was asked, for whatever it keeps is no older than its sockets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -65,19 +67,21 @@ pub struct Looker<'a> {
     client: reqwest::Client,
     /// The event that REST was asked for last.
     last: String,
+    /// Counts [`Looks::ahead`], for whoever watches.
+    ahead: Arc<AtomicU64>,
     /// What it has seen.
     pub looks: Looks,
 }
 
 impl<'a> Looker<'a> {
-    /// At a stack, for the events of this feed.
+    /// At a stack, for the events of this feed. `ahead` counts what clients were shown and the database did not have.
     ///
     /// # Errors
     /// When the database's address is none.
-    pub fn new(places: &Places, feed: &'a Feed) -> Result<Self> {
+    pub fn new(places: &Places, feed: &'a Feed, ahead: Arc<AtomicU64>) -> Result<Self> {
         let (mysql, rest) = (Mysql::new(&places.mysql)?, places.rest.clone());
         let (client, last, looks) = (reqwest::Client::new(), String::new(), Looks::default());
-        Ok(Self { feed, mysql, rest, client, last, looks })
+        Ok(Self { feed, mysql, rest, client, last, ahead, looks })
     }
 
     /// Looks until it is dropped.
@@ -90,6 +94,7 @@ impl<'a> Looker<'a> {
             // Asked after the clients, the database has at least what they had been shown.
             if let Ok(Ok(committed)) = timeout(ANSWER_WITHIN, self.mysql.versions()).await {
                 self.looks.note_committed(&shown, &committed);
+                self.ahead.store(self.looks.ahead.len() as u64, Ordering::Relaxed);
             }
             self.ask_rest(&shown).await;
         }

@@ -36,6 +36,8 @@ pub struct Sample {
     pub unread: Option<u64>,
     /// Frames so far that did not go on where the one before had ended, of all clients.
     pub breaks: u64,
+    /// How often so far a client had been shown what the database did not have.
+    pub ahead: u64,
     /// What each process had used until then: CPU time in microseconds, resident memory in bytes.
     pub processes: BTreeMap<String, (u64, u64)>,
 }
@@ -53,6 +55,8 @@ pub struct Monitor {
     ahead: Option<i64>,
     /// Counts those frames.
     pub breaks: Arc<AtomicU64>,
+    /// Counts what clients were shown and the database did not have.
+    pub ahead: Arc<AtomicU64>,
     /// The services that had ended though nobody had ended them, each with how.
     pub deaths: BTreeMap<String, String>,
     /// What was seen, in order.
@@ -90,6 +94,7 @@ impl Monitor {
             sports: sports.to_vec(),
             ahead: None,
             breaks: Arc::default(),
+            ahead: Arc::default(),
             deaths: BTreeMap::new(),
             samples: Vec::new(),
         })
@@ -110,6 +115,7 @@ impl Monitor {
                 outbox: waiting.map(|waiting| waiting.outbox),
                 unread: waiting.zip(read).map(|(waiting, read)| self.unread(waiting.updates - read)),
                 breaks: self.breaks.load(Ordering::Relaxed),
+                ahead: self.ahead.load(Ordering::Relaxed),
                 processes: processes(site),
             };
             see(&sample);

@@ -87,6 +87,8 @@ pub struct DriveOptions {
     pub hush: Hush,
     /// What goes wrong with single messages because somebody asks for it now.
     pub inject: Inject,
+    /// With which statuses messages may be answered, by their places in the schedule; the others only with 202.
+    pub answers: Arc<BTreeMap<u64, Vec<u16>>>,
     /// What says at any moment how far it has come.
     pub gauge: Gauge,
     /// How often progress is told. 1 s.
@@ -119,6 +121,7 @@ impl DriveOptions {
             silences: Vec::new(),
             hush: Hush::default(),
             inject: Inject::default(),
+            answers: Arc::default(),
             gauge: Gauge::default(),
             progress_every: Duration::from_secs(1),
             stop: Shutdown::default(),
@@ -140,6 +143,8 @@ pub struct Progress {
     pub accepted: u64,
     /// Messages refused for good.
     pub refused: u64,
+    /// Messages that were answered otherwise than they may be.
+    pub unexpected: u64,
     /// Messages sent again, counted each time.
     pub sent_again: u64,
     /// What stands in the way, where nothing has been taken since it was met.
@@ -212,6 +217,7 @@ pub async fn drive_and_answer(
             log: Arc::clone(&log),
             hush: options.hush.clone(),
             inject: options.inject.clone(),
+            answers: Arc::clone(&options.answers),
             stop: options.stop.clone(),
             lateness: metrics::lateness(),
         };

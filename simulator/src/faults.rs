@@ -256,12 +256,8 @@ impl FaultPlan {
     #[must_use]
     pub fn unexpected(&self, deliveries: &Deliveries) -> Vec<Unexpected> {
         let planned = self.answers();
-        let is_right = |message: u64, status: u16| match planned.get(&message) {
-            Some(allowed) => allowed.contains(&status),
-            None => status == 202,
-        };
         let answers = (0..).zip(deliveries.status.iter().copied());
-        let wrong = answers.filter(|(message, status)| !is_right(*message, *status));
+        let wrong = answers.filter(|(message, status)| !is_right(&planned, *message, *status));
         wrong.map(|(message, status)| Unexpected { message, status }).collect()
     }
 
@@ -361,5 +357,17 @@ impl Kind {
             Self::Restart { .. } => vec![taken(&[Effect::NewEpoch])],
             Self::SettlementRollback { .. } => vec![taken(&[Effect::RolledBack])],
         }
+    }
+}
+
+/// Whether a message may be answered so, where these answers are planned.
+pub(crate) fn is_right(
+    planned: &std::collections::BTreeMap<u64, Vec<u16>>,
+    message: u64,
+    status: u16,
+) -> bool {
+    match planned.get(&message) {
+        Some(allowed) => allowed.contains(&status),
+        None => status == 202,
     }
 }

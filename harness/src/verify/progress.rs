@@ -19,7 +19,8 @@ pub(crate) struct Teller {
     whole: Duration,
     is_watched: bool,
     lag: Option<u64>,
-    anomalies: u64,
+    /// What looking at the stack has found so far.
+    seen: u64,
     before: Option<(Duration, u64)>,
     told: Duration,
 }
@@ -27,13 +28,13 @@ pub(crate) struct Teller {
 impl Teller {
     pub(crate) fn new(say: Say, whole: Duration) -> Self {
         let is_watched = std::io::stdout().is_terminal();
-        Self { say, whole, is_watched, lag: None, anomalies: 0, before: None, told: Duration::ZERO }
+        Self { say, whole, is_watched, lag: None, seen: 0, before: None, told: Duration::ZERO }
     }
 
     pub(crate) fn tell(&mut self, step: Step) {
         match step {
             Step::Sending(progress) => self.sending(progress),
-            Step::Looked(sample) => (self.lag, self.anomalies) = (sample.lag, sample.breaks),
+            Step::Looked(sample) => (self.lag, self.seen) = (sample.lag, sample.breaks + sample.ahead),
             Step::Settling => self.line("  all is sent; waiting until all has arrived"),
             Step::Judging => self.line("  comparing every place with what must be"),
         }
@@ -59,7 +60,7 @@ impl Teller {
             grouped(*accepted),
             grouped(*messages),
             decimal(rate, 0),
-            self.anomalies
+            grouped(self.seen + progress.unexpected)
         );
         if refused + sent_again > 0 {
             line.push_str(&format!(" ({refused} refused, {sent_again} sent again)"));

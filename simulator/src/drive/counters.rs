@@ -33,6 +33,7 @@ pub(crate) struct Counters {
     pub(super) sent: AtomicU64,
     pub(super) accepted: AtomicU64,
     pub(super) refused: AtomicU64,
+    pub(super) unexpected: AtomicU64,
     pub(super) sent_again: AtomicU64,
     obstacle: Mutex<Option<String>>,
     pub(super) lateness_micros: Mutex<Histogram<u64>>,
@@ -47,6 +48,7 @@ impl Default for Counters {
             sent: none(),
             accepted: none(),
             refused: none(),
+            unexpected: none(),
             sent_again: none(),
             obstacle,
             lateness_micros,
@@ -62,6 +64,7 @@ impl Counters {
             sent: self.sent.load(Ordering::Relaxed),
             accepted: self.accepted.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            unexpected: self.unexpected.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
             obstacle: self.obstacle.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

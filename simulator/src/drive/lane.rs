@@ -1,5 +1,6 @@
 //! One connection of a drive: what it sends when, and how that went.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -13,6 +14,7 @@ use super::held::HeldUp;
 use super::inject::{Due, Fate};
 use super::log::micros;
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
+use crate::faults::is_right;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
@@ -32,6 +34,7 @@ pub(super) struct Lane {
     pub(super) log: Arc<Log>,
     pub(super) hush: Hush,
     pub(super) inject: Inject,
+    pub(super) answers: Arc<BTreeMap<u64, Vec<u16>>>,
     pub(super) stop: Shutdown,
     pub(super) lateness: ::metrics::Histogram,
 }
@@ -360,6 +363,8 @@ impl Witness for Outgoing {
             counters.set_obstacle(None);
         }
         counter.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        let is_unexpected = |line: &&u32| !is_right(&self.lane.answers, u64::from(**line), status);
+        counters.unexpected.fetch_add(lines.iter().filter(is_unexpected).count() as u64, Ordering::Relaxed);
         log.answered(&lines, status, start.elapsed());
     }
 

@@ -34,6 +34,10 @@ pub struct Verifying {
     pub obstacle: Option<Text>,
     /// Frames so far that did not go on where the one before had ended.
     pub breaks: u64,
+    /// How often so far a client had been shown what the database did not have.
+    pub ahead: u64,
+    /// Messages so far that were answered otherwise than they may be.
+    pub unexpected: u64,
     /// What every gate has come to.
     pub gates: Vec<Gate>,
     /// What goes wrong in it on purpose, by its time.
@@ -67,6 +71,8 @@ impl Verifying {
             sent_again: standing.sent_again,
             obstacle: standing.obstacle.as_deref().map(Text::new),
             breaks: standing.breaks,
+            ahead: standing.ahead,
+            unexpected: standing.unexpected,
             gates: standing.gates.iter().map(Gate::new).collect(),
             happens,
         }

@@ -136,13 +136,23 @@ fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let list = match (&model.runs.verifying, model.runs.last()) {
         (Some(verifying), _) => {
             let list = under(frame, area, "anomalies so far", scene);
-            let (tone, sign) = match verifying.breaks {
-                0 => (Tone::Good, theme.sign("●", "o")),
-                _ => (Tone::Bad, theme.sign("✖", "X")),
+            let line = |(count, what): (u64, &str)| {
+                let (tone, sign) = match count {
+                    0 => (Tone::Good, theme.sign("●", "o")),
+                    _ => (Tone::Bad, theme.sign("✖", "X")),
+                };
+                Line::styled(format!(" {sign} {count} {what}"), theme.style(tone))
             };
-            let text = format!(" {sign} {} frames do not follow on", verifying.breaks);
-            let rest = Line::styled(" all else is compared at the end", theme.style(Tone::Dim));
-            return judged::draw_some(frame, list, vec![Line::styled(text, theme.style(tone)), rest], scene);
+            let found = [
+                (verifying.breaks, "frames do not follow on"),
+                (verifying.ahead, "times clients ahead of the database"),
+                (verifying.unexpected, "unexpected answers"),
+            ];
+            // Room is scarce: of what did not happen one line is enough.
+            let told = found.into_iter().enumerate().filter(|(place, (count, _))| *place == 0 || *count > 0);
+            let mut lines: Vec<Line<'static>> = told.map(|(_, found)| line(found)).collect();
+            lines.push(Line::styled(" all else is compared at the end", theme.style(Tone::Dim)));
+            return judged::draw_some(frame, list, lines, scene);
         }
         (None, Some(verdict)) => {
             let text = Text::new(&format!("anomalies of {}", verdict.name));
