@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use domain::Timestamp;
 use simulator::DriveOptions;
 use tokio::time::Instant;
 
@@ -118,12 +119,53 @@ impl Attempt<'_> {
             }
             hear(step);
         };
-        let mut outcome = Box::pin(run.go(hear, disturb)).await.means(Exit::Environment)?;
+        let outcome = Box::pin(run.go(hear, disturb)).await;
+        let mut outcome = outcome.map_err(|error| self.without_verdict(error))?;
         outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened);
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);
         Ok(Attempted { outcome, options, outages, gates, holds })
+    }
+
+    /// Why there is no verdict: a service that has ended by itself is the pipeline's fault, a store that has is not.
+    fn without_verdict(&self, error: anyhow::Error) -> NoVerdict {
+        let processes = self.site.own().map(Stack::processes).unwrap_or_default();
+        let deaths: Vec<(&str, String)> =
+            processes.iter().filter_map(|process| Some((process.name(), process.death()?))).collect();
+        if deaths.is_empty() {
+            return NoVerdict { exit: Exit::Environment, error };
+        }
+        let is_ours = deaths.iter().all(|(name, _)| Site::is_service(name));
+        let exit = if is_ours { Exit::Correctness } else { Exit::Environment };
+        let deaths: Vec<String> =
+            deaths.into_iter().map(|(name, how)| format!("{name} ended by itself with {how}")).collect();
+        NoVerdict { exit, error: error.context(deaths.join("; ")) }
+    }
+
+    /// Keeps what there is of an attempt without a verdict, and says where.
+    #[must_use]
+    pub fn kept(&self, NoVerdict { exit, error }: NoVerdict, folder: &Path) -> NoVerdict {
+        let said = match self.keep(folder) {
+            Ok(()) => format!("no verdict; its case and the logs are in {}", folder.display()),
+            Err(error) => format!("no verdict, and nothing of it could be kept ({error:#})"),
+        };
+        NoVerdict { exit, error: error.context(said) }
+    }
+
+    /// Writes its case, so that it can be repeated, and the logs of our own stack into a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn keep(&self, folder: &Path) -> Result<()> {
+        let Self { case, site, clients, .. } = *self;
+        Kept::save(case, clients, Timestamp(jiff::Timestamp::now().as_microsecond()), folder)?;
+        let scenario = folder.join("scenario.toml");
+        std::fs::write(&scenario, &case.text).with_context(|| format!("writing {}", scenario.display()))?;
+        match site.own() {
+            Some(stack) => write::copy_logs(stack.folder(), &folder.join("logs")),
+            None => Ok(()),
+        }
     }
 
     /// Writes all that is known of it into a new folder. `repeat` is the command that repeats it.

@@ -137,10 +137,11 @@ async fn attempt(
 ) -> Result<(Step, Vec<Look>, Attempted), NoVerdict> {
     let attempt = Attempt { case, site, recoveries, clients: args.clients };
     let mut teller = Teller::new(say, case.scenario.duration);
-    let attempted = attempt.go(|sent: Sent| teller.tell(sent)).await?;
-    teller.end();
     let (number, asked) = (journal.paper.steps.len() + 1, rate::rate(&case.scenario));
     let bundle = format!("steps/{number:02}-{asked}");
+    let attempted = attempt.go(|sent: Sent| teller.tell(sent)).await;
+    teller.end();
+    let attempted = attempted.map_err(|none| attempt.kept(none, &journal.folder.join(&bundle)))?;
     let repeat = format!(
         "matchday verify {} --seed {} --seconds {} --rate {asked}",
         args.scenario,

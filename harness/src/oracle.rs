@@ -23,7 +23,7 @@ mod trace;
 mod values;
 mod walk;
 
-pub use letters::{Letter, judge_letters};
+pub use letters::{Letter, judge_letters, our_letters};
 
 /// What is known of everything that is sent.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub struct Told {
     /// Whether a gap may be declared.
     may_have_gap: bool,
     /// Whether one must be.
-    must_have_gap: bool,
+    pub must_have_gap: bool,
 }
 
 impl Oracle {

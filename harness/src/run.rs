@@ -1,6 +1,6 @@
 //! One run: a feed goes in, every store and clients are observed, a verdict and its figures come out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use simulator::drive::{Past, Progress, keep_alive};
 use simulator::recovery::Inbox;
 use simulator::{DriveOptions, DriveReport, drive, drive_and_answer};
 
+use crate::anomaly::{Example, Kind};
 use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
 use crate::latency::{Latencies, Sources};
@@ -19,10 +20,11 @@ use crate::look::{Looker, Looks};
 use crate::monitor::{Monitor, OWN, Sample};
 use crate::observe::kafka::Kafka;
 use crate::observe::mysql::Mysql;
+use crate::observe::rest;
 use crate::observe::socket::{Member, Role, Seen};
-use crate::oracle::{Heard, judge_letters};
+use crate::oracle::{Heard, judge_letters, our_letters};
 use crate::recoveries::Recoveries;
-use crate::settle::settle_all;
+use crate::settle::{settle_all, settle_still};
 use crate::site::Site;
 use crate::stack::{Stack, processors_name};
 use crate::trial::{self, judge_feeds, judge_places, judge_sockets, judge_updates};
@@ -173,7 +175,9 @@ impl Run<'_> {
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
         let mut monitor = Monitor::new(site, &sports)?;
-        let mut looker = Looker::new(&site.places, feed)?;
+        let mut looker = Looker::new(&site.places, feed, Arc::clone(&monitor.ahead))?;
+        // What cannot be reached now is no fault of what runs there.
+        rest::reach(&site.places.rest).await?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
         let members = (1_u32..).zip(self.clients).map(|(number, role)| {
             let name = match self.clients {
@@ -200,10 +204,10 @@ impl Run<'_> {
             let is_answered = drive.undelivered == 0 && feed.faults.unexpected(&drive.deliveries).is_empty();
             tell.borrow_mut()(Step::Settling);
             let settled = async {
-                // Where something was refused or never delivered it cannot all arrive, and the verdict is known.
+                // Where something was refused or never delivered it cannot all arrive. The rest has to all the same.
                 match is_answered {
                     true => settle_all(&site.places, feed, &members).await,
-                    false => Ok(()),
+                    false => settle_still(site, feed, &members).await,
                 }
             };
             let settled = self.while_alive(&drive.past, settled).await?;
@@ -219,25 +223,32 @@ impl Run<'_> {
         };
         let took = started.elapsed();
         tell.borrow_mut()(Step::Judging);
-        let (samples, looks) = (monitor.samples, looker.looks);
+        let (samples, looks, mut deaths) = (monitor.samples, looker.looks, monitor.deaths);
+        deaths.extend(site.deaths());
         let past = drive.past.clone();
-        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples, looks };
+        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples, looks, deaths };
         self.while_alive(&past, self.judge(sent)).await?
     }
 
     /// Judges what has come of it.
     async fn judge(&self, sent: Sent) -> Result<Outcome> {
         let Self { site, feed, .. } = self;
-        let Sent { kafka, members, drive, is_answered, standstill, took, samples, looks } = sent;
+        let Sent { kafka, members, drive, is_answered, standstill, took, samples, looks, deaths } = sent;
+        let mut verdict = Verdict::default();
+        judge_services(site, &deaths, &mut verdict);
         let mut seen = BTreeMap::new();
         let mut steady = Vec::new();
         for member in members {
             let (name, role) = (member.name.clone(), member.role);
-            seen.insert(name.clone(), member.end().await?);
-            steady.extend((role == Role::Steady).then_some(name));
+            match member.end().await {
+                Ok(client) => {
+                    steady.extend((role == Role::Steady).then(|| name.clone()));
+                    seen.insert(name, client);
+                }
+                Err(error) => judge_absence(&name, &error, &mut verdict),
+            }
         }
         let mysql = Mysql::new(&site.places.mysql)?;
-        let mut verdict = Verdict::default();
         let (feeds, updates) = (kafka.feeds().await?, kafka.updates().await?);
         let heard = Heard {
             status: &drive.deliveries.status,
@@ -253,7 +264,11 @@ impl Run<'_> {
         judge_places(&site.places, feed, &traces, &clients, !site.is_shared, &mut verdict).await?;
         judge_sockets(feed, &traces, &clients, &mut verdict);
         let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
-        judge_letters(&feed.oracle, letters, &kafka.letters().await?, drive.unanswered > 0, &mut verdict);
+        let mut kept = kafka.letters().await?;
+        if site.is_shared {
+            kept = our_letters(&feed.oracle, &feed.schedule, kept);
+        }
+        judge_letters(&feed.oracle, letters, &kept, drive.unanswered > 0, &mut verdict);
         let steady: Vec<&Seen> = steady.iter().filter_map(|name| seen.get(name)).collect();
         let mut latencies = Latencies::of(&Sources {
             feed,
@@ -318,6 +333,37 @@ struct Sent {
     took: Duration,
     samples: Vec<Sample>,
     looks: Looks,
+    deaths: BTreeMap<String, String>,
+}
+
+/// A service of ours ends when it is ended, never of itself.
+fn judge_services(site: &Site<'_>, deaths: &BTreeMap<String, String>, verdict: &mut Verdict) {
+    const PLACE: &str = "services";
+    let running = site.own().into_iter().flat_map(|_| site.processes());
+    let services = running.map(|(name, _)| name).filter(|name| Site::is_service(name));
+    for name in services.chain(deaths.keys().cloned()).collect::<BTreeSet<String>>() {
+        let death = deaths.get(&name);
+        let example = || Example {
+            place: PLACE.to_owned(),
+            what: name.clone(),
+            expected: "running until it is ended".to_owned(),
+            found: format!("gone: it ended by itself with {}", death.map_or("", String::as_str)),
+            ..Example::default()
+        };
+        verdict.compare(Kind::Lost, None, death.is_none(), example, PLACE);
+    }
+}
+
+/// A client that could not come back, however long it tried, has seen nothing that could be judged.
+fn judge_absence(client: &str, error: &anyhow::Error, verdict: &mut Verdict) {
+    let example = || Example {
+        place: client.to_owned(),
+        what: "socket".to_owned(),
+        expected: "reached".to_owned(),
+        found: format!("{error:#}"),
+        ..Example::default()
+    };
+    verdict.compare(Kind::Lost, None, false, example, client);
 }
 
 fn share(feed: &Feed, sport: &str) -> SportOutcome {

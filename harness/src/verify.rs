@@ -93,8 +93,9 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         live.hear(&step);
         teller.tell(step);
     };
-    let attempted = attempt.go(hear).await?;
+    let attempted = attempt.go(hear).await;
     teller.end();
+    let attempted = attempted.map_err(|none| attempt.kept(none, &folder))?;
     let document = attempt.write(&attempted, &folder, repeat(&args, &case)).means(Exit::Internal)?;
     drop(live);
     if !Kept::load(&folder).means(Exit::Internal)?.recorded.is_whole {

@@ -80,7 +80,8 @@ pub fn write(folder: &Path, played: Played) -> Result<Document> {
     Ok(document)
 }
 
-fn copy_logs(from: &Path, to: &Path) -> Result<()> {
+/// Copies the logs of a stack's folder.
+pub(crate) fn copy_logs(from: &Path, to: &Path) -> Result<()> {
     let copying = || format!("copying the logs in {}", from.display());
     fs::create_dir_all(to).with_context(copying)?;
     for entry in fs::read_dir(from).with_context(copying)? {

@@ -160,6 +160,7 @@ impl Kafka {
             };
             letters.push(Letter {
                 record: place(message),
+                key: message.key().unwrap_or_default().to_vec(),
                 provider: header("provider"),
                 reason: header("reason"),
                 bytes: message.payload().to_vec(),

@@ -1,13 +1,13 @@
 //! What MySQL ends with: the events, and the update log that led there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::mysql::MySqlPoolOptions;
-use sqlx::{MySqlPool, Row};
+use sqlx::{MySqlPool, QueryBuilder, Row};
 
 use super::{Picture, Pictures, Reading};
 use crate::anomaly::Kind;
@@ -15,6 +15,11 @@ use crate::oracle::Entry;
 
 /// The place that is read here.
 const PLACE: &str = "mysql";
+
+/// An update that a gap led to.
+const GAP: &str = r#"'%"cause":{"type":"gap"%'"#;
+/// About how many events is asked at once.
+const EVENTS_AT_ONCE: usize = 500;
 
 /// What the update log of one event says of its steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,19 +69,45 @@ impl Mysql {
         rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)?))).collect()
     }
 
-    /// The versions, by event, that no message led to but a gap, a refused message or a producer that went down or came up. Looks at every update.
+    /// The versions of these events that no message led to but a gap, a refused message or a producer that went down or came up.
+    /// Looks at every update of them.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn turns(&self) -> anyhow::Result<BTreeMap<String, Vec<u64>>> {
-        let sql = r#"SELECT event_id, version FROM updates WHERE payload LIKE '%"cause":{"type":"producer_%'
-                     OR payload LIKE '%"cause":{"type":"gap"%' OR payload LIKE '%"cause":{"type":"dead_letter"%'
-                     ORDER BY event_id, version"#;
-        let mut turns: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
-            turns.entry(row.try_get(0)?).or_default().push(unsigned(row.try_get(1)?)?);
+    pub async fn turns(&self, events: &[String]) -> anyhow::Result<BTreeMap<String, Vec<u64>>> {
+        let causes = [r#"'%"cause":{"type":"producer_%'"#, GAP, r#"'%"cause":{"type":"dead_letter"%'"#];
+        self.caused(events, &causes).await
+    }
+
+    /// Those of these events of which a gap was declared.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn gaps(&self, events: &[String]) -> anyhow::Result<BTreeSet<String>> {
+        Ok(self.caused(events, &[GAP]).await?.into_keys().collect())
+    }
+
+    /// The versions of these events whose updates are like one of these patterns.
+    async fn caused(
+        &self,
+        events: &[String],
+        patterns: &[&'static str],
+    ) -> anyhow::Result<BTreeMap<String, Vec<u64>>> {
+        let mut versions: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for events in events.chunks(EVENTS_AT_ONCE) {
+            let mut sql =
+                QueryBuilder::<sqlx::MySql>::new("SELECT event_id, version FROM updates WHERE event_id IN (");
+            let mut listed = sql.separated(", ");
+            for event_id in events {
+                listed.push_bind(event_id.as_str());
+            }
+            let like = patterns.iter().map(|pattern| format!("payload LIKE {pattern}")).collect::<Vec<_>>();
+            sql.push(format!(") AND ({}) ORDER BY event_id, version", like.join(" OR ")));
+            for row in sql.build().fetch_all(&self.pool).await? {
+                versions.entry(row.try_get(0)?).or_default().push(unsigned(row.try_get(1)?)?);
+            }
         }
-        Ok(turns)
+        Ok(versions)
     }
 
     /// How often each feed partition has been taken, by sport and number.

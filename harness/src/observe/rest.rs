@@ -129,6 +129,14 @@ pub async fn read_list(url: &str) -> anyhow::Result<Reading> {
     }
 }
 
+/// Asks for a page.
+///
+/// # Errors
+/// When something else is answered, or nothing.
+pub async fn reach(url: &str) -> anyhow::Result<()> {
+    page(&client()?, &format!("{url}/v1/events?limit={PAGE}")).await.map(drop)
+}
+
 /// What a page says of its events, and the cursor of the next one.
 async fn page(
     client: &reqwest::Client,

@@ -1,6 +1,6 @@
 //! What lies among the dead letters held against what had to be refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use simulator::Schedule;
 use simulator::faults::FaultPlan;
@@ -18,12 +18,25 @@ const PLACE: &str = "dead letters";
 pub struct Letter {
     /// Its place in Kafka.
     pub record: RecordPlace,
+    /// Its key: the event where that could be read, else its provider.
+    pub key: Vec<u8>,
     /// Whose message it was, where that is known.
     pub provider: String,
     /// Why it was refused.
     pub reason: String,
     /// The message as it came.
     pub bytes: Vec<u8>,
+}
+
+/// Those letters that are of our messages, where others use the stack, too: their bytes were sent as they are, or they are about
+/// one of our events, which is their key wherever it could be read.
+#[must_use]
+pub fn our_letters(oracle: &Oracle, schedule: &Schedule, mut letters: Vec<Letter>) -> Vec<Letter> {
+    let refused = oracle.refused().iter().map(|line| schedule.message(*line as usize).trim_ascii());
+    let refused: HashSet<&[u8]> = refused.collect();
+    let is_of_event = |key: &[u8]| str::from_utf8(key).is_ok_and(|key| oracle.events().contains_key(key));
+    letters.retain(|letter| is_of_event(&letter.key) || refused.contains(letter.bytes.trim_ascii()));
+    letters
 }
 
 /// Every message was refused or taken as it had to be, and those that were refused are kept, once each. `may_repeat` says that
@@ -94,4 +107,38 @@ fn hold(
         ..Example::default()
     };
     verdict.compare(Kind::WrongDeadLetterDecision, None, agrees, example, PLACE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{Asked, Case};
+
+    #[test]
+    fn letters_of_others_are_not_ours() {
+        let seed = 3;
+        println!("seed {seed}");
+        let feed = Case::of(Asked::load("all-faults", Some(seed), None).unwrap(), None).unwrap().feed;
+        let (oracle, schedule) = (&feed.oracle, &*feed.schedule);
+        let record = RecordPlace { topic: "dead-letters".to_owned(), partition: 0, offset: 0 };
+        let letter = |key: &str, bytes: &[u8]| Letter {
+            record: record.clone(),
+            key: key.as_bytes().to_vec(),
+            provider: "md".to_owned(),
+            reason: String::new(),
+            bytes: bytes.to_vec(),
+        };
+        let line = *oracle.refused().first().expect("something is malformed") as usize;
+        let event = oracle.events().keys().next().expect("there are events");
+        let sent = [schedule.message(line).trim_ascii(), b"\n"].concat();
+        let letters = vec![
+            letter("md", &sent),
+            letter(event, b"{}"),
+            letter("other", b"{}"),
+            letter("md:match:of-others", b"{}"),
+        ];
+        let ours = our_letters(oracle, schedule, letters);
+        assert_eq!(ours.len(), 2);
+        assert!(ours[0].bytes == sent && ours[1].key == event.as_bytes(), "{ours:?}");
+    }
 }

@@ -4,14 +4,21 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::Sport;
+use domain::{Name, Sport};
+use harness::anomaly::Kind;
+use harness::attempt::Attempt;
+use harness::case::{Asked, Case};
+use harness::exit::Exit;
 use harness::feed::Feed;
 use harness::observe::mysql::Mysql;
-use harness::observe::socket::{Client, Seen};
+use harness::observe::socket::{Client, Role, Seen};
 use harness::report::report;
-use harness::run::{Outcome, judge, run, settle};
-use harness::stack::{Process, REDIS, Stack, processors_name};
-use simulator::DriveOptions;
+use harness::run::{Outcome, Run, Step, judge, run, settle};
+use harness::site::Site;
+use harness::stack::{DISTRIBUTION, Process, REDIS, Stack, processors_name};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use simulator::{DriveOptions, Format, ScheduleBuilder};
 
 use crate::support::{self, games, until};
 
@@ -164,5 +171,89 @@ async fn a_client_that_drops_and_resumes_misses_nothing() {
     let verdict = judge(&places, &feed, &[("a client that came back", &seen)]).await.unwrap();
     assert!(verdict.is_pass(), "{:?}", verdict.anomalies);
     assert!(seen.breaks.is_empty(), "{:?}", seen.breaks);
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_dies_is_named_and_all_that_is_left_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "dies").await;
+    println!("seed 41");
+    let case = Case::of(Asked::load("steady-hockey", Some(41), Some(6)).unwrap(), None).unwrap();
+    let site = Site::of(&stack).unwrap();
+    let attempt = Attempt { case: &case, site: &site, recoveries: None, clients: 2 };
+    let distribution = stack.process(DISTRIBUTION).unwrap();
+    let mut is_killed = false;
+    let hear = |step: Step| {
+        if let Step::Sending(progress) = step
+            && progress.accepted > 0
+            && !is_killed
+        {
+            is_killed = true;
+            // Not as the stack would: nobody knows of it.
+            kill(Pid::from_raw(distribution.id().unwrap().pid), Signal::SIGKILL).unwrap();
+        }
+    };
+    let attempted = Box::pin(attempt.go(hear)).await.unwrap();
+    let outcome = &attempted.outcome;
+    assert_eq!(Exit::first(&attempted.holds), Exit::Correctness, "{}", report(outcome));
+    let dead = outcome.verdict.anomalies.of(Kind::Lost);
+    let named = dead.examples.iter().find(|example| example.place == "services").map(ToString::to_string);
+    assert!(
+        named.as_ref().is_some_and(|text| text.contains("distribution") && text.contains("signal: 9")),
+        "{named:?}: {}",
+        report(outcome)
+    );
+    for place in ["mysql", "redis", "update log", "updates topic", "feed topic", "dead letters"] {
+        let tally = outcome.verdict.places[place];
+        assert!(tally.compared > 0 && tally.differ == 0, "{place}: {}", report(outcome));
+    }
+    assert_eq!(outcome.verdict.places["rest"].differ, 1, "nobody answers there, which is said once");
+
+    let written = folder.path().join("written");
+    attempt.write(&attempted, &written, String::new()).unwrap();
+    assert!(written.join("verdict.json").is_file() && written.join("logs/distribution.log").is_file());
+    let kept = folder.path().join("kept");
+    attempt.keep(&kept).unwrap();
+    assert!(kept.join("logs/distribution.log").is_file());
+    let (again, _) = Case::of_bundle(&kept, None, None).unwrap();
+    assert_eq!(again.feed.expected, case.feed.expected, "it can be repeated");
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_answer_that_must_not_be_nothing_else_is_accused() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = support::up(folder.path().join("stacks"), "answers").await;
+    let played = games(42, 6, 1_500, Duration::from_secs(8));
+    let mut builder = ScheduleBuilder::default();
+    let (schedule, provider) = (&played.schedule, Name::new("md").unwrap());
+    for line in 0..schedule.len() {
+        builder.push(&provider, Format::Json, schedule.offset_ns(line), schedule.message(line)).unwrap();
+    }
+    // The last that is sent: what was accepted before it is still on its way when it is answered.
+    let last = schedule.offset_ns(schedule.len() - 1);
+    builder.push(&provider, Format::Json, last, br#"{"event_id":"md:match:none","type":"none"}"#).unwrap();
+    let feed = Feed::of(builder.build(), played.expected);
+    let site = Site::of(&stack).unwrap();
+    let options = DriveOptions::to(stack.ingestion_url().unwrap());
+    let run = Run {
+        site: &site,
+        feed: &feed,
+        options: &options,
+        recoveries: None,
+        clients: &[Role::Steady, Role::Slow],
+        late: Duration::ZERO,
+        warm_up: Duration::ZERO,
+    };
+    let outcome = Box::pin(run.go(|_| {}, async { Ok(()) })).await.unwrap();
+    assert!(!outcome.is_answered && outcome.standstill.is_none(), "{}", report(&outcome));
+    let found: Vec<(Kind, u64)> = Kind::ALL
+        .into_iter()
+        .map(|kind| (kind, outcome.verdict.anomalies.of(kind).found))
+        .filter(|(_, found)| *found > 0)
+        .collect();
+    // Its answer, and its letter.
+    assert_eq!(found, [(Kind::WrongDeadLetterDecision, 2)], "{}", report(&outcome));
     stack.down().await.unwrap();
 }
