@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::{Name, Sport};
+use domain::Sport;
 use harness::anomaly::Kind;
 use harness::attempt::Attempt;
 use harness::case::{Asked, Case};
@@ -227,13 +227,14 @@ async fn of_an_answer_that_must_not_be_nothing_else_is_accused() {
     let stack = support::up(folder.path().join("stacks"), "answers").await;
     let played = games(42, 6, 1_500, Duration::from_secs(8));
     let mut builder = ScheduleBuilder::default();
-    let (schedule, provider) = (&played.schedule, Name::new("md").unwrap());
+    let schedule = &played.schedule;
+    let provider = schedule.channels()[0].provider.clone();
     for line in 0..schedule.len() {
         builder.push(&provider, Format::Json, schedule.offset_ns(line), schedule.message(line)).unwrap();
     }
     // The last that is sent: what was accepted before it is still on its way when it is answered.
     let last = schedule.offset_ns(schedule.len() - 1);
-    builder.push(&provider, Format::Json, last, br#"{"event_id":"md:match:none","type":"none"}"#).unwrap();
+    builder.push(&provider, Format::Json, last, br#"{"type":"none"}"#).unwrap();
     let feed = Feed::of(builder.build(), played.expected);
     let site = Site::of(&stack).unwrap();
     let options = DriveOptions::to(stack.ingestion_url().unwrap());
