@@ -53,13 +53,13 @@ pub struct Reading {
 
 impl Reading {
     /// An event that cannot be read.
-    pub(crate) fn unread(&mut self, kind: Kind, place: &str, event_id: &str, error: &anyhow::Error) {
+    pub(crate) fn note_unread(&mut self, kind: Kind, place: &str, event_id: &str, error: &anyhow::Error) {
         self.unread.insert(event_id.to_owned());
-        self.broken(kind, place, event_id, "event", ("readable", &format!("{error:#}")));
+        self.note_broken(kind, place, event_id, "event", ("readable", &format!("{error:#}")));
     }
 
     /// Something that is wrong whatever was sent.
-    pub(crate) fn broken(
+    pub(crate) fn note_broken(
         &mut self,
         kind: Kind,
         place: &str,

@@ -285,7 +285,7 @@ mod tests {
     fn what_cannot_be_read_is_accused_once_and_the_rest_is_judged() {
         let lost = |id: &str| (Kind::Lost, id.to_owned());
         let error = anyhow::anyhow!("500");
-        let unread = |reading: &mut Reading| reading.unread(Kind::Lost, "rest", "b", &error);
+        let unread = |reading: &mut Reading| reading.note_unread(Kind::Lost, "rest", "b", &error);
         assert_eq!(found(&["a"], |_| {}), [lost("b"), lost("c")]);
         assert_eq!(found(&["a"], unread), [lost("b"), lost("c")], "b for its error, c for being away");
         let cut = |reading: &mut Reading| {

@@ -182,7 +182,7 @@ impl Mysql {
                     put_columns_over(&mut picture, &row)?;
                     reading.pictures.insert(event_id, picture);
                 }
-                Err(error) => reading.unread(Kind::WrongValueAtVersion, PLACE, &event_id, &error),
+                Err(error) => reading.note_unread(Kind::WrongValueAtVersion, PLACE, &event_id, &error),
             }
         }
         let markets = "SELECT event_id, CONCAT('market:', market_key), value, status FROM markets \
@@ -263,7 +263,7 @@ fn put(reading: &mut Reading, event_id: &str, key: &str, value: serde_json::Resu
         (Some(_), Err(error)) => (Kind::WrongValueAtVersion, "readable", error.to_string()),
     };
     let (kind, expected, found) = must_be;
-    reading.broken(kind, PLACE, event_id, key, (expected, &found));
+    reading.note_broken(kind, PLACE, event_id, key, (expected, &found));
 }
 
 /// The columns that people read count as much as the JSON beside them: what they say is what is judged.

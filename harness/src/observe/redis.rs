@@ -45,11 +45,17 @@ fn enter(reading: &mut Reading, event_id: &str, fields: &HashMap<String, String>
                 let must_be =
                     (format!("of version {} at most", picture.version), format!("of version {version}"));
                 let what = format!("field `{key}`");
-                reading.broken(Kind::WrongValueAtVersion, PLACE, event_id, &what, (&must_be.0, &must_be.1));
+                reading.note_broken(
+                    Kind::WrongValueAtVersion,
+                    PLACE,
+                    event_id,
+                    &what,
+                    (&must_be.0, &must_be.1),
+                );
             }
             reading.pictures.insert(event_id.to_owned(), picture);
         }
-        Err(error) => reading.unread(Kind::WrongValueAtVersion, PLACE, event_id, &error),
+        Err(error) => reading.note_unread(Kind::WrongValueAtVersion, PLACE, event_id, &error),
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn read(url: &str, events: &[String]) -> anyhow::Result<Reading> {
         match picture(&client, url, event_id).await {
             Ok(picture) => reading.pictures.extend(picture.map(|picture| (event_id.clone(), picture))),
             Err(error) => {
-                reading.unread(Kind::Lost, PLACE, event_id, &error);
+                reading.note_unread(Kind::Lost, PLACE, event_id, &error);
                 reading.is_cut = is_unanswered(&error);
             }
         }
@@ -94,7 +94,7 @@ pub async fn read_list(url: &str) -> anyhow::Result<Reading> {
             Ok((events, next)) => {
                 for (event_id, picture) in events {
                     if reading.pictures.insert(event_id.clone(), picture).is_some() {
-                        reading.broken(
+                        reading.note_broken(
                             Kind::Phantom,
                             LIST,
                             &event_id,
@@ -106,7 +106,7 @@ pub async fn read_list(url: &str) -> anyhow::Result<Reading> {
                 next
             }
             Err(error) => {
-                reading.broken(Kind::Lost, LIST, "", "page", ("readable", &format!("{error:#}")));
+                reading.note_broken(Kind::Lost, LIST, "", "page", ("readable", &format!("{error:#}")));
                 reading.is_cut = true;
                 None
             }
@@ -114,7 +114,7 @@ pub async fn read_list(url: &str) -> anyhow::Result<Reading> {
         match next {
             Some(next) if reading.pictures.len() > before => cursor = format!("&cursor={next}"),
             Some(_) => {
-                reading.broken(
+                reading.note_broken(
                     Kind::Phantom,
                     LIST,
                     "",
