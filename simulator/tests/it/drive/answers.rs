@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use domain::Name;
 use serde_json::{Value, json};
 use simulator::pacer::Speed;
-use simulator::{Format, ScheduleBuilder, drive};
+use simulator::{DriveOptions, Format, ScheduleBuilder, drive};
 
 use super::{Receiver, accept, options, problem, run, schedule};
 
@@ -167,4 +167,21 @@ async fn what_waits_for_the_answer_to_what_went_before_is_not_late_of_the_drives
     }
     let backoff = 50_000;
     assert!(of.answered_micros[0] - of.sent_micros[0] >= backoff, "the first was sent again");
+}
+
+#[tokio::test]
+async fn answers_that_must_not_be_are_counted_while_it_goes() {
+    let receiver = Receiver::new(|_, _| {
+        let problems = [problem(2, 422), problem(3, 400), problem(5, 422)];
+        let answer = json!({"accepted": 5, "problems": problems}).to_string();
+        Some((StatusCode::MULTI_STATUS, answer).into_response())
+    });
+    let target = receiver.listen("127.0.0.1:0").await;
+    // 3 may be refused otherwise, 7 had to be refused.
+    let planned = [(2, vec![400, 422]), (3, vec![422]), (7, vec![422])];
+    let options = DriveOptions { answers: Arc::new(planned.into()), ..options(&target) };
+    let mut told = None;
+    let report = drive(schedule(8, 1, 0), &options, |progress| told = Some(progress.clone())).await.unwrap();
+    let told = told.expect("the end is told");
+    assert_eq!((report.accepted, told.refused, told.unexpected), (5, 3, 3), "of 3, 5 and 7");
 }
