@@ -120,6 +120,16 @@ impl Frame {
         let superseded = update.changes.iter().filter(|(key, _)| image.version_of(key) > update.version);
         let changes = image.changed(from, update.version).chain(superseded.map(|(key, value)| (key, value)));
         let changes = changes.filter(|(key, _)| markets.takes(key));
+        // PLANTED leave-out-stopped
+        #[cfg(feature = "planted")]
+        let changes = {
+            use domain::MessageType::BetStop;
+            let is_stop = update.origin.cause == domain::update::CauseKind::Message(BetStop);
+            let is_planted = is_stop && domain::planted::is(domain::planted::Bug::LeaveOutStopped);
+            let stopped = update.changes.iter().map(|(key, _)| key);
+            let left_out = stopped.filter(|key| matches!(key, Key::Market(_))).find(|_| is_planted);
+            changes.filter(move |(key, _)| Some(*key) != left_out)
+        };
         let cause = Cause::of(Some(update.origin));
         Self::encode(FrameKind::Delta, image, (from, update.version), cause, changes)
     }

@@ -28,11 +28,13 @@ pub enum Bug {
     ServeStaleCache,
     /// A settlement gives the first two outcomes of a market each other's result.
     SettleWrongOutcome,
+    /// The frame of a bet stop leaves out one of the markets that it suspends.
+    LeaveOutStopped,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LoseMessage,
         Self::SkipVersionGuard,
         Self::PublishBeforeCommit,
@@ -40,6 +42,7 @@ impl Bug {
         Self::ForgetRollback,
         Self::ServeStaleCache,
         Self::SettleWrongOutcome,
+        Self::LeaveOutStopped,
     ];
 
     /// Its name.
@@ -53,6 +56,7 @@ impl Bug {
             Self::ForgetRollback => "forget-rollback",
             Self::ServeStaleCache => "serve-stale-cache",
             Self::SettleWrongOutcome => "settle-wrong-outcome",
+            Self::LeaveOutStopped => "leave-out-stopped",
         }
     }
 }

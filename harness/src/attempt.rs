@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use domain::Timestamp;
 use simulator::DriveOptions;
+use simulator::faults::{Fault, Kind as FaultKind};
 use tokio::time::Instant;
 
 use crate::bundle::write::{self, Played};
@@ -15,6 +16,7 @@ use crate::case::{CASE, Case, Kept};
 use crate::exit::Exit;
 use crate::gates::{self, Figures};
 use crate::lateness::Lateness;
+use crate::look;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
 use crate::outage::{self, Backlog};
@@ -24,6 +26,7 @@ use crate::site::{Site, SiteArgs};
 use crate::stack::{
     DatabaseChoice, Lifetime, Ports, Project, Say, ServiceSpec, Stack, StackConfig, StoresChoice,
 };
+use crate::trial::judge_ends;
 
 /// What a stack is started from, and found by.
 #[derive(Debug, Clone)]
@@ -122,6 +125,11 @@ impl Attempt<'_> {
         let outcome = Box::pin(run.go(hear, disturb)).await;
         let mut outcome = outcome.map_err(|error| self.without_verdict(error))?;
         outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened);
+        let started = outcome.drive.timeline.started_at.0;
+        let may_end =
+            |at_micros: i64| happened.iter().any(|outage| outage.may_end_connections(at_micros - started));
+        judge_ends(&outcome.seen, may_end, &mut outcome.verdict);
+        look::PLACES.iter().for_each(|place| outcome.verdict.look_at(place));
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);
@@ -242,16 +250,30 @@ impl Case {
     }
 }
 
+/// Whether markets have to be shut for a fault of the feed: something is missing for longer than may be waited.
+fn must_shut(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::Silence { .. }
+            | FaultKind::Gap { .. }
+            | FaultKind::GapFilled { .. }
+            | FaultKind::ReorderBeyond { .. }
+    )
+}
+
 /// What the run came to: every gate.
 fn judge(case: &Case, outcome: &Outcome, outages: &[Outage]) -> Vec<GateResult> {
     let services = outcome.cpu.iter().filter(|used| Site::is_service(&used.process));
     let unsafe_times = &outcome.unsafe_times;
     let figures = Figures {
         anomalies: &outcome.verdict.anomalies,
+        unseen_places: outcome.verdict.unseen(),
         undelivered: outcome.drive.undelivered,
         is_settled: outcome.standstill.is_none(),
         late_micros: outcome.lateness.own.p99_micros,
+        early: outcome.latencies.early(),
         unsafe_open_micros: (unsafe_times.checked > 0).then_some(unsafe_times.longest_micros),
+        must_shut: case.feed.faults.faults.iter().any(must_shut),
         messages_per_second: outcome.drive.rate(),
         outages,
         resident_bytes: services.map(|used| (used.process.clone(), used.resident_max)).collect(),

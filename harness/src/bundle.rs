@@ -56,6 +56,9 @@ pub struct Document {
     pub places: Vec<PlacePart>,
     /// What was compared of each sport.
     pub sports: Vec<SportPart>,
+    /// What each client that looked was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientPart>,
     /// How long messages took.
     pub latency: Vec<LatencyPart>,
     /// How long markets were served open that must not be.
@@ -219,6 +222,23 @@ pub struct PlacePart {
     pub compared: u64,
     /// Those that did not agree.
     pub differ: u64,
+    /// How often it was looked there while messages were sent, and nothing was answered.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unanswered: u64,
+}
+
+/// What a client was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientPart {
+    /// Its name: `socket 2 (slow)`.
+    pub name: String,
+    /// Frames of events.
+    pub frames: u64,
+    /// Those of them that were images.
+    pub images: u64,
+    /// How often its connection ended without its doing, by how: `closed with 4008 (too many urgent updates wait)`, `broke`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, u64>,
 }
 
 /// One sport's share.
@@ -372,4 +392,9 @@ pub struct Series {
     pub resident_bytes: BTreeMap<String, Vec<Option<u64>>>,
     /// CPU time of each process within it, in microseconds.
     pub cpu_micros: BTreeMap<String, Vec<Option<u64>>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

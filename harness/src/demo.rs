@@ -17,6 +17,7 @@ use crate::run::run;
 use crate::stack::{
     DatabaseChoice, Lifetime, Ports, Project, Say, Stack, StackConfig, StoresChoice, pipeline,
 };
+use crate::trial::judge_ends;
 
 /// How much is played.
 #[derive(Debug, Clone, Args)]
@@ -88,8 +89,10 @@ pub async fn demo(
     let options = DriveOptions { token, ..DriveOptions::to(stack.ingestion_url()?) };
     let mut teller = Teller { say, told: Duration::ZERO };
     let outcome = run(&stack, &feed, &options, |progress| teller.tell(progress), async { Ok(()) }).await;
-    let outcome =
+    let mut outcome =
         outcome.with_context(|| format!("no verdict; what went in is repeated by --seed {seed}"))?;
+    // Nothing is done to this stack that could end a connection.
+    judge_ends(&outcome.seen, |_| false, &mut outcome.verdict);
 
     say(&format!("\n{}", report(&outcome)));
     let ended = stack.down().await?;

@@ -20,7 +20,7 @@ pub enum Exit {
     Latency,
     /// Too little went through.
     Throughput,
-    /// The generator was late, so that nothing that was measured is the pipeline's.
+    /// The generator was late, or a clock is wrong, so that nothing that was measured is the pipeline's.
     Invalid,
     /// The stack could not be started, reached or looked at.
     Environment,

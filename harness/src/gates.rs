@@ -8,20 +8,27 @@ use crate::anomaly::Anomalies;
 use crate::bundle::{GateResult, GateState, Outage};
 use crate::exit::Exit;
 use crate::float::count;
+use crate::outage::RECOVERY_MAX;
 
 /// What gates are held against.
 #[derive(Debug, Clone)]
 pub struct Figures<'a> {
     /// What was looked for, and found.
     pub anomalies: &'a Anomalies,
+    /// How many places that were to be looked at were not.
+    pub unseen_places: u64,
     /// Messages without a final answer.
     pub undelivered: u64,
     /// Whether all that had to arrive did.
     pub is_settled: bool,
     /// How late 99 of 100 messages were sent at most, in microseconds; `None` where nothing was sent.
     pub late_micros: Option<u64>,
+    /// How many messages were at a client before they were due.
+    pub early: u64,
     /// The longest time that a market was open which must not be, in microseconds; `None` where nothing had to be shut.
     pub unsafe_open_micros: Option<u64>,
+    /// Whether something was planned for which markets have to be shut.
+    pub must_shut: bool,
     /// Accepted messages a second.
     pub messages_per_second: f64,
     /// What was done to the stack.
@@ -45,6 +52,8 @@ pub fn judge(
             "ms",
             Exit::Invalid,
         ),
+        // They are in no percentile: whatever those say is not so.
+        at_most("arrived before they were due", 0.0, Some(count(figures.early)), "", Exit::Invalid),
         at_most(
             "anomalies",
             count(gates.anomalies_max),
@@ -59,6 +68,7 @@ pub fn judge(
             "",
             Exit::Inconclusive,
         ),
+        at_most("places not looked at", 0.0, Some(count(figures.unseen_places)), "", Exit::Inconclusive),
         at_most("messages without an answer", 0.0, Some(count(figures.undelivered)), "", Exit::Correctness),
         at_most(
             "not all arrived",
@@ -68,11 +78,7 @@ pub fn judge(
             Exit::Correctness,
         ),
     ];
-    // Where nothing had to be shut, nothing can have been open for too long.
-    if let Some(micros) = figures.unsafe_open_micros {
-        let limit = ms(gates.unsafe_open_ms_max);
-        results.push(at_most("unsafe open", limit, Some(to_ms(micros)), "ms", Exit::Correctness));
-    }
+    results.extend(unsafe_open(gates, figures));
     for gate in &gates.latency {
         let name = format!("latency {} {}", gate.hop, gate.share);
         results.push(at_most(&name, gate.ms_max, latency(gate).map(to_ms), "ms", Exit::Latency));
@@ -89,17 +95,20 @@ pub fn judge(
             exit: Exit::Throughput,
         });
     }
-    if let Some(limit) = gates.recovery_seconds_max {
-        results.extend(figures.outages.iter().map(|outage| recovery(limit, outage)));
-    }
+    results.extend(recoveries(gates.recovery_seconds_max, figures.outages));
     if let Some(limit) = gates.memory_mib_max {
-        let gate = |(name, bytes): &(String, u64)| {
-            let found = (*bytes > 0).then(|| count(*bytes) / 1_048_576.0);
-            at_most(&format!("memory {name}"), f64::from(limit), found, "MiB", Exit::Throughput)
-        };
-        results.extend(figures.resident_bytes.iter().map(gate));
+        results.extend(memory(f64::from(limit), &figures.resident_bytes));
     }
     results
+}
+
+/// Where nothing had to be shut, nothing can have been open for too long; but where it was planned that something had to, and what
+/// that may take, nothing is known then.
+fn unsafe_open(gates: &Gates, figures: &Figures) -> Option<GateResult> {
+    let found = figures.unsafe_open_micros.map(to_ms);
+    let is_judged = found.is_some() || figures.must_shut && gates.unsafe_open_ms_max.is_some();
+    let limit = ms(gates.unsafe_open_ms_max.unwrap_or_default());
+    is_judged.then(|| at_most("unsafe open", limit, found, "ms", Exit::Correctness))
 }
 
 /// All that hold because of gates that did not.
@@ -113,12 +122,35 @@ pub fn holds(results: &[GateResult]) -> BTreeSet<Exit> {
     holds.collect()
 }
 
-/// What never recovered has failed, however long was waited.
-fn recovery(limit: f64, outage: &Outage) -> GateResult {
-    let name = format!("recovery after {}", outage.what);
-    match outage.recovered_after_micros {
-        Some(micros) => at_most(&name, limit, Some(to_ms(micros) / 1_000.0), "s", Exit::Correctness),
-        None => GateResult { state: GateState::Fail, ..at_most(&name, limit, None, "s", Exit::Correctness) },
+/// What never recovered has failed, however long it was given: without a limit, as long as was waited for it.
+fn recoveries(limit: Option<f64>, outages: &[Outage]) -> Vec<GateResult> {
+    let gate = |name: &str, limit, found| at_most(name, limit, found, "s", Exit::Correctness);
+    let recovery = |outage: &Outage| {
+        let name = format!("recovery after {}", outage.what);
+        match outage.recovered_after_micros {
+            Some(micros) => Some(gate(&name, limit?, Some(to_ms(micros) / 1_000.0))),
+            None => {
+                let limit = limit.unwrap_or(RECOVERY_MAX.as_secs_f64());
+                Some(GateResult { state: GateState::Fail, ..gate(&name, limit, None) })
+            }
+        }
+    };
+    match (limit, outages) {
+        (Some(limit), []) => vec![gate("recovery", limit, None)],
+        _ => outages.iter().filter_map(recovery).collect(),
+    }
+}
+
+/// How much memory each service had; where none is known, nothing is known.
+fn memory(limit: f64, resident_bytes: &[(String, u64)]) -> Vec<GateResult> {
+    let gate = |name: &str, found| at_most(name, limit, found, "MiB", Exit::Throughput);
+    let of = |(name, bytes): &(String, u64)| {
+        let found = (*bytes > 0).then(|| count(*bytes) / 1_048_576.0);
+        gate(&format!("memory {name}"), found)
+    };
+    match resident_bytes {
+        [] => vec![gate("memory", None)],
+        services => services.iter().map(of).collect(),
     }
 }
 
@@ -159,10 +191,13 @@ mod tests {
     fn figures(anomalies: &Anomalies) -> Figures<'_> {
         Figures {
             anomalies,
+            unseen_places: 0,
             undelivered: 0,
             is_settled: true,
             late_micros: Some(900),
+            early: 0,
             unsafe_open_micros: None,
+            must_shut: false,
             messages_per_second: 499.5,
             outages: &[],
             resident_bytes: vec![("ingestion".to_owned(), 64 << 20)],
@@ -197,9 +232,11 @@ mod tests {
         assert_eq!(held(&Gates { memory_mib_max: Some(63), ..Gates::RIGHT }, &is), [Exit::Throughput]);
         let late = Figures { late_micros: Some(100_001), ..is.clone() };
         assert_eq!(held(&Gates::RIGHT, &late), [Exit::Invalid]);
+        assert_eq!(held(&Gates::RIGHT, &Figures { early: 1, ..is.clone() }), [Exit::Invalid]);
+        assert_eq!(held(&Gates::RIGHT, &Figures { unseen_places: 1, ..is.clone() }), [Exit::Inconclusive]);
         let open = Figures { unsafe_open_micros: Some(1), ..is.clone() };
         assert_eq!(held(&Gates::RIGHT, &open), [Exit::Correctness]);
-        assert_eq!(held(&Gates { unsafe_open_ms_max: 1, ..Gates::RIGHT }, &open), []);
+        assert_eq!(held(&Gates { unsafe_open_ms_max: Some(1), ..Gates::RIGHT }, &open), []);
         assert_eq!(held(&Gates::RIGHT, &Figures { undelivered: 1, ..is.clone() }), [Exit::Correctness]);
         assert_eq!(held(&Gates::RIGHT, &Figures { is_settled: false, ..is }), [Exit::Correctness]);
     }
@@ -226,6 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_without_a_figure_is_inconclusive() {
+        let anomalies = looked_everywhere();
+        let is = figures(&anomalies);
+        let memory = Gates { memory_mib_max: Some(64), ..Gates::RIGHT };
+        let unknown = Figures { resident_bytes: Vec::new(), ..is.clone() };
+        assert_eq!(held(&memory, &unknown), [Exit::Inconclusive]);
+        assert_eq!(held(&Gates::RIGHT, &unknown), []);
+        let recovery = Gates { recovery_seconds_max: Some(2.0), ..Gates::RIGHT };
+        assert_eq!(held(&recovery, &is), [Exit::Inconclusive]);
+        let shut = Gates { unsafe_open_ms_max: Some(3_000), ..Gates::RIGHT };
+        let planned = Figures { must_shut: true, ..is.clone() };
+        assert_eq!(
+            held(&shut, &planned),
+            [Exit::Inconclusive],
+            "nothing had to be shut, although that was planned"
+        );
+        assert_eq!(held(&shut, &Figures { unsafe_open_micros: Some(0), ..planned.clone() }), []);
+        assert_eq!(held(&shut, &is), [], "nothing was planned for which anything has to be shut");
+        assert_eq!(held(&Gates::RIGHT, &planned), [], "nobody has said how long that may take");
+    }
+
+    #[test]
     fn what_never_recovered_has_failed() {
         let anomalies = looked_everywhere();
         let outage = |recovered_after_micros| Outage {
@@ -236,13 +295,15 @@ mod tests {
             recovered_after_micros,
         };
         let gates = Gates { recovery_seconds_max: Some(2.0), ..Gates::RIGHT };
-        for (recovered, held_then) in [
-            (Some(2_000_000), vec![]),
-            (Some(2_000_001), vec![Exit::Correctness]),
-            (None, vec![Exit::Correctness]),
+        for (gates, recovered, held_then) in [
+            (&gates, Some(2_000_000), vec![]),
+            (&gates, Some(2_000_001), vec![Exit::Correctness]),
+            (&gates, None, vec![Exit::Correctness]),
+            (&Gates::RIGHT, Some(50_000_000), vec![]),
+            (&Gates::RIGHT, None, vec![Exit::Correctness]),
         ] {
             let outages = [outage(recovered)];
-            assert_eq!(held(&gates, &Figures { outages: &outages, ..figures(&anomalies) }), held_then);
+            assert_eq!(held(gates, &Figures { outages: &outages, ..figures(&anomalies) }), held_then);
         }
     }
 }

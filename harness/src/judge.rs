@@ -61,6 +61,8 @@ pub struct Tally {
     pub compared: u64,
     /// Those that did not agree.
     pub differ: u64,
+    /// How often there was no answer to compare.
+    pub unanswered: u64,
 }
 
 impl Tally {
@@ -83,6 +85,22 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Says that a place is to be looked at: where nothing comes to be compared in it, nothing is proven.
+    pub fn look_at(&mut self, place: &str) {
+        self.places.entry(place.to_owned()).or_default();
+    }
+
+    /// Notes that a place was looked at so often without an answer.
+    pub fn unanswered(&mut self, place: &str, times: u64) {
+        self.places.entry(place.to_owned()).or_default().unanswered += times;
+    }
+
+    /// How many of the places that were to be looked at were not.
+    #[must_use]
+    pub fn unseen(&self) -> u64 {
+        self.places.values().filter(|tally| tally.compared == 0).count() as u64
+    }
+
     /// Whether all agreed. Where nothing was compared nothing is proven.
     #[must_use]
     pub fn is_pass(&self) -> bool {
@@ -99,7 +117,7 @@ impl Verdict {
 
     /// Holds one place's events against what must be, and says that the place was looked at.
     pub fn judge_place(&mut self, place: &str, expected: &BTreeMap<String, Expected>, found: &Pictures) {
-        self.places.entry(place.to_owned()).or_default();
+        self.look_at(place);
         for (event_id, expected) in expected {
             let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
             match found.get(event_id) {
@@ -221,7 +239,7 @@ impl At<'_> {
             };
             let status = market.get("status").and_then(Value::as_str).unwrap_or("none");
             self.compare(
-                wrong_status(&expected.status, status),
+                kind_of_status(&expected.status, status, expected.status == status),
                 &format!("market {key} status"),
                 quoted(&expected.status),
                 quoted(status),
@@ -237,9 +255,12 @@ impl At<'_> {
                     odds.map_or_else(none, |odds| odds.to_string()),
                     found_odds,
                 );
-                let found_result = text(outcome.and_then(|outcome| outcome.get("result")));
-                let what = format!("{what} result");
-                self.compare(Kind::SettlementWrong, &what, text(result.as_ref()), found_result);
+                let found_result = outcome.and_then(|outcome| outcome.get("result"));
+                // Where none must be and none is, no settlement has been looked at.
+                if result.is_some() || found_result.is_some() {
+                    let what = format!("{what} result");
+                    self.compare(Kind::SettlementWrong, &what, text(result.as_ref()), text(found_result));
+                }
             }
         }
     }
@@ -270,12 +291,13 @@ impl At<'_> {
     }
 }
 
-/// What it is when a market has another status than it must have.
-pub(crate) fn wrong_status(expected: &str, found: &str) -> Kind {
+/// What it is when a market has another status than it must have; where it agrees, what it was looked for.
+pub(crate) fn kind_of_status(expected: &str, found: &str, agrees: bool) -> Kind {
     let is_decided = |status: &str| matches!(status, "settled" | "cancelled");
     if is_decided(expected) || is_decided(found) {
         Kind::SettlementWrong
-    } else if found == "active" {
+    } else if expected != "active" && (agrees || found == "active") {
+        // What must be shut could have been open; what may be open could not be so wrongly.
         Kind::MarketOpenWhileUnsafe
     } else {
         Kind::WrongValueAtVersion

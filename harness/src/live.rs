@@ -26,8 +26,13 @@ pub const SCHEMA: &str = "1.0";
 /// Between two times that it is written.
 const EVERY: Duration = Duration::from_secs(1);
 /// Gates of which nothing is known before everything was compared.
-const AT_THE_END: [&str; 3] =
-    ["kinds of anomaly not looked for", "messages without an answer", "not all arrived"];
+const AT_THE_END: [&str; 5] = [
+    "arrived before they were due",
+    "kinds of anomaly not looked for",
+    "places not looked at",
+    "messages without an answer",
+    "not all arrived",
+];
 
 /// `live.json`: how far a run has come. Times are microseconds after its start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -224,10 +229,13 @@ impl Live {
         let seconds = Duration::from_micros(standing.elapsed_micros).as_secs_f64();
         let figures = Figures {
             anomalies: &Anomalies::default(),
+            unseen_places: 0,
             undelivered: 0,
             is_settled: true,
             late_micros: None,
+            early: 0,
             unsafe_open_micros: None,
+            must_shut: false,
             messages_per_second: if seconds > 0.0 { accepted / seconds } else { 0.0 },
             outages: &[],
             resident_bytes: self.resident_max.clone().into_iter().collect(),

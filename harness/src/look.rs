@@ -23,6 +23,10 @@ use crate::oracle::{Trace, hash_value};
 const EVERY: Duration = Duration::from_millis(500);
 /// How long an answer may take; what is not answered was not looked at.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// The places that are looked at: what clients had been shown, held against the database, and REST.
+pub const PLACES: [&str; 2] = [CLIENTS, REST];
+const CLIENTS: &str = "clients, meanwhile";
+const REST: &str = "rest, meanwhile";
 
 /// What was seen.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +35,12 @@ pub struct Looks {
     pub compared: u64,
     /// When it had none as high.
     pub ahead: Vec<Ahead>,
+    /// How often the database did not say which versions it had.
+    pub database_failed: u64,
     /// What REST answered.
     pub answers: Vec<Answer>,
+    /// How often REST did not answer in time, or with something else than the event that it was asked for.
+    pub rest_failed: u64,
 }
 
 /// A client had been shown a version that the database did not have.
@@ -92,9 +100,12 @@ impl<'a> Looker<'a> {
             ticks.tick().await;
             let shown = self.shown(members);
             // Asked after the clients, the database has at least what they had been shown.
-            if let Ok(Ok(committed)) = timeout(ANSWER_WITHIN, self.mysql.versions()).await {
-                self.looks.note_committed(&shown, &committed);
-                self.ahead.store(self.looks.ahead.len() as u64, Ordering::Relaxed);
+            match timeout(ANSWER_WITHIN, self.mysql.versions()).await {
+                Ok(Ok(committed)) => {
+                    self.looks.note_committed(&shown, &committed);
+                    self.ahead.store(self.looks.ahead.len() as u64, Ordering::Relaxed);
+                }
+                _ => self.looks.database_failed += 1,
             }
             self.ask_rest(&shown).await;
         }
@@ -116,21 +127,23 @@ impl<'a> Looker<'a> {
         let next = shown
             .range::<str, _>((std::ops::Bound::Excluded(self.last.as_str()), std::ops::Bound::Unbounded));
         let Some((event_id, shown)) = next.chain(shown).next() else { return };
-        let asked = rest::picture(&self.client, &self.rest, event_id);
-        // A service that is away, or knows nothing of it yet, has said nothing wrong.
-        if let Ok(Ok(Some(picture))) = timeout(ANSWER_WITHIN, asked).await {
-            let is_of_version = |value: &serde_json::Value| value["suspension"] != "processor_silent";
-            let values = picture.values.iter();
-            let values =
-                values.map(|(key, value)| (key.clone(), is_of_version(value).then(|| hash_value(value))));
-            self.looks.answers.push(Answer {
-                event_id: event_id.clone(),
-                shown: *shown,
-                version: picture.version,
-                values: values.collect(),
-            });
-        }
         self.last.clone_from(event_id);
+        let asked = rest::picture(&self.client, &self.rest, event_id);
+        // A service that is away, or knows nothing of it yet, has said nothing wrong; but it has not been looked at either.
+        let Ok(Ok(Some(picture))) = timeout(ANSWER_WITHIN, asked).await else {
+            self.looks.rest_failed += 1;
+            return;
+        };
+        let is_of_version = |value: &serde_json::Value| value["suspension"] != "processor_silent";
+        let values = picture.values.iter();
+        let values =
+            values.map(|(key, value)| (key.clone(), is_of_version(value).then(|| hash_value(value))));
+        self.looks.answers.push(Answer {
+            event_id: event_id.clone(),
+            shown: *shown,
+            version: picture.version,
+            values: values.collect(),
+        });
     }
 }
 
@@ -147,13 +160,18 @@ impl Looks {
 
     /// Holds what was seen against the update log.
     pub fn judge(&self, feed: &Feed, traces: &BTreeMap<String, Trace>, verdict: &mut Verdict) {
-        const PLACE: &str = "clients, meanwhile";
+        if self.database_failed > 0 {
+            verdict.unanswered(CLIENTS, self.database_failed);
+        }
+        if self.rest_failed > 0 {
+            verdict.unanswered(REST, self.rest_failed);
+        }
         for _ in self.ahead.len() as u64..self.compared {
-            verdict.compare(Kind::Phantom, None, true, Example::default, PLACE);
+            verdict.compare(Kind::Phantom, None, true, Example::default, CLIENTS);
         }
         for Ahead { event_id, shown, committed } in &self.ahead {
             let example = || Example {
-                place: PLACE.to_owned(),
+                place: CLIENTS.to_owned(),
                 event_id: event_id.clone(),
                 version: Some(*shown),
                 what: "the version shown".to_owned(),
@@ -161,7 +179,7 @@ impl Looks {
                 found: format!("ahead of the database, which had {committed}"),
                 record: None,
             };
-            verdict.compare(Kind::Phantom, Some(feed.sport(event_id)), false, example, PLACE);
+            verdict.compare(Kind::Phantom, Some(feed.sport(event_id)), false, example, CLIENTS);
         }
         for answer in &self.answers {
             if let Some(trace) = traces.get(&answer.event_id) {
@@ -173,11 +191,10 @@ impl Looks {
 
 impl Answer {
     fn judge(&self, sport: &str, trace: &Trace, verdict: &mut Verdict) {
-        const PLACE: &str = "rest, meanwhile";
         let Self { event_id, shown, version, values } = self;
         let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
             let example = || Example {
-                place: PLACE.to_owned(),
+                place: REST.to_owned(),
                 event_id: event_id.clone(),
                 version: Some(*version),
                 what: what.to_owned(),
@@ -185,7 +202,7 @@ impl Answer {
                 found: found.to_owned(),
                 record: None,
             };
-            verdict.compare(kind, Some(sport), agrees, example, PLACE);
+            verdict.compare(kind, Some(sport), agrees, example, REST);
         };
         let (must, is) = (format!("at least {shown}, which a client had been shown"), version.to_string());
         hold(Kind::Stale, version >= shown, "version", &must, &is);
@@ -226,6 +243,19 @@ mod tests {
         assert_eq!(accused(2, Some(20)), [Kind::Stale]);
         assert_eq!(accused(5, Some(20)), [Kind::WrongValueAtVersion]);
         assert_eq!(accused(4, None), [Kind::WrongValueAtVersion]);
+    }
+
+    #[test]
+    fn a_place_that_never_answers_has_not_been_looked_at() {
+        let schedule = simulator::ScheduleBuilder::default().build();
+        let feed = Feed::of(schedule, BTreeMap::new());
+        let unseen = |looks: Looks| {
+            let mut verdict = Verdict::default();
+            looks.judge(&feed, &BTreeMap::new(), &mut verdict);
+            (verdict.unseen(), verdict.places.values().map(|tally| tally.unanswered).sum::<u64>())
+        };
+        assert_eq!(unseen(Looks { compared: 7, rest_failed: 9, ..Looks::default() }), (1, 9));
+        assert_eq!(unseen(Looks { compared: 7, database_failed: 2, ..Looks::default() }), (0, 2));
     }
 
     #[test]

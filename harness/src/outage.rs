@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use crate::bundle;
+use crate::observe::socket::SILENCE_MAX;
 use crate::stack::Stack;
 
 pub use backlog::Backlog;
 pub use plan::{NoRoom, Plan, Planned};
-pub use recovery::OnTheWay;
+pub use recovery::{OnTheWay, RECOVERY_MAX};
 
 mod act;
 mod backlog;
@@ -46,9 +47,28 @@ pub struct Outage {
     pub trouble: Option<String>,
 }
 
+/// How far apart the clock of outages and that of the messages may have begun, in microseconds.
+const CLOCKS_MICROS: i64 = 1_000_000;
+
+impl Outage {
+    /// Whether a connection that was found to have ended then, in microseconds after the start, may have been ended by it. Who hears
+    /// nothing notices that later.
+    #[must_use]
+    pub fn may_end_connections(&self, at_micros: i64) -> bool {
+        let noticed = self.recovered_after_micros.map_or(i64::MAX, |after| {
+            let silence = u64::try_from(SILENCE_MAX.as_micros()).unwrap_or(u64::MAX);
+            signed(self.ended_micros.saturating_add(after).saturating_add(silence))
+        });
+        (signed(self.began_micros) - CLOCKS_MICROS..=noticed).contains(&at_micros)
+    }
+}
+
+fn signed(micros: u64) -> i64 {
+    i64::try_from(micros).unwrap_or(i64::MAX)
+}
+
 impl From<&Outage> for bundle::Outage {
     fn from(outage: &Outage) -> Self {
-        let signed = |micros| i64::try_from(micros).unwrap_or(i64::MAX);
         let Outage { planned, began_micros, ended_micros, recovered_after_micros, .. } = outage;
         Self {
             what: planned.what(),
@@ -102,4 +122,31 @@ async fn run_chain(
         lasting.end(planned, stack, || watch.ended(index)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use simulator::scenario::{OutageKind, Part};
+
+    use super::*;
+
+    #[test]
+    fn an_outage_ends_connections_until_all_have_noticed_and_what_is_not_recovered_from_always() {
+        let planned =
+            Planned { kind: OutageKind::Kill, target: Part::Distribution, from: None, at_ms: 0, for_ms: 0 };
+        let outage = |recovered_after_micros| Outage {
+            planned: planned.clone(),
+            began_micros: 10_000_000,
+            ended_micros: 12_000_000,
+            recovered_after_micros,
+            waiting_before: 0,
+            waiting_most: 0,
+            trouble: None,
+        };
+        let ends = |recovered, seconds: i64| outage(recovered).may_end_connections(seconds * 1_000_000);
+        let recovered = Some(3_000_000);
+        let within: Vec<bool> = [8, 10, 14, 30, 31].map(|seconds| ends(recovered, seconds)).into();
+        assert_eq!(within, [false, true, true, true, false]);
+        assert!(ends(None, 3_600) && !ends(None, 8));
+    }
 }

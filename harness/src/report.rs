@@ -123,8 +123,18 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 
 fn write_places(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(out, "\n  {:<30} {:>9} {:>9}", "where", "compared", "differ")?;
-    for (place, Tally { compared, differ }) in &outcome.verdict.places {
-        writeln!(out, "  {place:<30} {:>9} {:>9}", grouped(*compared), grouped(*differ))?;
+    for (place, Tally { compared, differ, unanswered }) in &outcome.verdict.places {
+        write!(out, "  {place:<30} {:>9} {:>9}", grouped(*compared), grouped(*differ))?;
+        match unanswered {
+            0 => writeln!(out)?,
+            times => writeln!(out, "   {} times no answer", grouped(*times))?,
+        }
+    }
+    let ended = outcome.seen.iter().filter(|(_, seen)| !seen.ends.is_empty());
+    for (name, seen) in ended {
+        let (times, last) = (grouped(seen.ends.len() as u64), seen.ends.last());
+        let last = last.map_or_else(String::new, |ended| ended.end.to_string());
+        writeln!(out, "  {name}: {times} times its connection ended without its doing; last: {last}")?;
     }
     Ok(())
 }
@@ -132,7 +142,7 @@ fn write_places(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
 fn write_sports(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(out, "\n  {:<24} {:>5} {:>9} {:>9} {:>9}", "sport", "games", "messages", "compared", "differ")?;
     for SportOutcome { sport, games, messages } in &outcome.sports {
-        let Tally { compared, differ } = outcome.verdict.sports.get(sport).copied().unwrap_or_default();
+        let Tally { compared, differ, .. } = outcome.verdict.sports.get(sport).copied().unwrap_or_default();
         let (messages, compared, differ) = (grouped(*messages), grouped(compared), grouped(differ));
         writeln!(out, "  {sport:<24} {games:>5} {messages:>9} {compared:>9} {differ:>9}")?;
     }

@@ -10,9 +10,16 @@ use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
 use crate::observe::kafka::{Feeds, Published};
 use crate::observe::mysql::Mysql;
-use crate::observe::socket::{Arrival, Seen};
+use crate::observe::socket::Seen;
 use crate::observe::{Places, Reading, redis, rest};
 use crate::oracle::{Heard, Trace, walk};
+
+pub use sockets::{judge_ends, judge_sockets};
+
+mod sockets;
+
+/// The topics that the update log is published to.
+const UPDATES: &str = "updates topic";
 
 /// Holds MySQL, its update log, Redis, REST and what clients saw against what must be, and against one another.
 ///
@@ -37,6 +44,7 @@ pub async fn traces(
     heard: &Heard<'_>,
     verdict: &mut Verdict,
 ) -> Result<BTreeMap<String, Trace>> {
+    verdict.look_at("update log");
     let mut traces = BTreeMap::new();
     for (event_id, told) in feed.oracle.events() {
         let log = mysql.log(event_id).await.context("reading the update log")?;
@@ -129,56 +137,6 @@ fn expected(feed: &Feed, traces: &BTreeMap<String, Trace>) -> BTreeMap<String, E
     expected
 }
 
-/// Holds every frame that clients read against the update log: no version left out, none going back, every value that of its
-/// version.
-pub fn judge_sockets(
-    feed: &Feed,
-    traces: &BTreeMap<String, Trace>,
-    clients: &[(&str, &Seen)],
-    verdict: &mut Verdict,
-) {
-    for (place, seen) in clients {
-        for broken in &seen.breaks {
-            let kind = if broken.to < broken.was { Kind::NonMonotonic } else { Kind::Skipped };
-            let example = || Example {
-                place: (*place).to_owned(),
-                event_id: broken.event_id.clone(),
-                version: Some(broken.to),
-                what: "a frame's beginning".to_owned(),
-                expected: broken.was.to_string(),
-                found: broken.from.to_string(),
-                record: None,
-            };
-            verdict.compare(kind, Some(feed.sport(&broken.event_id)), false, example, place);
-        }
-        verdict.anomalies.checked(Kind::NonMonotonic, seen.arrivals.len() as u64);
-        verdict.anomalies.checked(Kind::Skipped, seen.arrivals.len() as u64);
-        for arrival in &seen.arrivals {
-            if let Some(trace) = traces.get(&arrival.event_id) {
-                judge_frame(place, feed.sport(&arrival.event_id), arrival, trace, verdict);
-            }
-        }
-    }
-}
-
-fn judge_frame(place: &str, sport: &str, arrival: &Arrival, trace: &Trace, verdict: &mut Verdict) {
-    let Arrival { event_id, to, changes, .. } = arrival;
-    for (key, value) in changes {
-        let Some(value) = value else { continue };
-        let agrees = *value == trace.value_at(key, *to);
-        let example = || Example {
-            place: place.to_owned(),
-            event_id: event_id.clone(),
-            version: Some(*to),
-            what: format!("{key} in a frame"),
-            expected: "as the update log has it".to_owned(),
-            found: "another value".to_owned(),
-            record: None,
-        };
-        verdict.compare(Kind::WrongValueAtVersion, Some(sport), agrees, example, place);
-    }
-}
-
 /// Holds Kafka's feed topics against what was answered: every accepted message is in them.
 pub fn judge_feeds(feed: &Feed, feeds: &Feeds, deliveries: &Deliveries, verdict: &mut Verdict) {
     for (message_id, line) in feed.oracle.messages() {
@@ -200,6 +158,7 @@ pub fn judge_updates(
     updates: &BTreeMap<String, Vec<Published>>,
     verdict: &mut Verdict,
 ) {
+    verdict.look_at(UPDATES);
     for (event_id, trace) in traces {
         let empty = Vec::new();
         let published = updates.get(event_id).unwrap_or(&empty);
@@ -214,13 +173,12 @@ fn judge_published(
     published: &[Published],
     verdict: &mut Verdict,
 ) {
-    const PLACE: &str = "updates topic";
     let mut reached = 0;
     for update in published {
         let version = update.version;
         let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
             let example = || Example {
-                place: PLACE.to_owned(),
+                place: UPDATES.to_owned(),
                 event_id: event_id.to_owned(),
                 version: Some(version),
                 record: Some(update.record.clone()),
@@ -228,7 +186,7 @@ fn judge_published(
                 expected: expected.to_owned(),
                 found: found.to_owned(),
             };
-            verdict.compare(kind, Some(sport), agrees, example, PLACE);
+            verdict.compare(kind, Some(sport), agrees, example, UPDATES);
         };
         let Some(known) = trace.versions.get(&version) else {
             hold(Kind::Phantom, false, "update", "in the update log", "not there");
@@ -244,9 +202,9 @@ fn judge_published(
     let example = || Example {
         version: Some(last),
         found: format!("nothing above {reached}"),
-        ..missing(PLACE, event_id, "updates")
+        ..missing(UPDATES, event_id, "updates")
     };
-    verdict.compare(Kind::Lost, Some(sport), reached >= last, example, PLACE);
+    verdict.compare(Kind::Lost, Some(sport), reached >= last, example, UPDATES);
 }
 
 fn missing(place: &str, event_id: &str, what: &str) -> Example {

@@ -13,7 +13,7 @@ use simulator::run_ledger::RunLedger;
 
 use super::series::series;
 use super::{
-    AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage, PlacePart,
+    AnomalyPart, ClientPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage, PlacePart,
     ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions,
     Waited, hgrm, junit, markdown,
 };
@@ -21,6 +21,7 @@ use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
 use crate::judge::Tally;
 use crate::lateness::Lateness;
+use crate::observe::socket::{Ended, Seen};
 use crate::report::{decimal, grouped};
 use crate::run::Outcome;
 use crate::site::Site;
@@ -121,6 +122,7 @@ fn document(folder: &Path, played: Played, has_logs: bool) -> Document {
         anomalies: Kind::ALL.into_iter().map(|kind| anomaly(kind, &outcome.verdict.anomalies)).collect(),
         places: outcome.verdict.places.iter().map(|(place, tally)| place_part(place, tally)).collect(),
         sports: sports(outcome),
+        clients: outcome.seen.iter().map(client).collect(),
         latency: outcome.latencies.parts(),
         unsafe_open: UnsafeOpen {
             checked: unsafe_times.checked,
@@ -142,7 +144,7 @@ fn verdict(played: &Played) -> VerdictPart {
 
 /// The verdict in a sentence, what makes it invalid first.
 fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
-    let Outcome { verdict, drive, .. } = played.outcome;
+    let Outcome { verdict, drive, latencies, .. } = played.outcome;
     if exit == Exit::Pass {
         return format!(
             "PASS: {} messages accepted, {} values compared in {} places, no anomaly, every gate held.",
@@ -152,7 +154,11 @@ fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
         );
     }
     let mut text = String::new();
-    if holds.contains(&Exit::Invalid) {
+    if latencies.early() > 0 {
+        text.push_str(
+            "INVALID: messages arrived before they were due, so a clock is wrong and no latency holds. ",
+        );
+    } else if holds.contains(&Exit::Invalid) {
         text.push_str("INVALID: the generator was late, so no latency of this run is the pipeline's. ");
     }
     let names: Vec<&str> = holds.iter().map(|exit| exit.as_str()).collect();
@@ -201,6 +207,11 @@ pub fn gates_text(document: &Document) -> String {
     if !unchecked.is_empty() {
         let _ = writeln!(text, "  nothing was looked at for: {}", unchecked.join(", "));
     }
+    let unseen: Vec<&str> =
+        document.places.iter().filter(|part| part.compared == 0).map(|part| part.place.as_str()).collect();
+    if !unseen.is_empty() {
+        let _ = writeln!(text, "  nothing was looked at in: {}", unseen.join(", "));
+    }
     text
 }
 
@@ -228,12 +239,21 @@ fn anomaly(kind: Kind, anomalies: &Anomalies) -> AnomalyPart {
 }
 
 fn place_part(place: &str, tally: &Tally) -> PlacePart {
-    PlacePart { place: place.to_owned(), compared: tally.compared, differ: tally.differ }
+    let Tally { compared, differ, unanswered } = *tally;
+    PlacePart { place: place.to_owned(), compared, differ, unanswered }
+}
+
+fn client((name, seen): (&String, &Seen)) -> ClientPart {
+    let mut ended = BTreeMap::new();
+    for Ended { end, .. } in &seen.ends {
+        *ended.entry(end.name()).or_default() += 1;
+    }
+    ClientPart { name: name.clone(), frames: seen.arrivals.len() as u64, images: seen.images, ended }
 }
 
 fn sports(outcome: &Outcome) -> Vec<SportPart> {
     let part = |share: &crate::run::SportOutcome| {
-        let Tally { compared, differ } =
+        let Tally { compared, differ, .. } =
             outcome.verdict.sports.get(&share.sport).copied().unwrap_or_default();
         let (sport, games, messages) = (share.sport.clone(), share.games as u64, share.messages);
         SportPart { sport, games, messages, compared, differ }

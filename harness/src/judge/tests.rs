@@ -83,3 +83,49 @@ fn a_missing_event_and_one_that_nobody_sent_are_both_named() {
     verdict.judge_place("rest", &BTreeMap::new(), &found());
     assert_eq!(first(&verdict).1.found, "there");
 }
+
+/// How often it was looked for each of these where a market must be so and is.
+fn looked_for(status: &str, result: Option<Value>) -> [u64; 3] {
+    let (mut expected, mut found) = (expected(), found());
+    for event in expected.values_mut() {
+        for market in event.markets.iter_mut().flat_map(BTreeMap::values_mut) {
+            status.clone_into(&mut market.status);
+            market.outcomes.insert("4".to_owned(), (Some(1_850), result.clone()));
+        }
+    }
+    let market = found.get_mut("md:match:1").and_then(|picture| picture.values.get_mut("market:406"));
+    let market = market.expect("it is there");
+    market["status"] = json!(status);
+    market["outcomes"] = json!([{"id": "4", "odds": 1850}]);
+    if let Some(result) = result {
+        market["outcomes"][0]["result"] = result;
+    }
+    let mut verdict = Verdict::default();
+    verdict.judge_place("mysql", &expected, &found);
+    assert!(verdict.is_pass(), "{:?}", verdict.anomalies);
+    let kinds = [Kind::MarketOpenWhileUnsafe, Kind::SettlementWrong, Kind::WrongValueAtVersion];
+    kinds.map(|kind| verdict.anomalies.of(kind).checked)
+}
+
+#[test]
+fn what_agrees_counts_as_what_it_could_have_been() {
+    let [open, settled, values] = looked_for("active", None);
+    assert_eq!((open, settled), (0, 0), "it may be open, and nothing was settled");
+    assert_eq!(looked_for("suspended", None), [1, 0, values - 1], "it could have been open");
+    assert_eq!(
+        looked_for("settled", Some(json!({"result": "won"}))),
+        [0, 2, values - 1],
+        "its status, and an outcome"
+    );
+}
+
+#[test]
+fn a_place_that_nothing_was_compared_in_is_unseen_and_no_pass() {
+    let mut verdict = Verdict::default();
+    verdict.judge_place("mysql", &expected(), &found());
+    assert_eq!(verdict.unseen(), 0);
+    verdict.unanswered("rest, meanwhile", 3);
+    assert_eq!((verdict.unseen(), verdict.is_pass()), (1, false));
+    verdict.compare(Kind::Stale, None, true, Example::default, "rest, meanwhile");
+    assert_eq!((verdict.unseen(), verdict.is_pass()), (0, true));
+}

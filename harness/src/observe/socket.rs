@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -27,7 +29,14 @@ mod member;
 mod offers;
 
 /// How long the server may take to answer a subscription, or to send anything at all.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
+pub const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// The close code of a client that does not read.
+const SLOW: u16 = 4008;
+/// The close code that stands for none.
+const NO_CODE: u16 = 1005;
+/// How much of a frame is quoted that cannot be read, in characters.
+const QUOTED_MAX: usize = 400;
 
 /// Between attempts to connect to a server that is not ready.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -37,6 +46,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 pub struct Arrival {
     /// The event.
     pub event_id: String,
+    /// Whether it replaces whatever the client knew of the event.
+    pub is_image: bool,
     /// The frame's first version but one.
     pub from: u64,
     /// The frame's last version.
@@ -47,7 +58,7 @@ pub struct Arrival {
     pub changes: Vec<(Arc<str>, Option<u64>)>,
 }
 
-/// A frame that did not go on where the one before had ended.
+/// A frame that did not go on where the one before had ended, or an image that went back behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Break {
     /// The event.
@@ -67,6 +78,47 @@ impl fmt::Display for Break {
     }
 }
 
+/// How a connection ended that its client had not ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// What came is no frame of the protocol.
+    #[error("what came is no frame: {0}")]
+    Unreadable(String),
+    /// The server closed it, with this code and reason.
+    #[error("the server closed the connection with {0} ({1})")]
+    Closed(u16, String),
+    /// It broke, or nothing came for too long.
+    #[error("the connection broke: {0}")]
+    Broke(String),
+}
+
+impl End {
+    /// It without what differs from one time to the next.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Unreadable(_) => "what came is no frame".to_owned(),
+            Self::Closed(code, reason) => format!("closed with {code} ({reason})"),
+            Self::Broke(_) => "broke".to_owned(),
+        }
+    }
+
+    /// Whether it is what becomes of a client that does not read; it may not live to see the close frame.
+    #[must_use]
+    pub fn is_for_slowness(&self) -> bool {
+        matches!(self, Self::Closed(SLOW, _) | Self::Broke(_))
+    }
+}
+
+/// An end of a connection, and when it was noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// When, in microseconds since the epoch.
+    pub at_micros: i64,
+    /// How.
+    pub end: End,
+}
+
 /// What a client has seen so far. Survives a dropped connection: a new one goes on from here.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
@@ -80,6 +132,10 @@ pub struct Seen {
     pub offers: Offers,
     /// Frames that did not go on where the one before had ended.
     pub breaks: Vec<Break>,
+    /// Its connections that ended without its doing.
+    pub ends: Vec<Ended>,
+    /// Whether it reads slowly, and so may be closed for that.
+    pub is_slow: bool,
     /// Events whose last frame was of no version, for nobody processed them: they are not gone on from.
     pub silent: BTreeSet<String>,
     /// The keys that were seen, each once.
@@ -96,6 +152,8 @@ impl Seen {
         self.arrivals.extend(other.arrivals);
         self.offers.extend(other.offers);
         self.breaks.extend(other.breaks);
+        self.ends.extend(other.ends);
+        self.is_slow |= other.is_slow;
         self.silent.extend(other.silent);
         self.images += other.images;
     }
@@ -115,7 +173,7 @@ pub struct Wish {
 /// One client, connected and subscribed.
 #[derive(Debug)]
 pub struct Client {
-    task: JoinHandle<(Seen, anyhow::Result<()>)>,
+    task: JoinHandle<(Seen, Result<(), End>)>,
     versions: watch::Receiver<BTreeMap<String, u64>>,
     stop: watch::Sender<bool>,
 }
@@ -162,6 +220,9 @@ impl Client {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             let ended = read(&mut connection, &mut wish, &mut seen, &versions_out, stopped).await;
+            if let Err(end) = &ended {
+                seen.ends.push(Ended { at_micros: now_micros(), end: end.clone() });
+            }
             (seen, ended)
         });
         Self { task, versions, stop }
@@ -184,7 +245,7 @@ impl Client {
     }
 
     /// The same; how the connection ended, where it had, comes beside it.
-    async fn end(self) -> anyhow::Result<(Seen, anyhow::Result<()>)> {
+    async fn end(self) -> anyhow::Result<(Seen, Result<(), End>)> {
         // The reader may have ended already; joining it tells.
         let _ = self.stop.send(true);
         self.task.await.context("the reader panicked")
@@ -208,8 +269,7 @@ async fn connect(url: &str) -> Result<Connection, tungstenite::Error> {
 async fn confirmed(connection: &mut Connection) -> anyhow::Result<String> {
     let answer = async {
         loop {
-            let frame = next(connection).await?;
-            let frame = frame.context("the server closed before it confirmed the subscription")?;
+            let frame = next(connection).await.context("before the subscription was confirmed")?;
             match frame.get("type").and_then(Value::as_str) {
                 Some("subscribed") => {
                     let store = frame.get("store").and_then(Value::as_str);
@@ -231,18 +291,18 @@ async fn read(
     seen: &mut Seen,
     versions: &watch::Sender<BTreeMap<String, u64>>,
     mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
+) -> Result<(), End> {
     loop {
         let frame = tokio::select! {
             frame = next(connection) => frame?,
             _ = stopped.changed() => return Ok(()),
         };
         let at_micros = now_micros();
-        let frame = frame.context("the server closed the connection")?;
         match frame.get("type").and_then(Value::as_str) {
             Some(kind @ ("image" | "delta")) => {
                 let breaks = seen.breaks.len();
-                let arrival = apply(seen, kind, &frame, at_micros).with_context(|| format!("in {frame}"))?;
+                let arrival = apply(seen, kind, &frame, at_micros)
+                    .map_err(|error| End::Unreadable(format!("{error:#} in {}", quoted(&frame))))?;
                 versions.send_modify(|versions| {
                     versions.insert(arrival.event_id.clone(), arrival.to);
                 });
@@ -253,7 +313,7 @@ async fn read(
                 }
             }
             Some("heartbeat" | "status" | "subscribed") => {}
-            _ => bail!("an unexpected frame: {frame}"),
+            _ => return Err(End::Unreadable(format!("an unexpected one: {}", quoted(&frame)))),
         }
     }
 }
@@ -272,11 +332,15 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
     let number = |name: &str| frame.get(name).and_then(Value::as_u64).with_context(|| format!("no `{name}`"));
     let (from, to) = (number("from")?, number("to")?);
     let picture = seen.pictures.entry(event_id.clone()).or_default();
-    if kind == "image" {
+    let (is_image, was) = (kind == "image", picture.version);
+    // An image may come at any time, but with nothing older than the client has.
+    let is_broken = if is_image { to < was } else { from != was || to < from };
+    if is_broken {
+        seen.breaks.push(Break { event_id: event_id.clone(), from, to, was });
+    }
+    if is_image {
         seen.images += 1;
         *picture = Picture::default();
-    } else if from != picture.version || to < from {
-        seen.breaks.push(Break { event_id: event_id.clone(), from, to, was: picture.version });
     }
     let is_silent = frame.get("silent").and_then(Value::as_bool).unwrap_or_default();
     let (mut changes, mut offers) = (Vec::new(), Vec::new());
@@ -290,14 +354,14 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
         changes.push((interned, is_of_version.then(|| hash_value(&value))));
         picture.set(key, value);
     }
-    seen.offers.note(&event_id, kind == "image", &offers, at_micros);
+    seen.offers.note(&event_id, is_image, &offers, at_micros);
     picture.version = to;
     if is_silent {
         seen.silent.insert(event_id.clone());
     } else {
         seen.silent.remove(&event_id);
     }
-    Ok(Arrival { event_id, from, to, at_micros, changes })
+    Ok(Arrival { event_id, is_image, from, to, at_micros, changes })
 }
 
 fn intern(keys: &mut HashSet<Arc<str>>, key: &str) -> Arc<str> {
@@ -309,17 +373,48 @@ fn intern(keys: &mut HashSet<Arc<str>>, key: &str) -> Arc<str> {
     key
 }
 
-/// The next text frame; `None` where the server closed.
-async fn next(connection: &mut Connection) -> anyhow::Result<Option<Value>> {
+/// The next text frame.
+async fn next(connection: &mut Connection) -> Result<Value, End> {
     loop {
         let message = tokio::time::timeout(SILENCE_MAX, connection.next()).await;
-        match message.context("the server is silent, not even a heartbeat came")? {
-            None | Some(Ok(Message::Close(_))) => return Ok(None),
-            Some(Ok(Message::Text(text))) => return Ok(Some(serde_json::from_str(&text)?)),
+        let silent = |_| End::Broke("the server is silent, not even a heartbeat came".to_owned());
+        match message.map_err(silent)? {
+            None => return Err(End::Broke("it is over, and nobody closed it".to_owned())),
+            Some(Ok(Message::Close(close))) => return Err(closed(close)),
+            Some(Ok(Message::Text(text))) => {
+                return serde_json::from_str(&text).map_err(|error| End::Unreadable(error.to_string()));
+            }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(error).context("the connection broke"),
+            Some(Err(error)) => return Err(broken(&error)),
         }
     }
+}
+
+/// What the server said when it closed: a code, and JSON with the reason.
+fn closed(close: Option<CloseFrame>) -> End {
+    let Some(CloseFrame { code, reason }) = close else {
+        return End::Closed(NO_CODE, "no code was given".to_owned());
+    };
+    let said: Value = serde_json::from_str(&reason).unwrap_or_default();
+    let reason = said["reason"].as_str().unwrap_or(&reason).to_owned();
+    End::Closed(code.into(), reason)
+}
+
+/// What is no WebSocket any more is not read; whatever else fails is the way's.
+fn broken(error: &tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            End::Broke(error.to_string())
+        }
+        tungstenite::Error::Protocol(_) | tungstenite::Error::Capacity(_) | tungstenite::Error::Utf8(_) => {
+            End::Unreadable(error.to_string())
+        }
+        _ => End::Broke(error.to_string()),
+    }
+}
+
+fn quoted(frame: &Value) -> String {
+    frame.to_string().chars().take(QUOTED_MAX).collect()
 }
 
 fn now_micros() -> i64 {
@@ -332,15 +427,16 @@ mod tests {
     use super::*;
 
     /// A server that answers a subscription with these frames; its address.
-    async fn server(frames: &'static [&'static str]) -> String {
+    async fn server(frames: &[Message]) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
+        let frames = frames.to_vec();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let mut connection = tokio_tungstenite::accept_async(stream).await.unwrap();
             // What it says of producers need not wait for what it is asked.
             for frame in frames {
-                connection.send(Message::text(*frame)).await.unwrap();
+                connection.send(frame).await.unwrap();
             }
             while let Some(Ok(_)) = connection.next().await {}
         });
@@ -351,11 +447,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_producer_that_is_down_is_no_refusal_of_a_subscription() {
-        let url = server(&[DOWN, DOWN, r#"{"type":"subscribed","id":"observer","store":"s"}"#]).await;
+        let url = server(&[DOWN, DOWN, SUBSCRIBED].map(Message::text)).await;
         let client = Client::subscribe(&url, "hockey", Seen::default()).await.unwrap();
         assert_eq!(client.cut().await.unwrap().store.as_deref(), Some("s"));
-        let url = server(&[DOWN, r#"{"type":"error","code":"unknown_sport","detail":"none"}"#]).await;
+        let refusal = r#"{"type":"error","code":"unknown_sport","detail":"none"}"#;
+        let url = server(&[DOWN, refusal].map(Message::text)).await;
         let refused = Client::subscribe(&url, "curling", Seen::default()).await.unwrap_err();
         assert!(format!("{refused:#}").contains("unknown_sport"), "{refused:#}");
+    }
+
+    const SUBSCRIBED: &str = r#"{"type":"subscribed","id":"observer","store":"s"}"#;
+
+    #[tokio::test]
+    async fn how_a_connection_ends_that_its_client_did_not_end_is_kept() {
+        let ended = async |frame: Message| {
+            let url = server(&[Message::text(SUBSCRIBED), frame]).await;
+            let client = Client::subscribe(&url, "hockey", Seen::default()).await.unwrap();
+            let Client { task, stop: _stop, .. } = client;
+            let (seen, ended) = tokio::time::timeout(SILENCE_MAX, task).await.unwrap().unwrap();
+            let ends: Vec<End> = seen.ends.into_iter().map(|ended| ended.end).collect();
+            assert_eq!(ends, [ended.unwrap_err()]);
+            ends[0].clone()
+        };
+        let reason = r#"{"reason":"too slow","reconnect_after_ms":7}"#.into();
+        let slow = ended(Message::Close(Some(CloseFrame { code: SLOW.into(), reason }))).await;
+        assert_eq!((slow.name().as_str(), slow.is_for_slowness()), ("closed with 4008 (too slow)", true));
+        let closed = ended(Message::Close(None)).await;
+        assert_eq!(
+            (closed.name().as_str(), closed.is_for_slowness()),
+            ("closed with 1005 (no code was given)", false)
+        );
+        for text in ["{", r#"{"type":"delta"}"#, r#"{"type":"news"}"#] {
+            let unreadable = ended(Message::text(text)).await;
+            assert!(matches!(unreadable, End::Unreadable(_)), "{text}: {unreadable}");
+        }
+    }
+
+    #[test]
+    fn an_image_may_come_at_any_time_but_not_from_the_past() {
+        let mut seen = Seen::default();
+        let mut show = |kind: &str, from: u64, to: u64| {
+            let frame = json!({"event_id": "md:match:1", "from": from, "to": to, "changes": []});
+            drop(apply(&mut seen, kind, &frame, 1).unwrap());
+            std::mem::take(&mut seen.breaks)
+        };
+        assert_eq!(show("image", 0, 5), []);
+        assert_eq!(show("image", 0, 5), []);
+        assert_eq!(show("delta", 5, 7), []);
+        let back = Break { event_id: "md:match:1".to_owned(), from: 0, to: 6, was: 7 };
+        assert_eq!(show("image", 0, 6), [back]);
+        assert_eq!(show("delta", 6, 7), []);
     }
 }

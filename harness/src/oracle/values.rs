@@ -6,7 +6,7 @@ use serde_json::Value;
 use simulator::ledger::Account;
 
 use crate::anomaly::Kind;
-use crate::judge::wrong_status;
+use crate::judge::kind_of_status;
 
 /// The longest value that an example quotes, in bytes.
 const QUOTED_MAX: usize = 400;
@@ -95,7 +95,7 @@ fn status(key: &Key, expected: &Value, found: &Value, trust: Trust) -> Compared 
         Trust::None if must == "active" => "suspended".to_owned(),
         _ => must,
     };
-    let kind = wrong_status(&must, &is);
+    let kind = kind_of_status(&must, &is, agrees);
     Compared { kind, agrees, what: format!("{key} status"), expected: must, found: is }
 }
 

@@ -156,7 +156,6 @@ impl Walk<'_> {
             &what,
             ("one that was sent", "one that nobody has sent"),
         );
-        self.hold(Kind::FalseGap, Some(version), true, "", ("", ""));
         let Some(line) = line else { return Vec::new() };
         let is_new = self.seen.insert(line);
         self.hold(Kind::DuplicateEffect, Some(version), is_new, &what, ("applied once", "applied again"));
@@ -356,6 +355,9 @@ impl Walk<'_> {
         if self.told.must_have_gap {
             let had_gap = self.had_gap;
             self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
+        } else if self.trace.messages > 0 && self.trace.turns == 0 {
+            // Nothing had to be declared, and nothing was; what was has been judged at its version.
+            self.hold(Kind::FalseGap, None, true, "", ("", ""));
         }
     }
 

@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long one look may take.
 const LOOK_MAX: Duration = Duration::from_secs(2);
 /// How long after the last outage has ended a stack may take.
-const RECOVERY_MAX: Duration = Duration::from_secs(60);
+pub const RECOVERY_MAX: Duration = Duration::from_secs(60);
 /// How many looks while nothing was wrong say how much is usually on its way.
 const CALM_LOOKS: usize = 50;
 

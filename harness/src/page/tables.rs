@@ -195,6 +195,16 @@ pub(super) fn places(out: &mut String, document: &Document) -> fmt::Result {
             duration(unsafe_open.exposed_micros)
         )?;
     }
+    for client in document.clients.iter().filter(|client| !client.ended.is_empty()) {
+        let ways = client.ended.iter().map(|(how, times)| format!("{} times {how}", count(*times)));
+        let ways = ways.collect::<Vec<_>>().join(", ");
+        writeln!(
+            out,
+            "<p>The connection of {} ended without its doing: {}.</p>",
+            Escaped(&client.name),
+            Escaped(&ways)
+        )?;
+    }
     out.push_str("</section>\n");
     Ok(())
 }

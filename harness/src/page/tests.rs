@@ -7,8 +7,9 @@ use simulator::scenario::Hop;
 use super::page;
 use crate::anomaly::{Example, Kind, RecordPlace};
 use crate::bundle::{
-    AnomalyPart, Document, DrivePart, FaultPart, GateResult, GateState, LatencyPart, Outage, PlacePart,
-    ProcessPart, SCHEMA, ScenarioPart, Series, Since, SportPart, Step, UnsafeOpen, VerdictPart, Versions,
+    AnomalyPart, ClientPart, Document, DrivePart, FaultPart, GateResult, GateState, LatencyPart, Outage,
+    PlacePart, ProcessPart, SCHEMA, ScenarioPart, Series, Since, SportPart, Step, UnsafeOpen, VerdictPart,
+    Versions,
 };
 use crate::capacity::paper::tests::found;
 use crate::exit::Exit;
@@ -64,8 +65,8 @@ pub(crate) fn passed() -> (Document, Series) {
         ],
         anomalies: Kind::ALL.into_iter().map(checked).collect(),
         places: vec![
-            PlacePart { place: "mysql".to_owned(), compared: 41_000, differ: 0 },
-            PlacePart { place: "socket 1".to_owned(), compared: 41_000, differ: 0 },
+            PlacePart { place: "mysql".to_owned(), compared: 41_000, differ: 0, unanswered: 0 },
+            PlacePart { place: "socket 1".to_owned(), compared: 41_000, differ: 0, unanswered: 0 },
         ],
         sports: vec![SportPart {
             sport: "hockey".to_owned(),
@@ -73,6 +74,12 @@ pub(crate) fn passed() -> (Document, Series) {
             messages: 6_000,
             compared: 9_000,
             differ: 0,
+        }],
+        clients: vec![ClientPart {
+            name: "socket 2 (slow)".to_owned(),
+            frames: 5_200,
+            images: 4,
+            ended: BTreeMap::from([("closed with 4008 (too many urgent updates wait)".to_owned(), 2)]),
         }],
         latency: latency(),
         unsafe_open: UnsafeOpen { checked: 40, longest_micros: 0, exposed_micros: 2_100_000 },

@@ -196,6 +196,15 @@ async fn an_outcome_that_is_settled_wrong_is_named() {
     Accusation { named: &[(Kind::SettlementWrong, "update log")], follows: &[] }.assert(run);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_market_that_the_frame_of_a_stop_leaves_out_is_named() {
+    let run = verify_planted("leave-out-stopped", nothing_else).await;
+    let named = [(Kind::WrongValueAtVersion, "socket 1 (steady)")];
+    // A market that never changes again stays open at the client.
+    let follows = [Kind::StoreDivergence, Kind::MarketOpenWhileUnsafe];
+    Accusation { named: &named, follows: &follows }.assert(run);
+}
+
 /// Every fault of a feed, in four sports.
 const ALL_FAULTS: &str = r#"
 description = "Everything that can go wrong in a feed does, in a few seconds"

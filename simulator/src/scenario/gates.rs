@@ -10,8 +10,8 @@ pub const LATE_MS: u32 = 100;
 pub struct Gates {
     /// How many anomalies there may be, all kinds together.
     pub anomalies_max: u64,
-    /// For how long markets may be served open that must not be, in milliseconds.
-    pub unsafe_open_ms_max: u32,
+    /// For how long markets may be served open that must not be, in milliseconds; not at all where nothing is said.
+    pub unsafe_open_ms_max: Option<u32>,
     /// How late the generator may send, 99 of 100 messages, in milliseconds: beyond it the run is invalid.
     pub late_ms_max: u32,
     /// How long messages may take.
@@ -28,7 +28,7 @@ impl Gates {
     /// What holds where a scenario says nothing: everything must be right, and the generator in time.
     pub const RIGHT: Self = Self {
         anomalies_max: 0,
-        unsafe_open_ms_max: 0,
+        unsafe_open_ms_max: None,
         late_ms_max: LATE_MS,
         latency: Vec::new(),
         messages_per_second_min: None,

@@ -147,7 +147,7 @@ impl Course {
     }
 
     async fn live(&mut self, mut first: Option<Subscribed>) -> Result<Seen> {
-        let mut seen = Seen::default();
+        let mut seen = Seen { is_slow: self.role == Role::Slow, ..Seen::default() };
         loop {
             let subscribed = match first.take() {
                 Some(subscribed) => subscribed,
@@ -158,7 +158,7 @@ impl Course {
             };
             let client = Client::read(subscribed, self.wish.clone(), seen, Arc::clone(&self.versions_out));
             let is_over = self.stay(&client).await;
-            // However a connection ends, a client resumes from what it has.
+            // However a connection ends, a client resumes from what it has; it has seen how, too.
             (seen, _) = client.end().await?;
             if is_over {
                 return Ok(seen);

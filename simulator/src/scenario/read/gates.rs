@@ -26,9 +26,10 @@ pub(super) struct GatesTable {
 }
 
 pub(super) fn gates(table: GatesTable) -> Result<Gates, Wrong> {
-    let ms = |value: Option<Spanned<u32>>, otherwise: u32, what: &str| match value {
-        None => Ok(otherwise),
-        Some(value) => within(&value, 0, SECONDS_MAX * 1_000, what).map(|()| value.into_inner()),
+    let ms = |value: Option<Spanned<u32>>, what: &str| {
+        let checked =
+            value.map(|value| within(&value, 0, SECONDS_MAX * 1_000, what).map(|()| value.into_inner()));
+        checked.transpose()
     };
     let number = |value: Option<Spanned<f64>>, low: f64, high: f64, what: &str| {
         let checked = value.map(|value| within(&value, low, high, what).map(|()| value.into_inner()));
@@ -40,8 +41,8 @@ pub(super) fn gates(table: GatesTable) -> Result<Gates, Wrong> {
     });
     Ok(Gates {
         anomalies_max: table.anomalies.unwrap_or(Gates::RIGHT.anomalies_max),
-        unsafe_open_ms_max: ms(table.unsafe_open_ms, Gates::RIGHT.unsafe_open_ms_max, "unsafe_open_ms")?,
-        late_ms_max: ms(table.late_ms, Gates::RIGHT.late_ms_max, "late_ms")?,
+        unsafe_open_ms_max: ms(table.unsafe_open_ms, "unsafe_open_ms")?,
+        late_ms_max: ms(table.late_ms, "late_ms")?.unwrap_or(Gates::RIGHT.late_ms_max),
         latency: latency(table.latency)?,
         messages_per_second_min: number(table.messages_per_second, 0.001, 1e9, "messages_per_second")?,
         recovery_seconds_max: number(
