@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use domain::{Key, Market, Sport};
-use simulator::faults::FaultPlan;
+use simulator::faults::{FaultPlan, Kind as FaultKind};
 use simulator::ledger::LedgerEvent;
 use simulator::run_ledger::RunLedger;
 use simulator::world::{self, Plan};
@@ -89,6 +89,15 @@ impl Feed {
     #[must_use]
     pub fn format(&self, line: u32) -> Format {
         self.schedule.channels()[self.schedule.channel(line as usize)].format
+    }
+
+    /// Whether an event's producer tells it by a wrong clock, as planned.
+    #[must_use]
+    pub fn is_skewed(&self, event_id: &str) -> bool {
+        self.faults.faults.iter().any(|fault| {
+            let is_of_it = fault.event_id.as_ref().is_some_and(|id| id.as_str() == event_id);
+            is_of_it && matches!(fault.kind, FaultKind::ClockSkew { .. })
+        })
     }
 
     /// Events of which there is a message, but of which nobody keeps a ledger.

@@ -126,8 +126,9 @@ impl Latencies {
             let published = first_published(sources.updates.get(event_id));
             let sport = sources.feed.sport(event_id);
             let seen = arrivals.get(event_id.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let is_skewed = sources.feed.is_skewed(event_id);
             for (version, known) in &trace.versions {
-                let Some(mut times) = times(sources, known) else { continue };
+                let Some(mut times) = times(sources, known, is_skewed) else { continue };
                 if let Some(at) = known.line.and_then(|line| in_kafka.get(&line)) {
                     times.at.insert(Hop::InKafka, *at);
                 }
@@ -284,8 +285,8 @@ impl Measured {
     }
 }
 
-/// What is known of a version's message; `None` where no message led to it.
-fn times(sources: &Sources, known: &VersionTrace) -> Option<Times> {
+/// What is known of a version's message; `None` where no message led to it, or when it was due is known by a wrong clock alone.
+fn times(sources: &Sources, known: &VersionTrace, is_skewed: bool) -> Option<Times> {
     let Sources { feed, drive, .. } = sources;
     let started = drive.timeline.started_at.0;
     let mut at = BTreeMap::new();
@@ -297,6 +298,7 @@ fn times(sources: &Sources, known: &VersionTrace) -> Option<Times> {
             }
             drive.timeline.due_at(feed.schedule.offset_ns(line as usize)).0
         }
+        None if is_skewed => return None,
         None => known.generated_at?,
     };
     at.extend(known.received_at.map(|received| (Hop::Received, received)));
