@@ -13,9 +13,9 @@ use simulator::run_ledger::RunLedger;
 
 use super::series::series;
 use super::{
-    AnomalyPart, ClientPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage, PlacePart,
-    ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT, VerdictPart, Versions,
-    Waited, hgrm, junit, markdown,
+    AnomalyPart, ClientPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage,
+    PlacePart, ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT,
+    VerdictPart, Versions, Waited, hgrm, junit, markdown,
 };
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
