@@ -56,7 +56,7 @@ pub struct Monitor {
     /// Counts those frames.
     pub breaks: Arc<AtomicU64>,
     /// Counts what clients were shown and the database did not have.
-    pub ahead: Arc<AtomicU64>,
+    pub ahead_of_database: Arc<AtomicU64>,
     /// The services that had ended though nobody had ended them, each with how.
     pub deaths: BTreeMap<String, String>,
     /// What was seen, in order.
@@ -94,7 +94,7 @@ impl Monitor {
             sports: sports.to_vec(),
             ahead: None,
             breaks: Arc::default(),
-            ahead: Arc::default(),
+            ahead_of_database: Arc::default(),
             deaths: BTreeMap::new(),
             samples: Vec::new(),
         })
@@ -115,7 +115,7 @@ impl Monitor {
                 outbox: waiting.map(|waiting| waiting.outbox),
                 unread: waiting.zip(read).map(|(waiting, read)| self.unread(waiting.updates - read)),
                 breaks: self.breaks.load(Ordering::Relaxed),
-                ahead: self.ahead.load(Ordering::Relaxed),
+                ahead: self.ahead_of_database.load(Ordering::Relaxed),
                 processes: processes(site),
             };
             see(&sample);

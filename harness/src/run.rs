@@ -175,7 +175,7 @@ impl Run<'_> {
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
         let mut monitor = Monitor::new(site, &sports)?;
-        let mut looker = Looker::new(&site.places, feed, Arc::clone(&monitor.ahead))?;
+        let mut looker = Looker::new(&site.places, feed, Arc::clone(&monitor.ahead_of_database))?;
         // What cannot be reached now is no fault of what runs there.
         rest::reach(&site.places.rest).await?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();

@@ -143,8 +143,8 @@ impl Sender {
             let mut single = Batch::with_capacity(self.format, 1, document.len());
             single.bytes.extend_from_slice(document);
             single.end_message();
-            let (sender, witness, key) = (self.clone(), Arc::clone(witness), HeaderValue::from_str(key).ok());
             let permit = self.permit(&**witness).await;
+            let (sender, witness, key) = (self.clone(), Arc::clone(witness), HeaderValue::from_str(key).ok());
             on_their_way.spawn(async move {
                 let delivery = sender.deliver_whole(single, place, key, &*witness).await;
                 drop(permit);

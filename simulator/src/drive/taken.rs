@@ -61,6 +61,7 @@ mod tests {
             sent: 3,
             accepted,
             refused: 0,
+            unexpected: 0,
             // A batch counts what it sends again when it is over.
             sent_again: 0,
             obstacle: obstacle.map(str::to_owned),
