@@ -191,7 +191,6 @@ mod tests {
     }
 
     fn case(scenario: &str, seed: u64) -> Case {
-        println!("{scenario}, seed {seed}");
         Case::of(Asked::load(scenario, Some(seed), None).unwrap(), None).unwrap()
     }
 

@@ -116,9 +116,7 @@ mod tests {
 
     #[test]
     fn letters_of_others_are_not_ours() {
-        let seed = 3;
-        println!("seed {seed}");
-        let feed = Case::of(Asked::load("all-faults", Some(seed), None).unwrap(), None).unwrap().feed;
+        let feed = Case::of(Asked::load("all-faults", Some(3), None).unwrap(), None).unwrap().feed;
         let (oracle, schedule) = (&feed.oracle, &*feed.schedule);
         let record = RecordPlace { topic: "dead-letters".to_owned(), partition: 0, offset: 0 };
         let letter = |key: &str, bytes: &[u8]| Letter {
