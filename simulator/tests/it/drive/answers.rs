@@ -161,9 +161,9 @@ async fn what_waits_for_the_answer_to_what_went_before_is_not_late_of_the_drives
         assert_eq!(waited[line] + late[line], of.sent_micros[line] - of.due_micros[line], "{report:?}");
     }
     assert_eq!(waited[0], 0, "nothing went before it");
-    for line in 1..3 {
-        let missed = of.answered_micros[line - 1] - of.due_micros[line];
-        assert!(waited[line] >= missed, "{} of {missed}", waited[line]);
+    let missed = of.answered_micros.iter().zip(&of.due_micros[1..]).map(|(answered, due)| answered - due);
+    for (waited, missed) in waited[1..].iter().zip(missed) {
+        assert!(*waited >= missed, "{waited} of {missed}");
     }
     let backoff = 50_000;
     assert!(of.answered_micros[0] - of.sent_micros[0] >= backoff, "the first was sent again");
