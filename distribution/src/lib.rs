@@ -1,5 +1,6 @@
 //! Events as clients see them: by REST and WebSocket, from the updates topics, Redis and MySQL.
 
+mod backlog;
 pub mod cell;
 mod clock;
 pub mod config;

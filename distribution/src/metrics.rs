@@ -40,6 +40,14 @@ pub fn describe() {
     describe_gauge!("matchday_distribution_subscriptions", "subscriptions open");
     describe_gauge!("matchday_distribution_events", "events in memory");
     describe_gauge!(
+        "matchday_distribution_lag",
+        "records of the updates topics not yet read, by sport and partition"
+    );
+    describe_gauge!(
+        "matchday_distribution_queue",
+        "events in which something is new that has not been written, of all sessions"
+    );
+    describe_gauge!(
         "matchday_distribution_silent_partitions",
         "partitions of the feed that nobody processes, by sport: no market of their events is shown as active"
     );
@@ -66,6 +74,19 @@ pub fn in_hub(generated_at: Timestamp, now: Timestamp) {
 /// So many of a sport's partitions are silent.
 pub fn silent_partitions(sport: Sport, count: usize) {
     gauge!("matchday_distribution_silent_partitions", "sport" => sport.as_str()).set(count as f64);
+}
+
+/// So many records of a partition of a sport's updates topic are not read yet.
+pub fn lag(sport: Sport, partition: i32, records: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!("matchday_distribution_lag", "sport" => sport.as_str(), "partition" => partition.to_string())
+        .set(records as f64);
+}
+
+/// So many events wait in all sessions together, each for each session that is to tell of it.
+pub fn queue(events: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!("matchday_distribution_queue").set(events as f64);
 }
 
 /// An image was looked up in Redis.

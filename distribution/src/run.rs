@@ -7,6 +7,7 @@ use chassis::kafka::{ReaderSettings, follow};
 use chassis::lifecycle::{Process, Shutdown};
 use tokio::time::Instant;
 
+use crate::backlog::{self, Progress};
 use crate::config::Config;
 use crate::descriptions::Descriptions;
 use crate::heartbeats::Heartbeats;
@@ -37,7 +38,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let store = Store::new(cache, database, config.store_reads);
     let hub = Hub::new(store, config.hub_limits());
     let heartbeats = Arc::new(Heartbeats::new(config.partition_silence(), config.clock_tolerance()));
-    let caught_up = CaughtUp::default();
+    let (progress, caught_up) = (Progress::default(), CaughtUp::default());
     let producers = Producers::default();
     let sessions = Sessions::default();
     let sockets = SocketServer::new(
@@ -54,7 +55,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         Arc::clone(&hub),
         caught_up.clone(),
         descriptions.clone(),
-        sessions,
+        sessions.clone(),
         process.admin(),
         &config.cors_origins,
     );
@@ -84,9 +85,19 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         updates::watch(config.kafka.brokers.clone(), config.topics.clone(), process.clone()),
     );
     process.tasks.spawn(
+        "backlog",
+        backlog::measure(
+            progress.clone(),
+            sessions,
+            config.kafka.brokers.clone(),
+            config.topics.clone(),
+            process.shutdown.clone(),
+        ),
+    );
+    process.tasks.spawn(
         "updates",
         updates::follow(
-            Reading { hub, heartbeats, caught_up },
+            Reading { hub, heartbeats, progress, caught_up },
             config.kafka.brokers,
             config.topics,
             process.clone(),

@@ -85,8 +85,7 @@ impl Sessions {
     /// then those for which most was merged.
     #[must_use]
     pub fn slowest(&self, limit: usize) -> (usize, Vec<SessionState>) {
-        // No session waits at the register while others are looked at.
-        let open: Vec<Arc<SessionFigures>> = lock(&self.0).values().cloned().collect();
+        let open = self.open();
         let mut states: Vec<SessionState> = open.iter().map(|figures| figures.state()).collect();
         states.sort_by_key(|state| {
             use std::cmp::Reverse;
@@ -95,16 +94,31 @@ impl Sessions {
         states.truncate(limit);
         (open.len(), states)
     }
+
+    /// Events in which something is new that has not been written yet, of all sessions.
+    #[must_use]
+    pub fn queue(&self) -> usize {
+        self.open().iter().map(|figures| figures.queue()).sum()
+    }
+
+    /// No session waits at the register while others are looked at.
+    fn open(&self) -> Vec<Arc<SessionFigures>> {
+        lock(&self.0).values().cloned().collect()
+    }
 }
 
 impl SessionFigures {
+    fn queue(&self) -> usize {
+        self.taken.load(Ordering::Relaxed) + self.outbox.len()
+    }
+
     fn state(&self) -> SessionState {
         SessionState {
             session: self.number,
             peer: self.peer,
             opened_at: self.opened_at,
             subscriptions: self.subscriptions.load(Ordering::Relaxed),
-            queue: self.taken.load(Ordering::Relaxed) + self.outbox.len(),
+            queue: self.queue(),
             behind: self.is_behind.load(Ordering::Relaxed),
             frames: self.frames.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -166,6 +180,7 @@ mod tests {
         };
         assert_eq!(order(9), (5, vec![3, 4, 1, 2, 0]));
         assert_eq!(order(2), (5, vec![3, 4]));
+        assert_eq!(sessions.queue(), 12);
         drop(listed);
         assert_eq!(order(9), (0, Vec::new()));
     }

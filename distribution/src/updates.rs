@@ -16,6 +16,7 @@ use chassis::readiness::Latch;
 use domain::{Sport, Topics};
 use tokio::time::Instant;
 
+use crate::backlog::Progress;
 use crate::clock::now;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
@@ -48,8 +49,8 @@ impl CaughtUp {
     }
 }
 
-/// The updates topic of each sport.
-type Names = [(Sport, String); Sport::ALL.len()];
+/// The updates topics, each with its sport.
+pub type Names = [(Sport, String); Sport::ALL.len()];
 
 /// What is kept up to date by reading.
 #[derive(Clone)]
@@ -58,7 +59,9 @@ pub struct Reading {
     pub hub: Arc<Hub>,
     /// Who processes them.
     pub heartbeats: Arc<Heartbeats>,
-    /// Whether both are up to date.
+    /// How far that has come.
+    pub progress: Progress,
+    /// Whether hub and heartbeats are up to date.
     pub caught_up: CaughtUp,
 }
 
@@ -101,12 +104,13 @@ async fn follow_once(
     process: &Process,
     latch: &Latch,
 ) -> anyhow::Result<()> {
-    let Reading { hub, heartbeats, caught_up } = reading;
+    let Reading { hub, heartbeats, progress, caught_up } = reading;
     let reader = PartitionReader::open(ReaderSettings::new(brokers, CLIENT_ID), &read(topics))
         .await
         .context("the updates topics cannot be read")?;
     let ends = reader.ends().to_vec();
-    let names = Sport::ALL.map(|sport| (sport, topics.updates(sport)));
+    progress.begin(&ends);
+    let names = names(topics);
     let (unused, mut awaited) = partitions(&reader, &names);
     for (sport, topic) in &names {
         heartbeats.know(*sport, ends.iter().filter(|end| *end.topic == **topic).count());
@@ -140,6 +144,7 @@ async fn follow_once(
                         tokio::task::yield_now().await;
                     }
                 }
+                progress.applied(&batch);
             }
             Some(ReadEvent::CaughtUp) => at_end_since = Some(Instant::now()),
             Some(ReadEvent::Failed(error)) => return Err(error).context("updates may have been missed"),
@@ -174,6 +179,12 @@ fn partitions(reader: &PartitionReader, names: &Names) -> (Partitions, Partition
     (unused, used)
 }
 
-fn sport_of(names: &Names, topic: &str) -> Option<Sport> {
+/// The updates topic of each sport.
+pub fn names(topics: &Topics) -> Names {
+    Sport::ALL.map(|sport| (sport, topics.updates(sport)))
+}
+
+/// The sport whose updates topic this is.
+pub fn sport_of(names: &Names, topic: &str) -> Option<Sport> {
     names.iter().find(|(_, name)| name == topic).map(|(sport, _)| *sport)
 }

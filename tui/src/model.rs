@@ -155,10 +155,9 @@ impl Model {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
         self.noticed.take(at, part, &scrape.samples);
-        match part {
-            Part::Processors(sport) => self.kafka.take_told(at, sport, &scrape.samples),
-            Part::Distribution => self.clients.take(at, &scrape.samples),
-            Part::Simulator | Part::Ingestion => {}
+        self.kafka.take_told(at, part, &scrape.samples);
+        if part == Part::Distribution {
+            self.clients.take(at, &scrape.samples);
         }
         let Some(state) = self.parts.get_mut(&part) else { return };
         let lacks = scrape.readiness.checks.iter().filter(|check| !check.ready);

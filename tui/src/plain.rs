@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::bundle::Run;
 use crate::clock;
+use crate::model::pipeline::{Place, Row};
 use crate::model::summary::{RunSummary, Summary};
 use crate::model::{Level, Touch};
 use crate::watch::Watch;
@@ -127,7 +128,9 @@ fn line(summary: &Summary, since_epoch: Duration) -> String {
     let slowest =
         summary.hops.iter().chain(&summary.sports).filter_map(|row| row.p99_seconds).reduce(f64::max);
     told.push(format!("p99 {} ms", number(slowest.map(|seconds| seconds * 1e3))));
-    let lag = summary.hops.iter().filter_map(|row| row.lag).reduce(|sum, lag| sum + lag);
+    // Of messages alone: requests and sockets have others.
+    let waits = |row: &&Row| matches!(row.place, Place::FeedTopics | Place::Distribution);
+    let lag = summary.hops.iter().filter(waits).filter_map(|row| row.lag).reduce(|sum, lag| sum + lag);
     told.push(format!("lag {}", number(lag)));
     let errors = summary.hops.iter().filter_map(|row| row.errors).reduce(|sum, errors| sum + errors);
     told.push(format!("errors {}", number(errors)));

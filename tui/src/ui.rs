@@ -168,7 +168,7 @@ impl Ui {
             }
             Action::Mark if self.is_useful(action) => self.mark(model),
             Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
-            Action::Page if self.is_useful(action) => self.runs.page = self.runs.page.next(),
+            Action::Page if self.is_useful(action) => self.runs.turn_page(),
             Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
         }
         Effect::None

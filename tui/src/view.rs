@@ -104,7 +104,10 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
     frame.render_widget(Line::from(spans), area);
     let worst = model.warnings().first().map_or_else(|| model.known(), |warning| warning.level);
-    let mut state = vec![Span::raw(" "), level_span(worst, theme), Span::raw(" ")];
+    // Of finished runs alone there is nothing that could be well or not.
+    let has_stack = !model.parts.is_empty();
+    let mut state =
+        if has_stack { vec![Span::raw(" "), level_span(worst, theme), Span::raw(" ")] } else { Vec::new() };
     if ui.is_held {
         state.insert(0, Span::styled(" PAUSED ", theme.chosen()));
     }
@@ -131,7 +134,7 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         ("processors", "provider to commit"),
         ("distribution", "provider to its memory"),
         ("sockets", "provider to client"),
-        ("lag", "messages that wait"),
+        ("lag", "what waits there"),
         ("errors", "in the window"),
     ];
     let title = Line::styled(" What the figures say", theme.style(Tone::Strong));

@@ -1,5 +1,6 @@
 //! Many consumed messages in one piece of memory.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -65,6 +66,16 @@ impl Batch {
     /// All messages, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
         self.entries.iter().map(|entry| Message { batch: self, entry })
+    }
+
+    /// The offset behind the last message of each topic's partition that is in it.
+    pub fn next_offsets(&self) -> BTreeMap<(&str, i32), i64> {
+        let is_beside = |one: &Entry, next: &Entry| {
+            one.partition == next.partition && Arc::ptr_eq(&one.topic, &next.topic)
+        };
+        // Messages of a partition come many at once: the last of each such run is all that is looked at closely.
+        let ends = self.entries.chunk_by(is_beside).filter_map(|run| run.last());
+        ends.map(|entry| ((&*entry.topic, entry.partition), entry.offset + 1)).collect()
     }
 }
 

@@ -210,12 +210,9 @@ impl TopicOffset {
 
 /// Notes what a batch has told, and crosses off the partitions that it brought to their end.
 fn advance(batch: &Batch, next: &mut Places, behind: &mut Places) {
-    let mut last: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    for message in batch.iter() {
-        last.insert((message.topic(), message.partition()), message.offset() + 1);
-    }
+    let told = batch.next_offsets();
     for (place, offset) in next.iter_mut() {
-        if let Some(reached) = last.get(&(&*place.0, place.1)) {
+        if let Some(reached) = told.get(&(&*place.0, place.1)) {
             *offset = *reached;
             if behind.get(place).is_some_and(|end| end <= reached) {
                 behind.remove(place);
@@ -242,7 +239,8 @@ fn offsets(
     Ok((starts, ends))
 }
 
-fn group_of_one(client_id: &str) -> String {
+/// The name of a group that nobody else is in.
+pub(super) fn group_of_one(client_id: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{client_id}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

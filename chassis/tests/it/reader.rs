@@ -1,8 +1,9 @@
 //! Reading all partitions without a group.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chassis::kafka::{PartitionReader, ReadEvent, ReaderSettings};
+use chassis::kafka::{EndsReader, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
 use chassis::lifecycle::{Shutdown, Tasks};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
@@ -57,6 +58,31 @@ async fn at_the_end_already_it_is_caught_up_at_once() {
     let shutdown = Shutdown::default();
     let mut events = reader.start(ends, &Tasks::new(shutdown.clone()), shutdown).unwrap();
     assert!(matches!(next(&mut events).await, ReadEvent::CaughtUp));
+}
+
+#[tokio::test]
+async fn what_is_left_to_read_is_known_from_the_ends_and_from_what_was_told() {
+    let cluster = cluster(3);
+    fill(&cluster, 2, 7).await;
+    let reader = open(&cluster).await;
+    let from: Vec<TopicOffset> =
+        reader.starts().iter().map(|start| TopicOffset { offset: 0, ..start.clone() }).collect();
+    let asking = EndsReader::new(&cluster.bootstrap_servers(), "test").unwrap();
+    fill(&cluster, 2, 3).await;
+    let ends = asking.ends(&from).await.unwrap();
+    let mut found: Vec<(i32, i64)> = ends.iter().map(|end| (end.partition, end.offset)).collect();
+    found.sort_unstable();
+    assert_eq!(found, [(0, 10), (1, 10), (2, 0)]);
+
+    let shutdown = Shutdown::default();
+    let mut events = reader.start(from, &Tasks::new(shutdown.clone()), shutdown).unwrap();
+    let mut told = BTreeMap::new();
+    while let ReadEvent::Batch(batch) = next(&mut events).await {
+        let next = batch.next_offsets().into_iter();
+        told.extend(next.map(|((topic, partition), offset)| ((topic.to_owned(), partition), offset)));
+    }
+    let wanted = [0, 1].map(|partition| ((TOPIC.to_owned(), partition), 10));
+    assert_eq!(told, BTreeMap::from(wanted));
 }
 
 #[tokio::test]

@@ -57,6 +57,8 @@ async fn a_client_that_does_not_read_is_closed_and_others_feel_nothing() {
     for round in 0..60 {
         if round == 10 {
             before = resident_bytes(&stack);
+            // They have news of the event that they do not take.
+            metric_reaches(&stack, "matchday_distribution_queue", 1.0).await;
         }
         event.tell_much(1_500 + round).await;
         let told = Instant::now();
@@ -76,6 +78,8 @@ async fn a_client_that_does_not_read_is_closed_and_others_feel_nothing() {
     #[expect(clippy::cast_precision_loss, reason = "a few")]
     metric_reaches(&stack, closed, SILENT as f64).await;
     metric_is(&stack, "matchday_distribution_sessions_behind", 0.0).await;
+    metric_is(&stack, "matchday_distribution_queue", 0.0).await;
+    metric_is(&stack, r#"matchday_distribution_lag{sport="hockey",partition="0"}"#, 0.0).await;
     for client in &mut silent[..2] {
         let (code, reason) = client.closed().await.unwrap();
         assert_eq!(code, 4008);

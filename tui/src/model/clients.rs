@@ -29,6 +29,10 @@ pub struct Clients {
     pub requests: Counter,
     /// Those answered with a server's error.
     pub failures: Counter,
+    /// Images that were looked up in Redis.
+    pub lookups: Counter,
+    /// Those of them that were found there.
+    pub found: Counter,
     /// The latency of REST that one answer in a hundred exceeds, in seconds: of the slowest route.
     pub rest_p99: Series,
     /// Sessions that were ended, by reason, since the process started.
@@ -54,6 +58,8 @@ impl Clients {
             conflated: Counter::default(),
             requests: Counter::default(),
             failures: Counter::default(),
+            lookups: Counter::default(),
+            found: Counter::default(),
             rest_p99: Series::default(),
             closed: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -83,6 +89,9 @@ impl Clients {
         for (counter, name) in counters {
             counter.push(at, samples.sum(name, &[]).unwrap_or_default());
         }
+        let lookups = "matchday_distribution_cache_lookups_total";
+        self.lookups.push(at, samples.sum(lookups, &[]).unwrap_or_default());
+        self.found.push(at, samples.sum(lookups, &[("outcome", "hit")]).unwrap_or_default());
         let answers = samples.by("matchday_distribution_rest_requests_total", "status");
         let failed: f64 = answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum();
         self.failures.push(at, failed);

@@ -48,7 +48,7 @@ pub(super) struct Reading {
     p50: Option<f64>,
     /// The latency that one in a hundred exceeds, in seconds.
     p99: Option<f64>,
-    /// Messages that wait before it.
+    /// What waits in it, where that is not in a topic: requests under way, events with news for a client.
     lag: Option<f64>,
 }
 
@@ -63,7 +63,7 @@ pub struct History {
     pub p50: Series,
     /// The latency that one in a hundred exceeds, in seconds.
     pub p99: Series,
-    /// Messages that wait before it.
+    /// What waits in it, where that is not in a topic: requests under way, events with news for a client.
     pub lag: Series,
 }
 
@@ -113,6 +113,7 @@ fn ingestion(samples: &Samples) -> Reading {
             samples.sum("matchday_ingestion_unauthorised_requests_total", &[]),
             samples.sum("matchday_ingestion_limited_total", &[]),
         ]),
+        lag: samples.sum("matchday_ingestion_requests_in_flight", &[]),
         ..latency(samples, "matchday_ingestion_request_seconds")
     }
 }
@@ -136,7 +137,6 @@ fn processors(samples: &Samples) -> Reading {
             samples.sum_without("matchday_processor_batches_total", "outcome", &["committed"]),
             samples.sum("matchday_processor_fence_lost_total", &[]),
         ]),
-        lag: samples.sum("matchday_processor_lag", &[]),
         ..latency(samples, "matchday_processor_generated_to_commit_seconds")
     }
 }
@@ -161,6 +161,7 @@ fn sockets(samples: &Samples) -> Reading {
             samples.sum_without("matchday_distribution_closed_total", "reason", &["closed", "restart"]),
             samples.sum("matchday_distribution_refused_total", &[]),
         ]),
+        lag: samples.sum("matchday_distribution_queue", &[]),
         ..latency(samples, "matchday_distribution_generated_to_socket_seconds")
     }
 }
@@ -186,18 +187,12 @@ mod tests {
              matchday_processor_gaps_total 2\n\
              matchday_processor_batches_total{outcome=\"committed\"} 40\n\
              matchday_processor_batches_total{outcome=\"failed\"} 1\n\
-             matchday_processor_lag{partition=\"0\"} 5\nmatchday_processor_lag{partition=\"1\"} 6\n\
              matchday_processor_generated_to_commit_seconds{quantile=\"0.5\"} 0.004\n\
              matchday_processor_generated_to_commit_seconds{quantile=\"0.99\"} 0.1\n",
         );
         let read = read(Part::Processors(Sport::Tennis), &samples);
-        let reading = Reading {
-            passed: Some(93.0),
-            errors: Some(6.0),
-            p50: Some(0.004),
-            p99: Some(0.1),
-            lag: Some(11.0),
-        };
+        let reading =
+            Reading { passed: Some(93.0), errors: Some(6.0), p50: Some(0.004), p99: Some(0.1), lag: None };
         assert_eq!(read, [(Hop::Processors(Sport::Tennis), reading)]);
     }
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Model;
 use super::contact::Touch;
 use super::hop::{History, Hop};
-use super::kafka::grows;
+use super::kafka::{Reader, grows};
 use super::series::Series;
 use crate::source::Part;
 
@@ -112,7 +112,13 @@ impl Model {
             .then_some(Level::Errors);
         let of_latency = history.p99.last(now).is_some_and(|p99| p99 > SLOW_P99).then_some(Level::Slow);
         let of_lag = match hop {
-            Hop::Processors(sport) => self.lag(sport).and_then(|lag| lag_level(lag, history, now)),
+            Hop::Processors(sport) => self.reader_level(Reader::Processors(sport)),
+            Hop::Distribution => Sport::ALL
+                .map(Reader::Distribution)
+                .map(|reader| self.reader_level(reader))
+                .into_iter()
+                .max()
+                .flatten(),
             _ => None,
         };
         let worst = of_errors.max(of_latency).max(of_lag);
@@ -120,31 +126,32 @@ impl Model {
         worst.unwrap_or(if passes { Level::Fine } else { Level::Idle })
     }
 
-    /// What waits before a sport's processors: as they say themselves, who know it exactly; where they do not answer, as Kafka
-    /// says, to whom they tell how far they are every now and then only.
+    /// What waits for a reader: as he says himself, who knows it exactly; of processors that do not answer, as Kafka says, to
+    /// whom they tell how far they are every now and then only.
     #[must_use]
-    pub fn lag(&self, sport: Sport) -> Option<&Series> {
-        let told = self.hops.get(&Hop::Processors(sport)).map(|history| &history.lag);
-        let told = told.filter(|_| self.is_heard(Part::Processors(sport)));
-        told.or_else(|| self.kafka.feed(sport).map(|topic| &topic.lag))
+    pub fn lag(&self, reader: Reader) -> Option<&Series> {
+        let told = self.kafka.told(reader).filter(|_| self.is_heard(reader.part()));
+        told.or_else(|| self.kafka.read_by(reader).map(|topic| &topic.lag))
     }
 
     /// As [`Model::lag`], of one partition.
     #[must_use]
-    pub fn partition_lag(&self, sport: Sport, partition: i32) -> Option<&Series> {
-        let told = self.kafka.told(sport, partition, self.now);
-        let told = told.filter(|_| self.is_heard(Part::Processors(sport)));
-        told.or_else(|| self.kafka.feed(sport)?.partitions.get(&partition).map(|partition| &partition.lag))
+    pub fn partition_lag(&self, reader: Reader, partition: i32) -> Option<&Series> {
+        let told = self.kafka.told_of(reader, partition, self.now);
+        let told = told.filter(|_| self.is_heard(reader.part()));
+        told.or_else(|| {
+            self.kafka.read_by(reader)?.partitions.get(&partition).map(|partition| &partition.lag)
+        })
     }
 
     fn is_heard(&self, part: Part) -> bool {
         self.parts.get(&part).is_some_and(|state| state.contact.touch(self.now) == Touch::Fresh)
     }
 
-    /// How a sport's feed topic is.
+    /// How what a reader reads is; `None` where there is nothing to be said against it.
     #[must_use]
-    pub fn feed_level(&self, sport: Sport) -> Option<Level> {
-        self.lag(sport).and_then(|lag| lag_level(lag, self.hops.get(&Hop::Processors(sport))?, self.now))
+    pub fn reader_level(&self, reader: Reader) -> Option<Level> {
+        lag_level(self.lag(reader)?, self.hops.get(&reader.hop())?, reader.stalls_from(), self.now)
     }
 
     /// Whether anything is known yet: it is waited for, or all is well as far as no [warning](Self::warnings) says otherwise.
@@ -155,11 +162,11 @@ impl Model {
     }
 }
 
-/// What a lag says of the processors that it waits for.
-fn lag_level(lag: &Series, processors: &History, now: Duration) -> Option<Level> {
+/// What a lag says of the reader that it waits for. From `stalls_from` messages on it matters that he reads none.
+fn lag_level(lag: &Series, reader: &History, stalls_from: f64, now: Duration) -> Option<Level> {
     let waits = lag.last(now)?;
-    let has_passed = processors.passed.added.sum(now, STALLED_OVER) > Some(0.0);
-    let waited = lag.within(now, STALLED_OVER).take_while(|(_, waits)| *waits > 0.0).count();
+    let has_passed = reader.passed.added.sum(now, STALLED_OVER) > Some(0.0);
+    let waited = lag.within(now, STALLED_OVER).take_while(|(_, waits)| *waits >= stalls_from).count();
     let has_waited = waited >= STALLED_TIMES && waited == lag.within(now, STALLED_OVER).count();
     if has_waited && !has_passed {
         Some(Level::Stalled)

@@ -7,7 +7,11 @@ use domain::{Sport, Topics};
 
 use super::contact::Contact;
 use super::series::{Counter, Series};
-use crate::source::{PartitionOffsets, Samples};
+use crate::source::{Part, PartitionOffsets, Samples};
+
+mod reader;
+
+pub use reader::Reader;
 
 /// Over how long the slope of a lag is taken.
 pub(super) const SLOPE_OVER: Duration = Duration::from_secs(15);
@@ -24,7 +28,7 @@ const HOT: f64 = 1.5;
 /// Messages a second of a topic below which no partition is called hot.
 const HOT_RATE_MIN: f64 = 20.0;
 
-/// All that Kafka told.
+/// What waits in topics.
 #[derive(Clone, Debug)]
 pub struct Kafka {
     /// Whether it answers.
@@ -33,18 +37,27 @@ pub struct Kafka {
     pub is_asked: bool,
     /// Our topics that are there, by name.
     pub topics: BTreeMap<String, TopicHistory>,
-    /// What waits in a sport's partition, as its processors say.
-    told: BTreeMap<(Sport, i32), Series>,
+    /// What waits for each reader, as he says himself.
+    told: BTreeMap<Reader, Unread>,
+}
+
+/// What waits for one reader.
+#[derive(Clone, Debug, Default)]
+struct Unread {
+    /// In all partitions together.
+    all: Series,
+    /// In each.
+    partitions: BTreeMap<i32, Series>,
 }
 
 /// One topic.
 #[derive(Clone, Debug, Default)]
 pub struct TopicHistory {
-    /// The sport, of a feed topic: only these have a group whose lag is known.
-    pub fed: Option<Sport>,
+    /// Who reads it and says how far he is.
+    pub reader: Option<Reader>,
     /// What is written to it, all partitions together.
     pub written: Counter,
-    /// What waits in it, all partitions together.
+    /// What waits in it, all partitions together, as far as its group has told Kafka.
     pub lag: Series,
     /// Its partitions.
     pub partitions: BTreeMap<i32, PartitionHistory>,
@@ -59,7 +72,7 @@ pub struct PartitionHistory {
     pub committed: Option<i64>,
     /// What is written to it.
     pub written: Counter,
-    /// What waits in it, as far as its processors have told Kafka.
+    /// What waits in it, as far as its group has told Kafka.
     pub lag: Series,
 }
 
@@ -69,30 +82,64 @@ impl Kafka {
         Self { contact, is_asked, topics: BTreeMap::new(), told: BTreeMap::new() }
     }
 
-    /// What a sport's processors say of the partitions that they have.
-    pub(super) fn take_told(&mut self, at: Duration, sport: Sport, samples: &Samples) {
-        for (partition, lag) in samples.by("matchday_processor_lag", "partition") {
-            let Ok(partition) = partition.parse() else { continue };
-            self.told.entry((sport, partition)).or_default().push(at, lag);
+    /// What a process says of the partitions that it reads.
+    pub(super) fn take_told(&mut self, at: Duration, part: Part, samples: &Samples) {
+        match part {
+            Part::Processors(sport) => {
+                let told = samples.by("matchday_processor_lag", "partition");
+                self.take_partitions(at, Reader::Processors(sport), told);
+            }
+            Part::Distribution => {
+                for sport in Sport::ALL {
+                    let labels = [("sport", sport.as_str())];
+                    let told = samples.by_where("matchday_distribution_lag", "partition", &labels);
+                    self.take_partitions(at, Reader::Distribution(sport), told);
+                }
+            }
+            Part::Simulator | Part::Ingestion => {}
         }
     }
 
-    /// What waits in a sport's partition, as its processors say, where they say so now.
-    pub(super) fn told(&self, sport: Sport, partition: i32, now: Duration) -> Option<&Series> {
-        self.told.get(&(sport, partition)).filter(|lag| lag.last(now).is_some())
+    fn take_partitions<'a>(
+        &mut self,
+        at: Duration,
+        reader: Reader,
+        told: impl Iterator<Item = (&'a str, f64)>,
+    ) {
+        let mut all = None;
+        for (partition, lag) in told {
+            let Ok(partition) = partition.parse() else { continue };
+            all = Some(all.unwrap_or_default() + lag);
+            let unread = self.told.entry(reader).or_default();
+            unread.partitions.entry(partition).or_default().push(at, lag);
+        }
+        if let Some(all) = all {
+            self.told.entry(reader).or_default().all.push(at, all);
+        }
+    }
+
+    /// What waits for a reader, as he says.
+    pub(super) fn told(&self, reader: Reader) -> Option<&Series> {
+        self.told.get(&reader).map(|unread| &unread.all)
+    }
+
+    /// As [`Self::told`], in one partition, where he says so now.
+    pub(super) fn told_of(&self, reader: Reader, partition: i32, now: Duration) -> Option<&Series> {
+        self.told.get(&reader)?.partitions.get(&partition).filter(|lag| lag.last(now).is_some())
     }
 
     pub(super) fn take(&mut self, at: Duration, topics: &Topics, offsets: Vec<PartitionOffsets>) {
         let mut totals: BTreeMap<String, (f64, Option<f64>)> = BTreeMap::new();
         for PartitionOffsets { topic, partition, end, committed } in offsets {
-            let fed = Sport::ALL.into_iter().find(|sport| topics.feed(*sport) == topic);
+            let reader = Reader::of(topics, &topic);
+            let has_group = matches!(reader, Some(Reader::Processors(_)));
             // Nothing committed yet: everything waits.
-            let lag = fed.map(|_| (end - committed.unwrap_or_default()).max(0) as f64);
+            let lag = has_group.then(|| (end - committed.unwrap_or_default()).max(0) as f64);
             let total = totals.entry(topic.clone()).or_default();
             total.0 += end as f64;
             total.1 = total.1.map_or(lag, |sum| lag.map(|lag| sum + lag));
             let history = self.topics.entry(topic).or_default();
-            history.fed = fed;
+            history.reader = reader;
             let history = history.partitions.entry(partition).or_default();
             (history.end, history.committed) = (end, committed);
             history.written.push(at, end as f64);
@@ -112,13 +159,13 @@ impl Kafka {
 
     /// The feed topics.
     pub fn feeds(&self) -> impl Iterator<Item = &TopicHistory> {
-        self.topics.values().filter(|topic| topic.fed.is_some())
+        self.topics.values().filter(|topic| matches!(topic.reader, Some(Reader::Processors(_))))
     }
 
-    /// A sport's feed topic.
+    /// The topic that this one reads.
     #[must_use]
-    pub fn feed(&self, sport: Sport) -> Option<&TopicHistory> {
-        self.feeds().find(|topic| topic.fed == Some(sport))
+    pub fn read_by(&self, reader: Reader) -> Option<&TopicHistory> {
+        self.topics.values().find(|topic| topic.reader == Some(reader))
     }
 }
 
@@ -178,13 +225,29 @@ mod tests {
             let n = second as i64;
             feed(&mut kafka, second, [1000 + 90 * n, 500 + 10 * n], [700 + 100 * n, 400 + 10 * n]);
         }
-        let (topic, now) = (kafka.feed(Sport::Hockey).expect("there"), Duration::from_secs(9));
+        let (topic, now) =
+            (kafka.read_by(Reader::Processors(Sport::Hockey)).expect("there"), Duration::from_secs(9));
         assert_eq!(topic.lag.last(now), Some(310.0));
         assert_eq!(drains_in(&topic.lag, now).map(|time| time.as_secs()), Some(31));
         assert!(!grows(&topic.lag, now));
         let (partition, share) = topic.hot(now).expect("hot");
         assert_eq!(partition, 0);
         assert!((share - 0.9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_distribution_has_not_read_is_known_of_each_sport_and_partition() {
+        let mut kafka = Kafka::new(Duration::from_secs(1), true);
+        let metrics = "matchday_distribution_lag{sport=\"hockey\",partition=\"0\"} 40\n\
+                       matchday_distribution_lag{sport=\"hockey\",partition=\"1\"} 2\n\
+                       matchday_distribution_lag{sport=\"tennis\",partition=\"0\"} 9\n";
+        let now = Duration::from_secs(1);
+        kafka.take_told(now, Part::Distribution, &Samples::parse(metrics));
+        let told = |sport| kafka.told(Reader::Distribution(sport)).and_then(|lag| lag.last(now));
+        assert_eq!(Sport::ALL.map(told).into_iter().flatten().sum::<f64>(), 51.0, "each is counted once");
+        assert_eq!((told(Sport::Hockey), told(Sport::Football)), (Some(42.0), None));
+        let lag = kafka.told_of(Reader::Distribution(Sport::Hockey), 1, now).expect("it is told");
+        assert_eq!(lag.last(now), Some(2.0));
     }
 
     #[test]

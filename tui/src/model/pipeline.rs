@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
 use super::judge::IDLE_AFTER;
+use super::kafka::Reader;
 use super::series::Series;
 use super::{Level, Model, Touch};
 use crate::source::Part;
@@ -29,7 +30,7 @@ pub enum Place {
     Distribution,
     /// What clients are told.
     Sockets,
-    /// What the processors of one sport apply.
+    /// What the processors of one sport apply, and what of it waits in either of its topics.
     Sport(Sport),
 }
 
@@ -40,7 +41,7 @@ pub enum Figure {
     Rate,
     /// The latency that one in a hundred exceeds, in seconds.
     P99,
-    /// Messages that wait.
+    /// What waits.
     Lag,
 }
 
@@ -57,7 +58,8 @@ pub struct Row {
     pub p50_seconds: Option<f64>,
     /// The latency that one in a hundred exceeds, in seconds.
     pub p99_seconds: Option<f64>,
-    /// Messages that wait before it.
+    /// What waits there: messages in the topics that it reads; at ingestion requests under way, at sockets events with news for a
+    /// client.
     pub lag: Option<f64>,
     /// What went wrong within the window.
     pub errors: Option<f64>,
@@ -98,6 +100,16 @@ impl Place {
             Self::Distribution => vec![Hop::Distribution],
             Self::Sockets => vec![Hop::Sockets],
             Self::Sport(sport) => vec![Hop::Processors(sport)],
+        }
+    }
+
+    /// Those for whom what waits there waits in topics.
+    fn readers(self) -> Vec<Reader> {
+        match self {
+            Self::FeedTopics | Self::Processors => Sport::ALL.map(Reader::Processors).to_vec(),
+            Self::Distribution => Sport::ALL.map(Reader::Distribution).to_vec(),
+            Self::Sport(sport) => vec![Reader::Processors(sport), Reader::Distribution(sport)],
+            Self::Simulator | Self::Ingestion | Self::Sockets => Vec::new(),
         }
     }
 }
@@ -167,11 +179,10 @@ impl Model {
             (Place::FeedTopics, Figure::Rate) => {
                 self.kafka.feeds().map(|topic| &topic.written.rate).collect()
             }
-            (Place::FeedTopics | Place::Processors, Figure::Lag) => {
-                Sport::ALL.into_iter().filter_map(|sport| self.lag(sport)).collect()
+            (_, Figure::Lag) if !place.readers().is_empty() => {
+                place.readers().into_iter().filter_map(|reader| self.lag(reader)).collect()
             }
-            (Place::Sport(sport), Figure::Lag) => self.lag(sport).into_iter().collect(),
-            (_, Figure::Lag) => Vec::new(),
+            (_, Figure::Lag) => self.histories(place).map(|history| &history.lag).collect(),
             (_, Figure::Rate) => self.histories(place).map(|history| &history.passed.rate).collect(),
             (_, Figure::P99) => self.histories(place).map(|history| &history.p99).collect(),
         }
@@ -193,12 +204,16 @@ impl Model {
             Place::Sockets if worst == Level::Fine && self.clients.behind.last(self.now) > Some(0.0) => {
                 Level::Slow
             }
+            Place::Sport(sport) => {
+                self.reader_level(Reader::Distribution(sport)).map_or(worst, |read| worst.max(read))
+            }
             _ => worst,
         }
     }
 
     fn feed_topics_level(&self) -> Level {
-        let worst = Sport::ALL.into_iter().filter_map(|sport| self.feed_level(sport)).max();
+        let worst =
+            Place::FeedTopics.readers().into_iter().filter_map(|reader| self.reader_level(reader)).max();
         let of_kafka = match self.kafka.contact.touch(self.now) {
             _ if !self.kafka.is_asked => Level::Absent,
             Touch::Waiting => Level::Waiting,

@@ -1,12 +1,15 @@
 //! Everything that somebody should look at, in words: what the alert rules in `deploy/prometheus/alerts.yml` would tell, at once.
 
+use std::time::Duration;
+
 use domain::Sport;
 use serde::Serialize;
 
 use super::contact::Touch;
 use super::hop::{History, Hop};
 use super::judge::{ERRORS_OVER, Level, SLOW_P99};
-use super::kafka::slope;
+use super::kafka::{Reader, slope};
+use super::series::Counter;
 use super::{Model, PartState};
 use crate::source::{Part, Producer};
 use crate::text::Text;
@@ -16,6 +19,15 @@ const ODDS_AGE_MAX: f64 = 60.0;
 
 /// A producer that was heard is silent after so long, and nobody's concern any more after so long, in seconds.
 const SILENT: std::ops::Range<f64> = 30.0..900.0;
+
+/// Over how long it is looked how many images are found in Redis.
+const MISSES_OVER: Duration = Duration::from_secs(60);
+
+/// Up to so many lookups in that time, one a second, say nothing.
+const LOOKUPS_MIN: f64 = 60.0;
+
+/// Where a smaller part of the images is found, Redis does not do what it is there for.
+const FOUND_MIN: f64 = 0.5;
 
 /// Something that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,10 +52,12 @@ impl Model {
             }
         }
         for sport in Sport::ALL {
-            warnings.extend(self.lag_warning(sport));
+            warnings.extend(self.lag_warning(Reader::Processors(sport)));
+            warnings.extend(self.lag_warning(Reader::Distribution(sport)));
             warnings.extend(self.sport_warnings(sport));
             warnings.extend(self.unprocessed_warning(sport));
         }
+        warnings.extend(self.cache_warning());
         let is_told = self.control.producers_contact.touch(self.now) == Touch::Fresh;
         let untrusted: Vec<&Producer> = self.control.untrusted().filter(|_| is_told).collect();
         warnings.extend(untrusted.iter().map(|producer| untrusted_warning(producer)));
@@ -102,16 +116,34 @@ impl Model {
         warnings
     }
 
-    fn lag_warning(&self, sport: Sport) -> Option<Warning> {
-        let level = self.feed_level(sport)?;
-        let lag = self.lag(sport)?;
+    fn lag_warning(&self, reader: Reader) -> Option<Warning> {
+        let level = self.reader_level(reader)?;
+        let lag = self.lag(reader)?;
         let waits = lag.last(self.now).unwrap_or_default();
         let slope = slope(lag, self.now).unwrap_or_default();
-        let what = match level {
-            Level::Stalled => format!("{waits:.0} messages wait and none is processed"),
-            _ => format!("{waits:.0} messages wait, {slope:+.0} a second"),
+        let (what, read) = match reader {
+            Reader::Processors(_) => ("messages wait", "processed"),
+            Reader::Distribution(_) => ("updates wait for distribution", "read"),
         };
-        Some(Warning { level, place: sport.to_string(), what })
+        let what = match level {
+            Level::Stalled => format!("{waits:.0} {what} and none is {read}"),
+            _ => format!("{waits:.0} {what}, {slope:+.0} a second"),
+        };
+        Some(Warning { level, place: reader.sport().to_string(), what })
+    }
+
+    /// That distribution finds few of the images that it looks up in Redis, and asks the database for the others.
+    fn cache_warning(&self) -> Option<Warning> {
+        let is_heard = self.part_level(Part::Distribution) == Level::Fine;
+        let within = |counter: &Counter| counter.added.sum(self.now, MISSES_OVER).unwrap_or_default();
+        let (lookups, found) = (within(&self.clients.lookups), within(&self.clients.found));
+        let share = found / lookups;
+        (is_heard && lookups > LOOKUPS_MIN && share < FOUND_MIN).then(|| {
+            let percent = (share * 100.0).floor();
+            let what =
+                format!("Redis had {percent:.0} % of the {lookups:.0} images asked for in the last minute");
+            Warning { level: Level::Slow, place: Part::Distribution.to_string(), what }
+        })
     }
 
     fn sport_warnings(&self, sport: Sport) -> Vec<Warning> {

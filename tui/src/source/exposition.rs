@@ -48,8 +48,20 @@ impl Samples {
 
     /// Every series of this name by its value of one label.
     pub fn by<'a>(&'a self, name: &'a str, key: &'a str) -> impl Iterator<Item = (&'a str, f64)> + 'a {
+        self.by_where(name, key, &[])
+    }
+
+    /// As [`Self::by`], of those series that have all these labels.
+    pub fn by_where<'a>(
+        &'a self,
+        name: &'a str,
+        key: &'a str,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = (&'a str, f64)> + 'a {
         let of_name = self.0.iter().filter(move |sample| sample.name == name);
-        of_name.filter_map(move |sample| Some((sample.label(key)?, sample.value)))
+        of_name
+            .filter(|sample| labels.iter().all(|(key, value)| sample.label(key) == Some(value)))
+            .filter_map(move |sample| Some((sample.label(key)?, sample.value)))
     }
 
     /// A quantile of a summary (`"0.99"`), in its own unit. One that nothing has been added to lately says 0, which no

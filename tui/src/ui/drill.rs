@@ -3,6 +3,7 @@
 use domain::Sport;
 
 use super::{Ui, View, places};
+use crate::model::kafka::Reader;
 use crate::model::pipeline::Place;
 use crate::model::{Hop, Model};
 use crate::source::Part;
@@ -26,7 +27,11 @@ impl Ui {
             Place::Sport(sport) => {
                 self.view = View::Kafka;
                 self.filters[View::Kafka.index()].clear();
-                self.topic = Some(model.topics.feed(*sport));
+                let [of_feed, of_updates] = [Reader::Processors(*sport), Reader::Distribution(*sport)]
+                    .map(|reader| model.reader_level(reader));
+                let topics = &model.topics;
+                let is_of_updates = of_updates > of_feed;
+                self.topic = Some(if is_of_updates { topics.updates(*sport) } else { topics.feed(*sport) });
             }
         }
     }

@@ -56,11 +56,11 @@ impl Ui {
         let mut topics: Vec<_> =
             model.kafka.topics.iter().filter(|(name, _)| name.contains(filter.as_str())).collect();
         let now = model.now;
-        let trouble = |topic: &TopicHistory| topic.fed.and_then(|sport| model.feed_level(sport));
+        let trouble = |topic: &TopicHistory| topic.reader.and_then(|reader| model.reader_level(reader));
         match self.topics_by {
             Sort::Name => topics.sort_by_key(|(_, topic)| Reverse(trouble(topic))),
             Sort::Most => topics.sort_by(|(_, one), (_, other)| {
-                let lag = |topic: &TopicHistory| model.lag(topic.fed?)?.last(now);
+                let lag = |topic: &TopicHistory| model.lag(topic.reader?)?.last(now);
                 lag(other).partial_cmp(&lag(one)).unwrap_or(Ordering::Equal)
             }),
             Sort::Busiest => topics.sort_by(|(_, one), (_, other)| {

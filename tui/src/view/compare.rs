@@ -46,18 +46,31 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
     match &model.runs.compared {
         Some(Ok(rows)) => draw_figures(frame, lower, rows, scene),
-        Some(Err(why)) => nothing(frame, lower, why.as_str(), scene),
+        Some(Err(why)) => draw_why(frame, lower, why.as_str(), scene),
         None => nothing(frame, lower, "the bundles are read", scene),
+    }
+}
+
+/// Why their figures are not held against each other.
+fn draw_why(frame: &mut Frame<'_>, area: Rect, why: &str, scene: Scene<'_>) {
+    let pieces = format::wrap(why, usize::from(area.width).saturating_sub(2));
+    for (piece, row) in pieces.into_iter().zip(area.rows().skip(1)) {
+        frame.render_widget(Line::styled(format!(" {piece}"), scene.theme.style(Tone::Warning)), row);
     }
 }
 
 /// What both came to, or what was measured of both.
 fn draw_pages(frame: &mut Frame<'_>, area: Rect, sides: [(&str, &Run); 2], scene: Scene<'_>) {
-    let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-    for ((word, run), half) in sides.into_iter().zip(halves) {
-        let [head, rest] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(half);
+    let [heads, rest] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(area);
+    let halves = |area| Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas::<2>(area);
+    for ((word, run), head) in sides.into_iter().zip(halves(heads)) {
         draw_name(frame, head, word, run, scene);
-        open_run::draw_page(frame, rest, run, scene);
+    }
+    if scene.ui.runs.page == RunPage::Verdict {
+        return judged::draw_both(frame, rest, sides.map(|(_, run)| &run.verdict), scene);
+    }
+    for ((_, run), half) in sides.into_iter().zip(halves(rest)) {
+        open_run::draw_page(frame, half, run, scene);
     }
 }
 

@@ -11,6 +11,8 @@ use crate::theme::Tone;
 /// Columns of a row: what it is of, and each number.
 const NAME: usize = 15;
 const NUMBER: usize = 8;
+/// Columns for the word behind what differs.
+const WRONG: usize = 8;
 
 /// The shares that are told where there is no room for all of [`SHARES`].
 const FEW: [usize; 3] = [0, 2, 4];
@@ -22,23 +24,31 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, figures: &Figures, scene: 
     let mut lines = Vec::new();
     for (title, rows) in [("from due to", &figures.hops), ("to the client", &figures.sports)] {
         if !rows.is_empty() {
-            lines.push(heading(title, names(), scene));
+            lines.push(heading(title, NAME, names(), scene));
             lines.extend(rows.iter().map(|row| measured(row, &shares, scene)));
             lines.push(Line::default());
         }
     }
     if !figures.compared.is_empty() {
-        lines.push(heading("compared", ["values", "differ"].into_iter(), scene));
-        lines.extend(figures.compared.iter().map(|row| compared(row, scene)));
+        let longest = figures.compared.iter().map(|row| Span::raw(row.what.as_str()).width()).max();
+        let room = usize::from(area.width).saturating_sub(2 * NUMBER + WRONG + 1);
+        let name = longest.unwrap_or_default().max(NAME).min(room);
+        lines.push(heading("compared", name, ["values", "differ"].into_iter(), scene));
+        lines.extend(figures.compared.iter().map(|row| compared(row, name, scene)));
         lines.push(Line::default());
     }
     lines.extend(again(figures, usize::from(area.width).saturating_sub(2), scene));
-    judged::draw_some(frame, area, lines, scene);
+    judged::draw_from(frame, area, lines, scene.ui.runs.line, scene);
 }
 
-fn heading<'a>(title: &str, columns: impl Iterator<Item = &'a str>, scene: Scene<'_>) -> Line<'static> {
+fn heading<'a>(
+    title: &str,
+    name: usize,
+    columns: impl Iterator<Item = &'a str>,
+    scene: Scene<'_>,
+) -> Line<'static> {
     let columns: String = columns.map(|column| format!("{column:>NUMBER$}")).collect();
-    let title = Span::styled(format!(" {title:<NAME$}"), scene.theme.style(Tone::Strong));
+    let title = Span::styled(format!(" {title:<name$}"), scene.theme.style(Tone::Strong));
     Line::from(vec![title, Span::styled(columns, scene.theme.style(Tone::Dim))])
 }
 
@@ -53,11 +63,11 @@ fn measured(row: &Measured, shares: &[usize], scene: Scene<'_>) -> Line<'static>
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn compared(row: &Compared, scene: Scene<'_>) -> Line<'static> {
+fn compared(row: &Compared, width: usize, scene: Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
     let (values, differ) = (format::number(row.compared as f64), row.differ);
-    let name = format::fit(row.what.as_str(), NAME, theme);
-    let text = Span::raw(format!(" {name:<NAME$}{values:>NUMBER$}"));
+    let name = format::fit(row.what.as_str(), width, theme);
+    let text = Span::raw(format!(" {name:<width$}{values:>NUMBER$}"));
     let (tone, word) = match differ {
         0 => (Tone::Plain, String::new()),
         _ => (Tone::Bad, format!(" {} WRONG", theme.sign("✖", "X"))),

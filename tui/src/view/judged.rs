@@ -6,9 +6,13 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, format, nothing, title};
+use super::{Scene, draw_excerpt, excerpt, format, nothing, title};
 use crate::bundle::{Anomaly, Gate, Verdict};
 use crate::theme::{Theme, Tone};
+
+mod both;
+
+pub(super) use both::draw_both;
 
 /// Columns of a gate besides its name.
 const STATE: usize = 9;
@@ -27,55 +31,77 @@ pub(super) fn exit(exit: Exit, theme: &Theme) -> Span<'static> {
 
 /// Both of a run that is over.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, verdict: &Verdict, scene: Scene<'_>) {
-    let gates = u16::try_from(verdict.gates.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let gates = Constraint::Length(gates.min(area.height * 3 / 5));
-    let [upper, lower] = Layout::vertical([gates, Constraint::Min(0)]).areas(area);
-    let under = |area| Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas::<2>(area);
-    let [above, gates] = under(upper);
-    frame.render_widget(title("gates", None, scene), above);
-    draw_gates(frame, gates, &verdict.gates, false, scene);
-    let [above, anomalies] = under(lower);
-    frame.render_widget(title("anomalies", None, scene), above);
-    draw_anomalies(frame, anomalies, &verdict.anomalies, scene);
+    let width = usize::from(area.width);
+    let mut lines = vec![heading("gates", scene)];
+    lines.extend(gates(&verdict.gates, false, width, scene));
+    lines.push(heading("anomalies", scene));
+    lines.extend(anomalies(&verdict.anomalies, width, scene));
+    draw_from(frame, area, lines, scene.ui.runs.line, scene);
+}
+
+fn heading(text: &'static str, scene: Scene<'_>) -> Line<'static> {
+    title(text, None, scene)
 }
 
 /// Every gate with what was found and what is allowed: those first that did not hold.
-pub(super) fn draw_gates(frame: &mut Frame<'_>, area: Rect, gates: &[Gate], is_live: bool, scene: Scene<'_>) {
+pub(super) fn draw_gates(frame: &mut Frame<'_>, area: Rect, all: &[Gate], is_live: bool, scene: Scene<'_>) {
+    draw_some(frame, area, gates(all, is_live, usize::from(area.width), scene), scene);
+}
+
+fn gates(all: &[Gate], is_live: bool, width: usize, scene: Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let mut gates: Vec<&Gate> = gates.iter().collect();
+    let mut gates: Vec<&Gate> = all.iter().collect();
     gates.sort_by_key(|gate| match gate.state {
         GateState::Fail => 0,
         GateState::Inconclusive if !is_live => 1,
         GateState::Pass => 2,
         GateState::Inconclusive => 3,
     });
-    let name = usize::from(area.width).saturating_sub(STATE + 2 * FIGURE + 3);
-    let line = |gate: &&Gate| {
-        let (tone, state) = match gate.state {
-            GateState::Pass => (Tone::Good, format!("{} ok", theme.sign("●", "o"))),
-            GateState::Fail => (Tone::Bad, format!("{} FAILED", theme.sign("✖", "X"))),
-            GateState::Inconclusive if is_live => (Tone::Dim, format!("{} later", theme.sign("○", "."))),
-            GateState::Inconclusive => (Tone::Warning, format!("{} none", theme.sign("▲", "!"))),
-        };
-        let found = gate.found.map_or_else(|| format::none(theme).to_owned(), |found| figure(found, gate));
-        // A rate must be reached, everything else must not be exceeded.
-        let is_rate = gate.unit.as_str() == "messages/s";
-        let bound = if is_rate { theme.sign("≥", ">=") } else { theme.sign("≤", "<=") };
-        let limit = format!("{bound}{}", figure(gate.limit, gate));
+    let name = width.saturating_sub(STATE + 2 * FIGURE + 3);
+    let line = |gate: &Gate| {
         Line::from(vec![
-            Span::styled(format!(" {state:<STATE$}"), theme.style(tone)),
+            state(Some(gate), is_live, theme),
             Span::raw(format!("{:<name$}", format::fit(gate.name.as_str(), name, theme))),
-            Span::styled(format!("{found:>FIGURE$}"), theme.style(Tone::Strong)),
-            Span::styled(format!(" {limit:<FIGURE$}"), theme.style(Tone::Dim)),
+            found(Some(gate), theme),
+            Span::styled(format!(" {:<FIGURE$}", limit(gate, theme)), theme.style(Tone::Dim)),
         ])
     };
-    draw_some(frame, area, gates.iter().map(line).collect(), scene);
+    gates.into_iter().map(line).collect()
+}
+
+/// How a run stands to a gate, as sign and word; nothing of a gate that it does not have.
+fn state(gate: Option<&Gate>, is_live: bool, theme: &Theme) -> Span<'static> {
+    let (tone, state) = match gate.map(|gate| gate.state) {
+        None => (Tone::Dim, String::new()),
+        Some(GateState::Pass) => (Tone::Good, format!("{} ok", theme.sign("●", "o"))),
+        Some(GateState::Fail) => (Tone::Bad, format!("{} FAILED", theme.sign("✖", "X"))),
+        Some(GateState::Inconclusive) if is_live => (Tone::Dim, format!("{} later", theme.sign("○", "."))),
+        Some(GateState::Inconclusive) => (Tone::Warning, format!("{} none", theme.sign("▲", "!"))),
+    };
+    Span::styled(format!(" {state:<STATE$}"), theme.style(tone))
+}
+
+fn found(gate: Option<&Gate>, theme: &Theme) -> Span<'static> {
+    let found = gate.and_then(|gate| Some(figure(gate.found?, gate)));
+    let found = found.unwrap_or_else(|| format::none(theme).to_owned());
+    Span::styled(format!("{found:>FIGURE$}"), theme.style(Tone::Strong))
+}
+
+/// A rate must be reached, everything else must not be exceeded.
+fn limit(gate: &Gate, theme: &Theme) -> String {
+    let is_rate = gate.unit.as_str() == "messages/s";
+    let bound = if is_rate { theme.sign("≥", ">=") } else { theme.sign("≤", "<=") };
+    format!("{bound}{}", figure(gate.limit, gate))
 }
 
 /// What was found of anomalies, with examples; what nothing was looked at for.
-pub(super) fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, anomalies: &[Anomaly], scene: Scene<'_>) {
+pub(super) fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, all: &[Anomaly], scene: Scene<'_>) {
+    draw_some(frame, area, anomalies(all, usize::from(area.width), scene), scene);
+}
+
+fn anomalies(anomalies: &[Anomaly], width: usize, scene: Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let width = usize::from(area.width).saturating_sub(2);
+    let width = width.saturating_sub(2);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for anomaly in anomalies.iter().filter(|anomaly| anomaly.found > 0) {
         let text = format!(" {} {} {}", theme.sign("✖", "X"), anomaly.found, anomaly.kind);
@@ -98,7 +124,27 @@ pub(super) fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, anomalies: &[Ano
         let line = |piece| Line::styled(format!(" {piece}"), theme.style(Tone::Warning));
         lines.extend(pieces.into_iter().map(line));
     }
-    draw_some(frame, area, lines, scene);
+    lines
+}
+
+/// The lines from one on, where not all have room: which they are is said below them.
+pub(super) fn draw_from(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    lines: Vec<Line<'static>>,
+    first: usize,
+    scene: Scene<'_>,
+) {
+    let (rows, room) = (lines.len(), usize::from(area.height));
+    if rows <= room || room == 0 {
+        return draw_some(frame, area, lines, scene);
+    }
+    let shown = excerpt(first, rows, room - 1);
+    let [list, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    for (line, row) in lines.into_iter().skip(shown.start).zip(list.rows()) {
+        frame.render_widget(line, row);
+    }
+    draw_excerpt(frame, below, &shown, rows, scene);
 }
 
 /// As many lines as there is room for; how many more there are where that is not all.

@@ -70,10 +70,10 @@ fn cells(name: &str, topic: &TopicHistory, bars: usize, scene: Scene<'_>) -> Vec
     let told = |value: Option<String>| value.map_or_else(none, right);
     let rate = topic.written.rate.last(now);
     let passes = if rate > Some(0.0) { Level::Fine } else { Level::Idle };
-    let level = topic.fed.and_then(|sport| model.feed_level(sport)).unwrap_or(passes);
+    let level = topic.reader.and_then(|reader| model.reader_level(reader)).unwrap_or(passes);
     let mut state = level_span(level, theme);
     state.content = format!(" {}", state.content).into();
-    let lag = topic.fed.and_then(|sport| model.lag(sport));
+    let lag = topic.reader.and_then(|reader| model.lag(reader));
     let hot = topic.hot(now).map(|(partition, share)| {
         let text = format!("p{partition} {:.0}%", share * 100.0);
         right(Span::styled(text, theme.style(Tone::Warning)))
@@ -131,7 +131,7 @@ fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicH
         let committed =
             partition.committed.map_or_else(|| format::none(theme).to_owned(), |at| at.to_string());
         let [lag, slope, drains] =
-            backlog(topic.fed.and_then(|sport| model.partition_lag(sport, *number)), scene);
+            backlog(topic.reader.and_then(|reader| model.partition_lag(reader, *number)), scene);
         let heat = if hot == Some(*number) { theme.sign(" ▲ HOT", " ! HOT") } else { "" };
         Row::new([
             Cell::from(format!(" {number}")),

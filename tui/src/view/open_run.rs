@@ -26,9 +26,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         Some(Err(why)) => return nothing(frame, area, why.as_str(), scene),
         None => return nothing(frame, area, "the bundle is read", scene),
     };
+    let came_to = format::wrap(run.verdict.summary.as_str(), usize::from(area.width).saturating_sub(2));
+    let rows = if came_to.len() > 1 { 2 } else { 1 };
     let [above, summary, rest] =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    draw_head(frame, [above, summary], run, scene);
+        Layout::vertical([Constraint::Length(1), Constraint::Length(rows), Constraint::Min(0)]).areas(area);
+    draw_head(frame, above, run, scene);
+    for (piece, row) in came_to.into_iter().zip(summary.rows()) {
+        frame.render_widget(Line::styled(format!(" {piece}"), scene.theme.style(Tone::Dim)), row);
+    }
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(rest);
         draw_curves(frame, left, run, scene);
@@ -48,7 +53,7 @@ pub(super) fn draw_page(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Sce
     }
 }
 
-fn draw_head(frame: &mut Frame<'_>, [above, summary]: [Rect; 2], run: &Run, scene: Scene<'_>) {
+fn draw_head(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
     let theme = scene.theme;
     let verdict = &run.verdict;
     let head = Line::from(vec![
@@ -56,9 +61,7 @@ fn draw_head(frame: &mut Frame<'_>, [above, summary]: [Rect; 2], run: &Run, scen
         judged::exit(verdict.exit, theme),
         Span::styled(format!("  {}, seed {}", verdict.scenario, verdict.seed), theme.style(Tone::Dim)),
     ]);
-    frame.render_widget(head, above);
-    let text = format::fit(verdict.summary.as_str(), usize::from(summary.width).saturating_sub(2), theme);
-    frame.render_widget(Line::styled(format!(" {text}"), theme.style(Tone::Dim)), summary);
+    frame.render_widget(head, area);
 }
 
 fn draw_curves(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
@@ -97,8 +100,8 @@ fn draw_curves(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
     }
     axis.mark(frame, Rect { height: times.y - area.y, ..area }, ui.runs.second, scene);
     frame.render_widget(axis.times(ui.runs.second, scene), times);
-    let near = timeline::near(run, ui.runs.second, scene);
-    let pieces = format::wrap(&near, usize::from(told.width).saturating_sub(2));
+    let room = (usize::from(told.width).saturating_sub(2), usize::from(told.height));
+    let pieces = timeline::near(run, ui.runs.second, room, scene);
     for (piece, row) in pieces.into_iter().zip(told.rows()) {
         frame.render_widget(Line::styled(format!(" {piece}"), theme.style(Tone::Warning)), row);
     }

@@ -11,7 +11,7 @@ use crate::theme::Tone;
 
 /// Columns but that of the name.
 const STATE: u16 = 17;
-const FIGURES: [u16; 4] = [9, 8, 8, 9];
+const FIGURES: [u16; 4] = [6, 6, 6, 9];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
@@ -29,7 +29,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
     let header = ["   verdict", "run"].map(Cell::from).into_iter();
     let header = header.chain(["began", "msg/s", "p99", "anomalies"].map(right));
-    let rows = runs.iter().map(|verdict| row(verdict, scene));
+    let room = list.width.saturating_sub(STATE + FIGURES.iter().map(|width| width + 1).sum::<u16>() + 1);
+    let rows = runs.iter().map(|verdict| row(verdict, usize::from(room), scene));
     let widths = [Constraint::Length(STATE), Constraint::Min(0)].into_iter();
     let widths = widths.chain(FIGURES.map(Constraint::Length));
     let table = Table::new(rows, widths)
@@ -46,7 +47,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
 }
 
-fn row(verdict: &Verdict, scene: Scene<'_>) -> Row<'static> {
+fn row(verdict: &Verdict, room: usize, scene: Scene<'_>) -> Row<'static> {
     let Scene { ui, theme, .. } = scene;
     let mark = if ui.runs.marked.as_ref() == Some(&verdict.folder) { "*" } else { " " };
     let anomalies = verdict.anomalies_found();
@@ -54,7 +55,7 @@ fn row(verdict: &Verdict, scene: Scene<'_>) -> Row<'static> {
     let p99 = verdict.p99_seconds.map_or_else(|| format::none(theme).to_owned(), format::seconds);
     Row::new(vec![
         Cell::from(Line::from(vec![Span::raw(format!(" {mark} ")), judged::exit(verdict.exit, theme)])),
-        Cell::from(verdict.name.to_string()),
+        Cell::from(format::fit(verdict.name.as_str(), room, theme)),
         right(format::day_time(verdict.started_at)),
         right(format::number(verdict.per_second)),
         right(p99),

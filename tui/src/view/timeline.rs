@@ -86,8 +86,14 @@ impl Axis {
     }
 }
 
-/// What went wrong on purpose around a second, in a line.
-pub(super) fn near(run: &Run, second: usize, scene: Scene<'_>) -> String {
+/// What went wrong on purpose around a second, in at most so many lines of so many columns: in the order of time, and how much
+/// more there was.
+pub(super) fn near(
+    run: &Run,
+    second: usize,
+    (width, lines): (usize, usize),
+    scene: Scene<'_>,
+) -> Vec<String> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
     let (from, to) = (second as f64, second as f64 + 1.0);
     let is_near = |happened: &&Happened| {
@@ -109,10 +115,18 @@ pub(super) fn near(run: &Run, second: usize, scene: Scene<'_>) -> String {
     };
     let told: Vec<String> = run.happened.iter().filter(is_near).map(tell).collect();
     if told.is_empty() {
-        "nothing went wrong on purpose around it".to_owned()
-    } else {
-        told.join(scene.theme.sign(" · ", " | "))
+        return vec!["nothing went wrong on purpose around it".to_owned()];
     }
+    let first = |count: usize| {
+        let mut told = told.clone();
+        let more = told.split_off(count).len();
+        told.extend((more > 0).then(|| format!("and {more} more")));
+        format::wrap(&told.join(scene.theme.sign(" · ", " | ")), width)
+    };
+    // No more have room than have a few columns each.
+    let most = told.len().min(lines * width / 8).max(1);
+    let fitting = (1..=most).rev().map(first).find(|pieces| pieces.len() <= lines);
+    fitting.unwrap_or_else(|| first(1))
 }
 
 /// A curve's value at a second.

@@ -68,6 +68,27 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
         json!({"hop": hop, "since": "due", "is_warm_up": false, "sport": sport, "count": if sport.is_some() { 6_875 } else { 27_500 },
             "negative": 0, "micros": share(micros)})
     };
+    // All that a run compares, by the names that it gives them.
+    let places = [
+        "clients, meanwhile",
+        "dead letters",
+        "feed topic",
+        "mysql",
+        "redis",
+        "rest",
+        "rest list",
+        "rest, meanwhile",
+        "socket 1 (steady)",
+        "socket 2 (slow)",
+        "socket 3 (reconnecting)",
+        "socket 4 (late)",
+        "update log",
+        "updates topic",
+    ];
+    let place = |place: &str| {
+        let is_wrong = !is_right && place == "redis";
+        json!({"place": place, "compared": 12_000, "differ": if is_wrong { 3 } else { 0 }})
+    };
     let document = json!({
         "schema": "1.0",
         "name": name,
@@ -76,7 +97,7 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
             "exit_code": if is_right { 0 } else { 10 },
             "holds": if is_right { json!([]) } else { json!(["correctness", "latency"]) },
             "summary": if is_right {
-                "PASS: 30,000 messages accepted, 812,004 values compared in 9 places, no anomaly, every gate held."
+                "PASS: 30,000 messages accepted, 168,000 values compared in 14 places, no anomaly, every gate held."
             } else {
                 "Not passed (correctness, latency): anomalies 3, may be 0; latency at_client p99 640 ms, may be 500 ms."
             },
@@ -98,8 +119,7 @@ fn document(name: &str, is_right: bool, example: &str) -> Document {
             gate("latency written p99", 900.0, None, "ms", true),
         ],
         "anomalies": anomalies,
-        "places": [{"place": "mysql", "compared": 41_000, "differ": 0},
-            {"place": "redis", "compared": 12_000, "differ": if is_right { 0 } else { 3 }}],
+        "places": places.map(place),
         "sports": [{"sport": "hockey", "games": 4, "messages": 6_000, "compared": 9_000, "differ": 0}],
         "latency": [latency("at_client", None, 9_100), latency("sent", None, 900), latency("committed", None, 5_200),
             latency("at_client", Some("hockey"), 9_800), latency("committed", Some("hockey"), 5_300)],

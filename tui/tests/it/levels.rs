@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Sport;
+use tui::model::kafka::Reader;
 use tui::model::pipeline::Place;
 use tui::model::{Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, Report, Source};
@@ -77,7 +78,7 @@ fn what_cannot_be_written_to_kafka_is_told_of_the_feed_topics() {
 #[test]
 fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where_they_are_silent() {
     let model = evening(NAMES);
-    let lag = |sport| model.partition_lag(sport, 0).expect("it is known");
+    let lag = |sport| model.partition_lag(Reader::Processors(sport), 0).expect("it is known");
     assert_eq!(lag(Sport::Hockey).last(model.now), Some(2_400.0));
     assert!(kafka::grows(lag(Sport::Hockey), model.now));
     // Kafka was told of another lag than football's processors have.
@@ -89,6 +90,71 @@ fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where
     assert_eq!((told.lag, told.drains_in_seconds), (Some(2_400.0), None));
     assert!(told.lag_per_second > Some(100.0), "{told:?}");
     assert_eq!(told.hot.as_ref().map(|hot| hot.partition), Some(0));
+}
+
+#[test]
+fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
+    let mut model = empty();
+    let source = Source::Part(Part::Distribution);
+    for second in 1..=20 {
+        let metrics = format!(
+            "matchday_distribution_updates_total{{outcome=\"applied\"}} {}\n\
+             matchday_distribution_lag{{sport=\"hockey\",partition=\"0\"}} {}\n\
+             matchday_distribution_lag{{sport=\"tennis\",partition=\"0\"}} 4\nmatchday_distribution_queue 17\n",
+            500 * second,
+            50 * second
+        );
+        model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+        take(&mut model, second, Ok(processors(1_000 * second, 30)));
+    }
+    let row = |place| model.row(place, Duration::from_secs(60));
+    let told = [Place::Distribution, Place::Sockets, Place::Sport(Sport::Hockey)].map(|place| row(place).lag);
+    assert_eq!(told, [Some(1_004.0), Some(17.0), Some(1_030.0)]);
+    assert_eq!(row(Place::Distribution).state, Level::Growing);
+    assert_eq!(row(Place::Sport(Sport::Hockey)).state, Level::Growing);
+    let warnings = model.warnings();
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    let wanted = ("hockey", "1000 updates wait for distribution, +50 a second");
+    assert_eq!((warning.place.as_str(), warning.what.as_str()), wanted);
+}
+
+#[test]
+fn a_few_updates_that_wait_while_none_passes_are_heartbeats_and_many_are_not() {
+    let level = |waits: u32| {
+        let mut model = empty();
+        for second in 1..=20 {
+            let metrics = format!(
+                "matchday_distribution_updates_total{{outcome=\"applied\"}} 5\n\
+                 matchday_distribution_lag{{sport=\"hockey\",partition=\"0\"}} {waits}\n"
+            );
+            let source = Source::Part(Part::Distribution);
+            model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+        }
+        model.level(Place::Distribution)
+    };
+    assert_eq!((level(4), level(400)), (Level::Idle, Level::Stalled));
+}
+
+#[test]
+fn redis_that_has_few_of_the_images_asked_for_is_told_of_and_a_few_questions_are_not() {
+    let warnings = |hits: u64, misses: u64| {
+        let mut model = empty();
+        for second in 1..=10 {
+            let metrics = format!(
+                "matchday_distribution_cache_lookups_total{{outcome=\"hit\"}} {}\n\
+                 matchday_distribution_cache_lookups_total{{outcome=\"miss\"}} {}\n",
+                hits * second,
+                misses * second
+            );
+            let source = Source::Part(Part::Distribution);
+            model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+        }
+        model.warnings().into_iter().map(|warning| (warning.level, warning.what)).collect::<Vec<_>>()
+    };
+    let wanted = "Redis had 10 % of the 180 images asked for in the last minute";
+    assert_eq!(warnings(2, 18), [(Level::Slow, wanted.to_owned())]);
+    assert!(warnings(18, 2).is_empty());
+    assert!(warnings(0, 6).is_empty(), "54 in a minute");
 }
 
 #[test]

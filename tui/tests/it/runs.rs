@@ -10,11 +10,12 @@ use harness::live::LIVE;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui::attach::Given;
 use tui::model::Model;
+use tui::theme::{Palette, Theme};
 use tui::ui::{Effect, Ui};
 use tui::watch::Watch;
 
 use crate::bundles::{standing, write};
-use crate::stage::{evening, evening_with_runs, two_runs};
+use crate::stage::{evening, evening_with_runs, screen, two_runs};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,6 +108,25 @@ fn a_run_is_scrubbed_through_and_its_faults_are_jumped_to() {
     assert_eq!(ui.runs.curve, 1);
     let left = ui.press(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE), &model);
     assert_eq!((left, ui.runs.is_open()), (Effect::OpenRuns(Vec::new()), false));
+}
+
+#[test]
+fn a_page_with_more_lines_than_the_screen_is_gone_through_to_its_end_and_no_further() {
+    let runs = two_runs("x");
+    let model = evening_with_runs(["a", "b"], &runs[..1]);
+    let mut ui = Ui::new(24);
+    ui.look_at_runs(vec![runs[0].verdict.folder.clone()]);
+    press(&mut ui, &model, "vv");
+    let drawn =
+        |ui: &Ui| screen(&model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    let repeat = "matchday verify kill-processors --seed 31";
+    assert!(drawn(&ui).contains("from due to") && !drawn(&ui).contains(repeat), "{}", drawn(&ui));
+    press(&mut ui, &model, &"j".repeat(60));
+    assert!(drawn(&ui).contains(repeat), "{}", drawn(&ui));
+    let there = ui.runs.line;
+    press(&mut ui, &model, &"k".repeat(there));
+    assert!(there < 30 && drawn(&ui).contains("from due to"), "{there}");
+    assert_eq!(ui.runs.curve, 0, "that is chosen beside the curves only");
 }
 
 #[test]

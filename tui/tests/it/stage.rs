@@ -219,7 +219,9 @@ fn metrics(part: Part, second: u64) -> String {
             let refused = if second > 30 { 7 } else { 0 };
             format!(
                 "matchday_ingestion_messages_total{{outcome=\"accepted\",provider=\"md\"}} {sent}\n\
-                 matchday_ingestion_messages_total{{outcome=\"refused\",provider=\"md\"}} {refused}\n"
+                 matchday_ingestion_messages_total{{outcome=\"refused\",provider=\"md\"}} {refused}\n\
+                 matchday_ingestion_requests_in_flight {}\n",
+                second % 4
             ) + &quantiles("matchday_ingestion_request_seconds", 0.0022, 0.0418)
                 + &quantiles("matchday_kafka_produce_seconds", 0.0016, 0.0307)
         }
@@ -245,7 +247,9 @@ fn metrics(part: Part, second: u64) -> String {
             format!(
                 "matchday_distribution_updates_total{{outcome=\"applied\"}} {sent}\n\
                  matchday_distribution_sessions 120\nmatchday_distribution_sessions_behind {behind}\n\
-                 matchday_distribution_subscriptions 180\nmatchday_distribution_frames_total {}\n\
+                 matchday_distribution_lag{{sport=\"football\",partition=\"0\"}} {}\n\
+                 matchday_distribution_lag{{sport=\"hockey\",partition=\"1\"}} 3\n\
+                 matchday_distribution_queue {}\nmatchday_distribution_subscriptions 180\nmatchday_distribution_frames_total {}\n\
                  matchday_distribution_frames_bytes_total {}\nmatchday_distribution_writes_total {}\n\
                  matchday_distribution_conflated_total {}\n\
                  matchday_distribution_closed_total{{reason=\"closed\"}} 31\n\
@@ -253,6 +257,8 @@ fn metrics(part: Part, second: u64) -> String {
                  matchday_distribution_refused_total{{reason=\"sessions\"}} 1\n\
                  matchday_distribution_rest_requests_total{{route=\"/matches/live\",status=\"200\"}} {second}\n\
                  matchday_distribution_rest_seconds{{route=\"/matches/live\",quantile=\"0.99\"}} 0.0009\n",
+                second % 2 * 11,
+                behind * 9 * second.saturating_sub(50),
                 sent * 30,
                 sent * 30 * 412,
                 sent * 3,

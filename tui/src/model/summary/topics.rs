@@ -3,14 +3,15 @@
 use domain::Sport;
 use serde::Serialize;
 
-use crate::model::{Model, TopicHistory, kafka};
+use crate::model::kafka::{self, Reader};
+use crate::model::{Model, TopicHistory};
 
 /// A topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicSummary {
     /// Its name.
     pub topic: String,
-    /// Whose feed it is; of other topics nobody commits how far he has come.
+    /// The sport whose feed or updates it has; of other topics nobody says how much waits in them.
     pub sport: Option<Sport>,
     /// Messages a second that are written to it.
     pub per_second: Option<f64>,
@@ -40,10 +41,10 @@ impl Model {
 
     fn topic_summary(&self, name: &str, topic: &TopicHistory) -> TopicSummary {
         let now = self.now;
-        let lag = topic.fed.and_then(|sport| self.lag(sport));
+        let lag = topic.reader.and_then(|reader| self.lag(reader));
         TopicSummary {
             topic: name.to_owned(),
-            sport: topic.fed,
+            sport: topic.reader.map(Reader::sport),
             per_second: topic.written.rate.last(now),
             lag: lag.and_then(|lag| lag.last(now)),
             lag_per_second: lag.and_then(|lag| kafka::slope(lag, now)),

@@ -1,0 +1,169 @@
+//! The stacks of a checkout, by the records that those who start them keep: `stack.json` in a folder of each stack's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use domain::{Sport, Topics};
+use serde::Deserialize;
+
+use super::{Logs, Places};
+use crate::source::Part;
+
+/// The name of the stack that `matchday up` starts: the first choice where there are several.
+const UP: &str = "up";
+
+/// `stack.json` of a stack's folder, as far as it is of use here.
+#[derive(Debug, Deserialize)]
+struct Record {
+    #[serde(default)]
+    stores: String,
+    #[serde(default)]
+    processes: Vec<Process>,
+    addresses: Vec<Address>,
+}
+
+/// One of its processes.
+#[derive(Debug, Deserialize)]
+struct Process {
+    /// `{"pid":1933,…}` of a process of this machine, the id of a container.
+    id: serde_json::Value,
+}
+
+impl Record {
+    fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join("stack.json")).ok()?).ok()
+    }
+
+    /// Whether it is but stores, as tests share them: there is nothing to be seen in it.
+    fn has_no_service(&self) -> bool {
+        !self.addresses.iter().any(|address| ["ingestion", "REST"].contains(&address.what.as_str()))
+    }
+
+    /// Whether nothing of it runs any more: a crash left it behind.
+    fn is_left_over(&self) -> bool {
+        // Whether a container runs, the engine alone knows.
+        let is_gone = |process: &Process| {
+            let pid = process.id.get("pid").and_then(serde_json::Value::as_u64);
+            pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+        };
+        !self.processes.is_empty() && self.processes.iter().all(is_gone)
+    }
+}
+
+/// One of its addresses: `REST`, `http://127.0.0.1:4002`.
+#[derive(Debug, Deserialize)]
+struct Address {
+    what: String,
+    url: String,
+}
+
+/// The stack of this name among `stacks`; without a name, the one of `matchday up`, else the one that was changed last.
+pub(super) fn find(stacks: &Path, name: Option<&str>) -> Option<Places> {
+    let entries = fs::read_dir(stacks).ok()?.flatten();
+    let changed =
+        |folder: &Path| fs::metadata(folder.join("stack.json")).and_then(|file| file.modified()).ok();
+    let found = entries.filter_map(|entry| {
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let changed = changed(&entry.path())?;
+        let record = Record::read(&entry.path()).filter(|_| name.is_none_or(|name| name == own))?;
+        (name.is_some() || !record.is_left_over() && !record.has_no_service())
+            .then(|| (own == UP, changed, entry.path(), own, record))
+    });
+    let (_, _, folder, name, record): (bool, SystemTime, _, _, _) =
+        found.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
+    let address = |what: &str| {
+        record.addresses.iter().find(|address| address.what == what).map(|address| address.url.clone())
+    };
+    let mut parts: BTreeMap<Part, String> = BTreeMap::new();
+    parts.extend(address("ingestion").map(|url| (Part::Ingestion, url)));
+    parts.extend(address("REST").map(|url| (Part::Distribution, url)));
+    for sport in Sport::ALL {
+        let part = Part::Processors(sport);
+        parts.extend(address(&part.to_string()).map(|url| (part, url)));
+    }
+    // It is started beside the stack, which does not know of it.
+    parts.insert(Part::Simulator, "http://127.0.0.1:4004".to_owned());
+    let kind = if record.stores.is_empty() { "native".to_owned() } else { record.stores };
+    Some(Places {
+        name: format!("{name} ({kind})"),
+        rest: address("REST"),
+        kafka: address("Kafka"),
+        topics: Topics::default(),
+        logs: Some(Logs::Folder(folder)),
+        runs: None,
+        parts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Given;
+    use super::*;
+
+    fn write(stacks: &Path, name: &str, port: u16, pid: u32) {
+        let folder = stacks.join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let record = format!(
+            r#"{{"lifetime":"detached","stores":"containers",
+                "processes":[{{"name":"kafka","id":"f00"}},{{"name":"ingestion","id":{{"pid":{pid},"started_ticks":1}}}}],"addresses":[
+                {{"what":"ingestion","url":"http://127.0.0.1:{port}"}},
+                {{"what":"processors-hockey","url":"http://127.0.0.1:4104"}},
+                {{"what":"REST","url":"http://127.0.0.1:4002"}},{{"what":"Kafka","url":"127.0.0.1:9092"}}]}}"#
+        );
+        fs::write(folder.join("stack.json"), record).expect("written");
+    }
+
+    #[test]
+    fn the_stack_of_matchday_up_comes_first_unless_another_is_named_or_addresses_are_given() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "up", 1, 1);
+        write(stacks.path(), "demo-7", 2, 1);
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        let found = given.find();
+        assert_eq!(found.name, "up (containers)");
+        assert_eq!(found.parts[&Part::Ingestion], "http://127.0.0.1:1");
+        assert_eq!(found.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
+        assert_eq!(found.kafka.as_deref(), Some("127.0.0.1:9092"));
+        assert_eq!(found.logs, Some(Logs::Folder(stacks.path().join("up"))));
+        assert_eq!(found.runs, Some(stacks.path().join("runs")));
+        given.stack = Some("demo-7".to_owned());
+        assert_eq!(given.find().parts[&Part::Ingestion], "http://127.0.0.1:2");
+        given.rest = Some("http://10.0.0.1:80".to_owned());
+        assert_eq!(given.find().parts[&Part::Distribution], "http://10.0.0.1:80");
+        given.bundles = vec!["a-run".into()];
+        assert!(given.find().parts.is_empty(), "a finished run has no stack");
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_passed_over_unless_it_is_named() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "demo-7", 2, 1);
+        // No process has such a number, and without the container nothing of it may run.
+        write(stacks.path(), "up", 1, 999_999_999);
+        let record = stacks.path().join("up/stack.json");
+        let text = fs::read_to_string(&record).expect("read").replace(r#"{"name":"kafka","id":"f00"},"#, "");
+        fs::write(&record, text).expect("written");
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        assert_eq!(given.find().name, "demo-7 (containers)");
+        given.stack = Some("up".to_owned());
+        assert_eq!(given.find().name, "up (containers)");
+    }
+
+    #[test]
+    fn a_stack_of_stores_alone_is_passed_over_unless_it_is_named() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "demo-7", 2, 1);
+        write(stacks.path(), "stores-9", 3, 1);
+        let record = stacks.path().join("stores-9/stack.json");
+        let kafka = r#"{"stores":"containers","addresses":[{"what":"Kafka","url":"127.0.0.1:9093"}]}"#;
+        fs::write(record, kafka).expect("written");
+        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+        assert_eq!(given.find().name, "demo-7 (containers)");
+        fs::remove_dir_all(stacks.path().join("demo-7")).expect("removed");
+        assert_eq!(given.find().name, "documented ports");
+        given.stack = Some("stores-9".to_owned());
+        assert_eq!(given.find().kafka.as_deref(), Some("127.0.0.1:9093"));
+    }
+}
