@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use domain::{Sport, Topics};
 
 use crate::observe::Places;
-use crate::stack::{DISTRIBUTION, PartId, ProcessId, Record, Stack, processors_name};
+use crate::stack::{DISTRIBUTION, INGESTION, PartId, ProcessId, Record, Stack, processors_name};
 
 /// A stack as a run sees it.
 pub struct Site<'a> {
@@ -163,7 +163,7 @@ impl<'a> Site<'a> {
     /// Whether a part of this name is a service of ours, and no store.
     #[must_use]
     pub fn is_service(name: &str) -> bool {
-        name == DISTRIBUTION || name == crate::stack::INGESTION || name.starts_with("processors-")
+        [DISTRIBUTION, INGESTION, "processors-"].iter().any(|service| name.starts_with(service))
     }
 
     /// The admin routes of a sport's first processors, where it has any.

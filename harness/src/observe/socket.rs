@@ -244,7 +244,18 @@ impl Client {
         Ok(seen)
     }
 
-    /// The same; how the connection ended, where it had, comes beside it.
+    /// Waits until the connection ends without the client's doing, as when its server dies, and hands over what was seen, and how
+    /// it ended.
+    ///
+    /// # Errors
+    /// When the reader panicked.
+    pub async fn ended(self) -> anyhow::Result<(Seen, End)> {
+        let Self { task, stop: _told_nothing, .. } = self;
+        let (seen, ended) = task.await.context("the reader panicked")?;
+        Ok((seen, ended.err().context("nobody has told the reader to stop")?))
+    }
+
+    /// As [`Self::cut`]; how the connection ended, where it had, comes beside it.
     async fn end(self) -> anyhow::Result<(Seen, Result<(), End>)> {
         // The reader may have ended already; joining it tells.
         let _ = self.stop.send(true);
@@ -463,10 +474,9 @@ mod tests {
         let ended = async |frame: Message| {
             let url = server(&[Message::text(SUBSCRIBED), frame]).await;
             let client = Client::subscribe(&url, "hockey", Seen::default()).await.unwrap();
-            let Client { task, stop: _stop, .. } = client;
-            let (seen, ended) = tokio::time::timeout(SILENCE_MAX, task).await.unwrap().unwrap();
+            let (seen, end) = tokio::time::timeout(SILENCE_MAX, client.ended()).await.unwrap().unwrap();
             let ends: Vec<End> = seen.ends.into_iter().map(|ended| ended.end).collect();
-            assert_eq!(ends, [ended.unwrap_err()]);
+            assert_eq!(ends, [end]);
             ends[0].clone()
         };
         let reason = r#"{"reason":"too slow","reconnect_after_ms":7}"#.into();

@@ -12,7 +12,11 @@ impl Stack {
         let mut addresses = Vec::new();
         for (spec, ports) in state.services.iter().rev() {
             for (listener, port) in spec.listeners.iter().zip(ports) {
-                let what = listener.label.unwrap_or(&spec.name).to_owned();
+                let what = match listener.label {
+                    // One that was added is beside the first, not in its place.
+                    Some(label) if spec.name != spec.binary => format!("{label} of {}", spec.name),
+                    label => label.unwrap_or(&spec.name).to_owned(),
+                };
                 addresses.push(Address { what, url: listener.scheme.url(*port) });
             }
         }

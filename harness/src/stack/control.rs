@@ -1,7 +1,7 @@
 //! Disturbs a running stack: its processes are reached by name, ended, started again and joined by others.
 
 use super::process::Process;
-use super::service::{ServiceSpec, processors_name};
+use super::service::{DISTRIBUTION, ServiceSpec, processors_name};
 use super::{READY_DEADLINE, Stack};
 use anyhow::{Context, Result};
 use domain::Sport;
@@ -86,12 +86,25 @@ impl Stack {
     /// # Errors
     /// When the sport has no processors in this stack, or the new one does not become ready.
     pub async fn add_processors(&self, sport: Sport) -> Result<String> {
-        let first = processors_name(sport);
+        self.add_another(&processors_name(sport)).await
+    }
+
+    /// Starts one more distribution, on ports of its own, and waits until it is ready; each reads all updates. Its name is
+    /// returned: `distribution-2`.
+    ///
+    /// # Errors
+    /// When this stack has no distribution, or the new one does not become ready.
+    pub async fn add_distribution(&self) -> Result<String> {
+        self.add_another(DISTRIBUTION).await
+    }
+
+    /// Starts one more process like the service of this name.
+    async fn add_another(&self, first: &str) -> Result<String> {
         let spec = {
             let state = self.state();
             let with_name = |spec: &ServiceSpec, name: &str| spec.name == name;
             let known = |name: &str| state.services.iter().find(|(spec, _)| with_name(spec, name));
-            let (spec, _) = known(&first).with_context(|| format!("there are no processors of {sport}"))?;
+            let (spec, _) = known(first).with_context(|| format!("there is no {first} in this stack"))?;
             let name = (2..).map(|number| format!("{first}-{number}")).find(|name| known(name).is_none());
             ServiceSpec { name: name.context("every number is taken")?, ..spec.clone() }
         };

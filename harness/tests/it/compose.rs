@@ -77,7 +77,15 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     drop(other);
     assert_eq!(rest::listed(&places.rest).await.unwrap().len(), feed.expected.len());
 
-    compose.run_timed("the simulator as well", &UP[..5]);
+    let more = ["--scale", "processors-football-more=1", "--scale", "distribution-more=1"];
+    compose.run_timed("the simulator as well, and one more of two services", &[&UP[..5], &more].concat());
+    let address = compose.run(&["port", "distribution-more", "4003"]);
+    let client = Client::subscribe(
+        &format!("ws://{}/v1/socket", address.trim()),
+        Sport::Football.as_str(),
+        Seen::default(),
+    );
+    client.await.unwrap().cut().await.unwrap();
     let simulator = format!("http://127.0.0.1:{}", compose.port("SIMULATOR_PORT"));
     let metrics = reqwest::get(format!("{simulator}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("matchday_simulator_requests_total{status=\"202\"}"), "{metrics}");
@@ -96,7 +104,7 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     until("Prometheus to have read every process", PATIENCE, async || {
         let answer: Value = reqwest::get(&targets).await?.error_for_status()?.json().await?;
         let targets = answer["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
-        Ok(targets.len() == 7 && targets.iter().all(|target| target["health"] == "up"))
+        Ok(targets.len() == 9 && targets.iter().all(|target| target["health"] == "up"))
     })
     .await
     .unwrap();

@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use simulator::{DriveOptions, Format, ScheduleBuilder};
 
-use crate::support::{self, games, until};
+use crate::support::{self, committed, games, until};
 
 /// How long anything may take to be noticed on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -28,15 +28,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn play(stack: &Stack, feed: &Feed, disturb: impl Future<Output = Result<()>>) -> Outcome {
     let options = DriveOptions::to(stack.ingestion_url().unwrap());
     run(stack, feed, &options, |_| {}, disturb).await.unwrap()
-}
-
-/// Waits until MySQL has a share of the feed's messages: the middle of the stream.
-async fn committed(stack: &Stack, feed: &Feed, percent: u64) -> Result<()> {
-    let mysql = Mysql::new(&stack.mysql_url())?;
-    until("the stream to be under way", DEADLINE, async || {
-        Ok(mysql.versions().await?.values().sum::<u64>() * 100 >= feed.messages() * percent)
-    })
-    .await
 }
 
 fn assert_pass(outcome: &Outcome) {

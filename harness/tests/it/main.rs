@@ -22,6 +22,7 @@ mod recorded;
 mod recovery;
 mod rest;
 mod retention;
+mod scale;
 mod shrink;
 mod silence;
 mod slow_clients;

@@ -5,6 +5,7 @@ use chassis::kafka::{Batch, PartitionReader, ReadEvent, ReaderSettings, TopicOff
 use chassis::lifecycle::{Shutdown, Tasks};
 use domain::{Sport, Timestamp};
 use harness::feed::Feed;
+use harness::observe::mysql::Mysql;
 use harness::stack::{
     DISTRIBUTION, DatabaseChoice, Lifetime, Ports, Project, ServiceSpec, Stack, StackConfig, StoresChoice,
     pipeline, processors_name,
@@ -99,6 +100,15 @@ pub async fn until(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
+}
+
+/// Waits until MySQL has a share of the feed's messages: the middle of the stream.
+pub async fn committed(stack: &Stack, feed: &Feed, percent: u64) -> Result<()> {
+    let mysql = Mysql::new(&stack.mysql_url())?;
+    until("the stream to be under way", Duration::from_secs(60), async || {
+        Ok(mysql.versions().await?.values().sum::<u64>() * 100 >= feed.messages() * percent)
+    })
+    .await
 }
 
 /// Kafka, a database and Redis for all tests of this binary that do not disturb them; the first one that asks starts them.

@@ -3,12 +3,17 @@
 use anyhow::Result;
 use harness::stack::{DISTRIBUTION, Stack};
 
-use super::event::{PATIENCE, get};
+use super::event::PATIENCE;
 use super::until;
 
 /// A metric's value; `None` before it has one.
 pub async fn metric(stack: &Stack, name: &str) -> Result<Option<f64>> {
-    let text = get(stack, "/metrics").await.text().await?;
+    metric_at(&stack.rest_url()?, name).await
+}
+
+/// The value of a metric of the process whose first port this is; `None` before it has one.
+pub async fn metric_at(url: &str, name: &str) -> Result<Option<f64>> {
+    let text = reqwest::get(format!("{url}/metrics")).await?.error_for_status()?.text().await?;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     Ok(value.map(str::parse).transpose()?)
 }
