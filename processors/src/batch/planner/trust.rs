@@ -4,7 +4,7 @@ use domain::message::{ProducerBody, SnapshotComplete};
 use domain::producer::{Moment, Recovery};
 use domain::{Body, EventId, FeedMessage, Producer, Source, Timestamp};
 
-use super::{FeedRecord, Planner, note_version, partition_after};
+use super::{FeedRecord, Planner, note, partition_after};
 use crate::producers::{Sweep, Watched};
 
 /// Where a sweep begins.
@@ -95,7 +95,7 @@ impl Planner<'_> {
             .collect();
         for (source, Producer { reason, .. }) in news {
             let Some(working) = self.working.get_mut(event_id) else { return };
-            note_version(&mut self.versions_before, working);
+            note(&mut self.before, working);
             let state = working.intake.state_mut();
             let is_down = state.feed(&source).is_some_and(|feed| feed.down);
             let update = match is_down {
