@@ -119,6 +119,9 @@ impl<'a> Planner<'a> {
         self.heard.note(record.partition, message, &self.asked, self.known.now);
         self.meet(record, message, &event.body);
         self.tell_event(&event.event_id, Some(&message.source));
+        if !self.can_watch(record.partition, &message.source) {
+            self.tally.unwatched += 1;
+        }
         let limits = self.limits_of(record.partition, message);
         if let (Some(arrival), Some(working)) = (record.arrival(), self.working.get_mut(&event.event_id)) {
             let effects = working.intake.accept(arrival, self.known.now, limits);
