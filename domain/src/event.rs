@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EventId, IncidentId, Source};
+use crate::id::{EventId, IncidentId, Name, Source};
 use crate::limit::SOURCES_MAX;
 use crate::market::{Market, MarketKey, Suspension};
 use crate::message::{Content, EventMessage, FeedMessage, Position, StopStatus};
@@ -13,7 +13,7 @@ use crate::{Fixture, Incident, Key, Sport, Status, Timestamp};
 
 use book::{Book, Shut};
 pub use by_time::Times;
-pub use feed::Feed;
+pub use feed::{Feed, Letters};
 use group::Member;
 use step::Step;
 
@@ -58,6 +58,9 @@ pub struct Head {
     /// When sources that order by time said what stands.
     #[serde(default, skip_serializing_if = "Times::is_empty")]
     pub times: Times,
+    /// Dead letters of a provider's messages that are ordered by time, where nobody could tell whose they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    letters: BTreeMap<Name, Letters>,
 }
 
 /// A value and the event version at which it last changed.
@@ -286,7 +289,7 @@ impl EventState {
                 return Err(Refusal::invalid("/producer", detail));
             }
             None => {
-                unheard_of = Feed::new(message.source.clone());
+                unheard_of = Feed::new(message.source.clone(), Letters::default());
                 &unheard_of
             }
         };
@@ -340,29 +343,31 @@ impl EventState {
 impl Head {
     fn feed_entry(&mut self, source: &Source) -> &mut Feed {
         let index = self.feeds.iter().position(|feed| feed.source == *source).unwrap_or_else(|| {
-            self.feeds.push(Feed::new(source.clone()));
+            // What may have been anybody's may have been this one's, too.
+            let letters = self.letters.get(&source.provider).cloned().unwrap_or_default();
+            self.feeds.push(Feed::new(source.clone(), letters));
             self.feeds.len() - 1
         });
         &mut self.feeds[index]
     }
 
-    /// What keeps a market of this id shut although the owner of its book offers it.
+    /// What keeps a market of this id shut although the owner of its book offers it. A bet stop says how it is shut; why, a
+    /// dead letter before all others, for only that waits for somebody to put it right.
     fn shut(&self, sport: Sport, book: &Book, market_id: u32) -> Option<Shut> {
         let owner = book.owner()?;
         let market = Member { rules: sport.rules(), market_id, told: book.groups_of(owner) };
         let feed = self.feeds.iter().find(|feed| feed.source == *owner)?;
         let stopped = || feed.stopped_since(market, book.offered_at()?);
-        if let Some(status) = feed.barrier_for(market).map(|stop| stop.market_status).or_else(stopped) {
-            return Some(Shut { status, reason: Suspension::BetStop });
-        }
+        let stop = feed.barrier_for(market).map(|stop| stop.market_status).or_else(stopped);
         let has_dead_letter =
-            feed.has_refused() || book.offered_at().is_some_and(|at| feed.refused_since(at));
-        let reason = match (has_dead_letter, feed.gap, feed.down) {
+            feed.has_refused() || book.offered_at().is_some_and(|at| feed.letters.has_since(at));
+        let reason = match (has_dead_letter, stop, feed.gap, feed.down) {
             (true, ..) => Suspension::DeadLetter,
-            (false, true, _) => Suspension::Gap,
-            (false, false, true) => Suspension::ProducerDown,
-            (false, false, false) => return None,
+            (false, Some(_), ..) => Suspension::BetStop,
+            (false, None, true, _) => Suspension::Gap,
+            (false, None, false, true) => Suspension::ProducerDown,
+            (false, None, false, false) => return None,
         };
-        Some(Shut { status: StopStatus::Suspended, reason })
+        Some(Shut { status: stop.unwrap_or(StopStatus::Suspended), reason })
     }
 }

@@ -125,6 +125,8 @@ impl Intake {
     /// Takes one message from the feed.
     pub fn accept(&mut self, arrival: Arrival, now: Timestamp, limits: HoldLimits) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(1);
+        let FeedMessage { source, generated_at, .. } = &arrival.message;
+        let unsaid = self.state.has_unsaid_letter(source).then(|| (source.clone(), *generated_at));
         match self.state.turn(&arrival.message) {
             Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),
             Ok((_, None)) => self.take_by_time(arrival, now, &mut effects),
@@ -136,6 +138,8 @@ impl Intake {
                 effects.extend(doubt.map(Effect::Updated));
             }
         }
+        let said = unsaid.and_then(|(source, said_at)| self.state.say_refused(&source, said_at, now));
+        effects.extend(said.map(Effect::Updated));
         effects
     }
 
@@ -185,34 +189,34 @@ impl Intake {
         }
     }
 
-    /// Ingestion has refused a message of this event: it is missing, as if it had been refused here. No update where that
-    /// changes nothing: nothing else is known of the event, its turn is over, a right one waits there, or it stands further
-    /// ahead than any may wait. What is refused may be wrong about its place, too.
+    /// Ingestion has refused a message of this event: it is missing, as if it had been refused here. An event of which nothing
+    /// else is known does not begin with it; it is only noted. No update where it changes nothing that clients see: then, and
+    /// where its turn is over, a right one waits there, or it stands further ahead than any may wait. What is refused may be
+    /// wrong about its place, too.
     pub fn hear_of_refused(
         &mut self,
         refused: &RefusedMessage,
         now: Timestamp,
         limits: HoldLimits,
     ) -> Vec<Update> {
-        if self.state.is_blank() {
-            return Vec::new();
-        }
         match (refused.place, refused.source()) {
             (Place::Sequence(position), Some(source)) => {
                 let waits = self.waiting.get(&source).is_some_and(|held| held.contains_key(&position));
-                let is_awaited = !waits && self.state.awaits(&source, position, limits.held_max);
-                let refuse = || self.state.refuse(&source, position, refused.received_at, now);
-                is_awaited.then(refuse).flatten().into_iter().collect()
+                if waits || !self.state.awaits(&source, position, limits.held_max) {
+                    return Vec::new();
+                }
+                if self.state.is_blank() {
+                    self.state.foresee_refused(&source, position, refused.received_at);
+                    return Vec::new();
+                }
+                self.state.refuse(&source, position, refused.received_at, now).into_iter().collect()
             }
             (Place::Sequence(_), None) => Vec::new(),
-            (Place::Time { generated_at }, source) => {
-                let sources = match source {
-                    Some(source) => vec![source],
-                    None => self.state.sources_of(&refused.provider),
-                };
-                let mark = refused.mark;
-                let refuse = |source: &Source| self.state.refuse_by_time(source, generated_at, mark, now);
-                sources.iter().filter_map(refuse).collect()
+            (Place::Time { generated_at }, Some(source)) => {
+                self.state.refuse_by_time(&source, generated_at, refused.mark, now).into_iter().collect()
+            }
+            (Place::Time { generated_at }, None) => {
+                self.state.refuse_anyones(&refused.provider, generated_at, refused.mark, now)
             }
         }
     }

@@ -84,6 +84,8 @@ pub enum Reason {
     Delayed,
     /// Not up: its messages have no sequence, so that only a recovery makes good what may be missing, and nobody asks for one.
     RecoveryNotConfigured,
+    /// Not up: so many producers are watched that there is no room for it, and nobody would notice its silence.
+    NotWatched,
     /// Up: it is alive again, and that is all that is asked of it. Recovering: it says again that nothing is lost, and what was
     /// has not all come.
     AliveAgain,
@@ -120,9 +122,19 @@ impl Producer {
     /// A producer that offers something and has not said yet that it is alive.
     #[must_use]
     pub fn never_alive(at: Timestamp) -> Self {
-        let (state, reason, nothing) = (State::Down, Reason::NeverAlive, Timestamp(0));
+        Self::down(Reason::NeverAlive, at)
+    }
+
+    /// A producer that offers something and cannot be watched.
+    #[must_use]
+    pub fn not_watched(at: Timestamp) -> Self {
+        Self::down(Reason::NotWatched, at)
+    }
+
+    fn down(reason: Reason, at: Timestamp) -> Self {
+        let nothing = Timestamp(0);
         Self {
-            state,
+            state: State::Down,
             reason,
             since: at,
             alive_at: at,
@@ -283,6 +295,7 @@ impl Reason {
             Self::NeverAlive => "never_alive",
             Self::Delayed => "delayed",
             Self::RecoveryNotConfigured => "recovery_not_configured",
+            Self::NotWatched => "not_watched",
             Self::AliveAgain => "alive_again",
             Self::DelayOver => "delay_over",
             Self::SnapshotComplete => "snapshot_complete",

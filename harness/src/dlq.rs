@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chassis::config::MysqlArgs;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use domain::codec::uof::{RoutingKey, RoutingKeyError};
 use domain::letter::LetterId;
 use domain::{EventId, Name, Topics};
@@ -95,9 +95,9 @@ struct Filter {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").args(["letters", "open"]).required(true)))]
 struct Redrive {
     /// Their names in the list, as in `0/17` or `17`
-    #[arg(required_unless_present = "open", conflicts_with = "open")]
     letters: Vec<LetterId>,
     /// All that are still to be dealt with, each event's in order
     #[arg(long, conflicts_with_all = ["body", "edit", "routing_key"])]
@@ -263,4 +263,30 @@ impl Place {
 fn columns() -> Option<usize> {
     let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     std::io::stdout().is_terminal().then_some(width.unwrap_or(160))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        redrive: Redrive,
+    }
+
+    #[test]
+    fn what_is_to_be_sent_again_is_named_or_all_that_is_open() {
+        let parse = |arguments: &[&str]| {
+            let parsed = Cli::try_parse_from([&["redrive"][..], arguments].concat());
+            parsed.map(|cli| (cli.redrive.letters.len(), cli.redrive.open)).map_err(|error| error.to_string())
+        };
+        let error = parse(&[]).unwrap_err();
+        assert!(error.contains("LETTERS") && error.contains("--open"), "{error}");
+        assert_eq!(parse(&["0/17", "18"]), Ok((2, false)));
+        assert_eq!(parse(&["--open"]), Ok((0, true)));
+        assert!(parse(&["--open", "0/17"]).is_err());
+    }
 }

@@ -50,7 +50,7 @@ pub struct LoadArgs {
 struct Found {
     /// Of each kind.
     kinds: [Vec<PathBuf>; KINDS.len()],
-    /// Readable, and of no kind.
+    /// Folders, and what is readable and of no kind.
     others: Vec<PathBuf>,
     /// Not readable, and why.
     unreadable: Vec<(PathBuf, &'static str)>,
@@ -112,6 +112,10 @@ fn feed(given: Option<String>, record: Option<&Record>) -> String {
 fn look_through(folder: &Path) -> Result<Found> {
     let mut found = Found::default();
     for file in xml_files(folder)? {
+        if file.is_dir() {
+            found.others.push(file);
+            continue;
+        }
         let xml = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         let Ok(text) = std::str::from_utf8(&xml) else {
             found.unreadable.push((file, "it is not UTF-8, and no other encoding is read"));
@@ -192,6 +196,9 @@ async fn send(client: &Client, to: &str, token: Option<&str>, xml: Vec<u8>) -> R
                     answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 tokio::time::sleep(Duration::from_secs(seconds.unwrap_or(1)).min(PATIENCE)).await;
             }
+            StatusCode::UNAUTHORIZED => {
+                bail!("{to} answers {status}: it takes a token of its provider, which --token shows")
+            }
             _ => bail!("{to} answers {status}: {}", answer.text().await.unwrap_or_default()),
         }
     }
@@ -244,6 +251,7 @@ mod tests {
             ("f.xml", b""),
             ("g.txt", b"hi"),
         ]);
+        std::fs::create_dir(folder.path().join("h.xml")).unwrap();
         let Found { kinds, others, unreadable } = look_through(folder.path()).unwrap();
         let names = |files: &[PathBuf]| {
             files
@@ -251,7 +259,8 @@ mod tests {
                 .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!([names(&kinds[0]), names(&kinds[1]), names(&others)], [["a.xml"], ["b.xml"], ["c.xml"]]);
+        assert_eq!([names(&kinds[0]), names(&kinds[1])], [["a.xml"], ["b.xml"]]);
+        assert_eq!(names(&others), ["c.xml", "h.xml"], "a folder is no file");
         let (files, why): (Vec<_>, Vec<_>) = unreadable.into_iter().unzip();
         assert_eq!(names(&files), ["d.xml", "e.xml", "f.xml"]);
         assert!(why[0].contains("UTF-8") && why[1] == why[2] && why[1].contains("no XML"), "{why:?}");
@@ -298,6 +307,16 @@ mod tests {
         assert!(said[1].ends_with("b.xml: 413 Payload Too Large"), "{said:?}");
         assert_eq!(said[2], "1 fixtures are loaded.");
         assert_eq!((coming.recv().await, coming.try_recv().is_err()), (Some(small.into()), true));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_not_let_in_is_told_with_what_he_would_be() {
+        let routes = Router::new().route("/feeds/uof", post(async || StatusCode::UNAUTHORIZED));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = format!("http://{}/feeds/uof", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        let (error, _) = load_into(&to, folder(&[("a.xml", b"<fixtures_fixture/>")]).path()).await;
+        assert!(error.contains("401") && error.contains("--token"), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use domain::producer::UNNUMBERED_HEADER;
 use domain::{Body, Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
 use crate::backlog::Backlogs;
-use crate::broadcast::Broadcasts;
+use crate::broadcast::{Broadcasts, Partitions};
 use crate::loaded::Loaded;
 use crate::outbox::Outbox;
 use crate::producers::Producers;
@@ -48,10 +48,12 @@ impl FeedTopics {
         &found.expect("topics were made for Sport::ALL").1
     }
 
-    /// Every topic with its number of partitions; none while Kafka has not told them.
-    pub fn partitions(&self, producer: &Producer) -> Option<Vec<(Arc<str>, i32)>> {
-        let count = |topic: &Arc<str>| Some((Arc::clone(topic), producer.known_partition_count(topic)?));
-        self.feeds.iter().map(|(_, topic)| count(topic)).collect()
+    /// Every sport's topic with its number of partitions; none while Kafka has not told them.
+    pub fn partitions(&self, producer: &Producer) -> Option<Vec<Partitions>> {
+        let count = |(sport, topic): &(Sport, Arc<str>)| {
+            Some((*sport, Arc::clone(topic), producer.known_partition_count(topic)?))
+        };
+        self.feeds.iter().map(count).collect()
     }
 }
 
@@ -126,10 +128,11 @@ pub fn accept(
         }
         Content::Producer(_) => {
             let payload = json::encode(&message);
-            let partitions = broadcasts.admit(payload.len()).map_err(|problem| about(&message, problem))?;
+            let admitted = broadcasts.admit(payload.len(), receipt.backlogs);
+            let partitions = admitted.map_err(|problem| about(&message, problem))?;
             let is_unnumbered = receipt.reading.is_ordered_by_time();
             let headers = is_unnumbered.then(|| (UNNUMBERED_HEADER, Bytes::from_static(b"true")));
-            outbox.broadcast(piece.index, partitions, headers.as_slice(), |buffer| {
+            outbox.broadcast(piece.index, &partitions, headers.as_slice(), |buffer| {
                 buffer.extend_from_slice(&payload);
             });
         }
@@ -184,8 +187,19 @@ mod tests {
 
     /// Accepts one message of the provider `md`, received at 1000, where every feed topic has 3 partitions.
     fn accept_text(text: &str, know_partitions: bool) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
+        accept_but_for(&[], text, know_partitions)
+    }
+
+    /// The same where too much of these sports is unread.
+    fn accept_but_for(
+        shut_out: &[Sport],
+        text: &str,
+        know_partitions: bool,
+    ) -> Result<Vec<chassis::kafka::Record>, Box<Refusal>> {
         let topics = FeedTopics::new(&Topics::default());
-        let partitions: Vec<_> = topics.feeds.iter().map(|(_, topic)| (Arc::clone(topic), 3)).collect();
+        let backlogs = Backlogs::default();
+        shut_out.iter().for_each(|sport| backlogs.note(*sport, 80, 80));
+        let partitions = topics.feeds.iter().map(|(sport, topic)| (*sport, Arc::clone(topic), 3)).collect();
         let receipt = Receipt {
             provider: &Name::new("md").unwrap(),
             reading: &Reading::Native(Format::Json),
@@ -193,7 +207,7 @@ mod tests {
             max_message_bytes: 400,
             topics: &topics,
             producers: &Producers::new(1),
-            backlogs: &Backlogs::default(),
+            backlogs: &backlogs,
             redrive: None,
             loaded: &Loaded::default(),
         };
@@ -244,6 +258,17 @@ mod tests {
         assert!(records.iter().all(|record| record.key.is_none() && record.headers.is_empty()));
         let refusal = accept_text(ALIVE, false).unwrap_err();
         assert_eq!(refusal.problem.status, 503);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_kept_from_the_sports_of_which_too_much_is_unread() {
+        let records = accept_but_for(&[Sport::Hockey], ALIVE, true).unwrap();
+        assert_eq!(records.len(), 3 * (Sport::ALL.len() - 1));
+        assert!(records.iter().all(|record| &*record.topic != "sports-feed-hockey"));
+        let refusal = accept_but_for(&Sport::ALL, ALIVE, true).unwrap_err();
+        let problem = (refusal.problem.status.as_u16(), refusal.problem.kind);
+        assert_eq!(problem, (503, "urn:matchday:problem:unread"), "nobody would hear of it");
+        assert!(!refusal.is_final(), "it is to be sent again");
     }
 
     #[test]

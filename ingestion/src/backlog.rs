@@ -41,7 +41,7 @@ impl UnreadLimits {
 }
 
 impl Backlogs {
-    /// Why no message of a sport is taken now, where none is.
+    /// Why nothing is written to a sport's feed now, where nothing is.
     ///
     /// # Errors
     /// A problem for its sender, who has to send again later.
@@ -58,7 +58,8 @@ impl Backlogs {
         &self.0[index.expect("every sport is one of all")]
     }
 
-    fn note(&self, sport: Sport, unread_percent: u64, percent_max: u64) {
+    /// So much of a sport is unread, of at most so much.
+    pub fn note(&self, sport: Sport, unread_percent: u64, percent_max: u64) {
         metrics::unread(sport.as_str(), unread_percent);
         let is_too_much = unread_percent >= percent_max;
         if self.state(sport).swap(is_too_much, Ordering::Relaxed) != is_too_much {

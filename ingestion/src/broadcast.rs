@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chassis::problem::Problem;
+use domain::Sport;
 
 use crate::admission::{Memory, Place};
+use crate::backlog::Backlogs;
 use crate::rate::Bucket;
 use crate::refusal;
+
+/// A sport's topic and its number of partitions.
+pub type Partitions = (Sport, Arc<str>, i32);
 
 /// The broadcasts of one request.
 #[derive(Debug)]
 pub struct Broadcasts<'a> {
-    /// Every topic with its number of partitions; none while Kafka has not told them.
-    partitions: Option<Vec<(Arc<str>, i32)>>,
+    /// Every sport's topic; none while Kafka has not told them.
+    partitions: Option<Vec<Partitions>>,
     bucket: Option<&'a Bucket>,
     memory: Memory,
 }
@@ -22,26 +27,36 @@ pub struct Broadcasts<'a> {
 impl<'a> Broadcasts<'a> {
     /// Those of the request in `place`, whose provider is limited by `bucket`.
     pub fn new(
-        partitions: Option<Vec<(Arc<str>, i32)>>,
+        partitions: Option<Vec<Partitions>>,
         bucket: Option<&'a Bucket>,
         place: &Place,
     ) -> Result<Self, Problem> {
         Ok(Self { partitions, bucket, memory: place.memory(0)? })
     }
 
-    /// Where a message of so many bytes goes. Each record of it but the first, which its request has paid for, counts as
-    /// a message of the provider; all of them count as memory until Kafka has them.
-    pub fn admit(&mut self, bytes: usize) -> Result<&[(Arc<str>, i32)], Problem> {
+    /// Where a message of so many bytes goes: to every sport but those of which too much is unread. There nobody hears that the
+    /// producer is alive, so that it is taken for silent once that is read; the other sports need not be. Each record of it but
+    /// the first, which its request has paid for, counts as a message of the provider; all of them count as memory until Kafka
+    /// has them.
+    ///
+    /// # Errors
+    /// A problem for its sender, who has to send again later, where no sport hears of it or its provider has sent too much.
+    pub fn admit(&mut self, bytes: usize, backlogs: &Backlogs) -> Result<Vec<(Arc<str>, i32)>, Problem> {
         let Some(partitions) = &self.partitions else {
             return Err(refusal::not_stored_because("kafka has not told its partitions yet"));
         };
-        let records: usize = partitions.iter().map(|(_, count)| usize::try_from(*count).unwrap_or(0)).sum();
+        let open = partitions.iter().filter(|(sport, ..)| backlogs.admit(*sport).is_ok());
+        let open: Vec<_> = open.map(|(_, topic, count)| (Arc::clone(topic), *count)).collect();
+        if open.is_empty() {
+            return Err(refusal::unread_everywhere());
+        }
+        let records: usize = open.iter().map(|(_, count)| usize::try_from(*count).unwrap_or(0)).sum();
         if let Some(bucket) = self.bucket {
             bucket
                 .overdraw(records.saturating_sub(1), Instant::now())
                 .map_err(|wait| refusal::broadcast_rate(wait, records))?;
         }
         self.memory.grow_by(bytes.saturating_mul(records))?;
-        Ok(partitions)
+        Ok(open)
     }
 }

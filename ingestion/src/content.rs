@@ -5,6 +5,7 @@ use chassis::problem::Problem;
 use domain::codec::batch::Format;
 
 use crate::decompress::Encoding;
+use crate::reading::Dialect;
 use crate::refusal;
 
 /// How a body is to be read.
@@ -25,11 +26,12 @@ pub fn type_of_message(format: Format) -> &'static str {
 }
 
 impl Content {
-    /// What the head says, or 415: another format, another character set, more than one encoding, an unknown one.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// What the head says, or 415: a format that is not written in this dialect, another character set, more than one encoding,
+    /// an unknown one.
+    pub fn of(headers: &HeaderMap, dialect: Dialect) -> Result<Self, Problem> {
         let content_type = only(headers, header::CONTENT_TYPE)?;
         Ok(Self {
-            format: format(content_type)?,
+            format: format(content_type, dialect)?,
             encoding: encoding(only(headers, header::CONTENT_ENCODING)?)?,
         })
     }
@@ -45,7 +47,8 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Result<&str, Problem> 
     }
 }
 
-fn format(content_type: &str) -> Result<Format, Problem> {
+fn format(content_type: &str, dialect: Dialect) -> Result<Format, Problem> {
+    const XML: (&str, Format) = ("application/xml", Format::Xml);
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let charset = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -56,15 +59,19 @@ fn format(content_type: &str) -> Result<Format, Problem> {
     {
         return Err(refusal::unsupported(format!("only UTF-8 is understood, not `{charset}`")));
     }
-    let known = [
-        ("application/json", Format::Json),
-        ("application/x-ndjson", Format::Lines),
-        ("application/xml", Format::Xml),
-    ];
+    let known: &[(&str, Format)] = match dialect {
+        Dialect::Native => {
+            &[("application/json", Format::Json), ("application/x-ndjson", Format::Lines), XML]
+        }
+        Dialect::Uof => &[XML],
+    };
     let found = known.iter().find(|(name, _)| essence.trim().eq_ignore_ascii_case(name));
     found.map(|(_, format)| *format).ok_or_else(|| {
-        let names = known.map(|(name, _)| name).join(", ");
-        refusal::unsupported(format!("`{content_type}` is none of {names}"))
+        let names = known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        refusal::unsupported(match dialect {
+            Dialect::Native => format!("`{content_type}` is none of {names}"),
+            Dialect::Uof => format!("this feed is Unified Odds Feed XML: {names}, not `{content_type}`"),
+        })
     })
 }
 
@@ -91,7 +98,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Content::of(&map).map_err(|problem| problem.status.as_u16())
+        Content::of(&map, Dialect::Native).map_err(|problem| problem.status.as_u16())
     }
 
     #[test]
@@ -114,6 +121,22 @@ mod tests {
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_ENCODING, name)];
             assert_eq!(told(&headers), Ok(Content { format: Format::Json, encoding }));
         }
+    }
+
+    #[test]
+    fn what_is_listed_is_what_the_feed_takes() {
+        let detail = |content_type: &'static str, dialect| {
+            let headers =
+                HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            let problem = Content::of(&headers, dialect).unwrap_err();
+            assert_eq!(problem.status.as_u16(), 415);
+            problem.detail
+        };
+        for content_type in ["text/xml", "application/json"] {
+            let detail = detail(content_type, Dialect::Uof);
+            assert!(detail.contains(": application/xml, not `"), "{detail}");
+        }
+        assert!(detail("text/xml", Dialect::Native).contains("application/x-ndjson"));
     }
 
     #[test]

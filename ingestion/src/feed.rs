@@ -181,7 +181,7 @@ impl Feeds {
                 refusal::unauthorised()
             })?;
         let place = self.admission.request(&provider)?;
-        let Content { format, encoding } = Content::of(headers)?;
+        let Content { format, encoding } = Content::of(headers, dialect)?;
         let reading = Reading::of(dialect, format, headers)?;
         let redrive = redrive::of(headers)?;
         Ok(Head { provider, bucket, place, reading, encoding, redrive })

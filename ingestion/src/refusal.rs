@@ -212,8 +212,17 @@ pub fn overloaded(detail: &'static str) -> Problem {
 
 /// Too much of the sport's feed is unread to take more of it.
 pub fn unread(sport: Sport) -> Problem {
+    too_much_unread(&format!("{sport} is not"))
+}
+
+/// The same of every sport: nobody would hear what a producer says of itself.
+pub fn unread_everywhere() -> Problem {
+    too_much_unread("no sport is")
+}
+
+fn too_much_unread(what_is: &str) -> Problem {
     let detail = format!(
-        "{sport} is not processed as fast as it comes: what is unread is close to what kafka keeps, and must not be deleted"
+        "{what_is} processed as fast as it comes: what is unread is close to what kafka keeps, and must not be deleted"
     );
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:matchday:problem:unread", "Too much is unread", detail)
         .retry_after(RETRY_AFTER)

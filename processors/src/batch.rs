@@ -203,6 +203,8 @@ pub struct Tally {
     pub gaps: u64,
     /// Messages of producers as a whole.
     pub producer: u64,
+    /// Messages of producers that cannot be watched, for so many others are.
+    pub unwatched: u64,
     /// Events that lost something open to a producer that is down.
     pub distrusted: u64,
     /// Events that got something back from one that is up again.

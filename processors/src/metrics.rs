@@ -30,6 +30,10 @@ pub fn describe() {
         "1 while the producer is trusted in every partition owned, or not watched in any"
     );
     describe_counter!(
+        "matchday_processor_unwatched_messages_total",
+        "messages of producers for which there is no room among those that are watched: nothing that they offer is open"
+    );
+    describe_counter!(
         "matchday_processor_recovery_requests_total",
         "requests to send again what was lost, by whether the provider took them"
     );
@@ -78,6 +82,7 @@ pub fn committed(records: usize, tally: Tally, generated_at: &[Timestamp], now: 
         counter!("matchday_processor_messages_total", "outcome" => outcome).increment(count);
     }
     counter!("matchday_processor_gaps_total").increment(tally.gaps);
+    counter!("matchday_processor_unwatched_messages_total").increment(tally.unwatched);
     for (to, count) in [("down", tally.distrusted), ("up", tally.trusted)] {
         counter!("matchday_processor_producer_updates_total", "to" => to).increment(count);
     }

@@ -9,8 +9,9 @@ use crate::metrics;
 use crate::recovery;
 use crate::store::rows::WatchedRow;
 
-/// Producers watched per partition. A feed that invents more of them is taken, but nobody notices when they fall silent.
-const WATCHED_MAX: usize = 1_000;
+/// Producers watched per partition. Of a feed that invents more of them nobody would notice when they fall silent: nothing that
+/// they offer is open.
+pub const WATCHED_MAX: usize = 1_000;
 
 /// What is expected of the producers of every provider.
 #[derive(Debug, Clone)]
@@ -89,10 +90,10 @@ impl Producers {
         self.watched.get(&partition)?.get(source)
     }
 
-    /// Whether one more producer of a partition can be watched.
+    /// How many more producers of a partition can be watched.
     #[must_use]
-    pub fn has_room(&self, partition: i32) -> bool {
-        self.watched.get(&partition).is_none_or(|watched| watched.len() < WATCHED_MAX)
+    pub fn room(&self, partition: i32) -> usize {
+        WATCHED_MAX.saturating_sub(self.watched.get(&partition).map_or(0, BTreeMap::len))
     }
 
     /// Those whose silence has lasted too long, each in a partition whose feed has been processed beyond its deadline.
@@ -139,7 +140,9 @@ impl Producers {
     pub fn adopt(&mut self, rows: Vec<WatchedRow>) {
         let sources: BTreeSet<Source> = rows.iter().map(|row| row.source.clone()).collect();
         for WatchedRow { partition, source, watched } in rows {
-            self.watched.entry(partition).or_default().insert(source, watched);
+            let known = self.watched.entry(partition).or_default();
+            known.insert(source, watched);
+            warn_where_full(partition, known.len());
         }
         sources.iter().for_each(|source| self.measure(source));
     }
@@ -149,6 +152,9 @@ impl Producers {
         for WatchedRow { partition, source, watched } in rows {
             let known = self.watched.entry(*partition).or_default();
             let before = known.insert(source.clone(), watched.clone()).map(|before| before.producer);
+            if before.is_none() {
+                warn_where_full(*partition, known.len());
+            }
             let Producer { state, reason, .. } = watched.producer;
             let is_news = before.is_none_or(|before| before.reason != reason);
             if is_news && reason == Reason::RecoveryNotConfigured {
@@ -183,5 +189,16 @@ impl Producers {
     fn measure(&self, source: &Source) {
         let is_up = self.watched.values().filter_map(|watched| watched.get(source));
         metrics::producer_up(source, is_up.into_iter().all(|watched| watched.producer.is_trusted()));
+    }
+}
+
+/// Says it once, when the last place is taken.
+fn warn_where_full(partition: i32, watched: usize) {
+    if watched == WATCHED_MAX {
+        tracing::warn!(
+            partition,
+            watched,
+            "no more producers can be watched here: nothing that others offer is open (`not_watched`)"
+        );
     }
 }

@@ -8,15 +8,19 @@ use sqlx::MySqlPool;
 use crate::metrics;
 use crate::processor;
 use crate::store::days::{self, DayError, Droppable, Keeper};
+use crate::store::foreseen;
 
 /// What is kept, and how often it is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// Days for which the log of an event is kept after the day on which it was first seen.
+    /// Days for which the log of an event is kept after the day on which it was first seen, and what was refused of one that never
+    /// began.
     pub days: u16,
     /// How often to look.
     pub every: Duration,
 }
+
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// How many times as long a day is kept on which an event began that is not over. There is always one that never ends.
 const PATIENCE: u16 = 4;
@@ -50,7 +54,9 @@ impl Retention {
     }
 
     async fn turn(self, pool: &MySqlPool) -> Result<(), DayError> {
-        let today = days::day_of(processor::now());
+        let now = processor::now();
+        let today = days::day_of(now);
+        foreseen::forget_before(pool, now.plus_micros(-i64::from(self.days) * DAY_MICROS)).await?;
         let Some(mut keeper) = Keeper::take(pool).await? else { return Ok(()) };
         let dropped = async {
             keeper.finish().await?;

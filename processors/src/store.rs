@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, MySqlPool};
 
 pub mod commit;
 pub mod days;
+pub mod foreseen;
 pub mod load;
 pub mod migrate;
 pub mod offsets;

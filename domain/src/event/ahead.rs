@@ -1,7 +1,7 @@
 //! What is known of messages ahead of their turn: that they exist, that they stop bets, that they were refused, and that
 //! what comes before them is missing.
 
-use super::{EventState, Feed};
+use super::{EventState, Feed, Letters};
 use crate::id::Source;
 use crate::limit::SOURCES_MAX;
 use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
@@ -65,7 +65,7 @@ impl EventState {
     pub(crate) fn awaits(&self, source: &Source, position: Position, ahead_max: usize) -> bool {
         match self.feed(source) {
             Some(feed) => feed.awaits(position, ahead_max),
-            None => Feed::new(source.clone()).awaits(position, ahead_max),
+            None => Feed::new(source.clone(), Letters::default()).awaits(position, ahead_max),
         }
     }
 
@@ -84,5 +84,29 @@ impl EventState {
         let is_news = self.head.feed_entry(source).refuse(position, said_at);
         is_news
             .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
+    }
+
+    /// A message of `source` was refused, and nothing else is known of the event: it begins with the next one that is right, and
+    /// is shut from there on.
+    pub(crate) fn foresee_refused(&mut self, source: &Source, position: Position, said_at: Timestamp) {
+        if self.feed(source).is_some() || self.head.feeds.len() < SOURCES_MAX {
+            self.head.feed_entry(source).foresee_refused(position, said_at);
+        }
+    }
+
+    /// Whether messages of `source` were refused before any other of it had come.
+    pub(crate) fn has_unsaid_letter(&self, source: &Source) -> bool {
+        self.head.feeds.iter().any(|feed| feed.unsaid_letter().is_some() && feed.source == *source)
+    }
+
+    /// Says so, now that something else of it has come. `None` where that was the right one.
+    pub(crate) fn say_refused(
+        &mut self,
+        source: &Source,
+        said_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Update> {
+        let position = self.feed(source)?.unsaid_letter()?;
+        self.refuse(source, position, said_at, at)
     }
 }

@@ -197,8 +197,8 @@ impl Book {
         }
     }
 
-    /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, and what keeps its owner's
-    /// markets `shut` outweighs an active offer. `None` where nobody offers it and nothing stands decided.
+    /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, what keeps its owner's
+    /// markets `shut` outweighs an active offer, and a dead letter among that outweighs a bet stop as the reason. `None` where nobody offers it and nothing stands decided.
     pub(crate) fn value(&self, key: &MarketKey, shut: Option<Shut>) -> Option<Market> {
         let offer = self.current();
         let Standing { settlement, cancel, windows } = self.standing();
@@ -220,9 +220,16 @@ impl Book {
             void_reason: None,
             void_windows: windows.into_iter().map(|(_, window)| window).collect(),
         };
-        if let (Some(shut), MarketStatus::Active) = (shut, market.status) {
-            market.status = shut.status.market_status();
-            market.suspension = Some(shut.reason);
+        match (shut, market.status) {
+            (Some(shut), MarketStatus::Active) => {
+                market.status = shut.status.market_status();
+                market.suspension = Some(shut.reason);
+            }
+            // It stays shut when its stop is over.
+            (Some(Shut { reason: Suspension::DeadLetter, .. }), _) if market.suspension.is_some() => {
+                market.suspension = Some(Suspension::DeadLetter);
+            }
+            _ => {}
         }
         if let Some((_, void_reason, results)) = settlement {
             market.status = MarketStatus::Settled;

@@ -94,10 +94,28 @@ impl EventState {
         if is_unknown && self.head.feeds.len() >= SOURCES_MAX {
             return None;
         }
-        if !self.head.feed_entry(source).refuse_at(said_at, mark) {
+        if !self.head.feed_entry(source).letters.add(said_at, mark) {
             return None;
         }
         self.publish_if_changed(source, Cause::dead_letter(source.clone(), None), at)
+    }
+
+    /// The same of one of a provider's messages of which nobody can tell whose it was: each of its producers that have spoken of
+    /// the event, and any that will, may have said it.
+    pub(crate) fn refuse_anyones(
+        &mut self,
+        provider: &Name,
+        said_at: Timestamp,
+        mark: Option<LetterMark>,
+        at: Timestamp,
+    ) -> Vec<Update> {
+        let is_known = self.head.letters.contains_key(provider) || self.head.letters.len() < SOURCES_MAX;
+        if is_known {
+            self.head.letters.entry(provider.clone()).or_default().add(said_at, mark);
+        }
+        let sources = self.head.feeds.iter().map(|feed| &feed.source);
+        let sources: Vec<Source> = sources.filter(|source| source.provider == *provider).cloned().collect();
+        sources.iter().filter_map(|source| self.refuse_by_time(source, said_at, mark, at)).collect()
     }
 
     /// A message has been sent in the place of the letter with this mark: what only that kept shut is open again, of each of
@@ -110,15 +128,19 @@ impl EventState {
         at: Timestamp,
     ) -> Option<Update> {
         let source = &message.source;
+        if let (Some(mark), Some(anyones)) = (mark, self.head.letters.get_mut(&source.provider)) {
+            anyones.put_right(mark);
+        }
         let marked = mark.map_or_else(Vec::new, |mark| {
             let feeds = self.head.feeds.iter_mut().filter(|feed| feed.source.provider == source.provider);
-            feeds.filter_map(|feed| feed.put_right(mark).then(|| feed.source.clone())).collect()
+            feeds.filter_map(|feed| feed.letters.put_right(mark).then(|| feed.source.clone())).collect()
         });
         let freed = match marked.is_empty() {
             false => marked,
             true => {
                 let feed = self.head.feeds.iter_mut().find(|feed| feed.source == *source)?;
-                feed.put_right_at(message.generated_at, mark.is_some())
+                feed.letters
+                    .put_right_at(message.generated_at, mark.is_some())
                     .then(|| source.clone())
                     .into_iter()
                     .collect()
@@ -133,12 +155,6 @@ impl EventState {
             })
             .collect();
         (!changes.is_empty()).then(|| self.publish(Cause::message(message), at, changes))
-    }
-
-    /// Those of a provider's producers that have spoken of the event.
-    pub(crate) fn sources_of(&self, provider: &Name) -> Vec<Source> {
-        let sources = self.head.feeds.iter().map(|feed| &feed.source);
-        sources.filter(|source| source.provider == *provider).cloned().collect()
     }
 }
 

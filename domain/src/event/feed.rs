@@ -9,13 +9,15 @@ use crate::Timestamp;
 use crate::event::Refusal;
 use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
-use crate::letter::{self, LetterMark};
+use crate::letter;
 use crate::limit::{BARRIERS_MAX, GROUPS_MAX, LETTERS_MAX, RECENT_MAX};
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
 use epoch::{Ahead, Began};
+pub use letters::Letters;
 
 mod epoch;
+mod letters;
 
 /// What a source has said of an event so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,45 +55,9 @@ pub struct Feed {
     /// The first positions ahead whose messages were refused and lie among the dead letters: the cause of the gap.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "one_or_several")]
     refused: BTreeSet<Position>,
-    /// Of a source that orders by time: the messages that were refused and lie among the dead letters. Whatever they said may
-    /// concern every offer that is not later.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    refused_at: BTreeSet<OpenLetter>,
-    /// The time of the last one for which there was no room: nothing that was offered until then opens again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refused_until: Option<Timestamp>,
-}
-
-/// A dead letter that nothing has put right yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "StoredLetter", into = "StoredLetter")]
-struct OpenLetter {
-    said_at: Timestamp,
-    /// Several messages may have one time. Where this is not known they cannot be told apart.
-    mark: Option<LetterMark>,
-}
-
-/// How a letter is stored: its time, and where it has a mark, both.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum StoredLetter {
-    Unmarked(Timestamp),
-    Marked(Timestamp, LetterMark),
-}
-
-impl From<StoredLetter> for OpenLetter {
-    fn from(stored: StoredLetter) -> Self {
-        match stored {
-            StoredLetter::Unmarked(said_at) => Self { said_at, mark: None },
-            StoredLetter::Marked(said_at, mark) => Self { said_at, mark: Some(mark) },
-        }
-    }
-}
-
-impl From<OpenLetter> for StoredLetter {
-    fn from(OpenLetter { said_at, mark }: OpenLetter) -> Self {
-        mark.map_or(Self::Unmarked(said_at), |mark| Self::Marked(said_at, mark))
-    }
+    /// Of a source that orders by time: its messages that were refused.
+    #[serde(flatten)]
+    pub(crate) letters: Letters,
 }
 
 /// When bets on a group were last stopped.
@@ -111,7 +77,8 @@ struct Barrier {
 }
 
 impl Feed {
-    pub(crate) fn new(source: Source) -> Self {
+    /// Of a source of which nothing has come, but these may be letters of it.
+    pub(crate) fn new(source: Source, letters: Letters) -> Self {
         const NOTHING: Position = Position { epoch: 0, sequence: 0 };
         Self {
             source,
@@ -126,14 +93,24 @@ impl Feed {
             gap: false,
             down: false,
             refused: BTreeSet::new(),
-            refused_at: BTreeSet::new(),
-            refused_until: None,
+            letters,
         }
     }
 
-    /// Whether no message of it has come.
+    /// Whether no message of it has come, but such as ingestion has refused.
     pub(crate) fn is_silent(&self) -> bool {
-        self.last_heard().epoch == 0 && self.recent.is_empty()
+        let is_unheard = self.last_heard().epoch == 0 || self.unsaid_letter().is_some();
+        is_unheard && self.applied.epoch == 0 && self.recent.is_empty()
+    }
+
+    /// The first of the letters of which nobody has been told yet: they were there before any other message of it.
+    pub(crate) fn unsaid_letter(&self) -> Option<Position> {
+        self.refused.first().copied().filter(|_| !self.gap)
+    }
+
+    /// Whether messages of it lie among the dead letters.
+    pub(crate) fn has_letters(&self) -> bool {
+        self.has_refused() || !self.letters.is_empty()
     }
 
     /// The first position known to be missing: of a later epoch that was heard of, its snapshot.
@@ -197,14 +174,19 @@ impl Feed {
 
     /// Takes note that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
     pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp) -> bool {
-        self.hear(position, said_at);
         let is_known = self.gap && self.has_refused();
+        self.foresee_refused(position, said_at);
         self.gap = true;
+        !is_known
+    }
+
+    /// The same before any other message of it: what is missing is a gap once there is something that it keeps shut.
+    pub(crate) fn foresee_refused(&mut self, position: Position, said_at: Timestamp) {
+        self.hear(position, said_at);
         self.refused.insert(position);
         if self.refused.len() > LETTERS_MAX {
             self.refused.pop_last();
         }
-        !is_known
     }
 
     /// Whether messages ahead were refused.
@@ -281,45 +263,6 @@ impl Feed {
             return Some(StopStatus::Inactive);
         }
         meant().any(|(_, last)| since(last.suspended)).then_some(StopStatus::Suspended)
-    }
-
-    /// Takes note of a refused message of a source that orders by time; says whether that is news.
-    pub(crate) fn refuse_at(&mut self, said_at: Timestamp, mark: Option<LetterMark>) -> bool {
-        // Sent once more it may have got another time, where its own could not be read: the later one shuts more.
-        let known = self.refused_at.iter().find(|known| mark.is_some() && known.mark == mark).copied();
-        if known.is_some_and(|known| known.said_at >= said_at) {
-            return false;
-        }
-        if let Some(known) = known {
-            self.refused_at.remove(&known);
-        }
-        let is_news = self.refused_at.insert(OpenLetter { said_at, mark });
-        while self.refused_at.len() > LETTERS_MAX {
-            let forgotten = self.refused_at.pop_first().map(|forgotten| forgotten.said_at);
-            self.refused_until = self.refused_until.max(forgotten);
-        }
-        is_news
-    }
-
-    /// A letter with this mark has been put right; says whether there was one.
-    pub(crate) fn put_right(&mut self, mark: LetterMark) -> bool {
-        let before = self.refused_at.len();
-        self.refused_at.retain(|letter| letter.mark != Some(mark));
-        self.refused_at.len() < before
-    }
-
-    /// A letter of this time has been put right, and nobody has said which, or it has a mark that none of them has; says
-    /// whether there was one. Of several one stands for each that has not been put right.
-    pub(crate) fn put_right_at(&mut self, said_at: Timestamp, has_mark: bool) -> bool {
-        let is_it = |letter: &&OpenLetter| letter.said_at == said_at && !(has_mark && letter.mark.is_some());
-        let first = self.refused_at.iter().find(is_it).copied();
-        first.is_some_and(|first| self.refused_at.remove(&first))
-    }
-
-    /// Whether a refused message may have concerned an offer of a source that orders by time.
-    pub(crate) fn refused_since(&self, offered_at: Timestamp) -> bool {
-        let last = self.refused_at.last().map(|last| last.said_at);
-        last.max(self.refused_until).is_some_and(|last| last >= offered_at)
     }
 
     pub(crate) fn has_barrier_at(&self, position: Position) -> bool {

@@ -43,10 +43,17 @@ impl EventState {
             && public.any(|market| market.suspension == Some(Suspension::ProducerDown))
     }
 
-    /// Whether nothing was ever said of it: then there is nothing to store.
+    /// Whether nothing was ever said of it, but what was refused by ingestion: then there is no event.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         let Head { version, feeds, .. } = &self.head;
         *version == 0 && feeds.iter().all(Feed::is_silent)
+    }
+
+    /// Whether all that is known of it is that messages of it were refused.
+    #[must_use]
+    pub fn is_foreseen(&self) -> bool {
+        let has_letters = self.head.feeds.iter().any(Feed::has_letters) || !self.head.letters.is_empty();
+        has_letters && self.is_blank()
     }
 }

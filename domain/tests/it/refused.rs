@@ -7,10 +7,12 @@ use domain::intake::Arrival;
 use domain::letter::{LetterId, LetterMark, Redrive};
 use domain::limit::LETTERS_MAX;
 use domain::market::Suspension;
-use domain::message::{OddsChange, Offer};
+use domain::message::{BetStop, Groups, OddsChange, Offer, StopStatus};
 use domain::refused::RefusedMessage;
 use domain::update::CauseKind;
-use domain::{Body, Content, FeedMessage, MarketKey, MarketStatus, MessageId, Position, Sport, Timestamp};
+use domain::{
+    Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, Position, Sport, Timestamp,
+};
 
 use crate::build::{market, odds, outcome};
 use crate::desk::{Desk, PATIENT};
@@ -86,8 +88,9 @@ fn a_refused_place_shuts_the_event_at_once_until_a_right_message_stands_there() 
 #[test]
 fn what_nobody_waits_for_shuts_nothing() {
     let mut blank = Desk::with(&[]);
-    assert_eq!(blank.hear_of_refused(&at_sequence(1)), [], "an event does not begin with what was refused");
-    assert!(blank.intake.state().is_blank());
+    let far = 2 + PATIENT.held_max as u64;
+    assert_eq!(blank.hear_of_refused(&at_sequence(far)), [], "further ahead than any may wait");
+    assert!(blank.intake.state().is_blank() && !blank.intake.state().is_foreseen());
     let mut desk = Desk::with(&[counted(1), counted(4)]);
     for sequence in [1, 4, 2 + PATIENT.held_max as u64 + 1] {
         assert_eq!(desk.hear_of_refused(&at_sequence(sequence)), [], "sequence {sequence}");
@@ -96,6 +99,116 @@ fn what_nobody_waits_for_shuts_nothing() {
     let mut desk = Desk::with(&[timed(Who::Live, 5)]);
     assert_eq!(desk.hear_of_refused(&at_sequence(1)), [], "its messages have no sequence");
     assert!(desk.take(&timed(Who::Live, 6)).len() == 1, "and need none now");
+}
+
+#[test]
+fn an_event_begins_with_what_is_right_and_is_shut_by_what_was_refused_before_it() {
+    let mut desk = Desk::with(&[]);
+    assert_eq!(desk.hear_of_refused(&at_sequence(1)), [], "an event does not begin with what was refused");
+    assert!(desk.intake.state().is_blank() && desk.intake.state().is_foreseen());
+    desk.limits.wait_micros = 1_000;
+    desk.restart();
+    let effects = desk.take(&counted(2));
+    let [Effect::Held(_), Effect::Updated(update)] = &effects[..] else { panic!("{effects:?}") };
+    let first = Some(Position { epoch: 1, sequence: 1 });
+    assert_eq!((update.version, update.cause.kind, update.cause.position), (1, CauseKind::DeadLetter, first));
+    assert!(!desk.intake.state().is_blank() && !desk.intake.state().is_foreseen());
+    desk.restart();
+    assert_eq!(desk.wait(1_000), [], "that something is missing has been said");
+    let feed = desk.intake.state().feed(&Who::Live.source()).expect("its feed");
+    assert!(feed.gap && !feed.is_recoverable(), "it would only be refused again");
+    desk.take(&counted(1));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+    assert_eq!(desk.intake.held(), 0);
+
+    let mut desk = Desk::with(&[]);
+    desk.hear_of_refused(&at_sequence(1));
+    let effects = desk.take(&counted(1));
+    assert!(matches!(&effects[..], [Effect::Updated(update)] if update.version == 1), "{effects:?}");
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false), "the right one stood there");
+}
+
+#[test]
+fn what_was_refused_ahead_of_an_events_beginning_shuts_it_from_its_first_version_on() {
+    let mut desk = Desk::with(&[]);
+    desk.hear_of_refused(&at_sequence(3));
+    desk.take(&counted(1));
+    assert_eq!(desk.updates[0].changes.len(), 1);
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    let causes: Vec<CauseKind> = desk.updates.iter().skip(1).map(|update| update.cause.kind).collect();
+    assert_eq!(causes, [CauseKind::DeadLetter], "and says so");
+    desk.restart();
+    desk.take(&counted(2));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.take(&counted(3));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
+fn a_letter_without_a_sequence_may_come_before_the_event_and_before_its_producer() {
+    for who in [Some(Who::Pre), None] {
+        let mut desk = Desk::with(&[]);
+        assert_eq!(desk.hear_of_refused(&refused(who, None, 7)), []);
+        assert!(desk.intake.state().is_blank() && desk.intake.state().is_foreseen());
+        desk.restart();
+        desk.take(&timed(Who::Pre, 5));
+        assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "{who:?}");
+        desk.restart();
+        assert!(desk.put_right(&timed(Who::Pre, 7), Some(letter(7))).is_some());
+        assert_eq!(suspension(&desk), None);
+        desk.take(&timed(Who::Live, 6));
+        desk.restart();
+        assert_eq!(suspension(&desk), None, "whoever speaks only now is not shut by what has been put right");
+    }
+    let mut desk = Desk::with(&[]);
+    desk.hear_of_refused(&refused(None, None, 7));
+    desk.take(&timed(Who::Live, 8));
+    assert_eq!(suspension(&desk), None, "it was offered later");
+}
+
+#[test]
+fn a_dead_letter_says_why_where_a_bet_stop_had_shut_it_and_keeps_it_shut_after_it() {
+    let stop = |market_status| Body::BetStop(BetStop { groups: Groups::All, market_status });
+    let place = |sequence| Position { epoch: 1, sequence };
+    let shown = |desk: &Desk| {
+        let market = desk.market(&MarketKey::plain(406)).expect("the market");
+        (market.status, market.suspension)
+    };
+    let (stopped, letter_of) = (Some(Suspension::BetStop), Some(Suspension::DeadLetter));
+    for (status, shut) in
+        [(StopStatus::Suspended, MarketStatus::Suspended), (StopStatus::Inactive, MarketStatus::Inactive)]
+    {
+        let mut desk = Desk::with(&[counted(1), feed::message(Who::Live, place(2), 2, stop(status))]);
+        assert_eq!(shown(&desk), (shut, stopped));
+        let updates = desk.hear_of_refused(&at_sequence(3));
+        assert_eq!((updates.len(), updates[0].changes.len()), (1, 1));
+        assert_eq!(shown(&desk), (shut, letter_of));
+        desk.restart();
+        desk.take(&counted(4));
+        assert_eq!(shown(&desk), (shut, letter_of), "what opens it waits");
+        desk.take(&counted(3));
+        assert_eq!(shown(&desk), (MarketStatus::Active, None));
+
+        let ahead = feed::message(Who::Live, place(3), 3, stop(status));
+        let mut desk = Desk::with(&[counted(1)]);
+        desk.hear_of_refused(&at_sequence(2));
+        desk.take(&ahead);
+        assert_eq!(shown(&desk), (shut, letter_of), "of two the more restrictive status");
+        desk.take(&counted(2));
+        assert_eq!(shown(&desk), (shut, stopped));
+
+        let mut stop_at_6 = feed::message(Who::Live, place(1), 6, stop(status));
+        let Content::Event(event) = &mut stop_at_6.content else { panic!("a message about an event") };
+        event.position = None;
+        let mut desk = Desk::with(&[timed(Who::Live, 5), stop_at_6]);
+        assert_eq!(shown(&desk), (shut, stopped));
+        desk.hear_of_refused(&refused(Some(Who::Live), None, 7));
+        assert_eq!(shown(&desk), (shut, letter_of));
+        desk.take(&timed(Who::Live, 7));
+        assert_eq!(shown(&desk), (MarketStatus::Suspended, letter_of), "its stop is over, the letter is not");
+        desk.take(&timed(Who::Live, 8));
+        assert_eq!(shown(&desk), (MarketStatus::Active, None));
+    }
 }
 
 #[test]

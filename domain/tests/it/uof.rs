@@ -119,6 +119,17 @@ fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
 }
 
 #[test]
+fn what_is_no_message_at_all_is_told_so_and_not_what_it_lacks() {
+    let provider = Name::new("uof").expect("a name");
+    let origin = Origin { provider: &provider, routing_key: None, sport_of: &|_| None };
+    for document in [&br#"<foo product="1"/>"#[..], b"<foo/>"] {
+        let error = uof::decode(document, &origin).expect_err("it is no message");
+        let said = "`foo` is no message of the Unified Odds Feed";
+        assert!(error.to_string().contains(said) && error.place().path == "/foo", "{error}");
+    }
+}
+
+#[test]
 fn of_two_sports_of_one_event_neither_is_taken() {
     let provider = Name::new("uof").expect("a name");
     let tennis = "hi.-.live.bet_stop.5.sr:match.7.-".parse().expect("a routing key");

@@ -134,6 +134,9 @@ impl<'a> Driver<'a> {
                     pointer => format!("{} at {pointer}", said("detail")),
                 }))
             }
+            StatusCode::UNAUTHORIZED => {
+                bail!("ingestion answers {status}: it takes a token of {provider}, which --token shows")
+            }
             _ => bail!("ingestion answers {status}: {}", said("detail")),
         }
     }

@@ -180,3 +180,37 @@ async fn what_ingestion_refused_is_put_right_in_an_editor_and_walks_the_whole_wa
     assert!(superseded.is_success && superseded.text.contains("0/1  superseded"), "{}", superseded.text);
     desk.stack.down().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_which_only_a_letter_is_known_is_none_until_it_begins_and_then_says_why_it_is_shut() {
+    let desk = Desk::new("first-letter").await;
+    let event_id = "md:match:8";
+    let url = format!("{}/feeds/md", desk.stack.ingestion_url().unwrap());
+    let wrong = odds(event_id, 1, 1_600).to_string().replace("1600", "16");
+    let post = reqwest::Client::new().post(url).header("content-type", "application/json").body(wrong);
+    assert_eq!(post.send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let foreseen = "SELECT COUNT(*) FROM foreseen_events";
+    until("the letter to be noted", DEADLINE, async || Ok(desk.count(foreseen).await? == 1)).await.unwrap();
+    assert_eq!(get(&desk.stack, &format!("/v1/events/{event_id}")).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(desk.count("SELECT COUNT(*) FROM events").await.unwrap(), 0);
+
+    desk.kill_and_restart().await;
+    desk.send(&[odds(event_id, 2, 1_700)]).await;
+    until("the event to begin", DEADLINE, async || Ok(desk.picture(event_id).await?.version > 0))
+        .await
+        .unwrap();
+    let cause =
+        json!({"type": "dead_letter", "provider": "md", "producer": "live", "epoch": 1, "sequence": 1});
+    assert_eq!(desk.causes(event_id).await, [cause]);
+    assert_eq!(desk.count(foreseen).await.unwrap(), 0, "it is an event now");
+
+    desk.kill_and_restart().await;
+    let right = odds(event_id, 1, 1_600).to_string();
+    let sent = desk.dlq(&["redrive", "0", "--body", "-"], right.as_bytes()).await;
+    assert!(sent.is_success && sent.text.contains("0/0  applied"), "{}", sent.text);
+    desk.expect_market(event_id, "active", None).await;
+    let sequences: Vec<Value> =
+        desk.causes(event_id).await.iter().map(|cause| cause["sequence"].clone()).collect();
+    assert_eq!(json!(sequences), json!([1, 1, 2]), "the letter, what took its place, and what had waited");
+    desk.stack.down().await.unwrap();
+}

@@ -209,10 +209,23 @@ async fn before_kafka_deletes_what_is_unread_no_more_of_the_sport_is_taken_and_o
     println!("{accepted} messages of {bytes} bytes were taken");
     assert!(bytes > 1 << 19, "it stopped at {bytes} bytes already");
     assert_eq!(post(&large("football", 1)).await.0, StatusCode::ACCEPTED, "the others go on");
+    let alive = json!({
+        "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "live", "type": "alive",
+        "generated_at": 1_767_225_600_000_000_i64, "body": {"subscribed": true}
+    });
+    assert_eq!(post(&alive).await.0, StatusCode::ACCEPTED, "the others hear of their producers");
 
     let producer = Producer::new(ProducerSettings::new(stack.kafka(), "test")).unwrap();
-    let watermarks = producer.watermarks(&stack.topics().feed(Sport::Hockey), 0).await.unwrap();
-    assert_eq!((watermarks.low, watermarks.high), (0, accepted as i64), "nothing is deleted");
+    let records = async |sport| {
+        let watermarks = producer.watermarks(&stack.topics().feed(sport), 0).await.unwrap();
+        (watermarks.low, watermarks.high)
+    };
+    assert_eq!(
+        records(Sport::Hockey).await,
+        (0, accepted as i64),
+        "nothing is deleted, and nothing is added"
+    );
+    assert_eq!(records(Sport::Football).await, (0, 2));
     stack.restart(&processors_name(Sport::Hockey)).await.unwrap();
     until("all that was taken to be processed", DEADLINE, async || {
         Ok(mysql.versions().await?.get("md:match:hockey").copied() == Some(accepted))

@@ -256,6 +256,34 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_before_the_event_began_shuts_what_was_not_offered_later() {
+    let desk = Desk::new(Sport::Hockey).await;
+    let wrong = format!(
+        r#"<odds_change product="1" event_id="{EVENT}" timestamp="2000">
+             <odds><market id="406"><outcome id="4" odds="much"/></market></odds>
+           </odds_change>"#
+    );
+    // Neither its routing key nor a fixture tells the sport: it is noted wherever it may be known.
+    let refused = desk.post("hi.-.live.odds_change.-.sr:match.4001.-", wrong).await;
+    assert_eq!(refused.0, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.1);
+    until("the letter to be noted", DEADLINE, async || {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM foreseen_events WHERE sport = 'hockey'")
+            .fetch_one(desk.mysql.pool())
+            .await?;
+        Ok(count == 1)
+    })
+    .await
+    .unwrap();
+    desk.kill_and_restart(Sport::Hockey).await;
+    desk.tell_odds(1_999, "1.7").await;
+    let market = desk.market_at(1).await;
+    assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("dead_letter")));
+    desk.tell_odds(2_001, "1.8").await;
+    assert_eq!(desk.market_at(2).await["status"], "active");
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_market_lives_through_hand_over_stops_results_and_cancels_whoever_is_killed_between() {
     let desk = Desk::new(Sport::Hockey).await;
     let mut said = Teller { desk: &desk, now: 1_767_204_990_000, version: 0 };

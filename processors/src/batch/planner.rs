@@ -11,7 +11,9 @@ use super::redrives::{Letter, Redrives};
 use super::{FeedRecord, Known, OwnedPartition, Plan, Said, Tally, WorkingEvent};
 use crate::producers::ByPartition;
 use crate::recovery::Asked;
-use crate::store::rows::{Advance, DeadLetterRow, EventRows, HeldRow, UpdateRow, WatchedRow, Writes};
+use crate::store::rows::{
+    Advance, DeadLetterRow, EventRows, ForeseenRow, HeldRow, UpdateRow, WatchedRow, Writes,
+};
 
 /// Messages that one transaction makes dead letters of because they have waited too long.
 const GIVEN_UP_MAX: usize = 256;
@@ -25,7 +27,7 @@ pub struct Planner<'a> {
     known: Known<'a>,
     working: &'a mut HashMap<EventId, WorkingEvent>,
     after: BTreeMap<i32, OwnedPartition>,
-    versions_before: HashMap<EventId, u64>,
+    before: HashMap<EventId, Before>,
     updates: Vec<UpdateRow>,
     held: Vec<HeldRow>,
     released: Vec<(i32, i64)>,
@@ -47,7 +49,7 @@ impl<'a> Planner<'a> {
             known,
             working,
             after: BTreeMap::new(),
-            versions_before: HashMap::new(),
+            before: HashMap::new(),
             updates: Vec::new(),
             held: Vec::new(),
             released: Vec::new(),
@@ -113,10 +115,13 @@ impl<'a> Planner<'a> {
         if matches!(event.body, Body::OddsChange(_)) {
             working.odds_at = self.known.now;
         }
-        note_version(&mut self.versions_before, working);
+        note(&mut self.before, working);
         self.heard.note(record.partition, message, &self.asked, self.known.now);
         self.meet(record, message, &event.body);
         self.tell_event(&event.event_id, Some(&message.source));
+        if !self.can_watch(record.partition, &message.source) {
+            self.tally.unwatched += 1;
+        }
         let limits = self.limits_of(record.partition, message);
         if let (Some(arrival), Some(working)) = (record.arrival(), self.working.get_mut(&event.event_id)) {
             let effects = working.intake.accept(arrival, self.known.now, limits);
@@ -141,7 +146,7 @@ impl<'a> Planner<'a> {
         self.refuse(record, reason, "");
         let (Some(arrival), Some(id)) = (record.arrival(), record.event_id()) else { return };
         let Some(working) = self.working.get_mut(id) else { return };
-        note_version(&mut self.versions_before, working);
+        note(&mut self.before, working);
         if let Some(update) = working.intake.give_up(&arrival, self.known.now) {
             self.update(id, &update);
         }
@@ -165,7 +170,7 @@ impl<'a> Planner<'a> {
         let due: Vec<(EventId, Timestamp)> = self.working.iter().filter_map(due).collect();
         for (id, heard_until) in due {
             if let Some(working) = self.working.get_mut(&id) {
-                note_version(&mut self.versions_before, working);
+                note(&mut self.before, working);
                 let room = GIVEN_UP_MAX.saturating_sub(self.dead_letters.len());
                 let mut effects = working.intake.expire(heard_until);
                 effects.extend(working.intake.give_up_waiting(heard_until, limits, room));
@@ -194,18 +199,7 @@ impl<'a> Planner<'a> {
         if advances.is_empty() {
             return None;
         }
-        let mut events: Vec<EventRows> = Vec::with_capacity(self.versions_before.len());
-        for (id, version_before) in &self.versions_before {
-            if let Some(working) = self.working.get_mut(id) {
-                let WorkingEvent { intake, partition, first_seen_day, .. } = working;
-                // Refused as a whole: an event of which nothing is known is not stored.
-                if intake.state().is_blank() {
-                    continue;
-                }
-                events.push(EventRows::of(intake.state_mut(), *partition, first_seen_day, *version_before));
-            }
-        }
-        events.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
+        let Events { events, foreseen, begun } = self.events();
         self.updates.sort_by_key(|row| (row.partition, row.number));
         self.held.sort_by_key(|row| (row.partition, row.feed_offset));
         self.released.sort_unstable();
@@ -214,6 +208,8 @@ impl<'a> Planner<'a> {
             sport: self.known.sport,
             advances,
             events,
+            foreseen,
+            begun,
             updates: self.updates,
             held: self.held,
             released: self.released,
@@ -224,6 +220,29 @@ impl<'a> Planner<'a> {
             watched: WatchedRow::all_of(self.watched),
         };
         Some(Plan { writes, partitions: self.after, tally: self.tally, generated_at: self.generated_at })
+    }
+
+    /// The rows of the events that were worked on. One of which nothing is known is not stored.
+    fn events(&mut self) -> Events {
+        let mut rows = Events::default();
+        for (id, before) in &self.before {
+            let Some(WorkingEvent { intake, partition, first_seen_day, .. }) = self.working.get_mut(id)
+            else {
+                continue;
+            };
+            if intake.state().is_foreseen() {
+                rows.foreseen.push(ForeseenRow::of(intake.state(), self.known.now));
+            }
+            if intake.state().is_blank() {
+                continue;
+            }
+            rows.begun.extend(before.is_foreseen.then(|| id.clone()));
+            rows.events.push(EventRows::of(intake.state_mut(), *partition, first_seen_day, before.version));
+        }
+        rows.events.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
+        rows.foreseen.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
+        rows.begun.sort_unstable();
+        rows
     }
 
     fn move_on(&mut self, record: &FeedRecord) -> bool {
@@ -250,10 +269,26 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn note_version(versions: &mut HashMap<EventId, u64>, working: &WorkingEvent) {
+/// How an event was before the batch.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    version: u64,
+    is_foreseen: bool,
+}
+
+/// What a batch writes of events.
+#[derive(Debug, Default)]
+struct Events {
+    events: Vec<EventRows>,
+    foreseen: Vec<ForeseenRow>,
+    begun: Vec<EventId>,
+}
+
+fn note(known: &mut HashMap<EventId, Before>, working: &WorkingEvent) {
     let state = working.intake.state();
-    if !versions.contains_key(state.event_id()) {
-        versions.insert(state.event_id().clone(), state.version());
+    if !known.contains_key(state.event_id()) {
+        let before = Before { version: state.version(), is_foreseen: state.is_foreseen() };
+        known.insert(state.event_id().clone(), before);
     }
 }
 

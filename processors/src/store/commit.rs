@@ -9,7 +9,7 @@ use super::rows::{
     Advance, DeadLetterRow, EventRows, HeldRow, IncidentRow, MarketRow, ProducerRow, UpdateRow, Writes,
 };
 use super::statement::Insert;
-use super::{Failure, offsets, producers, redrives, within};
+use super::{Failure, foreseen, offsets, producers, redrives, within};
 
 /// Why a transaction did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +191,8 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
             },
         )
         .await?;
+    foreseen::write(connection, writes.sport, &writes.foreseen).await?;
+    foreseen::begun(connection, writes.sport, &writes.begun).await?;
     let markets: Vec<(&str, &MarketRow)> = writes
         .events
         .iter()

@@ -49,6 +49,13 @@ struct IncidentRow {
 }
 
 #[derive(FromRow)]
+struct ForeseenRow {
+    event_id: String,
+    sport: String,
+    state: String,
+}
+
+#[derive(FromRow)]
 struct HeldRow {
     event_id: String,
     feed_offset: i64,
@@ -67,8 +74,8 @@ pub enum LoadError {
     Damaged(anyhow::Error),
 }
 
-/// The events of `ids`, each with what waits for it; those that are not stored begin anew. An event that is
-/// stored under another sport is left out.
+/// The events of `ids`, each with what waits for it; those that are not stored begin anew, with what of them was refused
+/// before. An event that is stored under another sport is left out.
 pub async fn events(
     pool: &MySqlPool,
     sport: Sport,
@@ -101,20 +108,31 @@ async fn load_chunk(
             select(pool, "SELECT event_id, incident_id, version, value FROM incidents", ids).await?;
         incidents = group(rows, |row| &row.event_id);
     }
+    let mut foreseen = HashMap::new();
+    if ids.iter().any(|id| !heads.contains_key(id.as_str())) {
+        let rows: Vec<ForeseenRow> =
+            select(pool, "SELECT event_id, sport, state FROM foreseen_events", ids).await?;
+        let own = rows.into_iter().filter(|row| row.sport == sport.as_str());
+        foreseen = own.map(|row| (row.event_id, row.state)).collect();
+    }
     let rows: Vec<HeldRow> =
         select(pool, "SELECT event_id, feed_offset, deadline, payload FROM held_messages", ids).await?;
     let mut held = group(rows, |row| &row.event_id);
 
     for id in ids {
         let (state, first_seen_day) = match heads.remove(id.as_str()) {
-            None => (EventState::new(id.clone(), sport), None),
+            None => {
+                let state = match foreseen.remove(id.as_str()) {
+                    None => EventState::new(id.clone(), sport),
+                    Some(head) => restore(id, sport, &head, &[], &[]).map_err(LoadError::Damaged)?,
+                };
+                (state, None)
+            }
             Some(row) if row.sport != sport.as_str() => continue,
             Some(row) => {
                 let books = books.remove(id.as_str()).unwrap_or_default();
                 let incidents = incidents.remove(id.as_str()).unwrap_or_default();
-                let state = restore(id, sport, &row, &books, &incidents)
-                    .with_context(|| format!("event {id}"))
-                    .map_err(LoadError::Damaged)?;
+                let state = restore(id, sport, &row.state, &books, &incidents).map_err(LoadError::Damaged)?;
                 (state, Some(row.day))
             }
         };
@@ -149,11 +167,21 @@ pub async fn waiting_events(
 fn restore(
     id: &EventId,
     sport: Sport,
-    row: &EventRow,
+    head: &str,
     books: &[MarketRow],
     incidents: &[IncidentRow],
 ) -> anyhow::Result<EventState> {
-    let head: Head = serde_json::from_str(&row.state).context("head")?;
+    restore_unnamed(id, sport, head, books, incidents).with_context(|| format!("event {id}"))
+}
+
+fn restore_unnamed(
+    id: &EventId,
+    sport: Sport,
+    head: &str,
+    books: &[MarketRow],
+    incidents: &[IncidentRow],
+) -> anyhow::Result<EventState> {
+    let head: Head = serde_json::from_str(head).context("head")?;
     let books = books
         .iter()
         .map(|row| {

@@ -136,6 +136,25 @@ fn has_gap(head: &Head) -> bool {
     !is_over && head.feeds.iter().any(Feed::is_recoverable)
 }
 
+/// One event of which nothing is known but that messages of it were refused.
+#[derive(Debug, Clone)]
+pub struct ForeseenRow {
+    /// The event.
+    pub event_id: EventId,
+    /// The processor's clock.
+    pub noted_at: Timestamp,
+    /// JSON of [`domain::event::Head`].
+    pub state: String,
+}
+
+impl ForeseenRow {
+    /// The row of a foreseen event.
+    #[must_use]
+    pub fn of(state: &EventState, noted_at: Timestamp) -> Self {
+        Self { event_id: state.event_id().clone(), noted_at, state: json(state.head()) }
+    }
+}
+
 /// One row of the update log.
 #[derive(Debug, Clone)]
 pub struct UpdateRow {
@@ -302,6 +321,10 @@ pub struct Writes {
     pub advances: Vec<Advance>,
     /// Events, sorted by id.
     pub events: Vec<EventRows>,
+    /// Events that have not begun, sorted by id.
+    pub foreseen: Vec<ForeseenRow>,
+    /// Events that were among those, and have, sorted by id.
+    pub begun: Vec<EventId>,
     /// The update log's new rows.
     pub updates: Vec<UpdateRow>,
     /// Messages that now wait.

@@ -24,6 +24,9 @@ const EVENT_MESSAGES: [&str; 7] = [
     "fixture_change",
 ];
 
+/// The elements that are messages about a producer as a whole.
+const PRODUCER_MESSAGES: [&str; 2] = ["alive", "snapshot_complete"];
+
 /// What is said where nobody can tell which of a provider's producers speaks.
 const NO_PRODUCT: &str = "missing attribute `product`";
 
@@ -32,6 +35,11 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     let tree = &mut Tree::new(text);
     let name = tree.reader.root()?;
     let is_fixture = name == fixture::ROOT;
+    // First of all: of what is none of them nothing is missing.
+    if !is_fixture && !PRODUCER_MESSAGES.contains(&name) && !EVENT_MESSAGES.contains(&name) {
+        let detail = format_args!("`{name}` is no message of the Unified Odds Feed");
+        return Err(Fault::schema(tree.reader.element_at(), "", detail));
+    }
     let (producer, generated_at) = if is_fixture {
         (fixture::producer(), tree.date("generated_at")?.ok_or_else(|| tree.reader.lacks("generated_at"))?)
     } else {
@@ -128,11 +136,6 @@ fn event(
     origin: &Origin,
     unusable_status: &mut Option<String>,
 ) -> Read<EventMessage> {
-    let root_at = tree.reader.element_at();
-    if !EVENT_MESSAGES.contains(&name) {
-        let detail = format_args!("`{name}` is no message of the Unified Odds Feed");
-        return Err(Fault::schema(root_at, "", detail));
-    }
     let event_id: EventId = tree.reader.required("event_id")?;
     let sport = sport(tree, &event_id, origin)?;
     let body = match name {

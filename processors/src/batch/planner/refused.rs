@@ -4,20 +4,18 @@ use domain::letter::Redrive;
 use domain::refused::RefusedMessage;
 use domain::{EventId, FeedMessage};
 
-use super::{Planner, note_version};
+use super::{Planner, note};
 
 impl Planner<'_> {
     /// Takes note of a message that ingestion refused. Its letter is kept already; an event that nobody has heard of does not
-    /// begin with it.
+    /// begin with it, but once it does it is shut by it.
     pub(super) fn hear_of_refused(&mut self, refused: &RefusedMessage) {
         let RefusedMessage { event_id, sport, .. } = refused;
         if *sport != self.known.sport {
             return;
         }
-        let Some(working) = self.working.get_mut(event_id).filter(|it| !it.intake.state().is_blank()) else {
-            return;
-        };
-        note_version(&mut self.versions_before, working);
+        let Some(working) = self.working.get_mut(event_id) else { return };
+        note(&mut self.before, working);
         self.tell_event(event_id, refused.source().as_ref());
         let Some(working) = self.working.get_mut(event_id) else { return };
         for update in working.intake.hear_of_refused(refused, self.known.now, self.known.limits) {

@@ -4,7 +4,7 @@ use domain::message::{ProducerBody, SnapshotComplete};
 use domain::producer::{Moment, Recovery};
 use domain::{Body, EventId, FeedMessage, Producer, Source, Timestamp};
 
-use super::{FeedRecord, Planner, note_version, partition_after};
+use super::{FeedRecord, Planner, note, partition_after};
 use crate::producers::{Sweep, Watched};
 
 /// Where a sweep begins.
@@ -30,7 +30,7 @@ impl Planner<'_> {
                 }
                 watched
             }
-            (None, ProducerBody::Alive(alive)) if self.known.producers.has_room(partition) => {
+            (None, ProducerBody::Alive(alive)) if self.has_room(partition) => {
                 let producer = Producer::first_heard(alive, moment, terms);
                 Watched { producer, swept_to: (!producer.is_trusted()).then_some(START) }
             }
@@ -47,7 +47,7 @@ impl Planner<'_> {
             return;
         }
         let terms = self.known.producers.terms(source, record.is_unnumbered());
-        if terms.recovery != Recovery::Alive && self.known.producers.has_room(partition) {
+        if terms.recovery != Recovery::Alive && self.has_room(partition) {
             let producer = Producer::never_alive(self.heard_at(partition, message));
             self.watch(partition, source, Watched { producer, swept_to: Some(START) });
         }
@@ -89,13 +89,13 @@ impl Planner<'_> {
         let news: Vec<(Source, Producer)> = known
             .chain(first)
             .filter_map(|(source, is_down)| {
-                let producer = self.watched(partition, source)?.producer;
+                let producer = self.standing(partition, source)?;
                 (producer.is_trusted() == is_down).then(|| (source.clone(), producer))
             })
             .collect();
         for (source, Producer { reason, .. }) in news {
             let Some(working) = self.working.get_mut(event_id) else { return };
-            note_version(&mut self.versions_before, working);
+            note(&mut self.before, working);
             let state = working.intake.state_mut();
             let is_down = state.feed(&source).is_some_and(|feed| feed.down);
             let update = match is_down {
@@ -129,6 +129,26 @@ impl Planner<'_> {
     fn watched(&self, partition: i32, source: &Source) -> Option<&Watched> {
         let after = self.watched.get(&partition).and_then(|watched| watched.get(source));
         after.or_else(|| self.known.producers.get(partition, source))
+    }
+
+    /// What is to be thought of a producer, where it is watched, or could not be: then nobody notices its silence, and nothing of
+    /// it may be open.
+    fn standing(&self, partition: i32, source: &Source) -> Option<Producer> {
+        let watched = self.watched(partition, source).map(|watched| watched.producer);
+        watched.or_else(|| (!self.has_room(partition)).then(|| Producer::not_watched(self.known.now)))
+    }
+
+    /// Whether a producer is watched, or would be once that is needed.
+    pub(super) fn can_watch(&self, partition: i32, source: &Source) -> bool {
+        self.watched(partition, source).is_some() || self.has_room(partition)
+    }
+
+    fn has_room(&self, partition: i32) -> bool {
+        let producers = self.known.producers;
+        let new = self.watched.get(&partition).map_or(0, |watched| {
+            watched.keys().filter(|source| producers.get(partition, source).is_none()).count()
+        });
+        new < producers.room(partition)
     }
 
     /// The partition's row is fenced although nothing of it may move.

@@ -24,6 +24,15 @@ fn refused_in_time(offset: i64, at: i64, letter: &[u8]) -> FeedRecord {
     FeedRecord::refused(PARTITION, offset, Some(EVENT.as_bytes()), told.to_string().as_bytes())
 }
 
+/// A record that tells of a refused message at this place.
+fn refused_in_sequence(offset: i64, sequence: u64) -> FeedRecord {
+    let told = json!({
+        "schema": "1.1", "provider": "md", "producer": "live", "sport": "hockey", "event_id": EVENT, "epoch": 1,
+        "sequence": sequence, "mark": LetterMark::of(b"oops").to_string(), "received_at": 1,
+    });
+    FeedRecord::refused(PARTITION, offset, Some(EVENT.as_bytes()), told.to_string().as_bytes())
+}
+
 /// Of the provider an `alive` is enough, although its messages have no sequence.
 fn trusting() -> Producers {
     producers_of(Providers::new(&["md=alive".parse().unwrap()], &[]).unwrap())
@@ -85,4 +94,45 @@ fn what_is_open_and_what_a_producer_keeps_shut_is_said_of_each_event() {
     let stopped = stopped.unwrap();
     let row = &stopped.writes.events[0];
     assert_eq!((row.is_open, row.is_distrusted), (false, false), "its producer shut it");
+}
+
+#[test]
+fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_comes() {
+    let mut working = unknown_event();
+    let nothing = record(100, b"not even json");
+    let take = |planner: &mut Planner<'_>| {
+        [nothing, refused_in_sequence(101, 1)].iter().for_each(|it| planner.take(it));
+    };
+    let writes = plan_with(&mut working, take).unwrap().writes;
+    assert_eq!((writes.events.len(), writes.updates.len(), writes.begun.len()), (0, 0, 0));
+    let foreseen = &writes.foreseen[0];
+    assert_eq!((writes.foreseen.len(), foreseen.event_id.as_str(), foreseen.noted_at), (1, EVENT, NOW));
+
+    // As it is read again.
+    let head = serde_json::from_str(&foreseen.state).unwrap();
+    let state = EventState::restore(EventId::new(EVENT).unwrap(), Sport::Hockey, head, [], []);
+    working.values_mut().for_each(|event| event.intake = Intake::new(state.clone(), []));
+    let writes = plan_with(&mut working, |planner| planner.take(&record(100, &odds(2)))).unwrap().writes;
+    assert_eq!((writes.foreseen.len(), writes.begun.as_slice()), (0, &[EventId::new(EVENT).unwrap()][..]));
+    let update: Value = serde_json::from_slice(&writes.updates[0].payload).unwrap();
+    assert_eq!((&update["version"], &update["cause"]["type"]), (&json!(1), &json!("dead_letter")));
+    assert_eq!(update["cause"]["sequence"], 1);
+    assert!(!writes.events[0].has_gap, "what is missing was refused, and nobody asks for it");
+
+    let writes = plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap().writes;
+    assert!(writes.begun.is_empty() && writes.events[0].is_open, "put right");
+}
+
+#[test]
+fn of_an_event_without_sequences_a_letter_before_its_beginning_is_kept() {
+    let (mut working, producers) = (unknown_event(), trusting());
+    let take = |planner: &mut Planner<'_>| planner.take(&refused_in_time(100, 9, b"<first"));
+    let writes = plan_knowing(NOW, &producers, &mut working, take).unwrap().writes;
+    assert_eq!((writes.events.len(), writes.foreseen.len()), (0, 1));
+    let mut open = |at: i64| {
+        let take = |planner: &mut Planner<'_>| planner.take(&record(100, &timed(at)));
+        plan_knowing(NOW, &producers, &mut working, take).unwrap().writes.events[0].is_open
+    };
+    assert!(!open(8), "it may have said something of this offer");
+    assert!(open(10));
 }

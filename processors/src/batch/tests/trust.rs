@@ -3,8 +3,9 @@
 use domain::producer::{Reason, State};
 
 use super::*;
-use crate::producers::Watched;
+use crate::producers::{WATCHED_MAX, Watched};
 use crate::recovery::{Asked, Request, Target};
+use crate::store::rows::WatchedRow;
 
 /// Where the feed is when the silence has lasted too long: the tests' `alive`s come at 1 to 100 microseconds.
 const SILENT: Timestamp = Timestamp(SILENCE + 100);
@@ -242,4 +243,62 @@ fn a_message_finds_its_event_up_to_date_before_any_sweep() {
     let plan = plan_knowing(SILENT, &producers, &mut unknown, take).unwrap();
     assert_eq!((plan.writes.updates.len(), cause(&plan, 0)["type"].as_str()), (1, Some("odds_change")));
     assert_eq!(plan.writes.events[0].markets[0].status, Some("suspended"));
+}
+
+/// So many producers of others are up.
+fn watch_others(producers: &mut Producers, count: usize) {
+    let rows = (0..count).map(|number| {
+        let provider = domain::Name::new(format!("p{number}")).unwrap();
+        let producer = domain::Producer { state: State::Up, ..domain::Producer::never_alive(NOW) };
+        let watched = Watched { producer, swept_to: None };
+        WatchedRow { partition: PARTITION, source: domain::Source { provider, ..source() }, watched }
+    });
+    producers.committed(&rows.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_producer_offers_that_cannot_be_watched_is_shut_and_says_why() {
+    for (mut producers, is_proving) in [(nobody(), false), (proving(), true)] {
+        watch_others(&mut producers, WATCHED_MAX);
+        let mut working = unknown_event();
+        let take = |planner: &mut Planner<'_>| {
+            planner.take(&record(100, &alive(true, 7)));
+            planner.take(&record(101, &odds(1)));
+            planner.take(&record(102, &odds(2)));
+        };
+        let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+        assert!(plan.writes.watched.is_empty(), "there is no room for it");
+        assert_eq!(plan.tally.unwatched, 2);
+        let market: Value =
+            serde_json::from_str(plan.writes.events[0].markets[0].value.as_ref().unwrap()).unwrap();
+        let shown = (&market["status"], &market["suspension"]);
+        assert_eq!(shown, (&json!("suspended"), &json!("producer_down")), "proving: {is_proving}");
+    }
+    // What it had opened before is shut as soon as anything happens to the event, and says why.
+    let mut working = unknown_event();
+    let mut producers = nobody();
+    let plan = plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+    assert!(plan.writes.events[0].is_open, "of one that never says that it is alive nothing is expected");
+    watch_others(&mut producers, WATCHED_MAX);
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(2)));
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    assert_eq!(
+        (&cause(&plan, 0)["type"], &cause(&plan, 0)["reason"]),
+        (&json!("producer_down"), &json!("not_watched"))
+    );
+    assert!(!plan.writes.events[0].is_open);
+}
+
+#[test]
+fn one_batch_brings_no_more_producers_than_can_be_watched() {
+    let (mut producers, mut working) = (nobody(), unknown_event());
+    watch_others(&mut producers, WATCHED_MAX - 1);
+    let other = String::from_utf8(alive(true, 8)).unwrap().replace(r#""live""#, r#""other""#);
+    let take = |planner: &mut Planner<'_>| {
+        planner.take(&record(100, &alive(true, 7)));
+        planner.take(&record(101, other.as_bytes()));
+    };
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    let watched: Vec<_> = plan.writes.watched.iter().map(|row| &row.source).collect();
+    assert_eq!(watched, [&source()]);
 }

@@ -1,0 +1,96 @@
+//! Dead letters of messages that are ordered by their times, as long as nothing has put them right.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::letter::LetterMark;
+use crate::limit::LETTERS_MAX;
+
+/// The messages that were refused and lie among the dead letters. Whatever they said may concern every offer that is not later.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Letters {
+    #[serde(default, rename = "refused_at", skip_serializing_if = "BTreeSet::is_empty")]
+    open: BTreeSet<OpenLetter>,
+    /// The time of the last one for which there was no room: nothing that was offered until then opens again.
+    #[serde(default, rename = "refused_until", skip_serializing_if = "Option::is_none")]
+    forgotten_until: Option<Timestamp>,
+}
+
+/// A dead letter that nothing has put right yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "StoredLetter", into = "StoredLetter")]
+struct OpenLetter {
+    said_at: Timestamp,
+    /// Several messages may have one time. Where this is not known they cannot be told apart.
+    mark: Option<LetterMark>,
+}
+
+/// How a letter is stored: its time, and where it has a mark, both.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredLetter {
+    Unmarked(Timestamp),
+    Marked(Timestamp, LetterMark),
+}
+
+impl From<StoredLetter> for OpenLetter {
+    fn from(stored: StoredLetter) -> Self {
+        match stored {
+            StoredLetter::Unmarked(said_at) => Self { said_at, mark: None },
+            StoredLetter::Marked(said_at, mark) => Self { said_at, mark: Some(mark) },
+        }
+    }
+}
+
+impl From<OpenLetter> for StoredLetter {
+    fn from(OpenLetter { said_at, mark }: OpenLetter) -> Self {
+        mark.map_or(Self::Unmarked(said_at), |mark| Self::Marked(said_at, mark))
+    }
+}
+
+impl Letters {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.forgotten_until.is_none()
+    }
+
+    /// Takes note of a letter; says whether that is news.
+    pub(crate) fn add(&mut self, said_at: Timestamp, mark: Option<LetterMark>) -> bool {
+        // Sent once more it may have got another time, where its own could not be read: the later one shuts more.
+        let known = self.open.iter().find(|known| mark.is_some() && known.mark == mark).copied();
+        if known.is_some_and(|known| known.said_at >= said_at) {
+            return false;
+        }
+        if let Some(known) = known {
+            self.open.remove(&known);
+        }
+        let is_news = self.open.insert(OpenLetter { said_at, mark });
+        while self.open.len() > LETTERS_MAX {
+            let forgotten = self.open.pop_first().map(|forgotten| forgotten.said_at);
+            self.forgotten_until = self.forgotten_until.max(forgotten);
+        }
+        is_news
+    }
+
+    /// A letter with this mark has been put right; says whether there was one.
+    pub(crate) fn put_right(&mut self, mark: LetterMark) -> bool {
+        let before = self.open.len();
+        self.open.retain(|letter| letter.mark != Some(mark));
+        self.open.len() < before
+    }
+
+    /// A letter of this time has been put right, and nobody has said which, or it has a mark that none of them has; says
+    /// whether there was one. Of several one stands for each that has not been put right.
+    pub(crate) fn put_right_at(&mut self, said_at: Timestamp, has_mark: bool) -> bool {
+        let is_it = |letter: &&OpenLetter| letter.said_at == said_at && !(has_mark && letter.mark.is_some());
+        let first = self.open.iter().find(is_it).copied();
+        first.is_some_and(|first| self.open.remove(&first))
+    }
+
+    /// Whether one of them may have concerned an offer of this time.
+    pub(crate) fn has_since(&self, offered_at: Timestamp) -> bool {
+        let last = self.open.last().map(|last| last.said_at);
+        last.max(self.forgotten_until).is_some_and(|last| last >= offered_at)
+    }
+}

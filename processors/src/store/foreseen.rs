@@ -1,0 +1,69 @@
+//! Events that are foreseen: nothing is known of them but that messages of them were refused. Clients see none of them.
+
+use domain::{EventId, Sport, Timestamp};
+use sqlx::{MySqlConnection, MySqlPool};
+
+use super::rows::ForeseenRow;
+use super::statement::Insert;
+
+/// Rows deleted with one statement.
+const FORGOTTEN_MAX: u32 = 1_000;
+
+const FORESEEN: Insert = Insert {
+    head: "INSERT INTO foreseen_events (event_id, sport, noted_at, state) VALUES ",
+    columns: 4,
+    tail: " ON DUPLICATE KEY UPDATE noted_at = VALUES(noted_at), state = VALUES(state)",
+};
+
+/// Writes what is known of some, sorted by id.
+pub(super) async fn write(
+    connection: &mut MySqlConnection,
+    sport: Sport,
+    rows: &[ForeseenRow],
+) -> Result<(), sqlx::Error> {
+    let bind_sport = sport.as_str();
+    FORESEEN
+        .run(
+            connection,
+            rows,
+            |row| row.state.len() + 128,
+            |query, row: &ForeseenRow| {
+                query.bind(row.event_id.as_str()).bind(bind_sport).bind(row.noted_at.0).bind(&row.state)
+            },
+        )
+        .await
+}
+
+/// Some have begun: all of it stands among the events.
+pub(super) async fn begun(
+    connection: &mut MySqlConnection,
+    sport: Sport,
+    events: &[EventId],
+) -> Result<(), sqlx::Error> {
+    for event_id in events {
+        sqlx::query("DELETE FROM foreseen_events WHERE event_id = ? AND sport = ?")
+            .bind(event_id.as_str())
+            .bind(sport.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Forgets those of which nothing was heard since, whatever their sport: what was refused may have named an event that there
+/// will never be.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_before(pool: &MySqlPool, since: Timestamp) -> Result<(), sqlx::Error> {
+    loop {
+        let deleted = sqlx::query("DELETE FROM foreseen_events WHERE noted_at < ? LIMIT ?")
+            .bind(since.0)
+            .bind(FORGOTTEN_MAX)
+            .execute(pool)
+            .await?;
+        if deleted.rows_affected() < u64::from(FORGOTTEN_MAX) {
+            return Ok(());
+        }
+    }
+}
