@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{Body, Content, FeedMessage, MessageId, Name, Position};
 use simulator::Schedule;
-use simulator::faults::{FaultPlan, Kind as Fault};
+use simulator::faults::{Effect, FaultPlan, Kind as Fault, Outcome};
 use simulator::ledger::before_a_hole;
 use simulator::run_ledger::RunLedger;
 
@@ -125,25 +125,21 @@ impl Oracle {
             told.beyond = numbers[whole..].to_vec();
             told.lines = numbers[..whole].to_vec();
         }
-        oracle.note(schedule, faults);
+        oracle.note(faults);
         oracle
     }
 
-    fn note(&mut self, schedule: &Schedule, faults: &FaultPlan) {
-        let hold_ns = u64::from(faults.hold_ms) * 1_000_000;
+    /// What the plan says may come of what goes wrong.
+    fn note(&mut self, faults: &FaultPlan) {
+        let declares = |outcome: &Outcome| outcome.effects.contains(&Effect::GapDeclared);
         for fault in &faults.faults {
-            match &fault.kind {
-                Fault::Silence { provider, producer, .. } => {
-                    self.silent.insert((provider.to_string(), producer.to_string()));
-                }
-                Fault::Gap { .. } | Fault::GapFilled { .. } | Fault::ReorderBeyond { .. } => {
-                    let event = fault.event_id.as_ref().and_then(|id| self.events.get_mut(id.as_str()));
-                    if let Some(told) = event {
-                        told.may_have_gap = true;
-                        told.must_have_gap |= is_noticed(schedule, told, hold_ns);
-                    }
-                }
-                _ => {}
+            if let Fault::Silence { provider, producer, .. } = &fault.kind {
+                self.silent.insert((provider.to_string(), producer.to_string()));
+            }
+            let event = fault.event_id.as_ref().and_then(|id| self.events.get_mut(id.as_str()));
+            if let Some(told) = event {
+                told.may_have_gap |= fault.outcomes.iter().any(declares);
+                told.must_have_gap |= !fault.outcomes.is_empty() && fault.outcomes.iter().all(declares);
             }
         }
     }
@@ -185,21 +181,6 @@ fn said(schedule: &Schedule, line: u32) -> Option<(MessageId, Name, Body)> {
         Content::Event(event) => Some((message.message_id, message.source.producer, event.body)),
         Content::Producer(_) => None,
     }
-}
-
-/// Whether a message waits for one before it for so long that a gap must be declared. Where a producer is silent meanwhile, what
-/// was missing may come with what waited for it.
-fn is_noticed(schedule: &Schedule, told: &Told, hold_ns: u64) -> bool {
-    let due = |line: &u32| schedule.offset_ns(*line as usize);
-    if !told.beyond.is_empty() {
-        return true;
-    }
-    let mut first_later = u64::MAX;
-    told.lines.iter().rev().any(|line| {
-        let waits = first_later.saturating_add(hold_ns * 3 / 2) < due(line);
-        first_later = first_later.min(due(line));
-        waits
-    })
 }
 
 #[cfg(test)]

@@ -14,15 +14,19 @@ use crate::ledger::Deliveries;
 
 pub use choose::TooFewEvents;
 pub(crate) use choose::{choose, is_rolled_back, is_unannounced, sport_that_refuses};
+pub use clock::Factor;
 pub(crate) use inflict::{Inflicted, inflict};
 pub use malformed::Malformed;
 pub(crate) use malformed::of_another_sport;
+pub(crate) use noticed::unnoticed;
 pub(crate) use renumber::{another, id_after, position_of, restarted, rolled_back, unannounced_id};
 pub(crate) use stall::stall;
 
 mod choose;
+mod clock;
 mod inflict;
 mod malformed;
+mod noticed;
 mod renumber;
 mod stall;
 
@@ -84,6 +88,9 @@ pub struct FaultPlan {
     pub seed: u64,
     /// The window within which messages may come in any order, in milliseconds.
     pub hold_ms: u32,
+    /// The speed for which they were chosen: how many times as fast as it was written the schedule is to be gone through.
+    #[serde(default = "Factor::one")]
+    pub speed: Factor,
     /// The faults, by their time.
     pub faults: Vec<Fault>,
 }
@@ -100,7 +107,7 @@ pub struct Fault {
     /// Where it concerns one message: its sequence before any fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When it happens, in nanoseconds after the start.
+    /// When it happens, in nanoseconds of the schedule after its start, as the messages' own times.
     pub at_ns: u64,
     /// The messages that are sent because of it or otherwise than they would have been, by their place in the schedule. Of a
     /// silence none are named: all of its producer are concerned.
@@ -110,7 +117,7 @@ pub struct Fault {
     pub outcomes: Vec<Outcome>,
 }
 
-/// What goes wrong. Times are nanoseconds.
+/// What goes wrong. Lengths are nanoseconds of the clock of whoever receives it, whatever the speed, be it planned or asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Kind {
@@ -228,7 +235,7 @@ impl FaultPlan {
     /// One without faults.
     #[must_use]
     pub fn none(seed: u64) -> Self {
-        Self { seed, hold_ms: HOLD_MS, faults: Vec::new() }
+        Self { seed, hold_ms: HOLD_MS, speed: Factor::ONE, faults: Vec::new() }
     }
 
     /// Writes it as JSON.
@@ -276,13 +283,18 @@ impl FaultPlan {
         self.faults.iter().any(|fault| is_timed(&fault.kind))
     }
 
+    /// When something is that begins at a place of the schedule and takes so long for its receiver, in nanoseconds of the schedule.
+    pub(crate) fn during_ns(&self, at_ns: u64, real_ns: u64) -> std::ops::Range<u64> {
+        at_ns..at_ns.saturating_add(self.speed.scheduled_ns(real_ns))
+    }
+
     /// When which producer says nothing, in nanoseconds after the start.
     pub(crate) fn silences(&self) -> Vec<Quiet> {
         let quiet = |fault: &Fault| match &fault.kind {
             Kind::Silence { provider, producer, for_ns } => Some(Quiet {
                 provider: provider.clone(),
                 producer: producer.clone(),
-                during_ns: fault.at_ns..fault.at_ns.saturating_add(*for_ns),
+                during_ns: self.during_ns(fault.at_ns, *for_ns),
             }),
             _ => None,
         };
@@ -331,7 +343,7 @@ impl Kind {
         }
     }
 
-    /// What may come of it.
+    /// What may come of it, where what is missing is noticed.
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         let taken = |effects: &[Effect]| Outcome { answers: vec![202], effects: effects.to_vec() };
         match self {

@@ -20,6 +20,7 @@ mod account;
 mod applied;
 mod deliveries;
 mod groups;
+mod standing;
 mod whole;
 
 /// All events of one run.

@@ -61,8 +61,9 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Reads a message of this feed; `None` where it is none: not to be read, another provider's, or of a time in another unit. No
-    /// sport's rules have a part in it, for ledgers are told by it.
+    /// Reads a message of this feed; `None` where it is none: not to be read, another provider's, or of a time in another unit. Ledgers are
+    /// told by it, so no sport's rules judge what was read. What a Unified Odds Feed says of the state of play is brought into the
+    /// sport's parts by them while it is read.
     pub(crate) fn read(&self, bytes: &[u8]) -> Option<FeedMessage> {
         let message = self.format.decode(bytes, &self.provider)?;
         let is_of_our_days = (TIME_MIN_MICROS..TIME_END_MICROS).contains(&message.generated_at.0);

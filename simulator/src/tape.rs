@@ -85,6 +85,7 @@ impl Tape {
                 marked.into_iter().for_each(|marked| marked.push(number));
             }
         }
+        let speed = faults.speed;
         let lines = marks.into_iter().enumerate().map(|(index, faults)| {
             let channel = &schedule.channels()[schedule.channel(index)];
             let (offset_ns, late_micros) = (schedule.offset_ns(index), schedule.late_micros(index));
@@ -93,7 +94,8 @@ impl Tape {
                 producer: None,
                 format: channel.format,
                 offset_ns,
-                made_ns: signed(offset_ns) - late_micros.unwrap_or_default().saturating_mul(1_000),
+                made_ns: signed(offset_ns)
+                    - speed.scheduled_signed_ns(late_micros.unwrap_or_default().saturating_mul(1_000)),
                 event_id: channel.event_id.as_deref().and_then(|id| EventId::new(id).ok()),
                 is_fixed: late_micros.is_none(),
                 bytes: schedule.message(index).to_vec(),
@@ -118,7 +120,7 @@ impl Tape {
         for (place, line) in (0..).zip(&self.lines) {
             let sending = Sending {
                 offset_ns: line.offset_ns,
-                late_ns: signed(line.offset_ns) - line.made_ns,
+                late_ns: self.late_ns(line),
                 event_id: line.event_id.as_ref().map(EventId::as_str),
                 is_fixed: line.is_fixed,
             };
@@ -130,6 +132,7 @@ impl Tape {
         let mut numbers = 0..;
         faults.faults.retain(|_| numbers.next().is_some_and(|number| self.concerns(number)));
         let schedule = builder.build();
+        faults.admit(&schedule);
         let ledger = RunLedger::told(&schedule, faults, description.to_owned())?;
         Ok(Scene { schedule, ledger })
     }
@@ -195,7 +198,9 @@ impl Tape {
     #[must_use]
     pub fn quiet_until_ns(&self) -> u64 {
         let silences = self.faults.faults.iter().enumerate().filter_map(|(number, fault)| match fault.kind {
-            Kind::Silence { for_ns, .. } if self.concerns(number) => Some(fault.at_ns.saturating_add(for_ns)),
+            Kind::Silence { for_ns, .. } if self.concerns(number) => {
+                Some(self.faults.during_ns(fault.at_ns, for_ns).end)
+            }
             _ => None,
         });
         silences.max().unwrap_or_default()
@@ -205,6 +210,11 @@ impl Tape {
     #[must_use]
     pub fn duration_ns(&self) -> u64 {
         self.last_ns().max(self.quiet_until_ns())
+    }
+
+    /// How long before it is due a message says that it was made, by the clock of whoever receives it.
+    fn late_ns(&self, line: &Line) -> i64 {
+        self.faults.speed.real_signed_ns(signed(line.offset_ns) - line.made_ns)
     }
 
     /// Whether a fault concerns anything that is still there.

@@ -1,8 +1,8 @@
 //! What the oracle accuses, and of what.
 
-use domain::Name;
+use domain::{Name, Timestamp};
 use serde_json::{Value, json};
-use simulator::{Format, ScheduleBuilder};
+use simulator::{Format, Scenario, ScheduleBuilder};
 
 use super::*;
 use crate::anomaly::Kind;
@@ -105,6 +105,23 @@ fn renumber(log: &mut [Value]) {
     for (version, update) in (1_u64..).zip(log) {
         (update["version"], update["previous_version"]) = (json!(version), json!(version - 1));
     }
+}
+
+#[test]
+fn whether_a_gap_must_be_declared_is_what_the_plan_says() {
+    let text = "description = \"d\"\nseed = 4\nseconds = 60\n[sports.hockey]\ngames = 4\nrate = 60\n\
+                [faults]\nhold_ms = 500\ngap_filled = 1\nreorder_beyond = 1\ngap = 1\n";
+    let scene = Scenario::parse(text).unwrap().play(Timestamp(1_767_225_600_000_000)).unwrap();
+    let must = |ledger: &RunLedger| {
+        let oracle = Oracle::of_scenario(&scene.schedule, ledger);
+        oracle.events().values().filter(|told| told.must_have_gap).count()
+    };
+    assert_eq!(must(&scene.ledger), 3);
+    let mut lenient = scene.ledger.clone();
+    for fault in &mut lenient.faults.faults {
+        fault.outcomes.push(Outcome { answers: vec![202], effects: Vec::new() });
+    }
+    assert_eq!(must(&lenient), 0);
 }
 
 #[test]

@@ -58,3 +58,21 @@ fn the_domain_is_pure() {
     let impure: Vec<&str> = IMPURE.into_iter().filter(|name| dependencies.contains(*name)).collect();
     assert!(impure.is_empty(), "domain must not depend on {impure:?}");
 }
+
+#[test]
+fn the_ledger_shares_no_decision_with_what_is_judged_by_it() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../simulator/src");
+    let mut files = vec![source.join("ledger.rs")];
+    let inside = std::fs::read_dir(source.join("ledger")).expect("the ledger has files");
+    files.extend(inside.map(|file| file.expect("a file").path()));
+    assert!(files.len() > 3, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let shared = ["EventState", "Rules", "Intake", "domain::check", ".over(", ".alone()"];
+        for line in code {
+            let found = shared.into_iter().find(|shared| line.contains(shared));
+            assert_eq!(found, None, "{}: {line}", file.display());
+        }
+    }
+}

@@ -334,8 +334,9 @@ pub(super) async fn set_rate(
 
 pub(super) async fn faults(State(control): State<Control>) -> Result<Response, Problem> {
     let (planned, injected) = control.faults().ok_or(ControlError::Idle)?;
-    let FaultPlan { seed, hold_ms, faults } = &*planned;
-    let all = json!({ "seed": seed, "hold_ms": hold_ms, "faults": faults, "injected": injected });
+    let FaultPlan { seed, hold_ms, speed, faults } = &*planned;
+    let all =
+        json!({ "seed": seed, "hold_ms": hold_ms, "speed": speed, "faults": faults, "injected": injected });
     Ok(Answer(all).into_response())
 }
 

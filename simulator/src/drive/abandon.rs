@@ -254,10 +254,7 @@ mod tests {
     use super::*;
     use crate::Problem;
     use crate::pacer::Speed;
-    use crate::run_ledger::tests::with_copies;
-    use crate::world::{self, Formats, Pace, Plan};
-
-    const START: Timestamp = Timestamp(1_767_225_600_000_000);
+    use crate::run_ledger::tests::{START, games, with_copies};
 
     /// All of a schedule has been sent as it was written.
     fn sent(schedule: Schedule, bytes_max: usize) -> Sent {
@@ -283,15 +280,7 @@ mod tests {
 
     #[test]
     fn what_was_said_twice_is_no_newer_than_what_was_said_once() {
-        let plan = Plan {
-            seed: 7,
-            sports: vec![Sport::Hockey],
-            games: 1,
-            formats: Formats::Json,
-            pace: Pace::Own,
-            start: START,
-        };
-        let game = world::play(&plan).unwrap().schedule;
+        let game = games(Sport::Hockey, 1).schedule;
         let copied = with_copies(&game);
         let until = game.offset_ns(game.len() * 3 / 4);
         let expected = last_words(game, until);
@@ -305,15 +294,7 @@ mod tests {
 
     #[test]
     fn no_request_has_more_bytes_than_it_may_and_none_of_the_last_words_is_left_out() {
-        let plan = Plan {
-            seed: 7,
-            sports: vec![Sport::Basketball],
-            games: 12,
-            formats: Formats::Json,
-            pace: Pace::Own,
-            start: START,
-        };
-        let games = world::play(&plan).unwrap().schedule;
+        let games = games(Sport::Basketball, 12).schedule;
         let until = games.duration_ns() / 2;
         let said = |channel: usize| {
             let is_said = |line: &usize| games.channel(*line) == channel && games.offset_ns(*line) <= until;

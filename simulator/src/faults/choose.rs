@@ -10,7 +10,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::renumber::body;
-use super::{Fault, FaultPlan, Kind, Malformed, Wanted};
+use super::{Factor, Fault, FaultPlan, Kind, Malformed, Wanted};
 use crate::strand::{Strand, Worlds};
 
 /// The stream of chance that faults are drawn from; worlds have others.
@@ -58,8 +58,8 @@ struct Draw<'a> {
     strands: &'a [Strand],
     worlds: Worlds<'a>,
     wanted: &'a Wanted,
-    /// How many times as fast all of it will be sent: what is to last so long for its receiver takes so many times as long here.
-    speed: f64,
+    /// How fast all of it will be sent.
+    speed: Factor,
     duration_ns: u64,
     /// The events that have one of those faults already.
     taken: BTreeSet<usize>,
@@ -75,7 +75,7 @@ pub(crate) fn choose(
     strands: &[Strand],
     worlds: Worlds,
     duration_ns: u64,
-    speed: f64,
+    speed: Factor,
 ) -> Result<FaultPlan, TooFewEvents> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(STREAM);
@@ -98,7 +98,7 @@ pub(crate) fn choose(
     draw.several("unknown_event", wanted.unknown_event, Draw::unknown_event)?;
     let mut faults = draw.faults;
     faults.sort_by_key(|fault| fault.at_ns);
-    Ok(FaultPlan { seed, hold_ms: wanted.hold_ms, faults })
+    Ok(FaultPlan { seed, hold_ms: wanted.hold_ms, speed, faults })
 }
 
 impl Draw<'_> {
@@ -158,25 +158,19 @@ impl Draw<'_> {
         }
     }
 
-    /// A time of the receiver's clock as one of the schedule.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "exact for a hundred days, and the cast saturates"
-    )]
-    fn real_ns(&self, ns: u64) -> u64 {
-        (ns as f64 * self.speed) as u64
+    /// How long somebody waits, on the schedule.
+    fn scheduled_hold_ns(&self) -> u64 {
+        self.speed.scheduled_ns(self.hold_ns())
     }
 
     fn hold_ns(&self) -> u64 {
-        self.real_ns(u64::from(self.wanted.hold_ms) * 1_000_000)
+        u64::from(self.wanted.hold_ms) * 1_000_000
     }
 
     /// Long enough that nobody waits any more.
     fn beyond_ns(&mut self) -> u64 {
         let hold = self.hold_ns();
-        hold * 2 + self.real_ns(1_000_000_000) + u64::from(self.up_to(1_000)) * (hold / 1_000)
+        hold * 2 + 1_000_000_000 + u64::from(self.up_to(1_000)) * (hold / 1_000)
     }
 
     fn duplicate(&mut self, _: u32) -> Option<Fault> {
@@ -187,7 +181,7 @@ impl Draw<'_> {
 
     /// Those that overtake it come well within the window.
     fn reorder(&mut self, _: u32) -> Option<Fault> {
-        let (overtaken_by, window) = (self.up_to(ROW_MAX), self.hold_ns() / 2);
+        let (overtaken_by, window) = (self.up_to(ROW_MAX), self.scheduled_hold_ns() / 2);
         let ahead = overtaken_by as usize;
         let (strand, place) = self.free_message(|strand, place| {
             let due = |place: usize| strand.entries.get(place).map(|entry| entry.due_ns);
@@ -197,9 +191,9 @@ impl Draw<'_> {
     }
 
     fn reorder_beyond(&mut self, _: u32) -> Option<Fault> {
-        let (after_ns, hold) = (self.beyond_ns(), self.hold_ns());
-        let (strand, place) =
-            self.free_message(|strand, place| is_noticed(strand, place, 1, after_ns, hold))?;
+        let (after_ns, hold) = (self.beyond_ns(), self.scheduled_hold_ns());
+        let comes = self.speed.scheduled_ns(after_ns);
+        let (strand, place) = self.free_message(|strand, place| is_noticed(strand, place, 1, comes, hold))?;
         Some(self.fault(Kind::ReorderBeyond { after_ns }, strand, place))
     }
 
@@ -213,9 +207,10 @@ impl Draw<'_> {
     }
 
     fn gap_filled(&mut self, _: u32) -> Option<Fault> {
-        let (count, after_ns, hold) = (self.up_to(ROW_MAX), self.beyond_ns(), self.hold_ns());
+        let (count, after_ns, hold) = (self.up_to(ROW_MAX), self.beyond_ns(), self.scheduled_hold_ns());
+        let comes = self.speed.scheduled_ns(after_ns);
         let (strand, place) =
-            self.free_message(|strand, place| is_noticed(strand, place, count as usize, after_ns, hold))?;
+            self.free_message(|strand, place| is_noticed(strand, place, count as usize, comes, hold))?;
         Some(self.fault(Kind::GapFilled { count, after_ns }, strand, place))
     }
 
@@ -262,14 +257,14 @@ impl Draw<'_> {
         sources.dedup();
         let Source { provider, producer } =
             sources.get(number as usize % sources.len().max(1))?.to_owned().clone();
-        let for_ns = self.real_ns(u64::from(self.wanted.silence_seconds) * 1_000_000_000);
-        let room = (self.duration_ns * 2 / 3).checked_sub(for_ns)?;
+        let for_ns = u64::from(self.wanted.silence_seconds) * 1_000_000_000;
+        let length = self.speed.scheduled_ns(for_ns);
+        let room = (self.duration_ns * 2 / 3).checked_sub(length)?;
         let at_ns = self.rng.random_range(0..=room);
         let is_quiet_then = |fault: &Fault| match &fault.kind {
-            Kind::Silence { provider: of, producer: other, for_ns: length } => {
-                (of, other) == (&provider, &producer)
-                    && fault.at_ns < at_ns + for_ns
-                    && at_ns < fault.at_ns + length
+            // All last as long.
+            Kind::Silence { provider: of, producer: other, .. } => {
+                (of, other) == (&provider, &producer) && fault.at_ns.abs_diff(at_ns) < length
             }
             _ => false,
         };
@@ -330,9 +325,9 @@ pub(crate) fn is_rolled_back(body: &Body) -> bool {
 }
 
 /// Whether somebody waits for the messages that come only so much later until the window has passed, and no more wait than may.
-fn is_noticed(strand: &Strand, place: usize, count: usize, after_ns: u64, hold_ns: u64) -> bool {
+fn is_noticed(strand: &Strand, place: usize, count: usize, late_ns: u64, hold_ns: u64) -> bool {
     let entries = &strand.entries;
-    let come_ns = entries[place].due_ns.saturating_add(after_ns);
+    let come_ns = entries[place].due_ns.saturating_add(late_ns);
     let Some(next) = entries.get(place + count) else { return false };
     let waiting = entries[place + count..].partition_point(|entry| entry.due_ns <= come_ns);
     next.due_ns.saturating_add(hold_ns * 3 / 2) < come_ns && waiting <= HELD_MAX

@@ -5,7 +5,7 @@ use domain::EventId;
 use super::malformed::of_another_sport;
 use super::renumber::{another, restart, roll_back, unannounced_id};
 use super::stall::stall;
-use super::{Fault, FaultPlan, Kind};
+use super::{Factor, Fault, FaultPlan, Kind, Quiet};
 use crate::ledger::{Ledger, LedgerEvent};
 use crate::strand::{Entry, Strand, Text, Worlds, signed};
 
@@ -34,7 +34,7 @@ pub(crate) fn inflict(
         }
     }
     for (number, fault) in each() {
-        move_messages(strands, fault, number);
+        move_messages(strands, fault, number, plan.speed);
     }
     for strand in strands.iter() {
         if let Some(event) = event_of(ledgers, &strand.event_id) {
@@ -49,12 +49,12 @@ pub(crate) fn inflict(
                 lose(strand, worlds, (origin, count), event);
                 inflicted.stalled.push(strand.event_id.clone());
             }
-            _ => inflicted.unannounced.extend(add(strand, worlds, origin, fault, number)),
+            _ => inflicted.unannounced.extend(add(strand, worlds, (fault, origin, number), plan.speed)),
         }
     }
     // Last, for whoever is silent does not send what was added either.
-    for (_, fault) in each() {
-        fall_silent(strands, fault);
+    for quiet in plan.silences() {
+        fall_silent(strands, &quiet);
     }
     for strand in strands {
         if let Some(event) = event_of(ledgers, &strand.event_id) {
@@ -78,20 +78,18 @@ fn event_of<'a>(ledgers: &'a mut [Ledger], event_id: &EventId) -> Option<&'a mut
 }
 
 /// What is due while a producer says nothing is said afterwards.
-fn fall_silent(strands: &mut [Strand], fault: &Fault) {
-    let Kind::Silence { provider, producer, for_ns } = &fault.kind else { return };
-    let until = fault.at_ns.saturating_add(*for_ns);
+fn fall_silent(strands: &mut [Strand], Quiet { provider, producer, during_ns }: &Quiet) {
     let is_theirs =
         |strand: &&mut Strand| strand.source.provider == *provider && strand.source.producer == *producer;
     for strand in strands.iter_mut().filter(is_theirs) {
-        for entry in strand.entries.iter_mut().filter(|entry| (fault.at_ns..until).contains(&entry.due_ns)) {
-            entry.due_ns = until;
+        for entry in strand.entries.iter_mut().filter(|entry| during_ns.contains(&entry.due_ns)) {
+            entry.due_ns = during_ns.end;
         }
     }
 }
 
 /// The same messages at other times.
-fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
+fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32, speed: Factor) {
     let Some((strand, origin)) = concerned(strands, fault) else { return };
     let Some(place) = strand.place(origin) else { return };
     let entries = &mut strand.entries;
@@ -108,22 +106,22 @@ fn move_messages(strands: &mut [Strand], fault: &Fault, number: u32) {
             hold_back(&mut entries[place..=place], due_ns);
         }
         Kind::ReorderBeyond { after_ns } => {
-            let due_ns = entries[place].due_ns + after_ns;
+            let due_ns = entries[place].due_ns + speed.scheduled_ns(after_ns);
             hold_back(&mut entries[place..=place], due_ns);
         }
         Kind::GapFilled { count, after_ns } => {
-            let due_ns = entries[place].due_ns + after_ns;
+            let due_ns = entries[place].due_ns + speed.scheduled_ns(after_ns);
             hold_back(&mut entries[place..place + count as usize], due_ns);
         }
         Kind::Late { by_ns } => {
-            let until = entries[place].due_ns + by_ns;
+            let until = entries[place].due_ns + speed.scheduled_ns(by_ns);
             let held = entries[place..].partition_point(|entry| entry.due_ns < until);
             hold_back(&mut entries[place..place + held], until);
         }
         Kind::ClockSkew { count, ahead_ns } => {
             let end = (place + count as usize).min(entries.len());
             for entry in &mut entries[place..end] {
-                entry.made_ns += ahead_ns;
+                entry.made_ns += speed.scheduled_signed_ns(ahead_ns);
                 entry.faults.push(number);
             }
         }
@@ -139,7 +137,12 @@ fn lose(strand: &mut Strand, worlds: Worlds, (origin, count): (u64, u32), event:
 }
 
 /// Adds a message that changes nothing of its event; returns the event that it makes known instead, where it does.
-fn add(strand: &mut Strand, worlds: Worlds, origin: u64, fault: &Fault, number: u32) -> Option<EventId> {
+fn add(
+    strand: &mut Strand,
+    worlds: Worlds,
+    (fault, origin, number): (&Fault, u64, u32),
+    speed: Factor,
+) -> Option<EventId> {
     let place = strand.place(origin)?;
     let entry = strand.entries[place].clone();
     let text = strand.text(&entry, worlds).into_owned();
@@ -147,7 +150,7 @@ fn add(strand: &mut Strand, worlds: Worlds, origin: u64, fault: &Fault, number: 
     let (due_ns, made_ns, text) = match &fault.kind {
         Kind::Duplicate { after_ns } => {
             // What was made once is not made later because it is sent again.
-            (entry.due_ns + after_ns, entry.made_ns, entry.text.clone())
+            (entry.due_ns + speed.scheduled_ns(*after_ns), entry.made_ns, entry.text.clone())
         }
         Kind::Malformed { how } => {
             (entry.due_ns + 1, entry.made_ns, Text::Fixed(how.copy(strand.format, &text)?.into()))

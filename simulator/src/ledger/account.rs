@@ -15,6 +15,7 @@ use domain::{
 };
 
 use super::groups::are_meant;
+use super::standing;
 
 /// What one producer's messages have come to.
 #[derive(Debug, Clone)]
@@ -63,8 +64,8 @@ impl Account {
             Body::OddsChange(odds) => {
                 self.status = match (&odds.status, odds.standing, &self.status) {
                     (Some(whole), ..) => Some(whole.clone()),
-                    (None, Some(standing), Some(known)) => Some(standing.over(known)),
-                    (None, Some(standing), None) => standing.alone(),
+                    (None, Some(standing), Some(known)) => Some(standing::over(known, standing)),
+                    (None, Some(standing), None) => standing::of_nothing(standing),
                     (None, None, known) => known.clone(),
                 };
                 odds.markets.iter().for_each(|offer| self.dossier(&offer.key).offered(offer));

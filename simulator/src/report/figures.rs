@@ -9,6 +9,8 @@ use super::known::Known;
 use super::watched::Watched;
 
 mod basketball;
+#[cfg(test)]
+mod corpus;
 mod football;
 mod hockey;
 mod prices;

@@ -6,16 +6,17 @@ use crate::faults::of_another_sport;
 use crate::format::Format;
 use crate::world::{self, Formats, Pace, Plan, Played};
 
+/// When its games begin.
+pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// Whole games of seed 7, in which everything happens.
+pub(crate) fn games(sport: Sport, games: u32) -> Played {
+    let (sports, formats, pace) = (vec![sport], Formats::Json, Pace::Own);
+    world::play(&Plan { seed: 7, sports, games, formats, pace, start: START }).unwrap()
+}
+
 fn game() -> Played {
-    let plan = Plan {
-        seed: 7,
-        sports: vec![Sport::Hockey],
-        games: 1,
-        formats: Formats::Json,
-        pace: Pace::Own,
-        start: Timestamp(1_767_225_600_000_000),
-    };
-    world::play(&plan).unwrap()
+    games(Sport::Hockey, 1)
 }
 
 /// The first message that tells the state of play.

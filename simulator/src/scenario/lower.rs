@@ -4,7 +4,7 @@ use domain::{EventId, Source, Timestamp};
 
 use super::tell::tell;
 use super::{Hot, Scenario, SportPlan, Teller, Tempo};
-use crate::faults::{FaultPlan, Inflicted, Quiet, TooFewEvents, Wanted, choose, inflict};
+use crate::faults::{Factor, FaultPlan, Inflicted, Quiet, TooFewEvents, Wanted, choose, inflict};
 use crate::format::Format;
 use crate::ledger::Ledger;
 use crate::pacer::Speed;
@@ -88,7 +88,7 @@ impl Scenario {
     /// # Errors
     /// When it asks for more than can be made, or at top speed for faults that need time.
     pub fn play_for(&self, start: Timestamp, speed: Speed) -> Result<Scene, LowerError> {
-        let factor = self.factor(speed)?;
+        self.check_speed(speed)?;
         let duration_ns = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
         let parts: Vec<Part> = self.sports.iter().flat_map(|plan| self.parts(plan)).collect();
         let mut ledgers: Vec<Ledger> = self.producers.iter().map(|teller| self.ledger(teller)).collect();
@@ -113,13 +113,14 @@ impl Scenario {
         let worlds = Worlds { schedules: &schedules, start };
         let no_room =
             |why: TooFewEvents| LowerError::Faults { at: self.fault_places.get(why.kind()).copied(), why };
-        let mut faults =
-            choose(&self.faults, self.seed, &strands, worlds, duration_ns, factor).map_err(no_room)?;
+        let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns, Factor::of(speed))
+            .map_err(no_room)?;
         let Inflicted { stalled, unannounced } = inflict(&faults, &mut strands, worlds, &mut ledgers);
         for strand in strands.iter_mut().filter(|strand| strand.is_uof) {
             tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
         }
         let schedule = weave(&strands, worlds, &mut faults)?;
+        faults.admit(&schedule);
         let (description, seed) = (self.description.clone(), self.seed);
         let ledger = RunLedger {
             description,
@@ -134,14 +135,14 @@ impl Scenario {
         Ok(Scene { schedule, ledger })
     }
 
-    fn factor(&self, speed: Speed) -> Result<f64, LowerError> {
+    /// At top speed nothing comes too late.
+    fn check_speed(&self, speed: Speed) -> Result<(), LowerError> {
         let Wanted { reorder_beyond, gap_filled, silence, .. } = self.faults;
         match speed {
-            Speed::Factor(factor) => Ok(factor),
             Speed::Max if reorder_beyond > 0 => Err(LowerError::TopSpeed("reorder_beyond")),
             Speed::Max if gap_filled > 0 => Err(LowerError::TopSpeed("gap_filled")),
             Speed::Max if silence > 0 => Err(LowerError::TopSpeed("silence")),
-            Speed::Max => Ok(1.0),
+            Speed::Max | Speed::Factor(_) => Ok(()),
         }
     }
 
@@ -294,7 +295,8 @@ fn weave(strands: &[Strand], worlds: Worlds, faults: &mut FaultPlan) -> Result<S
         for entry in &strand.entries {
             let sending = Sending {
                 offset_ns: entry.due_ns,
-                late_ns: signed(entry.due_ns) - entry.made_ns,
+                // By the clock of whoever receives it: what was held up by ten seconds says that it was made ten before.
+                late_ns: faults.speed.real_signed_ns(signed(entry.due_ns) - entry.made_ns),
                 event_id: Some(strand.event_id.as_str()),
                 is_fixed: matches!(entry.text, Text::Fixed(_)),
             };

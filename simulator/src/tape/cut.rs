@@ -78,10 +78,11 @@ impl Tape {
             }
             Kind::ClockSkew { ahead_ns, .. } => {
                 let marked = self.lines.iter_mut().filter(|line| line.is_marked(number));
+                let ahead_ns = self.faults.speed.scheduled_signed_ns(*ahead_ns);
                 marked.for_each(|line| line.made_ns -= ahead_ns);
             }
             Kind::Silence { provider, producer, for_ns } => {
-                let during = fault.at_ns..fault.at_ns.saturating_add(*for_ns);
+                let during = self.faults.during_ns(fault.at_ns, *for_ns);
                 let faults = &self.faults.faults;
                 let is_moved = |number: &u32| {
                     matches!(
@@ -93,7 +94,7 @@ impl Tape {
                     )
                 };
                 let ahead = |number: &u32| match faults[*number as usize].kind {
-                    Kind::ClockSkew { ahead_ns, .. } => ahead_ns,
+                    Kind::ClockSkew { ahead_ns, .. } => self.faults.speed.scheduled_signed_ns(ahead_ns),
                     _ => 0,
                 };
                 let is_back = |line: &&mut Line| {
@@ -225,7 +226,7 @@ impl Tape {
     /// Whether it goes on until what is missing must have been noticed; a run that ends before would be blamed for that.
     #[must_use]
     pub fn ends_after_its_gaps(&self) -> bool {
-        let patience_ns = u64::from(self.faults.hold_ms) * 2_000_000;
+        let patience_ns = self.faults.speed.scheduled_ns(u64::from(self.faults.hold_ms) * 2_000_000);
         let last_ns = self.last_ns();
         self.told().into_values().all(|messages| {
             let whole = before_a_hole(messages.keys().copied().map(Some));

@@ -73,6 +73,7 @@ impl Line {
         let mut builder = crate::schedule::ScheduleBuilder::default();
         let sending = crate::schedule::Sending {
             offset_ns: self.offset_ns,
+            // On the schedule, as all of a file.
             late_ns: signed(self.offset_ns) - self.made_ns,
             event_id: None,
             is_fixed: self.is_fixed,

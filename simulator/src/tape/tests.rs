@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{EventId, Timestamp};
 
 use super::*;
+use crate::faults::Effect;
 use crate::ledger::LedgerEvent;
 use crate::scenario::{READY, Scenario};
 
@@ -164,5 +165,11 @@ fn a_tape_that_ends_before_what_is_missing_is_noticed_is_told_from_one_that_does
     let alone = tape.of_events(&[event_id]);
     let early = alone.until(gap.at_ns + 1_500_000_000);
     assert!(early.last_ns() > gap.at_ns && !early.ends_after_its_gaps(), "seed {SEED}");
-    assert!(alone.until(gap.at_ns.saturating_sub(1)).ends_after_its_gaps(), "nothing is missing yet");
+    let before = alone.until(gap.at_ns.saturating_sub(1));
+    assert!(before.ends_after_its_gaps(), "nothing is missing yet");
+    let may_be_declared = |tape: &Tape| {
+        let outcomes = tape.scene("cut").unwrap().ledger.faults.faults.into_iter().flat_map(|it| it.outcomes);
+        outcomes.into_iter().any(|outcome| outcome.effects.contains(&Effect::GapDeclared))
+    };
+    assert!(may_be_declared(&alone) && !may_be_declared(&before), "nobody waits for what is cut off");
 }

@@ -2,9 +2,9 @@ use domain::{Body, FeedMessage, MatchStatus, Name, Position, Sport};
 
 use super::*;
 use crate::ScheduleBuilder;
-use crate::run_ledger::tests::{first_status, lines_of, with_copies};
+use crate::faults::Effect;
+use crate::run_ledger::tests::{first_status, games, lines_of, with_copies};
 use crate::schedule::Times;
-use crate::world::{self, Formats, Pace, Plan};
 
 /// Messages of two events in turn, and some that are not counted.
 fn schedule() -> Schedule {
@@ -22,17 +22,9 @@ fn schedule() -> Schedule {
     builder.build()
 }
 
-/// One whole game, in which everything happens.
+/// One whole game.
 pub(super) fn game() -> Schedule {
-    let plan = Plan {
-        seed: 7,
-        sports: vec![Sport::Hockey],
-        games: 1,
-        formats: Formats::Json,
-        pace: Pace::Own,
-        start: Timestamp(1_767_225_600_000_000),
-    };
-    world::play(&plan).unwrap().schedule
+    games(Sport::Hockey, 1).schedule
 }
 
 fn fates(inject: &Inject, schedule: &Schedule) -> Vec<Fate> {
@@ -103,6 +95,21 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
     assert!(!inject.injected()[0].is_recovered, "the other one still is");
     inject.recovered(1);
     assert!(inject.injected()[0].is_recovered);
+}
+
+#[test]
+fn what_comes_too_late_lasts_by_the_clock_of_who_asks_and_may_be_noticed_or_not() {
+    let (schedule, length) = (schedule(), Duration::from_secs(7));
+    for speed in [None, Some(0.1), Some(50.0)] {
+        let inject = Inject::default();
+        inject.ask(Order { wish: Wish::GapFilled(1, length), event_id: of(1) }).unwrap();
+        let fate = inject.fate(Due { schedule: &schedule, line: 0, generated_at: Timestamp(0), speed });
+        assert_eq!(fate, Fate::Held { length, with_followers: false });
+        let fault = inject.injected()[0].fault.clone().unwrap();
+        assert_eq!(fault.kind, Kind::GapFilled { count: 1, after_ns: 7_000_000_000 });
+        let declared = fault.outcomes.iter().map(|it| it.effects.contains(&Effect::GapDeclared));
+        assert_eq!(declared.collect::<Vec<_>>(), [true, false, false]);
+    }
 }
 
 #[test]

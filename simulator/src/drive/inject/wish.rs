@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use domain::{Body, Sport};
 
-use crate::faults::{Effect, Kind, Malformed, Outcome, is_rolled_back, is_unannounced, sport_that_refuses};
+use crate::faults::{
+    Effect, Kind, Malformed, Outcome, is_rolled_back, is_unannounced, sport_that_refuses, unnoticed,
+};
 
-/// How the next message goes wrong.
+/// How the next message goes wrong. Lengths are of the clock of whoever receives it, whatever the speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// It is sent twice.
@@ -100,13 +102,17 @@ impl Wish {
         }
     }
 
-    /// What may come of it. Of a gap, whoever asks to recover the event is sent what was kept back; what is meant to come too
-    /// late may be asked for, too, before it does.
+    /// What may come of it. Of a gap, whoever asks to recover the event is sent what was kept back. Of what comes too late nobody knows
+    /// beforehand whether anything waits for it, or whether somebody asks for it before it does.
     pub(super) fn outcomes(self) -> Vec<Outcome> {
-        let mut outcomes = self.kind(Sport::Football).outcomes();
-        if let Self::Gap(_) = self {
-            outcomes.push(Outcome { answers: Vec::new(), effects: vec![Effect::GapDeclared] });
+        let kind = self.kind(Sport::Football);
+        match self {
+            Self::ReorderBeyond(_) | Self::GapFilled(..) => unnoticed(&kind),
+            Self::Gap(_) => {
+                let recovered = Outcome { answers: Vec::new(), effects: vec![Effect::GapDeclared] };
+                kind.outcomes().into_iter().chain([recovered]).collect()
+            }
+            _ => kind.outcomes(),
         }
-        outcomes
     }
 }

@@ -39,26 +39,26 @@ struct OfFormat {
 const OF_FORMATS: [OfFormat; 11] = [
     OfFormat {
         name: "points that the server wins",
-        men: men(0.6629, 0.0460),
-        women: women(0.5848, 0.0552),
+        men: men(0.6658, 0.0438),
+        women: women(0.5845, 0.0563),
         of: |game| share(served(game).map(|point| point.winner == point.server)),
     },
     OfFormat {
         name: "service games held",
-        men: men(0.8324, 0.0851),
-        women: women(0.6859, 0.1168),
+        men: men(0.8377, 0.0815),
+        women: women(0.6871, 0.1191),
         of: |game| share(served(game).filter_map(|point| Some(point.wins_game? == point.server))),
     },
     OfFormat {
         name: "aces, of the points",
-        men: men(0.0957, 0.0328),
-        women: women(0.0480, 0.0369),
+        men: men(0.0970, 0.0322),
+        women: women(0.0485, 0.0376),
         of: |game| Some(game.count(&[IncidentKind::Ace]) / game.count(&POINTS)),
     },
     OfFormat {
         name: "double faults, of the points",
-        men: men(0.0265, 0.0137),
-        women: women(0.0509, 0.0280),
+        men: men(0.0263, 0.0132),
+        women: women(0.0517, 0.0284),
         of: |game| Some(game.count(&[IncidentKind::DoubleFault]) / game.count(&POINTS)),
     },
     OfFormat {
@@ -87,8 +87,8 @@ const OF_FORMATS: [OfFormat; 11] = [
     },
     OfFormat {
         name: "tie-breaks, of the sets",
-        men: Known::Share { share: 0.2189, n: 265 },
-        women: Known::Share { share: 0.1184, n: 152 },
+        men: men(0.2181, 0.2359),
+        women: women(0.1068, 0.2210),
         of: |game| share(game.status().period_scores.iter().map(|set| set.home + set.away == 13)),
     },
     OfFormat {
@@ -113,23 +113,23 @@ pub(super) fn figures() -> Vec<Figure> {
     let of_three = OF_FORMATS.into_iter().map(|of| of_format(of.name, of.women, WOMEN, 2, of.of));
     let both = from(
         BOTH,
-        [("won by who is named first", Known::Share { share: 0.5143, n: 140 }, |game| {
+        [("won by who is named first", Known::Share { share: 0.5299, n: 134 }, |game| {
             game.is_whole().then(|| yes(game.winner() == Some(Side::Home)))
         })],
     );
     let pace = from(
         BOTH,
         [
-            ("points a minute, minutes 0 to 20", of_minutes(1.6388, 0.1621, 139), |game| {
+            ("points a minute, minutes 0 to 20", of_minutes(1.6429, 0.1620, 134), |game| {
                 points_in(game, 0.0)
             }),
-            ("points a minute, minutes 20 to 40", of_minutes(1.4721, 0.1961, 138), |game| {
+            ("points a minute, minutes 20 to 40", of_minutes(1.4731, 0.1947, 134), |game| {
                 points_in(game, 20.0)
             }),
-            ("points a minute, minutes 40 to 60", of_minutes(1.4116, 0.2272, 129), |game| {
+            ("points a minute, minutes 40 to 60", of_minutes(1.4091, 0.2236, 126), |game| {
                 points_in(game, 40.0)
             }),
-            ("points a minute, minutes 60 to 80", of_minutes(1.3757, 0.2491, 107), |game| {
+            ("points a minute, minutes 60 to 80", of_minutes(1.3905, 0.2449, 105), |game| {
                 points_in(game, 60.0)
             }),
         ],

@@ -71,6 +71,20 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_planned_and_what_is_asked_for_is_told_by_the_same_clock() {
+    let desk = Desk::new().await;
+    let toml = format!("{GAMES}[faults]\nsilence = 1\nsilence_seconds = 5\n");
+    desk.json(Method::POST, "/v1/run", Some(json!({ "toml": toml, "paused": true, "speed": 20 })), 202).await;
+    desk.until("it stands", |run| run["state"] == "paused").await;
+    let silence = json!({ "kind": "silence", "provider": "md", "seconds": 5 });
+    desk.json(Method::POST, "/v1/run/faults", Some(silence), 202).await;
+    let faults = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
+    let (planned, asked) = (&faults["faults"][0]["for_ns"], &faults["injected"][0]["for_ns"]);
+    assert_eq!((planned, asked), (&json!(5_000_000_000_u64), &json!(5_000_000_000_u64)), "{faults}");
+    assert_eq!(faults["speed"], 20.0, "of the schedule it takes so many times as long");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silence_that_cannot_be_written_down_does_not_happen() {
     let desk = Desk::new().await;
     desk.json(Method::POST, "/v1/run", Some(json!({ "toml": GAMES, "paused": true })), 202).await;

@@ -163,37 +163,107 @@ fn behind_what_never_comes_no_more_waits_than_may() {
     }
 }
 
-#[test]
-fn what_goes_wrong_is_planned_for_the_speed_at_which_it_is_sent() {
-    let text = |faults: &str| {
-        format!(
-            "description = \"Games\"\nseed = 3\nseconds = 600\n[sports.hockey]\ngames = 4\nrate = 20\n[faults]\n{faults}\n"
-        )
-    };
-    let late = |speed: Speed| {
-        let scene = Scenario::parse(&text("reorder_beyond = 1\nsilence = 1\nhold_ms = 1000")).unwrap();
-        let faults = scene.play_for(START, speed).map(|scene| scene.ledger.faults.faults)?;
-        Ok::<_, simulator::scenario::LowerError>(faults.into_iter().fold((0, 0), |(after, silent), fault| {
-            match fault.kind {
-                Kind::ReorderBeyond { after_ns } => (after_ns, silent),
-                Kind::Silence { for_ns, .. } => (after, for_ns),
-                _ => (after, silent),
-            }
-        }))
-    };
-    let ((after, silent), (after_at_four, silent_at_four)) =
-        (late(Speed::Factor(1.0)).unwrap(), late(Speed::Factor(4.0)).unwrap());
-    assert_eq!(
-        (silent, silent_at_four),
-        (25_000_000_000, 100_000_000_000),
-        "25 s of the clock, at any speed"
+/// Four games with these faults, to be sent at this speed.
+fn at_speed(faults: &str, speed: Speed) -> Result<Scene, String> {
+    let seed = 3;
+    println!("seed {seed}: {faults} at {speed}");
+    let text = format!(
+        "description = \"Games\"\nseed = {seed}\nseconds = 600\n[sports.hockey]\ngames = 4\nrate = 20\n[faults]\n{faults}\n"
     );
-    assert!(after >= 3_000_000_000 && after_at_four >= 12_000_000_000, "{after}, {after_at_four}");
-    let error = late(Speed::Max).unwrap_err().to_string();
+    Scenario::parse(&text).unwrap().play_for(START, speed).map_err(|error| error.to_string())
+}
+
+#[test]
+fn lengths_are_of_the_receivers_clock_at_any_speed() {
+    let micros = |ns: u64| i64::try_from(ns / 1_000).unwrap();
+    for factor in [1_u32, 4] {
+        let times = u64::from(factor);
+        let one = |faults: &str| {
+            let scene = at_speed(faults, Speed::Factor(f64::from(factor))).unwrap();
+            let [fault] = &scene.ledger.faults.faults[..] else { panic!("one fault") };
+            let fault = fault.clone();
+            // How far from its place in the schedule it lets its first message go, and how late that says it is.
+            let moved = fault.messages.first().map(|place| {
+                let place = *place as usize;
+                (scene.schedule.offset_ns(place) - fault.at_ns, scene.schedule.late_micros(place).unwrap())
+            });
+            (
+                fault.kind,
+                moved,
+                scene.silences().iter().map(|it| it.during_ns.end - it.during_ns.start).collect::<Vec<u64>>(),
+            )
+        };
+        let (Kind::Silence { for_ns, .. }, None, silent) = one("silence = 1") else { panic!("a silence") };
+        assert_eq!((for_ns, silent), (25_000_000_000, vec![times * 25_000_000_000]));
+        let (Kind::ReorderBeyond { after_ns }, Some((after, late)), _) =
+            one("reorder_beyond = 1\nhold_ms = 1000")
+        else {
+            panic!("one that comes too late")
+        };
+        assert!((3_000_000_000..=4_000_000_000).contains(&after_ns), "{after_ns}");
+        assert_eq!((after, late), (after_ns * times, micros(after_ns)));
+        let (Kind::Late { by_ns }, Some((after, late)), _) = one("late = 1") else { panic!("late ones") };
+        assert!(by_ns <= 10_000_000_000);
+        assert_eq!((after, late), (by_ns * times, micros(by_ns)));
+        let (Kind::Duplicate { after_ns }, Some((after, late)), _) = one("duplicate = 1") else {
+            panic!("a copy")
+        };
+        assert!(after_ns <= 5_000_000_000);
+        assert_eq!((after, late), (after_ns * times, micros(after_ns)));
+        let (Kind::ClockSkew { ahead_ns, .. }, Some((after, late)), _) = one("clock_skew = 1") else {
+            panic!("a wrong clock")
+        };
+        assert_eq!((after, late), (0, -ahead_ns / 1_000), "it is due when it was");
+    }
+}
+
+#[test]
+fn at_top_speed_nothing_can_come_too_late() {
+    let error = at_speed("reorder_beyond = 1\nsilence = 1", Speed::Max).unwrap_err();
     assert_eq!(
         error,
         "at top speed everything is due at once, and nothing can come too late: play it without `reorder_beyond`, or at a speed"
     );
+}
+
+/// Whether somebody waits for one of an event's messages for so long that he must notice, by the times at which they are due.
+fn must_be_noticed(scene: &Scene, fault: &Fault, hold_ns: u64) -> bool {
+    let of_event = |index: &usize| {
+        let channel = &scene.schedule.channels()[scene.schedule.channel(*index)];
+        channel.event_id.as_deref() == fault.event_id.as_ref().map(|id| id.as_str())
+    };
+    let due: Vec<(Position, u64)> = (0..scene.schedule.len())
+        .filter(of_event)
+        .map(|index| (message(scene, index).unwrap().position().unwrap(), scene.schedule.offset_ns(index)))
+        .collect();
+    let waits = |(position, at): &(Position, u64)| {
+        due.iter().any(|(later, waiting)| later > position && waiting + hold_ns * 3 / 2 < *at)
+    };
+    due.iter().any(waits)
+}
+
+#[test]
+fn where_a_silence_holds_up_what_waits_nobody_has_to_notice_what_is_missing() {
+    let declared = |fault: &Fault| -> Vec<bool> {
+        fault.outcomes.iter().map(|outcome| outcome.effects.contains(&Effect::GapDeclared)).collect()
+    };
+    let (mut must, mut need_not) = (0, 0);
+    for seed in 0..8 {
+        println!("seed {seed}");
+        let scene = played(&format!(
+            "description = \"d\"\nseed = {seed}\nseconds = 60\n[sports.hockey]\ngames = 8\nrate = 80\n\
+             [faults]\nhold_ms = 500\ngap_filled = 4\nreorder_beyond = 4\nsilence = 1\nsilence_seconds = 35\n"
+        ));
+        for fault in
+            scene.ledger.faults.faults.iter().filter(|fault| !matches!(fault.kind, Kind::Silence { .. }))
+        {
+            let is_noticed = must_be_noticed(&scene, fault, 500_000_000);
+            let expected: &[bool] = if is_noticed { &[true] } else { &[true, false, false] };
+            assert_eq!(declared(fault), expected, "{fault:?}");
+            *if is_noticed { &mut must } else { &mut need_not } += 1;
+        }
+    }
+    assert!(must > 0 && need_not > 0, "{must} must be noticed, {need_not} need not");
 }
 
 #[test]
