@@ -60,7 +60,7 @@ pub struct Head {
     pub times: Times,
     /// Dead letters of a provider's messages that are ordered by time, where nobody could tell whose they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    letters: BTreeMap<Name, Letters>,
+    pub letters: BTreeMap<Name, Letters>,
 }
 
 /// A value and the event version at which it last changed.

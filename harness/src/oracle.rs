@@ -12,7 +12,7 @@ use simulator::ledger::before_a_hole;
 use simulator::run_ledger::RunLedger;
 
 pub use entry::Entry;
-pub use heard::Heard;
+pub use heard::{Heard, Timed};
 pub use trace::{Trace, VersionTrace, hash, hash_value};
 pub use walk::walk;
 
@@ -99,9 +99,10 @@ impl Oracle {
             if let std::collections::hash_map::Entry::Vacant(free) = oracle.lines.entry(id) {
                 free.insert(line);
                 placed.entry(event.event_id.to_string()).or_default().push((event.position, line));
-                oracle.events.entry(event.event_id.to_string()).or_insert_with(|| Told {
+                let source = (message.source.provider.to_string(), message.source.producer.to_string());
+                let told = oracle.events.entry(event.event_id.to_string()).or_insert_with(|| Told {
                     sport: event.sport.to_string(),
-                    source: (message.source.provider.to_string(), message.source.producer.to_string()),
+                    source: source.clone(),
                     is_counted: event.position.is_some(),
                     lines: Vec::new(),
                     beyond: Vec::new(),
@@ -109,6 +110,10 @@ impl Oracle {
                     may_have_gap: false,
                     must_have_gap: false,
                 });
+                // Fixtures of a Unified Odds Feed are its API's: who offers odds is who may go down.
+                if !told.is_counted && !matches!(event.body, Body::Fixture(_)) {
+                    told.source = source;
+                }
             }
         }
         for (event_id, told) in &mut oracle.events {
@@ -148,6 +153,12 @@ impl Oracle {
     #[must_use]
     pub fn events(&self) -> &BTreeMap<String, Told> {
         &self.events
+    }
+
+    /// Whether the messages of every event are counted, so that none of them can be outdated when it comes.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.events.values().all(|told| told.is_counted)
     }
 
     /// Every message that is sent, once each: its id, and its line of the schedule.

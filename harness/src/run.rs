@@ -204,8 +204,9 @@ impl Run<'_> {
             let is_answered = drive.undelivered == 0 && feed.faults.unexpected(&drive.deliveries).is_empty();
             tell.borrow_mut()(Step::Settling);
             let settled = async {
-                // Where something was refused or never delivered it cannot all arrive. The rest has to all the same.
-                match is_answered {
+                // Where something was refused or never delivered it cannot all arrive, and where messages have no sequence one may
+                // be outdated when it comes. The rest has to all the same.
+                match is_answered && feed.oracle.is_counted() {
                     true => settle_all(&site.places, feed, &members).await,
                     false => settle_still(site, feed, &members).await,
                 }
@@ -253,6 +254,7 @@ impl Run<'_> {
         let heard = Heard {
             status: &drive.deliveries.status,
             alive: Some(&feeds.alive),
+            timed: Some(&feeds.timed),
             silence_micros: feed.patience.silence_micros,
         };
         // In the order of a message's way: what went wrong first is the first example.

@@ -1,6 +1,7 @@
 //! What lies in Kafka: the feed, the updates and the dead letters of a run.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +11,7 @@ use domain::{Sport, Topics};
 use serde::Deserialize;
 
 use crate::anomaly::RecordPlace;
-use crate::oracle::{Letter, hash};
+use crate::oracle::{Letter, Timed, hash};
 
 /// Where Kafka is, and where its topics ended before the run.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Feeds {
     pub messages: HashMap<String, i64>,
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order.
     pub alive: BTreeMap<(String, String), Vec<i64>>,
+    /// The messages without a sequence, by event, in the order in which they lie there, each once.
+    pub timed: BTreeMap<String, Vec<Timed>>,
 }
 
 /// An update in an updates topic.
@@ -63,6 +66,10 @@ struct FeedHead<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
     received_at: Option<i64>,
+    #[serde(borrow)]
+    event_id: Option<Cow<'a, str>>,
+    sequence: Option<u64>,
+    generated_at: i64,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +116,12 @@ impl Kafka {
                 return;
             }
             let at = message.appended_at_ms().unwrap_or_default();
-            feeds.messages.entry(head.message_id.into_owned()).or_insert(at);
+            let Entry::Vacant(first) = feeds.messages.entry(head.message_id.into_owned()) else { return };
+            if let Some(event_id) = head.event_id.filter(|_| head.sequence.is_none()) {
+                let timed = Timed { message_id: first.key().clone(), generated_at: head.generated_at };
+                feeds.timed.entry(event_id.into_owned()).or_default().push(timed);
+            }
+            first.insert(at);
         })
         .await?;
         feeds.alive.values_mut().for_each(|heard| heard.sort_unstable());

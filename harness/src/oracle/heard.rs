@@ -10,14 +10,43 @@ pub struct Heard<'a> {
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order; `None` where
     /// that is not known.
     pub alive: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
+    /// The messages without a sequence in the feed topics, by event, in their order there; `None` where that is not known.
+    pub timed: Option<&'a BTreeMap<String, Vec<Timed>>>,
     /// After which silence a producer is down, in microseconds.
     pub silence_micros: i64,
+}
+
+/// A message without a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// Its id, which it got on its way.
+    pub message_id: String,
+    /// When its provider made it, in microseconds since the epoch.
+    pub generated_at: i64,
 }
 
 /// How much earlier than received a message may lie in the feed, in microseconds.
 const ORDER_SLACK_MICROS: i64 = 100_000;
 
 impl Heard<'_> {
+    /// The messages without a sequence about an event, each with whether one that was made later lies before it: of such a one
+    /// all may be outdated, so that it leads to no version. `None` where they are not known.
+    pub(super) fn timed(&self, event_id: &str) -> Option<Vec<(&Timed, bool)>> {
+        let of_event = self.timed?.get(event_id).map_or(&[][..], Vec::as_slice);
+        let latest_before = of_event.iter().scan(i64::MIN, |latest, timed| {
+            let before = *latest;
+            *latest = before.max(timed.generated_at);
+            Some(before)
+        });
+        Some(
+            of_event
+                .iter()
+                .zip(latest_before)
+                .map(|(timed, latest)| (timed, timed.generated_at < latest))
+                .collect(),
+        )
+    }
+
     /// Whether a producer was not heard for so long that it had to be taken for down, whatever kept it.
     pub(super) fn was_silent(&self, source: &(String, String)) -> bool {
         let alive = self.alive.and_then(|alive| alive.get(source));
@@ -41,7 +70,7 @@ mod tests {
         let source = ("md".to_owned(), "live".to_owned());
         let silent = |times: &[i64]| {
             let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
-            Heard { status: &[], alive: Some(&alive), silence_micros: 20 }.was_silent(&source)
+            Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() }.was_silent(&source)
         };
         assert!(!silent(&[]) && !silent(&[5]) && !silent(&[5, 24, 43]));
         assert!(silent(&[5, 24, 44]));

@@ -8,7 +8,7 @@ use simulator::Schedule;
 use simulator::ledger::Account;
 
 use super::entry::{Cause, Change, Entry, Payload};
-use super::heard::Heard;
+use super::heard::{Heard, Timed};
 use super::trace::{Trace, VersionTrace, hash, hash_value};
 use super::values::{Trust, compare, touched};
 use super::{Oracle, Told, said};
@@ -40,6 +40,8 @@ struct Walk<'a> {
     is_down: bool,
     had_gap: bool,
     seen: HashSet<u32>,
+    /// The ids of the messages that led to a version.
+    ids: HashSet<String>,
     /// The markets that are open now.
     open: BTreeMap<String, bool>,
     /// The value of each key now.
@@ -75,6 +77,7 @@ pub fn walk(
         is_down: false,
         had_gap: false,
         seen: HashSet::new(),
+        ids: HashSet::new(),
         open: BTreeMap::new(),
         values: BTreeMap::new(),
     };
@@ -156,9 +159,10 @@ impl Walk<'_> {
             &what,
             ("one that was sent", "one that nobody has sent"),
         );
-        let Some(line) = line else { return Vec::new() };
-        let is_new = self.seen.insert(line);
+        let is_first = self.ids.insert(id.to_owned());
+        let is_new = line.map_or(is_first, |line| self.seen.insert(line));
         self.hold(Kind::DuplicateEffect, Some(version), is_new, &what, ("applied once", "applied again"));
+        let Some(line) = line else { return Vec::new() };
         let Some(&turn) = self.turns.get(&line) else {
             self.hold(Kind::Phantom, Some(version), false, &what, ("of another event", "of this one"));
             return Vec::new();
@@ -352,12 +356,39 @@ impl Walk<'_> {
                 self.hold(Kind::Lost, None, is_there, &what, ("applied", "nowhere"));
             }
         }
+        if let Some(timed) = self.heard.timed(self.event_id).filter(|_| !self.told.is_counted) {
+            self.end_of_timed(&timed);
+        }
         if self.told.must_have_gap {
             let had_gap = self.had_gap;
             self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
         } else if self.trace.messages > 0 && self.trace.turns == 0 {
             // Nothing had to be declared, and nothing was; what was has been judged at its version.
             self.hold(Kind::FalseGap, None, true, "", ("", ""));
+        }
+    }
+
+    /// Whatever was accepted must be in the feed, whatever was applied must have come from there, and whatever is there must have
+    /// been applied, unless it was made before what had come already.
+    fn end_of_timed(&mut self, timed: &[(&Timed, bool)]) {
+        let is_accepted =
+            |line: &&u32| self.heard.status.get(**line as usize).is_none_or(|status| *status == 202);
+        let accepted = self.told.lines.iter().filter(is_accepted).count();
+        let there = (accepted.to_string(), timed.len().to_string());
+        let what = "messages in the feed";
+        self.hold(Kind::Lost, None, timed.len() >= accepted, what, (&there.0, &there.1));
+        let mut sent: HashSet<&str> = HashSet::with_capacity(timed.len());
+        for (Timed { message_id, .. }, is_overtaken) in timed {
+            sent.insert(message_id);
+            let is_there = self.ids.contains(message_id);
+            if is_there || !is_overtaken {
+                let what = format!("message {message_id}");
+                self.hold(Kind::Lost, None, is_there, &what, ("applied", "nowhere"));
+            }
+        }
+        let unsent: Vec<String> = self.ids.iter().filter(|id| !sent.contains(id.as_str())).cloned().collect();
+        for id in unsent {
+            self.hold(Kind::Phantom, None, false, &format!("message {id}"), ("in the feed", "nowhere in it"));
         }
     }
 

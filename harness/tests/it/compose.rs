@@ -80,11 +80,8 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
     let more = ["--scale", "processors-football-more=1", "--scale", "distribution-more=1"];
     compose.run_timed("the simulator as well, and one more of two services", &[&UP[..5], &more].concat());
     let address = compose.run(&["port", "distribution-more", "4003"]);
-    let client = Client::subscribe(
-        &format!("ws://{}/v1/socket", address.trim()),
-        Sport::Football.as_str(),
-        Seen::default(),
-    );
+    let url = format!("ws://{}/v1/socket", address.trim());
+    let client = Client::subscribe(&url, Sport::Football.as_str(), Seen::default());
     client.await.unwrap().cut().await.unwrap();
     let simulator = format!("http://127.0.0.1:{}", compose.port("SIMULATOR_PORT"));
     let metrics = reqwest::get(format!("{simulator}/metrics")).await.unwrap().text().await.unwrap();

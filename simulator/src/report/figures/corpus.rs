@@ -16,10 +16,11 @@ use crate::run_ledger::RunLedger;
 use crate::schedule::ScheduleBuilder;
 
 /// A file of the real games; where there are none, that is said aloud.
+#[expect(clippy::print_stderr, reason = "what a test skips has to be seen")]
 fn corpus(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus").join(name);
     if !path.exists() {
-        println!("skipped: no real games, {} is not there", path.display());
+        eprintln!("skipped: no real games, {} is not there", path.display());
         return None;
     }
     Some(path)
