@@ -46,7 +46,7 @@ pub struct Told {
     pub sport: String,
     /// Who tells it.
     pub source: (String, String),
-    /// Whether its messages are counted; else they are ordered by their times, and only the end is judged.
+    /// Whether its messages are counted; else they are ordered by their times, and values are judged at the end.
     pub is_counted: bool,
     /// Its messages in the order of their positions, each once, up to the first that is never sent.
     pub lines: Vec<u32>,
