@@ -1,4 +1,4 @@
-// Benthos, which is called Redpanda Connect since version 4.28, with the components that ingestion.yaml and rows.yaml use and no
+// Benthos, which is called Redpanda Connect since 2024, with the components that ingestion.yaml and rows.yaml use and no
 // others: what ingestion and the processors are compared with. docs/peers.md says why it is set as it is.
 package main
 
