@@ -32,7 +32,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// About so many messages of these sports, of two games a lane. Another suffix makes other events of the same games.
+    /// About so many messages of these sports, of two games a lane, the sports in turn. Another suffix makes other events of the same
+    /// games.
     ///
     /// # Errors
     /// When the simulator makes no such games.
@@ -40,10 +41,11 @@ impl Work {
         let (mut lanes, mut count, mut bytes) = (Vec::new(), 0, 0);
         for (lane, seed) in (0..LANES).zip(seed..) {
             let games = 2;
+            let sports = sports.iter().cycle().skip(2 * lane % sports.len()).take(sports.len().min(2));
             let messages_per_game = (messages / u32::try_from(LANES)? / games).max(1);
             let plan = Plan {
                 seed,
-                sports: sports.to_vec(),
+                sports: sports.copied().collect(),
                 games,
                 formats: Formats::Json,
                 pace: Pace::Even { messages_per_game, duration: PLAYED },
