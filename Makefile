@@ -13,7 +13,7 @@ PLANTED := --workspace --features ingestion/planted,processors/planted,distribut
 	--bin ingestion --bin processors --bin distribution
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor setup build planted demo verify capacity soak up scenario top down status logs test test-api test-containers test-mysql test-compose bench bench-counts lint doc
+.PHONY: help doctor setup build planted demo verify capacity soak up scenario top down status logs test test-api test-containers test-mysql test-compose bench bench-counts bench-peers lint doc
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -119,12 +119,17 @@ bench-counts: setup ## how many instructions they take, against those in harness
 	@harness/services/install-debian.sh --valgrind
 	@harness/counts/run.sh
 
+# What is compared, and with which settings: docs/peers.md. PEERS="--only ingestion" is one comparison.
+bench-peers: build ## the same work by other people's programs, in turn, and how the figures compare
+	@harness/peers/build.sh
+	$(MATCHDAY) bench-peers $(PEERS)
+
 lint: setup ## format, clippy, fuzz targets, shell scripts; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy --release $(PLANTED) -- -D warnings
 	@for crate in domain ingestion; do $(CHECK_FUZZ) --manifest-path $$crate/fuzz/Cargo.toml || exit 1; done
-	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh harness/counts/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck harness/services/*.sh harness/api/*.sh harness/counts/*.sh harness/peers/*.sh; else echo "shellcheck is not installed: shell scripts are not checked"; fi
 
 doc: setup ## the documentation of all crates; warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps

@@ -9,6 +9,7 @@ use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
 use crate::init::{self, InitConfig};
 use crate::load::{LoadArgs, load};
+use crate::peers::{PeersArgs, bench_peers};
 use crate::recoveries::of_simulator;
 use crate::secrets;
 use crate::shrink::{ShrinkArgs, shrink};
@@ -71,6 +72,8 @@ enum Command {
     /// Search for the highest rate at which a scenario holds all its gates, and say whose queue grows first beyond it. Exits with
     /// 0 found, 13 the generator was the limit, 10 something was wrong at some rate; where no rate holds, as `verify` does
     Capacity(Box<CapacityArgs>),
+    /// Do the same work with our services and with other people's programs, in turn, and say how the figures compare
+    BenchPeers(PeersArgs),
     /// Draw the page of a run bundle anew, with its .hgrm files, and say its verdict
     Report {
         /// The bundle's folder
@@ -238,6 +241,12 @@ async fn execute(cli: Cli) -> Result<()> {
         }
         Command::Verify(_) | Command::Shrink(_) | Command::Capacity(_) | Command::Compare(_) => {
             unreachable!("they have exit codes of their own")
+        }
+        Command::BenchPeers(args) => {
+            let project = Project::find()?;
+            let stacks = stacks(&project).context("finding the folder of all stacks")?;
+            let home = Home { project, stacks, stores: cli.stores, database: cli.database, up: UP };
+            bench_peers(&home, &args, say).await
         }
         Command::Report { bundle: folder } => {
             let (document, series) = bundle::open(&folder)?;

@@ -30,6 +30,7 @@ pub mod observe;
 pub mod oracle;
 pub mod outage;
 pub mod page;
+pub mod peers;
 pub mod queues;
 pub mod rate;
 pub mod recoveries;

@@ -20,6 +20,8 @@ pub(super) enum Probe {
     Redis { url: String },
     /// `/readyz` says 200; what it says otherwise is the reason.
     Service { url: String },
+    /// A GET is answered with a 2xx.
+    Page { url: String },
 }
 
 impl Probe {
@@ -34,6 +36,7 @@ impl Probe {
                 Self::Database { url } => ask_database(url).await.map_err(|error| error.to_string()),
                 Self::Redis { url } => ask_redis(url).await.map_err(|error| error.to_string()),
                 Self::Service { url } => ask_service(url).await,
+                Self::Page { url } => ask_page(url).await,
             }
         };
         tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
@@ -75,13 +78,17 @@ async fn ask_redis(url: &str) -> redis::RedisResult<()> {
 /// # Errors
 /// Why it cannot, in its own words where it has any.
 pub async fn ask_service(url: &str) -> Result<(), String> {
+    ask_page(&format!("{url}/readyz")).await
+}
+
+async fn ask_page(url: &str) -> Result<(), String> {
     // A proxy of the environment has no business between two processes of one machine; and an idle connection must not
     // outlive the runtime in which it was opened.
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         client.expect("a client without TLS needs nothing that may be missing")
     });
-    let answer = CLIENT.get(format!("{url}/readyz")).send().await;
+    let answer = CLIENT.get(url).send().await;
     let response = answer.map_err(|error| error.without_url().to_string())?;
     let status = response.status();
     if status.is_success() {

@@ -34,6 +34,16 @@ impl Project {
         self.root.join("harness/services")
     }
 
+    /// What belongs to the programs that services are compared with: their sources and settings.
+    pub(crate) fn peers(&self) -> PathBuf {
+        self.root.join("harness/peers")
+    }
+
+    /// What was built of them.
+    pub(crate) fn built_peers(&self) -> PathBuf {
+        self.root.join("target/peers")
+    }
+
     /// The folder of all stacks, which git ignores.
     pub fn stacks(&self) -> PathBuf {
         self.root.join(".matchday")
