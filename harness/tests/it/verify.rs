@@ -1,6 +1,7 @@
 //! `matchday verify`: a scenario in, an exit code and a run bundle out.
 
 use domain::Sport;
+use harness::anomaly::Kind;
 use harness::stack::pipeline;
 
 use crate::support;
@@ -35,6 +36,13 @@ fn a_steady_scenario_passes_and_leaves_a_bundle() {
     }
     assert!(files["junit.xml"].starts_with("<?xml"), "{}", files["junit.xml"]);
     assert!(files["summary.md"].contains("steady-hockey"), "{}", files["summary.md"]);
+}
+
+#[test]
+fn a_unified_odds_feed_is_proven_message_by_message() {
+    let Bundle { document, .. } = assert_right(verify(&["unified-odds-feed", "--seconds", "20"]));
+    let lost = document.anomalies.iter().find(|part| part.kind == Kind::Lost).expect("it is judged");
+    assert!(lost.checked > document.drive.messages, "{} of {}", lost.checked, document.drive.messages);
 }
 
 #[test]
