@@ -84,7 +84,8 @@ pub enum Reason {
     Delayed,
     /// Not up: its messages have no sequence, so that only a recovery makes good what may be missing, and nobody asks for one.
     RecoveryNotConfigured,
-    /// Not up: so many producers are watched that there is no room for it, and nobody would notice its silence.
+    /// Not up: so many producers are watched that there is no room for it, and nobody would notice its silence. Up, to an event:
+    /// there is room again, and it has never said that it is alive where that would be all that is asked of it.
     NotWatched,
     /// Up: it is alive again, and that is all that is asked of it. Recovering: it says again that nothing is lost, and what was
     /// has not all come.

@@ -18,6 +18,8 @@ use crate::store::rows::{
 /// Messages that one transaction makes dead letters of because they have waited too long.
 const GIVEN_UP_MAX: usize = 256;
 
+use trust::Speaker;
+
 mod refused;
 mod rows;
 mod trust;
@@ -118,7 +120,8 @@ impl<'a> Planner<'a> {
         note(&mut self.before, working);
         self.heard.note(record.partition, message, &self.asked, self.known.now);
         self.meet(record, message, &event.body);
-        self.tell_event(&event.event_id, Some(&message.source));
+        let terms = self.known.producers.terms(&message.source, record.is_unnumbered());
+        self.tell_event(&event.event_id, Some(Speaker { source: &message.source, terms }));
         if !self.can_watch(record.partition, &message.source) {
             self.tally.unwatched += 1;
         }

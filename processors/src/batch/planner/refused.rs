@@ -1,10 +1,10 @@
 //! Plans what messages lead to that ingestion refused, and what becomes of their events once they are put right.
 
 use domain::letter::Redrive;
-use domain::refused::RefusedMessage;
+use domain::refused::{Place, RefusedMessage};
 use domain::{EventId, FeedMessage};
 
-use super::{Planner, note};
+use super::{Planner, Speaker, note};
 
 impl Planner<'_> {
     /// Takes note of a message that ingestion refused. Its letter is kept already; an event that nobody has heard of does not
@@ -16,7 +16,12 @@ impl Planner<'_> {
         }
         let Some(working) = self.working.get_mut(event_id) else { return };
         note(&mut self.before, working);
-        self.tell_event(event_id, refused.source().as_ref());
+        let (source, is_unnumbered) = (refused.source(), matches!(refused.place, Place::Time { .. }));
+        let speaker = source.as_ref().map(|source| {
+            let terms = self.known.producers.terms(source, is_unnumbered);
+            Speaker { source, terms }
+        });
+        self.tell_event(event_id, speaker);
         let Some(working) = self.working.get_mut(event_id) else { return };
         for update in working.intake.hear_of_refused(refused, self.known.now, self.known.limits) {
             self.update(event_id, &update);

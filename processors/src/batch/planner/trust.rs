@@ -1,7 +1,7 @@
 //! Plans what producers say of themselves: which of them are trusted, and what that means for events.
 
 use domain::message::{ProducerBody, SnapshotComplete};
-use domain::producer::{Moment, Recovery};
+use domain::producer::{Moment, Reason, Recovery, Terms};
 use domain::{Body, EventId, FeedMessage, Producer, Source, Timestamp};
 
 use super::{FeedRecord, Planner, note, partition_after};
@@ -9,6 +9,15 @@ use crate::producers::{Sweep, Watched};
 
 /// Where a sweep begins.
 const START: String = String::new();
+
+/// Who is about to say something of an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speaker<'a> {
+    /// Who.
+    pub(super) source: &'a Source,
+    /// What is expected of it.
+    pub(super) terms: Terms,
+}
 
 impl Planner<'_> {
     /// Takes what a producer says of itself.
@@ -31,8 +40,8 @@ impl Planner<'_> {
                 watched
             }
             (None, ProducerBody::Alive(alive)) if self.has_room(partition) => {
-                let producer = Producer::first_heard(alive, moment, terms);
-                Watched { producer, swept_to: (!producer.is_trusted()).then_some(START) }
+                // Events may hold it for down since there was no room for it.
+                Watched { producer: Producer::first_heard(alive, moment, terms), swept_to: Some(START) }
             }
             (None, _) => return,
         };
@@ -81,19 +90,27 @@ impl Planner<'_> {
 
     /// Brings what an event holds of its producers up to date, before anything else happens to it: `speaker` is about to
     /// say something of it, for the first time perhaps.
-    pub(super) fn tell_event(&mut self, event_id: &EventId, speaker: Option<&Source>) {
+    pub(super) fn tell_event(&mut self, event_id: &EventId, speaker: Option<Speaker<'_>>) {
         let Some(working) = self.working.get(event_id) else { return };
         let (state, partition) = (working.intake.state(), working.partition);
         let known = state.head().feeds.iter().map(|feed| (&feed.source, feed.down));
-        let first = speaker.filter(|speaker| state.feed(speaker).is_none()).map(|speaker| (speaker, false));
-        let news: Vec<(Source, Producer)> = known
-            .chain(first)
+        let first = speaker.map(|speaker| speaker.source).filter(|source| state.feed(source).is_none());
+        // Nobody is watched yet whose `alive` is enough and who says none. There was no room when its event shut it.
+        let is_free = |source: &Source| {
+            speaker.is_some_and(|it| it.source == source && it.terms.recovery == Recovery::Alive)
+        };
+        let news: Vec<(Source, Reason)> = known
+            .chain(first.map(|source| (source, false)))
             .filter_map(|(source, is_down)| {
-                let producer = self.standing(partition, source)?;
-                (producer.is_trusted() == is_down).then(|| (source.clone(), producer))
+                let (is_trusted, reason) = match self.standing(partition, source) {
+                    Some(producer) => (producer.is_trusted(), producer.reason),
+                    None if is_free(source) => (true, Reason::NotWatched),
+                    None => return None,
+                };
+                (is_trusted == is_down).then(|| (source.clone(), reason))
             })
             .collect();
-        for (source, Producer { reason, .. }) in news {
+        for (source, reason) in news {
             let Some(working) = self.working.get_mut(event_id) else { return };
             note(&mut self.before, working);
             let state = working.intake.state_mut();

@@ -65,7 +65,7 @@ fn sweep(producers: &Producers, working: &mut HashMap<EventId, WorkingEvent>) ->
 #[test]
 fn a_producer_is_watched_from_its_first_alive_on() {
     let plan = plan(&[record(100, &odds(1)), record(101, &alive(true, 7))]).unwrap();
-    assert_eq!(turned(&plan), (State::Up, Reason::FirstAlive, None));
+    assert_eq!(turned(&plan), (State::Up, Reason::FirstAlive, Some("")), "it may have had no room before");
     assert_eq!(plan.writes.watched[0].watched.producer.alive_at, Timestamp(8), "when it was received");
     let plan = plan_with(&mut unknown_event(), |planner| planner.take(&record(100, &odds(1)))).unwrap();
     assert!(plan.writes.watched.is_empty());
@@ -286,6 +286,46 @@ fn what_a_producer_offers_that_cannot_be_watched_is_shut_and_says_why() {
         (&cause(&plan, 0)["type"], &cause(&plan, 0)["reason"]),
         (&json!("producer_down"), &json!("not_watched"))
     );
+    assert!(!plan.writes.events[0].is_open);
+}
+
+/// The event of a producer for which there was no room when it spoke.
+fn shut_for_want_of_room() -> HashMap<EventId, WorkingEvent> {
+    let (mut producers, mut working) = (nobody(), unknown_event());
+    watch_others(&mut producers, WATCHED_MAX);
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(1)));
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    assert!(plan.writes.events[0].is_distrusted && !plan.writes.events[0].is_open);
+    working
+}
+
+#[test]
+fn who_could_not_be_watched_is_open_again_once_there_is_room() {
+    // One that says that it is alive, by a sweep.
+    let mut working = shut_for_want_of_room();
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &alive(true, 7)));
+    let plan = plan_knowing(Timestamp(0), &nobody(), &mut working, take).unwrap();
+    assert_eq!(turned(&plan), (State::Up, Reason::FirstAlive, Some("")));
+    let plan = sweep(&watching(&plan), &mut working);
+    assert!(plan.writes.events[0].is_open && !plan.writes.events[0].is_distrusted);
+    assert_eq!(cause(&plan, 0)["type"], "producer_up");
+
+    // One that never does, with what it says next.
+    let mut working = shut_for_want_of_room();
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(2)));
+    let plan = plan_knowing(Timestamp(0), &nobody(), &mut working, take).unwrap();
+    assert_eq!(
+        (&cause(&plan, 0)["type"], &cause(&plan, 0)["reason"]),
+        (&json!("producer_up"), &json!("not_watched"))
+    );
+    assert_eq!(cause(&plan, 1)["type"], "odds_change");
+    assert!(plan.writes.events[0].is_open && plan.writes.watched.is_empty());
+
+    // One of which more is asked is watched from then on, and has yet to prove itself.
+    let mut working = shut_for_want_of_room();
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, &odds(2)));
+    let plan = plan_knowing(Timestamp(0), &proving(), &mut working, take).unwrap();
+    assert_eq!(turned(&plan), (State::Down, Reason::NeverAlive, Some("")));
     assert!(!plan.writes.events[0].is_open);
 }
 
