@@ -51,8 +51,7 @@ impl RefusedMessage {
     /// What is to be told of a message of `provider`, received at this time, whose feed counts its messages or not: once for
     /// each sport of which its event may be. Nothing where it could not be read far enough, or is another provider's.
     ///
-    /// Where messages are counted, the one after it tells of it, too; where they are not, nothing else does. So of an event
-    /// whose sport is not known every sport is told there, and only the one that knows the event makes anything of it.
+    /// Of an event whose sport is not known every sport is told: only the one that knows the event makes more of it than a note.
     #[must_use]
     pub fn of(
         read: Envelope,
@@ -74,7 +73,7 @@ impl RefusedMessage {
         };
         let sports = match read.sport {
             Some(sport) => vec![sport],
-            None if is_ordered_by_time && !read.is_of_another_sport => Sport::ALL.to_vec(),
+            None if !read.is_of_another_sport => Sport::ALL.to_vec(),
             None => Vec::new(),
         };
         let told = |sport| Self {
@@ -167,20 +166,23 @@ mod tests {
         none(Envelope { provider: Name::new("other").ok(), ..read() });
         none(Envelope { position: None, ..read() });
         none(Envelope { producer: None, ..read() });
-        none(Envelope { sport: None, ..read() });
+        none(Envelope { sport: None, is_of_another_sport: true, ..read() });
         none(Envelope { event_id: None, ..read() });
     }
 
     #[test]
-    fn of_an_event_of_unknown_sport_every_sport_is_told_where_no_later_message_would_tell() {
+    fn of_an_event_of_unknown_sport_every_sport_is_told() {
         let md = Name::new("md").unwrap();
-        let sports = |read: Envelope| {
-            let told = RefusedMessage::of(read, &md, true, LetterMark::of(b""), Timestamp(90));
-            told.into_iter().map(|told| told.sport).collect::<Vec<_>>()
-        };
-        assert_eq!(sports(read()), [Sport::Hockey]);
-        assert_eq!(sports(Envelope { sport: None, ..read() }), Sport::ALL);
-        assert_eq!(sports(Envelope { sport: None, is_of_another_sport: true, ..read() }), []);
-        assert_eq!(sports(Envelope { sport: None, event_id: None, ..read() }), []);
+        for is_ordered_by_time in [true, false] {
+            let sports = |read: Envelope| {
+                let mark = LetterMark::of(b"");
+                let told = RefusedMessage::of(read, &md, is_ordered_by_time, mark, Timestamp(90));
+                told.into_iter().map(|told| told.sport).collect::<Vec<_>>()
+            };
+            assert_eq!(sports(read()), [Sport::Hockey]);
+            assert_eq!(sports(Envelope { sport: None, ..read() }), Sport::ALL);
+            assert_eq!(sports(Envelope { sport: None, is_of_another_sport: true, ..read() }), []);
+            assert_eq!(sports(Envelope { sport: None, event_id: None, ..read() }), []);
+        }
     }
 }
