@@ -68,10 +68,14 @@ impl Events {
         Some(event)
     }
 
-    /// Brings back what a committed batch worked on, and drops the longest unused where there are too many.
+    /// Brings back what a committed batch worked on, and drops the longest unused where there are too many. What is no event yet
+    /// is read again when it begins: until then its note may be forgotten, or it may begin with another sport's processor.
     pub fn put_back(&mut self, events: HashMap<EventId, WorkingEvent>) {
         self.batch += 1;
         for (id, event) in events {
+            if event.intake.state().is_blank() {
+                continue;
+            }
             let deadline = event.intake.next_deadline(self.limits);
             if let Some(deadline) = deadline {
                 self.waiting.entry(deadline).or_default().insert(id.clone());
@@ -157,6 +161,7 @@ impl Events {
 mod tests {
     use domain::codec::json;
     use domain::intake::Arrival;
+    use domain::refused::RefusedMessage;
     use domain::{EventState, Intake, Sport};
 
     use super::*;
@@ -172,7 +177,8 @@ mod tests {
         EventId::new(format!("md:match:{number}")).unwrap()
     }
 
-    fn event(number: usize, partition: i32) -> (EventId, WorkingEvent) {
+    /// Of which nothing is known.
+    fn blank(number: usize, partition: i32) -> (EventId, WorkingEvent) {
         let intake = Intake::new(EventState::new(id(number), Sport::Hockey), []);
         (
             id(number),
@@ -185,11 +191,20 @@ mod tests {
         )
     }
 
+    /// An event of which nothing waits.
+    fn event(number: usize, partition: i32) -> (EventId, WorkingEvent) {
+        stopped(number, partition, 1)
+    }
+
     /// An event whose second message came before its first.
     fn waiting(number: usize, partition: i32) -> (EventId, WorkingEvent) {
-        let (id, mut event) = event(number, partition);
+        stopped(number, partition, 2)
+    }
+
+    fn stopped(number: usize, partition: i32, sequence: u64) -> (EventId, WorkingEvent) {
+        let (id, mut event) = blank(number, partition);
         let payload = format!(
-            r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":2,"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
+            r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":{sequence},"type":"bet_stop","generated_at":5,"body":{{"groups":"all"}}}}"#
         );
         let message = json::decode(payload.as_bytes()).unwrap();
         let payload = payload.into_bytes().into();
@@ -215,7 +230,7 @@ mod tests {
     fn only_a_live_game_waits_for_odds() {
         let mut events = keeping(8);
         for (number, status) in [(1, "not_started"), (2, "live"), (3, "ended")] {
-            let (id, mut event) = event(number, 0);
+            let (id, mut event) = blank(number, 0);
             let payload = format!(
                 r#"{{"schema":"1.0","message_id":"m","provider":"md","producer":"live","sport":"hockey","event_id":"{id}","epoch":1,"sequence":1,"type":"event_status","generated_at":5,"body":{{"status":"{status}","match_status":"{}","score":{{"home":0,"away":0}}}}}}"#,
                 if status == "live" { "period_1" } else { status },
@@ -228,6 +243,21 @@ mod tests {
         assert_eq!(events.odds_age_micros_max(Timestamp(1_000)), 2);
         assert_eq!(events.odds_age_micros_max(Timestamp(998 + ABANDONED_MICROS)), 0);
         assert_eq!(keeping(8).odds_age_micros_max(Timestamp(1_000)), 0);
+    }
+
+    #[test]
+    fn what_is_no_event_yet_is_not_kept() {
+        let mut events = keeping(8);
+        let (foreseen, mut known_by_a_letter) = blank(2, 0);
+        let told = format!(
+            r#"{{"schema":"1.1","provider":"md","producer":"live","sport":"hockey","event_id":"{foreseen}","epoch":1,"sequence":1,"received_at":5}}"#
+        );
+        let refused = RefusedMessage::decode(told.as_bytes()).unwrap();
+        known_by_a_letter.intake.hear_of_refused(&refused, Timestamp(100), LIMITS);
+        assert!(known_by_a_letter.intake.state().is_foreseen());
+        events.put_back(HashMap::from([blank(1, 0), (foreseen, known_by_a_letter), event(3, 0)]));
+        assert!(events.take(&id(1)).is_none() && events.take(&id(2)).is_none());
+        assert!(events.take(&id(3)).is_some());
     }
 
     #[test]
