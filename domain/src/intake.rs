@@ -125,8 +125,7 @@ impl Intake {
     /// Takes one message from the feed.
     pub fn accept(&mut self, arrival: Arrival, now: Timestamp, limits: HoldLimits) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(1);
-        let FeedMessage { source, generated_at, .. } = &arrival.message;
-        let unsaid = self.state.has_unsaid_letter(source).then(|| (source.clone(), *generated_at));
+        let had_unsaid_letter = self.state.has_unsaid_letter(&arrival.message.source);
         match self.state.turn(&arrival.message) {
             Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),
             Ok((_, None)) => self.take_by_time(arrival, now, &mut effects),
@@ -138,8 +137,10 @@ impl Intake {
                 effects.extend(doubt.map(Effect::Updated));
             }
         }
-        let said = unsaid.and_then(|(source, said_at)| self.state.say_refused(&source, said_at, now));
-        effects.extend(said.map(Effect::Updated));
+        // Whoever began the event.
+        if had_unsaid_letter || !self.state.is_blank() {
+            effects.extend(self.state.say_refused(now).into_iter().map(Effect::Updated));
+        }
         effects
     }
 

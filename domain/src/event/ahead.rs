@@ -99,14 +99,14 @@ impl EventState {
         self.head.feeds.iter().any(|feed| feed.unsaid_letter().is_some() && feed.source == *source)
     }
 
-    /// Says so, now that something else of it has come. `None` where that was the right one.
-    pub(crate) fn say_refused(
-        &mut self,
-        source: &Source,
-        said_at: Timestamp,
-        at: Timestamp,
-    ) -> Option<Update> {
-        let position = self.feed(source)?.unsaid_letter()?;
-        self.refuse(source, position, said_at, at)
+    /// Says so of every source, now that something else of the event has come. Nothing is left to be said of the right ones.
+    pub(crate) fn say_refused(&mut self, at: Timestamp) -> Vec<Update> {
+        let feeds = self.head.feeds.iter_mut();
+        let said: Vec<(Source, Position)> =
+            feeds.filter_map(|feed| feed.say_refused().map(|place| (feed.source.clone(), place))).collect();
+        let tell = |(source, position): (Source, Position)| {
+            self.publish_refreshed(&source, Cause::dead_letter(source.clone(), Some(position)), at)
+        };
+        said.into_iter().map(tell).collect()
     }
 }

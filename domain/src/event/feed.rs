@@ -108,6 +108,13 @@ impl Feed {
         self.refused.first().copied().filter(|_| !self.gap)
     }
 
+    /// The same, and from now on it is said: what is missing is a gap.
+    pub(crate) fn say_refused(&mut self) -> Option<Position> {
+        let position = self.unsaid_letter()?;
+        self.gap = true;
+        Some(position)
+    }
+
     /// Whether messages of it lie among the dead letters.
     pub(crate) fn has_letters(&self) -> bool {
         self.has_refused() || !self.letters.is_empty()

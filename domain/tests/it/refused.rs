@@ -11,7 +11,8 @@ use domain::message::{BetStop, Groups, OddsChange, Offer, StopStatus};
 use domain::refused::RefusedMessage;
 use domain::update::CauseKind;
 use domain::{
-    Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, Position, Sport, Timestamp,
+    Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, MessageType, Position, Sport,
+    Timestamp,
 };
 
 use crate::build::{market, odds, outcome};
@@ -142,6 +143,31 @@ fn what_was_refused_ahead_of_an_events_beginning_shuts_it_from_its_first_version
     assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
     desk.take(&counted(3));
     assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
+fn every_producers_letters_are_said_whoever_begins_the_event() {
+    let of_pre = |sequence| feed::message(Who::Pre, Position { epoch: 1, sequence }, 1, offered(1_600));
+    let mut desk = Desk::with(&[]);
+    desk.hear_of_refused(&refused(Some(Who::Pre), Some(Position { epoch: 1, sequence: 1 }), 1));
+    desk.restart();
+    desk.take(&counted(1));
+    let causes: Vec<_> = desk.updates.iter().map(|update| (update.version, update.cause.kind)).collect();
+    assert_eq!(causes, [(1, CauseKind::Message(MessageType::OddsChange)), (2, CauseKind::DeadLetter)]);
+    let said = desk.updates[1].cause.clone();
+    assert_eq!(
+        (said.source.producer, said.position),
+        (Who::Pre.source().producer, Some(Position { epoch: 1, sequence: 1 }))
+    );
+    assert_eq!(suspension(&desk), None, "what the other offers is open");
+    desk.restart();
+    let effects = desk.take(&of_pre(2));
+    assert!(
+        matches!(&effects[..], [Effect::Held(_)]),
+        "that something is missing has been said: {effects:?}"
+    );
+    desk.take(&of_pre(1));
+    assert!(!desk.has_gap(Who::Pre));
 }
 
 #[test]
