@@ -39,6 +39,8 @@ pub const POSITION_MAX: u64 = 1 << 53;
 pub const TIME_MIN_MICROS: i64 = 946_684_800_000_000;
 /// The first time that is too late: the beginning of 2100. Times in another unit lie outside of the two.
 pub const TIME_END_MICROS: i64 = 4_102_444_800_000_000;
+/// How far a provider's clock may be ahead of the receiver's, in microseconds, where its messages are ordered by time.
+pub const AHEAD_MICROS_MAX: i64 = 10_000_000;
 /// Elements of an XML message that stand in each other.
 pub const XML_DEPTH_MAX: usize = 16;
 /// Attributes of one element of an XML message: as many as a word has bits, in which the reader marks those asked for.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::Envelope;
 use crate::id::{EventId, Name, Source};
 use crate::letter::LetterMark;
+use crate::limit::AHEAD_MICROS_MAX;
 use crate::message::{Position, SCHEMA, SchemaVersion};
 use crate::{Sport, Timestamp};
 
@@ -42,7 +43,7 @@ pub enum Place {
     Sequence(Position),
     /// In its feed's time.
     Time {
-        /// When it was made, or received where it does not say or says a time to come.
+        /// When it was made; where it does not say, or says a later time than any that is taken, that latest one.
         generated_at: Timestamp,
     },
 }
@@ -64,7 +65,11 @@ impl RefusedMessage {
             return Vec::new();
         };
         let place = match is_ordered_by_time {
-            true => Some(Place::Time { generated_at: generated_at.unwrap_or(received_at).min(received_at) }),
+            // The provider's clock may be ahead: what it offered before may have such a time, too.
+            true => {
+                let latest = received_at.plus_micros(AHEAD_MICROS_MAX);
+                Some(Place::Time { generated_at: generated_at.map_or(latest, |at| at.min(latest)) })
+            }
             // Of an unknown producer's sequence nobody waits for a place.
             false => producer.as_ref().and(position).map(Place::Sequence),
         };
@@ -149,12 +154,19 @@ mod tests {
         let timed = told(Envelope { producer: None, ..read() }, true, at);
         assert_eq!(timed.place, Place::Time { generated_at: Timestamp(50) });
         assert_eq!(RefusedMessage::decode(&timed.encode()).unwrap(), timed);
-        let early = told(read(), true, Timestamp(40));
-        assert_eq!(
-            early.place,
-            Place::Time { generated_at: Timestamp(40) },
-            "what has yet to come outweighs all"
-        );
+    }
+
+    #[test]
+    fn a_letters_time_is_no_earlier_than_what_was_taken_before_it_and_no_later_than_what_may_be_taken() {
+        let time = |generated_at: Option<i64>| {
+            told(Envelope { generated_at: generated_at.map(Timestamp), ..read() }, true, Timestamp(40)).place
+        };
+        let at = |micros| Place::Time { generated_at: Timestamp(micros) };
+        assert_eq!(time(Some(50)), at(50), "the provider's clock may be ahead");
+        let latest = 40 + AHEAD_MICROS_MAX;
+        assert_eq!(time(Some(latest)), at(latest));
+        assert_eq!(time(Some(latest + 1)), at(latest), "what has yet to come outweighs all");
+        assert_eq!(time(None), at(latest), "whenever it was made");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chassis::kafka::Producer;
 use domain::codec::batch::Fault;
 use domain::codec::json;
 use domain::letter::{REDRIVE_HEADER, Redrive};
+use domain::limit::AHEAD_MICROS_MAX;
 use domain::producer::UNNUMBERED_HEADER;
 use domain::{Body, Content, FeedMessage, Name, Sport, Timestamp, Topics};
 
@@ -19,9 +20,6 @@ use crate::producers::Producers;
 use crate::reading::{Reading, about};
 use crate::redrive;
 use crate::refusal::{self, Refusal};
-
-/// How far a provider's clock may be ahead of ours, in microseconds, where its messages are ordered by time.
-const AHEAD_MICROS_MAX: i64 = 10_000_000;
 
 /// The feed topics' names, shared by all records.
 #[derive(Debug)]

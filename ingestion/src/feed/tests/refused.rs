@@ -1,5 +1,6 @@
 //! What the feed is told of messages that were refused.
 
+use domain::limit::AHEAD_MICROS_MAX;
 use domain::refused::{Place, RefusedMessage};
 use domain::{Name, Position};
 
@@ -103,7 +104,8 @@ async fn a_unified_odds_feed_is_told_the_time_of_what_was_refused() {
     assert_eq!(producers, [live.clone(), None, live]);
     let time = |generated_at| Place::Time { generated_at };
     assert_eq!((told[0].0.place, told[1].0.place), (time(Timestamp(1_234_000)), time(Timestamp(1_234_000))));
-    assert_eq!(told[2].0.place, time(told[2].0.received_at), "a time to come would outweigh all until then");
+    let latest = told[2].0.received_at.plus_micros(AHEAD_MICROS_MAX);
+    assert_eq!(told[2].0.place, time(latest), "a later time would outweigh all until then");
 }
 
 #[tokio::test]
@@ -142,11 +144,8 @@ async fn of_a_unified_odds_feed_whose_xml_is_broken_the_routing_key_tells_whose_
         told.iter().all(|(refused, _)| refused.event_id.as_str() == "sr:match:7" && refused.producer == live)
     );
     let places: Vec<_> = told.iter().map(|(refused, _)| refused.place).collect();
-    let when_received = told[1].0.received_at;
-    assert_eq!(
-        places,
-        [Timestamp(1_234_000), when_received].map(|generated_at| Place::Time { generated_at })
-    );
+    let latest = told[1].0.received_at.plus_micros(AHEAD_MICROS_MAX);
+    assert_eq!(places, [Timestamp(1_234_000), latest].map(|generated_at| Place::Time { generated_at }));
     let letters = bench.read(&Topics::default().dead_letters()).await;
     let keys = letters.iter().flat_map(Batch::iter).map(|letter| letter.key().unwrap().to_vec());
     assert_eq!(keys.collect::<Vec<_>>(), [b"sr:match:7", b"sr:match:7"]);
