@@ -273,6 +273,7 @@ impl Intake {
         let message = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
         effects.push(Effect::Held(message.clone()));
         self.wait(message);
+        effects.extend(self.state.put_right_ahead(&source, position, now).map(Effect::Updated));
     }
 
     fn wait(&mut self, message: HeldMessage) {

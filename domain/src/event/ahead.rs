@@ -86,6 +86,22 @@ impl EventState {
             .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
     }
 
+    /// What was refused of `source` at this place has come, and is right, ahead of its turn: until then what comes before it is
+    /// missing, as with any gap. `None` where clients see no difference.
+    pub(crate) fn put_right_ahead(
+        &mut self,
+        source: &Source,
+        position: Position,
+        at: Timestamp,
+    ) -> Option<Update> {
+        let feed = self.head.feeds.iter_mut().find(|feed| feed.source == *source)?;
+        if !feed.put_right_ahead(position) {
+            return None;
+        }
+        let missing = feed.missing();
+        self.publish_if_changed(source, Cause::gap(source.clone(), missing), at)
+    }
+
     /// A message of `source` was refused, and nothing else is known of the event: it begins with the next one that is right, and
     /// is shut from there on.
     pub(crate) fn foresee_refused(&mut self, source: &Source, position: Position, said_at: Timestamp) {

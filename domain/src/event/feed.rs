@@ -196,6 +196,11 @@ impl Feed {
         }
     }
 
+    /// The right message for `position` waits for its turn; says whether it had been refused.
+    pub(crate) fn put_right_ahead(&mut self, position: Position) -> bool {
+        self.refused.remove(&position)
+    }
+
     /// Whether messages ahead were refused.
     pub(crate) fn has_refused(&self) -> bool {
         !self.refused.is_empty()

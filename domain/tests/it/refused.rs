@@ -87,6 +87,26 @@ fn a_refused_place_shuts_the_event_at_once_until_a_right_message_stands_there() 
 }
 
 #[test]
+fn what_is_put_right_ahead_of_its_turn_leaves_a_gap() {
+    let mut desk = Desk::with(&[counted(1)]);
+    for sequence in [3, 4] {
+        desk.hear_of_refused(&at_sequence(sequence));
+    }
+    desk.take(&counted(3));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "the other one is not put right");
+    desk.restart();
+    desk.take(&counted(4));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (Some(Suspension::Gap), true));
+    let cause = &desk.updates.last().expect("an update").cause;
+    assert_eq!((cause.kind, cause.position), (CauseKind::Gap, Some(Position { epoch: 1, sequence: 2 })));
+    assert_eq!(desk.client(), &desk.entries(), "clients have been told");
+    desk.restart();
+    desk.take(&counted(2));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+    assert_eq!(desk.intake.held(), 0);
+}
+
+#[test]
 fn what_nobody_waits_for_shuts_nothing() {
     let mut blank = Desk::with(&[]);
     let far = 2 + PATIENT.held_max as u64;
