@@ -284,7 +284,7 @@ impl EventState {
         let unheard_of;
         let feed = match self.feed(&message.source) {
             Some(feed) => feed,
-            None if self.head.feeds.len() >= SOURCES_MAX => {
+            None if !self.has_place(&message.source) => {
                 let detail = format!("{SOURCES_MAX} producers speak of this event already");
                 return Err(Refusal::invalid("/producer", detail));
             }
@@ -304,6 +304,25 @@ impl EventState {
     #[must_use]
     pub fn feed(&self, source: &Source) -> Option<&Feed> {
         self.head.feeds.iter().find(|feed| feed.source == *source)
+    }
+
+    /// Whether there is a place for what is known of `source`: it has one already, or there are places left.
+    pub(crate) fn has_place(&self, source: &Source) -> bool {
+        self.feed(source).is_some() || self.head.feeds.len() < SOURCES_MAX
+    }
+
+    /// Takes the place of the first source that has said nothing, but for what was refused of it. `is_waiting` tells of whom
+    /// messages wait.
+    pub(crate) fn free_place(&mut self, is_waiting: impl Fn(&Source) -> bool) {
+        let is_free = |feed: &Feed| feed.has_said_nothing() && !is_waiting(&feed.source);
+        let Some(index) = self.head.feeds.iter().position(is_free) else { return };
+        let Feed { source, letters, .. } = self.head.feeds.remove(index);
+        // It may yet speak: whatever it offered until then is not open.
+        if !letters.is_empty()
+            && let Some(anyones) = self.head.anyones_letters(&source.provider)
+        {
+            anyones.add_all(letters);
+        }
     }
 
     fn publish_refreshed(&mut self, source: &Source, cause: Cause, at: Timestamp) -> Update {
@@ -341,6 +360,12 @@ impl EventState {
 }
 
 impl Head {
+    /// The letters of a provider of which nobody can tell whose they are; `None` where there are too many providers.
+    fn anyones_letters(&mut self, provider: &Name) -> Option<&mut Letters> {
+        let has_room = self.letters.contains_key(provider) || self.letters.len() < SOURCES_MAX;
+        has_room.then(|| self.letters.entry(provider.clone()).or_default())
+    }
+
     fn feed_entry(&mut self, source: &Source) -> &mut Feed {
         let index = self.feeds.iter().position(|feed| feed.source == *source).unwrap_or_else(|| {
             // What may have been anybody's may have been this one's, too.

@@ -122,9 +122,19 @@ impl Intake {
         deadlines.min()
     }
 
+    /// A message of `source` has come. Where so many sources are known that there is no place for another, it takes that of one of
+    /// which nothing but letters is: they must not keep out who speaks.
+    pub fn make_room_for(&mut self, source: &Source) {
+        if !self.state.has_place(source) {
+            let waiting = &self.waiting;
+            self.state.free_place(|source| waiting.contains_key(source));
+        }
+    }
+
     /// Takes one message from the feed.
     pub fn accept(&mut self, arrival: Arrival, now: Timestamp, limits: HoldLimits) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(1);
+        self.make_room_for(&arrival.message.source);
         let had_unsaid_letter = self.state.has_unsaid_letter(&arrival.message.source);
         match self.state.turn(&arrival.message) {
             Ok((_, Some(position))) => self.take_turn(position, arrival, now, &mut effects),

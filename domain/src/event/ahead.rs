@@ -3,7 +3,6 @@
 
 use super::{EventState, Feed, Letters};
 use crate::id::Source;
-use crate::limit::SOURCES_MAX;
 use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
 use crate::{Cause, Timestamp, Update};
 
@@ -36,7 +35,7 @@ impl EventState {
     /// Messages of `source` are missing: its open markets are suspended until they come. `None` where that was
     /// said before.
     pub fn declare_gap(&mut self, source: &Source, at: Timestamp) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+        if !self.has_place(source) {
             return None;
         }
         let feed = self.head.feed_entry(source);
@@ -78,7 +77,7 @@ impl EventState {
         said_at: Timestamp,
         at: Timestamp,
     ) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+        if !self.has_place(source) {
             return None;
         }
         let is_news = self.head.feed_entry(source).refuse(position, said_at);
@@ -105,7 +104,7 @@ impl EventState {
     /// A message of `source` was refused, and nothing else is known of the event: it begins with the next one that is right, and
     /// is shut from there on.
     pub(crate) fn foresee_refused(&mut self, source: &Source, position: Position, said_at: Timestamp) {
-        if self.feed(source).is_some() || self.head.feeds.len() < SOURCES_MAX {
+        if self.has_place(source) {
             self.head.feed_entry(source).foresee_refused(position, said_at);
         }
     }

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Turn};
 use super::step::Step;
-use super::{Applied, EventState, Head, Refusal};
+use super::{Applied, EventState, Feed, Head, Refusal};
 use crate::id::{Name, Source};
 use crate::letter::LetterMark;
-use crate::limit::SOURCES_MAX;
 use crate::message::{Body, EventMessage, FeedMessage};
 use crate::update::{Cause, Change, Update};
 use crate::{Fixture, Standing, Status, Timestamp};
@@ -87,11 +86,7 @@ impl EventState {
         mark: Option<LetterMark>,
         at: Timestamp,
     ) -> Option<Update> {
-        let is_unknown = match self.feed(source) {
-            Some(feed) if feed.has_positions() => return None,
-            known => known.is_none(),
-        };
-        if is_unknown && self.head.feeds.len() >= SOURCES_MAX {
+        if self.feed(source).is_some_and(Feed::has_positions) || !self.has_place(source) {
             return None;
         }
         if !self.head.feed_entry(source).letters.add(said_at, mark) {
@@ -109,9 +104,8 @@ impl EventState {
         mark: Option<LetterMark>,
         at: Timestamp,
     ) -> Vec<Update> {
-        let is_known = self.head.letters.contains_key(provider) || self.head.letters.len() < SOURCES_MAX;
-        if is_known {
-            self.head.letters.entry(provider.clone()).or_default().add(said_at, mark);
+        if let Some(anyones) = self.head.anyones_letters(provider) {
+            anyones.add(said_at, mark);
         }
         let sources = self.head.feeds.iter().map(|feed| &feed.source);
         let sources: Vec<Source> = sources.filter(|source| source.provider == *provider).cloned().collect();

@@ -103,6 +103,11 @@ impl Feed {
         is_unheard && self.applied.epoch == 0 && self.recent.is_empty()
     }
 
+    /// Whether all that it has said was refused, if nothing of it waits.
+    pub(crate) fn has_said_nothing(&self) -> bool {
+        self.applied.epoch == 0 && self.recent.is_empty() && self.barriers.is_empty()
+    }
+
     /// The first of the letters of which nobody has been told yet: they were there before any other message of it.
     pub(crate) fn unsaid_letter(&self) -> Option<Position> {
         self.refused.first().copied().filter(|_| !self.gap)

@@ -3,7 +3,6 @@
 use super::feed::Feed;
 use super::{EventState, Head};
 use crate::id::Source;
-use crate::limit::SOURCES_MAX;
 use crate::market::{MarketStatus, Suspension};
 use crate::producer::Reason;
 use crate::update::CauseKind;
@@ -13,7 +12,7 @@ impl EventState {
     /// The producer is down: its open markets are suspended, and what it says opens nothing, until it is trusted again.
     /// `None` where nothing of it was open.
     pub fn distrust(&mut self, source: &Source, reason: Reason, at: Timestamp) -> Option<Update> {
-        if self.feed(source).is_none() && self.head.feeds.len() >= SOURCES_MAX {
+        if !self.has_place(source) {
             return None;
         }
         self.head.feed_entry(source).down = true;

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use domain::codec::Envelope;
 use domain::intake::Arrival;
 use domain::letter::{LetterId, LetterMark, Redrive};
-use domain::limit::LETTERS_MAX;
+use domain::limit::{LETTERS_MAX, SOURCES_MAX};
 use domain::market::Suspension;
 use domain::message::{BetStop, Groups, OddsChange, Offer, StopStatus};
 use domain::refused::RefusedMessage;
 use domain::update::CauseKind;
 use domain::{
-    Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, MessageType, Position, Sport,
-    Timestamp,
+    Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, MessageType, Name, Position,
+    Sport, Timestamp,
 };
 
 use crate::build::{market, odds, outcome};
-use crate::desk::{Desk, PATIENT};
+use crate::desk::{Desk, PATIENT, refusals};
 use crate::feed::{self, Who, event_id};
 
 fn offered(price: u32) -> Body {
@@ -188,6 +188,51 @@ fn every_producers_letters_are_said_whoever_begins_the_event() {
     );
     desk.take(&of_pre(1));
     assert!(!desk.has_gap(Who::Pre));
+}
+
+#[test]
+fn letters_alone_keep_nobody_out_who_speaks() {
+    for position in [Some(Position { epoch: 1, sequence: 1 }), None] {
+        let mut desk = Desk::with(&[]);
+        for index in 0..SOURCES_MAX {
+            let mut told = refused(Some(Who::Live), position, 7);
+            told.producer = Name::new(format!("p{index}")).ok();
+            told.mark = Some(letter(i64::try_from(index).expect("a few")));
+            desk.hear_of_refused(&told);
+        }
+        assert_eq!(desk.intake.state().head().feeds.len(), SOURCES_MAX);
+        desk.restart();
+        let said = |who, sequence| match position {
+            Some(_) => feed::message(who, Position { epoch: 1, sequence }, 1, offered(1_500)),
+            None => timed(who, 8),
+        };
+        for who in Who::BOTH {
+            assert!(refusals(&desk.take(&said(who, 1))).is_empty(), "{who:?}");
+            assert_eq!(suspension(&desk), None);
+            desk.restart();
+        }
+        let feeds = &desk.intake.state().head().feeds;
+        assert_eq!(feeds.len(), SOURCES_MAX);
+        assert!(Who::BOTH.iter().all(|who| feeds.iter().any(|feed| feed.source == who.source())));
+    }
+}
+
+#[test]
+fn who_made_room_is_shut_by_its_letters_when_it_speaks() {
+    let mut desk = Desk::with(&[]);
+    desk.hear_of_refused(&refused(Some(Who::Pre), None, 7));
+    for index in 1..SOURCES_MAX {
+        let mut other = timed(Who::Live, 5);
+        other.source.producer = Name::new(format!("p{index}")).expect("a name");
+        desk.take(&other);
+    }
+    let place = |desk: &Desk, who: Who| desk.intake.state().feed(&who.source()).is_some();
+    assert!(place(&desk, Who::Pre));
+    desk.take(&timed(Who::Live, 6));
+    assert!(!place(&desk, Who::Pre) && place(&desk, Who::Live));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "any of them may have said it");
+    assert!(desk.put_right(&timed(Who::Live, 8), Some(letter(7))).is_some());
+    assert_eq!(suspension(&desk), None);
 }
 
 #[test]

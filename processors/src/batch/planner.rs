@@ -118,6 +118,8 @@ impl<'a> Planner<'a> {
             working.odds_at = self.known.now;
         }
         note(&mut self.before, working);
+        // Before it is told whether its producer is trusted.
+        working.intake.make_room_for(&message.source);
         self.heard.note(record.partition, message, &self.asked, self.known.now);
         self.meet(record, message, &event.body);
         let terms = self.known.producers.terms(&message.source, record.is_unnumbered());

@@ -73,6 +73,14 @@ impl Letters {
         is_news
     }
 
+    /// Takes note of all of these.
+    pub(crate) fn add_all(&mut self, letters: Self) {
+        self.forgotten_until = self.forgotten_until.max(letters.forgotten_until);
+        for OpenLetter { said_at, mark } in letters.open {
+            self.add(said_at, mark);
+        }
+    }
+
     /// A letter with this mark has been put right; says whether there was one.
     pub(crate) fn put_right(&mut self, mark: LetterMark) -> bool {
         let before = self.open.len();

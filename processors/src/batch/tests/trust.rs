@@ -289,6 +289,25 @@ fn what_a_producer_offers_that_cannot_be_watched_is_shut_and_says_why() {
     assert!(!plan.writes.events[0].is_open);
 }
 
+#[test]
+fn who_takes_the_place_of_letters_in_an_event_is_shut_where_it_is_not_trusted() {
+    let letters = (0_i64..).take(domain::limit::SOURCES_MAX).map(|index| {
+        let told = json!({
+            "schema": "1.1", "provider": "md", "producer": format!("p{index}"), "sport": "hockey", "event_id": EVENT,
+            "epoch": 1, "sequence": 1, "received_at": 1,
+        });
+        FeedRecord::refused(PARTITION, 100 + index, Some(EVENT.as_bytes()), told.to_string().as_bytes())
+    });
+    let plan = plan_knowing(Timestamp(0), &proving(), &mut unknown_event(), |planner| {
+        letters.for_each(|letter| planner.take(&letter));
+        planner.take(&record(200, &odds(1)));
+    });
+    let writes = plan.unwrap().writes;
+    assert!(writes.dead_letters.is_empty(), "there is a place for it");
+    assert_eq!(writes.events[0].markets[0].status, Some("suspended"));
+    assert!(writes.events[0].is_distrusted);
+}
+
 /// The event of a producer for which there was no room when it spoke.
 fn shut_for_want_of_room() -> HashMap<EventId, WorkingEvent> {
     let (mut producers, mut working) = (nobody(), unknown_event());
