@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
+use jiff::civil::Date;
 use sqlx::MySqlPool;
 
 use crate::metrics;
 use crate::processor;
 use crate::store::days::{self, DayError, Droppable, Keeper};
-use crate::store::foreseen;
+use crate::store::{ANSWER_MAX, foreseen, within};
 
 /// What is kept, and how often it is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +54,18 @@ impl Retention {
         }
     }
 
+    /// Whatever becomes of the days, or of what is foreseen, the other goes its way.
     async fn turn(self, pool: &MySqlPool) -> Result<(), DayError> {
         let now = processor::now();
-        let today = days::day_of(now);
-        foreseen::forget_before(pool, now.plus_micros(-i64::from(self.days) * DAY_MICROS)).await?;
+        let kept = self.keep_days(pool, days::day_of(now)).await;
+        let since = now.plus_micros(-i64::from(self.days) * DAY_MICROS);
+        if let Err(error) = within(ANSWER_MAX, foreseen::forget_before(pool, since)).await {
+            tracing::warn!(%error, "what was refused of events that never began is not forgotten");
+        }
+        kept
+    }
+
+    async fn keep_days(self, pool: &MySqlPool, today: Date) -> Result<(), DayError> {
         let Some(mut keeper) = Keeper::take(pool).await? else { return Ok(()) };
         let dropped = async {
             keeper.finish().await?;
