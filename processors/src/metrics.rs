@@ -34,6 +34,10 @@ pub fn describe() {
         "messages of producers for which there is no room among those that are watched: nothing that they offer is open"
     );
     describe_counter!(
+        "matchday_processor_untold_letters_total",
+        "messages refused by ingestion that shut nothing, for the database refused what they lead to"
+    );
+    describe_counter!(
         "matchday_processor_recovery_requests_total",
         "requests to send again what was lost, by whether the provider took them"
     );
@@ -83,6 +87,7 @@ pub fn committed(records: usize, tally: Tally, generated_at: &[Timestamp], now: 
     }
     counter!("matchday_processor_gaps_total").increment(tally.gaps);
     counter!("matchday_processor_unwatched_messages_total").increment(tally.unwatched);
+    counter!("matchday_processor_untold_letters_total").increment(tally.untold);
     for (to, count) in [("down", tally.distrusted), ("up", tally.trusted)] {
         counter!("matchday_processor_producer_updates_total", "to" => to).increment(count);
     }

@@ -144,8 +144,7 @@ impl<'a> Planner<'a> {
         if !self.move_on(record) {
             return;
         }
-        // What tells of a dead letter is none itself.
-        if matches!(record.decoded, Ok(Said::Refused(_))) {
+        if self.passes_over(record, &reason) {
             return;
         }
         self.refuse(record, reason, "");
@@ -159,9 +158,19 @@ impl<'a> Planner<'a> {
 
     /// Takes a record only to keep it as a dead letter, where the database does not even take the gap.
     pub fn set_aside(&mut self, record: &FeedRecord, reason: String) {
-        if self.move_on(record) && !matches!(record.decoded, Ok(Said::Refused(_))) {
+        if self.move_on(record) && !self.passes_over(record, &reason) {
             self.refuse(record, reason, "");
         }
+    }
+
+    /// What tells of a dead letter is none itself: whoever looks after the stack must know that its event is not shut by it.
+    fn passes_over(&mut self, record: &FeedRecord, reason: &str) -> bool {
+        let Ok(Said::Refused(refused)) = &record.decoded else { return false };
+        let FeedRecord { partition, offset, .. } = record;
+        let (provider, event_id) = (&refused.provider, &refused.event_id);
+        tracing::error!(partition, offset, %provider, %event_id, reason, "an event is not shut by a dead letter of it");
+        self.tally.untold += 1;
+        true
     }
 
     /// Declares gaps whose deadline has passed, of all events in work, and gives up what has waited too long behind others:

@@ -124,6 +124,24 @@ fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_
 }
 
 #[test]
+fn what_tells_of_a_letter_is_none_itself_and_is_counted_where_the_database_refuses_it() {
+    type Way = fn(&mut Planner<'_>, &FeedRecord, String);
+    let ways: [Way; 2] = [
+        |planner, record, reason| planner.give_up(record, reason),
+        |planner, record, reason| planner.set_aside(record, reason),
+    ];
+    for way in ways {
+        let take = |planner: &mut Planner<'_>| {
+            way(planner, &refused_in_sequence(100, 1), "poison".to_owned());
+            way(planner, &record(101, &odds(1)), "poison".to_owned());
+        };
+        let plan = plan_with(&mut unknown_event(), take).unwrap();
+        assert_eq!((plan.writes.dead_letters.len(), plan.tally.untold), (1, 1));
+        assert_eq!(plan.writes.advances[0].offset_after, 102);
+    }
+}
+
+#[test]
 fn of_an_event_without_sequences_a_letter_before_its_beginning_is_kept() {
     let (mut working, producers) = (unknown_event(), trusting());
     let take = |planner: &mut Planner<'_>| planner.take(&refused_in_time(100, 9, b"<first"));
