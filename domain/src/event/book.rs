@@ -225,8 +225,10 @@ impl Book {
                 market.status = shut.status.market_status();
                 market.suspension = Some(shut.reason);
             }
-            // It stays shut when its stop is over.
-            (Some(Shut { reason: Suspension::DeadLetter, .. }), _) if market.suspension.is_some() => {
+            // It stays shut when its stop is over, or when its source's next odds open it.
+            (Some(Shut { reason: Suspension::DeadLetter, .. }), status)
+                if status == MarketStatus::Suspended || market.suspension.is_some() =>
+            {
                 market.suspension = Some(Suspension::DeadLetter);
             }
             _ => {}

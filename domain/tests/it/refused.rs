@@ -303,6 +303,26 @@ fn a_dead_letter_says_why_where_a_bet_stop_had_shut_it_and_keeps_it_shut_after_i
 }
 
 #[test]
+fn a_dead_letter_says_why_where_the_producers_odds_had_suspended_it() {
+    let suspended = |sequence| {
+        let offer = Offer::new(market("406"), MarketStatus::Suspended, vec![outcome("4", odds(1_500))]);
+        let body = Body::OddsChange(OddsChange::of(vec![offer]));
+        feed::message(Who::Live, Position { epoch: 1, sequence }, 1, body)
+    };
+    let mut desk = Desk::with(&[suspended(1)]);
+    assert_eq!(suspension(&desk), None, "its odds say that it is suspended");
+    let updates = desk.hear_of_refused(&at_sequence(2));
+    assert_eq!((updates.len(), updates[0].changes.len()), (1, 1));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.restart();
+    desk.take(&counted(3));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "what opens it waits");
+    desk.take(&suspended(2));
+    let shown = desk.market(&MarketKey::plain(406)).expect("the market");
+    assert_eq!((shown.status, shown.suspension), (MarketStatus::Active, None));
+}
+
+#[test]
 fn a_refused_time_shuts_what_was_offered_until_then_and_nothing_later() {
     let mut desk = Desk::with(&[timed(Who::Live, 5)]);
     let updates = desk.hear_of_refused(&refused(Some(Who::Live), None, 5));
