@@ -260,10 +260,16 @@ mod tests {
 
     #[test]
     fn a_sign_of_life_is_kept_from_the_sports_of_which_too_much_is_unread() {
-        let records = accept_but_for(&[Sport::Hockey], ALIVE, true).unwrap();
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let refusals = || recorder.handle().render().contains(r#"limit="unread""#);
+        let told = metrics::with_local_recorder(&recorder, || accept_but_for(&[Sport::Hockey], ALIVE, true));
+        let records = told.unwrap();
+        assert!(!refusals(), "nobody is refused anything");
         assert_eq!(records.len(), 3 * (Sport::ALL.len() - 1));
         assert!(records.iter().all(|record| &*record.topic != "sports-feed-hockey"));
-        let refusal = accept_but_for(&Sport::ALL, ALIVE, true).unwrap_err();
+        let told = metrics::with_local_recorder(&recorder, || accept_but_for(&Sport::ALL, ALIVE, true));
+        let refusal = told.unwrap_err();
+        assert!(refusals());
         let problem = (refusal.problem.status.as_u16(), refusal.problem.kind);
         assert_eq!(problem, (503, "urn:matchday:problem:unread"), "nobody would hear of it");
         assert!(!refusal.is_final(), "it is to be sent again");

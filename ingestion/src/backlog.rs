@@ -41,12 +41,17 @@ impl UnreadLimits {
 }
 
 impl Backlogs {
-    /// Why nothing is written to a sport's feed now, where nothing is.
+    /// Whether anything is written to a sport's feed now.
+    pub fn is_open(&self, sport: Sport) -> bool {
+        !self.state(sport).load(Ordering::Relaxed)
+    }
+
+    /// Why nothing is written to a sport's feed now, where nothing is; counted, since its sender is told.
     ///
     /// # Errors
     /// A problem for its sender, who has to send again later.
     pub fn admit(&self, sport: Sport) -> Result<(), Problem> {
-        if !self.state(sport).load(Ordering::Relaxed) {
+        if self.is_open(sport) {
             return Ok(());
         }
         metrics::limited("unread");

@@ -10,7 +10,7 @@ use domain::Sport;
 use crate::admission::{Memory, Place};
 use crate::backlog::Backlogs;
 use crate::rate::Bucket;
-use crate::refusal;
+use crate::{metrics, refusal};
 
 /// A sport's topic and its number of partitions.
 pub type Partitions = (Sport, Arc<str>, i32);
@@ -45,9 +45,10 @@ impl<'a> Broadcasts<'a> {
         let Some(partitions) = &self.partitions else {
             return Err(refusal::not_stored_because("kafka has not told its partitions yet"));
         };
-        let open = partitions.iter().filter(|(sport, ..)| backlogs.admit(*sport).is_ok());
+        let open = partitions.iter().filter(|(sport, ..)| backlogs.is_open(*sport));
         let open: Vec<_> = open.map(|(_, topic, count)| (Arc::clone(topic), *count)).collect();
         if open.is_empty() {
+            metrics::limited("unread");
             return Err(refusal::unread_everywhere());
         }
         let records: usize = open.iter().map(|(_, count)| usize::try_from(*count).unwrap_or(0)).sum();
