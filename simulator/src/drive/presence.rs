@@ -17,7 +17,7 @@ use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
 use crate::recovery::{RecoveryRequest, WAITING_MAX};
 use crate::schedule::{Channel, Schedule, Times};
-use crate::sender::{Batch, Sender};
+use crate::sender::{Batch, Delivery, Sender};
 use crate::uof;
 
 /// How often it is looked whether who was silent may speak.
@@ -150,7 +150,7 @@ impl Presence {
     }
 
     /// Sends again what is due of a provider already, in the order in which it was, and then says that this was all: once those who
-    /// are asked may speak.
+    /// are asked may speak. Where some of it had to be given up, it was not all: nobody says so, and who asked asks again.
     async fn repeat(&self, provider: &Name, request: &RecoveryRequest) {
         self.may_speak(provider, request).await;
         let mut batches: BTreeMap<Format, (Batch, Vec<usize>)> = BTreeMap::new();
@@ -167,13 +167,19 @@ impl Presence {
                 if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max
                 {
                     self.may_speak(provider, request).await;
-                    self.deliver_again(provider, format, batches.remove(&format)).await;
+                    if let Some(full) = batches.remove(&format)
+                        && !self.deliver_again(provider, format, full).await
+                    {
+                        return;
+                    }
                 }
             }
         }
         for (format, batch) in batches {
             self.may_speak(provider, request).await;
-            self.deliver_again(provider, format, Some(batch)).await;
+            if !self.deliver_again(provider, format, batch).await {
+                return;
+            }
         }
         if sources.is_empty() {
             sources = self.asked(provider, request).cloned().collect();
@@ -242,30 +248,39 @@ impl Presence {
         self.deliver(&key, batch).await;
     }
 
-    /// What was kept back is recovered once it has been taken.
-    async fn deliver_again(&self, provider: &Name, format: Format, batch: Option<(Batch, Vec<usize>)>) {
-        let Some((batch, lines)) = batch else { return };
-        let untaken = self.deliver(&(provider.clone(), format), batch).await;
+    /// What was kept back is recovered once it has been taken. Whether none of it had to be given up is the answer; else the
+    /// provider has lost something.
+    async fn deliver_again(
+        &self,
+        provider: &Name,
+        format: Format,
+        (batch, lines): (Batch, Vec<usize>),
+    ) -> bool {
+        let Some(delivery) = self.deliver(&(provider.clone(), format), batch).await else { return false };
+        let refused = delivery.refused.iter().map(|(place, _)| place);
+        let given_up = delivery.given_up.iter().flat_map(|(places, _)| places);
+        let untaken: BTreeSet<&usize> = refused.chain(given_up).collect();
         for (place, line) in lines.into_iter().enumerate() {
-            if untaken.as_ref().is_some_and(|untaken| !untaken.contains(&place)) {
+            if !untaken.contains(&place) {
                 self.inject.recovered(line);
             }
         }
+        if delivery.given_up.is_some() {
+            self.flights.begin(provider).lost();
+        }
+        delivery.given_up.is_none()
     }
 
-    /// The places of what was not taken; `None` where nobody is there to take it.
-    async fn deliver(&self, key: &(Name, Format), batch: Batch) -> Option<BTreeSet<usize>> {
+    /// What became of it; `None` where nobody is there to take it.
+    async fn deliver(&self, key: &(Name, Format), batch: Batch) -> Option<Delivery> {
         let delivery = self.senders.get(key)?.deliver(batch, &Arc::new(())).await;
-        let mut untaken = BTreeSet::new();
-        if let Some((places, why)) = delivery.given_up {
-            tracing::warn!(messages = places.len(), why, "nobody took what producers say");
-            untaken.extend(places);
+        if let Some((places, why)) = &delivery.given_up {
+            tracing::warn!(provider = %key.0, messages = places.len(), why, "nobody took what producers say");
         }
-        for (place, problem) in delivery.refused {
-            tracing::warn!(%problem, "refused what a producer says");
-            untaken.insert(place);
+        for (_, problem) in &delivery.refused {
+            tracing::warn!(provider = %key.0, %problem, "refused what a producer says");
         }
-        Some(untaken)
+        Some(delivery)
     }
 }
 
