@@ -41,7 +41,9 @@ impl Control {
 
     /// Plays once. Where it is to be played again, the answer is the seed that it had.
     async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
-        let (program, start, speed) = (program.clone(), drive::now(), how.speed);
+        // A speed that somebody has asked for is that of later rounds, too: what goes wrong in them is planned for it.
+        let wanted = self.state().run.as_ref().and_then(|run| run.speed_wanted);
+        let (program, start, speed) = (program.clone(), drive::now(), wanted.unwrap_or(how.speed));
         let cast =
             tokio::task::spawn_blocking(move || program.cast(seed, start, speed, how.is_fresh)).await??;
         let Cast { faults, seed, .. } = &cast;
