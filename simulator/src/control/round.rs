@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::running::{Made, Running, factor};
 use super::{Cast, Control, End, How, Program, RunState, next_seed};
-use crate::drive::{self, DriveOptions, Gauge, Inject, Progress, drive_and_answer, inject};
+use crate::drive::{self, DriveOptions, Gauge, Hush, Inject, Progress, drive_and_answer, inject};
 use crate::schedule::Schedule;
 
 impl Control {
@@ -70,7 +70,7 @@ impl Control {
     }
 
     /// The messages are made: from here on they go.
-    fn begin(&self, cast: Cast, how: How) -> anyhow::Result<(DriveOptions, Arc<Schedule>)> {
+    pub(super) fn begin(&self, cast: Cast, how: How) -> anyhow::Result<(DriveOptions, Arc<Schedule>)> {
         let mut options = DriveOptions {
             speed: how.speed,
             raw: cast.is_raw,
@@ -84,8 +84,9 @@ impl Control {
             options.playhead = run.playhead.clone();
             run.gauge = Gauge::default();
             options.gauge = run.gauge.clone();
+            // Of what goes on for ever each round has faults of its own, and silences.
+            run.hush = Hush::default();
             options.hush = run.hush.clone();
-            // Of what goes on for ever each round has faults of its own.
             run.inject = Inject::beside(&cast.faults);
             options.inject = run.inject.clone();
             run.events = inject::events(&schedule);
