@@ -280,7 +280,9 @@ fn has_room(entries: &[Entry], more: usize) -> Result<(), OrderRefused> {
 impl Injected {
     fn is_unexpected(&self) -> bool {
         let outcomes = self.fault.as_ref().map_or(&[][..], |fault| &fault.outcomes);
-        self.answer.is_some_and(|answer| !outcomes.iter().any(|outcome| outcome.answers.contains(&answer)))
+        let is_allowed = |answer: u16| outcomes.iter().any(|outcome| outcome.answers.contains(&answer));
+        // Nobody's answer is none.
+        self.answer.is_some_and(|answer| answer != 0 && !is_allowed(answer))
     }
 }
 
