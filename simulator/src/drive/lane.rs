@@ -14,7 +14,7 @@ use super::held::HeldUp;
 use super::inject::{Due, Fate};
 use super::log::micros;
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
-use crate::faults::is_right;
+use crate::faults::{Factor, is_right};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
@@ -183,8 +183,8 @@ impl Lane {
             Times::AsWritten => timeline.due_at(offset_ns),
         };
         let speed = match timeline.speed_at(offset_ns) {
-            Speed::Factor(factor) => Some(factor),
             Speed::Max => None,
+            speed @ Speed::Factor(_) => Some(Factor::of(speed)),
         };
         Due { schedule: &self.schedule, line, generated_at, speed }
     }
