@@ -8,9 +8,9 @@ use std::time::Duration;
 use domain::message::{Alive, ProducerBody, SCHEMA, SnapshotComplete};
 use domain::{Content, FeedMessage, MessageId, Name, Source};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::tasks::Tasks;
 use super::{Flights, Hush, Inject, Log, now};
 use crate::faults::Quiet;
 use crate::format::Format;
@@ -56,15 +56,23 @@ impl Presence {
     /// Each provider for itself, as with what it says by itself. Where as many requests wait for one as can wait, the others wait,
     /// too.
     async fn answer(self: &Arc<Self>, requests: &mut mpsc::Receiver<RecoveryRequest>) {
-        let (mut desks, mut tasks) = (BTreeMap::new(), JoinSet::new());
+        let (mut desks, mut tasks) = (BTreeMap::new(), Tasks::default());
         for Channel { provider, .. } in self.schedule.channels() {
             if let Entry::Vacant(free) = desks.entry(provider) {
                 let (desk, asked) = mpsc::channel(WAITING_MAX);
                 free.insert(desk);
-                tasks.spawn(Arc::clone(self).answer_as(provider.clone(), asked));
+                tasks.spawn(provider.clone(), Arc::clone(self).answer_as(provider.clone(), asked));
             }
         }
-        while let Some(request) = requests.recv().await {
+        loop {
+            let request = tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => request,
+                    None => break,
+                },
+                // Each goes on for as long as somebody may ask.
+                Some(()) = tasks.next() => continue,
+            };
             let mut tells: BTreeSet<&Name> = BTreeSet::new();
             let about = self.schedule.channels().iter().filter(|channel| is_about(channel, &request));
             tells.extend(about.map(|channel| &channel.provider));
@@ -82,7 +90,7 @@ impl Presence {
             }
         }
         drop(desks);
-        while tasks.join_next().await.is_some() {}
+        while tasks.next().await.is_some() {}
     }
 
     async fn answer_as(self: Arc<Self>, provider: Name, mut requests: mpsc::Receiver<RecoveryRequest>) {
@@ -98,11 +106,11 @@ impl Presence {
         for source in self.sources.iter().cloned() {
             providers.entry(source.provider.clone()).or_default().push(source);
         }
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         for (provider, sources) in providers {
-            tasks.spawn(Arc::clone(self).live_as(provider, sources, alive_every));
+            tasks.spawn(provider.clone(), Arc::clone(self).live_as(provider, sources, alive_every));
         }
-        while tasks.join_next().await.is_some() {}
+        while tasks.next().await.is_some() {}
     }
 
     /// Who is alive says that nothing of what it has sent was lost, or that something was.
