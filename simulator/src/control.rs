@@ -291,6 +291,22 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn a_silence_ends_with_its_round() {
+        let (control, program, how) = control();
+        let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
+        control.start_and_wait(program.clone(), how, PATIENCE).await.unwrap();
+        let md = domain::Name::new("md").unwrap();
+        control.silence(md.clone(), Duration::from_secs(3_600)).unwrap();
+        let is_silent = || control.state().run.as_ref().unwrap().hush.until(&md).is_some();
+        assert!(is_silent());
+        let cast = program.cast(Some(2), drive::now(), how.speed, false).unwrap();
+        let (options, _) = control.begin(cast, how).unwrap();
+        assert!(!is_silent() && options.hush.until(&md).is_none(), "the next one's ledger knows of none");
+        control.stop().unwrap();
+        control.ended().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_messages_of_a_round_are_let_go_before_those_of_the_next_are_made() {
         let (control, program, how) = control();
         control.start_and_wait(program, how, PATIENCE).await.unwrap();

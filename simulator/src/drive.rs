@@ -50,6 +50,7 @@ mod presence;
 mod record;
 mod report;
 mod taken;
+mod tasks;
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,14 +130,24 @@ impl Sender {
                 Delivery { accepted: places.len(), ..Delivery::default() }
             }
             (Sink::Http, Format::Uof) => self.deliver_singly(&batch, witness).await,
-            (Sink::Http, Format::Json | Format::Xml) => self.deliver_whole(batch, 0, None, &**witness).await,
+            (Sink::Http, Format::Json | Format::Xml) => {
+                self.deliver_whole(batch, 0, None, self.give_up_at(), &**witness).await
+            }
         }
     }
 
-    /// Each message by itself, several at once: what has no sequence may come in any order.
+    /// When what goes out from now on is given up.
+    fn give_up_at(&self) -> Instant {
+        Instant::now() + self.patience.give_up_after
+    }
+
+    /// Each message by itself, several at once: what has no sequence may come in any order. All of them have the time of one batch;
+    /// once one had to be given up, no further one goes out.
     async fn deliver_singly(&self, batch: &Batch, witness: &Arc<impl Witness + 'static>) -> Delivery {
         let mut delivery = Delivery::default();
         let mut on_their_way: JoinSet<Delivery> = JoinSet::new();
+        let (give_up_at, gives_up) = (self.give_up_at(), Arc::new(AtomicBool::new(false)));
+        let mut unsent = 0..0;
         let starts = std::iter::once(0).chain(batch.ends.iter().copied());
         for (place, (start, end)) in starts.zip(batch.ends.iter().copied()).enumerate() {
             let (key, document) = uof::split(batch.bytes[start..end].trim_ascii_end()).unwrap_or_default();
@@ -144,9 +155,15 @@ impl Sender {
             single.bytes.extend_from_slice(document);
             single.end_message();
             let permit = self.permit(&**witness).await;
+            if gives_up.load(Ordering::Acquire) {
+                unsent = place..batch.messages();
+                break;
+            }
             let (sender, witness, key) = (self.clone(), Arc::clone(witness), HeaderValue::from_str(key).ok());
+            let gives_up = Arc::clone(&gives_up);
             on_their_way.spawn(async move {
-                let delivery = sender.deliver_whole(single, place, key, &*witness).await;
+                let delivery = sender.deliver_whole(single, place, key, give_up_at, &*witness).await;
+                gives_up.fetch_or(delivery.given_up.is_some(), Ordering::Release);
                 drop(permit);
                 delivery
             });
@@ -158,6 +175,9 @@ impl Sender {
             delivery.add(done.expect("sending does not panic"));
         }
         delivery.refused.sort_by_key(|(place, _)| *place);
+        if let Some((places, _)) = &mut delivery.given_up {
+            places.extend(unsent);
+        }
         delivery
     }
 
@@ -171,15 +191,15 @@ impl Sender {
         permit
     }
 
-    /// The messages in one request; the first of them has the place `first`.
+    /// The messages in one request, until then; the first of them has the place `first`.
     async fn deliver_whole(
         &self,
         batch: Batch,
         first: usize,
         routing_key: Option<HeaderValue>,
+        give_up_at: Instant,
         witness: &dyn Witness,
     ) -> Delivery {
-        let give_up_at = Instant::now() + self.patience.give_up_after;
         let mut delivery = Delivery::default();
         let (mut body, mut ends) = batch.finish();
         let mut places: Vec<usize> = (first..first + ends.len()).collect();

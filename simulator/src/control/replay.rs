@@ -9,8 +9,10 @@ use domain::update::Value;
 use domain::{Body, Content, EventId, Name, Sport, Timestamp};
 
 use self::source::Said;
+use crate::faults::Factor;
 use crate::format::Format;
 use crate::ledger::Account;
+use crate::pacer::Speed;
 use crate::recording::bodies_of;
 use crate::schedule::{Schedule, ScheduleBuilder, Sending};
 
@@ -199,10 +201,10 @@ impl Replay {
     }
 
     /// A wait of the game as it is kept, before the speed.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
     fn wait_ns(&self, waited_ns: u64) -> u64 {
-        let longest = self.max_delay_ms.map_or(f64::MAX, |ms| f64::from(ms) * 1e6 * self.speed);
-        waited_ns.min(longest as u64)
+        let speed = Factor::of(Speed::Factor(self.speed));
+        let longest_ns = self.max_delay_ms.map(|ms| speed.scheduled_ns(u64::from(ms) * 1_000_000));
+        longest_ns.map_or(waited_ns, |longest_ns| waited_ns.min(longest_ns))
     }
 
     /// The line with the node in its routing key.

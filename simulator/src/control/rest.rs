@@ -25,6 +25,8 @@ use crate::world::{Formats, GAMES_MAX, MESSAGES_MAX};
 
 /// The most recordings that are replayed side by side.
 const RECORDINGS_MAX: usize = 100;
+/// The most recordings that are listed.
+const LISTED_MAX: usize = 1_000;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document: Value =
@@ -232,7 +234,7 @@ pub(super) async fn recordings(State(control): State<Control>) -> Result<Answer<
             }
             Err(error) => json!({ "name": name, "error": error.to_string() }),
         };
-        shelf.names().map(|names| names.into_iter().map(read).collect::<Vec<Value>>())
+        shelf.names().map(|names| names.into_iter().take(LISTED_MAX).map(read).collect::<Vec<Value>>())
     });
     let listed = listed.await.map_err(|error| invalid(error.to_string()))?;
     let listed = listed.map_err(|error| invalid(format!("cannot read the folder of recordings: {error}")))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::running::{Made, Running, factor};
 use super::{Cast, Control, End, How, Program, RunState, next_seed};
-use crate::drive::{self, DriveOptions, Gauge, Inject, Progress, drive_and_answer, inject};
+use crate::drive::{self, DriveOptions, Gauge, Hush, Inject, Progress, drive_and_answer, inject};
 use crate::schedule::Schedule;
 
 impl Control {
@@ -41,7 +41,9 @@ impl Control {
 
     /// Plays once. Where it is to be played again, the answer is the seed that it had.
     async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
-        let (program, start, speed) = (program.clone(), drive::now(), how.speed);
+        // A speed that somebody has asked for is that of later rounds, too: what goes wrong in them is planned for it.
+        let wanted = self.state().run.as_ref().and_then(|run| run.speed_wanted);
+        let (program, start, speed) = (program.clone(), drive::now(), wanted.unwrap_or(how.speed));
         let cast =
             tokio::task::spawn_blocking(move || program.cast(seed, start, speed, how.is_fresh)).await??;
         let Cast { faults, seed, .. } = &cast;
@@ -56,7 +58,7 @@ impl Control {
         let report = drive_and_answer(schedule, &options, &mut recoveries, progress).await?;
         let is_over = options.stop.has_begun() || report.gave_up.is_some() || !how.is_endless;
         if is_over {
-            self.let_go(|run| run.end(&report, &faults));
+            self.let_go(|run| run.end(report, &faults));
             return Ok(None);
         }
         // Somebody may have ended it by now: then the next round ends before its first message.
@@ -68,7 +70,7 @@ impl Control {
     }
 
     /// The messages are made: from here on they go.
-    fn begin(&self, cast: Cast, how: How) -> anyhow::Result<(DriveOptions, Arc<Schedule>)> {
+    pub(super) fn begin(&self, cast: Cast, how: How) -> anyhow::Result<(DriveOptions, Arc<Schedule>)> {
         let mut options = DriveOptions {
             speed: how.speed,
             raw: cast.is_raw,
@@ -82,8 +84,9 @@ impl Control {
             options.playhead = run.playhead.clone();
             run.gauge = Gauge::default();
             options.gauge = run.gauge.clone();
+            // Of what goes on for ever each round has faults of its own, and silences.
+            run.hush = Hush::default();
             options.hush = run.hush.clone();
-            // Of what goes on for ever each round has faults of its own.
             run.inject = Inject::beside(&cast.faults);
             options.inject = run.inject.clone();
             run.events = inject::events(&schedule);

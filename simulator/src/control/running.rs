@@ -136,7 +136,7 @@ impl Running {
     }
 
     /// How it ended.
-    pub(super) fn end(&mut self, report: &DriveReport, faults: &FaultPlan) {
+    pub(super) fn end(&mut self, report: DriveReport, faults: &FaultPlan) {
         self.burst = None;
         self.status = self.status();
         let late = &report.lateness_micros;
@@ -145,8 +145,7 @@ impl Running {
         let lateness = [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()];
         let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
         let is_cut_short = report.is_stopped || report.gave_up.is_some();
-        let cut_short = is_cut_short.then(|| CutShort { why, abandoned: report.abandoned_events.clone() });
-        self.deliveries = Some((report.deliveries.clone(), cut_short));
+        let cut_short = is_cut_short.then_some(CutShort { why, abandoned: report.abandoned_events });
         let unexpected = faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
         self.status.state = match (&report.gave_up, report.is_stopped) {
             (Some(_), _) => RunState::Failed,
@@ -158,8 +157,9 @@ impl Running {
             unexpected: unexpected as u64 + self.inject.unexpected(),
             abandoned: report.abandoned,
             lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
-            error: report.gave_up.clone(),
+            error: report.gave_up,
         });
+        self.deliveries = Some((report.deliveries, cut_short));
     }
 }
 

@@ -11,8 +11,9 @@ use super::replay::{Listed, START_MINUTES_MAX};
 use super::request::{Named, Params, invalid, not_found};
 use super::rest::MADE_WITHIN;
 use super::{Control, How, Program, Replay, ReplayError, RunState};
+use crate::format::Format;
 use crate::pacer::Speed;
-use crate::scenario::{READY, Scenario};
+use crate::scenario::{READY, Ready, Scenario};
 
 /// Whose feed is played where nothing else is said.
 const PROVIDER: &str = "uof";
@@ -54,6 +55,24 @@ pub(super) struct Play {
     node_id: Option<u32>,
     /// Whose feed it is sent to; `uof`.
     provider: Option<Name>,
+}
+
+/// What tools say with every order to play; a scenario has a pace, times and producers of its own, so but for the speed it changes
+/// nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlayScenario {
+    speed: Option<f64>,
+    #[serde(rename = "max_delay")]
+    _max_delay: Option<u32>,
+    #[serde(rename = "use_replay_timestamp")]
+    _use_replay_timestamp: Option<bool>,
+    #[serde(rename = "run_parallel")]
+    _run_parallel: Option<bool>,
+    #[serde(rename = "product")]
+    _product: Option<Name>,
+    #[serde(rename = "node_id")]
+    _node_id: Option<u32>,
 }
 
 pub(super) async fn list(State(control): State<Control>, _: Params<Node>) -> Response {
@@ -177,25 +196,31 @@ pub(super) async fn status(State(control): State<Control>, _: Params<Node>) -> R
     xml(StatusCode::OK, &format!(r#"<player_status status="{status}"/>"#))
 }
 
+/// The ready-made scenarios that speak to tools of this feed: somebody tells it in them.
+fn offered() -> impl Iterator<Item = (&'static str, Scenario)> {
+    let is_told = |scenario: &Scenario| scenario.producers.iter().any(|teller| teller.format == Format::Uof);
+    let read = |ready: &'static Ready| Some((ready.name, Scenario::parse(ready.text).ok()?));
+    READY.iter().filter_map(read).filter(move |(_, scenario)| is_told(scenario))
+}
+
 pub(super) async fn scenarios(_: Params<Node>) -> Response {
-    let scenario = |(id, ready): (usize, &crate::scenario::Ready)| {
-        let description =
-            Scenario::parse(ready.text).map(|scenario| scenario.description).unwrap_or_default();
+    let scenario = |(id, (name, scenario)): (usize, (&str, Scenario))| {
+        let description = scenario.description;
         let description = description.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-        format!(r#"<replay_scenario id="{id}" name="{}" description="{description}"/>"#, ready.name)
+        format!(r#"<replay_scenario id="{id}" name="{name}" description="{description}"/>"#)
     };
-    let all: String = (1..).zip(READY).map(scenario).collect();
+    let all: String = (1..).zip(offered()).map(scenario).collect();
     xml(StatusCode::OK, &format!("<replay_scenario_list>{all}</replay_scenario_list>"))
 }
 
 pub(super) async fn play_scenario(
     State(control): State<Control>,
     Named(id): Named<usize>,
-    Params(play): Params<Play>,
+    Params(play): Params<PlayScenario>,
 ) -> Result<Response, Problem> {
-    let ready = id.checked_sub(1).and_then(|place| READY.get(place));
-    let ready = ready.ok_or_else(|| not_found(format!("there are scenarios 1 to {}", READY.len())))?;
-    let scenario = Scenario::parse(ready.text).map_err(|error| invalid(error.to_string()))?;
+    let chosen = id.checked_sub(1).and_then(|place| offered().nth(place));
+    let (_, scenario) =
+        chosen.ok_or_else(|| not_found(format!("there are scenarios 1 to {}", offered().count())))?;
     let speed = play.speed.map_or(Ok(1.0), |speed| factor(Some(speed)))?;
     begin(&control, Program::Scenario(Box::new(scenario)), Speed::Factor(speed)).await
 }

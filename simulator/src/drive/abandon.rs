@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use domain::message::{Cancel, CancelledMarket, Window};
 use domain::{Body, Content, EventId, EventMessage, FeedMessage, MarketStatus, Name, Position, Timestamp};
-use tokio::task::JoinSet;
 
+use super::tasks::{Tasks, log_panic};
 use super::{Inject, now, times};
 use crate::faults::id_after;
 use crate::format::Format;
@@ -69,32 +69,37 @@ pub(super) async fn abandon(
         let channel = &sent.schedule.channels()[said.channel];
         of_feeds.entry((channel.provider.clone(), channel.format)).or_default().push(said);
     }
-    let (mut abandoned, mut tasks) = (Vec::new(), JoinSet::new());
+    let (mut abandoned, mut tasks) = (Vec::new(), Tasks::default());
     for (key, mut events) in of_feeds {
         let Some(sender) = senders.get(&key) else { continue };
         let sender = Sender { patience: PATIENCE, ..sender.clone() };
         while !events.is_empty() {
             let some = events.split_off(events.len().saturating_sub(EVENTS_TOGETHER));
             if tasks.len() >= GROUPS_AT_ONCE {
-                abandoned.extend(tasks.join_next().await.and_then(Result::ok).into_iter().flatten());
+                abandoned.extend(tasks.next().await.into_iter().flatten());
             }
-            tasks.spawn(abandon_some(Arc::clone(&sent), sender.clone(), some));
+            let provider = key.0.clone();
+            tasks.spawn(provider.clone(), abandon_some(Arc::clone(&sent), provider, sender.clone(), some));
         }
     }
-    while let Some(done) = tasks.join_next().await {
-        abandoned.extend(done.unwrap_or_default());
+    while let Some(done) = tasks.next().await {
+        abandoned.extend(done);
     }
     abandoned.sort();
     abandoned
 }
 
 /// The last words about some events of one feed; returns of which they were taken.
-async fn abandon_some(sent: Arc<Sent>, sender: Sender, events: Vec<Said>) -> Vec<EventId> {
+async fn abandon_some(sent: Arc<Sent>, provider: Name, sender: Sender, events: Vec<Said>) -> Vec<EventId> {
     let format = sender.format;
     // Reading what was said takes a while, and all cores can do it.
     let made = tokio::task::spawn_blocking(move || requests(&sent, &events, format));
     let mut abandoned = Vec::new();
-    for LastWords { batch, of } in made.await.unwrap_or_default() {
+    let made = made.await.unwrap_or_else(|error| {
+        log_panic(Some(&provider), &error);
+        Vec::new()
+    });
+    for LastWords { batch, of } in made {
         let delivery = sender.deliver(batch, &Arc::new(())).await;
         for (_, problem) in &delivery.refused {
             tracing::warn!(%problem, "refused that a game is abandoned");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use domain::{EventId, Timestamp};
 use serde::Serialize;
 
-use crate::faults::{Fault, FaultPlan, HOLD_MS, Kind, of_another_sport};
+use crate::faults::{Factor, Fault, FaultPlan, HOLD_MS, Kind, of_another_sport};
 use crate::format::Format;
 use crate::schedule::{Channel, Schedule};
 
@@ -280,7 +280,9 @@ fn has_room(entries: &[Entry], more: usize) -> Result<(), OrderRefused> {
 impl Injected {
     fn is_unexpected(&self) -> bool {
         let outcomes = self.fault.as_ref().map_or(&[][..], |fault| &fault.outcomes);
-        self.answer.is_some_and(|answer| !outcomes.iter().any(|outcome| outcome.answers.contains(&answer)))
+        let is_allowed = |answer: u16| outcomes.iter().any(|outcome| outcome.answers.contains(&answer));
+        // Nobody's answer is none.
+        self.answer.is_some_and(|answer| answer != 0 && !is_allowed(answer))
     }
 }
 
@@ -304,7 +306,7 @@ pub(super) struct Due<'a> {
     /// The time with which it goes out.
     pub(super) generated_at: Timestamp,
     /// How many times as fast as it was written the schedule is gone through; `None` at top speed.
-    pub(super) speed: Option<f64>,
+    pub(super) speed: Option<Factor>,
 }
 
 #[cfg(test)]

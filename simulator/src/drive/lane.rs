@@ -14,7 +14,7 @@ use super::held::HeldUp;
 use super::inject::{Due, Fate};
 use super::log::micros;
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
-use crate::faults::is_right;
+use crate::faults::{Factor, is_right};
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
@@ -74,10 +74,7 @@ impl Lane {
         let (mut hushed, mut answered) = (Duration::ZERO, Duration::ZERO);
         let mut pacer = Pacer::new(self.limits);
         let mut held = HeldUp::default();
-        let item = |place: usize| {
-            let line = self.lines[place] as usize;
-            Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
-        };
+        let item = |place: usize| self.item(self.lines[place]);
         loop {
             if self.stop.has_begun() {
                 return report;
@@ -92,12 +89,13 @@ impl Lane {
             }
             let (course, now) = (self.playhead.course(), Instant::now());
             if let Some(lines) = held.release(now, pacer.is_done(self.lines.len())) {
-                // It was meant to be late, so its lateness says nothing.
-                let parcel = Parcel { lines, ..Parcel::default() };
-                self.outgoing(parcel, None).send(&mut report).await;
-                answered = self.start.elapsed();
-                if self.gives_up(&mut report) {
-                    return report;
+                for parcel in self.cut(&lines) {
+                    // It was meant to be late, so its lateness says nothing.
+                    self.outgoing(parcel, None).send(&mut report).await;
+                    answered = self.start.elapsed();
+                    if self.gives_up(&mut report) || self.stop.has_begun() {
+                        return report;
+                    }
                 }
                 continue;
             }
@@ -132,6 +130,21 @@ impl Lane {
             report.undelivered = report.messages - report.accepted - report.refused;
         }
         report.gave_up.is_some()
+    }
+
+    fn item(&self, line: u32) -> Item {
+        let line = line as usize;
+        Item { offset_ns: self.schedule.offset_ns(line), bytes: self.schedule.message(line).len() }
+    }
+
+    /// These lines in as many requests as keep to the limits.
+    fn cut(&self, lines: &[u32]) -> Vec<Parcel> {
+        let mut pacer = Pacer::new(self.limits);
+        let mut parcels = Vec::new();
+        while let Turn::Send(range) = pacer.turn(lines.len(), |place| self.item(lines[place]), |_| true) {
+            parcels.push(Parcel { lines: lines[range].to_vec(), ..Parcel::default() });
+        }
+        parcels
     }
 
     /// What of these lines goes out now, request by request, with what was asked for besides; the rest is held up, or dropped.
@@ -170,8 +183,8 @@ impl Lane {
             Times::AsWritten => timeline.due_at(offset_ns),
         };
         let speed = match timeline.speed_at(offset_ns) {
-            Speed::Factor(factor) => Some(factor),
             Speed::Max => None,
+            speed @ Speed::Factor(_) => Some(Factor::of(speed)),
         };
         Due { schedule: &self.schedule, line, generated_at, speed }
     }

@@ -8,16 +8,16 @@ use std::time::Duration;
 use domain::message::{Alive, ProducerBody, SCHEMA, SnapshotComplete};
 use domain::{Content, FeedMessage, MessageId, Name, Source};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::tasks::Tasks;
 use super::{Flights, Hush, Inject, Log, now};
 use crate::faults::Quiet;
 use crate::format::Format;
 use crate::pacer::{BatchLimits, Playhead};
 use crate::recovery::{RecoveryRequest, WAITING_MAX};
 use crate::schedule::{Channel, Schedule, Times};
-use crate::sender::{Batch, Sender};
+use crate::sender::{Batch, Delivery, Sender};
 use crate::uof;
 
 /// How often it is looked whether who was silent may speak.
@@ -56,15 +56,23 @@ impl Presence {
     /// Each provider for itself, as with what it says by itself. Where as many requests wait for one as can wait, the others wait,
     /// too.
     async fn answer(self: &Arc<Self>, requests: &mut mpsc::Receiver<RecoveryRequest>) {
-        let (mut desks, mut tasks) = (BTreeMap::new(), JoinSet::new());
+        let (mut desks, mut tasks) = (BTreeMap::new(), Tasks::default());
         for Channel { provider, .. } in self.schedule.channels() {
             if let Entry::Vacant(free) = desks.entry(provider) {
                 let (desk, asked) = mpsc::channel(WAITING_MAX);
                 free.insert(desk);
-                tasks.spawn(Arc::clone(self).answer_as(provider.clone(), asked));
+                tasks.spawn(provider.clone(), Arc::clone(self).answer_as(provider.clone(), asked));
             }
         }
-        while let Some(request) = requests.recv().await {
+        loop {
+            let request = tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => request,
+                    None => break,
+                },
+                // Each goes on for as long as somebody may ask.
+                Some(()) = tasks.next() => continue,
+            };
             let mut tells: BTreeSet<&Name> = BTreeSet::new();
             let about = self.schedule.channels().iter().filter(|channel| is_about(channel, &request));
             tells.extend(about.map(|channel| &channel.provider));
@@ -82,7 +90,7 @@ impl Presence {
             }
         }
         drop(desks);
-        while tasks.join_next().await.is_some() {}
+        while tasks.next().await.is_some() {}
     }
 
     async fn answer_as(self: Arc<Self>, provider: Name, mut requests: mpsc::Receiver<RecoveryRequest>) {
@@ -98,11 +106,11 @@ impl Presence {
         for source in self.sources.iter().cloned() {
             providers.entry(source.provider.clone()).or_default().push(source);
         }
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         for (provider, sources) in providers {
-            tasks.spawn(Arc::clone(self).live_as(provider, sources, alive_every));
+            tasks.spawn(provider.clone(), Arc::clone(self).live_as(provider, sources, alive_every));
         }
-        while tasks.join_next().await.is_some() {}
+        while tasks.next().await.is_some() {}
     }
 
     /// Who is alive says that nothing of what it has sent was lost, or that something was.
@@ -150,7 +158,7 @@ impl Presence {
     }
 
     /// Sends again what is due of a provider already, in the order in which it was, and then says that this was all: once those who
-    /// are asked may speak.
+    /// are asked may speak. Where some of it had to be given up, it was not all: nobody says so, and who asked asks again.
     async fn repeat(&self, provider: &Name, request: &RecoveryRequest) {
         self.may_speak(provider, request).await;
         let mut batches: BTreeMap<Format, (Batch, Vec<usize>)> = BTreeMap::new();
@@ -167,13 +175,19 @@ impl Presence {
                 if batch.messages() >= self.limits.messages_max || batch.bytes.len() >= self.limits.bytes_max
                 {
                     self.may_speak(provider, request).await;
-                    self.deliver_again(provider, format, batches.remove(&format)).await;
+                    if let Some(full) = batches.remove(&format)
+                        && !self.deliver_again(provider, format, full).await
+                    {
+                        return;
+                    }
                 }
             }
         }
         for (format, batch) in batches {
             self.may_speak(provider, request).await;
-            self.deliver_again(provider, format, Some(batch)).await;
+            if !self.deliver_again(provider, format, batch).await {
+                return;
+            }
         }
         if sources.is_empty() {
             sources = self.asked(provider, request).cloned().collect();
@@ -242,30 +256,39 @@ impl Presence {
         self.deliver(&key, batch).await;
     }
 
-    /// What was kept back is recovered once it has been taken.
-    async fn deliver_again(&self, provider: &Name, format: Format, batch: Option<(Batch, Vec<usize>)>) {
-        let Some((batch, lines)) = batch else { return };
-        let untaken = self.deliver(&(provider.clone(), format), batch).await;
+    /// What was kept back is recovered once it has been taken. Whether none of it had to be given up is the answer; else the
+    /// provider has lost something.
+    async fn deliver_again(
+        &self,
+        provider: &Name,
+        format: Format,
+        (batch, lines): (Batch, Vec<usize>),
+    ) -> bool {
+        let Some(delivery) = self.deliver(&(provider.clone(), format), batch).await else { return false };
+        let refused = delivery.refused.iter().map(|(place, _)| place);
+        let given_up = delivery.given_up.iter().flat_map(|(places, _)| places);
+        let untaken: BTreeSet<&usize> = refused.chain(given_up).collect();
         for (place, line) in lines.into_iter().enumerate() {
-            if untaken.as_ref().is_some_and(|untaken| !untaken.contains(&place)) {
+            if !untaken.contains(&place) {
                 self.inject.recovered(line);
             }
         }
+        if delivery.given_up.is_some() {
+            self.flights.begin(provider).lost();
+        }
+        delivery.given_up.is_none()
     }
 
-    /// The places of what was not taken; `None` where nobody is there to take it.
-    async fn deliver(&self, key: &(Name, Format), batch: Batch) -> Option<BTreeSet<usize>> {
+    /// What became of it; `None` where nobody is there to take it.
+    async fn deliver(&self, key: &(Name, Format), batch: Batch) -> Option<Delivery> {
         let delivery = self.senders.get(key)?.deliver(batch, &Arc::new(())).await;
-        let mut untaken = BTreeSet::new();
-        if let Some((places, why)) = delivery.given_up {
-            tracing::warn!(messages = places.len(), why, "nobody took what producers say");
-            untaken.extend(places);
+        if let Some((places, why)) = &delivery.given_up {
+            tracing::warn!(provider = %key.0, messages = places.len(), why, "nobody took what producers say");
         }
-        for (place, problem) in delivery.refused {
-            tracing::warn!(%problem, "refused what a producer says");
-            untaken.insert(place);
+        for (_, problem) in &delivery.refused {
+            tracing::warn!(provider = %key.0, %problem, "refused what a producer says");
         }
-        Some(untaken)
+        Some(delivery)
     }
 }
 

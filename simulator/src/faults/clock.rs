@@ -1,7 +1,8 @@
 //! The two clocks of a fault: messages are due by the schedule's, and whoever receives them waits by his own.
 //!
 //! A plan tells lengths by the receiver's clock. In a schedule that is gone through four times as fast as it was written, each of
-//! them takes four times as long. Here, and nowhere else, one becomes the other.
+//! them takes four times as long. Here, and nowhere else, one length becomes the other; when a place in the schedule is due says
+//! its timeline.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,13 @@ impl Factor {
         times(real_ns, self.0)
     }
 
-    /// How long so many nanoseconds of the schedule take by the receiver's clock.
+    /// How long so many nanoseconds of the schedule take its receiver.
+    #[must_use]
+    pub fn real_ns(self, scheduled_ns: u64) -> u64 {
+        self.real_signed_ns(signed(scheduled_ns)).unsigned_abs()
+    }
+
+    /// The same of what may lie in the past: how long so many nanoseconds of the schedule take by the receiver's clock.
     #[must_use]
     pub fn real_signed_ns(self, scheduled_ns: i64) -> i64 {
         times(scheduled_ns, self.0.recip())
@@ -86,6 +93,7 @@ mod tests {
         assert_eq!(four.scheduled_ns(1_000_000_000), 4_000_000_000);
         assert_eq!(four.scheduled_signed_ns(-1_000_000_000), -4_000_000_000);
         assert_eq!(four.real_signed_ns(-4_000_000_000), -1_000_000_000);
+        assert_eq!(four.real_ns(4_000_000_000), 1_000_000_000);
         let days_ns = 100 * 86_400 * 1_000_000_000 + 1;
         assert_eq!(Factor::of(Speed::Max).scheduled_ns(days_ns), days_ns, "as it was written");
     }

@@ -1,4 +1,4 @@
-//! Whether what comes too late, or never, must be noticed. It depends on when the rest of its event is due, so it is written down
+//! Whether what comes late, or never, must be noticed. It depends on when the rest of its event is due, so it is written down
 //! once everything is; whoever judges a run asks the plan, and nobody else.
 
 use std::collections::BTreeSet;
@@ -11,21 +11,30 @@ use crate::schedule::Schedule;
 
 impl FaultPlan {
     /// Writes down what may come of messages that are missing in this schedule, for some time or for good. Where a silence holds up
-    /// what waits for them, too, or nothing of their event is left to wait, nobody need notice.
+    /// what waits for them, too, or nothing of their event is left to wait, nobody need notice. Where one cuts through messages that
+    /// were to come in another order within the window, somebody may notice, or must.
     pub(crate) fn admit(&mut self, schedule: &Schedule) {
         let hold_ns = self.speed.scheduled_ns(u64::from(self.hold_ms) * 1_000_000);
         let refused = self.refused();
         for fault in &mut self.faults {
-            let is_missing =
-                matches!(fault.kind, Kind::Gap { .. } | Kind::GapFilled { .. } | Kind::ReorderBeyond { .. });
+            let is_missing = matches!(
+                fault.kind,
+                Kind::Gap { .. } | Kind::GapFilled { .. } | Kind::ReorderBeyond { .. } | Kind::Reorder { .. }
+            );
             let Some(event_id) = fault.event_id.as_ref().filter(|_| is_missing) else { continue };
             let waiting = Waiting::of(event_id, schedule, &refused);
+            let is_noticed = waiting.is_for_good || waiting.longest_ns > hold_ns * 3 / 2;
             fault.outcomes = match fault.kind {
                 Kind::Gap { .. } if !waiting.is_for_good => {
                     vec![Outcome { answers: Vec::new(), effects: Vec::new() }]
                 }
                 Kind::Gap { .. } => fault.kind.outcomes(),
-                _ if waiting.is_for_good || waiting.longest_ns > hold_ns * 3 / 2 => fault.kind.outcomes(),
+                Kind::Reorder { .. } if is_noticed => vec![noticed()],
+                Kind::Reorder { .. } if waiting.longest_ns > hold_ns / 2 => {
+                    fault.kind.outcomes().into_iter().chain([noticed()]).collect()
+                }
+                Kind::Reorder { .. } => fault.kind.outcomes(),
+                _ if is_noticed => fault.kind.outcomes(),
                 _ => unnoticed(&fault.kind),
             };
         }
@@ -37,6 +46,11 @@ impl FaultPlan {
         let refused = self.faults.iter().filter(|fault| is_refused(&fault.kind));
         refused.flat_map(|fault| fault.messages.iter().copied()).collect()
     }
+}
+
+/// What comes of messages that others waited for so long that a gap was declared.
+fn noticed() -> Outcome {
+    Outcome { answers: vec![202], effects: vec![Effect::Held, Effect::GapDeclared] }
 }
 
 /// What may come of messages that are missing for some time, where nobody need notice that.

@@ -11,8 +11,6 @@ use crate::format::Format;
 
 /// Files of recordings end so.
 pub const ENDING: &str = "rec";
-/// The most recordings that are listed.
-const LISTED_MAX: usize = 1_000;
 
 /// A folder; names lead to what lies in it, or below, and to nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +91,6 @@ impl Shelf {
             names.extend(name.ok().filter(|name| Path::new(name).extension().is_some_and(|it| it == ENDING)));
         }
         names.sort();
-        names.truncate(LISTED_MAX);
         Ok(names)
     }
 }
@@ -101,6 +98,27 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_found_however_many_recordings_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..1_200 {
+            File::create(folder.path().join(format!("a{number}.rec"))).unwrap();
+        }
+        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
+        let md = domain::Name::new("md").unwrap();
+        let mut builder = crate::ScheduleBuilder::default();
+        builder.push(&md, Format::Json, 0, golden.as_bytes()).unwrap();
+        let file = File::create(folder.path().join("z.rec")).unwrap();
+        builder
+            .build()
+            .record(crate::recording::Header::new(md, Format::Json, "a game", None), file)
+            .unwrap();
+        let shelf = Shelf::of(folder.path());
+        let found = shelf.holding(&EventId::new("md:match:1001").unwrap()).unwrap();
+        assert_eq!(found.map(|(name, _)| name).as_deref(), Some("z.rec"));
+        assert_eq!(shelf.holding(&EventId::new("md:match:1002").unwrap()).unwrap(), None);
+    }
 
     #[test]
     fn no_name_leads_out_of_the_folder() {

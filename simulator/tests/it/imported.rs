@@ -6,6 +6,9 @@ use domain::message::Content;
 use domain::{Body, EventState, FeedMessage, Key, MatchStatus, Status, Timestamp, update::Value};
 use simulator::import::Imported;
 
+use super::aloud::real_games;
+pub use super::aloud::tell;
+
 /// Where a game of our own making lies, in the samples of the project.
 pub fn sample_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(format!("{name}.json"))
@@ -22,12 +25,9 @@ pub fn sample_file(name: &str) -> Vec<u8> {
 
 /// The real games of a sport whose files begin with `prefix`; where there are none, that is said aloud.
 pub fn corpus(sport: &str, prefix: &str) -> Vec<PathBuf> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus").join(sport);
-    let Ok(files) = std::fs::read_dir(&corpus) else {
-        tell(&format!("skipped: no real games, {} is not there", corpus.display()));
-        return Vec::new();
-    };
-    let mut games: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    let Some(folder) = real_games(sport) else { return Vec::new() };
+    let mut games: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     games.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)));
     assert!(!games.is_empty(), "the folder is there, so games are");
     games
@@ -75,11 +75,6 @@ pub fn final_status(state: &EventState) -> Status {
         Some((_, _, Some(Value::Status(status)))) => status,
         other => panic!("no status: {other:?}"),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "what a test skips has to be seen")]
-pub fn tell(text: &str) {
-    eprintln!("{text}");
 }
 
 /// How often each kind of incident is told.

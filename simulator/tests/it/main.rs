@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 #![expect(clippy::print_stdout, reason = "a test says its seed")]
 
+mod aloud;
 mod betfair;
 mod cli;
 mod control;

@@ -55,9 +55,9 @@ pub(super) enum Uof {
     Reset,
     /// Say whether something is being played
     Status,
-    /// List the ready-made scenarios by their numbers
+    /// List the ready-made scenarios in which somebody tells this feed, by their numbers
     Scenarios,
-    /// Play a ready-made scenario
+    /// Play one of them
     PlayScenario {
         /// Its number
         id: usize,

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::{Content, EventId, FeedMessage, Position, Timestamp};
 
 use super::{Due, Wish};
-use crate::faults::{Kind, another, position_of, restarted, rolled_back, unannounced_id};
+use crate::faults::{Factor, Kind, another, position_of, restarted, rolled_back, unannounced_id};
 use crate::schedule::{Channel, Schedule, Times};
 
 /// A second, in microseconds.
@@ -157,12 +158,12 @@ impl Due<'_> {
     }
 
     /// Whether so many messages of the event come behind it within a time of the receiver's clock.
-    pub(super) fn is_followed(self, count: u32, within: std::time::Duration) -> bool {
+    pub(super) fn is_followed(self, count: u32, within: Duration) -> bool {
         let last = self.lines().nth(count as usize);
         let wait_ns = |last: usize| self.schedule.offset_ns(last) - self.schedule.offset_ns(self.line);
-        #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
         let is_soon = |last: usize| {
-            self.speed.is_none_or(|speed| wait_ns(last) as f64 / speed < within.as_nanos() as f64)
+            let wait = |speed: Factor| Duration::from_nanos(speed.real_ns(wait_ns(last)));
+            self.speed.is_none_or(|speed| wait(speed) < within)
         };
         last.is_some_and(is_soon)
     }

@@ -36,6 +36,10 @@ fn of(number: u32) -> Option<EventId> {
     Some(EventId::new(format!("md:match:{number}")).unwrap())
 }
 
+fn factor(speed: f64) -> Factor {
+    Factor::of(crate::pacer::Speed::Factor(speed))
+}
+
 fn copied(number: usize) -> Fate {
     Fate::Goes { copies: vec![number], before: Vec::new(), behind: Vec::new() }
 }
@@ -85,7 +89,8 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
     assert_eq!(awaited, expected, "it is said what waits, and for whom");
     assert!(injected[..3].iter().all(|injected| injected.awaited.is_none()));
     inject.answered(1, 202);
-    assert_eq!(inject.unexpected(), 0);
+    inject.answered(2, 0);
+    assert_eq!((inject.unexpected(), inject.injected()[2].answer), (0, Some(0)), "nobody answered");
     inject.answered(2, 500);
     inject.answered(2, 400);
     assert_eq!((inject.unexpected(), inject.injected()[2].answer), (1, Some(500)));
@@ -100,7 +105,7 @@ fn a_fault_happens_to_the_next_message_that_it_fits() {
 #[test]
 fn what_comes_too_late_lasts_by_the_clock_of_who_asks_and_may_be_noticed_or_not() {
     let (schedule, length) = (schedule(), Duration::from_secs(7));
-    for speed in [None, Some(0.1), Some(50.0)] {
+    for speed in [None, Some(factor(0.1)), Some(factor(50.0))] {
         let inject = Inject::default();
         inject.ask(Order { wish: Wish::GapFilled(1, length), event_id: of(1) }).unwrap();
         let fate = inject.fate(Due { schedule: &schedule, line: 0, generated_at: Timestamp(0), speed });
@@ -251,8 +256,8 @@ fn what_overtakes_a_message_comes_within_the_window() {
         inject.ask(Order { wish: Wish::Reorder(2), event_id: of(1) }).unwrap();
         inject.fate(Due { schedule: &schedule, line: 0, generated_at: Timestamp(0), speed })
     };
-    assert_eq!(fate(Some(1.0)), Fate::Overtaken(2));
-    assert_eq!(fate(Some(1e-9)), goes(), "at that speed they come much later");
+    assert_eq!(fate(Some(factor(1.0))), Fate::Overtaken(2));
+    assert_eq!(fate(Some(factor(1e-9))), goes(), "at that speed they come much later");
     let inject = Inject::default();
     inject.ask(Order { wish: Wish::Reorder(2), event_id: of(1) }).unwrap();
     let last = Due { schedule: &schedule, line: 4, generated_at: Timestamp(0), speed: None };

@@ -110,7 +110,7 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
             "/v1/replay/scenario/play/99",
             Value::Null,
             404,
-            "there are scenarios 1 to ",
+            "there are scenarios 1 to 2",
             Value::Null,
         ),
     ] {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::Format;
 use simulator::recording::Header;
+use simulator::{Format, Scenario};
 
 use super::Desk;
 
@@ -177,12 +177,18 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
     assert_eq!(abandoned, 4, "both games were on, both times");
 
     let scenarios = desk.xml(Method::GET, "/v1/replay/scenario").await;
-    let (before, _) = scenarios.split_once(r#"" name="final" "#).unwrap();
-    let (_, id) = before.rsplit_once(r#"<replay_scenario id=""#).unwrap();
-    desk.xml(Method::POST, &format!("/v1/replay/scenario/play/{id}?speed=10")).await;
-    desk.until("a scenario plays", |run| {
-        run["state"] == "playing" && run["program"].as_str().unwrap().starts_with("A final")
-    })
-    .await;
+    let names: Vec<&str> =
+        scenarios.split(r#"" name=""#).skip(1).map(|rest| rest.split_once('"').unwrap().0).collect();
+    assert_eq!(names, ["many-providers", "unified-odds-feed"], "the others have nothing for such a tool");
+    for (id, name) in (1..).zip(names) {
+        let played = Scenario::load(name).unwrap().description;
+        // As its tools say it.
+        let how = "speed=10&max_delay=10000&use_replay_timestamp=true&product=1&node_id=7";
+        desk.xml(Method::POST, &format!("/v1/replay/scenario/play/{id}?{how}")).await;
+        let run = desk.until("a scenario plays", |run| run["state"] == "playing");
+        assert_eq!(run.await["program"], played);
+    }
+    let refused = desk.json(Method::POST, "/v1/replay/scenario/play/1?provider=other", None, 422).await;
+    assert!(refused["detail"].as_str().unwrap().contains("unknown field `provider`"), "{refused}");
     desk.xml(Method::POST, "/v1/replay/stop").await;
 }

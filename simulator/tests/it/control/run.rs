@@ -97,6 +97,19 @@ async fn a_run_that_is_over_can_be_looked_at_and_another_one_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_in_a_later_round_is_planned_for_the_speed_that_was_set() {
+    let desk = Desk::new().await;
+    let toml = format!("{}[faults]\nduplicate = 1\n", GAMES.replace("seconds = 1200", "seconds = 60"));
+    desk.json(Method::POST, "/v1/run", Some(json!({ "toml": toml, "endless": true })), 202).await;
+    desk.until("it plays", |run| run["state"] == "playing").await;
+    assert_eq!(desk.json(Method::GET, "/v1/run/faults", None, 200).await["speed"], 1.0);
+    desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": 50 })), 200).await;
+    desk.until("a later round plays", |run| run["seed"] != 5 && run["state"] == "playing").await;
+    assert_eq!(desk.json(Method::GET, "/v1/run/faults", None, 200).await["speed"], 50.0);
+    desk.json(Method::DELETE, "/v1/run", None, 202).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_on_for_ever_keeps_its_speed_and_never_plays_the_same_games() {
     let desk = Desk::new().await;
     let games = json!({ "games": 1, "rate": 300, "seconds": 1, "sports": ["tennis"] });

@@ -1,11 +1,13 @@
 //! What was kept back, and is sent to whoever asks for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use axum::routing::post;
 use domain::{EventId, Name};
 use serde_json::Value;
 use simulator::drive::{Order, Wish};
@@ -99,6 +101,58 @@ async fn who_is_silent_answers_once_he_may_speak_and_keeps_no_other_from_it() {
     ask(78);
     until("the other one answers", || answers(&b, 78) == 2).await;
     assert_eq!(answers(&a, 78), 0, "it is silent");
+    options.stop.begin();
+    driven.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_had_to_give_up_a_part_of_what_was_asked_for_does_not_say_that_it_was_all() {
+    let said: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let app = {
+        let said = Arc::clone(&said);
+        Router::new().route(
+            "/feeds/md",
+            post(async move |body: String| {
+                let lines: Vec<Value> =
+                    body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                // What answers the first request is not taken, whatever else is.
+                if lines.iter().any(|line| line["request_id"] == 77) {
+                    return StatusCode::SERVICE_UNAVAILABLE.into_response();
+                }
+                let count = lines.len();
+                said.lock().unwrap().extend(lines);
+                accept(count)
+            }),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let mut builder = ScheduleBuilder::default();
+    for at_seconds in [0, 600] {
+        let at_ns = at_seconds * 1_000_000_000;
+        builder.push(&Name::new("md").unwrap(), Format::Json, at_ns, golden.as_bytes()).unwrap();
+    }
+    let alive_every = Some(Duration::from_millis(20));
+    let options = DriveOptions { speed: Speed::Factor(1.0), alive_every, ..options(&target) };
+    let (desk, mut inbox) = desk();
+    let driven = {
+        let (options, schedule) = (options.clone(), Arc::new(builder.build()));
+        tokio::spawn(async move { drive_and_answer(schedule, &options, &mut inbox, |_| {}).await })
+    };
+    let has_said = |is_so: &dyn Fn(&Value) -> bool| said.lock().unwrap().iter().any(is_so);
+    let completes =
+        |line: &Value, id: u64| line["type"] == "snapshot_complete" && line["body"]["request_id"] == id;
+    until("the first message comes", || has_said(&|line| line["type"] == "odds_change")).await;
+    assert!(!has_said(&|line| line["body"]["subscribed"] == false), "nothing is lost yet");
+    for request_id in [77, 78] {
+        let producer = Name::new("live").unwrap();
+        desk.ask(RecoveryRequest { producer, event_id: None, after: None, request_id }).unwrap();
+    }
+    until("who asks again is answered", || has_said(&|line| completes(line, 78))).await;
+    assert!(!has_said(&|line| completes(line, 77)), "it was not all");
+    until("it says that something was lost", || has_said(&|line| line["body"]["subscribed"] == false)).await;
     options.stop.begin();
     driven.await.unwrap().unwrap();
 }

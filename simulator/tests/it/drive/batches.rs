@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::Name;
 use serde_json::Value;
-use simulator::pacer::Speed;
+use simulator::drive::{Order, Wish};
+use simulator::pacer::{BatchLimits, Speed};
 use simulator::{DriveOptions, Format, Schedule, ScheduleBuilder, drive};
 
 use super::{Receiver, accept, options, run, schedule};
@@ -122,4 +123,31 @@ async fn a_null_sink_takes_everything_and_nothing_goes_out() {
     let report = drive(in_both_formats(1_000, 8), &options, |_| {}).await.unwrap();
     assert!(report.is_complete() && report.unanswered == 0);
     assert!(report.bytes > 50_000, "{} bytes were made", report.bytes);
+}
+
+#[tokio::test]
+async fn what_was_held_up_keeps_to_the_limits_of_a_request_too() {
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let held_up = async |batch: BatchLimits| {
+        let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+        let mut builder = ScheduleBuilder::default();
+        for sequence in 1..=12 {
+            let message = golden.replace("\"sequence\":60", &format!("\"sequence\":{sequence}"));
+            builder.push(&Name::new("md").unwrap(), Format::Json, 0, message.as_bytes()).unwrap();
+        }
+        let report = run(&receiver, Arc::new(builder.build()), |options| {
+            options.batch = batch;
+            let late = Wish::Late(std::time::Duration::from_millis(50));
+            options.inject.ask(Order { wish: late, event_id: None }).unwrap();
+        })
+        .await;
+        assert!(report.is_complete(), "{report:?}");
+        let sequence = |line: String| serde_json::from_str::<Value>(&line).unwrap()["sequence"].as_u64();
+        assert!(receiver.lines().into_iter().filter_map(sequence).eq(1..=12), "in order");
+        receiver.requests().iter().map(|request| request.lines.len()).collect::<Vec<usize>>()
+    };
+    let bytes_max = 1 << 20;
+    assert_eq!(held_up(BatchLimits { messages_max: 5, bytes_max }).await, [5, 5, 2]);
+    let bytes_max = golden.len() * 4 + 100;
+    assert_eq!(held_up(BatchLimits { messages_max: 500, bytes_max }).await, [4, 4, 4]);
 }

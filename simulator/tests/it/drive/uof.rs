@@ -132,3 +132,19 @@ async fn of_a_unified_odds_feed_each_message_is_stamped_as_it_goes_and_few_go_at
     let answered = deliveries.answered_micros.iter().zip(&deliveries.sent_micros);
     assert!(answered.clone().all(|(answered, sent)| answered - sent >= 20_000), "each by its own answer");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_go_one_by_one_are_given_up_together() {
+    let receiver = Receiver::new(|_, _| Some(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+    let mut builder = ScheduleBuilder::default();
+    for number in 0..200 {
+        let line = format!(
+            r#"hi.-.live.bet_stop.4.md:match.1.- <bet_stop product="1" event_id="md:match:1" timestamp="{number}" groups="all"/>"#
+        );
+        builder.push(&Name::new("uof").unwrap(), Format::Uof, 0, line.as_bytes()).unwrap();
+    }
+    let report = run(&receiver, Arc::new(builder.build()), |_| {}).await;
+    assert!(report.gave_up.is_some(), "{report:?}");
+    assert_eq!((report.undelivered, report.accepted, report.refused), (200, 0, 0));
+    assert!(report.sent <= 32, "{} went out, though those before them were given up", report.sent);
+}

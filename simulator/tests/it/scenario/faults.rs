@@ -1,5 +1,8 @@
 //! What goes wrong in a scenario, and what its ledger says must come of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
 use domain::Position;
 use proptest::prelude::*;
 use simulator::Scenario;
@@ -35,6 +38,9 @@ fn shows(scene: &Scene, fault: &Fault) {
     };
     assert!(messages.iter().all(is_of_event), "{fault:?}");
     assert!(!fault.outcomes.is_empty(), "{fault:?}");
+    if let Kind::Reorder { .. } = &fault.kind {
+        may_be_noticed(scene, fault, 500_000_000);
+    }
     if scene.silences().iter().any(|quiet| quiet.during_ns.end > fault.at_ns) {
         return;
     }
@@ -226,27 +232,75 @@ fn at_top_speed_nothing_can_come_too_late() {
     );
 }
 
-/// Whether somebody waits for one of an event's messages for so long that he must notice, by the times at which they are due.
-fn must_be_noticed(scene: &Scene, fault: &Fault, hold_ns: u64) -> bool {
+/// The longest that one of an event's messages waits for one before it, by the times at which they are due.
+fn longest_wait_ns(scene: &Scene, fault: &Fault) -> u64 {
+    let refused = scene
+        .ledger
+        .faults
+        .faults
+        .iter()
+        .filter(|fault| matches!(fault.kind, Kind::Malformed { .. } | Kind::WrongSport { .. }));
+    let refused: BTreeSet<u64> = refused.flat_map(|fault| fault.messages.iter().copied()).collect();
     let of_event = |index: &usize| {
         let channel = &scene.schedule.channels()[scene.schedule.channel(*index)];
         channel.event_id.as_deref() == fault.event_id.as_ref().map(|id| id.as_str())
+            && !refused.contains(&(*index as u64))
     };
-    let due: Vec<(Position, u64)> = (0..scene.schedule.len())
-        .filter(of_event)
-        .map(|index| (message(scene, index).unwrap().position().unwrap(), scene.schedule.offset_ns(index)))
-        .collect();
-    let waits = |(position, at): &(Position, u64)| {
-        due.iter().any(|(later, waiting)| later > position && waiting + hold_ns * 3 / 2 < *at)
+    // Of copies the one that comes first.
+    let mut due: BTreeMap<Position, u64> = BTreeMap::new();
+    for index in (0..scene.schedule.len()).filter(of_event) {
+        let (position, at) =
+            (message(scene, index).unwrap().position().unwrap(), scene.schedule.offset_ns(index));
+        due.entry(position).and_modify(|first| *first = at.min(*first)).or_insert(at);
+    }
+    let waits = due.iter().map(|(position, at)| {
+        let later = due.range((Bound::Excluded(position), Bound::Unbounded)).map(|(_, at)| *at).min();
+        at.saturating_sub(later.unwrap_or(u64::MAX))
+    });
+    waits.max().unwrap_or_default()
+}
+
+/// Which of its outcomes say that a gap was declared.
+fn declared(fault: &Fault) -> Vec<bool> {
+    fault.outcomes.iter().map(|outcome| outcome.effects.contains(&Effect::GapDeclared)).collect()
+}
+
+/// Of messages that come in another order within a window of so long: whether somebody must notice that, or may, is what its outcomes
+/// say; the answer is how many of them say that he did not, and that he did.
+fn may_be_noticed(scene: &Scene, fault: &Fault, hold_ns: u64) -> [usize; 2] {
+    let waits_ns = longest_wait_ns(scene, fault);
+    let expected: &[bool] = match waits_ns {
+        _ if waits_ns > hold_ns * 3 / 2 => &[true],
+        _ if waits_ns > hold_ns / 2 => &[false, false, true],
+        _ => &[false, false],
     };
-    due.iter().any(waits)
+    assert_eq!(declared(fault), expected, "{waits_ns} of {hold_ns}: {fault:?}");
+    [false, true].map(|is_declared| expected.iter().filter(|it| **it == is_declared).count())
+}
+
+#[test]
+fn a_silence_that_cuts_through_messages_in_another_order_is_among_what_may_come_of_them() {
+    // The silence is shorter than what nobody need notice, and far longer.
+    for (hold_ms, silence_seconds, expected) in [(1_000, 1, [2, 1]), (500, 3, [0, 1])] {
+        let mut cut_through = 0;
+        for seed in 0..4 {
+            println!("seed {seed}");
+            let scene = played(&format!(
+                "description = \"d\"\nseed = {seed}\nseconds = 20\n[sports.hockey]\ngames = 150\nrate = 1500\n\
+                 [faults]\nhold_ms = {hold_ms}\nreorder = 100\nsilence = 3\nsilence_seconds = {silence_seconds}\n"
+            ));
+            let faults = scene.ledger.faults.faults.iter();
+            for fault in faults.filter(|fault| matches!(fault.kind, Kind::Reorder { .. })) {
+                let found = may_be_noticed(&scene, fault, hold_ms * 1_000_000);
+                cut_through += usize::from(found == expected);
+            }
+        }
+        assert!(cut_through > 0, "{hold_ms} ms, {silence_seconds} s");
+    }
 }
 
 #[test]
 fn where_a_silence_holds_up_what_waits_nobody_has_to_notice_what_is_missing() {
-    let declared = |fault: &Fault| -> Vec<bool> {
-        fault.outcomes.iter().map(|outcome| outcome.effects.contains(&Effect::GapDeclared)).collect()
-    };
     let (mut must, mut need_not) = (0, 0);
     for seed in 0..8 {
         println!("seed {seed}");
@@ -257,7 +311,7 @@ fn where_a_silence_holds_up_what_waits_nobody_has_to_notice_what_is_missing() {
         for fault in
             scene.ledger.faults.faults.iter().filter(|fault| !matches!(fault.kind, Kind::Silence { .. }))
         {
-            let is_noticed = must_be_noticed(&scene, fault, 500_000_000);
+            let is_noticed = longest_wait_ns(&scene, fault) > 750_000_000;
             let expected: &[bool] = if is_noticed { &[true] } else { &[true, false, false] };
             assert_eq!(declared(fault), expected, "{fault:?}");
             *if is_noticed { &mut must } else { &mut need_not } += 1;
