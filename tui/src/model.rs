@@ -32,7 +32,7 @@ pub use control::{Control, Told};
 pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
-pub use judge::Level;
+pub use judge::{Level, Owned};
 pub use kafka::{Kafka, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
@@ -155,7 +155,6 @@ impl Model {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
         self.noticed.take(at, part, &scrape.samples);
-        self.kafka.take_told(at, part, &scrape.samples);
         if part == Part::Distribution {
             self.clients.take(at, &scrape.samples);
         }
@@ -165,5 +164,10 @@ impl Model {
         state.lacks = (!scrape.readiness.ready).then(|| Text::new(&lacks.join("; ")));
         state.samples = scrape.samples;
         state.taken_at = scrape.taken_at;
+        // Some of the partitions are no part of a lag that is one of all.
+        let has_all = |sport| self.owned(sport).is_none_or(Owned::is_all);
+        if !matches!(part, Part::Processors(sport) if !has_all(sport)) {
+            self.kafka.take_told(at, part, &self.parts[&part].samples);
+        }
     }
 }

@@ -16,6 +16,9 @@ use crate::ui::places;
 /// Columns of the table before the sparkline, with the spaces between them.
 const COLUMNS: [u16; 7] = [12, 13, 8, 7, 7, 8, 7];
 
+/// Which of them is the name.
+const NAME: usize = 1;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
     let places = places(model);
@@ -61,25 +64,34 @@ fn draw_warnings(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
 
 fn draw_table(frame: &mut Frame<'_>, area: Rect, places: &[Place], scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
-    let used: u16 = COLUMNS.iter().map(|width| width + 1).sum();
+    let numbers: Vec<Row> = places.iter().map(|place| model.row(*place, ui.window())).collect();
+    let mut columns = COLUMNS;
+    let names = numbers.iter().filter_map(|row| u16::try_from(label(row).len() + 1).ok());
+    columns[NAME] = names.max().unwrap_or_default().max(COLUMNS[NAME]);
+    let used: u16 = columns.iter().map(|width| width + 1).sum();
     let bars = usize::from(area.width.saturating_sub(used + 1));
     let window = format::span(ui.window()).replace(" 0s", "");
     let header = [" state", ""].map(Cell::from).into_iter();
     let header = header.chain(["msg/s", "p50", "p99", "lag", "errors"].map(right));
     let header = header.chain([Cell::from(format!("{}, {window}", name(ui.figure)))]);
     let mut rows = Vec::new();
-    for (index, place) in places.iter().enumerate() {
+    for (index, (place, row)) in places.iter().zip(&numbers).enumerate() {
         if index == Place::HOPS.len() {
             rows.push(TableRow::new([Cell::default()]));
         }
-        let columns = model.columns(*place, ui.figure, ui.window(), bars);
-        let row = model.row(*place, ui.window());
-        let row = TableRow::new(cells(&row, chart::sparkline(&columns, theme), scene));
+        let values = model.columns(*place, ui.figure, ui.window(), bars);
+        let row = TableRow::new(cells(row, chart::sparkline(&values, theme), scene));
         rows.push(if index == ui.place { row.style(theme.chosen()) } else { row });
     }
-    let widths = COLUMNS.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
+    let widths = columns.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
     let table = Table::new(rows, widths).header(TableRow::new(header).style(theme.style(Tone::Dim)));
     frame.render_widget(table, area);
+}
+
+/// Its name; where the processes that are asked have but some of the partitions, how many of how many.
+fn label(row: &Row) -> String {
+    let some = row.partitions.map(|owned| format!(" {:.0}/{}", owned.partitions, owned.of));
+    format!("{}{}", row.place.name(), some.unwrap_or_default())
 }
 
 fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
@@ -98,7 +110,7 @@ fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
     let is_behind = matches!(row.state, Level::Growing | Level::Behind | Level::Stalled);
     vec![
         Cell::from(state),
-        Cell::from(row.place.name()),
+        Cell::from(label(row)),
         told(row.per_second, format::number, false),
         told(row.p50_seconds, format::seconds, false),
         told(row.p99_seconds, format::seconds, is_slow),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use domain::Sport;
+use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
 use tui::model::pipeline::Place;
 use tui::model::{Hop, Level, Model, kafka};
-use tui::source::{Finding, Part, Report, Source};
+use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
+use tui::theme::{Palette, Theme};
+use tui::ui::Ui;
 
-use crate::stage::{empty, evening, evening_until, processors, scrape};
+use crate::stage::{empty, evening, evening_until, processors, scrape, screen};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -90,6 +92,62 @@ fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where
     assert_eq!((told.lag, told.drains_in_seconds), (Some(2_400.0), None));
     assert!(told.lag_per_second > Some(100.0), "{told:?}");
     assert_eq!(told.hot.as_ref().map(|hot| hot.partition), Some(0));
+}
+
+#[test]
+fn what_one_of_several_processes_says_is_not_taken_for_all() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let offsets = |partition: i32, end: u64, committed: u64| PartitionOffsets {
+            topic: Topics::default().feed(Sport::Hockey),
+            partition,
+            end: i64::try_from(end).expect("few"),
+            committed: i64::try_from(committed).ok(),
+        };
+        // Another process has the second partition, and lets it rot.
+        let found = vec![offsets(0, 1_000 * second, 1_000 * second), offsets(1, 400 * second, 7)];
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found)) });
+        let metrics = format!(
+            "matchday_processor_messages_total{{outcome=\"applied\"}} {}\nmatchday_processor_partitions_owned 1\n\
+             matchday_processor_lag{{partition=\"0\"}} 0\nmatchday_processor_lag{{partition=\"1\"}} 0\n",
+            1_000 * second
+        );
+        take(&mut model, second, Ok(scrape(&metrics)));
+    }
+    let row = model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
+    assert_eq!((row.lag, row.state), (Some(7_993.0), Level::Behind));
+    assert_eq!(row.partitions.map(|owned| (owned.partitions, owned.of)), Some((1.0, 2)));
+    let lag = model.partition_lag(Reader::Processors(Sport::Hockey), 1).and_then(|lag| lag.last(model.now));
+    assert_eq!(lag, Some(7_993.0));
+    let drawn =
+        screen(&model, &Ui::new(24), &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(drawn.contains("hockey 1/2"), "{drawn}");
+    // Once it has them all, it knows best.
+    let metrics = "matchday_processor_messages_total{outcome=\"applied\"} 21000\nmatchday_processor_partitions_owned 2\n\
+                   matchday_processor_lag{partition=\"0\"} 0\nmatchday_processor_lag{partition=\"1\"} 9\n";
+    take(&mut model, 21, Ok(scrape(metrics)));
+    let row = model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
+    assert_eq!((row.lag, row.partitions), (Some(9.0), None));
+}
+
+#[test]
+fn what_another_process_reads_is_not_called_stalled() {
+    let level = |is_read: bool| {
+        let mut model = empty();
+        for second in 1..=20 {
+            let end = 1_000 + 100 * second;
+            let committed = i64::try_from(if is_read { end - 50 } else { 900 }).ok();
+            let topic = Topics::default().feed(Sport::Hockey);
+            let end = i64::try_from(end).expect("few");
+            let found = vec![PartitionOffsets { topic, partition: 0, end, committed }];
+            let at = Duration::from_secs(second);
+            model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found)) });
+            take(&mut model, second, Ok(scrape("matchday_processor_partitions_owned 0\n")));
+        }
+        model.level(Place::Sport(Sport::Hockey))
+    };
+    assert_eq!((level(true), level(false)), (Level::Idle, Level::Stalled));
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn metrics(part: Part, second: u64) -> String {
                  matchday_processor_messages_total{{outcome=\"dead_letter\"}} 0\n\
                  matchday_processor_messages_total{{outcome=\"duplicate\"}} {}\n\
                  matchday_processor_gaps_total {}\n\
-                 matchday_processor_redis_up 1\nmatchday_processor_odds_age_seconds 4\n\
+                 matchday_processor_partitions_owned 2\nmatchday_processor_redis_up 1\nmatchday_processor_odds_age_seconds 4\n\
                  matchday_processor_lag{{partition=\"0\"}} {lag}\n\
                  matchday_processor_lag{{partition=\"1\"}} 0\n",
                 sent / 4 - lag,
