@@ -50,6 +50,8 @@ pub struct Ui {
     pub view: View,
     /// Whether the keys are shown.
     pub shows_help: bool,
+    /// The first line that is shown of everything that needs attention, while that is shown.
+    pub warnings_from: Option<usize>,
     /// Whether the picture is held.
     pub is_held: bool,
     /// Whether a filter is being typed.
@@ -99,6 +101,7 @@ impl Ui {
         Self {
             view: View::Pipeline,
             shows_help: false,
+            warnings_from: None,
             is_held: false,
             is_typing: false,
             // The processors: there it shows first what cannot keep up.
@@ -145,6 +148,15 @@ impl Ui {
             Action::Help => self.shows_help = !self.shows_help,
             Action::Back => return self.back(),
             _ if self.shows_help => {}
+            Action::Warnings => {
+                self.warnings_from = if self.warnings_from.is_some() { None } else { Some(0) };
+            }
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last
+                if self.warnings_from.is_some() =>
+            {
+                self.walk_warnings(action, model);
+            }
+            _ if self.warnings_from.is_some() && !self.is_useful(action) => {}
             Action::Pause => self.is_held = !self.is_held,
             Action::NextView => self.go_to((self.view.index() + 1) % View::ALL.len()),
             Action::PreviousView => self.go_to((self.view.index() + View::ALL.len() - 1) % View::ALL.len()),
@@ -176,11 +188,14 @@ impl Ui {
 
     fn go_to(&mut self, index: usize) {
         self.view = View::ALL.get(index).copied().unwrap_or(self.view);
+        self.warnings_from = None;
     }
 
     fn back(&mut self) -> Effect {
         if self.shows_help {
             self.shows_help = false;
+        } else if self.warnings_from.is_some() {
+            self.warnings_from = None;
         } else if self.view == View::Games && self.is_open {
             self.is_open = false;
             return Effect::Open(None);

@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row as TableRow, Table};
 
-use super::{Scene, chart, format, level_span, nothing, right};
+use super::{Scene, chart, format, level_span, nothing, right, warnings};
 use crate::model::Level;
 use crate::model::pipeline::{Figure, Place, Row};
 use crate::theme::Tone;
@@ -22,43 +22,15 @@ const NAME: usize = 1;
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
     let places = places(model);
-    let warnings = if area.height < 30 { 3 } else { 6 };
+    let warnings = warnings::rows(model, area.height);
     let rows = u16::try_from(places.len()).unwrap_or(u16::MAX).saturating_add(2);
     let [above, table, below] =
         Layout::vertical([Constraint::Length(warnings), Constraint::Length(rows), Constraint::Min(0)])
             .areas(area);
-    draw_warnings(frame, above, scene);
+    warnings::draw_worst(frame, above, scene);
     draw_table(frame, table, &places, scene);
     if let Some(place) = places.get(ui.place.min(places.len().saturating_sub(1))) {
         draw_chart(frame, below, *place, scene);
-    }
-}
-
-/// The worst first; how many more there are where they do not fit.
-fn draw_warnings(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let Scene { model, theme, .. } = scene;
-    let warnings = model.warnings();
-    if warnings.is_empty() {
-        let is_known = model.known() != Level::Waiting;
-        let text = if is_known { "nothing needs attention" } else { "nothing is known yet" };
-        return nothing(frame, area, text, scene);
-    }
-    let room = usize::from(area.height);
-    let shown = if warnings.len() > room { room.saturating_sub(1) } else { warnings.len() };
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for warning in &warnings[..shown] {
-        let mut level = level_span(warning.level, theme);
-        level.content = format!(" {:<11} ", level.content).into();
-        let place = Span::styled(format!("{:<21} ", warning.place), theme.style(Tone::Strong));
-        let room = usize::from(area.width).saturating_sub(level.width() + place.width());
-        lines.push(Line::from(vec![level, place, Span::raw(format::fit(&warning.what, room, theme))]));
-    }
-    if shown < warnings.len() {
-        let more = format!(" {:<11} and {} more", "", warnings.len() - shown);
-        lines.push(Line::styled(more, theme.style(Tone::Dim)));
-    }
-    for (line, row) in lines.into_iter().zip(area.rows()) {
-        frame.render_widget(line, row);
     }
 }
 
