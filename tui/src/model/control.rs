@@ -99,11 +99,6 @@ impl Control {
         self.orders.iter().max_by_key(|told| told.at).filter(is_of_now)
     }
 
-    /// Producers whose markets are suspended, for they are not trusted.
-    pub fn untrusted(&self) -> impl Iterator<Item = &Producer> {
-        self.producers.iter().filter(|producer| !producer.is_trusted())
-    }
-
     /// Whose feeds are known, each once.
     #[must_use]
     pub fn providers(&self) -> Vec<&Text> {

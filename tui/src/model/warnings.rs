@@ -58,8 +58,7 @@ impl Model {
             warnings.extend(self.unprocessed_warning(sport));
         }
         warnings.extend(self.cache_warning());
-        let is_told = self.control.producers_contact.touch(self.now) == Touch::Fresh;
-        let untrusted: Vec<&Producer> = self.control.untrusted().filter(|_| is_told).collect();
+        let untrusted = self.untrusted();
         warnings.extend(untrusted.iter().map(|producer| untrusted_warning(producer)));
         // Of one that is not trusted this says nothing more.
         let silent = self.silent_producers().into_iter();
@@ -76,6 +75,20 @@ impl Model {
         }
         warnings.sort_by_key(|warning| std::cmp::Reverse(warning.level));
         warnings
+    }
+
+    /// Producers whose markets are suspended, for they are not trusted, as far as distribution tells now.
+    #[must_use]
+    pub fn untrusted(&self) -> Vec<&Producer> {
+        self.producers_now().iter().filter(|producer| !producer.is_trusted()).collect()
+    }
+
+    /// Every producer, as far as distribution tells now.
+    pub(super) fn producers_now(&self) -> &[Producer] {
+        match self.control.producers_contact.touch(self.now) {
+            Touch::Fresh => &self.control.producers,
+            Touch::Waiting | Touch::Stale(_) | Touch::Away => &[],
+        }
     }
 
     fn part_warning(&self, part: Part, state: &PartState) -> Option<Warning> {

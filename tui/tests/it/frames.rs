@@ -14,8 +14,8 @@ use tui::theme::{Palette, Theme};
 use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
 use crate::stage::{
-    OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs, screen,
-    two_runs,
+    OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs,
+    evening_without_distribution, screen, two_runs,
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -146,6 +146,23 @@ fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
         let drawn = screen(&gone, &ui(view, false), &theme, SIZES[0]).backend().to_string();
         assert!(drawn.contains("STALE for 35 s"), "{drawn}");
     }
+}
+
+#[test]
+fn what_distribution_alone_told_is_not_said_once_it_is_gone() {
+    let theme = Theme::new(Palette::True, false);
+    let model = evening_without_distribution(NAMES);
+    for size in SIZES {
+        let drawn = screen(&model, &ui(View::Faults, false), &theme, size).backend().to_string();
+        assert!(!drawn.contains("md/live is down"), "{drawn}");
+        let noticed = drawn.lines().find(|line| line.contains("noticed by")).expect("its title");
+        assert!(noticed.contains("STALE for 15 s"), "{drawn}");
+        assert_eq!(drawn.matches("STALE").count(), 1, "all else is of now: {drawn}");
+    }
+    let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
+    assert!(summary.producers.is_empty(), "{:?}", summary.producers);
+    let told = evening(NAMES).summary(Duration::from_secs(60), Duration::ZERO).producers;
+    assert_eq!(told.len(), 2);
 }
 
 #[test]

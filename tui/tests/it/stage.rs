@@ -57,28 +57,48 @@ pub fn evening(names: [&str; 2]) -> Model {
 pub fn evening_until(seconds: u64, names: [&str; 2]) -> Model {
     let mut model = empty();
     for second in 1..=seconds {
-        let mut tell = |source, found| model.take(Report { source, at: Duration::from_secs(second), found });
-        for part in [Part::Simulator, Part::Ingestion, Part::Distribution] {
-            tell(Source::Part(part), Ok(scrape(&metrics(part, second))));
-        }
-        for sport in Sport::ALL {
-            let part = Part::Processors(sport);
-            let is_down = sport == Sport::Tennis && second >= TENNIS_DOWN;
-            let refused = || Text::new("Connection refused (os error 111)");
-            let found = if is_down { Err(refused()) } else { Ok(scrape(&metrics(part, second))) };
-            tell(Source::Part(part), found);
-        }
-        if second.is_multiple_of(2) {
-            tell(Source::Kafka, Ok(Finding::Offsets(offsets(second))));
-        }
-        tell(Source::Matches, Ok(Finding::Matches(matches(second, names))));
-        tell(Source::Logs, Ok(Finding::Lines(lines(second))));
-        tell(Source::Control, Ok(playing(second, names[0])));
-        tell(Source::Producers, Ok(Finding::Producers(producers(second))));
-        tell(Source::Sessions, Ok(Finding::Sessions(sockets(second))));
-        tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
+        pass(&mut model, second, names, true);
     }
     model
+}
+
+/// The same evening, and fifteen seconds more in which distribution alone is gone.
+pub fn evening_without_distribution(names: [&str; 2]) -> Model {
+    let mut model = evening(names);
+    for second in SECONDS + 1..=SECONDS + 15 {
+        pass(&mut model, second, names, false);
+    }
+    model
+}
+
+/// A second of it.
+fn pass(model: &mut Model, second: u64, names: [&str; 2], has_distribution: bool) {
+    let of_distribution =
+        [Source::Part(Part::Distribution), Source::Matches, Source::Producers, Source::Sessions];
+    let mut tell = |source: Source, found| {
+        let is_gone = !has_distribution && of_distribution.contains(&source);
+        let found = if is_gone { Err(Text::new("Connection refused (os error 111)")) } else { found };
+        model.take(Report { source, at: Duration::from_secs(second), found });
+    };
+    for part in [Part::Simulator, Part::Ingestion, Part::Distribution] {
+        tell(Source::Part(part), Ok(scrape(&metrics(part, second))));
+    }
+    for sport in Sport::ALL {
+        let part = Part::Processors(sport);
+        let is_down = sport == Sport::Tennis && second >= TENNIS_DOWN;
+        let refused = || Text::new("Connection refused (os error 111)");
+        let found = if is_down { Err(refused()) } else { Ok(scrape(&metrics(part, second))) };
+        tell(Source::Part(part), found);
+    }
+    if second.is_multiple_of(2) {
+        tell(Source::Kafka, Ok(Finding::Offsets(offsets(second))));
+    }
+    tell(Source::Matches, Ok(Finding::Matches(matches(second, names))));
+    tell(Source::Logs, Ok(Finding::Lines(lines(second))));
+    tell(Source::Control, Ok(playing(second, names[0])));
+    tell(Source::Producers, Ok(Finding::Producers(producers(second))));
+    tell(Source::Sessions, Ok(Finding::Sessions(sockets(second))));
+    tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
 }
 
 /// The same evening, with a game open.
