@@ -11,6 +11,7 @@ use crate::model::Model;
 use crate::model::pipeline::{Figure, Place};
 use crate::order::Order;
 use crate::text::Text;
+use crate::view::{HEIGHT_MIN, WIDTH_MIN};
 
 mod drill;
 mod filter;
@@ -90,6 +91,8 @@ pub struct Ui {
     pub remark: Option<&'static str>,
     /// Rows of the terminal.
     pub rows: u16,
+    /// Whether the terminal is too small for anything to be shown: then all that a key does is to end.
+    pub is_cramped: bool,
     window: usize,
     filters: [String; View::ALL.len()],
 }
@@ -122,9 +125,16 @@ impl Ui {
             menu: None,
             remark: None,
             rows,
+            is_cramped: false,
             window: 0,
             filters: Default::default(),
         }
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.rows = rows;
+        self.is_cramped = columns < WIDTH_MIN || rows < HEIGHT_MIN;
     }
 
     /// How far back charts look.
@@ -135,6 +145,10 @@ impl Ui {
 
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
+        if self.is_cramped {
+            let is_end = keys::action(key) == Some(Action::Quit);
+            return if is_end { Effect::Quit } else { Effect::None };
+        }
         if self.is_typing {
             return self.type_filter(key);
         }

@@ -158,6 +158,7 @@ fn choose(ui: &mut Ui, model: &Model, label: &str) -> Effect {
 #[test]
 fn keys_steer_the_feed_at_once() {
     let (mut ui, model) = (Ui::new(24), evening(["a", "b"]));
+    letters(&mut ui, &model, "5");
     assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)));
     assert_eq!(letters(&mut ui, &model, "<"), Effect::Tell(Order::Rate(1_600.0)));
     assert_eq!(letters(&mut ui, &model, "p"), Effect::Tell(Order::Pause));
@@ -169,12 +170,38 @@ fn keys_steer_the_feed_at_once() {
 }
 
 #[test]
+fn the_feed_is_steered_where_it_is_seen_and_nowhere_else() {
+    let model = evening(["a", "b"]);
+    for view in View::ALL {
+        let mut ui = Ui::new(24);
+        ui.view = view;
+        for key in [">", "<", "p", "b"] {
+            let is_told = matches!(letters(&mut ui, &model, key), Effect::Tell(_));
+            assert_eq!(is_told, view == View::Faults, "{view:?} {key}");
+            assert_eq!(ui.remark.is_some(), !is_told, "{view:?} {key}");
+        }
+    }
+    let mut ui = Ui::new(24);
+    ui.view = View::Faults;
+    for (size, is_shown) in [((79, 24), false), ((80, 23), false), ((80, 24), true)] {
+        ui.resize(size.0, size.1);
+        assert_eq!(
+            letters(&mut ui, &model, "b"),
+            if is_shown { Effect::Tell(Order::Burst) } else { Effect::None }
+        );
+    }
+    ui.resize(10, 10);
+    assert_eq!(letters(&mut ui, &model, "q"), Effect::Quit);
+}
+
+#[test]
 fn what_cannot_be_taken_back_is_asked_for_twice() {
     let (mut ui, model) = (Ui::new(24), evening(["a", "b"]));
     letters(&mut ui, &model, "c");
     assert_eq!(choose(&mut ui, &model, "end what is played"), Effect::None);
     assert_eq!(ui.menu.as_ref().and_then(|menu| menu.asked.clone()), Some(Order::Stop));
     assert_eq!(letters(&mut ui, &model, "jx "), Effect::None, "neither yes nor no");
+    assert_eq!(press(&mut ui, &model, KeyCode::Enter), Effect::None, "it has chosen, and does not say yes");
     assert_eq!(letters(&mut ui, &model, "n"), Effect::None);
     assert!(ui.menu.as_ref().is_some_and(|menu| menu.asked.is_none()));
     choose(&mut ui, &model, "end what is played");
@@ -193,10 +220,10 @@ fn scenarios_and_producers_are_chosen_from_what_is_there() {
     choose(&mut ui, &model, "final");
     assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Start(Text::new("final"))));
     letters(&mut ui, &model, "c");
-    choose(&mut ui, &model, "silence a producer");
+    choose(&mut ui, &model, "silence a provider");
     press(&mut ui, &model, KeyCode::Esc);
     assert_eq!(ui.menu.as_ref().map(|menu| menu.panel), Some(Panel::Control), "one list back");
-    choose(&mut ui, &model, "silence a producer");
+    choose(&mut ui, &model, "silence a provider");
     choose(&mut ui, &model, "silence uof");
     assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Silence(Text::new("uof"))));
 }
