@@ -126,7 +126,7 @@ impl Model {
             (_, Ok(Finding::Game(game, updates))) => self.games.take_game(at, *game, updates),
             (_, Ok(Finding::Lines(lines))) => self.logs.take(lines),
             (_, Ok(Finding::Run { run, scenarios, faults })) => self.control.take(run, scenarios, faults),
-            (_, Ok(Finding::Told(order, answer))) => self.control.answer(at, &order, answer),
+            (_, Ok(Finding::Told(order, answer))) => self.control.take_answer(at, &order, answer),
             (_, Ok(Finding::Producers(producers))) => self.control.producers = producers,
             (_, Ok(Finding::Sessions(sockets))) => self.clients.sockets = sockets,
             (_, Ok(Finding::Runs(list))) => self.runs.take(list),

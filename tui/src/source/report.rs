@@ -103,8 +103,8 @@ pub enum Finding {
         /// What goes wrong in it on purpose.
         faults: Option<FaultList>,
     },
-    /// What came of an order: why it was refused, where it was.
-    Told(Order, Result<(), Text>),
+    /// What came of an order: how the run stands since, as far as that is told; why it was refused, where it was.
+    Told(Order, Result<Option<Run>, Text>),
     /// Of the producers.
     Producers(Vec<Producer>),
     /// Of the sockets that keep up least.

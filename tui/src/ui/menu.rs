@@ -172,8 +172,8 @@ impl Ui {
             return Effect::None;
         };
         let order = match action {
-            Action::Faster => faster(run),
-            Action::Slower => slower(run),
+            Action::Faster => faster(model),
+            Action::Slower => slower(model),
             Action::Hold => Some(hold(run)),
             _ => Some(Order::Burst),
         };
@@ -187,12 +187,12 @@ impl Ui {
     }
 }
 
-fn faster(run: &Run) -> Option<Order> {
-    run.rate.map(|rate| Order::Rate(rate * RATE_STEP))
+fn faster(model: &Model) -> Option<Order> {
+    model.control.rate().map(|rate| Order::Rate(rate * RATE_STEP))
 }
 
-fn slower(run: &Run) -> Option<Order> {
-    run.rate.map(|rate| Order::Rate(rate / RATE_STEP))
+fn slower(model: &Model) -> Option<Order> {
+    model.control.rate().map(|rate| Order::Rate(rate / RATE_STEP))
 }
 
 fn hold(run: &Run) -> Order {
@@ -213,8 +213,8 @@ fn controls(model: &Model) -> Vec<Item> {
     let run = model.control.run.as_ref().filter(|run| !run.state.is_over());
     let Some(run) = run else { return vec![go(Panel::Scenarios, "")] };
     let mut items: Vec<Item> = Vec::new();
-    items.extend(faster(run).map(|order| item(order, ">  a quarter more")));
-    items.extend(slower(run).map(|order| item(order, "<  a fifth less")));
+    items.extend(faster(model).map(|order| item(order, ">  a quarter more")));
+    items.extend(slower(model).map(|order| item(order, "<  a fifth less")));
     items.push(item(Order::Burst, "b"));
     items.push(item(hold(run), "p"));
     if run.state == RunState::Paused {

@@ -69,10 +69,13 @@ impl Simulator {
     fn answer(&self, request: &str, body: &str) -> (&'static str, String) {
         let mut has_ended = self.has_ended.lock().expect("the lock");
         let state = if *has_ended { "stopped" } else { "playing" };
-        let run = format!(
-            r#"{{"run":{{"number":1,"program":"games","state":"{state}","seed":1,"speed":1,"rate":100,"elapsed_seconds":1,
-                "messages":9,"sent":1,"accepted":1,"refused":0,"sent_again":0,"faults":0,"end":null}}}}"#
-        );
+        let run_at = |rate: u32| {
+            format!(
+                r#"{{"run":{{"number":1,"program":"games","state":"{state}","seed":1,"speed":1,"rate":{rate},"elapsed_seconds":1,
+                    "messages":9,"sent":1,"accepted":1,"refused":0,"sent_again":0,"faults":0,"end":null}}}}"#
+            )
+        };
+        let run = run_at(100);
         let request = request.trim_end_matches(" http/1.1");
         if !request.starts_with("get ") {
             self.told.lock().expect("the lock").push(format!("{request} {body}").trim_end().to_owned());
@@ -87,6 +90,7 @@ impl Simulator {
             }
             "post /v1/run" if *has_ended => ("202 Accepted", run),
             "post /v1/run" => ("409 Conflict", String::new()),
+            "put /v1/run/rate" if body.contains(":125.0") => ("200 OK", run_at(125)),
             "put /v1/run/rate" => {
                 let detail = r#"{"title":"Not now","detail":"no speed that can be set leads to this rate"}"#;
                 ("409 Conflict", detail.to_owned())
@@ -136,6 +140,32 @@ async fn a_refusal_is_told_as_the_simulator_words_it() {
     until(&mut watch, |model| model.control.orders[0].answer.is_some()).await;
     let why = Text::new("no speed that can be set leads to this rate");
     assert_eq!(watch.model.control.orders[0].answer, Some(Err(why)));
+}
+
+#[tokio::test]
+async fn what_an_order_came_to_is_known_with_its_answer() {
+    let (simulator, stacks) = (Simulator::default(), tempfile::tempdir().expect("a folder"));
+    let mut watch = follow(&simulator.start(), stacks.path());
+    until(&mut watch, |model| model.control.run.is_some()).await;
+    watch.tell(Order::Rate(125.0));
+    until(&mut watch, |model| model.control.orders[0].answer.is_some()).await;
+    // Whoever asks how the run stands is told of the rate before.
+    assert_eq!(watch.model.control.run.as_ref().and_then(|run| run.rate), Some(125.0));
+}
+
+#[test]
+fn a_step_counts_from_the_one_before_though_that_is_not_answered_yet() {
+    let (mut ui, mut model) = (Ui::new(24), evening(["a", "b"]));
+    letters(&mut ui, &model, "5");
+    for rate in [2_500.0, 3_125.0, 3_906.25] {
+        let asked = letters(&mut ui, &model, ">");
+        assert_eq!(asked, Effect::Tell(Order::Rate(rate)));
+        model.control.ask(model.now, Order::Rate(rate));
+    }
+    for rate in [2_500.0, 3_125.0, 3_906.25] {
+        model.control.answer(model.now, &Order::Rate(rate), Err(Text::new("not now")));
+    }
+    assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)), "from what is played");
 }
 
 fn press(ui: &mut Ui, model: &Model, code: KeyCode) -> Effect {
