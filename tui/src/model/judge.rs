@@ -135,7 +135,8 @@ impl Model {
                 .into_iter()
                 .max()
                 .flatten(),
-            _ => None,
+            // What waits within a process.
+            _ => grows(&history.lag, now).then_some(Level::Growing),
         };
         let worst = of_errors.max(of_latency).max(of_lag);
         let passes = history.passed.rate.mean(now, IDLE_AFTER) > Some(0.0);

@@ -92,6 +92,12 @@ impl Place {
         }
     }
 
+    /// What waits there, in words.
+    #[must_use]
+    pub fn waiting(self) -> &'static str {
+        self.hops().first().map_or("", |hop| hop.waiting())
+    }
+
     /// The hops that it consists of.
     fn hops(self) -> Vec<Hop> {
         match self {
@@ -143,12 +149,8 @@ impl Model {
         };
         let fresh = self.series(place, Figure::Rate).into_iter().filter(|series| series.last(now).is_some());
         let errors = histories.iter().filter_map(|history| history.errors.added.sum(now, window));
-        let lag = match place {
-            // It is told once, where it waits.
-            Place::Processors => None,
-            _ => Figure::Lag
-                .join(self.series(place, Figure::Lag).into_iter().filter_map(|series| series.last(now))),
-        };
+        let waits = self.series(place, Figure::Lag).into_iter().filter_map(|series| series.last(now));
+        let lag = Figure::Lag.join(waits);
         Row {
             place,
             state: self.level(place),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::contact::Touch;
 use super::hop::{History, Hop};
 use super::judge::{ERRORS_OVER, Level, SLOW_P99};
-use super::kafka::{Reader, slope};
+use super::kafka::{Reader, grows, slope};
 use super::series::Counter;
 use super::{Model, PartState};
 use crate::source::{Part, Producer};
@@ -120,6 +120,11 @@ impl Model {
         }
         if let Some(p99) = history.p99.last(self.now).filter(|p99| *p99 > SLOW_P99) {
             warnings.push(warning(Level::Slow, format!("one message in a hundred takes over {p99:.1} s")));
+        }
+        if let (true, Some(waits)) = (grows(&history.lag, self.now), history.lag.last(self.now)) {
+            let slope = slope(&history.lag, self.now).unwrap_or_default();
+            let what = hop.waiting();
+            warnings.push(warning(Level::Growing, format!("{waits:.0} {what}, {slope:+.0} a second")));
         }
         if let Some(behind) = self.clients.behind.last(self.now).filter(|_| hop == Hop::Sockets)
             && behind > 0.0

@@ -110,15 +110,6 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, place: Place, scene: Scene<'_>)
     }
 }
 
-/// What waits there.
-fn waiting(place: Place) -> &'static str {
-    match place {
-        Place::Ingestion => "requests under way",
-        Place::Sockets => "events with news for a client",
-        _ => "messages that wait",
-    }
-}
-
 fn draw_one(frame: &mut Frame<'_>, area: Rect, place: Place, figure: Figure, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
     let [above, bars] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
@@ -127,7 +118,7 @@ fn draw_one(frame: &mut Frame<'_>, area: Rect, place: Place, figure: Figure, sce
     let (what, label): (_, fn(f64) -> String) = match figure {
         Figure::Rate => ("messages a second", format::number),
         Figure::P99 => ("99 of 100 take at most", format::seconds),
-        Figure::Lag => (waiting(place), format::number),
+        Figure::Lag => (place.waiting(), format::number),
     };
     let minutes = (ui.window() + Duration::from_secs(59)).as_secs() / 60;
     let window =

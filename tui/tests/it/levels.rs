@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
-use tui::model::pipeline::Place;
+use tui::model::pipeline::{Figure, Place};
 use tui::model::{Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
@@ -174,6 +174,37 @@ fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
     let wanted = ("hockey", "1000 updates wait for distribution, +50 a second");
     assert_eq!((warning.place.as_str(), warning.what.as_str()), wanted);
+}
+
+#[test]
+fn what_waits_within_a_process_is_told_of_it_where_it_grows() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let at = Duration::from_secs(second);
+        let ingestion = format!("matchday_ingestion_requests_in_flight {}\n", 50 * second);
+        let distribution = format!("matchday_distribution_queue {}\n", 20 * second);
+        for (part, metrics) in [(Part::Ingestion, ingestion), (Part::Distribution, distribution)] {
+            model.take(Report { source: Source::Part(part), at, found: Ok(scrape(&metrics)) });
+        }
+    }
+    assert_eq!([Place::Ingestion, Place::Sockets].map(|place| model.level(place)), [Level::Growing; 2]);
+    let told: Vec<String> =
+        model.warnings().into_iter().map(|warning| format!("{}: {}", warning.place, warning.what)).collect();
+    let wanted = [
+        "ingestion: 1000 requests under way, +50 a second",
+        "sockets: 400 events with news for a client, +20 a second",
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn processors_say_what_waits_for_them_as_the_chart_does() {
+    let model = evening(NAMES);
+    let window = Duration::from_secs(60);
+    let row = model.row(Place::Processors, window);
+    assert_eq!(row.lag, Some(6_900.0));
+    let drawn = model.columns(Place::Processors, Figure::Lag, window, 60);
+    assert_eq!(drawn.last().copied().flatten(), row.lag);
 }
 
 #[test]
