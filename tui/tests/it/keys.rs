@@ -108,7 +108,7 @@ fn all_that_needs_attention_is_shown_and_scrolled() {
     assert!(!drawn(&ui).contains(last.as_str()), "{}", drawn(&ui));
     press(&mut ui, &model, "5w");
     for warning in &warnings {
-        let words = warning.what.split(' ').last().expect("words");
+        let words = warning.what.split(' ').next_back().expect("words");
         assert!(drawn(&ui).contains(&warning.place) && drawn(&ui).contains(words), "{}", drawn(&ui));
     }
     press(&mut ui, &model, "G");
