@@ -33,7 +33,7 @@ pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
 pub use judge::{Level, Owned};
-pub use kafka::{Kafka, TopicHistory};
+pub use kafka::{Kafka, PartitionHistory, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
 pub use runs::{OpenBundle, Runs};

@@ -9,7 +9,7 @@ use tui::model::{Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
-use tui::ui::Ui;
+use tui::ui::{Ui, View};
 
 use crate::stage::{empty, evening, evening_until, processors, scrape, screen};
 
@@ -129,6 +129,35 @@ fn what_one_of_several_processes_says_is_not_taken_for_all() {
     take(&mut model, 21, Ok(scrape(metrics)));
     let row = model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
     assert_eq!((row.lag, row.partitions), (Some(9.0), None));
+}
+
+#[test]
+fn of_more_partitions_than_there_is_room_for_the_most_behind_are_shown_and_how_many_there_are() {
+    let mut model = empty();
+    let found = |second: u64| {
+        let partition = |partition: i32| {
+            let waits = if partition == 23 { 77 } else { 0 };
+            let end = i64::try_from(second).expect("few") * i64::from(100 + partition);
+            let topic = Topics::default().feed(Sport::Hockey);
+            PartitionOffsets { topic, partition, end, committed: Some(end - waits) }
+        };
+        (0..24).map(partition).collect()
+    };
+    for second in 1..=4 {
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found(second))) });
+    }
+    let mut ui = Ui::new(24);
+    ui.view = View::Kafka;
+    let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(
+        drawn.contains("24 partitions, by lag and messages a second") && drawn.contains("1-9 of 24"),
+        "{drawn}"
+    );
+    let shown: Vec<&str> = drawn.lines().skip_while(|line| !line.contains(" partition  ")).skip(1).collect();
+    let first: Vec<&str> = shown.iter().take(3).map(|line| line.trim_matches(['"', ' '])).collect();
+    assert!(first[0].starts_with("23 ") && first[0].contains(" 77 "), "{drawn}");
+    assert!(first[1].starts_with("22 ") && first[2].starts_with("21 "), "{drawn}");
 }
 
 #[test]
