@@ -36,7 +36,7 @@ pub use parts::{Check, Readiness, Scrape};
 pub use producers::Producer;
 pub use report::{Finding, Part, Report, Source};
 pub use runs::RunList;
-pub use sessions::Session;
+pub use sessions::{Session, SessionList};
 
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);

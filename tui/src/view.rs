@@ -217,6 +217,11 @@ fn draw_excerpt(frame: &mut Frame<'_>, title: Rect, shown: &Range<usize>, rows: 
     }
 }
 
+/// Why there is nothing to see, which is known only while it is told.
+fn known(contact: &Contact, why: &'static str, scene: Scene<'_>) -> &'static str {
+    if contact.touch(scene.model.now) == Touch::Fresh { why } else { "nothing is known of it now" }
+}
+
 /// A line that says why there is nothing to see.
 fn nothing(frame: &mut Frame<'_>, area: Rect, why: &str, scene: Scene<'_>) {
     frame.render_widget(Line::styled(format!(" {why}"), scene.theme.style(Tone::Dim)), area);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::Sport;
 use serde::{Serialize, Serializer};
 
-use super::{LogLine, PartitionOffsets, Producer, RunList, Scrape, Session};
+use super::{LogLine, PartitionOffsets, Producer, RunList, Scrape, SessionList};
 use crate::bundle;
 use crate::game::{Game, Match, Update};
 use crate::order::Order;
@@ -108,7 +108,7 @@ pub enum Finding {
     /// Of the producers.
     Producers(Vec<Producer>),
     /// Of the sockets that keep up least.
-    Sessions(Vec<Session>),
+    Sessions(SessionList),
     /// Of the folder of run bundles.
     Runs(RunList),
     /// Of a bundle that was opened: the run, or why it cannot be shown.

@@ -87,7 +87,7 @@ impl Ui {
                 self.topic = topics.get(index).map(|topic| (*topic).to_owned());
             }
             View::Clients => {
-                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.len());
+                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.sessions.len());
             }
             View::Faults => {
                 let faults = model.faults();

@@ -10,6 +10,7 @@ use tui::bundle::Run;
 use tui::keys::KEYS;
 use tui::model::Model;
 use tui::order::{Mishap, Order};
+use tui::source::{Finding, Report, RunList, SessionList, Source};
 use tui::theme::{Palette, Theme};
 use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
@@ -74,7 +75,9 @@ fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let (two, mut ui) = look(&both);
     screens.push(("runs-compared".to_owned(), two.clone(), ui.clone()));
     ui.runs.page = RunPage::Verdict;
-    screens.push(("runs-compared-verdict".to_owned(), two, ui));
+    screens.push(("runs-compared-verdict".to_owned(), two.clone(), ui.clone()));
+    ui.runs.page = RunPage::Figures;
+    screens.push(("runs-compared-figures".to_owned(), two, ui));
     screens
 }
 
@@ -163,6 +166,25 @@ fn what_distribution_alone_told_is_not_said_once_it_is_gone() {
     assert!(summary.producers.is_empty(), "{:?}", summary.producers);
     let told = evening(NAMES).summary(Duration::from_secs(60), Duration::ZERO).producers;
     assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn that_there_is_nothing_is_said_by_those_who_know() {
+    let theme = Theme::new(Palette::True, false);
+    let says_so = [
+        (View::Clients, Source::Sessions, Finding::Sessions(SessionList::default()), "none is open"),
+        (View::Logs, Source::Logs, Finding::Lines(Vec::new()), "nothing was logged"),
+        (View::Runs, Source::Runs, Finding::Runs(RunList::default()), "no run yet"),
+    ];
+    for (view, source, found, words) in says_so {
+        let mut model = empty();
+        let drawn = |model: &Model| screen(model, &ui(view, false), &theme, SIZES[0]).backend().to_string();
+        assert!(!drawn(&model).contains(words), "{}", drawn(&model));
+        model.take(Report { source, at: Duration::from_secs(1), found: Ok(found) });
+        assert!(drawn(&model).contains(words), "{}", drawn(&model));
+        model.step(Duration::from_secs(60));
+        assert!(!drawn(&model).contains(words), "{}", drawn(&model));
+    }
 }
 
 #[test]

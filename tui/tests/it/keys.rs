@@ -146,11 +146,11 @@ fn sockets_that_do_not_fit_are_scrolled_to() {
     let drawn =
         |ui: &Ui| screen(&model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
     press(&mut ui, &model, "4");
-    assert!(drawn(&ui).contains("#400") && drawn(&ui).contains("1-3 of 60"), "{}", drawn(&ui));
+    assert!(drawn(&ui).contains("#400") && drawn(&ui).contains("1-3 of 120"), "{}", drawn(&ui));
     press(&mut ui, &model, "jj");
-    assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 60"), "{}", drawn(&ui));
+    assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 120"), "{}", drawn(&ui));
     press(&mut ui, &model, "G");
-    assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 60"), "{}", drawn(&ui));
+    assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 120"), "{}", drawn(&ui));
 }
 
 #[test]

@@ -13,8 +13,8 @@ use tui::bundle::{Run, Verifying};
 use tui::game::{Game, MatchList, UpdatePage};
 use tui::model::Model;
 use tui::source::{
-    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape, Session,
-    Source,
+    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape,
+    SessionList, Source,
 };
 use tui::text::Text;
 use tui::theme::Theme;
@@ -181,7 +181,7 @@ fn producers(second: u64) -> Vec<Producer> {
 }
 
 /// Two that read too slowly in the end, and more than any screen shows that do not.
-fn sockets(second: u64) -> Vec<Session> {
+fn sockets(second: u64) -> SessionList {
     let socket = |number: u64| {
         let behind = second > 55 && number < 2;
         serde_json::json!({
@@ -189,7 +189,7 @@ fn sockets(second: u64) -> Vec<Session> {
             "subscriptions": 1 + number % 2, "queue": if behind { 9 * (second - 50) } else { 0 }, "behind": behind,
             "frames": 250 * second, "bytes": 103_000 * second, "conflated": if behind { second * 40 } else { 0 }})
     };
-    let list = serde_json::Value::Array((0..60).map(socket).collect());
+    let list = serde_json::json!({"open": 120, "sessions": (0..60).map(socket).collect::<Vec<_>>()});
     serde_json::from_value(list).expect("sockets")
 }
 
