@@ -1,5 +1,6 @@
 //! Everything that somebody should look at, in words: what the alert rules in `deploy/prometheus/alerts.yml` would tell, at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::Sport;
@@ -63,9 +64,7 @@ impl Model {
         // Of one that is not trusted this says nothing more.
         let silent = self.silent_producers().into_iter();
         warnings.extend(
-            silent.filter(|warning| {
-                untrusted.iter().all(|producer| producer.producer.as_str() != warning.place)
-            }),
+            silent.filter(|warning| untrusted.iter().all(|producer| place_of(producer) != warning.place)),
         );
         if let (true, Touch::Away | Touch::Stale(_)) =
             (self.kafka.is_asked, self.kafka.contact.touch(self.now))
@@ -194,14 +193,16 @@ impl Model {
 
     /// Producers of whom no processor has heard for a while.
     fn silent_producers(&self) -> Vec<Warning> {
-        let mut heard: Vec<(String, f64)> = Vec::new();
+        let mut heard: BTreeMap<String, f64> = BTreeMap::new();
         for (_, state) in self.parts.iter().filter(|(part, _)| self.part_level(**part) == Level::Fine) {
             let name = "matchday_processor_producer_heard_timestamp_seconds";
-            for (producer, at) in state.samples.by(name, "producer") {
-                let age = state.taken_at.as_secs_f64() - at;
-                match heard.iter_mut().find(|(known, _)| known == producer) {
-                    Some((_, least)) => *least = least.min(age),
-                    None => heard.push((producer.to_owned(), age)),
+            let providers: BTreeSet<&str> =
+                state.samples.by(name, "provider").map(|(provider, _)| provider).collect();
+            for provider in providers {
+                for (producer, at) in state.samples.by_where(name, "producer", &[("provider", provider)]) {
+                    let (place, age) = (format!("{provider}/{producer}"), state.taken_at.as_secs_f64() - at);
+                    let least = heard.entry(place).or_insert(age);
+                    *least = least.min(age);
                 }
             }
         }
@@ -215,10 +216,14 @@ impl Model {
     }
 }
 
+fn place_of(producer: &Producer) -> String {
+    format!("{}/{}", producer.provider, producer.producer)
+}
+
 fn untrusted_warning(producer: &Producer) -> Warning {
     Warning {
         level: Level::Stalled,
-        place: format!("{}/{}", producer.provider, producer.producer),
+        place: place_of(producer),
         what: format!("this producer is {}", producer.standing()),
     }
 }

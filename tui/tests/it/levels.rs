@@ -292,6 +292,20 @@ fn what_an_alert_would_tell_of_is_told_at_once() {
 }
 
 #[test]
+fn a_producer_is_one_of_its_provider() {
+    let mut model = empty();
+    // Both are called the same, and one of them is heard.
+    let heard = |provider: &str, ago: u64| {
+        let name = "matchday_processor_producer_heard_timestamp_seconds";
+        format!("{name}{{provider=\"{provider}\",producer=\"live\"}} {}\n", 1_800_000_000 - ago)
+    };
+    take(&mut model, 1, Ok(scrape(&(heard("md", 1) + &heard("uof", 40)))));
+    let told: Vec<String> =
+        model.warnings().into_iter().map(|warning| format!("{}: {}", warning.place, warning.what)).collect();
+    assert_eq!(told, ["uof/live: this producer has been silent for 40 s"]);
+}
+
+#[test]
 fn a_simulator_that_is_not_there_is_nothing_wrong() {
     let mut model = empty();
     let found = Err(Text::new("connection refused"));
