@@ -36,7 +36,10 @@ impl Ui {
     #[must_use]
     pub fn is_of_this_screen(&self, action: Action) -> bool {
         let of_runs = self.view == View::Runs && matches!(action, Action::Open | Action::Back);
+        let of_lists = matches!(self.view, View::Games | View::Kafka)
+            && matches!(action, Action::Open | Action::Filter | Action::Sort);
         of_runs
+            || of_lists
             || matches!(
                 action,
                 Action::Mark

@@ -169,6 +169,17 @@ fn what_distribution_alone_told_is_not_said_once_it_is_gone() {
 }
 
 #[test]
+fn what_does_not_fit_of_what_is_played_is_said_to_be_cut() {
+    let mut model = evening(NAMES);
+    let run = model.control.run.as_mut().expect("a run");
+    (run.messages, run.accepted, run.refused, run.sent_again) = (9_000_000, 8_000_000, 700_000, 600_000);
+    let theme = Theme::new(Palette::True, false);
+    let drawn = screen(&model, &ui(View::Faults, false), &theme, SIZES[0]).backend().to_string();
+    let line = drawn.lines().find(|line| line.contains("of 9000000 accepted")).expect("the line");
+    assert!(line.trim_end_matches(['"', ' ']).ends_with('…'), "{line}");
+}
+
+#[test]
 fn that_there_is_nothing_is_said_by_those_who_know() {
     let theme = Theme::new(Palette::True, false);
     let says_so = [

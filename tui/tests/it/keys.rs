@@ -99,6 +99,30 @@ fn a_row_of_the_pipeline_leads_to_what_tells_more_of_it() {
 }
 
 #[test]
+fn a_row_of_the_pipeline_leads_to_all_of_it_whatever_was_looked_for_there_before() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    for (view, row) in [("7", 3), ("3", 2), ("3", 9)] {
+        press(&mut ui, &model, &format!("{view}g/nobody wrote this"));
+        press_code(&mut ui, &model, KeyCode::Enter);
+        press(&mut ui, &model, "1g");
+        press(&mut ui, &model, &"j".repeat(row));
+        press_code(&mut ui, &model, KeyCode::Enter);
+        assert_eq!((ui.filter(), ui.logs_to), ("", None), "{view}");
+    }
+}
+
+#[test]
+fn what_a_list_can_do_is_told_below_it() {
+    let model = evening(NAMES);
+    for view in [View::Games, View::Kafka] {
+        let mut ui = Ui::new(24);
+        ui.view = view;
+        let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+        assert!(drawn.contains(" / filter ") && drawn.contains(" s sort "), "{drawn}");
+    }
+}
+
+#[test]
 fn all_that_needs_attention_is_shown_and_scrolled() {
     let (mut ui, model) = (Ui::new(24), evening(NAMES));
     let drawn =
