@@ -88,7 +88,7 @@ logs: ## what each part of the stack wrote last
 # One after another: each test of the pipeline has a stack of its own, and two of them fill a small machine.
 # Stores run in containers where a Docker engine answers, else as processes; MATCHDAY_STORES=native or containers chooses.
 test: build planted ## all tests, on a real stack
-	@harness/services/install-debian.sh --python
+	@harness/services/install-debian.sh --python --tmux
 	cargo test --release --workspace -- --test-threads=1
 
 # Installs schemathesis from PyPI under target/, where it is not there yet.
@@ -98,12 +98,12 @@ test-api: build ## REST against its OpenAPI document, by schemathesis
 
 # With TESTS as below.
 test-containers: build planted ## the tests that need a stack, on Kafka, MySQL 8.4 and Redis in containers
-	@harness/services/install-debian.sh --python
+	@harness/services/install-debian.sh --python --tmux
 	MATCHDAY_STORES=containers cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 # On the MySQL that is installed, else on the one that Maven Central has. TESTS="faults:: verdict::" runs these alone.
 test-mysql: build planted ## the tests that need a stack, on MySQL 8
-	@harness/services/install-debian.sh --mysql --python
+	@harness/services/install-debian.sh --mysql --python --tmux
 	MATCHDAY_DATABASE=mysql cargo test --release --workspace --test it -- --test-threads=1 $(TESTS)
 
 # Builds an image, with CARGO_PROFILE=release as people run it; MATCHDAY_TAG=local takes the one of that tag instead.

@@ -9,6 +9,7 @@
 #                 by whether a Docker engine answers.
 #   --mysql       native, and also what the MySQL 8 of Maven Central needs, on which `make test-mysql` runs.
 #   --python      also what schemathesis needs, with which `make test` tests REST.
+#   --tmux        also tmux, a terminal in which `make test` drives the dashboard.
 #   --valgrind    also Valgrind, with which `make bench-counts` counts instructions.
 set -eu
 
@@ -17,6 +18,7 @@ is_check=''
 is_native=unknown
 is_mysql=''
 is_python=''
+is_tmux=''
 is_valgrind=''
 for argument in "$@"; do
     case $argument in
@@ -25,9 +27,10 @@ for argument in "$@"; do
         --native) is_native=yes ;;
         --mysql) is_mysql=yes is_native=yes ;;
         --python) is_python=yes ;;
+        --tmux) is_tmux=yes ;;
         --valgrind) is_valgrind=yes ;;
         *)
-            echo "$0 knows --check, --containers, --native, --mysql, --python and --valgrind, not $argument" >&2
+            echo "$0 knows --check, --containers, --native, --mysql, --python, --tmux and --valgrind, not $argument" >&2
             exit 2
             ;;
     esac
@@ -142,6 +145,9 @@ if [ -n "$is_mysql" ]; then
 fi
 if [ -n "$is_python" ]; then
     need python3-venv 'runs schemathesis, which tests REST' has_venv
+fi
+if [ -n "$is_tmux" ]; then
+    need tmux 'a terminal in which the dashboard is tested' have tmux
 fi
 if [ -n "$is_valgrind" ]; then
     need valgrind 'counts the instructions of the benchmarks' have valgrind

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::Parser;
 use domain::{Sport, Topics};
 
@@ -84,6 +84,17 @@ fn sport_and_url(text: &str) -> Result<(Sport, String), String> {
 }
 
 impl Cli {
+    /// # Errors
+    /// When a sport has two addresses: of the first nothing would be shown.
+    fn check_processors(&self) -> anyhow::Result<()> {
+        for (index, (sport, _)) in self.processors.iter().enumerate() {
+            if self.processors[..index].iter().any(|(before, _)| before == sport) {
+                bail!("--processors {sport}= is given twice: one process of each sport is asked");
+            }
+        }
+        Ok(())
+    }
+
     fn given(&self) -> Given {
         let mut parts: BTreeMap<Part, String> =
             self.processors.iter().map(|(sport, url)| (Part::Processors(*sport), url.clone())).collect();
@@ -122,6 +133,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<()> {
     ensure!(cli.bundle.len() <= BUNDLES_MAX, "one bundle can be looked at, or two compared");
     // Whether they are bundles is said before the screen is taken.
     let runs = cli.bundle.iter().cloned().map(runs::read).collect::<anyhow::Result<Vec<Run>>>()?;
+    cli.check_processors()?;
     let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !runs.is_empty() && (cli.once || cli.json || !has_terminal) {
         return plain::verdicts(&runs, cli.json);
@@ -142,4 +154,21 @@ async fn execute(cli: &Cli) -> anyhow::Result<()> {
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("matchday-top: {error:#}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sport_has_one_address() {
+        let check = |sports: [&str; 2]| {
+            let urls = sports.map(|sport| format!("--processors={sport}=http://127.0.0.1:1"));
+            let line = std::iter::once("matchday-top".to_owned()).chain(urls);
+            Cli::try_parse_from(line).expect("a command line").check_processors()
+        };
+        assert!(check(["football", "hockey"]).is_ok());
+        let refused = check(["football", "football"]).expect_err("the first would be lost").to_string();
+        assert!(refused.contains("--processors football= is given twice"), "{refused}");
+    }
 }

@@ -47,6 +47,8 @@ pub enum Action {
     Narrower,
     /// Show what the simulator can be told.
     Control,
+    /// Show everything that needs attention.
+    Warnings,
     /// Let the feed go faster.
     Faster,
     /// Let it go slower.
@@ -120,6 +122,7 @@ pub const KEYS: &[Binding] = &[
     binding(&[letter('7')], "7", "", "", Action::View(7)),
     binding(&[letter(' ')], "Space", "pause", "hold the picture", Action::Pause),
     binding(&[letter('c')], "c", "control", "tell the simulator", Action::Control),
+    binding(&[letter('w')], "w", "warnings", "all that needs attention", Action::Warnings),
     binding(&[letter('>'), letter('.')], ">", "faster", "feed: a quarter faster", Action::Faster),
     binding(&[letter('<'), letter(',')], "<", "slower", "feed: slower", Action::Slower),
     binding(&[letter('p')], "p", "hold feed", "feed: stand still, go on", Action::Hold),

@@ -32,8 +32,8 @@ pub use control::{Control, Told};
 pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
-pub use judge::Level;
-pub use kafka::{Kafka, TopicHistory};
+pub use judge::{Level, Owned};
+pub use kafka::{Kafka, PartitionHistory, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
 pub use runs::{OpenBundle, Runs};
@@ -126,7 +126,7 @@ impl Model {
             (_, Ok(Finding::Game(game, updates))) => self.games.take_game(at, *game, updates),
             (_, Ok(Finding::Lines(lines))) => self.logs.take(lines),
             (_, Ok(Finding::Run { run, scenarios, faults })) => self.control.take(run, scenarios, faults),
-            (_, Ok(Finding::Told(order, answer))) => self.control.answer(at, &order, answer),
+            (_, Ok(Finding::Told(order, answer))) => self.control.take_answer(at, &order, answer),
             (_, Ok(Finding::Producers(producers))) => self.control.producers = producers,
             (_, Ok(Finding::Sessions(sockets))) => self.clients.sockets = sockets,
             (_, Ok(Finding::Runs(list))) => self.runs.take(list),
@@ -155,7 +155,6 @@ impl Model {
             self.hops.entry(hop).or_default().take(at, &reading);
         }
         self.noticed.take(at, part, &scrape.samples);
-        self.kafka.take_told(at, part, &scrape.samples);
         if part == Part::Distribution {
             self.clients.take(at, &scrape.samples);
         }
@@ -165,5 +164,10 @@ impl Model {
         state.lacks = (!scrape.readiness.ready).then(|| Text::new(&lacks.join("; ")));
         state.samples = scrape.samples;
         state.taken_at = scrape.taken_at;
+        // Some of the partitions are no part of a lag that is one of all.
+        let has_all = |sport| self.owned(sport).is_none_or(Owned::is_all);
+        if !matches!(part, Part::Processors(sport) if !has_all(sport)) {
+            self.kafka.take_told(at, part, &self.parts[&part].samples);
+        }
     }
 }

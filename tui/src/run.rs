@@ -63,8 +63,8 @@ impl Desk {
                 };
                 Then::Draw
             }
-            Event::Resize(_, rows) => {
-                self.ui.rows = *rows;
+            Event::Resize(columns, rows) => {
+                self.ui.resize(*columns, *rows);
                 Then::Draw
             }
             _ => Then::Nothing,
@@ -88,9 +88,10 @@ pub async fn run(watch: Watch, bundles: Vec<PathBuf>, theme: Theme) -> anyhow::R
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
     let mut terminal = Taken::take()?;
-    let rows = terminal.get().size().context("asking for the terminal's size")?.height;
+    let size = terminal.get().size().context("asking for the terminal's size")?;
     let mut events = events();
-    let mut desk = Desk { watch, ui: Ui::new(rows), held: None };
+    let mut desk = Desk { watch, ui: Ui::new(size.height), held: None };
+    desk.ui.resize(size.width, size.height);
     if !bundles.is_empty() {
         desk.ui.look_at_runs(bundles.clone());
         desk.watch.open_runs(bundles);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use domain::EventId;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::attach::{Logs, Places};
@@ -36,7 +36,7 @@ pub use parts::{Check, Readiness, Scrape};
 pub use producers::Producer;
 pub use report::{Finding, Part, Report, Source};
 pub use runs::RunList;
-pub use sessions::Session;
+pub use sessions::{Session, SessionList};
 
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -88,6 +88,16 @@ impl Sink {
                 return;
             }
         }
+    }
+}
+
+/// Does what blocks on another thread. Where it panics, so does whoever waits for it: it is no answer that did not come.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The program ends.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
 
@@ -193,5 +203,16 @@ impl Sources {
             mpsc::error::TrySendError::Full(_) => "it has not done yet what it was told before",
             mpsc::error::TrySendError::Closed(_) => "the simulator's address is not known",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "out of order")]
+    async fn a_panic_aside_is_one_of_who_waits_for_it() {
+        aside(|| assert_eq!(1, 2, "out of order")).await;
     }
 }

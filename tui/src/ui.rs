@@ -11,6 +11,7 @@ use crate::model::Model;
 use crate::model::pipeline::{Figure, Place};
 use crate::order::Order;
 use crate::text::Text;
+use crate::view::{HEIGHT_MIN, WIDTH_MIN};
 
 mod drill;
 mod filter;
@@ -50,6 +51,8 @@ pub struct Ui {
     pub view: View,
     /// Whether the keys are shown.
     pub shows_help: bool,
+    /// The first line that is shown of everything that needs attention, while that is shown.
+    pub warnings_from: Option<usize>,
     /// Whether the picture is held.
     pub is_held: bool,
     /// Whether a filter is being typed.
@@ -88,6 +91,8 @@ pub struct Ui {
     pub remark: Option<&'static str>,
     /// Rows of the terminal.
     pub rows: u16,
+    /// Whether the terminal is too small for anything to be shown: then all that a key does is to end.
+    pub is_cramped: bool,
     window: usize,
     filters: [String; View::ALL.len()],
 }
@@ -99,6 +104,7 @@ impl Ui {
         Self {
             view: View::Pipeline,
             shows_help: false,
+            warnings_from: None,
             is_held: false,
             is_typing: false,
             // The processors: there it shows first what cannot keep up.
@@ -119,9 +125,16 @@ impl Ui {
             menu: None,
             remark: None,
             rows,
+            is_cramped: false,
             window: 0,
             filters: Default::default(),
         }
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.rows = rows;
+        self.is_cramped = columns < WIDTH_MIN || rows < HEIGHT_MIN;
     }
 
     /// How far back charts look.
@@ -132,6 +145,10 @@ impl Ui {
 
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
+        if self.is_cramped {
+            let is_end = keys::action(key) == Some(Action::Quit);
+            return if is_end { Effect::Quit } else { Effect::None };
+        }
         if self.is_typing {
             return self.type_filter(key);
         }
@@ -145,6 +162,15 @@ impl Ui {
             Action::Help => self.shows_help = !self.shows_help,
             Action::Back => return self.back(),
             _ if self.shows_help => {}
+            Action::Warnings => {
+                self.warnings_from = if self.warnings_from.is_some() { None } else { Some(0) };
+            }
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last
+                if self.warnings_from.is_some() =>
+            {
+                self.walk_warnings(action, model);
+            }
+            _ if self.warnings_from.is_some() && !self.is_useful(action) => {}
             Action::Pause => self.is_held = !self.is_held,
             Action::NextView => self.go_to((self.view.index() + 1) % View::ALL.len()),
             Action::PreviousView => self.go_to((self.view.index() + View::ALL.len() - 1) % View::ALL.len()),
@@ -176,11 +202,14 @@ impl Ui {
 
     fn go_to(&mut self, index: usize) {
         self.view = View::ALL.get(index).copied().unwrap_or(self.view);
+        self.warnings_from = None;
     }
 
     fn back(&mut self) -> Effect {
         if self.shows_help {
             self.shows_help = false;
+        } else if self.warnings_from.is_some() {
+            self.warnings_from = None;
         } else if self.view == View::Games && self.is_open {
             self.is_open = false;
             return Effect::Open(None);

@@ -31,6 +31,7 @@ mod played;
 mod runs;
 mod sessions;
 mod timeline;
+mod warnings;
 
 /// The smallest terminal that everything fits into.
 pub const WIDTH_MIN: u16 = 80;
@@ -59,6 +60,17 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
     if ui.shows_help {
         return draw_help(frame, body, scene);
     }
+    match ui.warnings_from {
+        Some(from) => warnings::draw_all(frame, body, from, scene),
+        None => draw_view(frame, body, scene),
+    }
+    if let Some(menu) = &ui.menu {
+        menu::draw(frame, body, menu, scene);
+    }
+}
+
+fn draw_view(frame: &mut Frame<'_>, body: Rect, scene: Scene<'_>) {
+    let ui = scene.ui;
     match ui.view {
         View::Pipeline => pipeline::draw(frame, body, scene),
         View::Games if ui.is_open => open_game::draw(frame, body, scene),
@@ -70,9 +82,6 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
         View::Runs if ui.runs.is_open() => open_run::draw(frame, body, scene),
         View::Runs => runs::draw(frame, body, scene),
         View::Logs => logs::draw(frame, body, scene),
-    }
-    if let Some(menu) = &ui.menu {
-        menu::draw(frame, body, menu, scene);
     }
 }
 
@@ -206,6 +215,11 @@ fn draw_excerpt(frame: &mut Frame<'_>, title: Rect, shown: &Range<usize>, rows: 
         let line = Line::styled(text, scene.theme.style(Tone::Dim)).right_aligned();
         frame.render_widget(line, title);
     }
+}
+
+/// Why there is nothing to see, which is known only while it is told.
+fn known(contact: &Contact, why: &'static str, scene: Scene<'_>) -> &'static str {
+    if contact.touch(scene.model.now) == Touch::Fresh { why } else { "nothing is known of it now" }
 }
 
 /// A line that says why there is nothing to see.

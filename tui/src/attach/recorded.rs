@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use domain::{Sport, Topics};
+use harness::stack::ProcessId;
 use serde::Deserialize;
 
 use super::{Logs, Places};
@@ -43,11 +44,9 @@ impl Record {
 
     /// Whether nothing of it runs any more: a crash left it behind.
     fn is_left_over(&self) -> bool {
-        // Whether a container runs, the engine alone knows.
-        let is_gone = |process: &Process| {
-            let pid = process.id.get("pid").and_then(serde_json::Value::as_u64);
-            pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
-        };
+        // Whether a container runs, the engine alone knows. A number may have become another process's.
+        let is_gone =
+            |process: &Process| ProcessId::deserialize(&process.id).is_ok_and(|process| !process.is_alive());
         !self.processes.is_empty() && self.processes.iter().all(is_gone)
     }
 }
@@ -102,12 +101,13 @@ mod tests {
     use super::super::Given;
     use super::*;
 
-    fn write(stacks: &Path, name: &str, port: u16, pid: u32) {
+    fn write(stacks: &Path, name: &str, port: u16, process: ProcessId) {
         let folder = stacks.join(name);
         fs::create_dir_all(&folder).expect("a folder");
+        let ProcessId { pid, started_ticks } = process;
         let record = format!(
             r#"{{"lifetime":"detached","stores":"containers",
-                "processes":[{{"name":"kafka","id":"f00"}},{{"name":"ingestion","id":{{"pid":{pid},"started_ticks":1}}}}],"addresses":[
+                "processes":[{{"name":"kafka","id":"f00"}},{{"name":"ingestion","id":{{"pid":{pid},"started_ticks":{started_ticks}}}}}],"addresses":[
                 {{"what":"ingestion","url":"http://127.0.0.1:{port}"}},
                 {{"what":"processors-hockey","url":"http://127.0.0.1:4104"}},
                 {{"what":"REST","url":"http://127.0.0.1:4002"}},{{"what":"Kafka","url":"127.0.0.1:9092"}}]}}"#
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn the_stack_of_matchday_up_comes_first_unless_another_is_named_or_addresses_are_given() {
         let stacks = tempfile::tempdir().expect("a folder");
-        write(stacks.path(), "up", 1, 1);
-        write(stacks.path(), "demo-7", 2, 1);
+        write(stacks.path(), "up", 1, ProcessId::own());
+        write(stacks.path(), "demo-7", 2, ProcessId::own());
         let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
         let found = given.find();
         assert_eq!(found.name, "up (containers)");
@@ -138,24 +138,32 @@ mod tests {
 
     #[test]
     fn what_a_crash_left_behind_is_passed_over_unless_it_is_named() {
-        let stacks = tempfile::tempdir().expect("a folder");
-        write(stacks.path(), "demo-7", 2, 1);
-        // No process has such a number, and without the container nothing of it may run.
-        write(stacks.path(), "up", 1, 999_999_999);
-        let record = stacks.path().join("up/stack.json");
-        let text = fs::read_to_string(&record).expect("read").replace(r#"{"name":"kafka","id":"f00"},"#, "");
-        fs::write(&record, text).expect("written");
-        let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
-        assert_eq!(given.find().name, "demo-7 (containers)");
-        given.stack = Some("up".to_owned());
-        assert_eq!(given.find().name, "up (containers)");
+        let own = ProcessId::own();
+        // No process has such a number; this one's is another's, who started at another time.
+        let gone = [
+            ProcessId { pid: 999_999_999, ..own },
+            ProcessId { started_ticks: own.started_ticks + 1, ..own },
+        ];
+        for gone in gone {
+            let stacks = tempfile::tempdir().expect("a folder");
+            write(stacks.path(), "demo-7", 2, own);
+            write(stacks.path(), "up", 1, gone);
+            // Without the container nothing of it may run.
+            let record = stacks.path().join("up/stack.json");
+            let text = fs::read_to_string(&record).expect("read");
+            fs::write(&record, text.replace(r#"{"name":"kafka","id":"f00"},"#, "")).expect("written");
+            let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
+            assert_eq!(given.find().name, "demo-7 (containers)");
+            given.stack = Some("up".to_owned());
+            assert_eq!(given.find().name, "up (containers)");
+        }
     }
 
     #[test]
     fn a_stack_of_stores_alone_is_passed_over_unless_it_is_named() {
         let stacks = tempfile::tempdir().expect("a folder");
-        write(stacks.path(), "demo-7", 2, 1);
-        write(stacks.path(), "stores-9", 3, 1);
+        write(stacks.path(), "demo-7", 2, ProcessId::own());
+        write(stacks.path(), "stores-9", 3, ProcessId::own());
         let record = stacks.path().join("stores-9/stack.json");
         let kafka = r#"{"stores":"containers","addresses":[{"what":"Kafka","url":"127.0.0.1:9093"}]}"#;
         fs::write(record, kafka).expect("written");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Contact;
 use super::series::{Counter, Series};
-use crate::source::{Samples, Session};
+use crate::source::{Samples, SessionList};
 use crate::text::Text;
 
 /// What distribution told of its clients, over time.
@@ -39,8 +39,8 @@ pub struct Clients {
     pub closed: BTreeMap<Text, f64>,
     /// Sessions and messages that were refused, by reason, since the process started.
     pub refused: BTreeMap<Text, f64>,
-    /// The sockets that keep up least, those first.
-    pub sockets: Vec<Session>,
+    /// How many sockets are open, and those that keep up least.
+    pub sockets: SessionList,
     /// Whether distribution tells of them.
     pub sockets_contact: Contact,
 }
@@ -63,7 +63,7 @@ impl Clients {
             rest_p99: Series::default(),
             closed: BTreeMap::new(),
             refused: BTreeMap::new(),
-            sockets: Vec::new(),
+            sockets: SessionList::default(),
             sockets_contact: Contact::new(interval),
         }
     }

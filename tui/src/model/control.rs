@@ -84,6 +84,29 @@ impl Control {
         self.orders.truncate(ORDERS_MAX);
     }
 
+    /// It was answered; the next order counts from how the run stands since.
+    pub(super) fn take_answer(&mut self, at: Duration, order: &Order, answer: Result<Option<Run>, Text>) {
+        let answer = answer.map(|run| {
+            if let Some(run) = run {
+                self.take(Some(run), None, None);
+            }
+        });
+        self.answer(at, order, answer);
+    }
+
+    /// Messages a second that the run has, or will have when it has done what it was told.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let waiting = self.orders.iter().filter(|told| told.answer.is_none());
+        let mut asked = waiting.filter_map(|told| match told.order {
+            Order::Rate(rate) => Some(rate),
+            _ => None,
+        });
+        let now = self.run.as_ref().and_then(|run| run.rate);
+        // What has no rate is not given one by asking for it.
+        now.map(|now| asked.next().unwrap_or(now))
+    }
+
     /// It was answered.
     pub fn answer(&mut self, at: Duration, order: &Order, answer: Result<(), Text>) {
         let mut waiting = self.orders.iter_mut().rev().filter(|told| told.answer.is_none());
@@ -97,11 +120,6 @@ impl Control {
     pub fn last_order(&self, now: Duration) -> Option<&Told> {
         let is_of_now = |told: &&Told| told.answer.is_none() || now.saturating_sub(told.at) <= SAID_FOR;
         self.orders.iter().max_by_key(|told| told.at).filter(is_of_now)
-    }
-
-    /// Producers whose markets are suspended, for they are not trusted.
-    pub fn untrusted(&self) -> impl Iterator<Item = &Producer> {
-        self.producers.iter().filter(|producer| !producer.is_trusted())
     }
 
     /// Whose feeds are known, each once.

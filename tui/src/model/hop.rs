@@ -37,6 +37,17 @@ impl Hop {
     }
 }
 
+impl Hop {
+    /// What waits in it, in words.
+    pub(super) fn waiting(self) -> &'static str {
+        match self {
+            Self::Ingestion => "requests under way",
+            Self::Sockets => "events with news for a client",
+            _ => "messages that wait",
+        }
+    }
+}
+
 /// What a hop's numbers said at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Reading {

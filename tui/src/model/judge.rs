@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 
 use super::Model;
 use super::contact::Touch;
-use super::hop::{History, Hop};
+use super::hop::Hop;
 use super::kafka::{Reader, grows};
-use super::series::Series;
+use super::series::{Counter, Series};
 use crate::source::Part;
 
 /// More messages than this that wait are a backlog.
@@ -77,6 +77,22 @@ impl Level {
     }
 }
 
+/// How many of a sport's partitions the one process has that is asked. Of several they share them, and each tells of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Owned {
+    /// Those that it has.
+    pub partitions: f64,
+    /// Those that there are.
+    pub of: usize,
+}
+
+impl Owned {
+    #[expect(clippy::cast_precision_loss, reason = "topics have few partitions")]
+    pub(super) fn is_all(self) -> bool {
+        self.partitions >= self.of as f64
+    }
+}
+
 impl Serialize for Level {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.word().to_ascii_lowercase().replace(' ', "_"))
@@ -119,18 +135,19 @@ impl Model {
                 .into_iter()
                 .max()
                 .flatten(),
-            _ => None,
+            // What waits within a process.
+            _ => grows(&history.lag, now).then_some(Level::Growing),
         };
         let worst = of_errors.max(of_latency).max(of_lag);
         let passes = history.passed.rate.mean(now, IDLE_AFTER) > Some(0.0);
         worst.unwrap_or(if passes { Level::Fine } else { Level::Idle })
     }
 
-    /// What waits for a reader: as he says himself, who knows it exactly; of processors that do not answer, as Kafka says, to
-    /// whom they tell how far they are every now and then only.
+    /// What waits for a reader: as he says himself, who knows it exactly; of processors that do not answer, or have but some of
+    /// the partitions, as Kafka says, to whom they tell how far they are every now and then only.
     #[must_use]
     pub fn lag(&self, reader: Reader) -> Option<&Series> {
-        let told = self.kafka.told(reader).filter(|_| self.is_heard(reader.part()));
+        let told = self.kafka.told(reader).filter(|_| self.tells_of_all(reader));
         told.or_else(|| self.kafka.read_by(reader).map(|topic| &topic.lag))
     }
 
@@ -138,7 +155,7 @@ impl Model {
     #[must_use]
     pub fn partition_lag(&self, reader: Reader, partition: i32) -> Option<&Series> {
         let told = self.kafka.told_of(reader, partition, self.now);
-        let told = told.filter(|_| self.is_heard(reader.part()));
+        let told = told.filter(|_| self.tells_of_all(reader));
         told.or_else(|| {
             self.kafka.read_by(reader)?.partitions.get(&partition).map(|partition| &partition.lag)
         })
@@ -148,10 +165,34 @@ impl Model {
         self.parts.get(&part).is_some_and(|state| state.contact.touch(self.now) == Touch::Fresh)
     }
 
+    /// Whether the process that is asked answers, and has all that there is to read.
+    fn tells_of_all(&self, reader: Reader) -> bool {
+        let has_all = match reader {
+            Reader::Processors(sport) => self.owned(sport).is_none_or(Owned::is_all),
+            Reader::Distribution(_) => true,
+        };
+        self.is_heard(reader.part()) && has_all
+    }
+
+    /// How many of a sport's partitions the process has that is asked; `None` where it does not answer, or Kafka has
+    /// not said how many there are.
+    #[must_use]
+    pub fn owned(&self, sport: Sport) -> Option<Owned> {
+        let part = Part::Processors(sport);
+        let state = self.parts.get(&part).filter(|_| self.is_heard(part))?;
+        let of = self.kafka.read_by(Reader::Processors(sport))?.partitions.len();
+        let has = state.samples.sum("matchday_processor_partitions_owned", &[]).unwrap_or_default();
+        Some(Owned { partitions: has, of })
+    }
+
     /// How what a reader reads is; `None` where there is nothing to be said against it.
     #[must_use]
     pub fn reader_level(&self, reader: Reader) -> Option<Level> {
-        lag_level(self.lag(reader)?, self.hops.get(&reader.hop())?, reader.stalls_from(), self.now)
+        let has_passed = |passed: &Counter| passed.added.sum(self.now, STALLED_OVER) > Some(0.0);
+        // What a process passes that is not asked, Kafka alone tells.
+        let is_read = self.kafka.read_by(reader).is_some_and(|topic| has_passed(&topic.read));
+        let is_read = is_read || has_passed(&self.hops.get(&reader.hop())?.passed);
+        lag_level(self.lag(reader)?, is_read, reader.stalls_from(), self.now)
     }
 
     /// Whether anything is known yet: it is waited for, or all is well as far as no [warning](Self::warnings) says otherwise.
@@ -163,12 +204,11 @@ impl Model {
 }
 
 /// What a lag says of the reader that it waits for. From `stalls_from` messages on it matters that he reads none.
-fn lag_level(lag: &Series, reader: &History, stalls_from: f64, now: Duration) -> Option<Level> {
+fn lag_level(lag: &Series, is_read: bool, stalls_from: f64, now: Duration) -> Option<Level> {
     let waits = lag.last(now)?;
-    let has_passed = reader.passed.added.sum(now, STALLED_OVER) > Some(0.0);
     let waited = lag.within(now, STALLED_OVER).take_while(|(_, waits)| *waits >= stalls_from).count();
     let has_waited = waited >= STALLED_TIMES && waited == lag.within(now, STALLED_OVER).count();
-    if has_waited && !has_passed {
+    if has_waited && !is_read {
         Some(Level::Stalled)
     } else if waits > LAG_MAX {
         Some(Level::Behind)

@@ -57,6 +57,8 @@ pub struct TopicHistory {
     pub reader: Option<Reader>,
     /// What is written to it, all partitions together.
     pub written: Counter,
+    /// What its group has read of it, all partitions together, as far as it has told Kafka.
+    pub read: Counter,
     /// What waits in it, all partitions together, as far as its group has told Kafka.
     pub lag: Series,
     /// Its partitions.
@@ -152,6 +154,7 @@ impl Kafka {
             let Some(history) = self.topics.get_mut(&name) else { continue };
             history.written.push(at, end);
             if let Some(lag) = lag {
+                history.read.push(at, end - lag);
                 history.lag.push(at, lag);
             }
         }

@@ -6,7 +6,7 @@ use domain::Sport;
 use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
-use super::judge::IDLE_AFTER;
+use super::judge::{IDLE_AFTER, Owned};
 use super::kafka::Reader;
 use super::series::Series;
 use super::{Level, Model, Touch};
@@ -63,6 +63,8 @@ pub struct Row {
     pub lag: Option<f64>,
     /// What went wrong within the window.
     pub errors: Option<f64>,
+    /// Where those processes that are asked do not have all partitions: rate, latency and errors are of theirs alone.
+    pub partitions: Option<Owned>,
 }
 
 impl Place {
@@ -88,6 +90,12 @@ impl Place {
             Self::Sockets => "sockets",
             Self::Sport(sport) => sport.as_str(),
         }
+    }
+
+    /// What waits there, in words.
+    #[must_use]
+    pub fn waiting(self) -> &'static str {
+        self.hops().first().map_or("", |hop| hop.waiting())
     }
 
     /// The hops that it consists of.
@@ -141,12 +149,8 @@ impl Model {
         };
         let fresh = self.series(place, Figure::Rate).into_iter().filter(|series| series.last(now).is_some());
         let errors = histories.iter().filter_map(|history| history.errors.added.sum(now, window));
-        let lag = match place {
-            // It is told once, where it waits.
-            Place::Processors => None,
-            _ => Figure::Lag
-                .join(self.series(place, Figure::Lag).into_iter().filter_map(|series| series.last(now))),
-        };
+        let waits = self.series(place, Figure::Lag).into_iter().filter_map(|series| series.last(now));
+        let lag = Figure::Lag.join(waits);
         Row {
             place,
             state: self.level(place),
@@ -155,7 +159,23 @@ impl Model {
             p99_seconds: last(|history| &history.p99, Figure::P99),
             lag,
             errors: Figure::Rate.join(errors),
+            partitions: self.part_of(place),
         }
+    }
+
+    /// How many partitions those processes have that are asked, where that is not all.
+    fn part_of(&self, place: Place) -> Option<Owned> {
+        let sports: Vec<Sport> = match place {
+            Place::Processors => self.sports().collect(),
+            Place::Sport(sport) => vec![sport],
+            _ => return None,
+        };
+        let owned = sports.into_iter().filter_map(|sport| self.owned(sport));
+        let together = |one: Owned, other: Owned| Owned {
+            partitions: one.partitions + other.partitions,
+            of: one.of + other.of,
+        };
+        owned.reduce(together).filter(|owned| !owned.is_all())
     }
 
     /// The last `window` of a figure in so many columns.

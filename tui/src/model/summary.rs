@@ -62,7 +62,7 @@ impl Model {
             hops.iter().map(|row| row.state).chain(warnings.iter().map(|warning| warning.level)).max();
         let is_told = self.games.contact.touch(self.now) == Touch::Fresh;
         Summary {
-            schema: "1.3",
+            schema: "1.4",
             stack: self.stack.to_string(),
             at: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
             state: worst.unwrap_or(Level::Waiting),

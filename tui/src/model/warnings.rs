@@ -1,5 +1,6 @@
 //! Everything that somebody should look at, in words: what the alert rules in `deploy/prometheus/alerts.yml` would tell, at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::Sport;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::contact::Touch;
 use super::hop::{History, Hop};
 use super::judge::{ERRORS_OVER, Level, SLOW_P99};
-use super::kafka::{Reader, slope};
+use super::kafka::{Reader, grows, slope};
 use super::series::Counter;
 use super::{Model, PartState};
 use crate::source::{Part, Producer};
@@ -58,15 +59,12 @@ impl Model {
             warnings.extend(self.unprocessed_warning(sport));
         }
         warnings.extend(self.cache_warning());
-        let is_told = self.control.producers_contact.touch(self.now) == Touch::Fresh;
-        let untrusted: Vec<&Producer> = self.control.untrusted().filter(|_| is_told).collect();
+        let untrusted = self.untrusted();
         warnings.extend(untrusted.iter().map(|producer| untrusted_warning(producer)));
         // Of one that is not trusted this says nothing more.
         let silent = self.silent_producers().into_iter();
         warnings.extend(
-            silent.filter(|warning| {
-                untrusted.iter().all(|producer| producer.producer.as_str() != warning.place)
-            }),
+            silent.filter(|warning| untrusted.iter().all(|producer| place_of(producer) != warning.place)),
         );
         if let (true, Touch::Away | Touch::Stale(_)) =
             (self.kafka.is_asked, self.kafka.contact.touch(self.now))
@@ -76,6 +74,20 @@ impl Model {
         }
         warnings.sort_by_key(|warning| std::cmp::Reverse(warning.level));
         warnings
+    }
+
+    /// Producers whose markets are suspended, for they are not trusted, as far as distribution tells now.
+    #[must_use]
+    pub fn untrusted(&self) -> Vec<&Producer> {
+        self.producers_now().iter().filter(|producer| !producer.is_trusted()).collect()
+    }
+
+    /// Every producer, as far as distribution tells now.
+    pub(super) fn producers_now(&self) -> &[Producer] {
+        match self.control.producers_contact.touch(self.now) {
+            Touch::Fresh => &self.control.producers,
+            Touch::Waiting | Touch::Stale(_) | Touch::Away => &[],
+        }
     }
 
     fn part_warning(&self, part: Part, state: &PartState) -> Option<Warning> {
@@ -107,6 +119,11 @@ impl Model {
         }
         if let Some(p99) = history.p99.last(self.now).filter(|p99| *p99 > SLOW_P99) {
             warnings.push(warning(Level::Slow, format!("one message in a hundred takes over {p99:.1} s")));
+        }
+        if let (true, Some(waits)) = (grows(&history.lag, self.now), history.lag.last(self.now)) {
+            let slope = slope(&history.lag, self.now).unwrap_or_default();
+            let what = hop.waiting();
+            warnings.push(warning(Level::Growing, format!("{waits:.0} {what}, {slope:+.0} a second")));
         }
         if let Some(behind) = self.clients.behind.last(self.now).filter(|_| hop == Hop::Sockets)
             && behind > 0.0
@@ -176,14 +193,16 @@ impl Model {
 
     /// Producers of whom no processor has heard for a while.
     fn silent_producers(&self) -> Vec<Warning> {
-        let mut heard: Vec<(String, f64)> = Vec::new();
+        let mut heard: BTreeMap<String, f64> = BTreeMap::new();
         for (_, state) in self.parts.iter().filter(|(part, _)| self.part_level(**part) == Level::Fine) {
             let name = "matchday_processor_producer_heard_timestamp_seconds";
-            for (producer, at) in state.samples.by(name, "producer") {
-                let age = state.taken_at.as_secs_f64() - at;
-                match heard.iter_mut().find(|(known, _)| known == producer) {
-                    Some((_, least)) => *least = least.min(age),
-                    None => heard.push((producer.to_owned(), age)),
+            let providers: BTreeSet<&str> =
+                state.samples.by(name, "provider").map(|(provider, _)| provider).collect();
+            for provider in providers {
+                for (producer, at) in state.samples.by_where(name, "producer", &[("provider", provider)]) {
+                    let (place, age) = (format!("{provider}/{producer}"), state.taken_at.as_secs_f64() - at);
+                    let least = heard.entry(place).or_insert(age);
+                    *least = least.min(age);
                 }
             }
         }
@@ -197,10 +216,14 @@ impl Model {
     }
 }
 
+fn place_of(producer: &Producer) -> String {
+    format!("{}/{}", producer.provider, producer.producer)
+}
+
 fn untrusted_warning(producer: &Producer) -> Warning {
     Warning {
         level: Level::Stalled,
-        place: format!("{}/{}", producer.provider, producer.producer),
+        place: place_of(producer),
         what: format!("this producer is {}", producer.standing()),
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Finding, Report, Sink, http};
 use crate::order::{BURST, LATE_SECONDS, Mishap, Order, SILENCE_SECONDS};
-use crate::simulator::{FaultList, RunAnswer, ScenarioList};
+use crate::simulator::{FaultList, Run, RunAnswer, ScenarioList};
 use crate::text::Text;
 
 /// How often its faults are asked for, in intervals: of a large plan they are much.
@@ -95,13 +95,16 @@ pub(super) async fn obey(client: Client, url: String, mut orders: mpsc::Receiver
     }
 }
 
-async fn tell(client: &Client, url: &str, order: &Order) -> anyhow::Result<()> {
+/// How the run stands once it is done, where the simulator says so.
+async fn tell(client: &Client, url: &str, order: &Order) -> anyhow::Result<Option<Run>> {
     if matches!(order, Order::Start(_)) {
         make_room(client, url).await?;
     }
     let (method, path, body) = request(order);
     let (status, answer) = http::send(client, method, http::join(url, path)?, body.as_ref()).await?;
-    if status.is_success() { Ok(()) } else { bail!(refusal(status, &answer)) }
+    ensure!(status.is_success(), refusal(status, &answer));
+    // What was told is done, whatever is said of it.
+    Ok(serde_json::from_slice::<RunAnswer>(&answer).ok().and_then(|answer| answer.run))
 }
 
 /// Ends what is played, if anything is, and waits until it has.

@@ -43,12 +43,12 @@ pub(super) async fn watch(brokers: String, topics: Topics, interval: Duration, s
             // One that is still at it after the deadline is left to end by itself, and the next question makes another.
             let asking = asker.take();
             let (brokers, topics) = (brokers.clone(), topics.clone());
-            let asked = tokio::task::spawn_blocking(move || {
+            let asked = super::aside(move || {
                 let mut asking = asking.map_or_else(|| Asker::new(&brokers, topics), Ok)?;
                 let found = asking.ask()?;
                 anyhow::Ok((asking, found))
             });
-            let (asking, found) = asked.await.context("asking Kafka")??;
+            let (asking, found) = asked.await?;
             asker = Some(asking);
             Ok(Finding::Offsets(found))
         };

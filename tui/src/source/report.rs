@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::Sport;
 use serde::{Serialize, Serializer};
 
-use super::{LogLine, PartitionOffsets, Producer, RunList, Scrape, Session};
+use super::{LogLine, PartitionOffsets, Producer, RunList, Scrape, SessionList};
 use crate::bundle;
 use crate::game::{Game, Match, Update};
 use crate::order::Order;
@@ -103,12 +103,12 @@ pub enum Finding {
         /// What goes wrong in it on purpose.
         faults: Option<FaultList>,
     },
-    /// What came of an order: why it was refused, where it was.
-    Told(Order, Result<(), Text>),
+    /// What came of an order: how the run stands since, as far as that is told; why it was refused, where it was.
+    Told(Order, Result<Option<Run>, Text>),
     /// Of the producers.
     Producers(Vec<Producer>),
     /// Of the sockets that keep up least.
-    Sessions(Vec<Session>),
+    Sessions(SessionList),
     /// Of the folder of run bundles.
     Runs(RunList),
     /// Of a bundle that was opened: the run, or why it cannot be shown.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
 use harness::bundle::{self, VERDICT};
 use harness::live::{LIVE, Standing};
 use tokio::sync::watch;
@@ -41,12 +40,12 @@ pub(super) async fn watch_all(folder: PathBuf, interval: Duration, sink: Sink) {
         ticks.tick().await;
         let folder = folder.clone();
         // The first look may have megabytes to read.
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = super::aside(move || {
             let list = shelf.look(&folder);
             (shelf, list)
         });
-        let Ok((kept, list)) = looked.await else { return };
-        shelf = kept;
+        let list;
+        (shelf, list) = looked.await;
         if sink.report(async { Ok(Finding::Runs(list)) }).await.is_err() {
             return;
         }
@@ -60,9 +59,9 @@ pub(super) async fn watch_open(mut opened: watch::Receiver<Vec<PathBuf>>, sink: 
         for folder in folders {
             let read = {
                 let folder = folder.clone();
-                tokio::task::spawn_blocking(move || read(folder)).await
+                super::aside(move || read(folder)).await
             };
-            let run = read.context("reading a bundle").flatten().map(Arc::new);
+            let run = read.map(Arc::new);
             let found = Finding::Bundle(folder, run.map_err(|error| Text::new(&format!("{error:#}"))));
             let report = Report { source: sink.source, at: sink.clock.now(), found: Ok(found) };
             if sink.reports.send(report).await.is_err() {

@@ -12,9 +12,12 @@ use crate::text::Text;
 const SESSIONS: usize = 100;
 
 /// `/sessions`.
-#[derive(Clone, Debug, Deserialize)]
-struct SessionList {
-    sessions: Vec<Session>,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SessionList {
+    /// How many are open.
+    pub open: usize,
+    /// Those of them that keep up least, those first.
+    pub sessions: Vec<Session>,
 }
 
 /// A socket, and how its client keeps up.
@@ -43,9 +46,6 @@ pub struct Session {
 /// Asks every `interval`.
 pub(super) async fn watch(client: Client, rest: String, interval: Duration, sink: Sink) {
     let path = format!("/sessions?limit={SESSIONS}");
-    let ask = || async {
-        let list: SessionList = http::get_json(&client, http::join(&rest, &path)?).await?;
-        Ok(Finding::Sessions(list.sessions))
-    };
+    let ask = || async { Ok(Finding::Sessions(http::get_json(&client, http::join(&rest, &path)?).await?)) };
     sink.ask_every(interval, ask).await;
 }

@@ -17,7 +17,7 @@ impl Ui {
         match place {
             Place::Simulator => self.view = View::Faults,
             Place::Ingestion => self.look_at_logs(model, Part::Ingestion),
-            Place::FeedTopics => self.view = View::Kafka,
+            Place::FeedTopics => self.go_unfiltered(View::Kafka),
             Place::Processors => {
                 let worst = model.sports().max_by_key(|sport| model.hop_level(Hop::Processors(*sport)));
                 self.look_at_logs(model, Part::Processors(worst.unwrap_or(Sport::Football)));
@@ -25,8 +25,7 @@ impl Ui {
             Place::Distribution => self.look_at_logs(model, Part::Distribution),
             Place::Sockets => self.view = View::Clients,
             Place::Sport(sport) => {
-                self.view = View::Kafka;
-                self.filters[View::Kafka.index()].clear();
+                self.go_unfiltered(View::Kafka);
                 let [of_feed, of_updates] = [Reader::Processors(*sport), Reader::Distribution(*sport)]
                     .map(|reader| model.reader_level(reader));
                 let topics = &model.topics;
@@ -36,10 +35,17 @@ impl Ui {
         }
     }
 
+    /// To a view, all of it: what was looked for there before is not what is looked for now.
+    fn go_unfiltered(&mut self, view: View) {
+        self.view = view;
+        self.filters[view.index()].clear();
+    }
+
     /// What a process logs; of all, where it has logged nothing.
     fn look_at_logs(&mut self, model: &Model, part: Part) {
         let name = Text::new(&part.to_string());
-        self.view = View::Logs;
+        self.go_unfiltered(View::Logs);
+        self.logs_to = None;
         let has_logged = model.logs.parts().contains(&&name);
         self.logs_of = has_logged.then_some(name);
     }

@@ -62,7 +62,7 @@ impl Panel {
             Self::Control => "Tell the simulator to",
             Self::Scenarios => "Play a scenario",
             Self::Mishaps => "Inject a fault",
-            Self::Providers => "Silence a producer",
+            Self::Providers => "Silence a provider",
         }
     }
 }
@@ -118,7 +118,8 @@ impl Ui {
         }
         if let Some(order) = menu.asked {
             return match key.code {
-                KeyCode::Enter | KeyCode::Char('y' | 'Y') => Effect::Tell(order),
+                // Enter chose it: pressed twice it would be no second thought.
+                KeyCode::Char('y' | 'Y') => Effect::Tell(order),
                 KeyCode::Esc | KeyCode::Char('n' | 'N') => {
                     self.menu = Some(Menu { asked: None, ..menu });
                     Effect::None
@@ -161,14 +162,18 @@ impl Ui {
 
     /// What a key that steers the feed at once asks for.
     pub(super) fn steer(&mut self, action: Action, model: &Model) -> Effect {
+        if !self.is_useful(action) {
+            self.remark = Some("the feed is steered where it is shown, in view 5; c tells the simulator");
+            return Effect::None;
+        }
         let run = model.control.run.as_ref().filter(|run| !run.state.is_over());
         let Some(run) = run else {
             self.remark = Some("the simulator plays nothing that could be steered: c tells it to");
             return Effect::None;
         };
         let order = match action {
-            Action::Faster => faster(run),
-            Action::Slower => slower(run),
+            Action::Faster => faster(model),
+            Action::Slower => slower(model),
             Action::Hold => Some(hold(run)),
             _ => Some(Order::Burst),
         };
@@ -182,12 +187,12 @@ impl Ui {
     }
 }
 
-fn faster(run: &Run) -> Option<Order> {
-    run.rate.map(|rate| Order::Rate(rate * RATE_STEP))
+fn faster(model: &Model) -> Option<Order> {
+    model.control.rate().map(|rate| Order::Rate(rate * RATE_STEP))
 }
 
-fn slower(run: &Run) -> Option<Order> {
-    run.rate.map(|rate| Order::Rate(rate / RATE_STEP))
+fn slower(model: &Model) -> Option<Order> {
+    model.control.rate().map(|rate| Order::Rate(rate / RATE_STEP))
 }
 
 fn hold(run: &Run) -> Order {
@@ -208,8 +213,8 @@ fn controls(model: &Model) -> Vec<Item> {
     let run = model.control.run.as_ref().filter(|run| !run.state.is_over());
     let Some(run) = run else { return vec![go(Panel::Scenarios, "")] };
     let mut items: Vec<Item> = Vec::new();
-    items.extend(faster(run).map(|order| item(order, ">  a quarter more")));
-    items.extend(slower(run).map(|order| item(order, "<  a fifth less")));
+    items.extend(faster(model).map(|order| item(order, ">  a quarter more")));
+    items.extend(slower(model).map(|order| item(order, "<  a fifth less")));
     items.push(item(Order::Burst, "b"));
     items.push(item(hold(run), "p"));
     if run.state == RunState::Paused {
@@ -217,7 +222,7 @@ fn controls(model: &Model) -> Vec<Item> {
     }
     items.push(go(Panel::Scenarios, "what is played is ended first"));
     items.push(go(Panel::Mishaps, "with the next message that it fits"));
-    items.push(go(Panel::Providers, ""));
+    items.push(go(Panel::Providers, "all producers of its feed"));
     items.push(item(Order::Stop, "games that are on are told to be abandoned"));
     items
 }

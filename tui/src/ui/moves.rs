@@ -1,6 +1,7 @@
 //! Another row, pane, chart, part or second: what the keys that move do on each screen.
 
 use super::{Pane, RunsUi, Ui, View, places};
+use crate::keys::Action;
 use crate::model::Model;
 use crate::model::pipeline::Figure;
 use crate::text::Text;
@@ -20,6 +21,20 @@ impl Ui {
             View::Runs if self.runs.is_open() => self.scrub(model, direction * RunsUi::stride(model)),
             _ => self.walk(model, direction * self.page()),
         }
+    }
+
+    /// Other lines of everything that needs attention.
+    pub(super) fn walk_warnings(&mut self, action: Action, model: &Model) {
+        let by = match action {
+            Action::Up => -1,
+            Action::Down => 1,
+            Action::PageUp => -self.page(),
+            Action::PageDown => self.page(),
+            Action::First => isize::MIN,
+            _ => isize::MAX,
+        };
+        let from = self.warnings_from.unwrap_or_default();
+        self.warnings_from = Some(moved(from, by, model.warnings().len()));
     }
 
     /// To one of the ends: of time, where a run is looked at, else of the rows.
@@ -72,7 +87,7 @@ impl Ui {
                 self.topic = topics.get(index).map(|topic| (*topic).to_owned());
             }
             View::Clients => {
-                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.len());
+                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.sessions.len());
             }
             View::Faults => {
                 let faults = model.faults();

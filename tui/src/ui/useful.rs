@@ -10,6 +10,11 @@ impl Ui {
         let is_game = self.view == View::Games && self.is_open;
         let is_run = self.view == View::Runs && self.runs.is_open();
         let is_list = !is_game && !is_run;
+        if self.warnings_from.is_some() {
+            let leads_away = matches!(action, Action::NextView | Action::PreviousView | Action::View(_));
+            let is_here = matches!(action, Action::Warnings | Action::Back | Action::Pause | Action::Control);
+            return leads_away || is_here || matches!(action, Action::Quit | Action::Help);
+        }
         match action {
             Action::Open => matches!(self.view, View::Pipeline | View::Games | View::Runs) && is_list,
             Action::Back => self.shows_help || !is_list || !self.filter().is_empty(),
@@ -31,7 +36,10 @@ impl Ui {
     #[must_use]
     pub fn is_of_this_screen(&self, action: Action) -> bool {
         let of_runs = self.view == View::Runs && matches!(action, Action::Open | Action::Back);
+        let of_lists = matches!(self.view, View::Games | View::Kafka)
+            && matches!(action, Action::Open | Action::Filter | Action::Sort);
         of_runs
+            || of_lists
             || matches!(
                 action,
                 Action::Mark

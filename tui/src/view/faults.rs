@@ -5,13 +5,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::{ROOMY, Scene, draw_excerpt, excerpt, format, judged, nothing, played, title};
-use crate::model::{Mischief, Sign};
+use crate::model::{Contact, Mischief, Model, Sign, Touch};
 use crate::source::Producer;
 use crate::text::Text;
 use crate::theme::Tone;
 
 /// Rows above: what is played.
 const PLAYED: u16 = 3;
+
+/// Columns of the mark of what is not of now: `✖ STALE for 35 s`.
+const MARK: usize = 20;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [played, middle, below] =
@@ -32,12 +35,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     draw_anomalies(frame, right, scene);
 }
 
-/// A title, and the room below it.
-fn under(frame: &mut Frame<'_>, area: Rect, text: &str, scene: Scene<'_>) -> Rect {
+/// A title, and the room below it; marked where whoever tells of it does not now.
+fn under(frame: &mut Frame<'_>, area: Rect, text: &str, contact: Option<&Contact>, scene: Scene<'_>) -> Rect {
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    let text = format::fit(text, usize::from(area.width).saturating_sub(2), scene.theme);
-    frame.render_widget(title(&text, None, scene), above);
+    let is_fresh = contact.is_none_or(|contact| contact.touch(scene.model.now) == Touch::Fresh);
+    let marked = if is_fresh { 2 } else { MARK };
+    let text = format::fit(text, usize::from(area.width).saturating_sub(marked), scene.theme);
+    frame.render_widget(title(&text, contact, scene), above);
     list
+}
+
+/// Whether runs are told of, where they are asked for.
+fn runs_contact(model: &Model) -> Option<&Contact> {
+    Some(&model.runs.contact).filter(|_| model.runs.is_asked)
 }
 
 /// What goes wrong on purpose; those of now are shown unless others were scrolled to.
@@ -46,7 +56,9 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let faults = model.faults();
     let past = faults.iter().filter(|fault| fault.is_past).count();
     let text = format!("wrong on purpose: {past} of {}", faults.len());
-    let list = under(frame, area, &text, scene);
+    let of_simulator = Some(&model.control.contact).filter(|_| !faults.is_empty());
+    let contact = if model.verifying().is_some() { runs_contact(model) } else { of_simulator };
+    let list = under(frame, area, &text, contact, scene);
     if faults.is_empty() {
         let is_played = model.playing().is_some_and(|run| !run.state.is_over());
         return nothing(frame, list, if is_played { "nothing; c injects a fault" } else { "nothing" }, scene);
@@ -78,9 +90,10 @@ fn fault_line(fault: &Mischief, width: usize, scene: Scene<'_>) -> Line<'static>
 fn draw_noticed(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
     let window = format::span(ui.window()).replace(" 0s", "");
-    let list = under(frame, area, &format!("noticed by the stack, {window}"), scene);
+    let contact = Some(&model.control.producers_contact).filter(|_| model.games.is_asked);
+    let list = under(frame, area, &format!("noticed by the stack, {window}"), contact, scene);
     let mut lines: Vec<Line<'static>> = Vec::new();
-    let untrusted = model.control.untrusted();
+    let untrusted = model.untrusted().into_iter();
     lines.extend(untrusted.map(|producer| producer_line(producer, usize::from(list.width), scene)));
     let mut signs: Vec<(Sign, Option<f64>)> = Sign::ALL
         .into_iter()
@@ -115,17 +128,18 @@ fn producer_line(producer: &Producer, width: usize, scene: Scene<'_>) -> Line<'s
 
 fn draw_gates(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let runs = &scene.model.runs;
+    let contact = runs_contact(scene.model);
     match (&runs.verifying, runs.last()) {
         (Some(verifying), _) => {
-            let list = under(frame, area, "gates so far", scene);
+            let list = under(frame, area, "gates so far", contact, scene);
             judged::draw_gates(frame, list, &verifying.gates, true, scene);
         }
         (None, Some(verdict)) => {
-            let list = under(frame, area, &format!("gates of {}", verdict.name), scene);
+            let list = under(frame, area, &format!("gates of {}", verdict.name), contact, scene);
             judged::draw_gates(frame, list, &verdict.gates, false, scene);
         }
         (None, None) => {
-            let list = under(frame, area, "gates", scene);
+            let list = under(frame, area, "gates", contact, scene);
             judged::draw_none(frame, list, scene);
         }
     }
@@ -133,9 +147,10 @@ fn draw_gates(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
 
 fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, theme, .. } = scene;
+    let contact = runs_contact(model);
     let list = match (&model.runs.verifying, model.runs.last()) {
         (Some(verifying), _) => {
-            let list = under(frame, area, "anomalies so far", scene);
+            let list = under(frame, area, "anomalies so far", contact, scene);
             let line = |(count, what): (u64, &str)| {
                 let (tone, sign) = match count {
                     0 => (Tone::Good, theme.sign("●", "o")),
@@ -156,11 +171,11 @@ fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         }
         (None, Some(verdict)) => {
             let text = Text::new(&format!("anomalies of {}", verdict.name));
-            let list = under(frame, area, text.as_str(), scene);
+            let list = under(frame, area, text.as_str(), contact, scene);
             judged::draw_anomalies(frame, list, &verdict.anomalies, scene);
             return;
         }
-        (None, None) => under(frame, area, "anomalies", scene),
+        (None, None) => under(frame, area, "anomalies", contact, scene),
     };
     judged::draw_none(frame, list, scene);
 }

@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, draw_excerpt, excerpt, format, nothing, title};
+use super::{Scene, draw_excerpt, excerpt, format, known, nothing, title};
 use crate::bundle::{Anomaly, Gate, Verdict};
 use crate::theme::{Theme, Tone};
 
@@ -163,9 +163,12 @@ pub(super) fn draw_some(frame: &mut Frame<'_>, area: Rect, mut lines: Vec<Line<'
     }
 }
 
-/// Says that nothing has been verified yet, and how to.
+/// That nothing has been verified yet, and how to.
+pub(super) const NONE: &str = "no run yet: `matchday verify` makes one";
+
+/// Says so.
 pub(super) fn draw_none(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    nothing(frame, area, "no run yet: `matchday verify` makes one", scene);
+    nothing(frame, area, known(&scene.model.runs.contact, NONE, scene), scene);
 }
 
 /// A number in its unit, short: `212 ms`, `480/s`, `64 MiB`.

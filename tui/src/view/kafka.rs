@@ -5,9 +5,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table, TableState};
 
-use super::{Scene, chart, format, level_span, nothing, right, title};
+use super::{Scene, chart, draw_excerpt, format, level_span, nothing, right, title};
 use crate::model::series::Series;
-use crate::model::{Level, TopicHistory, kafka};
+use crate::model::{Level, PartitionHistory, TopicHistory, kafka};
 use crate::theme::Tone;
 use crate::ui::Sort;
 
@@ -111,15 +111,32 @@ fn backlog(lag: Option<&Series>, scene: Scene<'_>) -> [Cell<'static>; 3] {
 fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicHistory, scene: Scene<'_>) {
     let Scene { model, theme, .. } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    let text = format!("{name}: {} partitions", topic.partitions.len());
-    frame.render_widget(title(&text, None, scene), above);
     let now = model.now;
+    let room = usize::from(list.height).saturating_sub(1);
+    let mut partitions: Vec<(&i32, &PartitionHistory)> = topic.partitions.iter().collect();
+    let is_cut = partitions.len() > room;
+    if is_cut {
+        // Those that are not shown are those of which there is least to say.
+        let of = |(number, partition): &(&i32, &PartitionHistory)| {
+            let lag = topic.reader.and_then(|reader| model.partition_lag(reader, **number));
+            let rate = partition.written.rate.last(now).unwrap_or_default();
+            (lag.and_then(|lag| lag.last(now)).unwrap_or_default(), rate)
+        };
+        partitions.sort_by(|one, other| {
+            let (one, other) = (of(one), of(other));
+            other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1))
+        });
+    }
+    let order = if is_cut { ", by lag and messages a second" } else { "" };
+    let text = format!("{name}: {} partitions{order}", partitions.len());
+    frame.render_widget(title(&text, None, scene), above);
+    draw_excerpt(frame, above, &(0..room.min(partitions.len())), partitions.len(), scene);
     let told = |value: Option<f64>| value.map_or_else(|| format::none(theme).to_owned(), format::number);
     let total = topic.written.rate.last(now).unwrap_or_default();
     let hot = topic.hot(now).map(|(number, _)| number);
     let used: u16 = PARTITION.iter().map(|width| width + 1).sum();
-    let room = f64::from(area.width.saturating_sub(used + 1));
-    let rows = topic.partitions.iter().map(|(number, partition)| {
+    let bars = f64::from(area.width.saturating_sub(used + 1));
+    let rows = partitions.into_iter().map(|(number, partition)| {
         let rate = partition.written.rate.last(now).unwrap_or_default();
         let share = if total > 0.0 { rate / total } else { 0.0 };
         #[expect(
@@ -127,7 +144,7 @@ fn draw_partitions(frame: &mut Frame<'_>, area: Rect, name: &str, topic: &TopicH
             clippy::cast_sign_loss,
             reason = "from 0 to the width of a screen"
         )]
-        let bar = theme.sign("█", "#").repeat((share * room).round() as usize);
+        let bar = theme.sign("█", "#").repeat((share * bars).round() as usize);
         let committed =
             partition.committed.map_or_else(|| format::none(theme).to_owned(), |at| at.to_string());
         let [lag, slope, drains] =

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, format, nothing, title};
+use super::{Scene, format, known, nothing, title};
 use crate::source::{LogLevel, LogLine};
 use crate::theme::Tone;
 
@@ -28,7 +28,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         return nothing(frame, list, why, scene);
     }
     if lines.is_empty() {
-        return nothing(frame, list, "nothing was logged", scene);
+        return nothing(frame, list, known(&model.logs.contact, "nothing was logged", scene), scene);
     }
     // From the newest up, for nobody knows how many rows a line takes before it is cut into them.
     let mut rows: Vec<Line<'static>> = Vec::new();

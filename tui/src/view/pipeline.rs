@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row as TableRow, Table};
 
-use super::{Scene, chart, format, level_span, nothing, right};
+use super::{Scene, chart, format, level_span, nothing, right, warnings};
 use crate::model::Level;
 use crate::model::pipeline::{Figure, Place, Row};
 use crate::theme::Tone;
@@ -16,70 +16,54 @@ use crate::ui::places;
 /// Columns of the table before the sparkline, with the spaces between them.
 const COLUMNS: [u16; 7] = [12, 13, 8, 7, 7, 8, 7];
 
+/// Which of them is the name.
+const NAME: usize = 1;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
     let places = places(model);
-    let warnings = if area.height < 30 { 3 } else { 6 };
+    let warnings = warnings::rows(model, area.height);
     let rows = u16::try_from(places.len()).unwrap_or(u16::MAX).saturating_add(2);
     let [above, table, below] =
         Layout::vertical([Constraint::Length(warnings), Constraint::Length(rows), Constraint::Min(0)])
             .areas(area);
-    draw_warnings(frame, above, scene);
+    warnings::draw_worst(frame, above, scene);
     draw_table(frame, table, &places, scene);
     if let Some(place) = places.get(ui.place.min(places.len().saturating_sub(1))) {
         draw_chart(frame, below, *place, scene);
     }
 }
 
-/// The worst first; how many more there are where they do not fit.
-fn draw_warnings(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let Scene { model, theme, .. } = scene;
-    let warnings = model.warnings();
-    if warnings.is_empty() {
-        let is_known = model.known() != Level::Waiting;
-        let text = if is_known { "nothing needs attention" } else { "nothing is known yet" };
-        return nothing(frame, area, text, scene);
-    }
-    let room = usize::from(area.height);
-    let shown = if warnings.len() > room { room.saturating_sub(1) } else { warnings.len() };
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for warning in &warnings[..shown] {
-        let mut level = level_span(warning.level, theme);
-        level.content = format!(" {:<11} ", level.content).into();
-        let place = Span::styled(format!("{:<21} ", warning.place), theme.style(Tone::Strong));
-        let room = usize::from(area.width).saturating_sub(level.width() + place.width());
-        lines.push(Line::from(vec![level, place, Span::raw(format::fit(&warning.what, room, theme))]));
-    }
-    if shown < warnings.len() {
-        let more = format!(" {:<11} and {} more", "", warnings.len() - shown);
-        lines.push(Line::styled(more, theme.style(Tone::Dim)));
-    }
-    for (line, row) in lines.into_iter().zip(area.rows()) {
-        frame.render_widget(line, row);
-    }
-}
-
 fn draw_table(frame: &mut Frame<'_>, area: Rect, places: &[Place], scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
-    let used: u16 = COLUMNS.iter().map(|width| width + 1).sum();
+    let numbers: Vec<Row> = places.iter().map(|place| model.row(*place, ui.window())).collect();
+    let mut columns = COLUMNS;
+    let names = numbers.iter().filter_map(|row| u16::try_from(label(row).len() + 1).ok());
+    columns[NAME] = names.max().unwrap_or_default().max(COLUMNS[NAME]);
+    let used: u16 = columns.iter().map(|width| width + 1).sum();
     let bars = usize::from(area.width.saturating_sub(used + 1));
     let window = format::span(ui.window()).replace(" 0s", "");
     let header = [" state", ""].map(Cell::from).into_iter();
     let header = header.chain(["msg/s", "p50", "p99", "lag", "errors"].map(right));
     let header = header.chain([Cell::from(format!("{}, {window}", name(ui.figure)))]);
     let mut rows = Vec::new();
-    for (index, place) in places.iter().enumerate() {
+    for (index, (place, row)) in places.iter().zip(&numbers).enumerate() {
         if index == Place::HOPS.len() {
             rows.push(TableRow::new([Cell::default()]));
         }
-        let columns = model.columns(*place, ui.figure, ui.window(), bars);
-        let row = model.row(*place, ui.window());
-        let row = TableRow::new(cells(&row, chart::sparkline(&columns, theme), scene));
+        let values = model.columns(*place, ui.figure, ui.window(), bars);
+        let row = TableRow::new(cells(row, chart::sparkline(&values, theme), scene));
         rows.push(if index == ui.place { row.style(theme.chosen()) } else { row });
     }
-    let widths = COLUMNS.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
+    let widths = columns.map(Constraint::Length).into_iter().chain([Constraint::Min(0)]);
     let table = Table::new(rows, widths).header(TableRow::new(header).style(theme.style(Tone::Dim)));
     frame.render_widget(table, area);
+}
+
+/// Its name; where the processes that are asked have but some of the partitions, how many of how many.
+fn label(row: &Row) -> String {
+    let some = row.partitions.map(|owned| format!(" {:.0}/{}", owned.partitions, owned.of));
+    format!("{}{}", row.place.name(), some.unwrap_or_default())
 }
 
 fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
@@ -98,7 +82,7 @@ fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
     let is_behind = matches!(row.state, Level::Growing | Level::Behind | Level::Stalled);
     vec![
         Cell::from(state),
-        Cell::from(row.place.name()),
+        Cell::from(label(row)),
         told(row.per_second, format::number, false),
         told(row.p50_seconds, format::seconds, false),
         told(row.p99_seconds, format::seconds, is_slow),
@@ -126,15 +110,6 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, place: Place, scene: Scene<'_>)
     }
 }
 
-/// What waits there.
-fn waiting(place: Place) -> &'static str {
-    match place {
-        Place::Ingestion => "requests under way",
-        Place::Sockets => "events with news for a client",
-        _ => "messages that wait",
-    }
-}
-
 fn draw_one(frame: &mut Frame<'_>, area: Rect, place: Place, figure: Figure, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
     let [above, bars] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
@@ -143,7 +118,7 @@ fn draw_one(frame: &mut Frame<'_>, area: Rect, place: Place, figure: Figure, sce
     let (what, label): (_, fn(f64) -> String) = match figure {
         Figure::Rate => ("messages a second", format::number),
         Figure::P99 => ("99 of 100 take at most", format::seconds),
-        Figure::Lag => (waiting(place), format::number),
+        Figure::Lag => (place.waiting(), format::number),
     };
     let minutes = (ui.window() + Duration::from_secs(59)).as_secs() / 60;
     let window =

@@ -43,7 +43,7 @@ fn verified(run: &Verifying, width: u16, scene: Scene<'_>) -> [Line<'static>; 2]
     let head = format!(" {} (seed {}): {}{trouble}", run.scenario, run.seed, run.phase_word());
     let told = [(run.refused, "refused"), (run.sent_again, "sent again")];
     let head = Line::styled(format::fit(&head, usize::from(width), theme), theme.style(Tone::Strong));
-    [head, progress(run.accepted, run.messages, Some((run.elapsed, run.seconds)), &told, scene)]
+    [head, progress((run.accepted, run.messages), Some((run.elapsed, run.seconds)), &told, width, scene)]
 }
 
 fn played(run: &Run, width: u16, scene: Scene<'_>) -> [Line<'static>; 2] {
@@ -76,15 +76,15 @@ fn played(run: &Run, width: u16, scene: Scene<'_>) -> [Line<'static>; 2] {
         (end.map_or(0, |end| end.undelivered), "without an answer"),
         (end.map_or(0, |end| end.unexpected), "answered otherwise than they may be"),
     ];
-    [head, progress(run.accepted, run.messages, None, &told, scene)]
+    [head, progress((run.accepted, run.messages), None, &told, width, scene)]
 }
 
 /// How much of it is accepted, as a bar and in numbers; what else is to be told where it is not 0.
 fn progress(
-    accepted: u64,
-    messages: u64,
+    (accepted, messages): (u64, u64),
     seconds: Option<(f64, f64)>,
     told: &[(u64, &str)],
+    width: u16,
     scene: Scene<'_>,
 ) -> Line<'static> {
     const BAR: usize = 20;
@@ -101,5 +101,6 @@ fn progress(
     for (count, what) in told.iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {what}"));
     }
+    let text = format::fit(&text, usize::from(width).saturating_sub(BAR + 1), theme);
     Line::from(vec![Span::raw(" "), Span::styled(bar, theme.style(Tone::Accent)), Span::raw(text)])
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table, TableState};
 
-use super::{Scene, format, judged, nothing, right, title};
+use super::{Scene, format, judged, known, nothing, right, title};
 use crate::bundle::Verdict;
 use crate::theme::Tone;
 
@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         return nothing(frame, list, "the folder of runs is not known: --stacks names it", scene);
     }
     if runs.is_empty() {
-        return judged::draw_none(frame, list, scene);
+        return nothing(frame, list, known(&model.runs.contact, judged::NONE, scene), scene);
     }
     let header = ["   verdict", "run"].map(Cell::from).into_iter();
     let header = header.chain(["began", "msg/s", "p99", "anomalies"].map(right));

@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::{Cell, Row, Table};
 
-use super::{Scene, draw_excerpt, excerpt, format, level_span, nothing, right, title};
+use super::{Scene, draw_excerpt, excerpt, format, known, level_span, nothing, right, title};
 use crate::model::Level;
-use crate::source::Session;
+use crate::source::{Session, SessionList};
 use crate::theme::Tone;
 
 /// Columns, the peer's apart, which takes what is left.
@@ -17,12 +17,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let contact = Some(&model.clients.sockets_contact);
     frame.render_widget(title("sockets, those that keep up least first", contact, scene), above);
-    if model.clients.sockets.is_empty() {
-        return nothing(frame, list, "none is open", scene);
+    let SessionList { open, sessions: sockets } = &model.clients.sockets;
+    if sockets.is_empty() {
+        return nothing(frame, list, known(&model.clients.sockets_contact, "none is open", scene), scene);
     }
-    let sockets = &model.clients.sockets;
     let shown = excerpt(ui.sockets_from, sockets.len(), usize::from(list.height).saturating_sub(1));
-    draw_excerpt(frame, above, &shown, sockets.len(), scene);
+    draw_excerpt(frame, above, &shown, *open, scene);
     let rows = sockets[shown].iter().map(|socket| row(socket, scene));
     let header = [Cell::from(" state"), right("session")].into_iter();
     let header = header.chain(["subs", "queue", "merged", "frames", "bytes"].map(right));

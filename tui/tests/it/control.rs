@@ -69,10 +69,13 @@ impl Simulator {
     fn answer(&self, request: &str, body: &str) -> (&'static str, String) {
         let mut has_ended = self.has_ended.lock().expect("the lock");
         let state = if *has_ended { "stopped" } else { "playing" };
-        let run = format!(
-            r#"{{"run":{{"number":1,"program":"games","state":"{state}","seed":1,"speed":1,"rate":100,"elapsed_seconds":1,
-                "messages":9,"sent":1,"accepted":1,"refused":0,"sent_again":0,"faults":0,"end":null}}}}"#
-        );
+        let run_at = |rate: u32| {
+            format!(
+                r#"{{"run":{{"number":1,"program":"games","state":"{state}","seed":1,"speed":1,"rate":{rate},"elapsed_seconds":1,
+                    "messages":9,"sent":1,"accepted":1,"refused":0,"sent_again":0,"faults":0,"end":null}}}}"#
+            )
+        };
+        let run = run_at(100);
         let request = request.trim_end_matches(" http/1.1");
         if !request.starts_with("get ") {
             self.told.lock().expect("the lock").push(format!("{request} {body}").trim_end().to_owned());
@@ -87,6 +90,7 @@ impl Simulator {
             }
             "post /v1/run" if *has_ended => ("202 Accepted", run),
             "post /v1/run" => ("409 Conflict", String::new()),
+            "put /v1/run/rate" if body.contains(":125.0") => ("200 OK", run_at(125)),
             "put /v1/run/rate" => {
                 let detail = r#"{"title":"Not now","detail":"no speed that can be set leads to this rate"}"#;
                 ("409 Conflict", detail.to_owned())
@@ -138,6 +142,32 @@ async fn a_refusal_is_told_as_the_simulator_words_it() {
     assert_eq!(watch.model.control.orders[0].answer, Some(Err(why)));
 }
 
+#[tokio::test]
+async fn what_an_order_came_to_is_known_with_its_answer() {
+    let (simulator, stacks) = (Simulator::default(), tempfile::tempdir().expect("a folder"));
+    let mut watch = follow(&simulator.start(), stacks.path());
+    until(&mut watch, |model| model.control.run.is_some()).await;
+    watch.tell(Order::Rate(125.0));
+    until(&mut watch, |model| model.control.orders[0].answer.is_some()).await;
+    // Whoever asks how the run stands is told of the rate before.
+    assert_eq!(watch.model.control.run.as_ref().and_then(|run| run.rate), Some(125.0));
+}
+
+#[test]
+fn a_step_counts_from_the_one_before_though_that_is_not_answered_yet() {
+    let (mut ui, mut model) = (Ui::new(24), evening(["a", "b"]));
+    letters(&mut ui, &model, "5");
+    for rate in [2_500.0, 3_125.0, 3_906.25] {
+        let asked = letters(&mut ui, &model, ">");
+        assert_eq!(asked, Effect::Tell(Order::Rate(rate)));
+        model.control.ask(model.now, Order::Rate(rate));
+    }
+    for rate in [2_500.0, 3_125.0, 3_906.25] {
+        model.control.answer(model.now, &Order::Rate(rate), Err(Text::new("not now")));
+    }
+    assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)), "from what is played");
+}
+
 fn press(ui: &mut Ui, model: &Model, code: KeyCode) -> Effect {
     ui.press(KeyEvent::new(code, KeyModifiers::NONE), model)
 }
@@ -158,6 +188,7 @@ fn choose(ui: &mut Ui, model: &Model, label: &str) -> Effect {
 #[test]
 fn keys_steer_the_feed_at_once() {
     let (mut ui, model) = (Ui::new(24), evening(["a", "b"]));
+    letters(&mut ui, &model, "5");
     assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)));
     assert_eq!(letters(&mut ui, &model, "<"), Effect::Tell(Order::Rate(1_600.0)));
     assert_eq!(letters(&mut ui, &model, "p"), Effect::Tell(Order::Pause));
@@ -169,12 +200,38 @@ fn keys_steer_the_feed_at_once() {
 }
 
 #[test]
+fn the_feed_is_steered_where_it_is_seen_and_nowhere_else() {
+    let model = evening(["a", "b"]);
+    for view in View::ALL {
+        let mut ui = Ui::new(24);
+        ui.view = view;
+        for key in [">", "<", "p", "b"] {
+            let is_told = matches!(letters(&mut ui, &model, key), Effect::Tell(_));
+            assert_eq!(is_told, view == View::Faults, "{view:?} {key}");
+            assert_eq!(ui.remark.is_some(), !is_told, "{view:?} {key}");
+        }
+    }
+    let mut ui = Ui::new(24);
+    ui.view = View::Faults;
+    for (size, is_shown) in [((79, 24), false), ((80, 23), false), ((80, 24), true)] {
+        ui.resize(size.0, size.1);
+        assert_eq!(
+            letters(&mut ui, &model, "b"),
+            if is_shown { Effect::Tell(Order::Burst) } else { Effect::None }
+        );
+    }
+    ui.resize(10, 10);
+    assert_eq!(letters(&mut ui, &model, "q"), Effect::Quit);
+}
+
+#[test]
 fn what_cannot_be_taken_back_is_asked_for_twice() {
     let (mut ui, model) = (Ui::new(24), evening(["a", "b"]));
     letters(&mut ui, &model, "c");
     assert_eq!(choose(&mut ui, &model, "end what is played"), Effect::None);
     assert_eq!(ui.menu.as_ref().and_then(|menu| menu.asked.clone()), Some(Order::Stop));
     assert_eq!(letters(&mut ui, &model, "jx "), Effect::None, "neither yes nor no");
+    assert_eq!(press(&mut ui, &model, KeyCode::Enter), Effect::None, "it has chosen, and does not say yes");
     assert_eq!(letters(&mut ui, &model, "n"), Effect::None);
     assert!(ui.menu.as_ref().is_some_and(|menu| menu.asked.is_none()));
     choose(&mut ui, &model, "end what is played");
@@ -193,10 +250,10 @@ fn scenarios_and_producers_are_chosen_from_what_is_there() {
     choose(&mut ui, &model, "final");
     assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Start(Text::new("final"))));
     letters(&mut ui, &model, "c");
-    choose(&mut ui, &model, "silence a producer");
+    choose(&mut ui, &model, "silence a provider");
     press(&mut ui, &model, KeyCode::Esc);
     assert_eq!(ui.menu.as_ref().map(|menu| menu.panel), Some(Panel::Control), "one list back");
-    choose(&mut ui, &model, "silence a producer");
+    choose(&mut ui, &model, "silence a provider");
     choose(&mut ui, &model, "silence uof");
     assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Silence(Text::new("uof"))));
 }

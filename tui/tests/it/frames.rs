@@ -10,12 +10,13 @@ use tui::bundle::Run;
 use tui::keys::KEYS;
 use tui::model::Model;
 use tui::order::{Mishap, Order};
+use tui::source::{Finding, Report, RunList, SessionList, Source};
 use tui::theme::{Palette, Theme};
 use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
 use crate::stage::{
-    OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs, screen,
-    two_runs,
+    OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs,
+    evening_without_distribution, screen, two_runs,
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -46,6 +47,9 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let mut help = ui(View::Pipeline, false);
     help.shows_help = true;
     screens.push(("help".to_owned(), evening(names), help));
+    let mut warned = ui(View::Pipeline, false);
+    warned.warnings_from = Some(0);
+    screens.push(("warnings".to_owned(), evening(names), warned));
     screens.push(("verifying".to_owned(), evening_with_a_verification(names), ui(View::Faults, false)));
     screens.extend(runs(names));
     screens.extend(menus(names));
@@ -71,7 +75,9 @@ fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let (two, mut ui) = look(&both);
     screens.push(("runs-compared".to_owned(), two.clone(), ui.clone()));
     ui.runs.page = RunPage::Verdict;
-    screens.push(("runs-compared-verdict".to_owned(), two, ui));
+    screens.push(("runs-compared-verdict".to_owned(), two.clone(), ui.clone()));
+    ui.runs.page = RunPage::Figures;
+    screens.push(("runs-compared-figures".to_owned(), two, ui));
     screens
 }
 
@@ -125,7 +131,7 @@ fn the_readme_shows_the_first_view_as_it_is() {
     let pipeline = fs::read_to_string(Path::new(GOLDEN).join("pipeline-80x24.txt")).expect("it was drawn");
     let rows: Vec<&str> = pipeline.lines().collect();
     // All but the chart.
-    let (shown, foot) = (rows[..16].join("\n"), rows[23]);
+    let (shown, foot) = (rows[..18].join("\n"), rows[23]);
     let readme = include_str!("../../../README.md");
     assert!(readme.contains(&format!("{shown}\n{foot}\n")), "{shown}\n{foot}");
 }
@@ -142,6 +148,53 @@ fn a_stack_of_which_nothing_is_known_and_one_that_is_gone_say_so() {
     for view in [View::Games, View::Kafka, View::Clients, View::Faults, View::Runs, View::Logs] {
         let drawn = screen(&gone, &ui(view, false), &theme, SIZES[0]).backend().to_string();
         assert!(drawn.contains("STALE for 35 s"), "{drawn}");
+    }
+}
+
+#[test]
+fn what_distribution_alone_told_is_not_said_once_it_is_gone() {
+    let theme = Theme::new(Palette::True, false);
+    let model = evening_without_distribution(NAMES);
+    for size in SIZES {
+        let drawn = screen(&model, &ui(View::Faults, false), &theme, size).backend().to_string();
+        assert!(!drawn.contains("md/live is down"), "{drawn}");
+        let noticed = drawn.lines().find(|line| line.contains("noticed by")).expect("its title");
+        assert!(noticed.contains("STALE for 15 s"), "{drawn}");
+        assert_eq!(drawn.matches("STALE").count(), 1, "all else is of now: {drawn}");
+    }
+    let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
+    assert!(summary.producers.is_empty(), "{:?}", summary.producers);
+    let told = evening(NAMES).summary(Duration::from_secs(60), Duration::ZERO).producers;
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn what_does_not_fit_of_what_is_played_is_said_to_be_cut() {
+    let mut model = evening(NAMES);
+    let run = model.control.run.as_mut().expect("a run");
+    (run.messages, run.accepted, run.refused, run.sent_again) = (9_000_000, 8_000_000, 700_000, 600_000);
+    let theme = Theme::new(Palette::True, false);
+    let drawn = screen(&model, &ui(View::Faults, false), &theme, SIZES[0]).backend().to_string();
+    let line = drawn.lines().find(|line| line.contains("of 9000000 accepted")).expect("the line");
+    assert!(line.trim_end_matches(['"', ' ']).ends_with('…'), "{line}");
+}
+
+#[test]
+fn that_there_is_nothing_is_said_by_those_who_know() {
+    let theme = Theme::new(Palette::True, false);
+    let says_so = [
+        (View::Clients, Source::Sessions, Finding::Sessions(SessionList::default()), "none is open"),
+        (View::Logs, Source::Logs, Finding::Lines(Vec::new()), "nothing was logged"),
+        (View::Runs, Source::Runs, Finding::Runs(RunList::default()), "no run yet"),
+    ];
+    for (view, source, found, words) in says_so {
+        let mut model = empty();
+        let drawn = |model: &Model| screen(model, &ui(view, false), &theme, SIZES[0]).backend().to_string();
+        assert!(!drawn(&model).contains(words), "{}", drawn(&model));
+        model.take(Report { source, at: Duration::from_secs(1), found: Ok(found) });
+        assert!(drawn(&model).contains(words), "{}", drawn(&model));
+        model.step(Duration::from_secs(60));
+        assert!(!drawn(&model).contains(words), "{}", drawn(&model));
     }
 }
 

@@ -99,6 +99,62 @@ fn a_row_of_the_pipeline_leads_to_what_tells_more_of_it() {
 }
 
 #[test]
+fn a_row_of_the_pipeline_leads_to_all_of_it_whatever_was_looked_for_there_before() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    for (view, row) in [("7", 3), ("3", 2), ("3", 9)] {
+        press(&mut ui, &model, &format!("{view}g/nobody wrote this"));
+        press_code(&mut ui, &model, KeyCode::Enter);
+        press(&mut ui, &model, "1g");
+        press(&mut ui, &model, &"j".repeat(row));
+        press_code(&mut ui, &model, KeyCode::Enter);
+        assert_eq!((ui.filter(), ui.logs_to), ("", None), "{view}");
+    }
+}
+
+#[test]
+fn what_a_list_can_do_is_told_below_it() {
+    let model = evening(NAMES);
+    for view in [View::Games, View::Kafka] {
+        let mut ui = Ui::new(24);
+        ui.view = view;
+        let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+        assert!(drawn.contains(" / filter ") && drawn.contains(" s sort "), "{drawn}");
+    }
+}
+
+#[test]
+fn all_that_needs_attention_is_shown_and_scrolled() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let drawn =
+        |ui: &Ui| screen(&model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    let warnings = model.warnings();
+    let last = &warnings.last().expect("something is wrong").what;
+    assert!(!drawn(&ui).contains(last.as_str()), "{}", drawn(&ui));
+    press(&mut ui, &model, "5w");
+    for warning in &warnings {
+        let words = warning.what.split(' ').next_back().expect("words");
+        assert!(drawn(&ui).contains(&warning.place) && drawn(&ui).contains(words), "{}", drawn(&ui));
+    }
+    press(&mut ui, &model, "G");
+    assert!(drawn(&ui).contains(last.as_str()), "{}", drawn(&ui));
+    assert_eq!(ui.warnings_from, Some(warnings.len() - 1));
+    press_code(&mut ui, &model, KeyCode::Esc);
+    assert_eq!((ui.warnings_from, ui.view), (None, View::Faults));
+    press(&mut ui, &model, "w3");
+    assert_eq!((ui.warnings_from, ui.view), (None, View::Kafka));
+}
+
+#[test]
+fn more_room_is_made_for_more_that_needs_attention() {
+    let rows = |model: &Model| {
+        let drawn = screen(model, &Ui::new(24), &Theme::new(Palette::None, false), (80, 24));
+        let drawn = drawn.backend().to_string();
+        drawn.lines().position(|line| line.contains("p50     p99")).expect("the table")
+    };
+    assert_eq!((rows(&empty()), rows(&evening(NAMES))), (4, 6));
+}
+
+#[test]
 fn control_c_ends_whatever_is_typed() {
     let (mut ui, model) = (Ui::new(24), evening(NAMES));
     press(&mut ui, &model, "2/harr");
@@ -114,11 +170,11 @@ fn sockets_that_do_not_fit_are_scrolled_to() {
     let drawn =
         |ui: &Ui| screen(&model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
     press(&mut ui, &model, "4");
-    assert!(drawn(&ui).contains("#400") && drawn(&ui).contains("1-3 of 60"), "{}", drawn(&ui));
+    assert!(drawn(&ui).contains("#400") && drawn(&ui).contains("1-3 of 120"), "{}", drawn(&ui));
     press(&mut ui, &model, "jj");
-    assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 60"), "{}", drawn(&ui));
+    assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 120"), "{}", drawn(&ui));
     press(&mut ui, &model, "G");
-    assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 60"), "{}", drawn(&ui));
+    assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 120"), "{}", drawn(&ui));
 }
 
 #[test]
@@ -171,7 +227,7 @@ fn no_key_breaks_any_view_whatever_is_known() {
         KeyCode::Left,
     ];
     let keys: Vec<KeyCode> =
-        codes.into_iter().chain("?? jkhlgGs+-/cnNvm<y".chars().map(KeyCode::Char)).collect();
+        codes.into_iter().chain("?? jkhlgGs+-/cnNvmw<y".chars().map(KeyCode::Char)).collect();
     for model in
         [empty(), evening(NAMES), evening_with_a_game(NAMES), evening_with_runs(NAMES, &two_runs("x"))]
     {

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use domain::Sport;
+use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
-use tui::model::pipeline::Place;
+use tui::model::pipeline::{Figure, Place};
 use tui::model::{Hop, Level, Model, kafka};
-use tui::source::{Finding, Part, Report, Source};
+use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
+use tui::theme::{Palette, Theme};
+use tui::ui::{Ui, View};
 
-use crate::stage::{empty, evening, evening_until, processors, scrape};
+use crate::stage::{empty, evening, evening_until, processors, scrape, screen};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -93,6 +95,91 @@ fn a_partition_says_what_waits_as_its_processors_know_it_and_as_kafka_does_where
 }
 
 #[test]
+fn what_one_of_several_processes_says_is_not_taken_for_all() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let offsets = |partition: i32, end: u64, committed: u64| PartitionOffsets {
+            topic: Topics::default().feed(Sport::Hockey),
+            partition,
+            end: i64::try_from(end).expect("few"),
+            committed: i64::try_from(committed).ok(),
+        };
+        // Another process has the second partition, and lets it rot.
+        let found = vec![offsets(0, 1_000 * second, 1_000 * second), offsets(1, 400 * second, 7)];
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found)) });
+        let metrics = format!(
+            "matchday_processor_messages_total{{outcome=\"applied\"}} {}\nmatchday_processor_partitions_owned 1\n\
+             matchday_processor_lag{{partition=\"0\"}} 0\nmatchday_processor_lag{{partition=\"1\"}} 0\n",
+            1_000 * second
+        );
+        take(&mut model, second, Ok(scrape(&metrics)));
+    }
+    let row = model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
+    assert_eq!((row.lag, row.state), (Some(7_993.0), Level::Behind));
+    assert_eq!(row.partitions.map(|owned| (owned.partitions, owned.of)), Some((1.0, 2)));
+    let lag = model.partition_lag(Reader::Processors(Sport::Hockey), 1).and_then(|lag| lag.last(model.now));
+    assert_eq!(lag, Some(7_993.0));
+    let drawn =
+        screen(&model, &Ui::new(24), &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(drawn.contains("hockey 1/2"), "{drawn}");
+    // Once it has them all, it knows best.
+    let metrics = "matchday_processor_messages_total{outcome=\"applied\"} 21000\nmatchday_processor_partitions_owned 2\n\
+                   matchday_processor_lag{partition=\"0\"} 0\nmatchday_processor_lag{partition=\"1\"} 9\n";
+    take(&mut model, 21, Ok(scrape(metrics)));
+    let row = model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
+    assert_eq!((row.lag, row.partitions), (Some(9.0), None));
+}
+
+#[test]
+fn of_more_partitions_than_there_is_room_for_the_most_behind_are_shown_and_how_many_there_are() {
+    let mut model = empty();
+    let found = |second: u64| {
+        let partition = |partition: i32| {
+            let waits = if partition == 23 { 77 } else { 0 };
+            let end = i64::try_from(second).expect("few") * i64::from(100 + partition);
+            let topic = Topics::default().feed(Sport::Hockey);
+            PartitionOffsets { topic, partition, end, committed: Some(end - waits) }
+        };
+        (0..24).map(partition).collect()
+    };
+    for second in 1..=4 {
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found(second))) });
+    }
+    let mut ui = Ui::new(24);
+    ui.view = View::Kafka;
+    let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(
+        drawn.contains("24 partitions, by lag and messages a second") && drawn.contains("1-9 of 24"),
+        "{drawn}"
+    );
+    let shown: Vec<&str> = drawn.lines().skip_while(|line| !line.contains(" partition  ")).skip(1).collect();
+    let first: Vec<&str> = shown.iter().take(3).map(|line| line.trim_matches(['"', ' '])).collect();
+    assert!(first[0].starts_with("23 ") && first[0].contains(" 77 "), "{drawn}");
+    assert!(first[1].starts_with("22 ") && first[2].starts_with("21 "), "{drawn}");
+}
+
+#[test]
+fn what_another_process_reads_is_not_called_stalled() {
+    let level = |is_read: bool| {
+        let mut model = empty();
+        for second in 1..=20 {
+            let end = 1_000 + 100 * second;
+            let committed = i64::try_from(if is_read { end - 50 } else { 900 }).ok();
+            let topic = Topics::default().feed(Sport::Hockey);
+            let end = i64::try_from(end).expect("few");
+            let found = vec![PartitionOffsets { topic, partition: 0, end, committed }];
+            let at = Duration::from_secs(second);
+            model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found)) });
+            take(&mut model, second, Ok(scrape("matchday_processor_partitions_owned 0\n")));
+        }
+        model.level(Place::Sport(Sport::Hockey))
+    };
+    assert_eq!((level(true), level(false)), (Level::Idle, Level::Stalled));
+}
+
+#[test]
 fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
     let mut model = empty();
     let source = Source::Part(Part::Distribution);
@@ -116,6 +203,37 @@ fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
     let wanted = ("hockey", "1000 updates wait for distribution, +50 a second");
     assert_eq!((warning.place.as_str(), warning.what.as_str()), wanted);
+}
+
+#[test]
+fn what_waits_within_a_process_is_told_of_it_where_it_grows() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let at = Duration::from_secs(second);
+        let ingestion = format!("matchday_ingestion_requests_in_flight {}\n", 50 * second);
+        let distribution = format!("matchday_distribution_queue {}\n", 20 * second);
+        for (part, metrics) in [(Part::Ingestion, ingestion), (Part::Distribution, distribution)] {
+            model.take(Report { source: Source::Part(part), at, found: Ok(scrape(&metrics)) });
+        }
+    }
+    assert_eq!([Place::Ingestion, Place::Sockets].map(|place| model.level(place)), [Level::Growing; 2]);
+    let told: Vec<String> =
+        model.warnings().into_iter().map(|warning| format!("{}: {}", warning.place, warning.what)).collect();
+    let wanted = [
+        "ingestion: 1000 requests under way, +50 a second",
+        "sockets: 400 events with news for a client, +20 a second",
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn processors_say_what_waits_for_them_as_the_chart_does() {
+    let model = evening(NAMES);
+    let window = Duration::from_secs(60);
+    let row = model.row(Place::Processors, window);
+    assert_eq!(row.lag, Some(6_900.0));
+    let drawn = model.columns(Place::Processors, Figure::Lag, window, 60);
+    assert!(drawn.last().copied().flatten() > Some(6_000.0), "{drawn:?}");
 }
 
 #[test]
@@ -171,6 +289,20 @@ fn what_an_alert_would_tell_of_is_told_at_once() {
     model.take(Report { source, at: model.now, found: Ok(scrape(metrics)) });
     let wanted = "tennis: nobody processes 2 partitions: their markets are shown as suspended";
     assert!(places(&model).contains(&wanted.to_owned()), "{:?}", places(&model));
+}
+
+#[test]
+fn a_producer_is_one_of_its_provider() {
+    let mut model = empty();
+    // Both are called the same, and one of them is heard.
+    let heard = |provider: &str, ago: u64| {
+        let name = "matchday_processor_producer_heard_timestamp_seconds";
+        format!("{name}{{provider=\"{provider}\",producer=\"live\"}} {}\n", 1_800_000_000 - ago)
+    };
+    take(&mut model, 1, Ok(scrape(&(heard("md", 1) + &heard("uof", 40)))));
+    let told: Vec<String> =
+        model.warnings().into_iter().map(|warning| format!("{}: {}", warning.place, warning.what)).collect();
+    assert_eq!(told, ["uof/live: this producer has been silent for 40 s"]);
 }
 
 #[test]

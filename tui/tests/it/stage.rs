@@ -13,8 +13,8 @@ use tui::bundle::{Run, Verifying};
 use tui::game::{Game, MatchList, UpdatePage};
 use tui::model::Model;
 use tui::source::{
-    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape, Session,
-    Source,
+    Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape,
+    SessionList, Source,
 };
 use tui::text::Text;
 use tui::theme::Theme;
@@ -57,28 +57,48 @@ pub fn evening(names: [&str; 2]) -> Model {
 pub fn evening_until(seconds: u64, names: [&str; 2]) -> Model {
     let mut model = empty();
     for second in 1..=seconds {
-        let mut tell = |source, found| model.take(Report { source, at: Duration::from_secs(second), found });
-        for part in [Part::Simulator, Part::Ingestion, Part::Distribution] {
-            tell(Source::Part(part), Ok(scrape(&metrics(part, second))));
-        }
-        for sport in Sport::ALL {
-            let part = Part::Processors(sport);
-            let is_down = sport == Sport::Tennis && second >= TENNIS_DOWN;
-            let refused = || Text::new("Connection refused (os error 111)");
-            let found = if is_down { Err(refused()) } else { Ok(scrape(&metrics(part, second))) };
-            tell(Source::Part(part), found);
-        }
-        if second.is_multiple_of(2) {
-            tell(Source::Kafka, Ok(Finding::Offsets(offsets(second))));
-        }
-        tell(Source::Matches, Ok(Finding::Matches(matches(second, names))));
-        tell(Source::Logs, Ok(Finding::Lines(lines(second))));
-        tell(Source::Control, Ok(playing(second, names[0])));
-        tell(Source::Producers, Ok(Finding::Producers(producers(second))));
-        tell(Source::Sessions, Ok(Finding::Sessions(sockets(second))));
-        tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
+        pass(&mut model, second, names, true);
     }
     model
+}
+
+/// The same evening, and fifteen seconds more in which distribution alone is gone.
+pub fn evening_without_distribution(names: [&str; 2]) -> Model {
+    let mut model = evening(names);
+    for second in SECONDS + 1..=SECONDS + 15 {
+        pass(&mut model, second, names, false);
+    }
+    model
+}
+
+/// A second of it.
+fn pass(model: &mut Model, second: u64, names: [&str; 2], has_distribution: bool) {
+    let of_distribution =
+        [Source::Part(Part::Distribution), Source::Matches, Source::Producers, Source::Sessions];
+    let mut tell = |source: Source, found| {
+        let is_gone = !has_distribution && of_distribution.contains(&source);
+        let found = if is_gone { Err(Text::new("Connection refused (os error 111)")) } else { found };
+        model.take(Report { source, at: Duration::from_secs(second), found });
+    };
+    for part in [Part::Simulator, Part::Ingestion, Part::Distribution] {
+        tell(Source::Part(part), Ok(scrape(&metrics(part, second))));
+    }
+    for sport in Sport::ALL {
+        let part = Part::Processors(sport);
+        let is_down = sport == Sport::Tennis && second >= TENNIS_DOWN;
+        let refused = || Text::new("Connection refused (os error 111)");
+        let found = if is_down { Err(refused()) } else { Ok(scrape(&metrics(part, second))) };
+        tell(Source::Part(part), found);
+    }
+    if second.is_multiple_of(2) {
+        tell(Source::Kafka, Ok(Finding::Offsets(offsets(second))));
+    }
+    tell(Source::Matches, Ok(Finding::Matches(matches(second, names))));
+    tell(Source::Logs, Ok(Finding::Lines(lines(second))));
+    tell(Source::Control, Ok(playing(second, names[0])));
+    tell(Source::Producers, Ok(Finding::Producers(producers(second))));
+    tell(Source::Sessions, Ok(Finding::Sessions(sockets(second))));
+    tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
 }
 
 /// The same evening, with a game open.
@@ -161,7 +181,7 @@ fn producers(second: u64) -> Vec<Producer> {
 }
 
 /// Two that read too slowly in the end, and more than any screen shows that do not.
-fn sockets(second: u64) -> Vec<Session> {
+fn sockets(second: u64) -> SessionList {
     let socket = |number: u64| {
         let behind = second > 55 && number < 2;
         serde_json::json!({
@@ -169,7 +189,7 @@ fn sockets(second: u64) -> Vec<Session> {
             "subscriptions": 1 + number % 2, "queue": if behind { 9 * (second - 50) } else { 0 }, "behind": behind,
             "frames": 250 * second, "bytes": 103_000 * second, "conflated": if behind { second * 40 } else { 0 }})
     };
-    let list = serde_json::Value::Array((0..60).map(socket).collect());
+    let list = serde_json::json!({"open": 120, "sessions": (0..60).map(socket).collect::<Vec<_>>()});
     serde_json::from_value(list).expect("sockets")
 }
 
@@ -234,7 +254,7 @@ fn metrics(part: Part, second: u64) -> String {
                  matchday_processor_messages_total{{outcome=\"dead_letter\"}} 0\n\
                  matchday_processor_messages_total{{outcome=\"duplicate\"}} {}\n\
                  matchday_processor_gaps_total {}\n\
-                 matchday_processor_redis_up 1\nmatchday_processor_odds_age_seconds 4\n\
+                 matchday_processor_partitions_owned 2\nmatchday_processor_redis_up 1\nmatchday_processor_odds_age_seconds 4\n\
                  matchday_processor_lag{{partition=\"0\"}} {lag}\n\
                  matchday_processor_lag{{partition=\"1\"}} 0\n",
                 sent / 4 - lag,

@@ -181,7 +181,7 @@ impl Model {
     }
 
     pub(super) fn producers_summary(&self) -> Vec<ProducerSummary> {
-        let producers = self.control.producers.iter();
+        let producers = self.producers_now().iter();
         producers
             .map(|producer| ProducerSummary {
                 provider: producer.provider.to_string(),
