@@ -264,8 +264,8 @@ fn refusable(message: &FeedMessage) -> FeedMessage {
     }
 }
 
-/// Nothing is another than before but markets of `who` that were open, which are suspended now, and those that a bet stop had
-/// shut, of which the reason is another.
+/// Nothing is another than before but markets of `who` that were open, which are suspended now, and those that a bet stop or
+/// the producer's odds had shut, of which the reason is another.
 fn only_suspended(
     desk: &Desk,
     before: &BTreeMap<domain::Key, (u64, Option<domain::Value>)>,
@@ -283,7 +283,7 @@ fn only_suspended(
         };
         prop_assert_eq!(&market.producer, &who.source().producer);
         let status = match (market.status, market.suspension) {
-            (MarketStatus::Active, None) => MarketStatus::Suspended,
+            (MarketStatus::Active | MarketStatus::Suspended, None) => MarketStatus::Suspended,
             (stopped, Some(Suspension::BetStop)) => stopped,
             other => return Err(TestCaseError::fail(format!("{key} was {other:?}"))),
         };
