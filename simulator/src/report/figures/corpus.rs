@@ -54,7 +54,8 @@ fn difference(figure: &Figure, values: impl Iterator<Item = f64>) -> Option<Stri
         Known::Mean { mean: said, deviation: spread, n } => {
             sample.count() == u64::from(n) && is(said, mean, DIGITS) && is(spread, deviation, DIGITS)
         }
-        Known::Share { share, n } => sample.count() == u64::from(n) && is(share, mean, DIGITS),
+        // Of one game a share is of what was counted in it.
+        Known::Share { share, n } => [1, u64::from(n)].contains(&sample.count()) && is(share, mean, DIGITS),
         // The bounds themselves are looked at with what they are the order of.
         Known::Between { low, high } => (low..=high).contains(&mean),
         Known::Average { .. } | Known::Spread { .. } | Known::Unbiased => false,
