@@ -71,6 +71,12 @@ impl Drop for Recoveries {
     }
 }
 
+/// Where the simulator listens, or would, that plays into a stack whose ingestion is there.
+#[must_use]
+pub fn simulator_url(ingestion: &str) -> Option<String> {
+    control_port(ingestion).map(|port| format!("http://127.0.0.1:{port}"))
+}
+
 /// The port on which the simulator is asked of a stack whose ingestion is there: all are shifted alike.
 fn control_port(ingestion: &str) -> Option<u16> {
     let port = reqwest::Url::parse(ingestion).ok()?.port_or_known_default()?;

@@ -18,6 +18,8 @@ mod recorded;
 pub struct Places {
     /// What it is that is looked at, for a person.
     pub name: String,
+    /// The name of the stack's record; `None` where it has none.
+    pub record: Option<String>,
     /// The processes that have metrics, each with its address.
     pub parts: BTreeMap<Part, String>,
     /// Distribution's REST.
@@ -66,19 +68,55 @@ pub struct Given {
 }
 
 impl Given {
-    /// Where to look now. Cheap enough to ask again and again, for stacks come and go. Reads files.
+    /// # Errors
+    /// When a stack was named of which there is no record.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let (Some(name), Some(stacks)) = (&self.stack, self.stacks()) else { return Ok(()) };
+        let is_there = recorded::find(&stacks, Wanted::Named(name)).is_some();
+        anyhow::ensure!(is_there, "there is no stack `{name}` in {}", stacks.display());
+        Ok(())
+    }
+
+    /// The stack to look at. Reads files.
     #[must_use]
     pub fn find(&self) -> Places {
-        let project = project();
-        let stacks =
-            self.stacks.clone().or_else(|| project.as_ref().map(|project| project.join(".matchday")));
-        let runs = stacks.as_ref().map(|stacks| stacks.join(RUNS));
         if !self.bundles.is_empty() {
-            return no_stack(runs);
+            return no_stack(self.runs());
         }
-        let recorded = stacks.and_then(|stacks| recorded::find(&stacks, self.stack.as_deref()));
-        let mut places = recorded.unwrap_or_else(|| documented(project.as_deref()));
-        places.runs = runs;
+        let wanted = self.stack.as_deref().map_or(Wanted::First, Wanted::Named);
+        let recorded = self.stacks().and_then(|stacks| recorded::find(&stacks, wanted));
+        self.complete(recorded.unwrap_or_else(|| documented(project().as_deref())))
+    }
+
+    /// The stack that is looked at, wherever it is now; `None` where nothing of it runs any more. Cheap enough to ask again and
+    /// again. Reads files.
+    #[must_use]
+    pub fn find_again(&self, places: &Places) -> Option<Places> {
+        let of = |wanted| self.stacks().and_then(|stacks| recorded::find(&stacks, wanted));
+        if !self.bundles.is_empty() {
+            return Some(no_stack(self.runs()));
+        }
+        match &places.record {
+            Some(name) => of(Wanted::Running(name)).map(|recorded| self.complete(recorded)),
+            // Where a stack with a record has taken the documented ports, it is another.
+            None => {
+                let taken = of(Wanted::First).is_some_and(|other| other.shares_a_place(places));
+                (!taken).then(|| self.complete(documented(project().as_deref())))
+            }
+        }
+    }
+
+    fn stacks(&self) -> Option<PathBuf> {
+        self.stacks.clone().or_else(|| project().map(|project| project.join(".matchday")))
+    }
+
+    fn runs(&self) -> Option<PathBuf> {
+        self.stacks().map(|stacks| stacks.join(RUNS))
+    }
+
+    /// What was found, with the addresses that were given in the place of those.
+    fn complete(&self, mut places: Places) -> Places {
+        places.runs = self.runs();
         places.topics = self.topics.clone();
         places.parts.extend(self.parts.clone());
         if let Some(rest) = &self.rest {
@@ -88,6 +126,30 @@ impl Given {
         places.kafka = self.kafka.clone().or(places.kafka);
         places
     }
+}
+
+impl Places {
+    /// These finished runs and no stack.
+    #[must_use]
+    pub fn without_stack(&self) -> Self {
+        Self { name: self.name.clone(), ..no_stack(self.runs.clone()) }
+    }
+
+    /// Whether a process of another is where one of these is.
+    fn shares_a_place(&self, other: &Self) -> bool {
+        self.parts.values().any(|url| other.parts.values().any(|other| other == url))
+    }
+}
+
+/// Which of several stacks.
+#[derive(Clone, Copy, Debug)]
+enum Wanted<'a> {
+    /// That of `matchday up`, else the one that was changed last.
+    First,
+    /// The one of this name, whatever is left of it.
+    Named(&'a str),
+    /// The one of this name, where it runs.
+    Running(&'a str),
 }
 
 /// The checkout around the current folder, else the one in which this program was built.
@@ -112,6 +174,7 @@ fn documented(project: Option<&Path>) -> Places {
     }
     Places {
         name: "documented ports".to_owned(),
+        record: None,
         rest: Some(url("REST", 4002)),
         kafka: Some(format!("127.0.0.1:{}", settings.port("KAFKA", 9092))),
         topics: Topics::default(),
@@ -125,6 +188,7 @@ fn documented(project: Option<&Path>) -> Places {
 fn no_stack(runs: Option<PathBuf>) -> Places {
     Places {
         name: "no stack".to_owned(),
+        record: None,
         parts: BTreeMap::new(),
         rest: None,
         kafka: None,

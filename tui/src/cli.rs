@@ -34,7 +34,7 @@ struct Cli {
     /// The folder of all stacks [default: .matchday in the project]
     #[arg(long, env = "MATCHDAY_STACKS", value_name = "FOLDER")]
     stacks: Option<PathBuf>,
-    /// The simulator's address, where it was told to --listen [default: http://127.0.0.1:4004]
+    /// The simulator's address, where it was told to --listen [default: that of the stack]
     #[arg(long, value_name = "URL")]
     simulator: Option<String>,
     /// Ingestion's address
@@ -134,6 +134,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<()> {
     // Whether they are bundles is said before the screen is taken.
     let runs = cli.bundle.iter().cloned().map(runs::read).collect::<anyhow::Result<Vec<Run>>>()?;
     cli.check_processors()?;
+    cli.given().check()?;
     let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !runs.is_empty() && (cli.once || cli.json || !has_terminal) {
         return plain::verdicts(&runs, cli.json);

@@ -49,6 +49,8 @@ pub enum Action {
     Control,
     /// Show everything that needs attention.
     Warnings,
+    /// Turn to another stack, once this one is gone.
+    Attach,
     /// Let the feed go faster.
     Faster,
     /// Let it go slower.
@@ -123,6 +125,7 @@ pub const KEYS: &[Binding] = &[
     binding(&[letter(' ')], "Space", "pause", "hold the picture", Action::Pause),
     binding(&[letter('c')], "c", "control", "tell the simulator", Action::Control),
     binding(&[letter('w')], "w", "warnings", "all that needs attention", Action::Warnings),
+    binding(&[letter('a')], "a", "", "stack gone: take another", Action::Attach),
     binding(&[letter('>'), letter('.')], ">", "faster", "feed: a quarter faster", Action::Faster),
     binding(&[letter('<'), letter(',')], "<", "slower", "feed: slower", Action::Slower),
     binding(&[letter('p')], "p", "hold feed", "feed: stand still, go on", Action::Hold),

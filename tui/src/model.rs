@@ -44,6 +44,8 @@ pub use warnings::Warning;
 pub struct Model {
     /// What the stack is called.
     pub stack: Text,
+    /// That nothing of it runs any more, where that is so.
+    pub gone: Option<Gone>,
     /// The time of the last step, since this program started.
     pub now: Duration,
     /// The processes that are asked.
@@ -66,6 +68,13 @@ pub struct Model {
     pub runs: Runs,
     /// The names of the topics.
     pub topics: Topics,
+}
+
+/// That nothing of a stack runs any more: it was taken down, or crashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Another that could be looked at.
+    pub other: Option<Text>,
 }
 
 /// What one process told last.
@@ -91,6 +100,7 @@ impl Model {
         };
         Self {
             stack: Text::new(&places.name),
+            gone: None,
             now,
             parts: places.parts.keys().map(part).collect(),
             hops: BTreeMap::new(),
@@ -103,6 +113,13 @@ impl Model {
             runs: Runs::new(interval * 2, places.runs.is_some()),
             topics: places.topics.clone(),
         }
+    }
+
+    /// Whether any process ever answered.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        let is_known = |touch| matches!(touch, Touch::Fresh | Touch::Stale(_));
+        self.parts.values().any(|state| is_known(state.contact.touch(self.now)))
     }
 
     /// Time goes on.

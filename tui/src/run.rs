@@ -38,6 +38,7 @@ struct Desk {
 enum Then {
     Nothing,
     Draw,
+    Attach,
     End,
 }
 
@@ -50,6 +51,7 @@ impl Desk {
                     Effect::Quit => return Then::End,
                     Effect::Open(game) => self.watch.open(game),
                     Effect::OpenRuns(folders) => self.watch.open_runs(folders),
+                    Effect::Attach => return Then::Attach,
                     Effect::Tell(order) => {
                         self.watch.tell(order);
                         // What comes of it is not to be seen in a picture that is held.
@@ -69,6 +71,14 @@ impl Desk {
             }
             _ => Then::Nothing,
         }
+    }
+
+    /// Another stack is looked at, or the same one anew: of it no game is open, and a picture that is held is of the one before.
+    fn begin_anew(&mut self) {
+        self.ui.is_open = false;
+        self.ui.is_held = false;
+        self.held = None;
+        self.watch.open_runs(self.ui.runs.opened.clone());
     }
 
     fn draw(&mut self, terminal: &mut Taken, theme: &Theme) -> anyhow::Result<()> {
@@ -112,14 +122,18 @@ pub async fn run(watch: Watch, bundles: Vec<PathBuf>, theme: Theme) -> anyhow::R
                 match desk.take(&event) {
                     Then::Nothing => {}
                     Then::Draw => due = due.or(Some(drawn_at + FRAME_MIN)),
+                    Then::Attach => {
+                        if desk.watch.attach_other()? {
+                            desk.begin_anew();
+                        }
+                    }
                     Then::End => return Ok(()),
                 }
                 continue;
             }
             _ = looks.tick() => {
                 if desk.watch.look()? {
-                    desk.ui.is_open = false;
-                    desk.watch.open_runs(desk.ui.runs.opened.clone());
+                    desk.begin_anew();
                 }
                 continue;
             }

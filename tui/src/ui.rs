@@ -7,8 +7,8 @@ use domain::EventId;
 use ratatui::crossterm::event::KeyEvent;
 
 use crate::keys::{self, Action};
-use crate::model::Model;
 use crate::model::pipeline::{Figure, Place};
+use crate::model::{Gone, Model};
 use crate::order::Order;
 use crate::text::Text;
 use crate::view::{HEIGHT_MIN, WIDTH_MIN};
@@ -42,6 +42,8 @@ pub enum Effect {
     OpenRuns(Vec<PathBuf>),
     /// Tell the simulator.
     Tell(Order),
+    /// Turn to the stack that is there in the place of the one that is gone.
+    Attach,
 }
 
 /// Everything that was chosen.
@@ -171,6 +173,7 @@ impl Ui {
                 self.walk_warnings(action, model);
             }
             _ if self.warnings_from.is_some() && !self.is_useful(action) => {}
+            Action::Attach => return self.attach(model),
             Action::Pause => self.is_held = !self.is_held,
             Action::NextView => self.go_to((self.view.index() + 1) % View::ALL.len()),
             Action::PreviousView => self.go_to((self.view.index() + View::ALL.len() - 1) % View::ALL.len()),
@@ -197,6 +200,15 @@ impl Ui {
             Action::Page if self.is_useful(action) => self.runs.turn_page(),
             Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
         }
+        Effect::None
+    }
+
+    fn attach(&mut self, model: &Model) -> Effect {
+        self.remark = match &model.gone {
+            Some(Gone { other: Some(_) }) => return Effect::Attach,
+            Some(Gone { other: None }) => Some("there is no other stack"),
+            None => Some("this stack is still there"),
+        };
         Effect::None
     }
 

@@ -7,7 +7,7 @@ use domain::EventId;
 
 use crate::attach::{Given, Places};
 use crate::clock::Clock;
-use crate::model::Model;
+use crate::model::{Gone, Model};
 use crate::order::Order;
 use crate::source::{Report, Sources};
 use crate::text::Text;
@@ -78,18 +78,52 @@ impl Watch {
         }
     }
 
-    /// Begins anew where the stack has become another: it was taken down and started again, on other ports. Says whether.
+    /// Looks whether the stack is still there. One that came back on other ports is known anew. One that is gone is left as it was
+    /// last, and said to be: another is not taken in its place, unless nothing ever answered. Says whether it is known anew.
     ///
     /// # Errors
     /// As [`Watch::start`].
     pub fn look(&mut self) -> anyhow::Result<bool> {
-        let places = self.given.find();
-        if places == self.places {
-            return Ok(false);
+        let found = self.given.find_again(&self.places);
+        if !self.model.has_answered() && self.model.gone.is_none() {
+            let first = self.given.find();
+            return if first == self.places { Ok(false) } else { self.attach(first).map(|()| true) };
         }
+        match found {
+            Some(places) if places == self.places && self.model.gone.is_none() => Ok(false),
+            Some(places) => self.attach(places).map(|()| true),
+            None => {
+                // Whoever listens there now is somebody else.
+                if self.model.gone.is_none() {
+                    self.sources = Sources::start(&self.places.without_stack(), self.interval, self.clock)?;
+                }
+                self.model.gone = Some(Gone { other: self.other().map(|other| Text::new(&other.name)) });
+                Ok(false)
+            }
+        }
+    }
+
+    /// Looks at another stack, where the one that was looked at is gone. Says whether.
+    ///
+    /// # Errors
+    /// As [`Watch::start`].
+    pub fn attach_other(&mut self) -> anyhow::Result<bool> {
+        match self.other().filter(|_| self.model.gone.is_some()) {
+            Some(other) => self.attach(other).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// The stack that would be looked at now, were this one not.
+    fn other(&self) -> Option<Places> {
+        Some(self.given.find())
+            .filter(|other| self.given.stack.is_none() && other.record != self.places.record)
+    }
+
+    fn attach(&mut self, places: Places) -> anyhow::Result<()> {
         self.sources = Sources::start(&places, self.interval, self.clock)?;
         self.model = Model::new(&places, self.interval, self.clock.now());
         self.places = places;
-        Ok(true)
+        Ok(())
     }
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use domain::{Sport, Topics};
+use harness::recoveries::simulator_url;
 use harness::stack::ProcessId;
 use serde::Deserialize;
 
-use super::{Logs, Places};
+use super::{Logs, Places, Wanted};
 use crate::source::Part;
 
 /// The name of the stack that `matchday up` starts: the first choice where there are several.
@@ -58,8 +59,13 @@ struct Address {
     url: String,
 }
 
-/// The stack of this name among `stacks`; without a name, the one of `matchday up`, else the one that was changed last.
-pub(super) fn find(stacks: &Path, name: Option<&str>) -> Option<Places> {
+/// The stack that is wanted among `stacks`.
+pub(super) fn find(stacks: &Path, wanted: Wanted<'_>) -> Option<Places> {
+    let name = match wanted {
+        Wanted::First => None,
+        Wanted::Named(name) | Wanted::Running(name) => Some(name),
+    };
+    let is_named = matches!(wanted, Wanted::Named(_));
     let entries = fs::read_dir(stacks).ok()?.flatten();
     let changed =
         |folder: &Path| fs::metadata(folder.join("stack.json")).and_then(|file| file.modified()).ok();
@@ -67,7 +73,7 @@ pub(super) fn find(stacks: &Path, name: Option<&str>) -> Option<Places> {
         let own = entry.file_name().to_string_lossy().into_owned();
         let changed = changed(&entry.path())?;
         let record = Record::read(&entry.path()).filter(|_| name.is_none_or(|name| name == own))?;
-        (name.is_some() || !record.is_left_over() && !record.has_no_service())
+        (is_named || !record.is_left_over() && !record.has_no_service())
             .then(|| (own == UP, changed, entry.path(), own, record))
     });
     let (_, _, folder, name, record): (bool, SystemTime, _, _, _) =
@@ -82,11 +88,13 @@ pub(super) fn find(stacks: &Path, name: Option<&str>) -> Option<Places> {
         let part = Part::Processors(sport);
         parts.extend(address(&part.to_string()).map(|url| (part, url)));
     }
-    // It is started beside the stack, which does not know of it.
-    parts.insert(Part::Simulator, "http://127.0.0.1:4004".to_owned());
+    // It is started beside the stack, at a port that follows from the stack's.
+    let simulator = address("ingestion").and_then(|ingestion| simulator_url(&ingestion));
+    parts.extend(simulator.map(|url| (Part::Simulator, url)));
     let kind = if record.stores.is_empty() { "native".to_owned() } else { record.stores };
     Some(Places {
         name: format!("{name} ({kind})"),
+        record: Some(name),
         rest: address("REST"),
         kafka: address("Kafka"),
         topics: Topics::default(),

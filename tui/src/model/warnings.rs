@@ -73,6 +73,8 @@ impl Model {
             warnings.push(Warning { level: Level::Down, place: "Kafka".to_owned(), what: why.to_owned() });
         }
         warnings.sort_by_key(|warning| std::cmp::Reverse(warning.level));
+        // That says why the others are there.
+        warnings.splice(0..0, self.gone_warning());
         warnings
     }
 
@@ -88,6 +90,16 @@ impl Model {
             Touch::Fresh => &self.control.producers,
             Touch::Waiting | Touch::Stale(_) | Touch::Away => &[],
         }
+    }
+
+    fn gone_warning(&self) -> Option<Warning> {
+        let gone = self.gone.as_ref()?;
+        let told = "nothing of this stack runs any more; what it told last is shown, and what comes back of it will be";
+        let what = match &gone.other {
+            Some(other) => format!("{told}. `a` turns to {other}"),
+            None => told.to_owned(),
+        };
+        Some(Warning { level: Level::Down, place: self.stack.to_string(), what })
     }
 
     fn part_warning(&self, part: Part, state: &PartState) -> Option<Warning> {

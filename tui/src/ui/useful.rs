@@ -12,7 +12,10 @@ impl Ui {
         let is_list = !is_game && !is_run;
         if self.warnings_from.is_some() {
             let leads_away = matches!(action, Action::NextView | Action::PreviousView | Action::View(_));
-            let is_here = matches!(action, Action::Warnings | Action::Back | Action::Pause | Action::Control);
+            let is_here = matches!(
+                action,
+                Action::Warnings | Action::Back | Action::Pause | Action::Control | Action::Attach
+            );
             return leads_away || is_here || matches!(action, Action::Quit | Action::Help);
         }
         match action {

@@ -25,6 +25,7 @@ fn docker(folder: &Path, does: &str) -> PathBuf {
 fn follow(docker: PathBuf, project: &Path) -> Sources {
     let places = Places {
         name: "documented ports".to_owned(),
+        record: None,
         parts: Default::default(),
         rest: None,
         kafka: None,

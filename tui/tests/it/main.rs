@@ -1,5 +1,6 @@
 //! What is on the screen, and what scripts are told.
 
+mod attach;
 mod bundles;
 mod compose;
 mod control;

@@ -38,6 +38,7 @@ pub fn empty() -> Model {
     let parts = parts.chain(Sport::ALL.map(Part::Processors)).map(|part| (part, String::new()));
     let places = Places {
         name: "up (native)".to_owned(),
+        record: None,
         parts: parts.collect::<BTreeMap<_, _>>(),
         rest: Some(String::new()),
         kafka: Some(String::new()),
