@@ -101,6 +101,39 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     }
 }
 
+/// Asks whoever blocks every `interval`, on another thread, until nobody wants reports any more. There is one of them, who keeps what
+/// he has, connections above all: where an answer takes longer than the deadline, that is reported, and the same answer is
+/// waited for in the next round.
+async fn ask_aside<W: Send + 'static>(
+    who: W,
+    interval: Duration,
+    sink: Sink,
+    ask: impl Fn(&mut W) -> anyhow::Result<Finding> + Clone + Send + 'static,
+) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut free, mut busy) = (Some(who), None);
+    loop {
+        ticks.tick().await;
+        if let Some(mut who) = free.take() {
+            let ask = ask.clone();
+            busy = Some(Box::pin(aside(move || {
+                let found = ask(&mut who);
+                (who, found)
+            })));
+        }
+        let answer = async {
+            let Some(asked) = &mut busy else { return std::future::pending().await };
+            let (who, found) = asked.await;
+            free = Some(who);
+            found
+        };
+        if sink.report(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// All sources of one stack. Dropped, they stop.
 #[derive(Debug)]
 pub struct Sources {
@@ -209,6 +242,37 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_answers_late_is_kept_and_heard() {
+        let (reports, mut told) = mpsc::channel(8);
+        let sink = Sink { clock: Clock::start(), source: Source::Kafka, reports };
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let asking = ask_aside((0, released), Duration::from_millis(50), sink, |(asked, released)| {
+            *asked += 1;
+            // The first answer is late, the second cannot be had, the third would come at once.
+            match *asked {
+                1 => released.recv().context("it is released")?,
+                2 => anyhow::bail!("refused"),
+                _ => {}
+            }
+            let told = PartitionOffsets { topic: String::new(), partition: *asked, end: 0, committed: None };
+            Ok(Finding::Offsets(vec![told]))
+        });
+        let asking = tokio::spawn(asking);
+        let mut next = async || told.recv().await.expect("a report").found;
+        let late = next().await.expect_err("there is none yet");
+        assert!(late.as_str().starts_with("no answer within 2 s"), "{late}");
+        release.send(()).expect("it waits");
+        let number = |answer: Result<Finding, Text>| match answer {
+            Ok(Finding::Offsets(told)) => told[0].partition,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(number(next().await), 1);
+        assert_eq!(next().await.expect_err("refused").as_str(), "refused");
+        assert_eq!(number(next().await), 3);
+        asking.abort();
+    }
 
     #[tokio::test]
     #[should_panic(expected = "out of order")]

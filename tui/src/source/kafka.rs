@@ -1,8 +1,11 @@
 //! Kafka: how far each partition is written, and how far its processors have come.
 //!
-//! librdkafka's calls block, so one thread of its own makes them; it stops with its question's channel.
+//! librdkafka's calls block, so they are made on other threads, all of one round at once: where the broker is slow, a round takes as
+//! long as the slowest of them.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,12 +15,11 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel}
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::time::MissedTickBehavior;
 
 use super::{Finding, Sink};
 
-/// How long one call may take: less than the whole answer, so that its error is heard.
-const CALL_WITHIN: Duration = Duration::from_secs(1);
+/// How long one call may take. A slow broker answers later than anybody is told to wait for, and is heard then.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +34,16 @@ pub struct PartitionOffsets {
     pub committed: Option<i64>,
 }
 
-/// Asks every `interval`.
+/// Asks every `interval`, with the same clients for as long as it is asked.
 pub(super) async fn watch(brokers: String, topics: Topics, interval: Duration, sink: Sink) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut asker = None;
-    loop {
-        ticks.tick().await;
-        let ask = async {
-            // One that is still at it after the deadline is left to end by itself, and the next question makes another.
-            let asking = asker.take();
-            let (brokers, topics) = (brokers.clone(), topics.clone());
-            let asked = super::aside(move || {
-                let mut asking = asking.map_or_else(|| Asker::new(&brokers, topics), Ok)?;
-                let found = asking.ask()?;
-                anyhow::Ok((asking, found))
-            });
-            let (asking, found) = asked.await?;
-            asker = Some(asking);
-            Ok(Finding::Offsets(found))
+    super::ask_aside(None, interval, sink, move |asker: &mut Option<Asker>| {
+        let asker = match asker {
+            Some(asker) => asker,
+            none => none.insert(Asker::new(&brokers, topics.clone())?),
         };
-        if sink.report(ask).await.is_err() {
-            return;
-        }
-    }
+        asker.ask().map(Finding::Offsets)
+    })
+    .await;
 }
 
 /// What librdkafka has to say goes nowhere: the screen is ours, and every call tells its error.
@@ -121,22 +109,33 @@ impl Asker {
         if self.partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let mut found = self.ends()?;
-        for (sport, consumer) in &self.consumers {
-            let topic = self.topics.feed(*sport);
-            let committed = consumer
-                .committed_offsets(self.list(&[&topic])?, CALL_WITHIN)
-                .with_context(|| format!("asking how far the processors of {sport} are"))?;
-            for element in committed.elements() {
-                let of = |one: &&mut PartitionOffsets| {
-                    one.topic == element.topic() && one.partition == element.partition()
-                };
-                if let (Some(one), Offset::Offset(offset)) = (found.iter_mut().find(of), element.offset()) {
-                    one.committed = Some(offset);
-                }
+        let this = &*self;
+        let (ends, committed) = thread::scope(|scope| {
+            let sports = this.consumers.iter();
+            let asked: Vec<_> =
+                sports.map(|(sport, consumer)| scope.spawn(|| this.committed(*sport, consumer))).collect();
+            let ends = this.ends();
+            let heard =
+                asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            (ends, heard.collect::<anyhow::Result<Vec<_>>>())
+        });
+        let mut found = ends?;
+        for element in committed?.iter().flat_map(TopicPartitionList::elements) {
+            let of = |one: &&mut PartitionOffsets| {
+                one.topic == element.topic() && one.partition == element.partition()
+            };
+            if let (Some(one), Offset::Offset(offset)) = (found.iter_mut().find(of), element.offset()) {
+                one.committed = Some(offset);
             }
         }
         Ok(found)
+    }
+
+    /// How far the processors of a sport are.
+    fn committed(&self, sport: Sport, consumer: &BaseConsumer<Silent>) -> anyhow::Result<TopicPartitionList> {
+        let feed = self.list(&[&self.topics.feed(sport)])?;
+        let asked = consumer.committed_offsets(feed, CALL_WITHIN);
+        asked.with_context(|| format!("asking how far the processors of {sport} are"))
     }
 
     /// The end of every partition, in one question: a time of -1 asks for the offset behind the last record.
