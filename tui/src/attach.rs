@@ -11,6 +11,7 @@ use harness::stack::RUNS;
 use crate::source::Part;
 
 mod dotenv;
+pub mod engine;
 mod recorded;
 
 /// Where a part of a stack is reached.
@@ -20,8 +21,8 @@ pub struct Places {
     pub name: String,
     /// The name of the stack's record; `None` where it has none.
     pub record: Option<String>,
-    /// The processes that have metrics, each with its address.
-    pub parts: BTreeMap<Part, String>,
+    /// The processes that have metrics: of each service all addresses, that of its first process first.
+    pub parts: BTreeMap<Part, Vec<String>>,
     /// Distribution's REST.
     pub rest: Option<String>,
     /// Kafka's bootstrap servers.
@@ -55,10 +56,8 @@ pub struct Given {
     pub stack: Option<String>,
     /// The folder of all stacks.
     pub stacks: Option<PathBuf>,
-    /// Processes.
-    pub parts: BTreeMap<Part, String>,
-    /// REST.
-    pub rest: Option<String>,
+    /// Processes; the first of distribution is asked for games.
+    pub parts: BTreeMap<Part, Vec<String>>,
     /// Kafka.
     pub kafka: Option<String>,
     /// Topics.
@@ -119,9 +118,8 @@ impl Given {
         places.runs = self.runs();
         places.topics = self.topics.clone();
         places.parts.extend(self.parts.clone());
-        if let Some(rest) = &self.rest {
+        if let Some(rest) = self.parts.get(&Part::Distribution).and_then(|urls| urls.first()) {
             places.rest = Some(rest.clone());
-            places.parts.insert(Part::Distribution, rest.clone());
         }
         places.kafka = self.kafka.clone().or(places.kafka);
         places
@@ -135,9 +133,27 @@ impl Places {
         Self { name: self.name.clone(), ..no_stack(self.runs.clone()) }
     }
 
+    /// With the processes that the engine knows of, in the place of those at the documented ports; addresses that were given stay.
+    pub fn publish(&mut self, published: &engine::Published, given: &Given) {
+        let found = published.iter().filter(|(part, _)| !given.parts.contains_key(part));
+        self.parts.extend(found.map(|(part, urls)| (*part, urls.clone())));
+        if let Some(rest) = self.parts.get(&Part::Distribution).and_then(|urls| urls.first()) {
+            self.rest = Some(rest.clone());
+        }
+    }
+
+    /// Whether it is the same, but for how many processes some services have beside the first.
+    #[must_use]
+    pub fn differs_in_processes(&self, other: &Self) -> bool {
+        let firsts = |places: &Self| -> Vec<(Part, Option<String>)> {
+            places.parts.iter().map(|(part, urls)| (*part, urls.first().cloned())).collect()
+        };
+        *self == Self { parts: self.parts.clone(), ..other.clone() } && firsts(self) == firsts(other)
+    }
+
     /// Whether a process of another is where one of these is.
     fn shares_a_place(&self, other: &Self) -> bool {
-        self.parts.values().any(|url| other.parts.values().any(|other| other == url))
+        self.parts.values().flatten().any(|url| other.parts.values().flatten().any(|other| other == url))
     }
 }
 
@@ -165,12 +181,12 @@ fn documented(project: Option<&Path>) -> Places {
     let settings = dotenv::Settings::read(project);
     let url = |name: &str, port: u16| format!("http://127.0.0.1:{}", settings.port(name, port));
     let mut parts = BTreeMap::from([
-        (Part::Simulator, url("SIMULATOR", 4004)),
-        (Part::Ingestion, url("INGESTION", 4000)),
-        (Part::Distribution, url("REST", 4002)),
+        (Part::Simulator, vec![url("SIMULATOR", 4004)]),
+        (Part::Ingestion, vec![url("INGESTION", 4000)]),
+        (Part::Distribution, vec![url("REST", 4002)]),
     ]);
     for (sport, port) in Sport::ALL.into_iter().zip(4101..) {
-        parts.insert(Part::Processors(sport), url(&sport.as_str().to_ascii_uppercase(), port));
+        parts.insert(Part::Processors(sport), vec![url(&sport.as_str().to_ascii_uppercase(), port)]);
     }
     Places {
         name: "documented ports".to_owned(),
@@ -205,8 +221,8 @@ mod tests {
     #[test]
     fn without_a_record_the_documented_ports_are_asked() {
         let places = documented(None);
-        assert_eq!(places.parts[&Part::Processors(Sport::Football)], "http://127.0.0.1:4101");
-        assert_eq!(places.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
+        assert_eq!(places.parts[&Part::Processors(Sport::Football)], ["http://127.0.0.1:4101"]);
+        assert_eq!(places.parts[&Part::Processors(Sport::Hockey)], ["http://127.0.0.1:4104"]);
         assert_eq!((places.parts.len(), places.logs), (7, None));
         let logs = documented(Some(Path::new("/a"))).logs;
         assert!(matches!(logs, Some(Logs::Compose { project, .. }) if project == Path::new("/a")));
@@ -216,13 +232,13 @@ mod tests {
     fn what_is_documented_is_what_compose_publishes() {
         let compose = include_str!("../../docker-compose.yml");
         let places = documented(None);
-        for (part, url) in &places.parts {
+        for (part, urls) in &places.parts {
             let name = match part {
                 Part::Distribution => "REST".to_owned(),
                 Part::Processors(sport) => sport.as_str().to_ascii_uppercase(),
                 Part::Simulator | Part::Ingestion => part.to_string().to_ascii_uppercase(),
             };
-            let (_, port) = url.rsplit_once(':').expect("a port");
+            let (_, port) = urls[0].rsplit_once(':').expect("a port");
             let published = format!("${{{name}_PORT:-${{PORT_PREFIX:-}}{port}}}");
             assert!(compose.contains(&published), "{published}");
         }

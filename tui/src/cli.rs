@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use clap::Parser;
 use domain::{Sport, Topics};
 
@@ -37,15 +37,15 @@ struct Cli {
     /// The simulator's address, where it was told to --listen [default: that of the stack]
     #[arg(long, value_name = "URL")]
     simulator: Option<String>,
-    /// Ingestion's address
+    /// Ingestion's address; once for each process
     #[arg(long, value_name = "URL")]
-    ingestion: Option<String>,
-    /// The address of a sport's processors; once for each sport
+    ingestion: Vec<String>,
+    /// The address of a sport's processors; once for each process
     #[arg(long, value_name = "SPORT=URL", value_parser = sport_and_url)]
     processors: Vec<(Sport, String)>,
-    /// The address of distribution's REST
+    /// The address of distribution's REST; once for each process, the first is asked for games
     #[arg(long, value_name = "URL")]
-    rest: Option<String>,
+    rest: Vec<String>,
     /// Kafka's bootstrap servers
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
@@ -84,27 +84,19 @@ fn sport_and_url(text: &str) -> Result<(Sport, String), String> {
 }
 
 impl Cli {
-    /// # Errors
-    /// When a sport has two addresses: of the first nothing would be shown.
-    fn check_processors(&self) -> anyhow::Result<()> {
-        for (index, (sport, _)) in self.processors.iter().enumerate() {
-            if self.processors[..index].iter().any(|(before, _)| before == sport) {
-                bail!("--processors {sport}= is given twice: one process of each sport is asked");
-            }
-        }
-        Ok(())
-    }
-
     fn given(&self) -> Given {
-        let mut parts: BTreeMap<Part, String> =
-            self.processors.iter().map(|(sport, url)| (Part::Processors(*sport), url.clone())).collect();
-        parts.extend(self.simulator.clone().map(|url| (Part::Simulator, url)));
-        parts.extend(self.ingestion.clone().map(|url| (Part::Ingestion, url)));
+        let mut parts: BTreeMap<Part, Vec<String>> = BTreeMap::new();
+        let processors = self.processors.iter().map(|(sport, url)| (Part::Processors(*sport), url));
+        let simulator = self.simulator.iter().map(|url| (Part::Simulator, url));
+        let ingestion = self.ingestion.iter().map(|url| (Part::Ingestion, url));
+        let rest = self.rest.iter().map(|url| (Part::Distribution, url));
+        for (part, url) in processors.chain(simulator).chain(ingestion).chain(rest) {
+            parts.entry(part).or_default().push(url.clone());
+        }
         Given {
             stack: self.stack.clone(),
             stacks: self.stacks.clone(),
             parts,
-            rest: self.rest.clone(),
             kafka: self.kafka.clone(),
             topics: self.topics.clone(),
             bundles: self.bundle.clone(),
@@ -133,7 +125,6 @@ async fn execute(cli: &Cli) -> anyhow::Result<()> {
     ensure!(cli.bundle.len() <= BUNDLES_MAX, "one bundle can be looked at, or two compared");
     // Whether they are bundles is said before the screen is taken.
     let runs = cli.bundle.iter().cloned().map(runs::read).collect::<anyhow::Result<Vec<Run>>>()?;
-    cli.check_processors()?;
     cli.given().check()?;
     let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !runs.is_empty() && (cli.once || cli.json || !has_terminal) {
@@ -162,14 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sport_has_one_address() {
-        let check = |sports: [&str; 2]| {
-            let urls = sports.map(|sport| format!("--processors={sport}=http://127.0.0.1:1"));
-            let line = std::iter::once("matchday-top".to_owned()).chain(urls);
-            Cli::try_parse_from(line).expect("a command line").check_processors()
-        };
-        assert!(check(["football", "hockey"]).is_ok());
-        let refused = check(["football", "football"]).expect_err("the first would be lost").to_string();
-        assert!(refused.contains("--processors football= is given twice"), "{refused}");
+    fn every_address_of_a_service_is_asked() {
+        let urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"];
+        let arguments =
+            urls.iter().flat_map(|url| [format!("--processors=hockey={url}"), format!("--rest={url}")]);
+        let line = std::iter::once("matchday-top".to_owned()).chain(arguments);
+        let given = Cli::try_parse_from(line).expect("a command line").given();
+        assert_eq!(given.parts[&Part::Processors(Sport::Hockey)], urls);
+        assert_eq!(given.parts[&Part::Distribution], urls);
+        assert_eq!(given.find().rest.as_deref(), Some(urls[0]));
     }
 }

@@ -19,6 +19,7 @@ mod judge;
 pub mod kafka;
 mod logs;
 mod noticed;
+mod part;
 mod runs;
 mod warnings;
 
@@ -32,10 +33,11 @@ pub use control::{Control, Told};
 pub use faults::Mischief;
 pub use games::{Games, Movement, OpenGame};
 pub use hop::{History, Hop};
-pub use judge::{Level, Owned};
+pub use judge::{Answering, Level, Owned, SLOW_P99};
 pub use kafka::{Kafka, PartitionHistory, TopicHistory};
 pub use logs::Logs;
 pub use noticed::{Noticed, Sign};
+pub use part::{PartState, ProcessNumber, ProcessState};
 pub use runs::{OpenBundle, Runs};
 pub use warnings::Warning;
 
@@ -77,32 +79,16 @@ pub struct Gone {
     pub other: Option<Text>,
 }
 
-/// What one process told last.
-#[derive(Clone, Debug)]
-pub struct PartState {
-    /// Whether it answers.
-    pub contact: Contact,
-    /// Its numbers.
-    pub samples: Samples,
-    /// What it lacks, in its own words; empty where it can work.
-    pub lacks: Option<Text>,
-    /// The time of day of its answer.
-    pub taken_at: Duration,
-}
-
 impl Model {
     /// A stack of which nothing is known yet. Each place is asked every `interval`.
     #[must_use]
     pub fn new(places: &Places, interval: Duration, now: Duration) -> Self {
-        let part = |part: &Part| {
-            let contact = Contact::new(interval);
-            (*part, PartState { contact, samples: Samples::default(), lacks: None, taken_at: Duration::ZERO })
-        };
+        let part = |(part, urls): (&Part, &Vec<String>)| (*part, PartState::new(urls, interval));
         Self {
             stack: Text::new(&places.name),
             gone: None,
             now,
-            parts: places.parts.keys().map(part).collect(),
+            parts: places.parts.iter().map(part).collect(),
             hops: BTreeMap::new(),
             kafka: Kafka::new(interval * 2, places.kafka.is_some()),
             games: Games::new(interval, places.rest.is_some()),
@@ -137,7 +123,7 @@ impl Model {
             contact.heard(at, found.as_ref().err());
         }
         match (source, found) {
-            (Source::Part(part), Ok(Finding::Scrape(scrape))) => self.take_scrape(part, at, scrape),
+            (Source::Part(part), Ok(Finding::Scrapes(answers))) => self.take_scrapes(part, at, answers),
             (_, Ok(Finding::Offsets(offsets))) => self.kafka.take(at, &self.topics, offsets),
             (_, Ok(Finding::Matches(matches))) => self.games.take_list(at, matches),
             (_, Ok(Finding::Game(game, updates))) => self.games.take_game(at, *game, updates),
@@ -148,7 +134,8 @@ impl Model {
             (_, Ok(Finding::Sessions(sockets))) => self.clients.sockets = sockets,
             (_, Ok(Finding::Runs(list))) => self.runs.take(list),
             (_, Ok(Finding::Bundle(folder, run))) => self.runs.take_bundle(&folder, run),
-            (_, Ok(Finding::Scrape(_)) | Err(_)) => {}
+            (Source::Part(part), Err(why)) => self.take_silence(part, at, &why),
+            (_, Ok(Finding::Scrapes(_)) | Err(_)) => {}
         }
     }
 
@@ -167,24 +154,36 @@ impl Model {
         }
     }
 
-    fn take_scrape(&mut self, part: Part, at: Duration, scrape: Scrape) {
-        for (hop, reading) in hop::read(part, &scrape.samples) {
-            self.hops.entry(hop).or_default().take(at, &reading);
-        }
-        self.noticed.take(at, part, &scrape.samples);
-        if part == Part::Distribution {
-            self.clients.take(at, &scrape.samples);
-        }
+    fn take_scrapes(&mut self, part: Part, at: Duration, answers: Vec<(String, Result<Scrape, Text>)>) {
         let Some(state) = self.parts.get_mut(&part) else { return };
-        let lacks = scrape.readiness.checks.iter().filter(|check| !check.ready);
-        let lacks: Vec<String> = lacks.map(|check| format!("{}: {}", check.name, check.reason)).collect();
-        state.lacks = (!scrape.readiness.ready).then(|| Text::new(&lacks.join("; ")));
-        state.samples = scrape.samples;
-        state.taken_at = scrape.taken_at;
+        let told = state.take(at, answers);
+        for (hop, readings) in hop::read(part, &told) {
+            self.hops.entry(hop).or_default().take(at, &readings);
+        }
+        self.noticed.take(at, part, &told);
+        if part == Part::Distribution {
+            self.clients.take(at, &told);
+        }
+        let numbers: Vec<Samples> = told.into_iter().map(|(_, samples)| samples.clone()).collect();
         // Some of the partitions are no part of a lag that is one of all.
         let has_all = |sport| self.owned(sport).is_none_or(Owned::is_all);
         if !matches!(part, Part::Processors(sport) if !has_all(sport)) {
-            self.kafka.take_told(at, part, &self.parts[&part].samples);
+            self.kafka.take_told(at, part, &numbers);
+        }
+    }
+
+    fn take_silence(&mut self, part: Part, at: Duration, why: &Text) {
+        if let Some(state) = self.parts.get_mut(&part) {
+            state.processes.iter_mut().for_each(|process| process.contact.heard(at, Some(why)));
+        }
+    }
+
+    /// The same stack has other processes from now on; what is known of it is kept.
+    pub fn ask_at(&mut self, parts: &BTreeMap<Part, Vec<String>>) {
+        for (part, urls) in parts {
+            if let Some(state) = self.parts.get_mut(part) {
+                state.ask_at(urls);
+            }
         }
     }
 }

@@ -50,6 +50,7 @@ pub async fn follow(mut watch: Watch, interval: Duration, as_json: bool) -> anyh
 /// # Errors
 /// When nothing answered, or a source broke down.
 pub async fn once(mut watch: Watch, interval: Duration, as_json: bool) -> anyhow::Result<()> {
+    watch.settle().await?;
     let deadline = Instant::now() + interval * 2 + ONCE_WITHIN;
     loop {
         let report = tokio::time::timeout_at(deadline, watch.next()).await;

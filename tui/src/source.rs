@@ -1,5 +1,6 @@
 //! Where figures come from: one task per place, each with an interval and a deadline, all into one bounded channel.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,6 +140,8 @@ async fn ask_aside<W: Send + 'static>(
 pub struct Sources {
     tasks: JoinSet<()>,
     reports: mpsc::Receiver<Report>,
+    /// Where the processes of each service are asked.
+    processes: BTreeMap<Part, watch::Sender<Vec<String>>>,
     opened: watch::Sender<Option<EventId>>,
     opened_runs: watch::Sender<Vec<PathBuf>>,
     orders: mpsc::Sender<Order>,
@@ -157,11 +160,13 @@ impl Sources {
         let sink = |source| Sink { clock, source, reports: sender.clone() };
         let (client, seldom) = (http::client(ANSWER_WITHIN)?, interval * SELDOM_EVERY);
         let mut tasks = JoinSet::new();
-        for (part, url) in &places.parts {
-            let ask = parts::watch(client.clone(), url.clone(), interval, sink(Source::Part(*part)));
-            tasks.spawn(ask);
+        let mut processes = BTreeMap::new();
+        for (part, urls) in &places.parts {
+            let (sender, urls) = watch::channel(urls.clone());
+            processes.insert(*part, sender);
+            tasks.spawn(parts::watch(client.clone(), urls, interval, sink(Source::Part(*part))));
         }
-        if let Some(url) = places.parts.get(&Part::Simulator) {
+        if let Some(url) = places.parts.get(&Part::Simulator).and_then(|urls| urls.first()) {
             tasks.spawn(control::watch(client.clone(), url.clone(), interval, sink(Source::Control)));
             tasks.spawn(control::obey(client.clone(), url.clone(), to_obey, sink(Source::Control)));
         }
@@ -190,7 +195,7 @@ impl Sources {
             tasks.spawn(runs::watch_all(runs.clone(), seldom, sink(Source::Runs)));
         }
         tasks.spawn(runs::watch_open(runs_to_open, sink(Source::Bundle)));
-        Ok(Self { tasks, reports, opened, opened_runs, orders })
+        Ok(Self { tasks, reports, processes, opened, opened_runs, orders })
     }
 
     /// The next report. Waiting for it can be given up at any time.
@@ -211,6 +216,15 @@ impl Sources {
     /// Another report, where one is there already.
     pub fn another(&mut self) -> Option<Report> {
         self.reports.try_recv().ok()
+    }
+
+    /// Says where processes are asked from now on.
+    pub fn ask_at(&self, parts: &BTreeMap<Part, Vec<String>>) {
+        for (part, urls) in parts {
+            if let Some(sender) = self.processes.get(part) {
+                sender.send_replace(urls.clone());
+            }
+        }
     }
 
     /// Says which game is looked at.

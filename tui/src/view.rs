@@ -112,7 +112,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         spans.push(Span::raw(if is_roomy { "" } else { " " }));
     }
     frame.render_widget(Line::from(spans), area);
-    let worst = model.warnings().first().map_or_else(|| model.known(), |warning| warning.level);
+    let worst = model.state();
     // Of finished runs alone there is nothing that could be well or not.
     let has_stack = !model.parts.is_empty();
     let mut state =

@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use domain::EventId;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::attach::{Given, Places};
+use crate::attach::engine::{self, Published};
+use crate::attach::{Given, Logs, Places};
 use crate::clock::Clock;
 use crate::model::{Gone, Model};
 use crate::order::Order;
@@ -20,6 +24,9 @@ pub struct Watch {
     clock: Clock,
     places: Places,
     sources: Sources,
+    /// What the engine publishes of a Compose project, once it was asked.
+    published: Option<watch::Receiver<Option<Published>>>,
+    asking: JoinSet<()>,
     /// What is known of it.
     pub model: Model,
 }
@@ -33,7 +40,40 @@ impl Watch {
         let (clock, places) = (Clock::start(), given.find());
         let sources = Sources::start(&places, interval, clock)?;
         let model = Model::new(&places, interval, clock.now());
-        Ok(Self { given, interval, clock, places, sources, model })
+        let mut asking = JoinSet::new();
+        let published = match &places.logs {
+            Some(Logs::Compose { docker, project }) if places.record.is_none() => {
+                let (told, published) = watch::channel(None);
+                let (docker, project) = (docker.clone(), project.clone());
+                asking.spawn(async move { engine::follow(&docker, &project, told).await });
+                Some(published)
+            }
+            _ => None,
+        };
+        Ok(Self { given, interval, clock, places, sources, published, asking, model })
+    }
+
+    /// Waits until the engine has said which processes there are, where it is asked.
+    ///
+    /// # Errors
+    /// As [`Watch::start`].
+    pub async fn settle(&mut self) -> anyhow::Result<()> {
+        let Some(published) = &mut self.published else { return Ok(()) };
+        if published.wait_for(Option::is_some).await.is_err() {
+            self.asking.join_next().await.transpose().context("asking the engine")?;
+        }
+        self.look().map(|_| ())
+    }
+
+    /// Where the stack is that was found, as far as its record or the engine knows.
+    fn with_published(&self, mut places: Places) -> Places {
+        if let Some(published) = &self.published
+            && let Some(published) = &*published.borrow()
+            && places.record.is_none()
+        {
+            places.publish(published, &self.given);
+        }
+        places
     }
 
     /// Waits for a report. Can be given up at any time.
@@ -84,13 +124,19 @@ impl Watch {
     /// # Errors
     /// As [`Watch::start`].
     pub fn look(&mut self) -> anyhow::Result<bool> {
-        let found = self.given.find_again(&self.places);
+        let found = self.given.find_again(&self.places).map(|places| self.with_published(places));
         if !self.model.has_answered() && self.model.gone.is_none() {
-            let first = self.given.find();
+            let first = self.with_published(self.given.find());
             return if first == self.places { Ok(false) } else { self.attach(first).map(|()| true) };
         }
         match found {
             Some(places) if places == self.places && self.model.gone.is_none() => Ok(false),
+            Some(places) if self.model.gone.is_none() && places.differs_in_processes(&self.places) => {
+                self.sources.ask_at(&places.parts);
+                self.model.ask_at(&places.parts);
+                self.places = places;
+                Ok(false)
+            }
             Some(places) => self.attach(places).map(|()| true),
             None => {
                 // Whoever listens there now is somebody else.

@@ -79,6 +79,13 @@ async fn a_stack_in_containers_plays_survives_a_crash_and_keeps_its_state() {
 
     let more = ["--scale", "processors-football-more=1", "--scale", "distribution-more=1"];
     compose.run_timed("the simulator as well, and one more of two services", &[&UP[..5], &more].concat());
+    let told = compose.top();
+    let processes = |row: &Value| (row["processes"]["processes"].as_u64(), row["processes"]["of"].as_u64());
+    let row = |rows: &str, place: &str| {
+        told[rows].as_array().unwrap().iter().find(|row| row["place"] == place).unwrap().clone()
+    };
+    assert_eq!(processes(&row("sports", "football")), (Some(2), Some(2)), "{told}");
+    assert_eq!(processes(&row("hops", "distribution")), (Some(2), Some(2)), "{told}");
     let address = compose.run(&["port", "distribution-more", "4003"]);
     let url = format!("ws://{}/v1/socket", address.trim());
     let client = Client::subscribe(&url, Sport::Football.as_str(), Seen::default());

@@ -5,6 +5,9 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
+/// What `docker-compose.yml` calls its project.
+const PROJECT: &str = "matchday";
+
 /// What is set.
 #[derive(Debug, Default)]
 pub(super) struct Settings(BTreeMap<String, String>);
@@ -33,6 +36,12 @@ impl Settings {
         )
     }
 
+    /// The name of the Compose project.
+    pub(super) fn project(&self) -> String {
+        let set = self.0.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
+        set.map_or(PROJECT, String::as_str).to_owned()
+    }
+
     /// The port that `<name>_PORT` gives, else `PORT_PREFIX` before the documented one.
     pub(super) fn port(&self, name: &str, documented: u16) -> u16 {
         let set = |name: &str| self.0.get(name).filter(|value| !value.is_empty());
@@ -52,5 +61,12 @@ mod tests {
         assert_eq!(settings.port("REST", 4002), 5002);
         assert_eq!(settings.port("KAFKA", 9092), 29092);
         assert_eq!(Settings::default().port("KAFKA", 9092), 9092);
+    }
+
+    #[test]
+    fn the_project_is_called_as_compose_calls_it() {
+        let compose = include_str!("../../../docker-compose.yml");
+        assert!(compose.contains(&format!("\nname: {}\n", Settings::default().project())));
+        assert_eq!(Settings::parse("COMPOSE_PROJECT_NAME=other").project(), "other");
     }
 }

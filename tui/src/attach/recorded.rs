@@ -40,7 +40,7 @@ impl Record {
 
     /// Whether it is but stores, as tests share them: there is nothing to be seen in it.
     fn has_no_service(&self) -> bool {
-        !self.addresses.iter().any(|address| ["ingestion", "REST"].contains(&address.what.as_str()))
+        !self.addresses.iter().any(|address| ["ingestion", REST].contains(&address.what.as_str()))
     }
 
     /// Whether nothing of it runs any more: a crash left it behind.
@@ -81,27 +81,49 @@ pub(super) fn find(stacks: &Path, wanted: Wanted<'_>) -> Option<Places> {
     let address = |what: &str| {
         record.addresses.iter().find(|address| address.what == what).map(|address| address.url.clone())
     };
-    let mut parts: BTreeMap<Part, String> = BTreeMap::new();
-    parts.extend(address("ingestion").map(|url| (Part::Ingestion, url)));
-    parts.extend(address("REST").map(|url| (Part::Distribution, url)));
-    for sport in Sport::ALL {
-        let part = Part::Processors(sport);
-        parts.extend(address(&part.to_string()).map(|url| (part, url)));
+    let mut parts: BTreeMap<Part, Vec<String>> = BTreeMap::new();
+    for address in &record.addresses {
+        if let Some(part) = part_of(&address.what) {
+            parts.entry(part).or_default().push(address.url.clone());
+        }
+    }
+    // The first process of a service has its name, and those that were added have numbers behind it.
+    for (part, urls) in &mut parts {
+        let first =
+            address(if *part == Part::Distribution { REST.to_owned() } else { part.to_string() }.as_str());
+        urls.sort_by_key(|url| Some(url) != first.as_ref());
     }
     // It is started beside the stack, at a port that follows from the stack's.
     let simulator = address("ingestion").and_then(|ingestion| simulator_url(&ingestion));
-    parts.extend(simulator.map(|url| (Part::Simulator, url)));
+    parts.extend(simulator.map(|url| (Part::Simulator, vec![url])));
     let kind = if record.stores.is_empty() { "native".to_owned() } else { record.stores };
     Some(Places {
         name: format!("{name} ({kind})"),
         record: Some(name),
-        rest: address("REST"),
+        rest: address(REST),
         kafka: address("Kafka"),
         topics: Topics::default(),
         logs: Some(Logs::Folder(folder)),
         runs: None,
         parts,
     })
+}
+
+/// What distribution's REST is called.
+const REST: &str = "REST";
+
+/// The service whose process is reached at what is called so: `processors-hockey`, `processors-hockey-2`, `REST of distribution-2`.
+fn part_of(what: &str) -> Option<Part> {
+    let name = what.strip_prefix("REST of ").unwrap_or(what);
+    let numbered = name.rsplit_once('-').filter(|(_, number)| number.parse::<u32>().is_ok());
+    match numbered.map_or(name, |(service, _)| service) {
+        REST => Some(Part::Distribution),
+        "distribution" if what != name => Some(Part::Distribution),
+        name => {
+            let mut parts = [Part::Ingestion].into_iter().chain(Sport::ALL.map(Part::Processors));
+            parts.find(|part| part.to_string() == name)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -131,17 +153,35 @@ mod tests {
         let mut given = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() };
         let found = given.find();
         assert_eq!(found.name, "up (containers)");
-        assert_eq!(found.parts[&Part::Ingestion], "http://127.0.0.1:1");
-        assert_eq!(found.parts[&Part::Processors(Sport::Hockey)], "http://127.0.0.1:4104");
+        assert_eq!(found.parts[&Part::Ingestion], ["http://127.0.0.1:1"]);
+        assert_eq!(found.parts[&Part::Processors(Sport::Hockey)], ["http://127.0.0.1:4104"]);
         assert_eq!(found.kafka.as_deref(), Some("127.0.0.1:9092"));
         assert_eq!(found.logs, Some(Logs::Folder(stacks.path().join("up"))));
         assert_eq!(found.runs, Some(stacks.path().join("runs")));
         given.stack = Some("demo-7".to_owned());
-        assert_eq!(given.find().parts[&Part::Ingestion], "http://127.0.0.1:2");
-        given.rest = Some("http://10.0.0.1:80".to_owned());
-        assert_eq!(given.find().parts[&Part::Distribution], "http://10.0.0.1:80");
+        assert_eq!(given.find().parts[&Part::Ingestion], ["http://127.0.0.1:2"]);
+        given.parts.insert(Part::Distribution, vec!["http://10.0.0.1:80".to_owned()]);
+        assert_eq!(given.find().rest.as_deref(), Some("http://10.0.0.1:80"));
+        assert_eq!(given.find().parts[&Part::Distribution], ["http://10.0.0.1:80"]);
         given.bundles = vec!["a-run".into()];
         assert!(given.find().parts.is_empty(), "a finished run has no stack");
+    }
+
+    #[test]
+    fn every_process_of_a_service_is_asked_and_the_first_of_it_first() {
+        let stacks = tempfile::tempdir().expect("a folder");
+        write(stacks.path(), "up", 1, ProcessId::own());
+        let record = stacks.path().join("up/stack.json");
+        let more = r#""addresses":[{"what":"REST of distribution-2","url":"http://127.0.0.1:7"},
+            {"what":"WebSocket of distribution-2","url":"ws://127.0.0.1:8"},
+            {"what":"processors-hockey-2","url":"http://127.0.0.1:9"},"#;
+        let text = fs::read_to_string(&record).expect("read");
+        fs::write(&record, text.replace(r#""addresses":["#, more)).expect("written");
+        let found = Given { stacks: Some(stacks.path().to_owned()), ..Given::default() }.find();
+        assert_eq!(found.parts[&Part::Distribution], ["http://127.0.0.1:4002", "http://127.0.0.1:7"]);
+        let hockey = &found.parts[&Part::Processors(Sport::Hockey)];
+        assert_eq!(*hockey, ["http://127.0.0.1:4104", "http://127.0.0.1:9"]);
+        assert_eq!(found.rest.as_deref(), Some("http://127.0.0.1:4002"));
     }
 
     #[test]

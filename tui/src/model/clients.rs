@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Contact;
+use super::hop::failed_answers;
+use super::part::ProcessNumber;
 use super::series::{Counter, Series};
 use crate::source::{Samples, SessionList};
 use crate::text::Text;
@@ -68,40 +70,51 @@ impl Clients {
         }
     }
 
-    pub(super) fn take(&mut self, at: Duration, samples: &Samples) {
+    /// What each distribution tells; all of it adds up.
+    pub(super) fn take(&mut self, at: Duration, told: &[(ProcessNumber, &Samples)]) {
         let gauges = [
             (&mut self.sessions, "matchday_distribution_sessions"),
             (&mut self.behind, "matchday_distribution_sessions_behind"),
             (&mut self.subscriptions, "matchday_distribution_subscriptions"),
         ];
         for (series, name) in gauges {
-            if let Some(value) = samples.sum(name, &[]) {
+            let values = told.iter().filter_map(|(_, samples)| samples.sum(name, &[]));
+            if let Some(value) = values.reduce(|sum, value| sum + value) {
                 series.push(at, value);
             }
         }
+        let count = |name: &'static str, labels: &'static [(&str, &str)]| {
+            told.iter()
+                .map(move |(process, samples)| (*process, samples.sum(name, labels).unwrap_or_default()))
+        };
+        let lookups = "matchday_distribution_cache_lookups_total";
         let counters = [
             (&mut self.frames, "matchday_distribution_frames_total"),
             (&mut self.bytes, "matchday_distribution_frames_bytes_total"),
             (&mut self.writes, "matchday_distribution_writes_total"),
             (&mut self.conflated, "matchday_distribution_conflated_total"),
             (&mut self.requests, "matchday_distribution_rest_requests_total"),
+            (&mut self.lookups, lookups),
         ];
         for (counter, name) in counters {
-            counter.push(at, samples.sum(name, &[]).unwrap_or_default());
+            counter.push_each(at, count(name, &[]));
         }
-        let lookups = "matchday_distribution_cache_lookups_total";
-        self.lookups.push(at, samples.sum(lookups, &[]).unwrap_or_default());
-        self.found.push(at, samples.sum(lookups, &[("outcome", "hit")]).unwrap_or_default());
-        let answers = samples.by("matchday_distribution_rest_requests_total", "status");
-        let failed: f64 = answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum();
-        self.failures.push(at, failed);
-        let slowest =
-            samples.each("matchday_distribution_rest_seconds", &[("quantile", "0.99")]).reduce(f64::max);
-        if let Some(slowest) = slowest {
+        self.found.push_each(at, count(lookups, &[("outcome", "hit")]));
+        self.failures
+            .push_each(at, told.iter().map(|(process, samples)| (*process, failed_answers(samples))));
+        let latencies = told.iter().flat_map(|(_, samples)| {
+            samples.each("matchday_distribution_rest_seconds", &[("quantile", "0.99")])
+        });
+        if let Some(slowest) = latencies.reduce(f64::max) {
             self.rest_p99.push(at, slowest);
         }
-        let by_reason =
-            |name| samples.by(name, "reason").map(|(reason, count)| (Text::new(reason), count)).collect();
+        let by_reason = |name| {
+            let mut counts = BTreeMap::new();
+            for (reason, count) in told.iter().flat_map(|(_, samples)| samples.by(name, "reason")) {
+                *counts.entry(Text::new(reason)).or_default() += count;
+            }
+            counts
+        };
         self.closed = by_reason("matchday_distribution_closed_total");
         self.refused = by_reason("matchday_distribution_refused_total");
     }

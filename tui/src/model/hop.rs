@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Sport;
 
+use super::part::ProcessNumber;
 use super::series::{Counter, Series};
 use crate::source::{Part, Samples};
 
@@ -79,11 +80,20 @@ pub struct History {
 }
 
 impl History {
-    pub(super) fn take(&mut self, at: Duration, reading: &Reading) {
-        let Reading { passed, errors, p50, p99, lag } = *reading;
+    /// What each process says of it: what passes and waits adds up. Of latencies the longest counts: of all messages together, no
+    /// larger part takes longer than that.
+    pub(super) fn take(&mut self, at: Duration, readings: &[(ProcessNumber, Reading)]) {
         // A counter that is not there has counted nothing.
-        self.passed.push(at, passed.unwrap_or_default());
-        self.errors.push(at, errors.unwrap_or_default());
+        let counted = |of: fn(&Reading) -> Option<f64>| {
+            readings.iter().map(move |(process, reading)| (*process, of(reading).unwrap_or_default()))
+        };
+        self.passed.push_each(at, counted(|reading| reading.passed));
+        self.errors.push_each(at, counted(|reading| reading.errors));
+        let all =
+            |of: fn(&Reading) -> Option<f64>| readings.iter().filter_map(move |(_, reading)| of(reading));
+        let p50 = all(|reading| reading.p50).reduce(f64::max);
+        let p99 = all(|reading| reading.p99).reduce(f64::max);
+        let lag = all(|reading| reading.lag).reduce(|sum, lag| sum + lag);
         for (series, value) in [(&mut self.p50, p50), (&mut self.p99, p99), (&mut self.lag, lag)] {
             if let Some(value) = value {
                 series.push(at, value);
@@ -92,17 +102,19 @@ impl History {
     }
 }
 
-/// The hops that a process's numbers tell of.
-pub(super) fn read(part: Part, samples: &Samples) -> Vec<(Hop, Reading)> {
+/// The hops that the numbers of a service's processes tell of.
+pub(super) fn read(
+    part: Part,
+    told: &[(ProcessNumber, &Samples)],
+) -> Vec<(Hop, Vec<(ProcessNumber, Reading)>)> {
+    let of = |hop: Hop, read: fn(&Samples) -> Reading| {
+        (hop, told.iter().map(|(process, samples)| (*process, read(samples))).collect())
+    };
     match part {
-        Part::Simulator => vec![(Hop::Simulator, simulator(samples))],
-        Part::Ingestion => {
-            vec![(Hop::Ingestion, ingestion(samples)), (Hop::FeedTopics, feed_topics(samples))]
-        }
-        Part::Processors(sport) => vec![(Hop::Processors(sport), processors(samples))],
-        Part::Distribution => {
-            vec![(Hop::Distribution, distribution(samples)), (Hop::Sockets, sockets(samples))]
-        }
+        Part::Simulator => vec![of(Hop::Simulator, simulator)],
+        Part::Ingestion => vec![of(Hop::Ingestion, ingestion), of(Hop::FeedTopics, feed_topics)],
+        Part::Processors(sport) => vec![of(Hop::Processors(sport), processors)],
+        Part::Distribution => vec![of(Hop::Distribution, distribution), of(Hop::Sockets, sockets)],
     }
 }
 
@@ -160,9 +172,16 @@ fn distribution(samples: &Samples) -> Reading {
             samples.sum(updates, &[("outcome", "unreadable")]),
             samples.sum(updates, &[("outcome", "hole")]),
             samples.sum("matchday_distribution_store_reads_total", &[("outcome", "failed")]),
+            Some(failed_answers(samples)),
         ]),
         ..latency(samples, "matchday_distribution_generated_to_hub_seconds")
     }
+}
+
+/// Answers of REST that say that it is the server's fault.
+pub(super) fn failed_answers(samples: &Samples) -> f64 {
+    let answers = samples.by("matchday_distribution_rest_requests_total", "status");
+    answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum()
 }
 
 fn sockets(samples: &Samples) -> Reading {
@@ -201,10 +220,10 @@ mod tests {
              matchday_processor_generated_to_commit_seconds{quantile=\"0.5\"} 0.004\n\
              matchday_processor_generated_to_commit_seconds{quantile=\"0.99\"} 0.1\n",
         );
-        let read = read(Part::Processors(Sport::Tennis), &samples);
+        let read = read(Part::Processors(Sport::Tennis), &[(0, &samples)]);
         let reading =
             Reading { passed: Some(93.0), errors: Some(6.0), p50: Some(0.004), p99: Some(0.1), lag: None };
-        assert_eq!(read, [(Hop::Processors(Sport::Tennis), reading)]);
+        assert_eq!(read, [(Hop::Processors(Sport::Tennis), vec![(0, reading)])]);
     }
 
     #[test]

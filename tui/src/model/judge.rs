@@ -8,15 +8,17 @@ use serde::{Serialize, Serializer};
 use super::Model;
 use super::contact::Touch;
 use super::hop::Hop;
-use super::kafka::{Reader, grows};
+use super::kafka::{Reader, TopicHistory, grows};
+use super::part::{PartState, ProcessState};
+use super::pipeline::Place;
 use super::series::{Counter, Series};
-use crate::source::Part;
+use crate::source::{Part, Samples};
 
 /// More messages than this that wait are a backlog.
-const LAG_MAX: f64 = 5_000.0;
+pub(super) const LAG_MAX: f64 = 5_000.0;
 
 /// A latency that one in a hundred messages exceeds is slow from here on, in seconds.
-pub(super) const SLOW_P99: f64 = 1.0;
+pub const SLOW_P99: f64 = 1.0;
 
 /// How long errors are told of after they happened.
 pub(super) const ERRORS_OVER: Duration = Duration::from_secs(60);
@@ -77,7 +79,16 @@ impl Level {
     }
 }
 
-/// How many of a sport's partitions the one process has that is asked. Of several they share them, and each tells of its own.
+/// How many processes of a service answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Answering {
+    /// Those that do.
+    pub processes: usize,
+    /// Those that are asked.
+    pub of: usize,
+}
+
+/// How many of a sport's partitions those processes have that are asked. Several share them, and each tells of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Owned {
     /// Those that it has.
@@ -100,18 +111,53 @@ impl Serialize for Level {
 }
 
 impl Model {
-    /// How a process is, whatever passes through it.
+    /// How a service is, whatever passes through it: the worst of its processes.
     #[must_use]
     pub fn part_level(&self, part: Part) -> Level {
         let Some(state) = self.parts.get(&part) else { return Level::Absent };
-        match state.contact.touch(self.now) {
+        let levels = state.processes.iter().map(|process| self.process_level(part, process));
+        levels.max().unwrap_or(Level::Waiting)
+    }
+
+    /// How a process of a service is.
+    #[must_use]
+    pub fn process_level(&self, part: Part, process: &ProcessState) -> Level {
+        match process.contact.touch(self.now) {
             Touch::Waiting => Level::Waiting,
             // Whoever plays no games has no simulator.
             Touch::Away | Touch::Stale(_) if part == Part::Simulator => Level::Absent,
             Touch::Away | Touch::Stale(_) => Level::Down,
-            Touch::Fresh if state.lacks.is_some() => Level::NotReady,
+            Touch::Fresh if process.lacks.is_some() => Level::NotReady,
             Touch::Fresh => Level::Fine,
         }
+    }
+
+    /// How many processes of a service answer, and how many there are.
+    #[must_use]
+    pub fn answering(&self, part: Part) -> Answering {
+        let count = |state: &PartState| Answering {
+            processes: state.answering(self.now).count(),
+            of: state.processes.len(),
+        };
+        self.parts.get(&part).map_or(Answering { processes: 0, of: 0 }, count)
+    }
+
+    /// How everything is: the worst of what is warned of and of the hops that are there.
+    #[must_use]
+    pub fn state(&self) -> Level {
+        let hops = Place::HOPS.into_iter().map(|place| self.level(place));
+        let of_hops = hops.filter(|level| *level != Level::Absent).max().unwrap_or(Level::Waiting);
+        self.warnings().first().map_or(of_hops, |warning| warning.level.max(of_hops))
+    }
+
+    /// How a topic is: as whoever reads it comes along, or cannot.
+    #[must_use]
+    pub fn topic_level(&self, topic: &TopicHistory) -> Level {
+        let is_written = topic.written.rate.last(self.now) > Some(0.0);
+        let of_writing = if is_written { Level::Fine } else { Level::Idle };
+        let Some(reader) = topic.reader else { return of_writing };
+        let of_process = Some(self.part_level(reader.part())).filter(|level| *level >= Level::NotReady);
+        self.reader_level(reader).max(of_process).unwrap_or(of_writing)
     }
 
     /// How a hop is.
@@ -161,7 +207,8 @@ impl Model {
         })
     }
 
-    fn is_heard(&self, part: Part) -> bool {
+    /// Whether any process of a service answers.
+    pub(super) fn is_heard(&self, part: Part) -> bool {
         self.parts.get(&part).is_some_and(|state| state.contact.touch(self.now) == Touch::Fresh)
     }
 
@@ -174,14 +221,15 @@ impl Model {
         self.is_heard(reader.part()) && has_all
     }
 
-    /// How many of a sport's partitions the process has that is asked; `None` where it does not answer, or Kafka has
-    /// not said how many there are.
+    /// How many of a sport's partitions those processes have that answer; `None` where none does, or Kafka has not said how many
+    /// there are.
     #[must_use]
     pub fn owned(&self, sport: Sport) -> Option<Owned> {
         let part = Part::Processors(sport);
         let state = self.parts.get(&part).filter(|_| self.is_heard(part))?;
         let of = self.kafka.read_by(Reader::Processors(sport))?.partitions.len();
-        let has = state.samples.sum("matchday_processor_partitions_owned", &[]).unwrap_or_default();
+        let owned = |samples: &Samples| samples.sum("matchday_processor_partitions_owned", &[]);
+        let has = state.samples(self.now).filter_map(owned).sum();
         Some(Owned { partitions: has, of })
     }
 

@@ -84,33 +84,37 @@ impl Kafka {
         Self { contact, is_asked, topics: BTreeMap::new(), told: BTreeMap::new() }
     }
 
-    /// What a process says of the partitions that it reads.
-    pub(super) fn take_told(&mut self, at: Duration, part: Part, samples: &Samples) {
+    /// What the processes of a service say of the partitions that they read. Of one that several tell of, the most counts: each
+    /// distribution reads all, and a partition of processors may just have gone from one to another.
+    pub(super) fn take_told(&mut self, at: Duration, part: Part, told: &[Samples]) {
+        let take = |kafka: &mut Self, reader, name, labels: &[(&str, &str)]| {
+            let mut partitions: BTreeMap<i32, f64> = BTreeMap::new();
+            for (partition, lag) in
+                told.iter().flat_map(|samples| samples.by_where(name, "partition", labels))
+            {
+                let Ok(partition) = partition.parse() else { continue };
+                let most = partitions.entry(partition).or_insert(lag);
+                *most = most.max(lag);
+            }
+            kafka.take_partitions(at, reader, partitions);
+        };
         match part {
             Part::Processors(sport) => {
-                let told = samples.by("matchday_processor_lag", "partition");
-                self.take_partitions(at, Reader::Processors(sport), told);
+                take(self, Reader::Processors(sport), "matchday_processor_lag", &[]);
             }
             Part::Distribution => {
                 for sport in Sport::ALL {
                     let labels = [("sport", sport.as_str())];
-                    let told = samples.by_where("matchday_distribution_lag", "partition", &labels);
-                    self.take_partitions(at, Reader::Distribution(sport), told);
+                    take(self, Reader::Distribution(sport), "matchday_distribution_lag", &labels);
                 }
             }
             Part::Simulator | Part::Ingestion => {}
         }
     }
 
-    fn take_partitions<'a>(
-        &mut self,
-        at: Duration,
-        reader: Reader,
-        told: impl Iterator<Item = (&'a str, f64)>,
-    ) {
+    fn take_partitions(&mut self, at: Duration, reader: Reader, partitions: BTreeMap<i32, f64>) {
         let mut all = None;
-        for (partition, lag) in told {
-            let Ok(partition) = partition.parse() else { continue };
+        for (partition, lag) in partitions {
             all = Some(all.unwrap_or_default() + lag);
             let unread = self.told.entry(reader).or_default();
             unread.partitions.entry(partition).or_default().push(at, lag);
@@ -245,7 +249,7 @@ mod tests {
                        matchday_distribution_lag{sport=\"hockey\",partition=\"1\"} 2\n\
                        matchday_distribution_lag{sport=\"tennis\",partition=\"0\"} 9\n";
         let now = Duration::from_secs(1);
-        kafka.take_told(now, Part::Distribution, &Samples::parse(metrics));
+        kafka.take_told(now, Part::Distribution, &[Samples::parse(metrics)]);
         let told = |sport| kafka.told(Reader::Distribution(sport)).and_then(|lag| lag.last(now));
         assert_eq!(Sport::ALL.map(told).into_iter().flatten().sum::<f64>(), 51.0, "each is counted once");
         assert_eq!((told(Sport::Hockey), told(Sport::Football)), (Some(42.0), None));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::part::ProcessNumber;
 use super::series::Counter;
 use crate::source::{Part, Samples};
 
@@ -100,10 +101,13 @@ impl Serialize for Sign {
 pub struct Noticed(BTreeMap<(Sign, Part), Counter>);
 
 impl Noticed {
-    pub(super) fn take(&mut self, at: Duration, part: Part, samples: &Samples) {
+    pub(super) fn take(&mut self, at: Duration, part: Part, told: &[(ProcessNumber, &Samples)]) {
         for sign in Sign::ALL {
-            if let Some(count) = sign.count(part, samples) {
-                self.0.entry((sign, part)).or_default().push(at, count);
+            let counts =
+                told.iter().filter_map(|(process, samples)| Some((*process, sign.count(part, samples)?)));
+            let counts: Vec<(ProcessNumber, f64)> = counts.collect();
+            if !counts.is_empty() {
+                self.0.entry((sign, part)).or_default().push_each(at, counts);
             }
         }
     }
@@ -139,8 +143,8 @@ mod tests {
         let gaps = |count: u32| Samples::parse(&format!("matchday_processor_gaps_total {count}\n"));
         let seconds = Duration::from_secs;
         for (at, hockey, tennis) in [(1, 0, 5), (2, 3, 5), (3, 3, 6), (9, 3, 6)] {
-            noticed.take(seconds(at), Part::Processors(Sport::Hockey), &gaps(hockey));
-            noticed.take(seconds(at), Part::Processors(Sport::Tennis), &gaps(tennis));
+            noticed.take(seconds(at), Part::Processors(Sport::Hockey), &[(0, &gaps(hockey))]);
+            noticed.take(seconds(at), Part::Processors(Sport::Tennis), &[(0, &gaps(tennis))]);
         }
         assert_eq!(noticed.within(Sign::Gap, seconds(9), seconds(60)), Some(4.0));
         assert_eq!(noticed.within(Sign::Stale, seconds(9), seconds(60)), Some(0.0));

@@ -6,7 +6,7 @@ use domain::Sport;
 use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
-use super::judge::{IDLE_AFTER, Owned};
+use super::judge::{Answering, IDLE_AFTER, Owned};
 use super::kafka::Reader;
 use super::series::Series;
 use super::{Level, Model, Touch};
@@ -63,6 +63,9 @@ pub struct Row {
     pub lag: Option<f64>,
     /// What went wrong within the window.
     pub errors: Option<f64>,
+    /// How many processes it has, and how many of them answer, where any service of it has several: rate, errors and what waits in them
+    /// are of all that answer together, latencies those of the slowest.
+    pub processes: Option<Answering>,
     /// Where those processes that are asked do not have all partitions: rate, latency and errors are of theirs alone.
     pub partitions: Option<Owned>,
 }
@@ -159,8 +162,19 @@ impl Model {
             p99_seconds: last(|history| &history.p99, Figure::P99),
             lag,
             errors: Figure::Rate.join(errors),
+            processes: self.processes(place),
             partitions: self.part_of(place),
         }
+    }
+
+    fn processes(&self, place: Place) -> Option<Answering> {
+        let hops = place.hops().into_iter();
+        let of: Vec<Answering> = hops.map(|hop| self.answering(hop.part())).collect();
+        let sum = |of: &[Answering], count: fn(&Answering) -> usize| of.iter().map(count).sum();
+        of.iter().any(|answering| answering.of > 1).then(|| Answering {
+            processes: sum(&of, |answering| answering.processes),
+            of: sum(&of, |answering| answering.of),
+        })
     }
 
     /// How many partitions those processes have that are asked, where that is not all.

@@ -1,7 +1,9 @@
 //! One number over time: what is kept of it, and what a screen's columns show of that.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+use super::part::ProcessNumber;
 
 /// For how long values are kept: the longest window that can be chosen.
 pub const KEPT: Duration = Duration::from_secs(15 * 60);
@@ -105,10 +107,10 @@ impl Series {
     }
 }
 
-/// Makes rates of a counter's values.
+/// Makes rates of a counter's values, or of those of several processes, which add up.
 #[derive(Clone, Debug, Default)]
 pub struct Counter {
-    before: Option<(Duration, f64)>,
+    before: BTreeMap<ProcessNumber, (Duration, f64)>,
     /// What was added in a second.
     pub rate: Series,
     /// What was added since the value before.
@@ -119,16 +121,26 @@ impl Counter {
     /// Takes the counter's value. One that is lower than the last is of a process that began anew: what it counted is what was
     /// added.
     pub fn push(&mut self, at: Duration, value: f64) {
-        if let Some((before_at, before)) = self.before {
+        self.push_each(at, [(0, value)]);
+    }
+
+    /// As [`Self::push`], of every process that tells.
+    pub fn push_each(&mut self, at: Duration, values: impl IntoIterator<Item = (ProcessNumber, f64)>) {
+        let (mut rate, mut all) = (None, None);
+        for (process, value) in values {
+            let before = self.before.insert(process, (at, value));
+            let Some((before_at, before)) = before else { continue };
             let seconds = at.saturating_sub(before_at).as_secs_f64();
-            if seconds <= 0.0 {
-                return;
+            if seconds > 0.0 {
+                let added = if value < before { value } else { value - before };
+                rate = Some(rate.unwrap_or_default() + added / seconds);
+                all = Some(all.unwrap_or_default() + added);
             }
-            let added = if value < before { value } else { value - before };
-            self.rate.push(at, added / seconds);
-            self.added.push(at, added);
         }
-        self.before = Some((at, value));
+        if let (Some(rate), Some(all)) = (rate, all) {
+            self.rate.push(at, rate);
+            self.added.push(at, all);
+        }
     }
 }
 
@@ -149,6 +161,19 @@ mod tests {
         let rates: Vec<f64> = counter.rate.within(seconds(5), seconds(60)).map(|(_, rate)| rate).collect();
         assert_eq!(rates, [300.0, 300.0, 50.0]);
         assert_eq!(counter.added.sum(seconds(5), seconds(60)), Some(950.0));
+    }
+
+    #[test]
+    fn what_several_processes_count_adds_up_whoever_of_them_tells() {
+        let mut counter = Counter::default();
+        counter.push_each(seconds(1), [(0, 100.0), (1, 9_000.0)]);
+        counter.push_each(seconds(2), [(0, 150.0), (1, 9_007.0)]);
+        // One is silent for a second, one began anew, and a third is heard of for the first time.
+        counter.push_each(seconds(3), [(0, 20.0)]);
+        counter.push_each(seconds(4), [(0, 30.0), (1, 9_027.0), (2, 1_000_000.0)]);
+        let rates: Vec<f64> = counter.rate.within(seconds(4), seconds(60)).map(|(_, rate)| rate).collect();
+        assert_eq!(rates, [57.0, 20.0, 20.0]);
+        assert_eq!(counter.added.sum(seconds(4), seconds(60)), Some(107.0));
     }
 
     #[test]

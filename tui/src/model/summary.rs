@@ -57,16 +57,13 @@ impl Model {
     #[must_use]
     pub fn summary(&self, window: Duration, since_epoch: Duration) -> Summary {
         let hops: Vec<Row> = Place::HOPS.into_iter().map(|place| self.row(place, window)).collect();
-        let warnings = self.warnings();
-        let worst =
-            hops.iter().map(|row| row.state).chain(warnings.iter().map(|warning| warning.level)).max();
         let is_told = self.games.contact.touch(self.now) == Touch::Fresh;
         Summary {
-            schema: "1.4",
+            schema: "1.5",
             stack: self.stack.to_string(),
             at: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-            state: worst.unwrap_or(Level::Waiting),
-            warnings,
+            state: self.state(),
+            warnings: self.warnings(),
             hops,
             sports: self.sports().map(|sport| self.row(Place::Sport(sport), window)).collect(),
             topics: self.topics_summary(),

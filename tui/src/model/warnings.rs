@@ -11,8 +11,8 @@ use super::hop::{History, Hop};
 use super::judge::{ERRORS_OVER, Level, SLOW_P99};
 use super::kafka::{Reader, grows, slope};
 use super::series::Counter;
-use super::{Model, PartState};
-use crate::source::{Part, Producer};
+use super::{Model, PartState, ProcessState};
+use crate::source::{Part, Producer, Samples};
 use crate::text::Text;
 
 /// A live game waits too long for odds from here on, in seconds.
@@ -46,9 +46,9 @@ impl Model {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings: Vec<Warning> =
-            self.parts.iter().filter_map(|(part, state)| self.part_warning(*part, state)).collect();
+            self.parts.iter().flat_map(|(part, state)| self.part_warnings(*part, state)).collect();
         for (hop, history) in &self.hops {
-            if self.part_level(hop.part()) == Level::Fine {
+            if self.is_heard(hop.part()) {
                 warnings.extend(self.hop_warnings(*hop, history));
             }
         }
@@ -94,28 +94,31 @@ impl Model {
 
     fn gone_warning(&self) -> Option<Warning> {
         let gone = self.gone.as_ref()?;
-        let told = "nothing of this stack runs any more; what it told last is shown, and what comes back of it will be";
-        let what = match &gone.other {
-            Some(other) => format!("{told}. `a` turns to {other}"),
-            None => told.to_owned(),
-        };
+        // The key first, for a narrow screen cuts what is long.
+        let key = gone.other.as_ref().map(|other| format!("; `a` turns to {other}")).unwrap_or_default();
+        let what = format!("gone{key}; what it told last is shown until it comes back");
         Some(Warning { level: Level::Down, place: self.stack.to_string(), what })
     }
 
-    fn part_warning(&self, part: Part, state: &PartState) -> Option<Warning> {
-        let level = self.part_level(part);
-        let what = match level {
-            Level::Down => {
-                let why = state.contact.trouble().map(|why| format!(": {why}")).unwrap_or_default();
-                match state.contact.touch(self.now) {
-                    Touch::Stale(age) => format!("no answer for {} s{why}", age.as_secs()),
-                    _ => format!("no answer{why}"),
+    /// That processes of a service do not answer, or cannot work; where it has several, each by its address.
+    fn part_warnings(&self, part: Part, state: &PartState) -> Vec<Warning> {
+        let warning = |process: &ProcessState| {
+            let level = self.process_level(part, process);
+            let what = match level {
+                Level::Down => {
+                    let why = process.contact.trouble().map(|why| format!(": {why}")).unwrap_or_default();
+                    match process.contact.touch(self.now) {
+                        Touch::Stale(age) => format!("no answer for {} s{why}", age.as_secs()),
+                        _ => format!("no answer{why}"),
+                    }
                 }
-            }
-            Level::NotReady => state.lacks.as_ref()?.to_string(),
-            _ => return None,
+                Level::NotReady => process.lacks.as_ref()?.to_string(),
+                _ => return None,
+            };
+            let whose = if state.processes.len() > 1 { format!("{}: ", process.url) } else { String::new() };
+            Some(Warning { level, place: part.to_string(), what: format!("{whose}{what}") })
         };
-        Some(Warning { level, place: part.to_string(), what })
+        state.processes.iter().filter_map(warning).collect()
     }
 
     fn hop_warnings(&self, hop: Hop, history: &History) -> Vec<Warning> {
@@ -163,7 +166,7 @@ impl Model {
 
     /// That distribution finds few of the images that it looks up in Redis, and asks the database for the others.
     fn cache_warning(&self) -> Option<Warning> {
-        let is_heard = self.part_level(Part::Distribution) == Level::Fine;
+        let is_heard = self.is_heard(Part::Distribution);
         let within = |counter: &Counter| counter.added.sum(self.now, MISSES_OVER).unwrap_or_default();
         let (lookups, found) = (within(&self.clients.lookups), within(&self.clients.found));
         let share = found / lookups;
@@ -177,16 +180,17 @@ impl Model {
 
     fn sport_warnings(&self, sport: Sport) -> Vec<Warning> {
         let part = Part::Processors(sport);
-        let Some(state) = self.parts.get(&part).filter(|_| self.part_level(part) == Level::Fine) else {
-            return Vec::new();
-        };
+        let Some(state) = self.parts.get(&part) else { return Vec::new() };
         let warning = |level, what: String| Warning { level, place: sport.to_string(), what };
         let mut warnings = Vec::new();
-        if state.samples.sum("matchday_processor_redis_up", &[]) == Some(0.0) {
+        let lacks_redis = |samples: &Samples| samples.sum("matchday_processor_redis_up", &[]) == Some(0.0);
+        if state.samples(self.now).any(lacks_redis) {
             warnings.push(warning(Level::NotReady, "Redis takes no images".to_owned()));
         }
-        let age = state.samples.each("matchday_processor_odds_age_seconds", &[]).reduce(f64::max);
-        if let Some(age) = age.filter(|age| *age > ODDS_AGE_MAX) {
+        let ages = state
+            .samples(self.now)
+            .flat_map(|samples| samples.each("matchday_processor_odds_age_seconds", &[]));
+        if let Some(age) = ages.reduce(f64::max).filter(|age| *age > ODDS_AGE_MAX) {
             warnings.push(warning(Level::Stalled, format!("a live game has had no odds for {age:.0} s")));
         }
         warnings
@@ -195,10 +199,11 @@ impl Model {
     /// Partitions of a sport that distribution hears nobody process.
     fn unprocessed_warning(&self, sport: Sport) -> Option<Warning> {
         let state = self.parts.get(&Part::Distribution)?;
-        let is_heard = self.part_level(Part::Distribution) == Level::Fine;
         let labels = [("sport", sport.as_str())];
-        let silent = state.samples.sum("matchday_distribution_silent_partitions", &labels);
-        let silent = silent.filter(|silent| is_heard && *silent > 0.0)?;
+        let told = state.samples(self.now);
+        let silent =
+            told.filter_map(|samples| samples.sum("matchday_distribution_silent_partitions", &labels));
+        let silent = silent.reduce(f64::max).filter(|silent| *silent > 0.0)?;
         let what = format!("nobody processes {silent:.0} partitions: their markets are shown as suspended");
         Some(Warning { level: Level::Stalled, place: sport.to_string(), what })
     }
@@ -206,13 +211,15 @@ impl Model {
     /// Producers of whom no processor has heard for a while.
     fn silent_producers(&self) -> Vec<Warning> {
         let mut heard: BTreeMap<String, f64> = BTreeMap::new();
-        for (_, state) in self.parts.iter().filter(|(part, _)| self.part_level(**part) == Level::Fine) {
+        let told =
+            self.parts.values().flat_map(|state| state.samples(self.now).map(|told| (told, state.taken_at)));
+        for (samples, taken_at) in told {
             let name = "matchday_processor_producer_heard_timestamp_seconds";
             let providers: BTreeSet<&str> =
-                state.samples.by(name, "provider").map(|(provider, _)| provider).collect();
+                samples.by(name, "provider").map(|(provider, _)| provider).collect();
             for provider in providers {
-                for (producer, at) in state.samples.by_where(name, "producer", &[("provider", provider)]) {
-                    let (place, age) = (format!("{provider}/{producer}"), state.taken_at.as_secs_f64() - at);
+                for (producer, at) in samples.by_where(name, "producer", &[("provider", provider)]) {
+                    let (place, age) = (format!("{provider}/{producer}"), taken_at.as_secs_f64() - at);
                     let least = heard.entry(place).or_insert(age);
                     *least = least.min(age);
                 }
@@ -237,5 +244,30 @@ fn untrusted_warning(producer: &Producer) -> Warning {
         level: Level::Stalled,
         place: place_of(producer),
         what: format!("this producer is {}", producer.standing()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::LAG_MAX;
+    use super::*;
+
+    #[test]
+    fn limits_are_those_of_the_alert_rules() {
+        let rules = include_str!("../../../deploy/prometheus/alerts.yml");
+        let lookups = LOOKUPS_MIN / MISSES_OVER.as_secs_f64();
+        let limits = [
+            ("FeedLag", format!("> {LAG_MAX}")),
+            ("UpdatesLag", format!("> {LAG_MAX}")),
+            ("SlowToClients", format!("> {SLOW_P99}")),
+            ("CacheMisses", format!("> {lookups}) < {FOUND_MIN}")),
+            ("NoOddsForLiveGame", format!("> {ODDS_AGE_MAX}")),
+        ];
+        for (name, limit) in limits {
+            let (_, rule) = rules.split_once(&format!("- alert: {name}\n")).expect(name);
+            let expression =
+                rule.lines().take_while(|line| !line.contains("for:")).collect::<Vec<_>>().join("\n");
+            assert!(expression.ends_with(&limit), "{name}: {limit} is not in {expression}");
+        }
     }
 }

@@ -84,8 +84,8 @@ pub struct Report {
 /// An answer.
 #[derive(Clone, Debug)]
 pub enum Finding {
-    /// Of a part.
-    Scrape(Scrape),
+    /// Of the processes of a part: what each of them told, by its address, or why it told nothing.
+    Scrapes(Vec<(String, Result<Scrape, Text>)>),
     /// Of Kafka.
     Offsets(Vec<PartitionOffsets>),
     /// Of all games that are live.

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Scene, chart, format, level_span, nothing, sessions, title};
 use crate::model::series::Series;
-use crate::model::{Hop, Level};
+use crate::model::{Hop, Level, SLOW_P99};
 use crate::source::Part;
 use crate::text::Text;
 use crate::theme::Tone;
@@ -69,7 +69,7 @@ fn figures<'a>(scene: Scene<'a>) -> Vec<Figure<'a>> {
     ];
     if let Some(sockets) = scene.model.hops.get(&Hop::Sockets) {
         figures.push(figure("half are told within", &sockets.p50, format::seconds));
-        let limit = Some((1.0, Level::Slow));
+        let limit = Some((SLOW_P99, Level::Slow));
         figures.push(Figure { limit, ..figure("99 of 100 are told within", &sockets.p99, format::seconds) });
     }
     let failures = &clients.failures.rate;

@@ -11,7 +11,8 @@ use crate::theme::Tone;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
-    let stack = Line::from(Span::styled(format!(" {} ", model.stack), theme.style(Tone::Dim)));
+    let (gone, tone) = if model.gone.is_some() { (" GONE", Tone::Bad) } else { ("", Tone::Dim) };
+    let stack = Line::from(Span::styled(format!(" {}{gone} ", model.stack), theme.style(tone)));
     let width = u16::try_from(stack.width()).unwrap_or(area.width).min(area.width / 3);
     let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(width)]).areas(area);
     frame.render_widget(stack, right);

@@ -7,7 +7,7 @@ use ratatui::widgets::{Cell, Row, Table, TableState};
 
 use super::{Scene, chart, draw_excerpt, format, level_span, nothing, right, title};
 use crate::model::series::Series;
-use crate::model::{Level, PartitionHistory, TopicHistory, kafka};
+use crate::model::{PartitionHistory, TopicHistory, kafka};
 use crate::theme::Tone;
 use crate::ui::Sort;
 
@@ -69,9 +69,7 @@ fn cells(name: &str, topic: &TopicHistory, bars: usize, scene: Scene<'_>) -> Vec
     let none = || right(Span::styled(format::none(theme), theme.style(Tone::Dim)));
     let told = |value: Option<String>| value.map_or_else(none, right);
     let rate = topic.written.rate.last(now);
-    let passes = if rate > Some(0.0) { Level::Fine } else { Level::Idle };
-    let level = topic.reader.and_then(|reader| model.reader_level(reader)).unwrap_or(passes);
-    let mut state = level_span(level, theme);
+    let mut state = level_span(model.topic_level(topic), theme);
     state.content = format!(" {}", state.content).into();
     let lag = topic.reader.and_then(|reader| model.lag(reader));
     let hot = topic.hot(now).map(|(partition, share)| {

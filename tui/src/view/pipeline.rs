@@ -60,10 +60,12 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, places: &[Place], scene: Scene<
     frame.render_widget(table, area);
 }
 
-/// Its name; where the processes that are asked have but some of the partitions, how many of how many.
+/// Its name; where it has several processes, how many of how many answer; where those have but some of the partitions, how many of
+/// how many.
 fn label(row: &Row) -> String {
     let some = row.partitions.map(|owned| format!(" {:.0}/{}", owned.partitions, owned.of));
-    format!("{}{}", row.place.name(), some.unwrap_or_default())
+    let several = row.processes.map(|answering| format!(", {} of {}", answering.processes, answering.of));
+    format!("{}{}{}", row.place.name(), several.unwrap_or_default(), some.unwrap_or_default())
 }
 
 fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {

@@ -6,7 +6,7 @@ use ratatui::widgets::{Cell, Row, Table};
 
 use super::{Scene, draw_excerpt, excerpt, format, known, level_span, nothing, right, title};
 use crate::model::Level;
-use crate::source::{Session, SessionList};
+use crate::source::{Part, Session, SessionList};
 use crate::theme::Tone;
 
 /// Columns, the peer's apart, which takes what is left.
@@ -16,7 +16,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, theme } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let contact = Some(&model.clients.sockets_contact);
-    frame.render_widget(title("sockets, those that keep up least first", contact, scene), above);
+    // Whoever has several asks the first.
+    let heading = match model.answering(Part::Distribution).of {
+        0 | 1 => "sockets, those that keep up least first".to_owned(),
+        of => format!("sockets of 1 of {of} distributions, those that keep up least first"),
+    };
+    frame.render_widget(title(&heading, contact, scene), above);
     let SessionList { open, sessions: sockets } = &model.clients.sockets;
     if sockets.is_empty() {
         return nothing(frame, list, known(&model.clients.sockets_contact, "none is open", scene), scene);

@@ -16,12 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stack of which this process is one, and ingestion is there.
 fn record(stacks: &Path, name: &str, ingestion: &str) {
+    record_of(stacks, name, &format!(r#"{{"what":"ingestion","url":"{ingestion}"}}"#));
+}
+
+fn record_of(stacks: &Path, name: &str, addresses: &str) {
     let folder = stacks.join(name);
     fs::create_dir_all(&folder).expect("a folder");
     let ProcessId { pid, started_ticks } = ProcessId::own();
     let record = format!(
         r#"{{"processes":[{{"name":"ingestion","id":{{"pid":{pid},"started_ticks":{started_ticks}}}}}],
-            "addresses":[{{"what":"ingestion","url":"{ingestion}"}}]}}"#
+            "addresses":[{addresses}]}}"#
     );
     fs::write(folder.join("stack.json"), record).expect("written");
 }
@@ -58,8 +62,7 @@ async fn another_stack_is_looked_at_only_when_somebody_says_so() {
     assert_eq!(watch.model.stack.as_str(), "demo-7 (native)");
     let first = &watch.model.warnings()[0];
     assert_eq!(first.place, "demo-7 (native)");
-    assert!(first.what.contains("nothing of this stack runs any more"), "{first:?}");
-    assert!(first.what.ends_with("`a` turns to up (native)"), "{first:?}");
+    assert!(first.what.starts_with("gone; `a` turns to up (native)"), "{first:?}");
 
     assert!(watch.attach_other().expect("it turns"));
     assert_eq!((watch.model.stack.as_str(), watch.model.gone.is_some()), ("up (native)", false));
@@ -82,6 +85,28 @@ async fn a_stack_that_comes_back_is_looked_at_again_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn a_process_that_is_added_is_asked_as_well_and_nothing_is_forgotten() {
+    let stacks = tempfile::tempdir().expect("a folder");
+    let [one, other] = [ingestion(), ingestion()];
+    record(stacks.path(), "up", &format!("http://{one}"));
+    let mut watch = Watch::start(given(stacks.path()), Duration::from_millis(100)).expect("it starts");
+    until_answered(&mut watch).await;
+    let both = format!(
+        r#"{{"what":"ingestion","url":"http://{one}"}},{{"what":"ingestion-2","url":"http://{other}"}}"#
+    );
+    record_of(stacks.path(), "up", &both);
+    assert!(!watch.look().expect("it looks"));
+    assert!(watch.model.has_answered(), "what is known is kept");
+    let answers = async {
+        while watch.model.answering(Part::Ingestion).processes < 2 {
+            let report = watch.next().await.expect("a report");
+            watch.take(report);
+        }
+    };
+    tokio::time::timeout(PATIENCE, answers).await.expect("both answer");
+}
+
+#[tokio::test]
 async fn where_nothing_ever_answered_the_stack_that_comes_is_taken() {
     let stacks = tempfile::tempdir().expect("a folder");
     record(stacks.path(), "demo-7", "http://127.0.0.1:1");
@@ -96,9 +121,9 @@ fn the_simulator_is_where_that_of_the_stack_would_listen_unless_it_is_said_where
     let stacks = tempfile::tempdir().expect("a folder");
     record(stacks.path(), "up", "http://127.0.0.1:14000");
     let mut given = given(stacks.path());
-    assert_eq!(given.find().parts[&Part::Simulator], "http://127.0.0.1:14004");
-    given.parts.insert(Part::Simulator, "http://127.0.0.1:9".to_owned());
-    assert_eq!(given.find().parts[&Part::Simulator], "http://127.0.0.1:9");
+    assert_eq!(given.find().parts[&Part::Simulator], ["http://127.0.0.1:14004"]);
+    given.parts.insert(Part::Simulator, vec!["http://127.0.0.1:9".to_owned()]);
+    assert_eq!(given.find().parts[&Part::Simulator], ["http://127.0.0.1:9"]);
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use domain::Topics;
-use tui::attach::{Logs, Places};
+use domain::{Sport, Topics};
+use tokio::sync::watch;
+use tui::attach::{Logs, Places, engine};
 use tui::clock::Clock;
-use tui::source::{Finding, LogLevel, LogLine, Sources};
+use tui::source::{Finding, LogLevel, LogLine, Part, Sources};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -79,8 +80,14 @@ async fn what_the_engine_complains_of_is_told() {
 struct Project(tempfile::TempDir);
 
 impl Project {
-    /// Of the image that the kit's own file names for Redis.
     fn start() -> Self {
+        Self::of(|image| {
+            format!("services:\n  speaker:\n    {image}\n    command: [redis-server, --port, '7001']\n")
+        })
+    }
+
+    /// With what is made of the image that the kit's own file names for Redis.
+    fn of(services: impl Fn(&str) -> String) -> Self {
         let kit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker-compose.yml"))
             .expect("the kit's file");
         let image = kit
@@ -89,9 +96,11 @@ impl Project {
             .expect("an image of Redis")
             .trim();
         let folder = tempfile::Builder::new().prefix("matchday-test-logs").tempdir().expect("a folder");
-        let file =
-            format!("services:\n  speaker:\n    {image}\n    command: [redis-server, --port, '7001']\n");
-        fs::write(folder.path().join("docker-compose.yml"), file).expect("written");
+        fs::write(folder.path().join("docker-compose.yml"), services(image)).expect("written");
+        // Compose takes it from there, and so do we.
+        let name =
+            folder.path().file_name().and_then(|name| name.to_str()).expect("a plain name").to_lowercase();
+        fs::write(folder.path().join(".env"), format!("COMPOSE_PROJECT_NAME={name}\n")).expect("written");
         let project = Self(folder);
         assert!(project.compose(&["up", "--detach"]), "it does not start");
         project
@@ -130,4 +139,26 @@ async fn what_a_container_of_a_real_engine_writes_is_followed_over_its_end_and_i
     assert!(project.compose(&["stop", "--timeout", "0"]));
     assert!(project.compose(&["start"]));
     tokio::time::timeout(PATIENCE, starts(&mut sources)).await.expect("its next start is told");
+}
+
+#[tokio::test]
+#[ignore = "runs containers: `make test-compose` runs it"]
+async fn containers_that_were_added_are_found_at_the_ports_that_a_real_engine_gave_them() {
+    let project = Project::of(|image| {
+        let service = |name: &str, scale: u32| {
+            format!("  {name}:\n    {image}\n    scale: {scale}\n    ports: ['127.0.0.1::4100']\n")
+        };
+        format!("services:\n{}{}", service("processors-hockey", 1), service("processors-hockey-more", 2))
+    });
+    let (told, mut published) = watch::channel(None);
+    let folder = project.0.path().to_owned();
+    let asking = tokio::spawn(async move { engine::follow("docker".as_ref(), &folder, told).await });
+    let found = tokio::time::timeout(PATIENCE, published.wait_for(Option::is_some)).await;
+    let found = found.expect("the engine answers").expect("it is asked").clone().expect("it is told");
+    asking.abort();
+    let mut urls = found[&Part::Processors(Sport::Hockey)].clone();
+    assert!(urls.iter().all(|url| url.starts_with("http://127.0.0.1:")), "{found:?}");
+    urls.sort_unstable();
+    urls.dedup();
+    assert_eq!((urls.len(), found.len()), (3, 1), "{found:?}");
 }

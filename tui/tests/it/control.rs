@@ -1,6 +1,5 @@
 //! What the simulator is told, and what becomes of what it answers.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -113,10 +112,10 @@ async fn until(watch: &mut Watch, is_known: impl Fn(&Model) -> bool) {
 }
 
 fn follow(url: &str, stacks: &std::path::Path) -> Watch {
-    let parts = BTreeMap::from([(Part::Simulator, url.to_owned())]);
-    let nowhere = Some("http://127.0.0.1:1".to_owned());
+    let parts = [(Part::Simulator, url), (Part::Distribution, "http://127.0.0.1:1")];
+    let parts = parts.into_iter().map(|(part, url)| (part, vec![url.to_owned()])).collect();
     let kafka = Some("127.0.0.1:1".to_owned());
-    let given = Given { stacks: Some(stacks.to_owned()), parts, rest: nowhere, kafka, ..Given::default() };
+    let given = Given { stacks: Some(stacks.to_owned()), parts, kafka, ..Given::default() };
     Watch::start(given, Duration::from_millis(200)).expect("it starts")
 }
 

@@ -8,9 +8,10 @@ use std::{env, fs};
 use ratatui::style::Color;
 use tui::bundle::Run;
 use tui::keys::KEYS;
-use tui::model::Model;
+use tui::model::{Gone, Model};
 use tui::order::{Mishap, Order};
 use tui::source::{Finding, Report, RunList, SessionList, Source};
+use tui::text::Text;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
 
@@ -50,6 +51,9 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     let mut warned = ui(View::Pipeline, false);
     warned.warnings_from = Some(0);
     screens.push(("warnings".to_owned(), evening(names), warned));
+    let mut left = evening(names);
+    left.gone = Some(Gone { other: Some(Text::new("demo-7 (native)")) });
+    screens.push(("stack-gone".to_owned(), left, ui(View::Pipeline, false)));
     screens.push(("verifying".to_owned(), evening_with_a_verification(names), ui(View::Faults, false)));
     screens.extend(runs(names));
     screens.extend(menus(names));

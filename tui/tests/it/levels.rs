@@ -313,3 +313,108 @@ fn a_simulator_that_is_not_there_is_nothing_wrong() {
     assert_eq!(model.level(Place::Simulator), Level::Absent);
     assert!(model.warnings().is_empty());
 }
+
+/// What two processes of hockey tell, the second of them only where it `answers`.
+fn two(model: &mut Model, second: u64, [one, other]: [u64; 2], answers: bool) {
+    let told = |applied: u64, p99: f64, partition: u32, lag: u64| {
+        let metrics = format!(
+            "matchday_processor_messages_total{{outcome=\"applied\"}} {applied}\nmatchday_processor_partitions_owned 1\n\
+             matchday_processor_generated_to_commit_seconds{{quantile=\"0.99\"}} {p99}\n\
+             matchday_processor_lag{{partition=\"{partition}\"}} {lag}\n"
+        );
+        match scrape(&metrics) {
+            Finding::Scrapes(mut scrapes) => scrapes.remove(0).1,
+            other => panic!("{other:?}"),
+        }
+    };
+    let silent = Err(Text::new("Connection refused"));
+    let second_one = if answers { told(other, 0.4, 1, 3) } else { silent };
+    let found = vec![("one".to_owned(), told(one, 0.2, 0, 5)), ("other".to_owned(), second_one)];
+    take(model, second, Ok(Finding::Scrapes(found)));
+}
+
+#[test]
+fn several_processes_of_a_service_are_told_as_one_with_how_many_answer() {
+    let mut model = empty();
+    let urls = ["one", "other"].map(str::to_owned).to_vec();
+    model.ask_at(&[(Part::Processors(Sport::Hockey), urls)].into());
+    let offsets = |second: u64| {
+        let of = |partition| {
+            let topic = Topics::default().feed(Sport::Hockey);
+            let end = i64::try_from(1_000 * second).expect("few");
+            PartitionOffsets { topic, partition, end, committed: Some(end - 100) }
+        };
+        Ok(Finding::Offsets(vec![of(0), of(1)]))
+    };
+    for second in 1..=10 {
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: offsets(second) });
+        // They began at other times.
+        two(&mut model, second, [1_000 * second, 700_000 + 500 * second], true);
+    }
+    let row = |model: &Model| model.row(Place::Sport(Sport::Hockey), Duration::from_secs(60));
+    let told = row(&model);
+    assert_eq!((told.per_second, told.p99_seconds, told.lag), (Some(1_500.0), Some(0.4), Some(8.0)));
+    assert_eq!(told.processes.map(|answering| (answering.processes, answering.of)), Some((2, 2)));
+    assert_eq!((told.state, told.partitions), (Level::Fine, None));
+
+    for second in 11..=20 {
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: offsets(second) });
+        two(&mut model, second, [1_000 * second, 0], false);
+    }
+    let told = row(&model);
+    // Of the partition of the one that is silent Kafka alone tells.
+    assert_eq!((told.per_second, told.p99_seconds, told.lag), (Some(1_000.0), Some(0.2), Some(200.0)));
+    assert_eq!(told.processes.map(|answering| (answering.processes, answering.of)), Some((1, 2)));
+    assert_eq!((told.state, model.state()), (Level::Down, Level::Down));
+    let warning = &model.warnings()[0];
+    assert_eq!(warning.place, "processors-hockey");
+    assert_eq!(warning.what, "other: no answer for 10 s: Connection refused");
+    let drawn =
+        screen(&model, &Ui::new(24), &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+    assert!(drawn.contains("hockey, 1 of 2 1/2"), "{drawn}");
+}
+
+#[test]
+fn every_view_and_every_script_is_told_the_same_state() {
+    let mut models = vec![empty(), evening_until(3, NAMES), evening(NAMES)];
+    // Nothing passes: that is idle, for whoever looks.
+    let mut idle = empty();
+    for part in [Part::Ingestion, Part::Distribution] {
+        idle.take(Report {
+            source: Source::Part(part),
+            at: Duration::from_secs(1),
+            found: Ok(scrape("matchday_ingestion_messages_total{outcome=\"accepted\"} 5\n")),
+        });
+    }
+    models.push(idle);
+    let mut seen = Vec::new();
+    for model in models {
+        let state = model.state();
+        let drawn =
+            screen(&model, &Ui::new(24), &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+        let head = drawn.lines().next().expect("a line").trim_end_matches(['"', ' ']).to_owned();
+        assert!(head.ends_with(state.word()), "{state:?}: {head}");
+        assert_eq!(model.summary(Duration::from_secs(60), Duration::ZERO).state, state);
+        let warned = model.warnings().first().map(|warning| warning.level);
+        for place in Place::HOPS.into_iter().chain(Sport::ALL.map(Place::Sport)) {
+            let level = model.level(place);
+            assert!(level <= state || level == Level::Absent, "{place:?} is {level:?}, everything {state:?}");
+            assert!(
+                level < Level::Errors || warned >= Some(level),
+                "of {place:?}, {level:?}, nobody is told"
+            );
+        }
+        seen.push(state);
+    }
+    assert_eq!((seen[0], seen[2], seen[3]), (Level::Waiting, Level::Down, Level::Idle));
+}
+
+#[test]
+fn a_topic_whose_reader_is_down_is_not_well() {
+    let model = evening(NAMES);
+    let topic = |name: &str| &model.kafka.topics[name];
+    assert_eq!(model.topic_level(topic("sports-feed-tennis")), Level::Down);
+    assert_eq!(model.topic_level(topic("sports-feed-football")), Level::Fine);
+}

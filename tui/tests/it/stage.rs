@@ -35,7 +35,7 @@ pub const OPENED: &str = "md:match:7";
 /// Everything of a stack, of which nothing is known yet.
 pub fn empty() -> Model {
     let parts = [Part::Simulator, Part::Ingestion, Part::Distribution].into_iter();
-    let parts = parts.chain(Sport::ALL.map(Part::Processors)).map(|part| (part, String::new()));
+    let parts = parts.chain(Sport::ALL.map(Part::Processors)).map(|part| (part, vec![String::new()]));
     let places = Places {
         name: "up (native)".to_owned(),
         record: None,
@@ -204,11 +204,12 @@ pub fn screen(model: &Model, ui: &Ui, theme: &Theme, (width, height): (u16, u16)
 /// What a process tells that has these metrics and lacks nothing.
 pub fn scrape(metrics: &str) -> Finding {
     let ready = r#"{"ready":true,"checks":[{"name":"kafka","ready":true,"reason":""}]}"#;
-    Finding::Scrape(Scrape {
+    let scrape = Scrape {
         samples: Samples::parse(metrics),
         readiness: serde_json::from_str(ready).expect("a readiness"),
         taken_at: Duration::from_secs(1_800_000_000),
-    })
+    };
+    Finding::Scrapes(vec![(String::new(), Ok(scrape))])
 }
 
 /// What processors tell that have applied so many messages since they started, and have so many before them.

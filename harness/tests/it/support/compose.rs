@@ -7,6 +7,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Once;
 use std::time::Instant;
 
+use harness::stack::own_binary;
+use serde_json::Value;
+
 /// What the names of all tests' projects begin with. They end with the number of the process whose test it is.
 const PREFIX: &str = "matchday-test";
 
@@ -105,6 +108,15 @@ impl Compose {
     pub fn restarts(&self, service: &str) -> u32 {
         let id = self.run(&["ps", "--all", "--quiet", service]);
         docker(&["inspect", "--format", "{{.RestartCount}}", id.trim()]).trim().parse().unwrap()
+    }
+
+    /// What the dashboard tells of it.
+    pub fn top(&self) -> Value {
+        let no_stacks = tempfile::tempdir().unwrap();
+        let mut top = Command::new(own_binary("matchday-top").unwrap());
+        top.args(["--once", "--json", "--stacks"]).arg(no_stacks.path());
+        top.env("COMPOSE_PROJECT_NAME", &self.name).envs(self.env.iter().map(|(name, value)| (name, value)));
+        serde_json::from_str(&stdout("matchday-top", top.output().unwrap())).unwrap()
     }
 
     fn command(&self, args: &[&str]) -> Command {
