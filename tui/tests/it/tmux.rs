@@ -1,6 +1,5 @@
 //! The real program in a real terminal, that of tmux: its screens, its keys, other sizes, its end.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -72,14 +71,10 @@ impl Drop for Terminal {
     }
 }
 
-/// Says so where there is no terminal to be had.
-fn is_skipped() -> bool {
-    let is_missing = Command::new("tmux").arg("-V").output().is_err();
-    if is_missing {
-        // Past the test's output, which is kept back where a test passes.
-        std::io::stderr().write_all(b"SKIPPED: there is no tmux.\n").expect("stderr takes text");
-    }
-    is_missing
+/// Fails where there is no terminal to be had.
+fn need_tmux() {
+    let found = Command::new("tmux").arg("-V").output();
+    assert!(found.is_ok(), "there is no tmux: `harness/services/install-debian.sh --tmux` installs it");
 }
 
 /// The program's command line, in front of an ingestion and of one finished run.
@@ -93,9 +88,7 @@ fn line(stacks: &Path) -> String {
 
 #[test]
 fn a_person_finds_their_way_through_the_program_and_gets_the_terminal_back() {
-    if is_skipped() {
-        return;
-    }
+    need_tmux();
     let stacks = tempfile::tempdir().expect("a folder");
     let terminal = Terminal::start(&line(stacks.path()), (120, 40));
     let first = terminal.until(&["1 Pipeline", "✖ DOWN      processors", "● ok        ingestion"]);
@@ -125,9 +118,7 @@ fn a_person_finds_their_way_through_the_program_and_gets_the_terminal_back() {
 
 #[test]
 fn no_colour_is_drawn_where_none_is_wanted() {
-    if is_skipped() {
-        return;
-    }
+    need_tmux();
     let stacks = tempfile::tempdir().expect("a folder");
     let program = line(stacks.path());
     let coloured = |program: &str| {
