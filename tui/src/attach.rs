@@ -135,8 +135,12 @@ impl Places {
 
     /// With the processes that the engine knows of, in the place of those at the documented ports; addresses that were given stay.
     pub fn publish(&mut self, published: &engine::Published, given: &Given) {
-        let found = published.iter().filter(|(part, _)| !given.parts.contains_key(part));
-        self.parts.extend(found.map(|(part, urls)| (*part, urls.clone())));
+        for (part, processes) in published.iter().filter(|(part, _)| !given.parts.contains_key(part)) {
+            // Where the first does not run, it is missed at its documented port.
+            let documented = || self.parts.get(part).and_then(|urls| urls.first()).cloned();
+            let first = processes.first.clone().or_else(documented);
+            self.parts.insert(*part, first.into_iter().chain(processes.more.clone()).collect());
+        }
         if let Some(rest) = self.parts.get(&Part::Distribution).and_then(|urls| urls.first()) {
             self.rest = Some(rest.clone());
         }
@@ -217,6 +221,19 @@ fn no_stack(runs: Option<PathBuf>) -> Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_process_that_does_not_run_is_missed_and_an_address_that_was_given_stays() {
+        let (football, hockey) = (Part::Processors(Sport::Football), Part::Processors(Sport::Hockey));
+        let more = engine::Processes { first: None, more: vec!["http://127.0.0.1:5".to_owned()] };
+        let published = engine::Published::from([(football, more.clone()), (hockey, more)]);
+        let given = vec!["http://127.0.0.1:6".to_owned()];
+        let given = Given { parts: BTreeMap::from([(hockey, given)]), ..Given::default() };
+        let mut places = given.complete(documented(None));
+        places.publish(&published, &given);
+        assert_eq!(places.parts[&football], ["http://127.0.0.1:4101", "http://127.0.0.1:5"]);
+        assert_eq!(places.parts[&hockey], ["http://127.0.0.1:6"]);
+    }
 
     #[test]
     fn without_a_record_the_documented_ports_are_asked() {

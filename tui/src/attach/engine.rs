@@ -23,8 +23,17 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// What stands at the end of the name of a service whose containers are added to those of another.
 const MORE: &str = "-more";
 
-/// Where the processes of each service are reached from this machine, that with the documented port first.
-pub type Published = BTreeMap<Part, Vec<String>>;
+/// Where the processes of each service are reached from this machine.
+pub type Published = BTreeMap<Part, Processes>;
+
+/// Those of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Processes {
+    /// The one with the documented port, where it runs.
+    pub first: Option<String>,
+    /// Those that were added.
+    pub more: Vec<String>,
+}
 
 /// Asks again and again; the first answer is told even where there is none to be had.
 pub async fn follow(docker: &Path, project: &Path, told: watch::Sender<Option<Published>>) {
@@ -53,20 +62,20 @@ async fn ask(docker: &Path, project: &str) -> anyhow::Result<Published> {
 
 /// A line for each container: its service, a tab, `127.0.0.1:4101->4100/tcp, …`.
 fn read(text: &str) -> Published {
-    let mut found: BTreeMap<Part, Vec<(bool, u16)>> = BTreeMap::new();
+    let mut found = Published::new();
     for (service, ports) in text.lines().filter_map(|line| line.split_once('\t')) {
-        let first = service.strip_suffix(MORE);
-        let Some((part, inside)) = part_of(first.unwrap_or(service)) else { continue };
-        if let Some(port) = ports.split(',').find_map(|ports| outside(ports, inside)) {
-            found.entry(part).or_default().push((first.is_some(), port));
+        let added = service.strip_suffix(MORE);
+        let Some((part, inside)) = part_of(added.unwrap_or(service)) else { continue };
+        let Some(port) = ports.split(',').find_map(|ports| outside(ports, inside)) else { continue };
+        let (processes, url) = (found.entry(part).or_default(), format!("http://127.0.0.1:{port}"));
+        match added {
+            Some(_) => processes.more.push(url),
+            None => processes.first = Some(url),
         }
     }
-    let url = |(_, port): (bool, u16)| format!("http://127.0.0.1:{port}");
-    let in_order = |mut ports: Vec<(bool, u16)>| -> Vec<String> {
-        ports.sort_unstable();
-        ports.into_iter().map(url).collect()
-    };
-    found.into_iter().map(|(part, ports)| (part, in_order(ports))).collect()
+    // The engine tells of the newest first, whichever that is.
+    found.values_mut().for_each(|processes| processes.more.sort_unstable());
+    found
 }
 
 /// The port of this machine that leads to the port `inside`, among `127.0.0.1:4101->4100/tcp` or `0.0.0.0:4002-4003->4002-4003/tcp`.
@@ -101,9 +110,12 @@ mod tests {
                     kafka\t127.0.0.1:9092->9092/tcp\nprocessors-hockey\t\n";
         let found = read(told);
         let football = &found[&Part::Processors(Sport::Football)];
-        assert_eq!(*football, ["http://127.0.0.1:14101", "http://127.0.0.1:32770"]);
-        assert_eq!(found[&Part::Distribution], ["http://127.0.0.1:4002", "http://127.0.0.1:4211"]);
-        assert_eq!(found[&Part::Simulator], ["http://127.0.0.1:5004"]);
+        assert_eq!(football.first.as_deref(), Some("http://127.0.0.1:14101"));
+        assert_eq!(football.more, ["http://127.0.0.1:32770"]);
+        let distribution = &found[&Part::Distribution];
+        assert_eq!(distribution.first.as_deref(), Some("http://127.0.0.1:4002"));
+        assert_eq!(distribution.more, ["http://127.0.0.1:4211"]);
+        assert_eq!(found[&Part::Simulator].first.as_deref(), Some("http://127.0.0.1:5004"));
         assert_eq!(found.len(), 3);
     }
 

@@ -156,7 +156,8 @@ async fn containers_that_were_added_are_found_at_the_ports_that_a_real_engine_ga
     let found = tokio::time::timeout(PATIENCE, published.wait_for(Option::is_some)).await;
     let found = found.expect("the engine answers").expect("it is asked").clone().expect("it is told");
     asking.abort();
-    let mut urls = found[&Part::Processors(Sport::Hockey)].clone();
+    let processes = found[&Part::Processors(Sport::Hockey)].clone();
+    let mut urls: Vec<String> = processes.first.into_iter().chain(processes.more).collect();
     assert!(urls.iter().all(|url| url.starts_with("http://127.0.0.1:")), "{found:?}");
     urls.sort_unstable();
     urls.dedup();
