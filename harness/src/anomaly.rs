@@ -202,6 +202,13 @@ impl Anomalies {
         self.counts.iter().flat_map(|(kind, count)| count.examples.iter().map(|example| (*kind, example)))
     }
 
+    /// Says of examples that have no place in Kafka where that is.
+    pub fn locate(&mut self, place: impl Fn(&Example) -> Option<RecordPlace>) {
+        for example in self.counts.values_mut().flat_map(|count| &mut count.examples) {
+            example.record = example.record.take().or_else(|| place(example));
+        }
+    }
+
     /// Both together.
     pub fn merge(&mut self, other: Self) {
         for (kind, count) in other.counts {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use domain::Timestamp;
 use simulator::DriveOptions;
 use simulator::faults::{Fault, Kind as FaultKind};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::bundle::write::{self, Played};
@@ -99,6 +100,7 @@ impl Attempt<'_> {
         let Self { case, site, recoveries, clients } = *self;
         let options = case.options(site).means(Exit::Usage)?;
         let roles: Vec<Role> = Role::ALL.into_iter().cycle().take(clients.into()).collect();
+        let recovered = watch::Sender::new(0);
         let run = Run {
             site,
             feed: &case.feed,
@@ -107,12 +109,14 @@ impl Attempt<'_> {
             clients: &roles,
             late: case.scenario.duration / 2,
             warm_up: case.warm_up(),
+            recovered: recovered.subscribe(),
         };
         let backlog = Backlog::new(Arc::clone(&case.feed.schedule));
         let mut happened = Vec::new();
         let disturb = async {
             if let Some(stack) = site.own() {
-                happened = outage::execute(&case.outages, stack, Instant::now(), &backlog).await?;
+                happened =
+                    outage::execute(&case.outages, stack, Instant::now(), &backlog, &recovered).await?;
             }
             Ok(())
         };
@@ -130,6 +134,9 @@ impl Attempt<'_> {
             |at_micros: i64| happened.iter().any(|outage| outage.may_end_connections(at_micros - started));
         judge_ends(&outcome.seen, may_end, &mut outcome.verdict);
         look::PLACES.iter().for_each(|place| outcome.verdict.look_at(place));
+        if !happened.is_empty() {
+            look::RECOVERED.iter().for_each(|place| outcome.verdict.look_at(place));
+        }
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
         let holds = gates::holds(&gates);

@@ -155,7 +155,6 @@ impl Case {
         });
         let mut feed = Feed::of_scenario(Arc::new(schedule), &ledger);
         feed.patience.silence_micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
-        feed.oracle.is_disturbed = !outages.outages.is_empty();
         let recording_bytes_max = u64::from(RECORDING_MIB) << 20;
         Self { name, text, scenario, ledger, silences, feed, outages, silence, recording_bytes_max }
     }

@@ -119,14 +119,16 @@ impl Verdict {
     pub fn judge_place(&mut self, place: &str, expected: &BTreeMap<String, Expected>, found: &Pictures) {
         self.look_at(place);
         for (event_id, expected) in expected {
-            let mut at = At { verdict: self, place, event_id, sport: Some(&expected.sport) };
-            match found.get(event_id) {
+            let picture = found.get(event_id);
+            let version = picture.map(|picture| picture.version);
+            let mut at = At { verdict: self, place, event_id, version, sport: Some(&expected.sport) };
+            match picture {
                 None => at.compare(Kind::Lost, "event", "there".to_owned(), "missing".to_owned()),
                 Some(picture) => at.judge(expected, picture),
             }
         }
         for event_id in found.keys().filter(|id| !expected.contains_key(*id)) {
-            let mut at = At { verdict: self, place, event_id, sport: None };
+            let mut at = At { verdict: self, place, event_id, version: None, sport: None };
             at.compare(Kind::Phantom, "event", "absent".to_owned(), "there".to_owned());
         }
     }
@@ -145,7 +147,8 @@ impl Verdict {
                 continue;
             };
             let keys: BTreeSet<&String> = reference.values.keys().chain(picture.values.keys()).collect();
-            let mut at = At { verdict: self, place, event_id, sport: Some(sport) };
+            let version = Some(picture.version);
+            let mut at = At { verdict: self, place, event_id, version, sport: Some(sport) };
             for key in keys {
                 let (expected, found) = (text(reference.values.get(key)), text(picture.values.get(key)));
                 at.compare(Kind::StoreDivergence, key, expected, found);
@@ -159,7 +162,7 @@ impl Verdict {
             [] => "none".to_owned(),
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
         };
-        let mut at = At { verdict: self, place, event_id: "", sport: None };
+        let mut at = At { verdict: self, place, event_id: "", version: None, sport: None };
         at.compare(kind, what, "none".to_owned(), summary);
     }
 
@@ -193,6 +196,8 @@ struct At<'a> {
     verdict: &'a mut Verdict,
     place: &'a str,
     event_id: &'a str,
+    /// The version in which the place has the event.
+    version: Option<u64>,
     /// The event's sport, where somebody has sent it.
     sport: Option<&'a str>,
 }
@@ -278,10 +283,11 @@ impl At<'_> {
 
     fn compare(&mut self, kind: Kind, what: &str, expected: String, found: String) {
         let agrees = expected == found;
-        let (place, event_id) = (self.place, self.event_id);
+        let (place, event_id, version) = (self.place, self.event_id, self.version);
         let example = || Example {
             place: place.to_owned(),
             event_id: event_id.to_owned(),
+            version,
             what: what.to_owned(),
             expected,
             found,

@@ -120,7 +120,7 @@ impl Latencies {
             .feeds
             .messages
             .iter()
-            .filter_map(|(id, at_ms)| Some((sources.feed.oracle.line(id)?, end_of_millisecond(*at_ms))))
+            .filter_map(|(id, at)| Some((sources.feed.oracle.line(id)?, end_of_millisecond(at.at_ms))))
             .collect();
         for (event_id, trace) in sources.traces {
             let published = first_published(sources.updates.get(event_id));

@@ -1,7 +1,8 @@
 //! What must hold at every moment of a run and does not show at its end: looked at while messages are being sent.
 //!
 //! No client has been shown what the database does not have, for what is published has been committed; and REST has what clients
-//! were shown before it was asked, for whatever it keeps is no older than its sockets.
+//! were shown before it was asked, for whatever it keeps is no older than its sockets. Once the stack has recovered from an outage
+//! every event is read in every store: at whatever version it is, it has that version's values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::anomaly::{Example, Kind};
@@ -16,7 +19,7 @@ use crate::feed::Feed;
 use crate::judge::Verdict;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Member;
-use crate::observe::{Places, rest};
+use crate::observe::{Picture, Places, Reading, redis, rest};
 use crate::oracle::{Trace, hash_value};
 
 /// Between two looks. At each, REST is asked for one event.
@@ -27,6 +30,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 pub const PLACES: [&str; 2] = [CLIENTS, REST];
 const CLIENTS: &str = "clients, meanwhile";
 const REST: &str = "rest, meanwhile";
+/// The places that are looked at once the stack has recovered from an outage.
+pub const RECOVERED: [&str; 3] = [MYSQL_AFTER, REDIS_AFTER, REST_AFTER];
+const MYSQL_AFTER: &str = "mysql, after outages";
+const REDIS_AFTER: &str = "redis, after outages";
+const REST_AFTER: &str = "rest, after outages";
 
 /// What was seen.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +45,12 @@ pub struct Looks {
     pub ahead: Vec<Ahead>,
     /// How often the database did not say which versions it had.
     pub database_failed: u64,
-    /// What REST answered.
+    /// What stores and REST answered.
     pub answers: Vec<Answer>,
-    /// How often REST did not answer in time, or with something else than the event that it was asked for.
-    pub rest_failed: u64,
+    /// What a store can never hold, whatever was sent.
+    pub broken: Vec<(Kind, Example)>,
+    /// How often a place did not answer in time, or with something else than the events that it was asked for.
+    pub failed: BTreeMap<&'static str, u64>,
 }
 
 /// A client had been shown a version that the database did not have.
@@ -54,12 +64,14 @@ pub struct Ahead {
     pub committed: u64,
 }
 
-/// What REST said of an event.
+/// What a place said of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// The place.
+    pub place: &'static str,
     /// The event.
     pub event_id: String,
-    /// The version that clients had been shown before it was asked.
+    /// The version that clients had been shown before it was asked; 0 where it may be behind them.
     pub shown: u64,
     /// Its version.
     pub version: u64,
@@ -71,12 +83,17 @@ pub struct Answer {
 pub struct Looker<'a> {
     feed: &'a Feed,
     mysql: Mysql,
+    redis: String,
     rest: String,
     client: reqwest::Client,
     /// The event that REST was asked for last.
     last: String,
     /// Counts [`Looks::ahead`], for whoever watches.
     ahead: Arc<AtomicU64>,
+    /// How many outages the stack has recovered from.
+    recovered: watch::Receiver<u64>,
+    /// After how many of them every store was read.
+    caught_up: u64,
     /// What it has seen.
     pub looks: Looks,
 }
@@ -86,10 +103,24 @@ impl<'a> Looker<'a> {
     ///
     /// # Errors
     /// When the database's address is none.
-    pub fn new(places: &Places, feed: &'a Feed, ahead: Arc<AtomicU64>) -> Result<Self> {
-        let (mysql, rest) = (Mysql::new(&places.mysql)?, places.rest.clone());
-        let (client, last, looks) = (reqwest::Client::new(), String::new(), Looks::default());
-        Ok(Self { feed, mysql, rest, client, last, ahead, looks })
+    pub fn new(
+        places: &Places,
+        feed: &'a Feed,
+        ahead: Arc<AtomicU64>,
+        recovered: watch::Receiver<u64>,
+    ) -> Result<Self> {
+        Ok(Self {
+            feed,
+            mysql: Mysql::new(&places.mysql)?,
+            redis: places.redis.clone(),
+            rest: places.rest.clone(),
+            client: reqwest::Client::new(),
+            last: String::new(),
+            ahead,
+            recovered,
+            caught_up: 0,
+            looks: Looks::default(),
+        })
     }
 
     /// Looks until it is dropped.
@@ -108,6 +139,27 @@ impl<'a> Looker<'a> {
                 _ => self.looks.database_failed += 1,
             }
             self.ask_rest(&shown).await;
+            self.catch_up(members).await;
+        }
+    }
+
+    /// Reads every event in every store, where the stack has recovered from an outage since that was done last.
+    pub async fn catch_up(&mut self, members: &[Member]) {
+        let recovered = *self.recovered.borrow();
+        if recovered == self.caught_up {
+            return;
+        }
+        self.caught_up = recovered;
+        let shown = self.shown(members);
+        let events: Vec<String> = shown.keys().cloned().collect();
+        let in_redis = async {
+            let store_id = self.mysql.store_id().await?;
+            redis::read(&self.redis, &store_id, &events).await
+        };
+        let (in_mysql, in_redis, by_rest) =
+            (self.mysql.read().await, in_redis.await, rest::read(&self.rest, &events).await);
+        for (place, reading) in [(MYSQL_AFTER, in_mysql), (REDIS_AFTER, in_redis), (REST_AFTER, by_rest)] {
+            self.looks.note_reading(place, &shown, reading);
         }
     }
 
@@ -130,24 +182,39 @@ impl<'a> Looker<'a> {
         self.last.clone_from(event_id);
         let asked = rest::picture(&self.client, &self.rest, event_id);
         // A service that is away, or knows nothing of it yet, has said nothing wrong; but it has not been looked at either.
-        let Ok(Ok(Some(picture))) = timeout(ANSWER_WITHIN, asked).await else {
-            self.looks.rest_failed += 1;
-            return;
-        };
-        let is_of_version = |value: &serde_json::Value| value["suspension"] != "processor_silent";
-        let values = picture.values.iter();
-        let values =
-            values.map(|(key, value)| (key.clone(), is_of_version(value).then(|| hash_value(value))));
-        self.looks.answers.push(Answer {
-            event_id: event_id.clone(),
-            shown: *shown,
-            version: picture.version,
-            values: values.collect(),
-        });
+        match timeout(ANSWER_WITHIN, asked).await {
+            Ok(Ok(Some(picture))) => self.looks.answers.push(Answer::of(REST, event_id, *shown, &picture)),
+            _ => self.looks.note_failed(REST),
+        }
     }
 }
 
 impl Looks {
+    fn note_failed(&mut self, place: &'static str) {
+        *self.failed.entry(place).or_default() += 1;
+    }
+
+    /// What was read of these events, of which clients had been shown these versions.
+    fn note_reading(&mut self, place: &'static str, shown: &BTreeMap<String, u64>, reading: Result<Reading>) {
+        // What is away again, as in the next outage, has said nothing wrong.
+        let Ok(reading) = reading else { return self.note_failed(place) };
+        let is_wrong =
+            |(kind, example): &(Kind, Example)| *kind != Kind::Lost && shown.contains_key(&example.event_id);
+        let wrong = reading.broken.into_iter().filter(is_wrong);
+        self.broken
+            .extend(wrong.map(|(kind, example)| (kind, Example { place: place.to_owned(), ..example })));
+        for (event_id, shown) in shown {
+            match reading.pictures.get(event_id) {
+                // What a cache did not take in time it is given later, and nobody else waits for it.
+                Some(picture) => {
+                    let shown = if place == REDIS_AFTER { 0 } else { *shown };
+                    self.answers.push(Answer::of(place, event_id, shown, picture));
+                }
+                None => self.note_failed(place),
+            }
+        }
+    }
+
     fn note_committed(&mut self, shown: &BTreeMap<String, u64>, committed: &BTreeMap<String, u64>) {
         for (event_id, &shown) in shown {
             let committed = committed.get(event_id).copied().unwrap_or_default();
@@ -163,8 +230,8 @@ impl Looks {
         if self.database_failed > 0 {
             verdict.unanswered(CLIENTS, self.database_failed);
         }
-        if self.rest_failed > 0 {
-            verdict.unanswered(REST, self.rest_failed);
+        for (place, times) in &self.failed {
+            verdict.unanswered(place, *times);
         }
         for _ in self.ahead.len() as u64..self.compared {
             verdict.compare(Kind::Phantom, None, true, Example::default, CLIENTS);
@@ -181,6 +248,10 @@ impl Looks {
             };
             verdict.compare(Kind::Phantom, Some(feed.sport(event_id)), false, example, CLIENTS);
         }
+        for (kind, example) in &self.broken {
+            let sport = feed.sport(&example.event_id);
+            verdict.compare(*kind, Some(sport), false, || example.clone(), &example.place);
+        }
         for answer in &self.answers {
             if let Some(trace) = traces.get(&answer.event_id) {
                 answer.judge(feed.sport(&answer.event_id), trace, verdict);
@@ -190,11 +261,23 @@ impl Looks {
 }
 
 impl Answer {
+    fn of(place: &'static str, event_id: &str, shown: u64, picture: &Picture) -> Self {
+        let is_of_version = |value: &Value| value["suspension"] != "processor_silent";
+        let value = |value: &Value| is_of_version(value).then(|| hash_value(value));
+        Self {
+            place,
+            event_id: event_id.to_owned(),
+            shown,
+            version: picture.version,
+            values: picture.values.iter().map(|(key, of)| (key.clone(), value(of))).collect(),
+        }
+    }
+
     fn judge(&self, sport: &str, trace: &Trace, verdict: &mut Verdict) {
-        let Self { event_id, shown, version, values } = self;
+        let Self { place, event_id, shown, version, values } = self;
         let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
             let example = || Example {
-                place: REST.to_owned(),
+                place: (*place).to_owned(),
                 event_id: event_id.clone(),
                 version: Some(*version),
                 what: what.to_owned(),
@@ -202,7 +285,7 @@ impl Answer {
                 found: found.to_owned(),
                 record: None,
             };
-            verdict.compare(kind, Some(sport), agrees, example, REST);
+            verdict.compare(kind, Some(sport), agrees, example, place);
         };
         let (must, is) = (format!("at least {shown}, which a client had been shown"), version.to_string());
         hold(Kind::Stale, version >= shown, "version", &must, &is);
@@ -230,7 +313,7 @@ mod tests {
         let keys = BTreeMap::from([("status".to_owned(), vec![(2, 20), (5, 50)])]);
         let trace = Trace { keys, ..Trace::default() };
         let values = status.map(|hash| ("status".to_owned(), Some(hash))).into_iter().collect();
-        let answer = Answer { event_id: "md:match:1".to_owned(), shown: 3, version, values };
+        let answer = Answer { place: REST, event_id: "md:match:1".to_owned(), shown: 3, version, values };
         let mut verdict = Verdict::default();
         answer.judge("hockey", &trace, &mut verdict);
         verdict.anomalies.examples().map(|(kind, _)| kind).collect()
@@ -254,7 +337,7 @@ mod tests {
             looks.judge(&feed, &BTreeMap::new(), &mut verdict);
             (verdict.unseen(), verdict.places.values().map(|tally| tally.unanswered).sum::<u64>())
         };
-        assert_eq!(unseen(Looks { compared: 7, rest_failed: 9, ..Looks::default() }), (1, 9));
+        assert_eq!(unseen(Looks { compared: 7, failed: [(REST, 9)].into(), ..Looks::default() }), (1, 9));
         assert_eq!(unseen(Looks { compared: 7, database_failed: 2, ..Looks::default() }), (0, 2));
     }
 

@@ -35,8 +35,6 @@ pub struct Oracle {
     silent: BTreeSet<(String, String)>,
     /// The messages that must be refused, by the line of the schedule.
     refused: BTreeSet<u32>,
-    /// Whether the stack is disturbed on purpose, so that producers may not be heard for a while.
-    pub is_disturbed: bool,
 }
 
 /// What is told of one event.
@@ -81,13 +79,8 @@ impl Oracle {
             .flat_map(|fault| &fault.messages)
             .filter_map(|line| u32::try_from(*line).ok())
             .collect();
-        let mut oracle = Self {
-            events: BTreeMap::new(),
-            lines: HashMap::new(),
-            silent: BTreeSet::new(),
-            refused,
-            is_disturbed: false,
-        };
+        let mut oracle =
+            Self { events: BTreeMap::new(), lines: HashMap::new(), silent: BTreeSet::new(), refused };
         let mut placed: BTreeMap<String, Vec<(Option<Position>, u32)>> = BTreeMap::new();
         for line in 0..u32::try_from(schedule.len()).unwrap_or(u32::MAX) {
             if oracle.refused.contains(&line) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::bundle;
@@ -81,15 +82,22 @@ impl From<&Outage> for bundle::Outage {
 }
 
 /// Lets a plan happen to a stack, and returns when the stack has recovered from all of it, or has not within a minute.
-/// `started` is when the run did; `backlog` knows what its provider has not been rid of.
+/// `started` is when the run did; `backlog` knows what its provider has not been rid of; `recovered` counts the outages that the
+/// stack has recovered from.
 ///
 /// # Errors
 /// When something cannot be done to this stack: a process that does not start, a way without a proxy.
-pub async fn execute(plan: &Plan, stack: &Stack, started: Instant, backlog: &Backlog) -> Result<Vec<Outage>> {
+pub async fn execute(
+    plan: &Plan,
+    stack: &Stack,
+    started: Instant,
+    backlog: &Backlog,
+    recovered: &watch::Sender<u64>,
+) -> Result<Vec<Outage>> {
     if plan.outages.is_empty() {
         return Ok(Vec::new());
     }
-    let watch = recovery::Watch::new(stack, started, backlog, plan)?;
+    let watch = recovery::Watch::new(stack, started, (backlog, recovered), plan)?;
     // What happens to the same part happens one after the other; the rest side by side.
     let mut chains: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, planned) in plan.outages.iter().enumerate() {

@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 use simulator::drive::{Past, Progress, keep_alive};
 use simulator::recovery::Inbox;
 use simulator::{DriveOptions, DriveReport, drive, drive_and_answer};
+use tokio::sync::watch;
 
 use crate::anomaly::{Example, Kind};
 use crate::feed::Feed;
@@ -112,6 +113,8 @@ pub struct Run<'a> {
     pub late: Duration,
     /// Messages that are due before that do not count for the latency.
     pub warm_up: Duration,
+    /// How many outages the stack has recovered from.
+    pub recovered: watch::Receiver<u64>,
 }
 
 /// How far a run has come, for whoever waits.
@@ -147,6 +150,7 @@ pub async fn run(
         clients: &[Role::Steady],
         late: Duration::ZERO,
         warm_up: Duration::ZERO,
+        recovered: watch::channel(0).1,
     };
     let tell = |step: Step| {
         if let Step::Sending(sending) = step {
@@ -175,7 +179,8 @@ impl Run<'_> {
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
         let mut monitor = Monitor::new(site, &sports)?;
-        let mut looker = Looker::new(&site.places, feed, Arc::clone(&monitor.ahead_of_database))?;
+        let ahead = Arc::clone(&monitor.ahead_of_database);
+        let mut looker = Looker::new(&site.places, feed, ahead, self.recovered.clone())?;
         // What cannot be reached now is no fault of what runs there.
         rest::reach(&site.places.rest).await?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
@@ -223,6 +228,7 @@ impl Run<'_> {
             () = looker.run(&members) => bail!("looking at clients ended early"),
         };
         let took = started.elapsed();
+        looker.catch_up(&members).await;
         tell.borrow_mut()(Step::Judging);
         let (samples, looks, mut deaths) = (monitor.samples, looker.looks, monitor.deaths);
         deaths.extend(site.deaths());
@@ -255,6 +261,7 @@ impl Run<'_> {
             status: &drive.deliveries.status,
             alive: Some(&feeds.alive),
             timed: Some(&feeds.timed),
+            messages: Some(&feeds.messages),
             silence_micros: feed.patience.silence_micros,
         };
         // In the order of a message's way: what went wrong first is the first example.
@@ -271,6 +278,8 @@ impl Run<'_> {
             kept = our_letters(&feed.oracle, &feed.schedule, kept);
         }
         judge_letters(&feed.oracle, letters, &kept, drive.unanswered > 0, &mut verdict);
+        // What is wrong at a version came by the update that led there, whichever place it was seen in.
+        verdict.anomalies.locate(|example| updates.record(&example.event_id, example.version?));
         let steady: Vec<&Seen> = steady.iter().filter_map(|name| seen.get(name)).collect();
         let mut latencies = Latencies::of(&Sources {
             feed,

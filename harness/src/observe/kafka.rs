@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use chassis::kafka::{Message, PartitionReader, ReadEvent, ReaderSettings, TopicOffset};
@@ -25,12 +26,25 @@ pub struct Kafka {
 /// A message in a feed topic.
 #[derive(Debug, Clone, Default)]
 pub struct Feeds {
-    /// When Kafka first had each message, by its id, in milliseconds since the epoch.
-    pub messages: HashMap<String, i64>,
+    /// Where each message first lies, by its id.
+    pub messages: HashMap<String, Appended>,
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order.
     pub alive: BTreeMap<(String, String), Vec<i64>>,
     /// The messages without a sequence, by event, in the order in which they lie there, each once.
     pub timed: BTreeMap<String, Vec<Timed>>,
+}
+
+/// Where a message lies in its feed topic. There may be millions, so the topic's name is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// When Kafka had it, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    /// The offset in it.
+    pub offset: i64,
 }
 
 /// An update in an updates topic.
@@ -79,6 +93,21 @@ struct UpdateHead<'a> {
     version: u64,
 }
 
+impl Updates {
+    /// Where the update to an event's version lies, first.
+    #[must_use]
+    pub fn record(&self, event_id: &str, version: u64) -> Option<RecordPlace> {
+        let published = self.events.get(event_id)?;
+        published.iter().find(|update| update.version == version).map(|update| update.record.clone())
+    }
+}
+
+impl From<&Appended> for RecordPlace {
+    fn from(Appended { topic, partition, offset, .. }: &Appended) -> Self {
+        Self { topic: topic.to_string(), partition: *partition, offset: *offset }
+    }
+}
+
 impl Kafka {
     /// Notes where the topics of these sports end now.
     ///
@@ -103,6 +132,7 @@ impl Kafka {
     /// When it cannot be read.
     pub async fn feeds(&self) -> Result<Feeds> {
         let names: Vec<String> = self.sports.iter().map(|sport| self.topics.feed(*sport)).collect();
+        let shared: Vec<Arc<str>> = names.iter().map(|name| Arc::from(name.as_str())).collect();
         let mut feeds = Feeds::default();
         self.read(&names, |message| {
             let Ok(head) = serde_json::from_slice::<FeedHead>(message.payload()) else { return };
@@ -115,13 +145,18 @@ impl Kafka {
                 }
                 return;
             }
-            let at = message.appended_at_ms().unwrap_or_default();
+            let Some(topic) = shared.iter().find(|name| ***name == *message.topic()) else { return };
             let Entry::Vacant(first) = feeds.messages.entry(head.message_id.into_owned()) else { return };
             if let Some(event_id) = head.event_id.filter(|_| head.sequence.is_none()) {
                 let timed = Timed { message_id: first.key().clone(), generated_at: head.generated_at };
                 feeds.timed.entry(event_id.into_owned()).or_default().push(timed);
             }
-            first.insert(at);
+            first.insert(Appended {
+                at_ms: message.appended_at_ms().unwrap_or_default(),
+                topic: Arc::clone(topic),
+                partition: message.partition(),
+                offset: message.offset(),
+            });
         })
         .await?;
         feeds.alive.values_mut().for_each(|heard| heard.sort_unstable());

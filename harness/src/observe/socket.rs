@@ -12,29 +12,24 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::StatusCode;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::{Picture, Pictures};
 use crate::oracle::hash_value;
 
+pub use end::{End, Ended};
 pub use member::{Member, Role};
-
 pub use offers::{Offers, Span};
 
+mod end;
 mod member;
 mod offers;
 
 /// How long the server may take to answer a subscription, or to send anything at all.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// The close code of a client that does not read.
-const SLOW: u16 = 4008;
-/// The close code that stands for none.
-const NO_CODE: u16 = 1005;
 /// How much of a frame is quoted that cannot be read, in characters.
 const QUOTED_MAX: usize = 400;
 
@@ -76,47 +71,6 @@ impl fmt::Display for Break {
         let Self { event_id, from, to, was } = self;
         write!(f, "{event_id}: a frame goes from {from} to {to}, the client was at {was}")
     }
-}
-
-/// How a connection ended that its client had not ended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum End {
-    /// What came is no frame of the protocol.
-    #[error("what came is no frame: {0}")]
-    Unreadable(String),
-    /// The server closed it, with this code and reason.
-    #[error("the server closed the connection with {0} ({1})")]
-    Closed(u16, String),
-    /// It broke, or nothing came for too long.
-    #[error("the connection broke: {0}")]
-    Broke(String),
-}
-
-impl End {
-    /// It without what differs from one time to the next.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Unreadable(_) => "what came is no frame".to_owned(),
-            Self::Closed(code, reason) => format!("closed with {code} ({reason})"),
-            Self::Broke(_) => "broke".to_owned(),
-        }
-    }
-
-    /// Whether it is what becomes of a client that does not read; it may not live to see the close frame.
-    #[must_use]
-    pub fn is_for_slowness(&self) -> bool {
-        matches!(self, Self::Closed(SLOW, _) | Self::Broke(_))
-    }
-}
-
-/// An end of a connection, and when it was noticed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// When, in microseconds since the epoch.
-    pub at_micros: i64,
-    /// How.
-    pub end: End,
 }
 
 /// What a client has seen so far. Survives a dropped connection: a new one goes on from here.
@@ -280,7 +234,7 @@ async fn connect(url: &str) -> Result<Connection, tungstenite::Error> {
 async fn confirmed(connection: &mut Connection) -> anyhow::Result<String> {
     let answer = async {
         loop {
-            let frame = next(connection).await.context("before the subscription was confirmed")?;
+            let (frame, _) = next(connection).await.context("before the subscription was confirmed")?;
             match frame.get("type").and_then(Value::as_str) {
                 Some("subscribed") => {
                     let store = frame.get("store").and_then(Value::as_str);
@@ -304,11 +258,10 @@ async fn read(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), End> {
     loop {
-        let frame = tokio::select! {
+        let (frame, at_micros) = tokio::select! {
             frame = next(connection) => frame?,
             _ = stopped.changed() => return Ok(()),
         };
-        let at_micros = now_micros();
         match frame.get("type").and_then(Value::as_str) {
             Some(kind @ ("image" | "delta")) => {
                 let breaks = seen.breaks.len();
@@ -384,43 +337,23 @@ fn intern(keys: &mut HashSet<Arc<str>>, key: &str) -> Arc<str> {
     key
 }
 
-/// The next text frame.
-async fn next(connection: &mut Connection) -> Result<Value, End> {
+/// The next text frame, and when it was read, in microseconds since the epoch: what is done with it is not its way's.
+async fn next(connection: &mut Connection) -> Result<(Value, i64), End> {
     loop {
         let message = tokio::time::timeout(SILENCE_MAX, connection.next()).await;
         let silent = |_| End::Broke("the server is silent, not even a heartbeat came".to_owned());
         match message.map_err(silent)? {
             None => return Err(End::Broke("it is over, and nobody closed it".to_owned())),
-            Some(Ok(Message::Close(close))) => return Err(closed(close)),
+            Some(Ok(Message::Close(close))) => return Err(end::closed(close)),
             Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text).map_err(|error| End::Unreadable(error.to_string()));
+                let at_micros = now_micros();
+                let frame =
+                    serde_json::from_str(&text).map_err(|error| End::Unreadable(error.to_string()))?;
+                return Ok((frame, at_micros));
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(broken(&error)),
+            Some(Err(error)) => return Err(end::broken(&error)),
         }
-    }
-}
-
-/// What the server said when it closed: a code, and JSON with the reason.
-fn closed(close: Option<CloseFrame>) -> End {
-    let Some(CloseFrame { code, reason }) = close else {
-        return End::Closed(NO_CODE, "no code was given".to_owned());
-    };
-    let said: Value = serde_json::from_str(&reason).unwrap_or_default();
-    let reason = said["reason"].as_str().unwrap_or(&reason).to_owned();
-    End::Closed(code.into(), reason)
-}
-
-/// What is no WebSocket any more is not read; whatever else fails is the way's.
-fn broken(error: &tungstenite::Error) -> End {
-    match error {
-        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            End::Broke(error.to_string())
-        }
-        tungstenite::Error::Protocol(_) | tungstenite::Error::Capacity(_) | tungstenite::Error::Utf8(_) => {
-            End::Unreadable(error.to_string())
-        }
-        _ => End::Broke(error.to_string()),
     }
 }
 
@@ -435,7 +368,10 @@ fn now_micros() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
     use super::*;
+    use crate::observe::socket::end::SLOW;
 
     /// A server that answers a subscription with these frames; its address.
     async fn server(frames: &[Message]) -> String {

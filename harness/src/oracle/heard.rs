@@ -1,6 +1,9 @@
 //! What ingestion heard and answered: what of what was told can have had an effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::anomaly::RecordPlace;
+use crate::observe::kafka::Appended;
 
 /// What became of what was sent, on its way to the processors.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +15,8 @@ pub struct Heard<'a> {
     pub alive: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
     /// The messages without a sequence in the feed topics, by event, in their order there; `None` where that is not known.
     pub timed: Option<&'a BTreeMap<String, Vec<Timed>>>,
+    /// Where each message lies in the feed topics, by its id; `None` where that is not known.
+    pub messages: Option<&'a HashMap<String, Appended>>,
     /// After which silence a producer is down, in microseconds.
     pub silence_micros: i64,
 }
@@ -45,6 +50,11 @@ impl Heard<'_> {
                 .map(|(timed, latest)| (timed, timed.generated_at < latest))
                 .collect(),
         )
+    }
+
+    /// Where a message lies.
+    pub(super) fn record(&self, message_id: &str) -> Option<RecordPlace> {
+        self.messages?.get(message_id).map(RecordPlace::from)
     }
 
     /// Whether a producer was not heard for so long that it had to be taken for down, whatever kept it.

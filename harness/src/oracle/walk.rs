@@ -103,6 +103,28 @@ impl Walk<'_> {
         self.verdict.compare(kind, Some(&self.told.sport), agrees, example, PLACE);
     }
 
+    /// The same of a message, which lies in its feed topic.
+    fn hold_message(
+        &mut self,
+        kind: Kind,
+        version: Option<u64>,
+        agrees: bool,
+        message_id: &str,
+        (expected, found): (&str, &str),
+    ) {
+        let (event_id, heard) = (self.event_id, self.heard);
+        let example = || Example {
+            place: PLACE.to_owned(),
+            event_id: event_id.to_owned(),
+            version,
+            what: format!("message {message_id}"),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            record: heard.record(message_id),
+        };
+        self.verdict.compare(kind, Some(&self.told.sport), agrees, example, PLACE);
+    }
+
     fn step(&mut self, entry: &Entry) {
         let version = entry.version;
         let due = self.trace.versions.last_key_value().map_or(0, |(version, _)| *version) + 1;
@@ -149,22 +171,18 @@ impl Walk<'_> {
 
     /// A message led to it; returns the keys that it can have changed.
     fn message(&mut self, version: u64, id: &str, line: Option<u32>, kind: &str) -> Vec<Key> {
-        let what = format!("message {id}");
         // A Unified Odds Feed's messages get their ids on the way.
         let is_known = line.is_some() || !self.told.is_counted;
-        self.hold(
-            Kind::Phantom,
-            Some(version),
-            is_known,
-            &what,
-            ("one that was sent", "one that nobody has sent"),
-        );
+        let must_be = ("one that was sent", "one that nobody has sent");
+        self.hold_message(Kind::Phantom, Some(version), is_known, id, must_be);
         let is_first = self.ids.insert(id.to_owned());
         let is_new = line.map_or(is_first, |line| self.seen.insert(line));
-        self.hold(Kind::DuplicateEffect, Some(version), is_new, &what, ("applied once", "applied again"));
+        let must_be = ("applied once", "applied again");
+        self.hold_message(Kind::DuplicateEffect, Some(version), is_new, id, must_be);
         let Some(line) = line else { return Vec::new() };
         let Some(&turn) = self.turns.get(&line) else {
-            self.hold(Kind::Phantom, Some(version), false, &what, ("of another event", "of this one"));
+            let must_be = ("of another event", "of this one");
+            self.hold_message(Kind::Phantom, Some(version), false, id, must_be);
             return Vec::new();
         };
         if !is_new || !self.told.is_counted {
@@ -176,7 +194,7 @@ impl Walk<'_> {
         let found =
             format!("after {} of its event's messages, before {}", self.next, turn.saturating_sub(self.next));
         let kind = if turn < self.next { Kind::NonMonotonic } else { Kind::Skipped };
-        self.hold(kind, Some(version), is_turn, &what, ("in its turn", &found));
+        self.hold_message(kind, Some(version), is_turn, id, ("in its turn", &found));
         if is_ahead {
             self.ahead.insert(turn);
             return Vec::new();
@@ -246,7 +264,6 @@ impl Walk<'_> {
     fn may_be_silent(&self) -> bool {
         !self.told.is_counted
             || self.oracle.silent.contains(&self.told.source)
-            || self.oracle.is_disturbed
             || self.heard.was_silent(&self.told.source)
     }
 
@@ -352,8 +369,8 @@ impl Walk<'_> {
                     continue;
                 }
                 let is_there = self.seen.contains(line) || reached(self, turn) && self.is_stop(*line);
-                let what = if is_there { String::new() } else { self.name_of(*line) };
-                self.hold(Kind::Lost, None, is_there, &what, ("applied", "nowhere"));
+                let id = if is_there { String::new() } else { self.id_of(*line) };
+                self.hold_message(Kind::Lost, None, is_there, &id, ("applied", "nowhere"));
             }
         }
         if let Some(timed) = self.heard.timed(self.event_id).filter(|_| !self.told.is_counted) {
@@ -382,13 +399,12 @@ impl Walk<'_> {
             sent.insert(message_id);
             let is_there = self.ids.contains(message_id);
             if is_there || !is_overtaken {
-                let what = format!("message {message_id}");
-                self.hold(Kind::Lost, None, is_there, &what, ("applied", "nowhere"));
+                self.hold_message(Kind::Lost, None, is_there, message_id, ("applied", "nowhere"));
             }
         }
         let unsent: Vec<String> = self.ids.iter().filter(|id| !sent.contains(id.as_str())).cloned().collect();
         for id in unsent {
-            self.hold(Kind::Phantom, None, false, &format!("message {id}"), ("in the feed", "nowhere in it"));
+            self.hold_message(Kind::Phantom, None, false, &id, ("in the feed", "nowhere in it"));
         }
     }
 
@@ -397,7 +413,7 @@ impl Walk<'_> {
             || matches!(said(self.schedule, line), Some((_, _, domain::Body::BetStop(_))))
     }
 
-    fn name_of(&self, line: u32) -> String {
-        said(self.schedule, line).map_or_else(String::new, |(id, _, _)| format!("message {id}"))
+    fn id_of(&self, line: u32) -> String {
+        said(self.schedule, line).map_or_else(String::new, |(id, _, _)| id.to_string())
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, Row};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Backlog, Outage, Plan};
@@ -52,6 +53,8 @@ pub(super) struct Watch<'a> {
     stack: &'a Stack,
     started: Instant,
     backlog: &'a Backlog,
+    /// Counts the outages that the stack has recovered from.
+    recovered: &'a watch::Sender<u64>,
     lag: Lag,
     state: Mutex<State>,
 }
@@ -73,7 +76,12 @@ struct Course {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(stack: &'a Stack, started: Instant, backlog: &'a Backlog, plan: &Plan) -> Result<Self> {
+    pub(super) fn new(
+        stack: &'a Stack,
+        started: Instant,
+        (backlog, recovered): (&'a Backlog, &'a watch::Sender<u64>),
+        plan: &Plan,
+    ) -> Result<Self> {
         let course = |planned: &super::Planned| Course {
             outage: Outage {
                 planned: planned.clone(),
@@ -90,7 +98,7 @@ impl<'a> Watch<'a> {
         };
         let courses = plan.outages.iter().map(course).collect();
         let state = State { courses, calm: VecDeque::new(), all_ended: None, trouble: None };
-        Ok(Self { stack, started, backlog, lag: Lag::new(stack)?, state: Mutex::new(state) })
+        Ok(Self { stack, started, backlog, recovered, lag: Lag::new(stack)?, state: Mutex::new(state) })
     }
 
     pub(super) fn began(&self, index: usize) {
@@ -189,6 +197,7 @@ impl<'a> Watch<'a> {
             let is_back = waiting.sum() <= course.outage.waiting_before.max(usual);
             if is_back && ended <= looked_at.min(told_at) {
                 course.recovered = Some(now);
+                self.recovered.send_modify(|recovered| *recovered += 1);
                 course.outage.recovered_after_micros = Some(micros(now - ended));
             }
         }

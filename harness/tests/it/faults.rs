@@ -19,6 +19,7 @@ use harness::stack::{DISTRIBUTION, Process, REDIS, Stack, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use simulator::{DriveOptions, Format, ScheduleBuilder};
+use tokio::sync::watch;
 
 use crate::support::{self, committed, games, until};
 
@@ -237,6 +238,7 @@ async fn of_an_answer_that_must_not_be_nothing_else_is_accused() {
         clients: &[Role::Steady, Role::Slow],
         late: Duration::ZERO,
         warm_up: Duration::ZERO,
+        recovered: watch::Sender::new(0).subscribe(),
     };
     let outcome = Box::pin(run.go(|_| {}, async { Ok(()) })).await.unwrap();
     assert!(!outcome.is_answered && outcome.standstill.is_none(), "{}", report(&outcome));

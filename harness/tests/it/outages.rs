@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use harness::bundle;
+use harness::look::RECOVERED;
 use harness::stack::StoresChoice;
 
 /// Each kind once at least, each part once at least. Some happen at the same time.
@@ -16,6 +17,7 @@ sports.hockey = { games = 6, rate = 150 }
 
 [gates]
 recovery_seconds = 45
+unsafe_open_ms = 2000
 
 [[outages]]
 target = "processors-hockey"
@@ -141,6 +143,9 @@ fn a_stack_to_which_everything_happens_recovers_from_all_of_it_and_ends_as_the_l
         "{:?}",
         document.places
     );
+    for place in RECOVERED {
+        assert!(document.places.iter().any(|part| part.place == place), "{place} was not looked at");
+    }
     // A machine that was too busy to send in time makes latencies worthless, and nothing else.
     assert!(matches!(output.status.code(), Some(0 | 13)), "{:?}", document.verdict);
     let page = std::fs::read_to_string(bundle.join(bundle::REPORT)).unwrap();

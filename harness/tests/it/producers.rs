@@ -426,8 +426,7 @@ async fn games_with_a_silence_in_the_middle_end_as_they_must() {
     let desk = Desk::new("judged", 0, &[("MATCHDAY_PRODUCER_SILENCE_MS", "2000")]).await;
     let mut feed = games(31, 6, 1_500, Duration::from_secs(20));
     let games: Vec<String> = feed.expected.keys().cloned().collect();
-    // The silence is none of the games' doing.
-    feed.oracle.is_disturbed = true;
+    feed.patience.silence_micros = 2_000_000;
     let options = DriveOptions::to(desk.stack.ingestion_url().unwrap());
     let live = desk.heart("live").await;
     let mut back = None;
