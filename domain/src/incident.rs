@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::{IncidentId, Text};
 use crate::{MatchStatus, Score};
 
+/// The [`Incident::detail`] of a goal into a net without a goalkeeper.
+pub const EMPTY_NET: &str = "empty-net";
+
 /// What a message does to an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +98,10 @@ pub enum IncidentKind {
     Penalty,
     /// A penalty is signalled.
     DelayedPenalty,
+    /// The goalkeeper leaves the ice for one more skater: the net of `side` is empty.
+    GoalkeeperPulled,
+    /// The goalkeeper is back in the net of `side`.
+    GoalkeeperReturned,
     /// A jump ball.
     JumpBall,
     /// A basket worth two points.

@@ -250,6 +250,7 @@ mod tests {
     use domain::Sport;
 
     use super::*;
+    use crate::drive::{Order, Wish};
     use crate::schedule::Schedule;
     use crate::sender::Sink;
     use crate::world::Formats;
@@ -302,6 +303,23 @@ mod tests {
         let cast = program.cast(Some(2), drive::now(), how.speed, false).unwrap();
         let (options, _) = control.begin(cast, how).unwrap();
         assert!(!is_silent() && options.hush.until(&md).is_none(), "the next one's ledger knows of none");
+        control.stop().unwrap();
+        control.ended().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_asked_for_between_two_rounds_is_refused_and_not_lost() {
+        let (control, program, how) = control();
+        let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
+        control.start_and_wait(program, how, PATIENCE).await.unwrap();
+        let twice = || control.inject(Order { wish: Wish::Duplicate, event_id: None });
+        let silence = || control.silence(domain::Name::new("md").unwrap(), Duration::from_secs(1));
+        twice().unwrap();
+        silence().unwrap();
+        control.state().run.as_mut().unwrap().begin_anew();
+        for refused in [twice(), silence()] {
+            assert!(matches!(refused, Err(ControlError::NotNow(_))), "{refused:?}");
+        }
         control.stop().unwrap();
         control.ended().await;
     }

@@ -38,6 +38,8 @@ pub(super) static RULES: Rules = Rules {
         IncidentKind::Takeaway,
         IncidentKind::Penalty,
         IncidentKind::DelayedPenalty,
+        IncidentKind::GoalkeeperPulled,
+        IncidentKind::GoalkeeperReturned,
         IncidentKind::Stoppage,
         IncidentKind::VideoReview,
         IncidentKind::Timeout,

@@ -229,6 +229,36 @@ fn an_incident_happens_and_may_be_taken_back() {
 }
 
 #[test]
+fn an_incident_says_that_a_net_is_empty_and_a_goal_that_it_fell_into_one() {
+    let later = SchemaVersion { major: 1, minor: 1 };
+    let pulled = Incident {
+        incident_id: IncidentId::new("k-1").expect("an id"),
+        action: IncidentAction::New,
+        kind: IncidentKind::GoalkeeperPulled,
+        match_status: MatchStatus::Period3,
+        elapsed_seconds: Some(1_101),
+        side: Some(Side::Away),
+        player: Some(text("Otso Laine")),
+        detail: None,
+        score: None,
+    };
+    let goal = Incident {
+        incident_id: IncidentId::new("g-6").expect("an id"),
+        kind: IncidentKind::Goal,
+        elapsed_seconds: Some(1_152),
+        side: Some(Side::Home),
+        player: None,
+        detail: Some(text(domain::incident::EMPTY_NET)),
+        score: Some(Score { home: 4, away: 2 }),
+        ..pulled.clone()
+    };
+    let message = of_game(1, 68, 1_767_205_071_000_000, None, Body::Incident(pulled));
+    says("incident_goalkeeper_pulled", &FeedMessage { schema: later, ..message });
+    let message = of_game(1, 70, 1_767_205_122_000_000, None, Body::Incident(goal));
+    says("incident_empty_net", &FeedMessage { schema: later, ..message });
+}
+
+#[test]
 fn an_odds_change_names_markets_statuses_and_integer_odds() {
     let winner = vec![
         Outcome { probability: share(512_000), ..outcome("4", odds(1_850)) },

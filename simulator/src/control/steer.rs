@@ -87,6 +87,9 @@ impl Control {
     /// When there is no run, or it sends nothing of this provider, or too much was asked for.
     pub fn silence(&self, provider: Name, length: Duration) -> Result<Status, ControlError> {
         self.with_run(|run| {
+            if run.made.is_none() {
+                return Err(ControlError::NotNow("its messages are being made"));
+            }
             if run.sources.iter().all(|source| source.provider != provider) {
                 return Err(ControlError::Provider(provider));
             }
@@ -100,7 +103,7 @@ impl Control {
     /// When there is no run, or none of its events is this one, or too much was asked for.
     pub fn inject(&self, order: Order) -> Result<Status, ControlError> {
         self.with_run(|run| {
-            if run.events.is_empty() {
+            if run.made.is_none() || run.events.is_empty() {
                 return Err(ControlError::NotNow(
                     "its messages are being made, or none of them are counted: a Unified Odds Feed has no such faults",
                 ));

@@ -88,7 +88,9 @@ impl Lane {
                 continue;
             }
             let (course, now) = (self.playhead.course(), Instant::now());
-            if let Some(lines) = held.release(now, pacer.is_done(self.lines.len())) {
+            let is_last = pacer.is_done(self.lines.len());
+            let released = if course.stands() { None } else { held.release(now, is_last) };
+            if let Some(lines) = released {
                 for parcel in self.cut(&lines) {
                     // It was meant to be late, so its lateness says nothing.
                     self.outgoing(parcel, None).send(&mut report).await;
@@ -103,11 +105,12 @@ impl Lane {
             match pacer.turn(self.lines.len(), item, |offset_ns| course.is_due(offset_ns, now)) {
                 Turn::Wait(offset_ns) => tokio::select! {
                     () = self.playhead.reach(offset_ns) => {}
-                    () = come(next_held) => {}
+                    () = self.come(next_held) => {}
                     () = self.stop.begun() => {}
                 },
-                Turn::Done if next_held.is_some() => tokio::select! {
-                    () = come(next_held) => {}
+                // What waits to be overtaken goes once it does not stand still.
+                Turn::Done if !held.is_empty() => tokio::select! {
+                    () = self.come(next_held.or(Some(now))) => {}
                     () = self.stop.begun() => {}
                 },
                 Turn::Done => return report,
@@ -121,6 +124,17 @@ impl Lane {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits for a moment, where there is one, else for ever; and beyond it while the playhead stands still.
+    async fn come(&self, until: Option<Instant>) {
+        match until {
+            Some(until) => {
+                tokio::time::sleep_until(until).await;
+                self.playhead.goes().await;
+            }
+            None => std::future::pending().await,
         }
     }
 
@@ -383,14 +397,6 @@ impl Witness for Outgoing {
 
     fn hindered(&self, why: &str) {
         self.lane.counters.set_obstacle(Some(why.to_owned()));
-    }
-}
-
-/// Waits for a moment, where there is one, else for ever.
-async fn come(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::id::Text;
+use domain::incident::EMPTY_NET;
 use domain::{
     Body, Clock, Competitor, EventStatus, Fixture, Incident, IncidentAction, IncidentId, IncidentKind,
     MatchStatus, PeriodScore, Side, Sport, Timestamp, Tournament,
@@ -14,7 +15,7 @@ use domain::{
 
 use super::tale::{Board, Tale, urn};
 use super::{ImportError, Imported, text};
-use file::{Game, Period, PeriodType, Play, Team};
+use file::{Game, Period, PeriodType, Play, Situation, Team};
 use terms::{after, kind, phase};
 use wall_clock::{MARGIN_SECONDS, WallClock};
 
@@ -23,6 +24,8 @@ mod terms;
 mod wall_clock;
 
 const PROVIDER: &str = "nhl";
+/// Each side has so many skaters on the ice, but for penalty shots.
+const SKATERS_MIN: u8 = 3;
 
 /// Imports one game, given the JSON of `/v1/gamecenter/{id}/play-by-play`.
 ///
@@ -75,6 +78,8 @@ struct Narrator<'a> {
     players: HashMap<u64, (Text, u64)>,
     wall_clock: WallClock,
     board: Board,
+    /// Whether each side plays without its goalkeeper.
+    is_net_empty: [bool; 2],
     /// Microseconds from the recording's start to the message told last.
     told_micros: i64,
     tale: Tale,
@@ -97,6 +102,7 @@ impl<'a> Narrator<'a> {
             players,
             wall_clock: WallClock::new(game),
             board: Board::new(Sport::Hockey),
+            is_net_empty: [false; 2],
             told_micros: 0,
             tale: Tale::new(PROVIDER, game.id, Sport::Hockey, start),
             left_out: BTreeMap::new(),
@@ -123,6 +129,7 @@ impl<'a> Narrator<'a> {
         self.board.begin(period);
         self.board.clock = clock(self.board.phase, play.seconds, kind != IncidentKind::PeriodStart);
         let side = self.side(index, play)?;
+        self.change_goalkeepers(play, kind, period);
         let counted = match (kind, side) {
             (IncidentKind::Goal | IncidentKind::ShootoutGoal, Some(side)) => self.count(period, kind, side),
             (IncidentKind::Goal | IncidentKind::ShootoutGoal, None) => {
@@ -141,7 +148,7 @@ impl<'a> Narrator<'a> {
             elapsed_seconds: (period != MatchStatus::Penalties).then_some(play.seconds),
             side,
             player: self.player(play),
-            detail: detail(index, play)?,
+            detail: self.detail(index, play, side.filter(|_| kind == IncidentKind::Goal))?,
             score: counted.then_some(self.board.score),
         };
         self.say(Body::Incident(incident));
@@ -227,6 +234,50 @@ impl<'a> Narrator<'a> {
         self.players.get(&id).map(|(name, _)| name.clone())
     }
 
+    /// The file has no play for a goalkeeper who goes off or comes back: what it says of who is on the ice at the next play
+    /// tells. Who is there when an attempt is made that all others stand aside for, or between the periods, tells nothing.
+    fn change_goalkeepers(&mut self, play: &Play, kind: IncidentKind, period: MatchStatus) {
+        let is_whistle =
+            matches!(kind, IncidentKind::PeriodStart | IncidentKind::PeriodEnd | IncidentKind::GameEnd);
+        let is_played = |it: &Situation| it.skaters.iter().all(|skaters| *skaters >= SKATERS_MIN);
+        let Some(situation) = play.situation.filter(|it| !is_whistle && is_played(it)) else { return };
+        for (side, name) in [(Side::Home, "home"), (Side::Away, "away")] {
+            let is_empty = !situation.has_goalkeeper[side as usize];
+            if std::mem::replace(&mut self.is_net_empty[side as usize], is_empty) == is_empty {
+                continue;
+            }
+            let id = format!("{}-{name}-goalkeeper", play.event_id);
+            self.say(Body::Incident(Incident {
+                incident_id: IncidentId::new(id).expect("a number and letters are an incident id"),
+                action: IncidentAction::New,
+                kind: if is_empty {
+                    IncidentKind::GoalkeeperPulled
+                } else {
+                    IncidentKind::GoalkeeperReturned
+                },
+                match_status: period,
+                elapsed_seconds: Some(play.seconds),
+                side: Some(side),
+                player: None,
+                detail: None,
+                score: None,
+            }));
+        }
+    }
+
+    /// What the file says in words, or of a goal that this side scored that nobody was in the net.
+    fn detail(&self, index: usize, play: &Play, scored: Option<Side>) -> Result<Option<Text>, ImportError> {
+        let (field, said) = match (&play.details.reason, &play.details.desc_key) {
+            (Some(reason), _) => ("reason", reason.as_str()),
+            (None, Some(offence)) => ("descKey", offence.as_str()),
+            (None, None) if scored.is_some_and(|side| self.is_net_empty[1 - side as usize]) => {
+                ("situationCode", EMPTY_NET)
+            }
+            (None, None) => return Ok(None),
+        };
+        text(said, || format!("plays[{index}].details.{field}")).map(Some)
+    }
+
     /// The file does not say when a penalty ends, so no status tells who is in the penalty box.
     fn say_status(&mut self, status: EventStatus) {
         self.say(Body::EventStatus(self.board.status(status)));
@@ -276,13 +327,4 @@ fn competitor(team: &Team, path: &str) -> Result<Competitor, ImportError> {
         name: text(name.trim(), || format!("{path}.commonName.default"))?,
         abbreviation: Some(text(&team.abbrev, || format!("{path}.abbrev"))?),
     })
-}
-
-fn detail(index: usize, play: &Play) -> Result<Option<Text>, ImportError> {
-    let (field, said) = match (&play.details.reason, &play.details.desc_key) {
-        (Some(reason), _) => ("reason", reason),
-        (None, Some(offence)) => ("descKey", offence),
-        (None, None) => return Ok(None),
-    };
-    text(said, || format!("plays[{index}].details.{field}")).map(Some)
 }

@@ -25,17 +25,8 @@ pub(super) fn over(known: &Status, standing: Standing) -> Status {
 pub(super) fn of_nothing(standing: Standing) -> Option<Status> {
     match standing.match_status {
         MatchStatus::NotStarted => Some(Status {
-            status: standing.status,
-            match_status: MatchStatus::NotStarted,
-            score: Score::default(),
-            period_scores: Vec::new(),
             clock: standing.clock,
-            penalty_box: None,
-            game_score: None,
-            server: None,
-            tie_break: false,
-            statistics: None,
-            correction: false,
+            ..Status::new(standing.status, MatchStatus::NotStarted, Score::default())
         }),
         _ => None,
     }

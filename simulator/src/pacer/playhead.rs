@@ -161,6 +161,12 @@ impl Playhead {
         }
     }
 
+    /// Waits until it does not stand still.
+    pub(crate) async fn goes(&self) {
+        // The playhead is borrowed here, so it is there to be let go.
+        drop(self.0.subscribe().wait_for(|course| !course.stands()).await);
+    }
+
     /// Waits until what has this offset is due, however often the playhead is stopped and let go meanwhile.
     pub(crate) async fn reach(&self, offset_ns: u64) {
         let mut changes = self.0.subscribe();
@@ -180,6 +186,11 @@ impl Playhead {
 }
 
 impl Course {
+    /// Whether nothing goes by itself.
+    pub(crate) fn stands(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Whether what has this offset is due.
     pub(crate) fn is_due(&self, offset_ns: u64, now: Instant) -> bool {
         self.due(offset_ns).is_some_and(|due| due <= now)

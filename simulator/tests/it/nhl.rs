@@ -1,6 +1,9 @@
 //! The NHL importer on games of our own making and on real ones, against the result fields it never reads.
 
-use domain::{Body, EventStatus, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status, Timestamp};
+use domain::incident::EMPTY_NET;
+use domain::{
+    Body, EventStatus, Incident, IncidentKind, MatchStatus, PeriodScore, Score, Side, Status, Timestamp,
+};
 use serde_json::Value;
 use simulator::import::{Imported, nhl};
 use simulator::recording::Reader;
@@ -122,6 +125,43 @@ fn a_shot_that_was_blocked_is_the_shooters() {
     assert_eq!(blocked.player.as_ref().unwrap().as_str(), "Kit Aalto");
 }
 
+/// What is told of goalkeepers, by minute and second of the part: whose net is empty, whose is not any more.
+fn goalkeepers(imported: &Imported) -> Vec<(MatchStatus, u32, IncidentKind, Side)> {
+    let told = imported.messages.iter().filter_map(|(_, message)| match body(message) {
+        Body::Incident(incident) => Some(incident),
+        _ => None,
+    });
+    let of_them = told
+        .filter(|it| matches!(it.kind, IncidentKind::GoalkeeperPulled | IncidentKind::GoalkeeperReturned));
+    of_them.map(|it| (it.match_status, it.elapsed_seconds.unwrap(), it.kind, it.side.unwrap())).collect()
+}
+
+/// Goals that fell into an empty net: when in their part.
+fn into_empty_nets(imported: &Imported) -> Vec<u32> {
+    let goals = imported.messages.iter().filter_map(|(_, message)| match body(message) {
+        Body::Incident(incident) if incident.kind == IncidentKind::Goal => Some(incident),
+        _ => None,
+    });
+    let is_empty = |goal: &&Incident| goal.detail.as_ref().is_some_and(|it| it.as_str() == EMPTY_NET);
+    goals.filter(is_empty).map(|goal| goal.elapsed_seconds.unwrap()).collect()
+}
+
+#[test]
+fn who_is_on_the_ice_says_when_a_net_is_empty_and_which_goal_fell_into_it() {
+    let (imported, _) = check(&sample("regular"));
+    let (pulled, returned) = (IncidentKind::GoalkeeperPulled, IncidentKind::GoalkeeperReturned);
+    assert_eq!(
+        goalkeepers(&imported),
+        [
+            (MatchStatus::Period3, 19 * 60 + 2, pulled, Side::Away),
+            (MatchStatus::Period3, 19 * 60 + 26, returned, Side::Away)
+        ]
+    );
+    assert_eq!(into_empty_nets(&imported), [19 * 60 + 26]);
+    let shoot_out = nhl::import(&sample("shoot_out")).unwrap();
+    assert_eq!(goalkeepers(&shoot_out), [], "who shoots alone has not left a net empty");
+}
+
 #[test]
 fn a_game_decided_in_overtime() {
     let (imported, status) = check(&sample("overtime"));
@@ -196,12 +236,13 @@ fn an_error_says_where_in_the_file() {
     assert_eq!(replace("2032-01-16T00:30:00Z", "tonight").path, "startTimeUTC");
     assert_eq!(
         replace("\"homeTeam\"", "\"hostTeam\"").to_string(),
-        ".: missing field `homeTeam` at line 81 column 1"
+        ".: missing field `homeTeam` at line 83 column 1"
     );
     assert_eq!(
         replace("\"eventOwnerTeamId\": 902", "\"eventOwnerTeamId\": 903").path,
         "plays[3].details.eventOwnerTeamId"
     );
+    assert_eq!(replace("\"1551\"", "\"155\"").path, "plays[0].situationCode");
     assert_eq!(
         replace("\"game-end\"", "\"the-end\"").to_string(),
         "plays: there is no `game-end`: the game has not ended"
@@ -220,6 +261,22 @@ fn a_shoot_out_has_a_winner() {
     last["typeDescKey"] = "missed-shot".into();
     let error = nhl::import(file.to_string().as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "plays: the shoot-out ends 1:1");
+}
+
+#[test]
+fn the_goalkeeper_of_a_real_game_goes_off_for_a_delayed_penalty() {
+    for path in corpus("hockey", "nhl_2024030121") {
+        let (imported, _) = check(&std::fs::read(&path).unwrap());
+        let (pulled, returned) = (IncidentKind::GoalkeeperPulled, IncidentKind::GoalkeeperReturned);
+        assert_eq!(
+            goalkeepers(&imported),
+            [
+                (MatchStatus::Period1, 10 * 60 + 21, pulled, Side::Home),
+                (MatchStatus::Period1, 10 * 60 + 25, returned, Side::Home)
+            ]
+        );
+        assert_eq!(into_empty_nets(&imported), [0; 0]);
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Context;
-use domain::{Body, Content, EventId, FeedMessage, MessageId, Name, Source, Timestamp};
+use domain::message::{BetStop, Groups, StopStatus};
+use domain::{Body, Content, EventId, FeedMessage, MessageId, Name, Position, Source, Sport, Timestamp};
 
 use super::Listed;
 use crate::format::Format;
@@ -86,11 +87,7 @@ fn taken(format: Format, bytes: &[u8], feed: &Name) -> Result<FeedMessage, Strin
 /// What arrived of an event in a format of our own, in the words of this feed, and as it was applied: where time is the order, a
 /// copy would be news, and so would what was overtaken, or is of another sport.
 fn in_words(arrived: Vec<(u64, FeedMessage)>, event_id: &EventId, provider: &Name) -> Vec<Said> {
-    let sport = arrived.iter().find_map(|(_, message)| match &message.content {
-        Content::Event(event) => Some(event.sport),
-        Content::Producer(_) => None,
-    });
-    let Some(sport) = sport else { return Vec::new() };
+    let Some(sport) = sport(&arrived) else { return Vec::new() };
     // Each source counts for itself.
     let mut of_sources: BTreeMap<Source, Vec<(u64, FeedMessage)>> = BTreeMap::new();
     for (offset_ns, message) in arrived {
@@ -99,7 +96,7 @@ fn in_words(arrived: Vec<(u64, FeedMessage)>, event_id: &EventId, provider: &Nam
     let mut in_turn = Vec::new();
     for arrived in of_sources.into_values() {
         let mut last_ns = 0;
-        for (offset_ns, message) in applied(event_id, sport, arrived) {
+        for (offset_ns, message) in up_to_holes(applied(event_id, sport, arrived)) {
             // What had overtaken a message waited for it.
             last_ns = offset_ns.max(last_ns);
             in_turn.push((last_ns, message));
@@ -108,6 +105,56 @@ fn in_words(arrived: Vec<(u64, FeedMessage)>, event_id: &EventId, provider: &Nam
     in_turn.sort_by_key(|(offset_ns, _)| *offset_ns);
     let mut words = Words::default();
     in_turn.into_iter().flat_map(|(offset_ns, message)| words.say(offset_ns, message, provider)).collect()
+}
+
+/// The sport that most messages name: a copy may name another one.
+fn sport(messages: &[(u64, FeedMessage)]) -> Option<Sport> {
+    let mut named: BTreeMap<Sport, usize> = BTreeMap::new();
+    for (_, message) in messages {
+        if let Content::Event(event) = &message.content {
+            *named.entry(event.sport).or_default() += 1;
+        }
+    }
+    named.into_iter().max_by_key(|(_, count)| *count).map(|(sport, _)| sport)
+}
+
+/// Of one source's messages, in their turn, those before one that is missing, and those of later epochs: whoever counts them waits for
+/// it, with the markets shut. Who does not count them is told so by a bet stop.
+fn up_to_holes(in_turn: Vec<(u64, FeedMessage)>) -> Vec<(u64, FeedMessage)> {
+    let mut told: Vec<(u64, FeedMessage)> = Vec::new();
+    let mut waits = false;
+    for (offset_ns, message) in in_turn {
+        let Some(Position { epoch, sequence }) = message.position() else {
+            told.push((offset_ns, message));
+            continue;
+        };
+        let last = told.last().and_then(|(_, last)| last.position());
+        let is_next = match last {
+            // A recording may have begun in the middle of a game.
+            None => true,
+            Some(last) if last.epoch == epoch => !waits && sequence == last.sequence + 1,
+            Some(_) => sequence == 1,
+        };
+        if is_next {
+            waits = false;
+            told.push((offset_ns, message));
+        } else if let (false, Some(last)) = (waits, told.last()) {
+            waits = true;
+            let stop = stop_after(&last.1, message.generated_at);
+            told.push((offset_ns, stop));
+        }
+    }
+    told
+}
+
+/// Nobody is to bet from then on.
+fn stop_after(last: &FeedMessage, at: Timestamp) -> FeedMessage {
+    let mut stop = last.clone();
+    stop.generated_at = at;
+    if let Content::Event(event) = &mut stop.content {
+        event.body = Body::BetStop(BetStop { groups: Groups::All, market_status: StopStatus::Suspended });
+    }
+    stop
 }
 
 /// The game of a number, at its own pace: from `start` on, or so that it ends then.
@@ -197,10 +244,9 @@ fn parts(message: FeedMessage) -> Vec<FeedMessage> {
 
 #[cfg(test)]
 mod tests {
-    use domain::MarketStatus;
-    use domain::Outcome;
     use domain::market::{OutcomeResult, ResultKind};
     use domain::message::{Offer, Snapshot};
+    use domain::{EventMessage, MarketStatus, Outcome};
 
     use super::*;
     use crate::faults::of_another_sport;
@@ -260,6 +306,32 @@ mod tests {
             }
         }
         assert_eq!(told(&arriving), expected);
+    }
+
+    #[test]
+    fn where_a_message_is_missing_its_markets_are_shut_and_nothing_of_its_epoch_follows() {
+        let game = hockey();
+        let uof = Name::new("uof").unwrap();
+        let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
+        let told = |messages: &[Vec<u8>]| {
+            let said = recorded(recording(messages).path(), &event_id, &uof).unwrap();
+            said.into_iter().map(|said| said.message).collect::<Vec<_>>()
+        };
+        let messages: Vec<Vec<u8>> = (0..game.len()).map(|line| game.message(line).to_vec()).collect();
+        let whole = told(&messages);
+        // A copy that comes first and names another sport.
+        let other = of_another_sport(Format::Json, &messages[1], domain::Sport::Tennis).unwrap();
+        assert_eq!(told(&[&[other], &messages[..]].concat()), whole);
+
+        let mut holed = messages.clone();
+        holed.remove(200);
+        let (before, beyond) = (told(&messages[..200]), told(&holed));
+        let (stop, kept) = beyond.split_last().unwrap();
+        assert_eq!(kept, before);
+        let Content::Event(EventMessage { body: Body::BetStop(stop), .. }) = &stop.content else {
+            panic!("{stop:?}")
+        };
+        assert_eq!((&stop.groups, stop.market_status), (&Groups::All, StopStatus::Suspended));
     }
 
     #[test]

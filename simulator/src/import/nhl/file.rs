@@ -65,8 +65,17 @@ pub(super) struct Play {
     pub(super) seconds: u32,
     #[serde(rename = "typeDescKey")]
     pub(super) kind: String,
+    #[serde(rename = "situationCode", default, deserialize_with = "situation")]
+    pub(super) situation: Option<Situation>,
     #[serde(default)]
     pub(super) details: Details,
+}
+
+/// Who is on the ice, home first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation {
+    pub(super) has_goalkeeper: [bool; 2],
+    pub(super) skaters: [u8; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -106,6 +115,20 @@ fn utc_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Err
     let text = Cow::<str>::deserialize(deserializer)?;
     let time: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
     Ok(time.as_second())
+}
+
+/// Four digits: goalkeepers and skaters of the away side, skaters and goalkeepers of the home side.
+fn situation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Situation>, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    match text.as_bytes() {
+        &[away_net @ b'0'..=b'1', away @ b'0'..=b'9', home @ b'0'..=b'9', home_net @ b'0'..=b'1'] => {
+            Ok(Some(Situation {
+                has_goalkeeper: [home_net == b'1', away_net == b'1'],
+                skaters: [home - b'0', away - b'0'],
+            }))
+        }
+        _ => Err(D::Error::custom(format!("`{text}` is no situation such as 1551"))),
+    }
 }
 
 /// `MM:SS`, within a period of twenty minutes.

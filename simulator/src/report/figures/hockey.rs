@@ -68,8 +68,8 @@ pub(super) fn figures() -> Vec<Figure> {
     let one_game = from(
         ONE_GAME,
         [
-            ("incidents", once(332.0), |game| Some(number(game.incidents().count()))),
-            ("incidents, first period", once(115.0), |game| Some(game.in_part(MatchStatus::Period1))),
+            ("incidents", once(334.0), |game| Some(number(game.incidents().count()))),
+            ("incidents, first period", once(117.0), |game| Some(game.in_part(MatchStatus::Period1))),
             ("incidents, second period", once(112.0), |game| Some(game.in_part(MatchStatus::Period2))),
             ("incidents, third period", once(105.0), |game| Some(game.in_part(MatchStatus::Period3))),
             ("hits", once(76.0), |game| Some(game.count(&[IncidentKind::Hit]))),
@@ -93,7 +93,7 @@ pub(super) fn figures() -> Vec<Figure> {
         [
             ("incidents, first period, 0 to 5", MatchStatus::Period1, 0..5, 29.0),
             ("incidents, first period, 5 to 10", MatchStatus::Period1, 5..10, 21.0),
-            ("incidents, first period, 10 to 15", MatchStatus::Period1, 10..15, 28.0),
+            ("incidents, first period, 10 to 15", MatchStatus::Period1, 10..15, 30.0),
             ("incidents, first period, 15 to 20", MatchStatus::Period1, 15..21, 37.0),
             ("incidents, second period, 0 to 5", MatchStatus::Period2, 0..5, 31.0),
             ("incidents, second period, 5 to 10", MatchStatus::Period2, 5..10, 28.0),

@@ -30,7 +30,7 @@ const LEVEL_LATE: f64 = 0.55;
 /// The time in which a side that is one or two behind plays without its goalkeeper, in seconds; how many times as often
 /// it scores then, and how many times as often the other one does.
 const EMPTY_NET_SECONDS: u32 = 100;
-const EMPTY_NET_BEHIND: u32 = 2;
+const EMPTY_NET_BEHIND: i32 = 2;
 const SIX_SKATERS: f64 = 1.8;
 const INTO_EMPTY_NET: f64 = 3.5;
 
@@ -47,6 +47,8 @@ const BOX_MAX: usize = 2;
 /// who plays only where somebody cannot. How often each shoots and scores, against each other.
 pub(super) const SCORING: [f64; 19] =
     [0.0, 2.2, 2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.9, 0.8, 0.6, 0.5, 0.4, 0.8, 0.7, 0.6, 0.5, 0.5, 0.4];
+/// The place of the one in the net.
+const GOALKEEPER_PLACE: usize = 0;
 /// Those who play.
 const ROSTER: usize = 20;
 /// The players of a side whom markets are about, by their places: two forwards and a defender.
@@ -95,14 +97,17 @@ pub(super) struct Team {
 /// How many times its own rate a side scores so late in regular time, by the seconds left and by how many goals it is
 /// ahead.
 pub(super) fn late(left_seconds: u32, ahead: i32) -> f64 {
-    let is_pulled =
-        left_seconds <= EMPTY_NET_SECONDS && (1..=EMPTY_NET_BEHIND).contains(&ahead.unsigned_abs());
     match ahead {
         0 => LEVEL_LATE,
-        1.. if is_pulled => INTO_EMPTY_NET,
-        ..0 if is_pulled => SIX_SKATERS,
+        1.. if is_pulled(left_seconds, -ahead) => INTO_EMPTY_NET,
+        ..0 if is_pulled(left_seconds, ahead) => SIX_SKATERS,
         _ => 1.0,
     }
+}
+
+/// Whether a side plays without its goalkeeper so late in regular time, by how many goals it is ahead.
+fn is_pulled(left_seconds: u32, ahead: i32) -> bool {
+    left_seconds <= EMPTY_NET_SECONDS && (-EMPTY_NET_BEHIND..0).contains(&ahead)
 }
 
 /// Plays a game to its end.
@@ -219,6 +224,7 @@ impl Game<'_> {
         self.log.now_ms += 1_000;
         self.log.board.common.seconds = second;
         self.release();
+        self.change_goalkeepers();
         if self.break_off_at.is_some_and(|at| self.log.board.common.played() >= at) {
             return self.break_off();
         }
@@ -259,6 +265,22 @@ impl Game<'_> {
             MatchStatus::Overtime => rate * OVERTIME,
             MatchStatus::Period3 if left < LATE_SECONDS => rate * late(left, common.ahead(side)),
             _ => rate,
+        }
+    }
+
+    /// A goalkeeper goes off for one more skater, or comes back, as the score and the time have it.
+    fn change_goalkeepers(&mut self) {
+        for side in [Side::Home, Side::Away] {
+            let common = &self.log.board.common;
+            let left = REGULAR_SECONDS.saturating_sub(common.played());
+            let is_empty = common.phase == MatchStatus::Period3 && is_pulled(left, common.ahead(side));
+            if std::mem::replace(&mut self.log.board.is_net_empty[side as usize], is_empty) == is_empty {
+                continue;
+            }
+            let goalkeeper = self.log.players[side as usize][GOALKEEPER_PLACE].clone();
+            let kind =
+                if is_empty { IncidentKind::GoalkeeperPulled } else { IncidentKind::GoalkeeperReturned };
+            self.log.play_by(goalkeeper, kind, side, None);
         }
     }
 
@@ -306,6 +328,7 @@ impl Game<'_> {
 
     pub(super) fn face_off(&mut self, after_ms: u64) {
         self.log.now_ms += after_ms;
+        self.change_goalkeepers();
         self.log.board.common.running = true;
         let winner = if self.log.rng.random::<bool>() { Side::Home } else { Side::Away };
         self.log.play(IncidentKind::FaceOff, winner, None);

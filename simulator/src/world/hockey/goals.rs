@@ -1,5 +1,6 @@
 //! Goals, the look at a recording that takes some of them back, and the shoot-out.
 
+use domain::incident::EMPTY_NET;
 use domain::{IncidentKind, MatchStatus, Side};
 
 use super::course::{Game, SCORING};
@@ -41,7 +42,8 @@ impl Game<'_> {
         }
         self.log.board.common.goals.add(side);
         self.log.count(side, &player, 1);
-        self.log.play_by(player, IncidentKind::Goal, side, None);
+        let detail = self.log.board.is_net_empty[conceding as usize].then_some(EMPTY_NET);
+        self.log.play_by(player, IncidentKind::Goal, side, detail);
         if self.log.happens(GOAL_IS_REVIEWED) {
             self.review(side, before);
         }

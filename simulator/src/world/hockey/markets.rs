@@ -165,7 +165,10 @@ impl Game for Hockey {
 
     fn manner(kind: IncidentKind) -> Manner {
         let (weight, has_status) = match kind {
-            IncidentKind::GameEnd | IncidentKind::VideoReview => (Weight::Must, false),
+            IncidentKind::GameEnd
+            | IncidentKind::VideoReview
+            | IncidentKind::GoalkeeperPulled
+            | IncidentKind::GoalkeeperReturned => (Weight::Must, false),
             IncidentKind::PeriodStart
             | IncidentKind::PeriodEnd
             | IncidentKind::Goal

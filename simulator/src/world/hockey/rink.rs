@@ -1,20 +1,22 @@
-//! The scoreboard of a game, with the penalty box.
+//! The scoreboard of a game, with the penalty box and the nets.
 
 use domain::{EventStatus, MatchStatus, Score, Side, Status};
 
 use crate::world::board::{Board, Scoreboard};
 
-/// The scoreboard, with the penalty box.
+/// The scoreboard, with the penalty box and the nets.
 #[derive(Debug, Clone)]
 pub(super) struct Rink {
     pub(super) common: Scoreboard,
     /// Who is in the penalty box, and until how many seconds of the whole game have been played.
     pub(super) penalties: Vec<(Side, u32)>,
+    /// Whether each side plays without its goalkeeper.
+    pub(super) is_net_empty: [bool; 2],
 }
 
 impl Rink {
     pub(super) fn new() -> Self {
-        Self { common: Scoreboard::new(), penalties: Vec::new() }
+        Self { common: Scoreboard::new(), penalties: Vec::new(), is_net_empty: [false; 2] }
     }
 
     pub(super) fn in_box(&self, side: Side) -> usize {

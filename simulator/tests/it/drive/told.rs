@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::Name;
+use domain::{Name, Sport, Timestamp};
 use serde_json::json;
+use simulator::drive::{Inject, Order, Wish};
 use simulator::pacer::{Playhead, Speed};
-use simulator::{DriveOptions, Format, Patience, drive};
+use simulator::world::{self, Formats, Pace, Plan};
+use simulator::{DriveOptions, Format, Patience, Sink, drive};
 
 use super::{Receiver, accept, options, problem, run, schedule};
 
@@ -21,6 +23,55 @@ async fn progress_is_told_and_ends_with_everything() {
     drive(schedule(12, 3, 100_000_000), &options, |progress| told.push(progress.clone())).await.unwrap();
     assert!(told.len() >= 2, "once a second and at the end");
     assert_eq!(told.last().map(|last| (last.sent, last.accepted)), Some((12, 12)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_up_does_not_go_while_it_stands_still() {
+    const HELD: Duration = Duration::from_secs(2);
+    let plan = Plan {
+        seed: 7,
+        sports: vec![Sport::Hockey],
+        games: 1,
+        formats: Formats::Json,
+        pace: Pace::Even { messages_per_game: 100, duration: Duration::from_millis(500) },
+        start: Timestamp(1_800_000_000_000_000),
+    };
+    let schedule = world::play(&plan).unwrap().schedule;
+    let (playhead, inject) = (Playhead::default(), Inject::default());
+    inject.ask(Order { wish: Wish::Late(HELD), event_id: None }).unwrap();
+    let hand = {
+        let (playhead, inject) = (playhead.clone(), inject.clone());
+        tokio::spawn(async move {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !inject.injected()[0].has_happened {
+                assert!(Instant::now() < deadline, "nothing was held up");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            playhead.pause();
+            // What was held up could go by then.
+            tokio::time::sleep(2 * HELD).await;
+            let resumed_at = Instant::now();
+            playhead.resume();
+            resumed_at
+        })
+    };
+    let begun_at = Instant::now();
+    let options = DriveOptions {
+        speed: Speed::Factor(1.0),
+        sink: Sink::Null,
+        playhead,
+        inject,
+        ..DriveOptions::to("http://127.0.0.1:9")
+    };
+    let report = drive(schedule.into(), &options, |_| {}).await.unwrap();
+    assert_eq!(report.accepted, report.messages);
+    let stood_micros = i64::try_from((hand.await.unwrap() - begun_at).as_micros()).unwrap();
+    let first = *report.deliveries.sent_micros.iter().min().unwrap();
+    // Its clock begins after this one.
+    assert!(
+        first > stood_micros - 1_000_000,
+        "the first went after {first} us, let go after {stood_micros} us"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,7 @@ const STREAMS: [(Sport, u64); 4] = [
     (Sport::Football, 66_162_859_855_762_845),
     (Sport::Basketball, 3_828_003_892_434_064_853),
     (Sport::Tennis, 3_278_591_251_229_864_284),
-    (Sport::Hockey, 3_315_545_271_948_826_384),
+    (Sport::Hockey, 8_232_416_796_203_367_538),
 ];
 
 #[test]
