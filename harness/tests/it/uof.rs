@@ -37,17 +37,22 @@ impl Desk {
 
     /// With which this is settled, or nothing.
     async fn settled(sport: Sport, recovery: Option<&str>) -> Self {
+        Self::of(&[sport], recovery).await
+    }
+
+    async fn of(sports: &[Sport], recovery: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let providers = folder.path().join("providers.toml");
         let text = format!(
             "[providers.uof]\nformat = \"uof\"\ntokens = [\"{TOKEN}\"]\nmessages_per_second = 1000\nburst = 1000\n"
         );
         std::fs::write(&providers, text).unwrap();
-        let mut services = pipeline(&[sport]);
+        let mut services = pipeline(sports);
         let ingestion = services.iter_mut().find(|service| service.name == INGESTION).unwrap();
         ingestion.env.push(("MATCHDAY_PROVIDERS".to_owned(), providers.display().to_string()));
-        let processors = services.iter_mut().find(|service| service.name == processors_name(sport)).unwrap();
-        if let Some(recovery) = recovery {
+        let names: Vec<String> = sports.iter().map(|sport| processors_name(*sport)).collect();
+        for processors in services.iter_mut().filter(|service| names.contains(&service.name)) {
+            let Some(recovery) = recovery else { continue };
             let settings = [("MATCHDAY_RECOVERY", recovery), ("MATCHDAY_RECOVERY_EVERY_MS", "100")];
             let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
             processors.env.extend(settings);
@@ -252,6 +257,48 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let market = desk.market_at(9).await;
     assert_eq!((&market["status"], &market["outcomes"][0]["odds"]), (&json!("active"), &json!(2_900)));
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_place_shuts_the_event_that_it_names_and_is_kept() {
+    let desk = Desk::of(&[Sport::Hockey, Sport::Tennis], Some("uof=alive")).await;
+    desk.tell_odds(1_767_204_993_250, "2.6").await;
+    assert_eq!(desk.market_at(1).await["status"], "active");
+    let message = |kind: &str, at: i64| {
+        format!(r#"<{kind} product="1" event_id="{EVENT}" timestamp="{at}"><odds/></{kind}>"#)
+    };
+    let (tennis, hockey) =
+        ("hi.-.live.odds_change.5.sr:match.4001.-", "hi.-.live.odds_change.4.sr:match.4001.-");
+    let (accepted, invalid) = (StatusCode::ACCEPTED, StatusCode::UNPROCESSABLE_ENTITY);
+    // Another sport's routing key, a message that is none, a routing key that is none, a time in seconds.
+    for (count, (key, kind, at, status)) in [
+        (tennis, "odds_change", 1_767_204_994_000, accepted),
+        (hockey, "odds_changed", 1_767_204_996_000, invalid),
+        ("hockey", "odds_change", 1_767_204_998_000, StatusCode::BAD_REQUEST),
+        (hockey, "odds_change", 1_767_204_999, invalid),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = desk.post(key, message(kind, at)).await;
+        assert_eq!(told.0, status, "{}", told.1);
+        let version = 2 * (count as u64 + 1);
+        let market = desk.market_at(version).await;
+        assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("dead_letter")));
+        until("the letter to be kept", DEADLINE, async || {
+            let letters = read_topic(&desk.stack.kafka(), &desk.stack.topics().dead_letters()).await;
+            Ok(letters.len() == count + 1)
+        })
+        .await
+        .unwrap();
+        if at < 1_767_204_993_250 {
+            // Its time is not known: it may have been made up to 10 s after it came.
+            break;
+        }
+        desk.tell_odds(at + 1_000, "2.7").await;
+        assert_eq!(desk.market_at(version + 1).await["status"], "active");
+    }
     desk.stack.down().await.unwrap();
 }
 
