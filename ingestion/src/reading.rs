@@ -171,7 +171,14 @@ fn unified(
         tracing::debug!(%provider, %message_id, why, "a state of play was left out");
     }
     loaded.descriptions.complete(provider, &mut decoded.message);
-    checked(domain::check_apart_from_times(&decoded.message), decoded.message)
+    match domain::check_apart_from_times(&decoded.message) {
+        // Its sender knows of no JSON that a pointer could point into.
+        Err(domain::Refusal::Invalid { pointer, detail }) => {
+            let path = uof::path(&decoded.message, &pointer);
+            Err(about(&decoded.message, refusal::invalid(format!("{detail} (at `{path}`)"))))
+        }
+        _ => Ok(decoded.message),
+    }
 }
 
 fn checked(check: Result<(), domain::Refusal>, message: FeedMessage) -> Result<FeedMessage, Box<Refusal>> {

@@ -131,6 +131,23 @@ async fn what_comes_with_a_routing_key_that_is_none_is_kept_and_told_by_its_even
 }
 
 #[tokio::test]
+async fn what_is_wrong_is_told_by_its_place_in_the_xml() {
+    let bench = bench().await;
+    let refused = async |content: &str| {
+        let odds = format!(
+            r#"<odds_change product="1" event_id="sr:match:7" timestamp="1234">{content}</odds_change>"#
+        );
+        let told = post(&bench, XML, Some(HOCKEY), &odds).await;
+        assert_eq!((told.status, told.body.get("pointer")), (StatusCode::UNPROCESSABLE_ENTITY, None));
+        told.body["detail"].as_str().unwrap().to_owned()
+    };
+    let twice = refused(r#"<odds><market id="1"/><market id="1"/></odds>"#).await;
+    assert!(twice.ends_with("(at `/odds_change/odds/market[2]`)"), "{twice}");
+    let outcome = refused(r#"<odds><market id="1"><outcome id="1"/><outcome id="1"/></market></odds>"#).await;
+    assert!(outcome.contains("(at `/odds_change/odds/market[1]"), "{outcome}");
+}
+
+#[tokio::test]
 async fn only_its_own_format_and_a_routing_key_that_is_one_are_taken() {
     let bench = bench().await;
     assert_eq!(post(&bench, JSON, Some(HOCKEY), "{}").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
