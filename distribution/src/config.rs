@@ -62,7 +62,7 @@ pub struct Config {
 
     /// Milliseconds after which a partition of which no heartbeat has come counts as silent, and none of its markets is
     /// shown as active
-    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
+    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1_500..=600_000))]
     pub partition_silence_ms: u32,
 
     /// Milliseconds before that at which its markets begin to be shown as suspended, so that clients have been told of it
