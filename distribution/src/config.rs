@@ -62,7 +62,7 @@ pub struct Config {
 
     /// Milliseconds after which a partition of which no heartbeat has come counts as silent, and none of its markets is
     /// shown as active
-    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
+    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2_000..=600_000))]
     pub partition_silence_ms: u32,
 
     /// Milliseconds before that at which its markets begin to be shown as suspended, so that clients have been told of it
@@ -97,11 +97,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// How long a partition may be silent.
+    /// How long a partition may be silent since its last heartbeat seems to have been said.
     #[must_use]
     pub fn partition_silence(&self) -> Duration {
         let ahead_ms = self.shut_ahead_ms.min(self.partition_silence_ms / 4);
-        Duration::from_millis((self.partition_silence_ms - ahead_ms).into())
+        let silence_ms = self.partition_silence_ms - ahead_ms;
+        // A heartbeat may be older than it looks by what clocks may differ.
+        let patience_ms = silence_ms.saturating_sub(self.clock_tolerance_ms).max(silence_ms / 2);
+        Duration::from_millis(patience_ms.into())
     }
 
     /// By how much clocks may differ.

@@ -245,6 +245,17 @@ impl EventState {
 
     /// Applies the next message of its source, or says why not.
     pub fn apply(&mut self, message: &FeedMessage, at: Timestamp) -> Result<Applied, Refusal> {
+        self.apply_before(message, false, at)
+    }
+
+    /// The same where the message after it may be at hand, to be applied next: then what a letter had kept waiting goes on, and
+    /// is shut for that letter until all of it is applied.
+    pub(crate) fn apply_before(
+        &mut self,
+        message: &FeedMessage,
+        follows: bool,
+        at: Timestamp,
+    ) -> Result<Applied, Refusal> {
         let (event, position) = self.turn(message)?;
         let Some(position) = position else { return self.apply_by_time(message, event, at) };
         let source = &message.source;
@@ -254,7 +265,7 @@ impl EventState {
 
         let feed = self.head.feed_entry(source);
         let reached = feed.has_barrier_at(position);
-        let freed = feed.advance(position, message);
+        let freed = feed.advance(position, message, follows);
         let mut step = Step::new(self, source);
         step.change(&event.body);
         if freed {
@@ -385,7 +396,7 @@ impl Head {
         let stopped = || feed.stopped_since(market, book.offered_at()?);
         let stop = feed.barrier_for(market).map(|stop| stop.market_status).or_else(stopped);
         let has_dead_letter =
-            feed.has_refused() || book.offered_at().is_some_and(|at| feed.letters.has_since(at));
+            feed.is_shut_by_letter() || book.offered_at().is_some_and(|at| feed.letters.has_since(at));
         let reason = match (has_dead_letter, stop, feed.gap, feed.down) {
             (true, ..) => Suspension::DeadLetter,
             (false, Some(_), ..) => Suspension::BetStop,

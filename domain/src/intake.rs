@@ -307,7 +307,9 @@ impl Intake {
         let source = arrival.message.source.clone();
         let mut turn = Some((position, arrival));
         while let Some((position, arrival)) = turn.take() {
-            match self.state.apply(&arrival.message, now) {
+            let waiting = self.waiting.get(&source);
+            let follows = waiting.is_some_and(|waiting| waiting.contains_key(&position.next()));
+            match self.state.apply_before(&arrival.message, follows, now) {
                 Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
                 Ok(Applied::Reached) => {}
                 Err(refusal) => {

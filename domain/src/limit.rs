@@ -33,6 +33,8 @@ pub const EPOCHS_AHEAD_MAX: usize = 16;
 pub const GROUPS_MAX: usize = 64;
 /// Providers and producers that speak of one event.
 pub const SOURCES_MAX: usize = 16;
+/// Producers that one partition of the feed watches: of one more nobody would notice the silence.
+pub const WATCHED_MAX: usize = 1_000;
 /// The largest epoch and the largest sequence: what a signed database column and every JSON reader hold exactly.
 pub const POSITION_MAX: u64 = 1 << 53;
 /// The earliest time that a message may name, in microseconds since 1970: the beginning of 2000, UTC.

@@ -39,7 +39,7 @@ impl Patience {
     /// That of services which are told nothing else: `MATCHDAY_HOLD_MS`, `MATCHDAY_PRODUCER_SILENCE_MS` and
     /// `MATCHDAY_PARTITION_SILENCE_MS`.
     pub const USUAL: Self =
-        Self { hold_micros: 3_000_000, silence_micros: 20_000_000, partition_micros: 10_000_000 };
+        Self { hold_micros: 3_000_000, silence_micros: 20_000_000, partition_micros: 4_000_000 };
 }
 
 /// What must not be open, in microseconds since the epoch.

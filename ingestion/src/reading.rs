@@ -1,6 +1,6 @@
 //! How the messages of a request are read: as this project's own formats, or as a provider's.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chassis::problem::Problem;
 use domain::codec::batch::{self, Format, Piece, Pieces, SplitError};
 use domain::codec::uof::{self, RoutingKey};
@@ -37,6 +37,8 @@ pub enum Reading {
         key: Option<RoutingKey>,
         /// The key as it came.
         text: Option<String>,
+        /// What is wrong with the key: a message that comes with such a one is refused, and kept.
+        fault: Option<String>,
     },
 }
 
@@ -44,26 +46,32 @@ impl Reading {
     /// What the request's head asks for, where its provider writes so.
     ///
     /// # Errors
-    /// A problem for its sender: a format that its provider does not write, a routing key that is none.
+    /// A problem for its sender: a format that its provider does not write.
     pub fn of(dialect: Dialect, format: Format, headers: &HeaderMap) -> Result<Self, Problem> {
         match (dialect, format) {
             (Dialect::Native, format) => Ok(Self::Native(format)),
-            (Dialect::Uof, Format::Xml) => {
-                let mut keys = headers.get_all(ROUTING_KEY).iter();
-                let (key, more) = (keys.next(), keys.next());
-                let Some(key) = key else { return Ok(Self::Uof { key: None, text: None }) };
-                let text = key.to_str().ok().filter(|_| more.is_none()).ok_or_else(|| {
-                    refusal::malformed(format!("the header {ROUTING_KEY} must stand once, in ASCII"))
-                })?;
-                let key = text.parse().map_err(|error: uof::RoutingKeyError| {
-                    refusal::malformed(format!("header {ROUTING_KEY}: {error}"))
-                })?;
-                Ok(Self::Uof { key: Some(key), text: Some(text.to_owned()) })
-            }
+            (Dialect::Uof, Format::Xml) => Ok(Self::routed(headers)),
             (Dialect::Uof, Format::Json | Format::Lines) => {
                 Err(refusal::unsupported("this feed is Unified Odds Feed XML: application/xml".to_owned()))
             }
         }
+    }
+
+    /// With its routing key, right or wrong.
+    fn routed(headers: &HeaderMap) -> Self {
+        let keys: Vec<&[u8]> = headers.get_all(ROUTING_KEY).iter().map(HeaderValue::as_bytes).collect();
+        if keys.is_empty() {
+            return Self::Uof { key: None, text: None, fault: None };
+        }
+        let text = String::from_utf8_lossy(&keys.join(&b", "[..])).into_owned();
+        let key: Result<RoutingKey, String> = match keys.len() == 1 && text.is_ascii() {
+            true => {
+                text.parse().map_err(|error: uof::RoutingKeyError| format!("header {ROUTING_KEY}: {error}"))
+            }
+            false => Err(format!("the header {ROUTING_KEY} must stand once, in ASCII")),
+        };
+        let fault = key.as_ref().err().cloned();
+        Self::Uof { key: key.ok(), text: Some(text), fault }
     }
 
     /// In which format its bytes are.
@@ -124,6 +132,7 @@ impl Reading {
     pub fn read(&self, bytes: &[u8], provider: &Name, loaded: &Loaded) -> Result<FeedMessage, Box<Refusal>> {
         match self {
             Self::Native(format) => native(*format, bytes, provider),
+            Self::Uof { fault: Some(fault), .. } => Err(Box::new(refusal::malformed(fault.clone()).into())),
             Self::Uof { key, .. } => unified(bytes, provider, key.as_ref(), loaded),
         }
     }
@@ -162,7 +171,14 @@ fn unified(
         tracing::debug!(%provider, %message_id, why, "a state of play was left out");
     }
     loaded.descriptions.complete(provider, &mut decoded.message);
-    checked(domain::check_apart_from_times(&decoded.message), decoded.message)
+    match domain::check_apart_from_times(&decoded.message) {
+        // Its sender knows of no JSON that a pointer could point into.
+        Err(domain::Refusal::Invalid { pointer, detail }) => {
+            let path = uof::path(&decoded.message, &pointer);
+            Err(about(&decoded.message, refusal::invalid(format!("{detail} (at `{path}`)"))))
+        }
+        _ => Ok(decoded.message),
+    }
 }
 
 fn checked(check: Result<(), domain::Refusal>, message: FeedMessage) -> Result<FeedMessage, Box<Refusal>> {

@@ -199,6 +199,10 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_RETENTION_SECONDS", default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub retention_seconds: u64,
 
+    /// Events of the sport of which nothing is known but that messages of them were refused; of more the oldest are forgotten
+    #[arg(long, env = "MATCHDAY_FORESEEN_MAX", default_value_t = 10_000, value_name = "EVENTS")]
+    pub foreseen_max: u32,
+
     /// Connections to the database
     #[arg(long, env = "MATCHDAY_MYSQL_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub mysql_connections: u32,

@@ -50,6 +50,10 @@ pub fn describe() {
     describe_counter!("matchday_processor_images_rewritten_total", "Redis images written as a whole");
     describe_gauge!("matchday_processor_redis_up", "1 while Redis takes images");
     describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
+    describe_gauge!(
+        "matchday_processor_foreseen_events",
+        "events of the sport of which nothing is known but that messages of them were refused"
+    );
     describe_gauge!("matchday_processor_partitions_owned", "feed partitions owned");
     describe_gauge!("matchday_processor_lag", "feed messages not yet processed, by owned partition");
     describe_gauge!(
@@ -66,6 +70,11 @@ pub fn describe() {
         "matchday_processor_generated_to_commit_seconds",
         "from a message's generated_at to its commit, of every applied message"
     );
+}
+
+/// So many events of the sport are foreseen.
+pub fn foreseen_events(count: u64) {
+    gauge!("matchday_processor_foreseen_events").set(count as f64);
 }
 
 /// Counts a day of the update log that was dropped.

@@ -34,7 +34,7 @@ use committing::Outcome;
 /// How long revoked partitions may take to be published.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 /// How often it is said that the partitions are processed.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
+const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// Who is further behind than this, in microseconds, does not know what is true now, and does not say that it processes.
 const BEHIND_MICROS_MAX: i64 = 5_000_000;
 /// Between attempts while the database is away.

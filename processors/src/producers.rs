@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::limit::WATCHED_MAX;
 use domain::producer::{Reason, State, Terms};
 use domain::{Producer, Source, Timestamp};
 
 use crate::metrics;
 use crate::recovery;
 use crate::store::rows::WatchedRow;
-
-/// Producers watched per partition. Of a feed that invents more of them nobody would notice when they fall silent: nothing that
-/// they offer is open.
-pub const WATCHED_MAX: usize = 1_000;
 
 /// What is expected of the producers of every provider.
 #[derive(Debug, Clone)]
@@ -55,6 +52,8 @@ pub struct Sweep {
     pub source: Source,
     /// Whether it is trusted.
     pub is_trusted: bool,
+    /// Whether the partition has no room for more producers: what those offer that found none must not be open either.
+    pub is_full: bool,
     /// The last event that was gone through; empty at the beginning.
     pub after: String,
 }
@@ -121,9 +120,10 @@ impl Producers {
     /// The sweeps that are not at their end.
     pub fn sweeps(&self) -> impl Iterator<Item = Sweep> + '_ {
         self.watched.iter().flat_map(|(&partition, watched)| {
+            let is_full = self.room(partition) == 0;
             watched.iter().filter_map(move |(source, Watched { producer, swept_to })| {
                 let (source, after) = (source.clone(), swept_to.clone()?);
-                Some(Sweep { partition, source, is_trusted: producer.is_trusted(), after })
+                Some(Sweep { partition, source, is_trusted: producer.is_trusted(), is_full, after })
             })
         })
     }

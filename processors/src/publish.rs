@@ -172,7 +172,7 @@ impl Publisher {
             records.extend(
                 updates.iter().map(|u| self.records.update(u.partition, u.event_id.as_str(), &u.payload)),
             );
-            records.extend(dead_letters.iter().map(|letter| self.records.dead_letter(letter)));
+            records.extend(dead_letters.iter().flat_map(|letter| self.records.letter(letter)));
         }
         if !self.send(records).await {
             return;

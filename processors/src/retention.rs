@@ -1,8 +1,10 @@
-//! Makes room: once in a while a processor makes the next days of the update log and drops those past retention.
+//! Makes room: once in a while a processor makes the next days of the update log and drops those past retention, and sees that
+//! what is foreseen does not fill the database.
 
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
+use domain::Sport;
 use jiff::civil::Date;
 use sqlx::MySqlPool;
 
@@ -25,6 +27,28 @@ const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// How many times as long a day is kept on which an event began that is not over. There is always one that never ends.
 const PATIENCE: u16 = 4;
+
+/// How often it is looked at how many events of the sport are foreseen.
+const FORESEEN_EVERY: Duration = Duration::from_secs(10);
+
+/// Counts the sport's events that are foreseen, and keeps `max` of them at most, until the process ends.
+pub async fn keep_foreseen(
+    pool: MySqlPool,
+    sport: Sport,
+    max: u32,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    loop {
+        match within(ANSWER_MAX, foreseen::keep(&pool, sport, max)).await {
+            Ok(count) => metrics::foreseen_events(count),
+            Err(error) => tracing::debug!(%error, "what is foreseen is not counted"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FORESEEN_EVERY) => {}
+            () = shutdown.begun() => return Ok(()),
+        }
+    }
+}
 
 /// Ends what a process that was killed had begun to drop. What fails is said, and tried again by [`Retention::run`].
 pub async fn recover(pool: &MySqlPool) {

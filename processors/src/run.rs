@@ -122,6 +122,9 @@ async fn wire(
     mysql.ready();
     let looking_after = config.retention().run(pool.clone(), process.shutdown.clone());
     process.tasks.spawn("retention", looking_after);
+    let foreseen =
+        retention::keep_foreseen(pool.clone(), config.sport, config.foreseen_max, process.shutdown.clone());
+    process.tasks.spawn("foreseen", foreseen);
 
     let sport = config.sport;
     let brokers = config.kafka.brokers.as_str();

@@ -1,7 +1,7 @@
 //! What a message says of itself, as far as it can be read: of one that is refused, whoever waits for it is to be told.
 //!
-//! Only what stands before the fault is taken, and nothing of a schema that is not known: there the same words may mean
-//! something else.
+//! Only what stands before the fault is taken. Of a schema that is not known, or not told, too: the same words may mean something
+//! else there, but then they shut an event for nothing, and nobody opens one by them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{uof, xml};
 use crate::id::{EventId, MessageId, Name};
 use crate::limit::POSITION_MAX;
-use crate::message::{Position, SchemaVersion};
+use crate::message::Position;
 use crate::{Sport, Timestamp};
 
 /// The parts of a message's envelope that could be read.
@@ -54,7 +54,6 @@ impl Envelope {
             return Self::default();
         }
         Fields {
-            schema: reader.optional("schema").ok().flatten(),
             epoch: reader.optional("epoch").ok().flatten(),
             sequence: reader.optional("sequence").ok().flatten(),
             read: Self {
@@ -80,7 +79,6 @@ impl Envelope {
 /// The fields as they stand there.
 #[derive(Default)]
 struct Fields {
-    schema: Option<SchemaVersion>,
     epoch: Option<u64>,
     sequence: Option<u64>,
     read: Envelope,
@@ -88,9 +86,6 @@ struct Fields {
 
 impl Fields {
     fn envelope(self) -> Envelope {
-        if self.schema.is_none() {
-            return Envelope::default();
-        }
         let place = self.epoch.zip(self.sequence).map(|(epoch, sequence)| Position { epoch, sequence });
         let exists = |place: &Position| {
             [place.epoch, place.sequence].iter().all(|number| (1..=POSITION_MAX).contains(number))
@@ -102,9 +97,8 @@ impl Fields {
         fn read<'a, T: serde::Deserialize<'a>>(raw: &'a str) -> Option<T> {
             serde_json::from_str(raw).ok()
         }
-        let Self { schema, epoch, sequence, read: to } = self;
+        let Self { epoch, sequence, read: to } = self;
         match name {
-            "schema" => *schema = read(raw),
             "epoch" => *epoch = read(raw),
             "sequence" => *sequence = read(raw),
             "message_id" => to.message_id = read(raw),
@@ -196,12 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_left_out_and_another_schema_says_nothing() {
+    fn what_is_wrong_is_left_out_and_another_schema_says_as_much() {
         let changed = |from: &str, to: &str| Envelope::of_json(JSON.replace(from, to).as_bytes());
         assert_eq!(changed(r#""sequence":60"#, r#""sequence":"x""#), Envelope { position: None, ..whole() });
         assert_eq!(changed(r#""sequence":60"#, r#""sequence":0"#), Envelope { position: None, ..whole() });
         assert_eq!(changed("hockey", "curling"), Envelope { sport: None, ..whole() });
-        assert_eq!(changed(r#""schema":"1.0""#, r#""schema":"2.0""#), Envelope::default());
+        for other in [r#""schema":"2.0","#, r#""schema":2,"#, ""] {
+            assert_eq!(changed(r#""schema":"1.0","#, other), whole(), "{other}");
+        }
+        for other in [r#"schema="2.0""#, ""] {
+            assert_eq!(
+                Envelope::of_xml(XML.replace(r#"schema="1.0""#, other).as_bytes()),
+                whole(),
+                "{other}"
+            );
+        }
         assert_eq!(Envelope::of_json(b"[1,2]"), Envelope::default());
         assert_eq!(Envelope::of_xml(b"oops"), Envelope::default());
     }

@@ -1,5 +1,6 @@
 //! Native JSON: one object per message, `type` naming what `body` is.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
@@ -208,8 +209,10 @@ where
     let mut deserializer = begin();
     let read = T::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     read.map_err(|error| {
-        // A body has been found to be JSON with the envelope around it; what it still stumbles over is a value.
-        if at.is_empty() && (error.is_syntax() || error.is_eof()) {
+        // A number where a name should be is no fault of JSON, though it is told as one. A body has been found to be JSON with the
+        // envelope around it; what it still stumbles over is a value.
+        let is_fault = error.is_syntax() || error.is_eof();
+        if at.is_empty() && is_fault && !is_json(begin()) {
             return DecodeError::Syntax {
                 detail: without_place(&error),
                 line: error.line(),
@@ -219,11 +222,20 @@ where
         match serde_path_to_error::deserialize::<_, T>(&mut begin()) {
             Ok(_) => schema(at, &without_place(&error)),
             Err(located) => {
-                let detail = without_place(located.inner());
+                let told = without_place(located.inner());
+                let detail = if told == "expected value" {
+                    "not a value that may stand here".to_owned()
+                } else {
+                    told
+                };
                 DecodeError::Schema { pointer: pointer(at, located.path(), &detail), detail }
             }
         }
     })
+}
+
+fn is_json<'a, R: serde_json::de::Read<'a>>(mut deserializer: Deserializer<R>) -> bool {
+    IgnoredAny::deserialize(&mut deserializer).and_then(|_| deserializer.end()).is_ok()
 }
 
 /// A JSON pointer to what is wrong; of a missing field, to where it should be.
@@ -299,6 +311,18 @@ mod tests {
     #[test]
     fn broken_json_is_told_with_line_and_column() {
         assert_eq!(error("{\n  \"schema\": nope}").0, "2:14");
+    }
+
+    #[test]
+    fn a_number_where_a_name_should_be_is_json_and_pointed_at() {
+        let text = ODDS.replace("ODDS", "1850");
+        assert_eq!(
+            error(r#"{"sport":4}"#),
+            ("/sport".to_owned(), "not a value that may stand here".to_owned())
+        );
+        assert_eq!(error(&text.replace(r#""hockey""#, "4")).0, "/sport");
+        assert_eq!(error(&text.replace(r#""odds_change""#, "4")).0, "/type");
+        assert_eq!(error(r#"{"sport":4"#).0, "1:10", "this is none");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! [`DROPPED`]; all of it is in `docs/uof.md`.
 
 use crate::id::{EventId, Name};
-use crate::{FeedMessage, Sport};
+use crate::{FeedMessage, MessageType, Sport};
 
 pub use super::xml::{DecodeError, Place};
 pub use description::{Description, OutcomeDescription};
@@ -71,6 +71,44 @@ pub struct Decoded {
 /// When the bytes are not XML or not such a message, or when nobody knows its sport: with the place.
 pub fn decode(bytes: &[u8], origin: &Origin) -> Result<Decoded, DecodeError> {
     super::xml::read_document(bytes, |text| message::message(text, origin))
+}
+
+/// Where in its XML that of a message stands which a JSON pointer names: `/odds_change/odds/market[2]` for `/body/markets/1`. As far
+/// as elements tell it; a pointer may go further.
+#[must_use]
+pub fn path(message: &FeedMessage, pointer: &str) -> String {
+    let (root, holder) = match message.message_type() {
+        MessageType::OddsChange => ("odds_change", "/odds"),
+        MessageType::Settlement => ("bet_settlement", "/outcomes"),
+        MessageType::SettlementRollback => ("rollback_bet_settlement", ""),
+        MessageType::Cancel => ("bet_cancel", ""),
+        MessageType::CancelRollback => ("rollback_bet_cancel", ""),
+        MessageType::Fixture => (fixture::ROOT, "/fixture"),
+        other => (other.as_str(), ""),
+    };
+    let mut path = format!("/{root}");
+    let mut parts = pointer.split('/').skip(2);
+    while let Some(part) = parts.next() {
+        let numbered = match part {
+            "markets" => Some((holder, "market")),
+            "outcomes" => Some(("", "outcome")),
+            "period_scores" => Some(("/period_scores", "period_score")),
+            _ => None,
+        };
+        match (numbered, part) {
+            (Some((holder, element)), _) => {
+                path.push_str(holder);
+                path.push('/');
+                path.push_str(element);
+                if let Some(index) = parts.next().and_then(|index| index.parse::<usize>().ok()) {
+                    path.push_str(&format!("[{}]", index + 1));
+                }
+            }
+            (None, "status" | "standing") => path.push_str("/sport_event_status"),
+            (None, _) => break,
+        }
+    }
+    path
 }
 
 /// Whether a producer of such a feed can be called so: by a number.

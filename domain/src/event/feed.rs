@@ -10,7 +10,7 @@ use crate::event::Refusal;
 use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
 use crate::letter;
-use crate::limit::{BARRIERS_MAX, GROUPS_MAX, LETTERS_MAX, RECENT_MAX};
+use crate::limit::{BARRIERS_MAX, EPOCHS_AHEAD_MAX, GROUPS_MAX, LETTERS_MAX, RECENT_MAX};
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
 use epoch::{Ahead, Began};
@@ -52,9 +52,16 @@ pub struct Feed {
     /// Whether its producer is down: nothing that it offers is open until it is up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
-    /// The first positions ahead whose messages were refused and lie among the dead letters: the cause of the gap.
+    /// The first positions ahead whose messages were refused and lie among the dead letters: the cause of the gap. Those of an
+    /// epoch that nothing speaks of any more mean nothing until something does.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "one_or_several")]
     refused: BTreeSet<Position>,
+    /// Of each epoch the last position of those for which there was no room there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    refused_to: BTreeMap<u64, u64>,
+    /// Whether what a letter had kept waiting is being applied, message by message: until all of it is, nothing else is missing.
+    #[serde(skip)]
+    catches_up: bool,
     /// Of a source that orders by time: its messages that were refused.
     #[serde(flatten)]
     pub(crate) letters: Letters,
@@ -93,6 +100,8 @@ impl Feed {
             gap: false,
             down: false,
             refused: BTreeSet::new(),
+            refused_to: BTreeMap::new(),
+            catches_up: false,
             letters,
         }
     }
@@ -110,7 +119,7 @@ impl Feed {
 
     /// The first of the letters of which nobody has been told yet: they were there before any other message of it.
     pub(crate) fn unsaid_letter(&self) -> Option<Position> {
-        self.refused.first().copied().filter(|_| !self.gap)
+        self.first_refused().filter(|_| !self.gap)
     }
 
     /// The same, and from now on it is said: what is missing is a gap.
@@ -188,7 +197,7 @@ impl Feed {
     pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp) -> bool {
         let is_known = self.gap && self.has_refused();
         self.foresee_refused(position, said_at);
-        self.gap = true;
+        (self.gap, self.catches_up) = (true, false);
         !is_known
     }
 
@@ -196,8 +205,14 @@ impl Feed {
     pub(crate) fn foresee_refused(&mut self, position: Position, said_at: Timestamp) {
         self.hear(position, said_at);
         self.refused.insert(position);
-        if self.refused.len() > LETTERS_MAX {
-            self.refused.pop_last();
+        if self.refused.len() > LETTERS_MAX
+            && let Some(Position { epoch, sequence }) = self.refused.pop_last()
+        {
+            let last = self.refused_to.entry(epoch).or_default();
+            *last = sequence.max(*last);
+            if self.refused_to.len() > EPOCHS_AHEAD_MAX {
+                self.refused_to.pop_last();
+            }
         }
     }
 
@@ -208,7 +223,22 @@ impl Feed {
 
     /// Whether messages ahead were refused.
     pub(crate) fn has_refused(&self) -> bool {
-        !self.refused.is_empty()
+        self.first_refused().is_some() || self.forgotten().any(|position| self.is_yet_to_come(position))
+    }
+
+    /// Whether it is a dead letter that keeps its markets shut, or had done so until what is being applied.
+    pub(crate) fn is_shut_by_letter(&self) -> bool {
+        self.catches_up || self.has_refused()
+    }
+
+    /// The first place ahead that is known to be a letter's.
+    fn first_refused(&self) -> Option<Position> {
+        self.refused.iter().copied().find(|position| self.is_yet_to_come(*position))
+    }
+
+    /// Of each epoch the last place of the letters that were too many.
+    fn forgotten(&self) -> impl Iterator<Item = Position> + '_ {
+        self.refused_to.iter().map(|(epoch, sequence)| Position { epoch: *epoch, sequence: *sequence })
     }
 
     /// Whether what is missing could be sent once more. What was refused would only be refused again.
@@ -217,15 +247,17 @@ impl Feed {
         self.gap && !self.refused.contains(&self.missing())
     }
 
-    /// Takes the next position. Barriers up to it have had their time, and a gap ends with the last message heard of.
-    /// Says whether something that kept markets shut is gone.
-    pub(crate) fn advance(&mut self, position: Position, message: &FeedMessage) -> bool {
+    /// Takes the next position, which another at hand may follow. Barriers up to it have had their time, and a gap ends with the
+    /// last message heard of. Says whether something that kept markets shut is gone.
+    pub(crate) fn advance(&mut self, position: Position, message: &FeedMessage, follows: bool) -> bool {
         let before = self.shutters();
+        self.catches_up = follows && self.is_shut_by_letter();
         self.settle_epochs(position, message.generated_at);
-        let Self { applied, ahead, barriers, refused, .. } = self;
-        let is_awaited = |place: &Position| is_yet_to_come(*place, *applied, ahead);
-        barriers.retain(|barrier| is_awaited(&barrier.position));
-        refused.retain(is_awaited);
+        let Self { applied, ahead, barriers, refused, refused_to, .. } = self;
+        barriers.retain(|barrier| is_yet_to_come(barrier.position, *applied, ahead));
+        // An epoch that was forgotten may be spoken of again, and its letters are what is missing then.
+        refused.retain(|place| *place > *applied);
+        refused_to.retain(|epoch, sequence| Position { epoch: *epoch, sequence: *sequence } > *applied);
         self.gap &= self.doubt.is_some() || self.last_heard() > position;
         self.remember(&message.message_id);
         before != self.shutters()
@@ -246,7 +278,7 @@ impl Feed {
 
     /// All that keeps markets shut, in a form that tells whether some of it went.
     fn shutters(&self) -> (bool, bool, usize) {
-        (self.gap, self.has_refused(), self.barriers.len())
+        (self.gap, self.is_shut_by_letter(), self.barriers.len())
     }
 
     /// Takes note of a bet stop of a source that orders by time; says whether it adds anything.

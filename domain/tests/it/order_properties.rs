@@ -82,6 +82,51 @@ proptest! {
     }
 
     #[test]
+    fn letters_in_a_feed_in_any_order_shut_it_and_end_as_without_them(
+        (sent, arriving) in shuffled(),
+        limits in waits(),
+        letters in prop::collection::vec((any::<Index>(), any::<Index>()), 1..8),
+        restart in any::<Index>(),
+    ) {
+        let in_order = Desk::with(&sent);
+        let mut desk = Desk::new(limits);
+        let restart = restart.index(arriving.len().max(1));
+        let mut open: BTreeSet<(Who, Position)> = BTreeSet::new();
+        for (index, message) in arriving.iter().enumerate() {
+            // Told where it would have stood, or earlier, or later, and more than once.
+            for (which, _) in letters.iter().filter(|(_, when)| when.index(arriving.len()) == index) {
+                let refused = which.get(&sent);
+                let place = (who(refused), position(refused));
+                let is_here = arriving[..index].iter().any(|came| (who(came), position(came)) == place);
+                desk.hear_of_refused(&crate::refused::refused(Some(place.0), Some(place.1), refused.generated_at.0));
+                if !is_here && desk.intake.state().version() > 0 {
+                    open.insert(place);
+                }
+            }
+            if index == restart {
+                desk.restart();
+            }
+            desk.take(message);
+            desk.wait(500);
+            open.remove(&(who(message), position(message)));
+            // Of another epoch than the one that is applied nobody knows yet whether it is.
+            let is_next = |(who, place): &&(Who, Position)| {
+                desk.applied(*who).is_some_and(|applied| applied.epoch == place.epoch && applied < *place)
+            };
+            for (who, place) in open.iter().filter(is_next) {
+                for market in desk.markets(*who) {
+                    prop_assert_ne!(market.status, MarketStatus::Active, "{:?} {}", who, place);
+                    let is_gap = market.suspension == Some(Suspension::Gap);
+                    prop_assert!(!is_gap, "it says why: {who:?} {place}");
+                }
+            }
+            prop_assert_eq!(&desk.entries(), desk.client());
+        }
+        prop_assert_eq!(desk.intake.held(), 0);
+        prop_assert_eq!(desk.values(), in_order.values());
+    }
+
+    #[test]
     fn updates_are_numbered_without_a_hole_and_make_up_the_state((_, arriving) in shuffled(), limits in limits()) {
         let mut desk = Desk::new(limits);
         for message in &arriving {

@@ -107,6 +107,68 @@ fn what_is_put_right_ahead_of_its_turn_leaves_a_gap() {
 }
 
 #[test]
+fn a_letter_of_an_epoch_that_was_forgotten_is_what_is_missing_once_it_is_spoken_of_again() {
+    let place = |epoch, sequence| Position { epoch, sequence };
+    let said = |epoch, sequence, at| feed::message(Who::Live, place(epoch, sequence), at, offered(1_500));
+    let mut desk = Desk::with(&[said(1, 1, 10)]);
+    let mut snapshot = refused(Some(Who::Live), Some(place(2, 1)), 20);
+    snapshot.received_at = Timestamp(20);
+    desk.hear_of_refused(&snapshot);
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.take(&said(1, 2, 30));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false), "the old epoch goes on");
+    desk.restart();
+    desk.take(&said(1, 3, 31));
+    let effects = desk.take(&said(2, 2, 40));
+    let [Effect::Held(_), Effect::Updated(update)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((update.cause.kind, update.cause.position), (CauseKind::DeadLetter, Some(place(2, 1))));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "at once, and no gap");
+    desk.restart();
+    desk.take(&said(1, 4, 50));
+    assert_eq!((suspension(&desk), desk.intake.held()), (None, 0), "it is none, after all");
+}
+
+#[test]
+fn letters_beyond_those_that_are_known_one_by_one_are_letters_still() {
+    let last = 2 + LETTERS_MAX as u64 + 5;
+    let mut desk = Desk::with(&[counted(1)]);
+    for sequence in (2..=last).rev() {
+        desk.hear_of_refused(&at_sequence(sequence));
+    }
+    for sequence in 2..=last {
+        desk.restart();
+        assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "before {sequence}");
+        desk.take(&counted(sequence));
+    }
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
+fn nothing_is_called_missing_while_what_a_letter_had_kept_waiting_is_applied() {
+    let mut desk = Desk::with(&[counted(1)]);
+    desk.hear_of_refused(&at_sequence(2));
+    for sequence in [3, 4, 6] {
+        desk.take(&counted(sequence));
+    }
+    desk.restart();
+    let told = desk.updates.len();
+    desk.take(&counted(2));
+    let shown = |update: &domain::Update| {
+        let market = update.changes.iter().find_map(|change| match &change.value {
+            Some(domain::Value::Market(market)) => Some(market),
+            _ => None,
+        });
+        market.map(|market| (market.status, market.suspension))
+    };
+    let gap = Some((MarketStatus::Suspended, Some(Suspension::Gap)));
+    let shown: Vec<_> = desk.updates[told..].iter().map(shown).collect();
+    assert_eq!(shown, [None, None, gap], "5 is missing, and that is said with the last before it");
+    assert_eq!(desk.client(), &desk.entries());
+    desk.take(&counted(5));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
 fn what_nobody_waits_for_shuts_nothing() {
     let mut blank = Desk::with(&[]);
     let far = 2 + PATIENT.held_max as u64;

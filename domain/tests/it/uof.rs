@@ -238,6 +238,22 @@ fn a_producer_that_is_no_number_and_a_certainty_that_is_not_known_are_refused() 
 }
 
 #[test]
+fn a_time_in_seconds_is_refused_and_others_are_what_they_say() {
+    let told = |at: &str| {
+        let stop = format!(r#"<bet_stop product="1" event_id="sr:match:7" timestamp="{at}"/>"#);
+        decode_as(Sport::Hockey, stop.as_bytes()).map(|decoded| decoded.message.generated_at.0)
+    };
+    for seconds in ["946684800", "1767204993", "4102444799"] {
+        let error = told(seconds).expect_err("seconds");
+        assert_eq!(error.place().path, "/bet_stop/@timestamp");
+        assert!(error.to_string().contains("it looks like seconds"), "{error}");
+    }
+    for millis in ["1234", "946684799", "4102444800", "1767204993250"] {
+        assert_eq!(told(millis), Ok(millis.parse::<i64>().expect("a number") * 1_000));
+    }
+}
+
+#[test]
 fn of_a_message_that_is_no_xml_its_routing_key_tells_the_event() {
     let provider = Name::new("uof").expect("a name");
     let told = |bytes: &[u8], key: &str| {
@@ -259,11 +275,14 @@ fn of_a_message_that_is_no_xml_its_routing_key_tells_the_event() {
     let twice = br#"<bet_stop product="3" event_id="sr:match:9" event_id="sr:match:9" timestamp="5"/>"#;
     assert_eq!(told(twice, live), whose("sr:match:9", "3"), "what stands before the fault counts");
     assert_eq!(told(br#"<bet_stop product="3" timestamp="5"/>"#, live), whose("sr:match:7", "3"));
-    assert_eq!(
-        told(b"<later/>", live),
-        (None, None, None),
-        "no message of this feed says anything of an event"
-    );
+    assert_eq!(told(b"<later/>", live), whose("sr:match:7", "1"), "a message that is none that is known");
+    let later = br#"<later product="3" event_id="sr:match:9" timestamp="5"/>"#;
+    assert_eq!(told(later, live), whose("sr:match:9", "3"));
+    let nobodys = "-.-.-.later.-.-.-.-";
+    assert_eq!(told(later, nobodys), (Some("sr:match:9".to_owned()), None, Some("3".to_owned())));
+    for of_no_event in [&b"<later/>"[..], b"<later event_id=\"9\"/>", b"<fixtures_fixture/>"] {
+        assert_eq!(told(of_no_event, nobodys), (None, None, None));
+    }
 }
 
 #[test]

@@ -53,21 +53,51 @@ pub fn judge_letters(
     for letter in letters {
         kept.entry(letter.bytes.trim_ascii()).or_default().push(letter);
     }
-    for line in oracle.refused() {
-        // What was never sent, or nobody answered, may lie there or not.
-        if deliveries.status.get(*line as usize).is_none_or(|status| *status == 0) {
-            continue;
-        }
-        let bytes = schedule.message(*line as usize).trim_ascii();
+    let due = oracle.refused().iter().map(|line| {
+        let is_answered = deliveries.status.get(*line as usize).is_some_and(|status| *status != 0);
+        (*line, schedule.message(*line as usize).trim_ascii(), is_answered)
+    });
+    for (bytes, Due { first, answered, unanswered }) in due_of(due) {
         let count = kept.remove(bytes).map_or(0, |letters| letters.len());
-        let is_right = count == 1 || count > 1 && may_repeat;
-        let what = format!("line {line} of the schedule, a message that must be refused,");
-        hold(verdict, is_right, None, &what, ("kept once", &format!("kept {count} times")));
+        let is_right = is_kept(answered, unanswered, count, may_repeat);
+        let what = match answered + unanswered {
+            1 => format!("line {first} of the schedule, a message that must be refused,"),
+            lines => format!(
+                "line {first} of the schedule and {} with the same bytes, which must be refused,",
+                lines - 1
+            ),
+        };
+        let must = if answered == 1 { "kept once".to_owned() } else { format!("kept {answered} times") };
+        hold(verdict, is_right, None, &what, (&must, &format!("kept {count} times")));
     }
     for letter in kept.into_values().flatten() {
         let what = format!("a message of {}, refused because of {:?},", letter.provider, letter.reason);
         hold(verdict, false, Some(&letter.record), &what, ("taken, or kept as it was sent", "a dead letter"));
     }
+}
+
+/// The lines that have the same bytes: a letter does not say of which of them it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    first: u32,
+    /// Those that were answered: each must be kept.
+    answered: usize,
+    /// Those that were never sent, or that nobody answered: each may lie there or not.
+    unanswered: usize,
+}
+
+fn due_of<'a>(lines: impl Iterator<Item = (u32, &'a [u8], bool)>) -> BTreeMap<&'a [u8], Due> {
+    let mut due = BTreeMap::new();
+    for (line, bytes, is_answered) in lines {
+        let of_bytes = due.entry(bytes).or_insert(Due { first: line, answered: 0, unanswered: 0 });
+        let counted = if is_answered { &mut of_bytes.answered } else { &mut of_bytes.unanswered };
+        *counted += 1;
+    }
+    due
+}
+
+fn is_kept(answered: usize, unanswered: usize, count: usize, may_repeat: bool) -> bool {
+    count >= answered && (count <= answered + unanswered || may_repeat)
 }
 
 fn judge_answers(schedule: &Schedule, faults: &FaultPlan, deliveries: &Deliveries, verdict: &mut Verdict) {
@@ -113,6 +143,19 @@ fn hold(
 mod tests {
     use super::*;
     use crate::case::{Asked, Case};
+
+    #[test]
+    fn lines_with_the_same_bytes_are_kept_as_often_as_they_were_refused() {
+        let lines: [(u32, &[u8], bool); 5] =
+            [(3, b"{", true), (4, b"[", false), (7, b"{", true), (9, b"{", false), (9, b"x", true)];
+        let due = due_of(lines.into_iter());
+        let told: Vec<_> = due.values().map(|due| (due.first, due.answered, due.unanswered)).collect();
+        assert_eq!(told, [(4, 0, 1), (9, 1, 0), (3, 2, 1)]);
+        let right = |may_repeat| (0..6).filter(|count| is_kept(2, 1, *count, may_repeat)).collect::<Vec<_>>();
+        assert_eq!(right(false), [2, 3], "each of two once, the third perhaps");
+        assert_eq!(right(true), [2, 3, 4, 5]);
+        assert!(is_kept(0, 1, 0, false) && is_kept(0, 1, 1, false) && !is_kept(0, 1, 2, false));
+    }
 
     #[test]
     fn letters_of_others_are_not_ours() {

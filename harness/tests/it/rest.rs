@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::producers::now_micros;
-use crate::support::{shared_stack, stack_with, until};
+use crate::support::{shared_stack, stack_with, stack_with_processors, until};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -250,6 +250,87 @@ async fn a_producer_is_told_with_what_it_said_last() {
         producers["producers"].as_array().unwrap().iter().find(|one| one["provider"] == "mute").unwrap();
     assert_eq!((&live["producer"], &live["last_alive"]), (&json!("live"), &Value::Null));
     assert_eq!((&live["state"], &live["reason"]), (&json!("unwatched"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_room_to_be_watched_is_told_of_and_what_it_had_open_is_shut() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = stack_with_processors(&folder, "unwatched", &[("MATCHDAY_FORESEEN_MAX", "3")]).await;
+    let mysql = Mysql::new(&stack.mysql_url()).unwrap();
+    let mut messages = event("md:match:unwatched", "md:competitor:1", "md:competitor:2", 5, "live");
+    let outcomes = json!([{"id": "4", "odds": 1_500}]);
+    let mut odds = messages[1].clone();
+    (odds["message_id"], odds["sequence"], odds["type"]) = (json!("odds"), json!(3), json!("odds_change"));
+    odds["body"] = json!({"markets": [{"id": 406, "status": "active", "outcomes": outcomes}]});
+    messages.push(odds);
+    messages.iter_mut().for_each(|message| message["provider"] = json!("mute"));
+    push(&stack, "mute", &messages).await;
+    wait_for_version(&stack, "md:match:unwatched", 3).await;
+    let market =
+        async || anyhow::Ok(get(&stack, "/v1/events/md:match:unwatched").await?["markets"][0].clone());
+    // Nobody asks it for any `alive`.
+    until("the market to be open", PATIENCE, async || Ok(market().await?["status"] == "active"))
+        .await
+        .unwrap();
+
+    // All but one of the places are taken, by producers that will be heard for long.
+    let partitions: Vec<i32> =
+        sqlx::query_scalar("SELECT DISTINCT kafka_partition FROM feed_offsets WHERE sport = 'hockey'")
+            .fetch_all(mysql.pool())
+            .await
+            .unwrap();
+    let later = i64::try_from(now_micros()).unwrap() + 3_600_000_000;
+    for partition in partitions {
+        for number in 1..domain::limit::WATCHED_MAX {
+            sqlx::query(
+                "INSERT INTO producers (sport, kafka_partition, provider, producer, subscribed, last_message_at, state, \
+                 reason, since, alive_at, alive_since, trusted_until) VALUES ('hockey', ?, ?, 'live', TRUE, 1, 'up', \
+                 'first_alive', 1, ?, 1, ?)",
+            )
+            .bind(partition)
+            .bind(format!("filler-{number}"))
+            .bind(later)
+            .bind(later)
+            .execute(mysql.pool())
+            .await
+            .unwrap();
+        }
+    }
+    let name = processors_name(Sport::Hockey);
+    stack.process(&name).unwrap().kill().unwrap();
+    stack.restart(&name).await.unwrap();
+    let alive = json!({
+        "schema": "1.0", "message_id": "alive-last", "provider": "last", "producer": "live", "type": "alive",
+        "generated_at": i64::try_from(now_micros()).unwrap(), "body": {"subscribed": true},
+    });
+    push(&stack, "last", &[alive]).await;
+    // Not only while its processor is away.
+    let is_shut = async || Ok(market().await?["suspension"] == "producer_down");
+    until("the market to be shut for its producer", PATIENCE, is_shut).await.unwrap();
+    let producers = get(&stack, "/v1/producers").await.unwrap()["producers"].clone();
+    let told = |provider: &str| {
+        let one = producers.as_array().unwrap().iter().find(|one| one["provider"] == provider).unwrap();
+        (one["state"].clone(), one["reason"].clone())
+    };
+    assert_eq!(told("mute"), (json!("down"), json!("not_watched")));
+    assert_eq!(told("last"), (json!("up"), json!("first_alive")));
+
+    // Of events of which only letters are known so many are kept: those that were heard of last.
+    let rows: Vec<String> =
+        (0..9).map(|number| format!("('md:match:wrong-{number}', 'hockey', {number}, '{{}}')")).collect();
+    let insert =
+        format!("INSERT INTO foreseen_events (event_id, sport, noted_at, state) VALUES {}", rows.join(", "));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(mysql.pool()).await.unwrap();
+    let last_three = ["md:match:wrong-6", "md:match:wrong-7", "md:match:wrong-8"];
+    until("the last three to be kept", PATIENCE, async || {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT event_id FROM foreseen_events ORDER BY event_id")
+            .fetch_all(mysql.pool())
+            .await?;
+        Ok(ids == last_three)
+    })
+    .await
+    .unwrap();
+    stack.down().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

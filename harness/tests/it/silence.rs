@@ -1,5 +1,6 @@
 //! A processor that dies leaves no market open at a client, and one that comes back opens them again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use domain::Sport;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::event::{Event, PATIENCE, get, served};
 use crate::support::socket::Client;
-use crate::support::{guest, until};
+use crate::support::{guest, read_topic, until};
 
 /// After this a partition counts as silent, in milliseconds.
 const SILENCE_MS: u64 = 2_500;
@@ -146,5 +147,53 @@ async fn a_processor_with_nothing_to_do_loses_no_connection() {
     served(&stack, &event).await.unwrap();
     let log = stack.process(&processors_name(Sport::Hockey)).unwrap().log();
     assert!(!log.contains("while testing the connection"), "{log}");
+    stack.down().await.unwrap();
+}
+
+/// For how long everything goes on, by hand: `cargo test -p harness --test it -- --ignored --nocapture heartbeats_are_apart`.
+const MEASURED: Duration = Duration::from_secs(60);
+/// Threads that do nothing but run, for each processor of the machine.
+const BUSY_PER_CORE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement of a minute, for a person to read"]
+async fn how_far_heartbeats_are_apart_on_a_busy_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = guest(folder.path().join("stacks"), "busy", pipeline(&[Sport::Hockey])).await;
+    let mut event = Event::begin(&stack, "md:match:busy").await;
+    served(&stack, &event).await.unwrap();
+    let end = Instant::now() + MEASURED;
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let began_ms = crate::producers::now_micros() / 1_000;
+    let busy = (0..cores * BUSY_PER_CORE).map(|_| {
+        std::thread::spawn(move || {
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        })
+    });
+    let busy: Vec<_> = busy.collect();
+    let mut told = 0;
+    while Instant::now() < end {
+        event.tell_odds(1_500 + told % 500).await;
+        told += 1;
+    }
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    let mut beats: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+    for batch in read_topic(&stack.kafka(), &stack.topics().updates(Sport::Hockey)).await {
+        let of_none = batch.iter().filter(|record| record.key().is_none());
+        of_none.for_each(|beat| beats.entry(beat.partition()).or_default().extend(beat.appended_at_ms()));
+    }
+    for (partition, beats) in beats {
+        let measured: Vec<i64> = beats.into_iter().filter(|at| i128::from(*at) >= began_ms as i128).collect();
+        let mut apart: Vec<i64> = measured.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        apart.sort_unstable();
+        println!(
+            "partition {partition}: {} heartbeats, the furthest {:?} ms apart",
+            measured.len(),
+            apart.iter().rev().take(3).collect::<Vec<_>>()
+        );
+    }
+    println!("{told} messages, {} busy threads on {cores} cores", cores * BUSY_PER_CORE);
     stack.down().await.unwrap();
 }

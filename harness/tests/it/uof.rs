@@ -1,12 +1,16 @@
 //! A Unified Odds Feed through the real stack: what is posted as its XML is in MySQL, by REST and on a socket.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use chassis::kafka::Batch;
 use domain::Sport;
 use harness::observe::mysql::Mysql;
 use harness::observe::{Picture, rest};
 use harness::stack::{INGESTION, Stack, pipeline, processors_name};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -15,10 +19,15 @@ use crate::recovery::Provider;
 use crate::support::socket::Client;
 use crate::support::{guest, read_topic, until};
 
+#[path = "../../../domain/tests/it/uof_corpus/walk.rs"]
+mod walk;
+
 /// How long anything may take on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const TOKEN: &str = "the-token-of-uof-1";
+
+const TOKEN_OF_MD: &str = "the-token-of-md-1";
 
 const EVENT: &str = "sr:match:4001";
 
@@ -37,17 +46,23 @@ impl Desk {
 
     /// With which this is settled, or nothing.
     async fn settled(sport: Sport, recovery: Option<&str>) -> Self {
+        Self::of(&[sport], recovery).await
+    }
+
+    async fn of(sports: &[Sport], recovery: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let providers = folder.path().join("providers.toml");
         let text = format!(
-            "[providers.uof]\nformat = \"uof\"\ntokens = [\"{TOKEN}\"]\nmessages_per_second = 1000\nburst = 1000\n"
+            "[providers.uof]\nformat = \"uof\"\ntokens = [\"{TOKEN}\"]\nmessages_per_second = 1000\nburst = 1000\n\
+             [providers.md]\ntokens = [\"{TOKEN_OF_MD}\"]\nmessages_per_second = 1000\nburst = 1000\n"
         );
         std::fs::write(&providers, text).unwrap();
-        let mut services = pipeline(&[sport]);
+        let mut services = pipeline(sports);
         let ingestion = services.iter_mut().find(|service| service.name == INGESTION).unwrap();
         ingestion.env.push(("MATCHDAY_PROVIDERS".to_owned(), providers.display().to_string()));
-        let processors = services.iter_mut().find(|service| service.name == processors_name(sport)).unwrap();
-        if let Some(recovery) = recovery {
+        let names: Vec<String> = sports.iter().map(|sport| processors_name(*sport)).collect();
+        for processors in services.iter_mut().filter(|service| names.contains(&service.name)) {
+            let Some(recovery) = recovery else { continue };
             let settings = [("MATCHDAY_RECOVERY", recovery), ("MATCHDAY_RECOVERY_EVERY_MS", "100")];
             let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
             processors.env.extend(settings);
@@ -256,6 +271,48 @@ async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_place_shuts_the_event_that_it_names_and_is_kept() {
+    let desk = Desk::of(&[Sport::Hockey, Sport::Tennis], Some("uof=alive")).await;
+    desk.tell_odds(1_767_204_993_250, "2.6").await;
+    assert_eq!(desk.market_at(1).await["status"], "active");
+    let message = |kind: &str, at: i64| {
+        format!(r#"<{kind} product="1" event_id="{EVENT}" timestamp="{at}"><odds/></{kind}>"#)
+    };
+    let (tennis, hockey) =
+        ("hi.-.live.odds_change.5.sr:match.4001.-", "hi.-.live.odds_change.4.sr:match.4001.-");
+    let (accepted, invalid) = (StatusCode::ACCEPTED, StatusCode::UNPROCESSABLE_ENTITY);
+    // Another sport's routing key, a message that is none, a routing key that is none, a time in seconds.
+    for (count, (key, kind, at, status)) in [
+        (tennis, "odds_change", 1_767_204_994_000, accepted),
+        (hockey, "odds_changed", 1_767_204_996_000, invalid),
+        ("hockey", "odds_change", 1_767_204_998_000, StatusCode::BAD_REQUEST),
+        (hockey, "odds_change", 1_767_204_999, invalid),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = desk.post(key, message(kind, at)).await;
+        assert_eq!(told.0, status, "{}", told.1);
+        let version = 2 * (count as u64 + 1);
+        let market = desk.market_at(version).await;
+        assert_eq!((&market["status"], &market["suspension"]), (&json!("suspended"), &json!("dead_letter")));
+        until("the letter to be kept", DEADLINE, async || {
+            let letters = read_topic(&desk.stack.kafka(), &desk.stack.topics().dead_letters()).await;
+            Ok(letters.iter().map(Batch::len).sum::<usize>() == count + 1)
+        })
+        .await
+        .unwrap();
+        if at < 1_767_204_993_250 {
+            // Its time is not known: it may have been made up to 10 s after it came.
+            break;
+        }
+        desk.tell_odds(at + 1_000, "2.7").await;
+        assert_eq!(desk.market_at(version + 1).await["status"], "active");
+    }
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_refused_before_the_event_began_shuts_what_was_not_offered_later() {
     let desk = Desk::new(Sport::Hockey).await;
     let wrong = format!(
@@ -344,6 +401,214 @@ async fn a_market_lives_through_hand_over_stops_results_and_cancels_whoever_is_k
     desk.kill_and_restart(Sport::Hockey).await;
     assert_eq!(said.hear(1, "rollback_bet_cancel", "", market).await, partly);
     assert_eq!(said.hear(1, "rollback_bet_cancel", window, market).await, live);
+    desk.stack.down().await.unwrap();
+}
+
+/// One message of a lifecycle.
+enum Step {
+    /// As Unified Odds Feed XML: the product, the kind, attributes besides those of the envelope, and what is in it.
+    Uof(u8, &'static str, &'static str, &'static str),
+    /// As native JSON: type and body.
+    Native(&'static str, &'static str),
+}
+
+use Step::{Native, Uof};
+
+const ODDS: &str = "odds_change";
+const SETTLEMENT: &str = "bet_settlement";
+const MARKET: &str = r#"<market id="406"/>"#;
+const WINDOW: &str = r#"start_time="1767204991000" end_time="1767204992000""#;
+
+const fn odds(content: &'static str) -> Step {
+    Uof(1, ODDS, "", content)
+}
+
+const OFFERED: Step =
+    odds(r#"<odds><market id="406" status="1"><outcome id="4" odds="2.4"/></market></odds>"#);
+const OFFERED_AGAIN: Step =
+    odds(r#"<odds><market id="406" status="1"><outcome id="4" odds="2.6"/></market></odds>"#);
+const LOST: &str = r#"<outcomes><market id="406"><outcome id="4" result="0"/></market></outcomes>"#;
+const WON: &str =
+    r#"<outcomes><market id="406"><outcome id="4" result="1" dead_heat_factor="0.5"/></market></outcomes>"#;
+
+/// What can become of a market or of a game, message by message; each makes a version.
+const LIFECYCLES: [(&str, &[Step]); 6] = [
+    (
+        "six statuses",
+        &[
+            OFFERED,
+            odds(r#"<odds><market id="406" status="0"/></odds>"#),
+            odds(r#"<odds><market id="406" status="-1"/></odds>"#),
+            odds(r#"<odds><market id="406" status="-3"/></odds>"#),
+            odds(r#"<odds><market id="406" status="-4"/></odds>"#),
+            OFFERED_AGAIN,
+            odds(r#"<odds><market id="406" status="-2"/></odds>"#),
+        ],
+    ),
+    (
+        "hand-over",
+        &[
+            Uof(
+                3,
+                ODDS,
+                "",
+                r#"<odds><market id="406" status="1"><outcome id="4" odds="2.0"/></market></odds>"#,
+            ),
+            Uof(3, ODDS, "", r#"<odds><market id="406" status="-2"/></odds>"#),
+            OFFERED,
+            Uof(3, "bet_stop", r#"groups="all""#, ""),
+            Uof(
+                3,
+                ODDS,
+                "",
+                r#"<odds><market id="406" status="1"><outcome id="4" odds="9.0"/></market></odds>"#,
+            ),
+        ],
+    ),
+    (
+        "bet stop by groups",
+        &[
+            OFFERED,
+            Uof(1, "bet_stop", r#"groups="total""#, ""),
+            Uof(1, "bet_stop", r#"groups="total|whole_game" market_status="0""#, ""),
+            OFFERED_AGAIN,
+            Uof(1, "bet_stop", r#"groups="all""#, ""),
+        ],
+    ),
+    (
+        "settlement upgraded, repeated and rolled back",
+        &[
+            OFFERED,
+            Uof(1, SETTLEMENT, r#"certainty="1""#, LOST),
+            Uof(1, SETTLEMENT, r#"certainty="2""#, WON),
+            Uof(1, SETTLEMENT, r#"certainty="2""#, WON),
+            OFFERED_AGAIN,
+            Uof(1, "rollback_bet_settlement", "", MARKET),
+            Uof(1, "rollback_bet_settlement", "", MARKET),
+            Uof(1, SETTLEMENT, r#"certainty="2""#, WON),
+        ],
+    ),
+    (
+        "cancel with a window and as a whole, rolled back",
+        &[
+            OFFERED,
+            Uof(1, "bet_cancel", WINDOW, r#"<market id="406" void_reason="12"/>"#),
+            Uof(1, "bet_cancel", "", MARKET),
+            OFFERED_AGAIN,
+            Uof(1, "rollback_bet_cancel", "", MARKET),
+            Uof(1, "rollback_bet_cancel", WINDOW, MARKET),
+            Uof(1, "bet_cancel", WINDOW, MARKET),
+        ],
+    ),
+    (
+        "corrections",
+        &[
+            Native(
+                "event_status",
+                r#"{"status":"live","match_status":"period_1","score":{"home":0,"away":0}}"#,
+            ),
+            Native(
+                "incident",
+                r#"{"incident_id":"g-1","action":"new","kind":"goal","match_status":"period_1","side":"home"}"#,
+            ),
+            Native(
+                "event_status",
+                r#"{"status":"live","match_status":"period_1","score":{"home":1,"away":0}}"#,
+            ),
+            Native(
+                "incident",
+                r#"{"incident_id":"g-2","action":"new","kind":"goal","match_status":"period_1","side":"away"}"#,
+            ),
+            Native(
+                "incident",
+                r#"{"incident_id":"g-1","action":"amended","kind":"goal","match_status":"period_1","side":"away"}"#,
+            ),
+            Native(
+                "event_status",
+                r#"{"status":"live","match_status":"period_1","score":{"home":0,"away":1},"correction":true}"#,
+            ),
+            Native(
+                "incident",
+                r#"{"incident_id":"g-2","action":"deleted","kind":"goal","match_status":"period_1","side":"away"}"#,
+            ),
+        ],
+    ),
+];
+
+impl Desk {
+    /// Sends the message of a lifecycle that has this number, from 0.
+    async fn say(&self, event_id: &str, number: i64, step: &Step) {
+        let at = 1_767_204_990_000 + 1_000 * number;
+        let answer = match step {
+            Uof(product, kind, attributes, content) => {
+                let head =
+                    format!(r#"product="{product}" event_id="{event_id}" timestamp="{at}" {attributes}"#);
+                let key = format!("hi.-.live.{kind}.4.{}.-", event_id.replacen("match:", "match.", 1));
+                self.post(&key, format!("<{kind} {head}>{content}</{kind}>")).await
+            }
+            Native(kind, body) => {
+                let message = json!({
+                    "schema": "1.0", "message_id": format!("{event_id}/{number}"), "provider": "md", "producer": "live",
+                    "sport": "hockey", "event_id": event_id, "epoch": 1, "sequence": number + 1, "type": kind,
+                    "generated_at": at * 1_000, "body": serde_json::from_str::<Value>(body).unwrap(),
+                });
+                let url = format!("{}/feeds/md", self.stack.ingestion_url().unwrap());
+                let request = reqwest::Client::new().post(url).bearer_auth(TOKEN_OF_MD).json(&message);
+                let answer = request.send().await.unwrap();
+                (answer.status(), answer.text().await.unwrap())
+            }
+        };
+        assert_eq!(answer.0, StatusCode::ACCEPTED, "{event_id} {number}: {}", answer.1);
+    }
+
+    async fn comes_to(&self, event_id: &str, version: u64) -> Picture {
+        let picture = async || anyhow::Ok(self.mysql.pictures().await?.remove(event_id).unwrap_or_default());
+        let what = format!("{event_id} to have version {version}");
+        until(&what, DEADLINE, async || Ok(picture().await?.version >= version)).await.unwrap();
+        picture().await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_lifecycle_ends_the_same_wherever_in_it_its_processor_is_killed() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let desk = Desk::new(Sport::Hockey).await;
+    let name = processors_name(Sport::Hockey);
+    for (index, (lifecycle, steps)) in LIFECYCLES.iter().enumerate() {
+        let (undisturbed, killed) =
+            (format!("sr:match:{}", 100 + index), format!("sr:match:{}", 200 + index));
+        for (number, step) in (0..).zip(*steps) {
+            desk.say(&undisturbed, number, step).await;
+        }
+        let expected = desk.comes_to(&undisturbed, steps.len() as u64).await;
+        assert_eq!(expected.version, steps.len() as u64, "{lifecycle}: each message is a version");
+
+        let (at, wait_ms) = (random.random_range(0..steps.len()), random.random_range(0..40));
+        println!("{lifecycle}: killed {wait_ms} ms after message {at}");
+        for (number, step) in (0..).zip(*steps) {
+            desk.say(&killed, number, step).await;
+            if usize::try_from(number) == Ok(at) {
+                // Before it has taken the message, within that, or after it: whichever, what follows is the same.
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                desk.stack.process(&name).unwrap().kill().unwrap();
+            }
+        }
+        desk.stack.restart(&name).await.unwrap();
+        let found = desk.comes_to(&killed, expected.version).await;
+        assert_eq!(found, expected, "{lifecycle}");
+        until("REST to say so, too", DEADLINE, async || {
+            let by_rest = rest::pictures(&desk.stack.rest_url()?, std::slice::from_ref(&killed)).await?;
+            Ok(by_rest.get(&killed) == Some(&expected))
+        })
+        .await
+        .unwrap();
+    }
+    for (event_id, log) in desk.mysql.logs().await.unwrap() {
+        let version = desk.mysql.pictures().await.unwrap()[&event_id].version;
+        assert_eq!(log.versions, (1..=version).collect::<Vec<_>>(), "{event_id}");
+    }
     desk.stack.down().await.unwrap();
 }
 
@@ -506,14 +771,14 @@ async fn heard(client: &mut Client, version: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_real_message_goes_through_and_none_becomes_a_dead_letter() {
+async fn every_real_message_is_stored_with_every_attribute_and_none_becomes_a_dead_letter() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/uof");
     let Ok(files) = std::fs::read_dir(&folder) else {
         println!("SKIPPED: there are no real messages in {}", folder.display());
         return;
     };
     let desk = Desk::new(Sport::Football).await;
-    let mut messages = 0;
+    let (mut messages, mut attributes, mut seen) = (0, 0, BTreeSet::new());
     for file in files {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
@@ -522,11 +787,22 @@ async fn every_real_message_goes_through_and_none_becomes_a_dead_letter() {
             continue;
         }
         // One of them has no product: its key must tell.
-        let told = desk.post("hi.-.live.-.1.sr:match.1.-", std::fs::read(&path).unwrap()).await;
+        let bytes = std::fs::read(&path).unwrap();
+        let told = desk.post("hi.-.live.-.1.sr:match.1.-", bytes.clone()).await;
         assert_eq!(told.0, StatusCode::ACCEPTED, "{name}: {}", told.1);
         messages += 1;
+        // Answered 202, it is stored: each of its attributes, in one record or, of a producer, in one for each partition.
+        let mut stored = Vec::new();
+        for batch in read_topic(&desk.stack.kafka(), &desk.stack.topics().feed(Sport::Football)).await {
+            let new = batch.iter().filter(|record| seen.insert((record.partition(), record.offset())));
+            stored.extend(new.map(|record| serde_json::from_slice::<Value>(record.payload()).unwrap()));
+        }
+        assert!(!stored.is_empty(), "{name} is stored");
+        for message in &stored {
+            attributes += walk::find(&walk::tree(&bytes), "", "", message, name);
+        }
     }
-    assert!(messages >= 14, "{messages} messages");
+    assert!(messages >= 14 && attributes >= 800, "{messages} messages, {attributes} attributes");
 
     let events =
         ["sr:match:123", "sr:match:4444", "sr:match:13369905", "sr:match:16807109", "sr:match:18001015"];

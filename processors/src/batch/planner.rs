@@ -12,7 +12,7 @@ use super::{FeedRecord, Known, OwnedPartition, Plan, Said, Tally, WorkingEvent};
 use crate::producers::ByPartition;
 use crate::recovery::Asked;
 use crate::store::rows::{
-    Advance, DeadLetterRow, EventRows, ForeseenRow, HeldRow, UpdateRow, WatchedRow, Writes,
+    Advance, DeadLetterRow, EventRows, ForeseenRow, HeldRow, OF_ANOTHER_SPORT, UpdateRow, WatchedRow, Writes,
 };
 
 /// Messages that one transaction makes dead letters of because they have waited too long.
@@ -112,7 +112,7 @@ impl<'a> Planner<'a> {
         }
         let Some(working) = self.working.get_mut(&event.event_id) else {
             let reason = format!("event {} belongs to another sport than {sport}", event.event_id);
-            return self.refuse(record, reason, "/event_id");
+            return self.refuse(record, reason, OF_ANOTHER_SPORT);
         };
         if matches!(event.body, Body::OddsChange(_)) {
             working.odds_at = self.known.now;

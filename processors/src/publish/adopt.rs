@@ -75,7 +75,7 @@ impl Publisher {
         page.retain(|letter| letter.number < row.next_number);
         if let Some(last) = page.last() {
             *letters = last.number;
-            return Ok(page.iter().map(|letter| self.records.dead_letter(letter)).collect());
+            return Ok(page.iter().flat_map(|letter| self.records.letter(letter)).collect());
         }
         let page = outbox::updates(pool, sport, partition, *updates, OUTBOX_PAGE);
         let mut page = within(ANSWER_MAX, page).await?;

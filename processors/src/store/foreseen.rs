@@ -67,3 +67,28 @@ pub async fn forget_before(pool: &MySqlPool, since: Timestamp) -> Result<(), sql
         }
     }
 }
+
+/// How many there are of a sport; of more than `max` those go of which nothing was heard for the longest time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep(pool: &MySqlPool, sport: Sport, max: u32) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM foreseen_events WHERE sport = ?")
+        .bind(sport.as_str())
+        .fetch_one(pool)
+        .await?;
+    let (mut count, max) = (count.unsigned_abs(), u64::from(max));
+    while count > max {
+        let deleted = sqlx::query("DELETE FROM foreseen_events WHERE sport = ? ORDER BY noted_at LIMIT ?")
+            .bind(sport.as_str())
+            .bind((count - max).min(FORGOTTEN_MAX.into()))
+            .execute(pool)
+            .await?;
+        // Somebody else makes room, too.
+        if deleted.rows_affected() == 0 {
+            break;
+        }
+        count -= deleted.rows_affected().min(count);
+    }
+    Ok(count)
+}

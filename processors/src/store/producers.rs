@@ -102,15 +102,19 @@ pub struct Page {
 }
 
 /// The next events of a sweep: of a producer that is trusted no longer those with an open market, whoever offers it; of one
-/// that is trusted again those with a market that is shut because its producer is down. Events of the past have neither, and
-/// are not read, however many there are.
+/// that is trusted again those with a market that is shut because its producer is down, and where it took the last room there was
+/// both. Events of the past have neither, and are not read, however many there are.
 pub async fn page(pool: &MySqlPool, sport: Sport, sweep: &Sweep) -> Result<Page, LoadError> {
-    let sql = match sweep.is_trusted {
-        true => {
+    let sql = match (sweep.is_trusted, sweep.is_full) {
+        (true, true) => {
+            "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? \
+             AND (is_distrusted = TRUE OR is_open = TRUE) AND event_id > ? ORDER BY event_id LIMIT ?"
+        }
+        (true, false) => {
             "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? AND is_distrusted = TRUE \
              AND event_id > ? ORDER BY event_id LIMIT ?"
         }
-        false => {
+        (false, _) => {
             "SELECT event_id FROM events WHERE sport = ? AND kafka_partition = ? AND is_open = TRUE \
              AND event_id > ? ORDER BY event_id LIMIT ?"
         }

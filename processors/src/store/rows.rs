@@ -187,6 +187,9 @@ pub struct HeldRow {
     pub payload: std::sync::Arc<[u8]>,
 }
 
+/// What a dead letter's `pointer` is where its event belongs to another sport, and nowhere else.
+pub const OF_ANOTHER_SPORT: &str = "/event_id";
+
 /// One message that was refused.
 #[derive(Debug, Clone)]
 pub struct DeadLetterRow {

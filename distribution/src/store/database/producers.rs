@@ -2,13 +2,15 @@
 
 use anyhow::Context;
 use domain::Timestamp;
+use domain::limit::WATCHED_MAX;
 use domain::producer::{Reason, State};
 use sqlx::FromRow;
 
 use super::Database;
 
-/// Producers told of at most; they are few, and a feed that invents them must not fill an answer.
-const PRODUCERS_MAX: u32 = 1_000;
+/// Producers told of at most; they are few, and a feed that invents them must not fill an answer. Those of a partition that is full
+/// and those that find no room there.
+const PRODUCERS_MAX: u32 = 2 * WATCHED_MAX as u32;
 
 /// One producer, over all sports and feed partitions that have heard of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +25,8 @@ pub struct Producer {
     pub last_alive: Option<LastAlive>,
     /// When a processor last took a message of it, in microseconds since the Unix epoch.
     pub last_message_at: i64,
-    /// Whether it is trusted, in the partition that trusts it least; nothing where none has heard an `alive`: then nobody
-    /// can tell its silence.
+    /// Whether it is trusted, in the partition that trusts it least; nothing where none has heard an `alive`, and had room to watch
+    /// it: then nobody can tell its silence.
     pub trust: Option<Trust>,
 }
 
@@ -63,13 +65,18 @@ struct ProducerRow {
 impl Database {
     /// Every producer, in the order of providers and names.
     pub async fn producers(&self) -> anyhow::Result<Vec<Producer>> {
-        // The states stand in the order of the alphabet: `down` is the least.
+        // The states stand in the order of the alphabet: `down` is the least. Whoever found no room in a partition is down there
+        // at least since the last that did has turned.
         let sql = "SELECT provider, producer, COUNT(alive_generated_at) = COUNT(*) AS is_heard, \
                    MIN(subscribed) AS subscribed, MIN(alive_generated_at) AS generated_at, \
                    MIN(alive_received_at) AS received_at, MAX(last_message_at) AS last_message_at, \
-                   MIN(CONCAT(state, ' ', reason, ' ', since)) AS trust \
-                   FROM producers GROUP BY provider, producer ORDER BY provider, producer LIMIT ?";
-        let rows: Vec<ProducerRow> = sqlx::query_as(sql).bind(PRODUCERS_MAX).fetch_all(&self.pool).await?;
+                   MIN(COALESCE(CONCAT(state, ' ', reason, ' ', since), CONCAT('down not_watched ', full_since))) \
+                   AS trust FROM producers JOIN (SELECT sport, kafka_partition, \
+                   IF(COUNT(state) >= ?, MAX(since), NULL) AS full_since FROM producers \
+                   GROUP BY sport, kafka_partition) AS partitions USING (sport, kafka_partition) \
+                   GROUP BY provider, producer ORDER BY provider, producer LIMIT ?";
+        let query = sqlx::query_as(sql).bind(WATCHED_MAX as u64).bind(PRODUCERS_MAX);
+        let rows: Vec<ProducerRow> = query.fetch_all(&self.pool).await?;
         rows.into_iter().map(ProducerRow::read).collect()
     }
 }

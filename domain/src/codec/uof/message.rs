@@ -43,7 +43,8 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     let (producer, generated_at) = if is_fixture {
         (fixture::producer(), tree.date("generated_at")?.ok_or_else(|| tree.reader.lacks("generated_at"))?)
     } else {
-        (producer(tree, origin)?, tree.time("timestamp")?.ok_or_else(|| tree.reader.lacks("timestamp"))?)
+        let made_at = tree.reader.parsed("timestamp", number::made_at)?;
+        (producer(tree, origin)?, made_at.ok_or_else(|| tree.reader.lacks("timestamp"))?)
     };
     let request_id = tree.reader.optional("request_id")?;
     let mut unusable_status = None;
@@ -73,19 +74,16 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
     Ok(Decoded { message, unknown: tree.unknown, unusable_status })
 }
 
-/// What a message about an event says of itself; as far as that goes: it may be wrong in any part. Of what cannot be read its
-/// routing key may tell the rest.
+/// What a message about an event says of itself; as far as that goes: it may be wrong in any part, and be none that is known. Of
+/// what cannot be read its routing key may tell the rest.
 pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
     let tree = &mut Tree::new(text);
     let routed = origin.routing_key.and_then(|key| key.event_id.clone());
-    let is_of_event = match tree.reader.root() {
-        Ok(name) => EVENT_MESSAGES.contains(&name),
-        Err(_) => routed.is_some(),
-    };
-    if !is_of_event {
+    if tree.reader.root().is_ok_and(|name| name == fixture::ROOT || PRODUCER_MESSAGES.contains(&name)) {
         return None;
     }
     let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten().or(routed);
+    event_id.as_ref()?;
     Some(Envelope {
         message_id: None,
         provider: Some(origin.provider.clone()),
@@ -94,7 +92,7 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
         is_of_another_sport: origin.routing_key.is_some_and(|key| key.is_of_another_sport),
         event_id,
         position: None,
-        generated_at: tree.time("timestamp").ok().flatten(),
+        generated_at: tree.reader.parsed("timestamp", number::made_at).ok().flatten(),
     })
 }
 

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::Timestamp;
 use crate::id::Name;
+use crate::limit::{TIME_END_MICROS, TIME_MIN_MICROS};
 
 /// A text that is not the number it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,17 @@ pub(super) fn time(text: &str) -> Result<Timestamp, NumberError> {
     let error = || wrong(text, "a time in milliseconds since 1970");
     let micros = text.parse::<u64>().ok().and_then(|millis| millis.checked_mul(1_000));
     micros.and_then(|micros| i64::try_from(micros).ok()).map(Timestamp).ok_or_else(error)
+}
+
+/// When a message was made. In seconds it would be of 1970, and everything known would outweigh it: so it is refused.
+pub(super) fn made_at(text: &str) -> Result<Timestamp, NumberError> {
+    let at = time(text)?;
+    let is_in_seconds = (TIME_MIN_MICROS..TIME_END_MICROS).contains(&at.0.saturating_mul(1_000));
+    if is_in_seconds {
+        Err(wrong(text, "a time in milliseconds since 1970; it looks like seconds"))
+    } else {
+        Ok(at)
+    }
 }
 
 /// A date with its time, as the API writes it: `2019-05-08T19:00:00+00:00`; without an offset it is UTC.

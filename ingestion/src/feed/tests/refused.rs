@@ -35,25 +35,30 @@ async fn the_feed_is_told_of_each_refused_message_that_has_a_place_in_it() {
     let nowhere = [
         wrong(4).replace("\"md\"", "\"other\""),
         wrong(4).replace("\"sequence\":4", "\"sequence\":\"4\""),
-        wrong(4).replace("\"1.0\"", "\"2.0\""),
         r#"{"schema":"1.0"}"#.to_owned(),
     ];
     let of_any = wrong(4).replace("hockey", "curling");
-    let body = format!("{}\n{}\n{cut}\n{of_any}\n{}\n", stop(1, 1), wrong(2), nowhere.join("\n"));
+    let to_come = stop(1, 5).replace("\"1.0\"", "\"2.0\"");
+    let body = format!("{}\n{}\n{to_come}\n{cut}\n{of_any}\n{}\n", stop(1, 1), wrong(2), nowhere.join("\n"));
     let told = bench.post("/feeds/md", LINES, body).await;
     assert_eq!((told.status, &told.body["accepted"]), (StatusCode::MULTI_STATUS, &1.into()), "{}", told.body);
 
     let (told, messages) = bench.told_of_refused(Sport::Hockey).await;
     let places: Vec<_> = told.iter().map(|(refused, _)| (refused.event_id.as_str(), refused.place)).collect();
     let place = |sequence| Place::Sequence(Position { epoch: 1, sequence });
-    let expected = vec![("md:match:1", place(2)), ("md:match:1", place(4)), ("md:match:2", place(3))];
+    let expected = vec![
+        ("md:match:1", place(2)),
+        ("md:match:1", place(5)),
+        ("md:match:1", place(4)),
+        ("md:match:2", place(3)),
+    ];
     assert_eq!((places, messages), (expected, 1));
     let (others, _) = bench.told_of_refused(Sport::Football).await;
     let others: Vec<_> = others.iter().map(|(refused, _)| (refused.sport, refused.place)).collect();
     assert_eq!(others, [(Sport::Football, place(4))], "it may be any sport's");
     let letters = bench.read(&Topics::default().dead_letters()).await;
     let letters: Vec<_> = letters.iter().flat_map(Batch::iter).collect();
-    assert_eq!(letters.len(), 3 + nowhere.len());
+    assert_eq!(letters.len(), 4 + nowhere.len());
     let position = told[0].1.as_bytes();
     let letter = letters.iter().find(|letter| letter.header("position") == Some(position)).unwrap();
     assert_eq!((letter.payload(), letter.key()), (wrong(2).as_bytes(), Some(&b"md:match:1"[..])));

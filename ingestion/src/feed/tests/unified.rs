@@ -96,6 +96,58 @@ async fn a_message_without_a_sport_is_kept_with_the_routing_key_that_it_came_wit
 }
 
 #[tokio::test]
+async fn what_comes_with_a_routing_key_that_is_none_is_kept_and_told_by_its_event() {
+    let bench = bench().await;
+    let told = post(&bench, XML, Some("hockey"), STOP).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    assert!(told.body["detail"].as_str().unwrap().contains("is not a routing key"), "{}", told.body);
+    let batches = bench.read(&Topics::default().dead_letters()).await;
+    let letter = batches[0].get(0).unwrap();
+    assert_eq!((letter.payload(), letter.key()), (STOP.as_bytes(), Some(&b"sr:match:7"[..])));
+    assert_eq!(letter.header("routing_key"), Some(&b"hockey"[..]));
+    for sport in Sport::ALL {
+        let batches = bench.read(&Topics::default().feed(sport)).await;
+        let record = batches[0].get(0).unwrap();
+        assert!(record.header(REFUSED_HEADER).is_some());
+        let told = domain::refused::RefusedMessage::decode(record.payload()).unwrap();
+        assert_eq!((told.event_id.as_str(), told.producer.as_ref().unwrap().as_str()), ("sr:match:7", "1"));
+    }
+    // Twice is once too often, and in another script it is none.
+    for (keys, kept) in
+        [(&[HOCKEY.as_bytes(), b"a"][..], format!("{HOCKEY}, a")), (&[b"\xff"], "\u{fffd}".to_owned())]
+    {
+        let mut request = Request::post("/feeds/uof")
+            .header("authorization", "Bearer the-token-of-uof-1")
+            .header("content-type", XML);
+        for key in keys {
+            request = request.header("Routing-Key", axum::http::HeaderValue::from_bytes(key).unwrap());
+        }
+        let told = bench.call(request.body(STOP.into()).unwrap()).await;
+        assert_eq!(told.status, StatusCode::BAD_REQUEST, "{}", told.body);
+        let batches = bench.read(&Topics::default().dead_letters()).await;
+        let letter = batches.iter().flat_map(Batch::iter).last().unwrap();
+        assert_eq!(letter.header("routing_key"), Some(kept.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_by_its_place_in_the_xml() {
+    let bench = bench().await;
+    let refused = async |content: &str| {
+        let odds = format!(
+            r#"<odds_change product="1" event_id="sr:match:7" timestamp="1234">{content}</odds_change>"#
+        );
+        let told = post(&bench, XML, Some(HOCKEY), &odds).await;
+        assert_eq!((told.status, told.body.get("pointer")), (StatusCode::UNPROCESSABLE_ENTITY, None));
+        told.body["detail"].as_str().unwrap().to_owned()
+    };
+    let twice = refused(r#"<odds><market id="1"/><market id="1"/></odds>"#).await;
+    assert!(twice.ends_with("(at `/odds_change/odds/market[2]`)"), "{twice}");
+    let outcome = refused(r#"<odds><market id="1"><outcome id="1"/><outcome id="1"/></market></odds>"#).await;
+    assert!(outcome.contains("(at `/odds_change/odds/market[1]"), "{outcome}");
+}
+
+#[tokio::test]
 async fn only_its_own_format_and_a_routing_key_that_is_one_are_taken() {
     let bench = bench().await;
     assert_eq!(post(&bench, JSON, Some(HOCKEY), "{}").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);

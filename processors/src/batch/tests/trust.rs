@@ -3,9 +3,10 @@
 use domain::producer::{Reason, State};
 
 use super::*;
-use crate::producers::{WATCHED_MAX, Watched};
+use crate::producers::Watched;
 use crate::recovery::{Asked, Request, Target};
 use crate::store::rows::WatchedRow;
+use domain::limit::WATCHED_MAX;
 
 /// Where the feed is when the silence has lasted too long: the tests' `alive`s come at 1 to 100 microseconds.
 const SILENT: Timestamp = Timestamp(SILENCE + 100);
@@ -287,6 +288,24 @@ fn what_a_producer_offers_that_cannot_be_watched_is_shut_and_says_why() {
         (&json!("producer_down"), &json!("not_watched"))
     );
     assert!(!plan.writes.events[0].is_open);
+}
+
+#[test]
+fn what_is_open_of_who_is_not_watched_is_shut_when_the_last_room_is_taken() {
+    let (mut producers, mut working) = (nobody(), unknown_event());
+    let plan = plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+    assert!(plan.writes.events[0].is_open);
+    watch_others(&mut producers, WATCHED_MAX - 1);
+    let last = String::from_utf8(alive(true, 7)).unwrap().replace("\"md\"", "\"last\"");
+    let take = |planner: &mut Planner<'_>| planner.take(&record(100, last.as_bytes()));
+    let plan = plan_knowing(Timestamp(0), &producers, &mut working, take).unwrap();
+    assert!(!producers.sweeps().any(|sweep| sweep.is_full));
+    producers.committed(&plan.writes.watched);
+    let sweeps: Vec<bool> = producers.sweeps().map(|sweep| sweep.is_full).collect();
+    assert_eq!(sweeps, [true], "open events are gone through, too");
+    let plan = sweep(&producers, &mut working);
+    assert!(!plan.writes.events[0].is_open);
+    assert_eq!(cause(&plan, 0)["reason"], "not_watched");
 }
 
 #[test]
