@@ -53,7 +53,7 @@ struct Found {
     /// Folders, and what is readable and of no kind.
     others: Vec<PathBuf>,
     /// Not readable, and why.
-    unreadable: Vec<(PathBuf, &'static str)>,
+    unreadable: Vec<(PathBuf, String)>,
 }
 
 /// Sends every fixture and all market descriptions of the folder to the feed, in the order of the files' names: to the one
@@ -116,13 +116,19 @@ fn look_through(folder: &Path) -> Result<Found> {
             found.others.push(file);
             continue;
         }
-        let xml = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        let xml = match std::fs::read(&file) {
+            Ok(xml) => xml,
+            Err(error) => {
+                found.unreadable.push((file, error.to_string()));
+                continue;
+            }
+        };
         let Ok(text) = std::str::from_utf8(&xml) else {
-            found.unreadable.push((file, "it is not UTF-8, and no other encoding is read"));
+            found.unreadable.push((file, "it is not UTF-8, and no other encoding is read".to_owned()));
             continue;
         };
         let Some(element) = element(text) else {
-            found.unreadable.push((file, "it is no XML document"));
+            found.unreadable.push((file, "it is no XML document".to_owned()));
             continue;
         };
         match KINDS.iter().position(|kind| kind.element == element) {
@@ -252,6 +258,7 @@ mod tests {
             ("g.txt", b"hi"),
         ]);
         std::fs::create_dir(folder.path().join("h.xml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("i.xml")).unwrap();
         let Found { kinds, others, unreadable } = look_through(folder.path()).unwrap();
         let names = |files: &[PathBuf]| {
             files
@@ -262,8 +269,9 @@ mod tests {
         assert_eq!([names(&kinds[0]), names(&kinds[1])], [["a.xml"], ["b.xml"]]);
         assert_eq!(names(&others), ["c.xml", "h.xml"], "a folder is no file");
         let (files, why): (Vec<_>, Vec<_>) = unreadable.into_iter().unzip();
-        assert_eq!(names(&files), ["d.xml", "e.xml", "f.xml"]);
+        assert_eq!(names(&files), ["d.xml", "e.xml", "f.xml", "i.xml"]);
         assert!(why[0].contains("UTF-8") && why[1] == why[2] && why[1].contains("no XML"), "{why:?}");
+        assert!(why[3].contains("No such file"), "{why:?}");
     }
 
     #[tokio::test]

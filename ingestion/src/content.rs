@@ -49,6 +49,8 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Result<&str, Problem> 
 
 fn format(content_type: &str, dialect: Dialect) -> Result<Format, Problem> {
     const XML: (&str, Format) = ("application/xml", Format::Xml);
+    // The same by its older name.
+    const TEXT_XML: (&str, Format) = ("text/xml", Format::Xml);
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let charset = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -61,9 +63,9 @@ fn format(content_type: &str, dialect: Dialect) -> Result<Format, Problem> {
     }
     let known: &[(&str, Format)] = match dialect {
         Dialect::Native => {
-            &[("application/json", Format::Json), ("application/x-ndjson", Format::Lines), XML]
+            &[("application/json", Format::Json), ("application/x-ndjson", Format::Lines), XML, TEXT_XML]
         }
-        Dialect::Uof => &[XML],
+        Dialect::Uof => &[XML, TEXT_XML],
     };
     let found = known.iter().find(|(name, _)| essence.trim().eq_ignore_ascii_case(name));
     found.map(|(_, format)| *format).ok_or_else(|| {
@@ -108,6 +110,7 @@ mod tests {
             ("Application/JSON; charset=\"UTF-8\"; a=b", Format::Json),
             ("application/x-ndjson", Format::Lines),
             (" application/xml ;charset=us-ascii", Format::Xml),
+            ("text/xml; charset=utf-8", Format::Xml),
         ] {
             let expected = Ok(Content { format, encoding: None });
             assert_eq!(told(&[(header::CONTENT_TYPE, content_type)]), expected, "{content_type}");
@@ -132,16 +135,16 @@ mod tests {
             assert_eq!(problem.status.as_u16(), 415);
             problem.detail
         };
-        for content_type in ["text/xml", "application/json"] {
+        for content_type in ["text/plain", "application/json"] {
             let detail = detail(content_type, Dialect::Uof);
-            assert!(detail.contains(": application/xml, not `"), "{detail}");
+            assert!(detail.contains(": application/xml, text/xml, not `"), "{detail}");
         }
-        assert!(detail("text/xml", Dialect::Native).contains("application/x-ndjson"));
+        assert!(detail("text/plain", Dialect::Native).contains("application/x-ndjson"));
     }
 
     #[test]
     fn whatever_else_is_unsupported() {
-        for content_type in ["", "text/plain", "application/json; charset=latin1", "text/xml", "é"] {
+        for content_type in ["", "text/plain", "application/json; charset=latin1", "text/html", "é"] {
             assert_eq!(told(&[(header::CONTENT_TYPE, content_type)]), Err(415), "{content_type}");
         }
         let json = (header::CONTENT_TYPE, "application/json");
