@@ -61,8 +61,7 @@ impl EventState {
             _ => false,
         };
         let mut step = Step::new(self, source);
-        let answers = message.request_id.is_some();
-        let adds = step.change_by_time(&event.body, message.generated_at, answers);
+        let adds = step.change_by_time(&event.body, message.generated_at, message.request_id);
         if stops {
             step.refresh_all();
         }
@@ -155,8 +154,8 @@ impl EventState {
 impl Step<'_> {
     /// Makes of a checked body what it says, as of `at`; says whether it added anything to what was known. What answers a
     /// recovery may have been said before, with another time.
-    fn change_by_time(&mut self, body: &Body, at: Timestamp, answers: bool) -> bool {
-        let mut adds = false;
+    fn change_by_time(&mut self, body: &Body, at: Timestamp, request_id: Option<u64>) -> bool {
+        let (mut adds, said) = (false, (at, request_id));
         match body {
             Body::Fixture(fixture) => adds = self.tell_fixture(fixture, at),
             // That it has changed is news of its own, whatever is known of it.
@@ -178,27 +177,26 @@ impl Step<'_> {
             Body::Settlement(settlement) => {
                 for market in &settlement.markets {
                     adds |= self.edit(&market.key, |book, source| {
-                        book.settle_at(source, settlement.certainty, market, at)
+                        book.settle_at(source, settlement.certainty, market, said)
                     });
                 }
             }
             Body::SettlementRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, at, answers));
+                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, said));
                 }
             }
             Body::Cancel(cancel) => {
                 for market in &cancel.markets {
                     adds |= self.edit(&market.key, |book, source| {
-                        book.cancel_at(source, cancel.window, market.void_reason.clone(), at)
+                        book.cancel_at(source, cancel.window, market.void_reason.clone(), said)
                     });
                 }
             }
             Body::CancelRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |= self.edit(key, |book, source| {
-                        book.roll_back_cancel_at(source, rollback.window, at, answers)
-                    });
+                    adds |= self
+                        .edit(key, |book, source| book.roll_back_cancel_at(source, rollback.window, said));
                 }
             }
             Body::BetStop(_) | Body::Incident(_) | Body::Snapshot(_) => {}
