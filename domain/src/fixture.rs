@@ -41,7 +41,7 @@ pub struct Competitor {
 }
 
 /// What a `fixture_change` says has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FixtureChangeKind {
     /// The event is new.
@@ -59,7 +59,7 @@ pub enum FixtureChangeKind {
 }
 
 /// News about a fixture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FixtureChange {
     /// What changed.
     pub change: FixtureChangeKind,

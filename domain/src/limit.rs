@@ -17,6 +17,8 @@ pub const PERIODS_MAX: usize = 20;
 pub const DECISIONS_MAX: usize = 100;
 /// How often one decision of a source without sequences is kept that says the same several times in a row.
 pub const REPEATS_MAX: usize = 8;
+/// Fixture changes without a sequence that an event remembers, to tell news from what it has heard.
+pub const FIXTURE_CHANGES_MAX: usize = 16;
 /// Bytes of an identifier.
 pub const ID_BYTES_MAX: usize = 96;
 /// Bytes of a name or another short text that a provider sends.

@@ -53,7 +53,7 @@ pub struct Cause {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// What a [`FixtureChange`] said, where one led to it: the fixture itself shows only another beginning, and that once it is
-    /// known.
+    /// known. Absent where its source orders by time, and a later one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixture_change: Option<Box<FixtureChange>>,
     /// See [`FeedMessage::occurred_at`].

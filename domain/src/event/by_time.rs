@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Turn};
 use super::step::Step;
 use super::{Applied, EventState, Feed, Head, Refusal};
+use crate::fixture::{FixtureChange, FixtureChangeKind};
 use crate::id::{Name, Source};
 use crate::letter::LetterMark;
+use crate::limit::FIXTURE_CHANGES_MAX;
 use crate::message::{Body, EventMessage, FeedMessage};
 use crate::update::{Cause, Change, Update};
 use crate::{Fixture, Standing, Status, Timestamp};
@@ -24,6 +26,9 @@ pub struct Times {
     /// That of the last change of the beginning, and the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start: Option<(Timestamp, Timestamp)>,
+    /// What fixture changes said, and when; the last few by their times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<(Timestamp, FixtureChange)>,
     /// The status'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Timestamp>,
@@ -61,8 +66,7 @@ impl EventState {
             _ => false,
         };
         let mut step = Step::new(self, source);
-        let answers = message.request_id.is_some();
-        let adds = step.change_by_time(&event.body, message.generated_at, answers);
+        let adds = step.change_by_time(&event.body, message.generated_at, message.request_id);
         if stops {
             step.refresh_all();
         }
@@ -70,7 +74,13 @@ impl EventState {
         if !adds && !stops {
             return Err(Refusal::Outdated);
         }
-        Ok(Applied::Updated(self.publish(Cause::message(message), at, changes)))
+        let mut cause = Cause::message(message);
+        // What the event's last change is must not depend on which came first: one that is late is not told as if it were.
+        let said = cause.fixture_change.as_deref().map(|change| (message.generated_at, *change));
+        if said.is_some() && said.as_ref() != self.head.times.changes.last() {
+            cause.fixture_change = None;
+        }
+        Ok(Applied::Updated(self.publish(cause, at, changes)))
     }
 }
 
@@ -155,14 +165,16 @@ impl EventState {
 impl Step<'_> {
     /// Makes of a checked body what it says, as of `at`; says whether it added anything to what was known. What answers a
     /// recovery may have been said before, with another time.
-    fn change_by_time(&mut self, body: &Body, at: Timestamp, answers: bool) -> bool {
-        let mut adds = false;
+    fn change_by_time(&mut self, body: &Body, at: Timestamp, request_id: Option<u64>) -> bool {
+        let (mut adds, said) = (false, (at, request_id));
         match body {
             Body::Fixture(fixture) => adds = self.tell_fixture(fixture, at),
             // That it has changed is news of its own, whatever is known of it.
             Body::FixtureChange(change) => {
-                change.scheduled_start.into_iter().for_each(|start| self.tell_start(start, at));
-                adds = true;
+                adds = self.state.head.times.add_change(*change, at);
+                if let Some(start) = change.scheduled_start {
+                    adds |= self.tell_start(start, at);
+                }
             }
             Body::EventStatus(status) => adds = self.tell_status(status, at),
             Body::OddsChange(odds) => {
@@ -178,27 +190,26 @@ impl Step<'_> {
             Body::Settlement(settlement) => {
                 for market in &settlement.markets {
                     adds |= self.edit(&market.key, |book, source| {
-                        book.settle_at(source, settlement.certainty, market, at)
+                        book.settle_at(source, settlement.certainty, market, said)
                     });
                 }
             }
             Body::SettlementRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, at, answers));
+                    adds |= self.edit(key, |book, source| book.roll_back_settlement_at(source, said));
                 }
             }
             Body::Cancel(cancel) => {
                 for market in &cancel.markets {
                     adds |= self.edit(&market.key, |book, source| {
-                        book.cancel_at(source, cancel.window, market.void_reason.clone(), at)
+                        book.cancel_at(source, cancel.window, market.void_reason.clone(), said)
                     });
                 }
             }
             Body::CancelRollback(rollback) => {
                 for key in &rollback.markets {
-                    adds |= self.edit(key, |book, source| {
-                        book.roll_back_cancel_at(source, rollback.window, at, answers)
-                    });
+                    adds |= self
+                        .edit(key, |book, source| book.roll_back_cancel_at(source, rollback.window, said));
                 }
             }
             Body::BetStop(_) | Body::Incident(_) | Body::Snapshot(_) => {}
@@ -265,10 +276,10 @@ impl Step<'_> {
         true
     }
 
-    fn tell_start(&mut self, start: Timestamp, at: Timestamp) {
+    fn tell_start(&mut self, start: Timestamp, at: Timestamp) -> bool {
         let head = &mut self.state.head;
         if head.times.start >= Some((at, start)) {
-            return;
+            return false;
         }
         head.times.start = Some((at, start));
         if let Some(known) = head.fixture.as_ref().map(|known| known.value.clone()) {
@@ -277,6 +288,7 @@ impl Step<'_> {
             let scheduled_start = head.times.start_of(told_start, told_at);
             self.set_fixture(&Fixture { scheduled_start, ..known });
         }
+        true
     }
 }
 
@@ -291,6 +303,22 @@ impl Head {
 }
 
 impl Times {
+    /// Says whether that is news: neither known, nor older than all that are.
+    fn add_change(&mut self, change: FixtureChange, at: Timestamp) -> bool {
+        // Of two of the same time one that says that there is no event is the last.
+        let place = |(at, change): &(Timestamp, FixtureChange)| {
+            (*at, change.change == FixtureChangeKind::Cancelled, *change)
+        };
+        let told = (at, change);
+        let Err(index) = self.changes.binary_search_by_key(&place(&told), place) else { return false };
+        self.changes.insert(index, told);
+        if self.changes.len() <= FIXTURE_CHANGES_MAX {
+            return true;
+        }
+        self.changes.remove(0);
+        index > 0
+    }
+
     /// The beginning of a fixture that named `start` at `told_at`: a change of the same time or later outweighs it.
     fn start_of(&self, start: Timestamp, told_at: Timestamp) -> Timestamp {
         self.start.filter(|(changed_at, _)| *changed_at >= told_at).map_or(start, |(_, changed)| changed)

@@ -1,8 +1,9 @@
 //! A rollback is an inverse: what was decided and taken back leaves nothing behind, whatever was said in between, in
-//! sequence and by time.
+//! sequence and by time, and there however often recoveries repeat it.
 
 use std::collections::BTreeMap;
 
+use domain::limit::REPEATS_MAX;
 use domain::market::ResultKind;
 use domain::message::{
     BetStop, Cancel, CancelRollback, CancelledMarket, Certainty, Groups, OddsChange, Offer, SettledMarket,
@@ -10,6 +11,7 @@ use domain::message::{
 };
 use domain::{Body, Content, FeedMessage, MarketKey, MarketStatus, Name, Position};
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::build::{market, odds, outcome, result, settled, text};
 use crate::desk::Desk;
@@ -45,6 +47,8 @@ enum Step {
     Begins(Choice),
     /// The last one that is open is taken back.
     Ends,
+    /// A recovery of `live`: all that it decided since then is said again. Of more than are kept none is.
+    Repeats(Index),
 }
 
 fn offer(at: i64, choice: &Choice) -> Body {
@@ -133,11 +137,12 @@ fn step(kind: Kind) -> impl Strategy<Value = Step> {
         1 => of(Who::Pre, ANYTHING.to_vec()),
         2 => choice().prop_map(Step::Begins),
         2 => Just(Step::Ends),
+        1 => any::<Index>().prop_map(Step::Repeats),
     ]
 }
 
-/// Who says what, at which time.
-type Said = (Who, i64, Body);
+/// Who says what, at which time, and which recovery it answers.
+type Said = (Who, i64, Body, Option<u64>);
 
 /// What is said with all that is taken back, and without.
 fn told() -> impl Strategy<Value = (Vec<Said>, Vec<Said>)> {
@@ -157,7 +162,7 @@ fn told() -> impl Strategy<Value = (Vec<Said>, Vec<Said>)> {
 fn bracketed(kind: Kind, steps: impl Iterator<Item = Step>) -> (Vec<Said>, Vec<Said>) {
     let (decide, take_back) = kind.decide();
     let (mut with, mut without, mut open) = (Vec::new(), Vec::new(), Vec::new());
-    let mut now = 0;
+    let (mut now, mut recoveries) = (0, 0);
     let mut next = || {
         now += 1;
         now
@@ -166,29 +171,51 @@ fn bracketed(kind: Kind, steps: impl Iterator<Item = Step>) -> (Vec<Said>, Vec<S
         let at = next();
         match step {
             Step::Stays(who, say, choice) => {
-                with.push((who, at, say(at, &choice)));
-                without.push((who, at, say(at, &choice)));
+                with.push((who, at, say(at, &choice), None));
+                without.push((who, at, say(at, &choice), None));
             }
             Step::Begins(choice) => {
-                with.push((Who::Live, at, decide(at, &choice)));
+                with.push((Who::Live, at, decide(at, &choice), None));
                 open.push(choice);
             }
-            Step::Ends => with.extend(open.pop().map(|choice| (Who::Live, at, take_back(at, &choice)))),
+            Step::Ends => with.extend(open.pop().map(|choice| (Who::Live, at, take_back(at, &choice), None))),
+            Step::Repeats(_) if recoveries == REPEATS_MAX => {}
+            Step::Repeats(since) => {
+                recoveries += 1;
+                let said: Vec<Body> =
+                    with.iter().filter(|said| is_repeated(said)).map(|said| said.2.clone()).collect();
+                let since = since.index(said.len() + 1);
+                let request_id = u64::try_from(at).expect("times are small");
+                with.extend(
+                    said.into_iter().skip(since).map(|body| (Who::Live, next(), body, Some(request_id))),
+                );
+            }
         }
     }
     with.extend(open.into_iter().rev().map(|choice| {
         let at = next();
-        (Who::Live, at, take_back(at, &choice))
+        (Who::Live, at, take_back(at, &choice), None)
     }));
     (with, without)
 }
 
+/// What a recovery of `live` repeats: what it decided, as it said it first.
+fn is_repeated((who, _, body, request_id): &Said) -> bool {
+    let decides = matches!(
+        body,
+        Body::Settlement(_) | Body::SettlementRollback(_) | Body::Cancel(_) | Body::CancelRollback(_)
+    );
+    *who == Who::Live && decides && request_id.is_none()
+}
+
 fn in_sequence(said: &[Said]) -> Vec<FeedMessage> {
     let mut sequences = BTreeMap::new();
-    let message = |(who, at, body): &Said| {
+    let message = |(who, at, body, request_id): &Said| {
         let sequence: &mut u64 = sequences.entry(*who).or_default();
         *sequence += 1;
-        feed::message(*who, Position { epoch: 1, sequence: *sequence }, *at, body.clone())
+        let mut message = feed::message(*who, Position { epoch: 1, sequence: *sequence }, *at, body.clone());
+        message.request_id = *request_id;
+        message
     };
     said.iter().map(message).collect()
 }
@@ -204,7 +231,9 @@ fn by_time(said: &[Said]) -> Vec<FeedMessage> {
 
 proptest! {
     #[test]
-    fn in_sequence_a_rollback_is_an_inverse((with, without) in told()) {
+    fn in_sequence_a_rollback_is_an_inverse((mut with, without) in told()) {
+        // Who counts repeats nothing: its recovery is a snapshot.
+        with.retain(|(.., request_id)| request_id.is_none());
         prop_assert_eq!(Desk::with(&in_sequence(&with)).values(), Desk::with(&in_sequence(&without)).values());
     }
 

@@ -12,7 +12,7 @@ use domain::{
 
 use crate::build::{market, odds, outcome, result, settled, text};
 use crate::desk::{Desk, PATIENT, refusals};
-use crate::feed::{Who, message};
+use crate::feed::{self, Who, message};
 
 fn offer(status: MarketStatus) -> Body {
     let outcomes = vec![outcome("4", odds(1_850)), outcome("5", odds(1_950))];
@@ -184,6 +184,138 @@ fn a_rollback_that_a_recovery_repeats_takes_nothing_more_back() {
     let missed =
         by_time(&[(1, None, offer(MarketStatus::Active)), (2, None, cancel()), (9, Some(7), uncancel())]);
     assert_eq!(missed.map(|market| market.status), Some(MarketStatus::Active), "or was told by it first");
+}
+
+/// A cancel of this window for this reason, and what takes one back.
+fn cancel_because(reason: &str) -> Body {
+    let markets = vec![CancelledMarket { key: market("406"), void_reason: Some(text(reason)) }];
+    Body::Cancel(Cancel { markets, window: feed::since(Some(3)), superseded_by: None })
+}
+
+fn uncancel_window() -> Body {
+    Body::CancelRollback(CancelRollback { markets: vec![market("406")], window: feed::since(Some(3)) })
+}
+
+#[test]
+fn a_rollback_after_a_recovery_takes_back_the_last_decision_and_not_its_copy() {
+    let settlements = [
+        settle(Certainty::LiveScouted, ResultKind::Lost),
+        settle(Certainty::Confirmed, ResultKind::Won),
+        unsettle(),
+    ];
+    let cancels = [cancel_because("first"), cancel_because("second"), uncancel_window()];
+    for [first, second, take_back] in [settlements, cancels] {
+        let open = (1, None, offer(MarketStatus::Active));
+        let said = [open.clone(), (2, None, first.clone()), (3, None, second.clone())];
+        let stands = |rest: &[(i64, Option<u64>, Body)]| by_time(&[&said[..], rest].concat());
+        let (none, one) = (by_time(&said[..1]), by_time(&said[..2]));
+        let (both, back) = (by_time(&said), |at| (at, None, take_back.clone()));
+        assert_ne!(one, both);
+        let again = |at, id| [(at, Some(id), first.clone()), (at + 1, Some(id), second.clone())];
+        assert_eq!(stands(&again(9, 7)), both);
+        assert_eq!(stands(&[&again(9, 7)[..], &[back(11)]].concat()), one);
+        assert_eq!(stands(&[&again(9, 7)[..], &[back(11), back(12)]].concat()), none);
+        let thrice = [again(9, 7), again(19, 8), again(29, 9)].concat();
+        assert_eq!(stands(&[&thrice[..], &[back(41)]].concat()), one);
+        assert_eq!(stands(&[&thrice[..], &[back(41), back(42)]].concat()), none);
+        // Taken back while the recovery still repeats, which repeats that, too.
+        let meanwhile = [again(9, 7)[0].clone(), back(10), (11, Some(7), second.clone())];
+        assert_eq!(stands(&[&meanwhile[..], &[(12, Some(7), take_back.clone())]].concat()), one);
+        // Both taken back, and all of it repeated.
+        let all = [&again(19, 7)[..], &[(21, Some(7), take_back.clone()), (22, Some(7), take_back.clone())]];
+        assert_eq!(stands(&[&[back(4), back(5)][..], &all.concat()].concat()), none);
+        assert_eq!(stands(&all.concat()), none, "also where that is how it is heard of");
+    }
+}
+
+#[test]
+fn of_two_recoveries_at_once_each_repeats_what_was_said() {
+    use Certainty::{Confirmed, LiveScouted};
+    use ResultKind::{Lost, Won};
+    let said = [
+        (1, None, offer(MarketStatus::Active)),
+        (2, None, settle(LiveScouted, Lost)),
+        (3, None, settle(Confirmed, Won)),
+        (4, None, unsettle()),
+    ];
+    let both = [
+        (9, Some(7), settle(LiveScouted, Lost)),
+        (10, Some(7), settle(Confirmed, Won)),
+        (11, Some(8), settle(LiveScouted, Lost)),
+        (12, Some(7), unsettle()),
+        (13, Some(8), settle(Confirmed, Won)),
+        (14, Some(8), unsettle()),
+    ];
+    let after = [&said[..], &both].concat();
+    assert_eq!(by_time(&after), by_time(&said));
+    assert_eq!(by_time(&[&after[..], &[(15, None, unsettle())]].concat()), by_time(&said[..1]));
+}
+
+#[test]
+fn a_correction_that_only_the_recovery_tells_stands() {
+    use Certainty::Confirmed;
+    use ResultKind::{Lost, Won};
+    let said = [
+        (1, None, offer(MarketStatus::Active)),
+        (2, None, settle(Confirmed, Won)),
+        (3, None, settle(Confirmed, Lost)),
+    ];
+    let (won, lost) = (by_time(&said[..2]), by_time(&said));
+    let third = (11, Some(7), settle(Confirmed, Won));
+    let whole = [(9, Some(7), settle(Confirmed, Won)), (10, Some(7), settle(Confirmed, Lost)), third.clone()];
+    for told in [&whole[..], &[third]] {
+        let after = |rest: &[(i64, Option<u64>, Body)]| by_time(&[&said[..], told, rest].concat());
+        assert_eq!(after(&[]), won);
+        assert_eq!(after(&[(12, None, unsettle())]), lost);
+    }
+}
+
+#[test]
+fn recoveries_take_no_room_and_change_nothing() {
+    let mut desk = Desk::new(PATIENT);
+    let said = [
+        offer(MarketStatus::Active),
+        settle(Certainty::LiveScouted, ResultKind::Lost),
+        settle(Certainty::Confirmed, ResultKind::Won),
+        settle(Certainty::Confirmed, ResultKind::Lost),
+        unsettle(),
+    ];
+    (1..).zip(said.clone()).for_each(|(at, body)| drop(desk.take(&timed(at, None, body))));
+    let stands = desk.market(&market("406"));
+    for recovery in 1..=200_u32 {
+        for (step, body) in (0..).zip(&said[1..]) {
+            let repeated = timed(i64::from(recovery) * 10 + step, Some(recovery.into()), body.clone());
+            let effects = desk.take(&repeated);
+            assert!(refusals(&effects).is_empty(), "recovery {recovery}: {effects:?}");
+        }
+        assert_eq!(desk.market(&market("406")), stands, "recovery {recovery}");
+    }
+    let (book, _) = desk.intake.state().market(&market("406")).expect("the market");
+    let stored = serde_json::to_string(book).expect("JSON");
+    assert!(stored.len() < 16_384, "{} bytes", stored.len());
+    desk.restart();
+    for (at, status) in [(9_001, MarketStatus::Settled), (9_002, MarketStatus::Active)] {
+        assert!(refusals(&desk.take(&timed(at, None, unsettle()))).is_empty());
+        assert_eq!(desk.market(&market("406")).map(|market| market.status), Some(status));
+    }
+}
+
+#[test]
+fn a_rollback_stored_as_said_again_is_still_read() {
+    let said = [
+        (1, None, offer(MarketStatus::Active)),
+        (2, None, settle(Certainty::LiveScouted, ResultKind::Lost)),
+        (3, None, settle(Certainty::Confirmed, ResultKind::Won)),
+        (4, None, unsettle()),
+        (9, Some(0), unsettle()),
+    ];
+    let messages: Vec<_> = said.into_iter().map(|(at, id, body)| timed(at, id, body)).collect();
+    let desk = Desk::with(&messages);
+    let (book, _) = desk.intake.state().market(&market("406")).expect("the market");
+    let stored = serde_json::to_string(book).expect("JSON");
+    assert_eq!(stored.matches("\"request_id\":0").count(), 1, "{stored}");
+    let before = stored.replace("\"request_id\":0", "\"again\":true");
+    assert_eq!(*book, serde_json::from_str(&before).expect("a book as it was stored"));
 }
 
 #[test]

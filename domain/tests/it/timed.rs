@@ -88,9 +88,11 @@ fn body() -> impl Strategy<Value = Body> {
             away: competitor("md:competitor:2", "Other", None),
         })
     });
-    let change = prop::option::of(10..13_i64).prop_map(|start| {
+    use FixtureChangeKind::{Cancelled, Coverage, StartTime};
+    let kind_of_change = prop::sample::select(vec![StartTime, Cancelled, Coverage]);
+    let change = (kind_of_change, prop::option::of(10..13_i64)).prop_map(|(change, start)| {
         Body::FixtureChange(FixtureChange {
-            change: FixtureChangeKind::StartTime,
+            change,
             scheduled_start: start.map(Timestamp),
             next_live_time: None,
         })
@@ -131,9 +133,15 @@ fn message(number: usize, who: Who, at: i64, body: Body) -> FeedMessage {
 
 fn messages() -> impl Strategy<Value = Vec<FeedMessage>> {
     let who = prop::sample::select(Who::BOTH.to_vec());
-    prop::collection::vec((who, TIMES, body()), 1..30).prop_map(|said| {
+    let request_id = prop::option::weighted(0.3, 1..4_u64);
+    prop::collection::vec((who, TIMES, body(), request_id), 1..30).prop_map(|said| {
         let numbered = said.into_iter().enumerate();
-        numbered.map(|(number, (who, at, body))| message(number, who, at, body)).collect()
+        numbered
+            .map(|(number, (who, at, body, request_id))| FeedMessage {
+                request_id,
+                ..message(number, who, at, body)
+            })
+            .collect()
     })
 }
 
@@ -145,6 +153,11 @@ fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
             sent.iter().cloned().chain(again.map(|(_, message)| message.clone())).collect();
         (Just(sent), Just(arriving).prop_shuffle())
     })
+}
+
+/// What a client has been told last of how the fixture has changed.
+fn last_change(desk: &Desk) -> Option<FixtureChange> {
+    desk.updates.iter().filter_map(|update| update.cause.fixture_change.as_deref().copied()).next_back()
 }
 
 fn is_taken(desk: &mut Desk, message: &FeedMessage) -> Result<(), TestCaseError> {
@@ -166,7 +179,30 @@ proptest! {
         for message in &arriving {
             is_taken(&mut desk, message)?;
         }
-        prop_assert_eq!(desk.values(), Desk::with(&sent).values());
+        let in_order = Desk::with(&sent);
+        prop_assert_eq!(desk.values(), in_order.values());
+        prop_assert_eq!(last_change(&desk), last_change(&in_order));
+    }
+
+    #[test]
+    fn the_last_change_of_the_fixture_is_the_same_in_any_order_of_however_many(
+        (sent, arriving) in prop::collection::vec((0..40_i64, prop::sample::select(KINDS.to_vec())), 1..60)
+            .prop_flat_map(|said| {
+                let changes = said.into_iter().enumerate().map(|(n, (at, kind))| change_at(n, at, kind));
+                let sent: Vec<_> = changes.collect();
+                (Just(sent.clone()), Just([&sent[..], &sent].concat()).prop_shuffle())
+            })
+    ) {
+        let (mut desk, mut in_order) = (Desk::new(PATIENT), Desk::new(PATIENT));
+        arriving.iter().try_for_each(|message| is_taken(&mut desk, message))?;
+        sent.iter().try_for_each(|message| is_taken(&mut in_order, message))?;
+        prop_assert_eq!(last_change(&desk), last_change(&in_order));
+        let last = sent.iter().map(|message| message.generated_at).max();
+        let told = desk.updates.iter().rfind(|update| update.cause.fixture_change.is_some());
+        prop_assert_eq!(told.and_then(|update| update.cause.generated_at), last);
+        let version = desk.intake.state().version();
+        sent.iter().try_for_each(|message| is_taken(&mut desk, message))?;
+        prop_assert_eq!(desk.intake.state().version(), version, "all of it is known");
     }
 
     #[test]
@@ -192,11 +228,12 @@ proptest! {
     #[test]
     fn all_of_it_again_changes_nothing((sent, arriving) in shuffled()) {
         let mut desk = Desk::with(&sent);
-        let before = desk.entries();
+        let (before, updates) = (desk.entries(), desk.updates.len());
         for message in &arriving {
             is_taken(&mut desk, message)?;
         }
         prop_assert_eq!(desk.entries(), before);
+        prop_assert_eq!(desk.updates.len(), updates);
     }
 
     #[test]
@@ -410,8 +447,7 @@ fn a_change_of_the_fixture_is_told_whatever_changes() {
     use FixtureChangeKind::{Cancelled, Coverage, Format};
     let mut desk = Desk::new(PATIENT);
     for (number, kind) in [Format, Cancelled, Coverage].into_iter().enumerate() {
-        let change = FixtureChange { change: kind, scheduled_start: None, next_live_time: None };
-        let effects = desk.take(&message(number, Who::Live, 5, Body::FixtureChange(change)));
+        let effects = desk.take(&change_at(number, i64::try_from(number).expect("few"), kind));
         let [Effect::Updated(update)] = &effects[..] else { panic!("an update: {effects:?}") };
         let change = update.cause.fixture_change.as_deref().map(|change| change.change);
         assert_eq!((update.version, change), (number as u64 + 1, Some(kind)));
@@ -420,5 +456,57 @@ fn a_change_of_the_fixture_is_told_whatever_changes() {
         let read: Update =
             serde_json::from_slice(&serde_json::to_vec(update).expect("JSON")).expect("an update");
         assert_eq!(read, *update);
+    }
+}
+
+/// All of them, of which one may be the last of several at the same time.
+const KINDS: [FixtureChangeKind; 6] = [
+    FixtureChangeKind::New,
+    FixtureChangeKind::StartTime,
+    FixtureChangeKind::Cancelled,
+    FixtureChangeKind::Format,
+    FixtureChangeKind::Coverage,
+    FixtureChangeKind::Pitcher,
+];
+
+fn change_at(number: usize, at: i64, change: FixtureChangeKind) -> FeedMessage {
+    let change = FixtureChange { change, scheduled_start: None, next_live_time: None };
+    message(number, Who::Live, at, Body::FixtureChange(change))
+}
+
+#[test]
+fn a_change_of_the_fixture_said_again_however_late_is_no_update() {
+    let mut desk = Desk::new(PATIENT);
+    let first = change_at(0, 5, FixtureChangeKind::StartTime);
+    desk.take(&first);
+    for number in 1..=2 * domain::limit::RECENT_MAX {
+        let at = 5 + i64::try_from(number).expect("few");
+        desk.take(&message(number, Who::Live, at, odds_of(2_000, MarketStatus::Active)));
+    }
+    assert_eq!(refusals(&desk.take(&first)), [&Refusal::Outdated]);
+    for (number, at) in (100..200).zip(1_000..) {
+        desk.take(&change_at(number, at, FixtureChangeKind::Coverage));
+    }
+    assert_eq!(
+        refusals(&desk.take(&first)),
+        [&Refusal::Outdated],
+        "also where it is older than all that are kept"
+    );
+    let before = desk.intake.clone();
+    desk.restart();
+    assert_eq!(desk.intake, before);
+}
+
+#[test]
+fn a_change_of_the_fixture_that_comes_late_is_an_update_and_not_the_last_change() {
+    use FixtureChangeKind::{Cancelled, StartTime};
+    let moved = (0, 5, StartTime);
+    let gone = (1, 6, Cancelled);
+    let same_time = (2, 6, StartTime);
+    for order in [[moved, gone, same_time], [gone, same_time, moved], [same_time, moved, gone]] {
+        let messages = order.map(|(number, at, kind)| change_at(number, at, kind));
+        let desk = Desk::with(&messages);
+        assert_eq!(desk.updates.len(), 3);
+        assert_eq!(last_change(&desk).map(|change| change.change), Some(Cancelled), "{order:?}");
     }
 }

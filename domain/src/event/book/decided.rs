@@ -1,8 +1,9 @@
 //! What was decided about a market: settlements, cancels and rollbacks, and what of them stands.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Book;
+use super::timed::follows_itself;
 use crate::Timestamp;
 use crate::id::{Source, Text};
 use crate::market::{MarketStatus, VoidWindow};
@@ -16,9 +17,28 @@ pub(super) struct Decision {
     /// When it was decided; of sources that order by time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Timestamp>,
-    /// Of a rollback of such a source: whether it answered a recovery, and so may say again what was said before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) again: bool,
+    /// Of such a source: which recovery it answered, where it did, and so may say again what was said before.
+    #[serde(
+        default,
+        alias = "again",
+        deserialize_with = "which_recovery",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) request_id: Option<u64>,
+}
+
+/// What is stored under `again` says only whether it was one: those count as one recovery.
+fn which_recovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        RequestId(u64),
+        Again(bool),
+    }
+    Ok(match Stored::deserialize(deserializer)? {
+        Stored::RequestId(request_id) => Some(request_id),
+        Stored::Again(again) => again.then_some(0),
+    })
 }
 
 /// Ordered by how much it restricts: of those decided at the same time the last one has the last word.
@@ -80,6 +100,21 @@ pub(super) struct Standing<'a> {
     pub(super) windows: Vec<(&'a Source, VoidWindow)>,
 }
 
+/// A decision that nothing has taken back, and the last recovery that said so.
+struct Stood<'a> {
+    decision: &'a Decision,
+    request_id: Option<u64>,
+}
+
+impl Stood<'_> {
+    /// Whether a recovery says this one again, and has not done so before.
+    fn is_said_by(&self, decision: &Decision) -> bool {
+        decision.request_id.is_some()
+            && self.request_id != decision.request_id
+            && self.decision.verdict == decision.verdict
+    }
+}
+
 impl Book {
     /// Settlements and cancels, whether they stand or were rolled back. What says again what was said before counts once.
     pub(crate) fn verdicts(&self) -> usize {
@@ -135,59 +170,68 @@ impl Book {
     }
 
     pub(super) fn decide(&mut self, source: &Source, verdict: Verdict) {
-        self.decisions.push(Decision { source: source.clone(), verdict, at: None, again: false });
+        self.decisions.push(Decision { source: source.clone(), verdict, at: None, request_id: None });
     }
 
     pub(super) fn standing(&self) -> Standing<'_> {
         if self.decisions.is_empty() {
             return Standing::default();
         }
-        let mut settlements: Vec<(&Source, Certainty, &Option<Text>, &[SettledOutcome])> = Vec::new();
-        let mut cancels: Vec<(&Source, Window, &Option<Text>)> = Vec::new();
-        for (index, Decision { source, verdict, at, .. }) in self.decisions.iter().enumerate() {
-            // A source without sequences repeats, in a recovery, what it has said last: that adds nothing to take back.
-            let adds = |stands: bool| at.is_none() || !stands;
-            match verdict {
-                Verdict::Settlement { certainty, void_reason, outcomes } => {
-                    let settlement = (source, *certainty, void_reason, outcomes.as_slice());
-                    let last = settlements.iter().rfind(|(settler, ..)| *settler == source);
-                    if adds(last == Some(&settlement)) {
-                        settlements.push(settlement);
-                    }
-                }
-                _ if verdict.is_rollback() && self.says_again(index) => {}
-                Verdict::SettlementRollback => {
-                    if let Some(last) = settlements.iter().rposition(|(settler, ..)| *settler == source) {
-                        settlements.remove(last);
-                    }
-                }
-                Verdict::Cancel { window, void_reason } => {
-                    let cancel = (source, *window, void_reason);
-                    let last = cancels.iter().rfind(|other| other.0 == source && other.1 == *window);
-                    if adds(last == Some(&cancel)) {
-                        cancels.push(cancel);
-                    }
-                }
-                Verdict::CancelRollback { window } => {
-                    let same = |cancel: &(&Source, Window, _)| cancel.0 == source && cancel.1 == *window;
-                    if let Some(last) = cancels.iter().rposition(same) {
-                        cancels.remove(last);
-                    }
-                }
+        let stood = self.stood();
+        let settlements = stood.iter().filter_map(|decision| match &decision.verdict {
+            Verdict::Settlement { certainty, void_reason, outcomes } => {
+                Some((*certainty, (&decision.source, void_reason, outcomes.as_slice())))
             }
-        }
-        let windows =
-            cancels.iter().filter(|(_, window, _)| !window.is_whole()).map(|(source, window, reason)| {
-                let Window { start_time, end_time } = *window;
-                (*source, VoidWindow { start_time, end_time, void_reason: (*reason).clone() })
-            });
-        let settlement = settlements.into_iter().max_by_key(|(_, certainty, ..)| *certainty);
-        let whole = cancels.iter().rfind(|(_, window, _)| window.is_whole());
+            _ => None,
+        });
+        let cancels = stood.iter().filter_map(|decision| match &decision.verdict {
+            Verdict::Cancel { window, void_reason } => Some((&decision.source, *window, void_reason)),
+            _ => None,
+        });
+        let whole = cancels.clone().rfind(|(_, window, _)| window.is_whole());
+        let windows = cancels.filter(|(_, window, _)| !window.is_whole()).map(|(source, window, reason)| {
+            let Window { start_time, end_time } = window;
+            (source, VoidWindow { start_time, end_time, void_reason: reason.clone() })
+        });
         Standing {
-            settlement: settlement.map(|(source, _, void_reason, outcomes)| (source, void_reason, outcomes)),
-            cancel: whole.map(|(source, _, void_reason)| (*source, *void_reason)),
+            settlement: settlements.max_by_key(|(certainty, _)| *certainty).map(|(_, settlement)| settlement),
+            cancel: whole.map(|(source, _, void_reason)| (source, void_reason)),
             windows: windows.collect(),
         }
+    }
+
+    /// The settlements and cancels that stand, the last one last.
+    pub(super) fn stood(&self) -> Vec<&Decision> {
+        let mut standing: Vec<Stood> = Vec::new();
+        let counted = self.as_counted();
+        for (place, decision) in counted.iter().copied().enumerate() {
+            let request_id = decision.request_id;
+            let own: Vec<usize> =
+                (0..standing.len()).filter(|index| standing[*index].decision.is_of_line(decision)).collect();
+            let Some(&last) = own.last() else {
+                if !decision.verdict.is_rollback() {
+                    standing.push(Stood { decision, request_id });
+                }
+                continue;
+            };
+            if decision.verdict.is_rollback() {
+                // One of a recovery repeats the one before it, unless it follows what its own recovery has said.
+                let follows_own = standing[last].request_id == request_id;
+                if request_id.is_none() || follows_own || !follows_itself(&counted, place) {
+                    standing.remove(last);
+                }
+            } else if decision.at.is_some() && standing[last].decision.verdict == decision.verdict {
+                // A source without sequences says again what it has said last: that adds nothing to take back.
+                standing[last].request_id = request_id.or(standing[last].request_id);
+            } else if let Some(from) = own.iter().rposition(|index| standing[*index].is_said_by(decision)) {
+                // What a recovery repeats is moved to where it says it, among its line: others keep their places.
+                own[from..].windows(2).for_each(|pair| standing.swap(pair[0], pair[1]));
+                standing[last].request_id = request_id;
+            } else {
+                standing.push(Stood { decision, request_id });
+            }
+        }
+        standing.into_iter().map(|stood| stood.decision).collect()
     }
 
     /// The settlements and the cancels of the whole market that stand of those of a source.

@@ -2,6 +2,7 @@
 //! one, so that they may be heard in any order and as often as they like.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,20 +54,24 @@ impl Book {
         true
     }
 
+    /// `request_id` is that of the recovery that it answers; so of all that is decided.
     pub(crate) fn settle_at(
         &mut self,
         source: &Source,
         certainty: Certainty,
         market: &SettledMarket,
-        at: Timestamp,
+        said: (Timestamp, Option<u64>),
     ) -> bool {
         let SettledMarket { void_reason, outcomes, .. } = market.clone();
-        self.decide_at(source, Verdict::Settlement { certainty, void_reason, outcomes }, (at, false))
+        self.decide_at(source, Verdict::Settlement { certainty, void_reason, outcomes }, said)
     }
 
-    /// `again` says that it answers a recovery.
-    pub(crate) fn roll_back_settlement_at(&mut self, source: &Source, at: Timestamp, again: bool) -> bool {
-        self.decide_at(source, Verdict::SettlementRollback, (at, again))
+    pub(crate) fn roll_back_settlement_at(
+        &mut self,
+        source: &Source,
+        said: (Timestamp, Option<u64>),
+    ) -> bool {
+        self.decide_at(source, Verdict::SettlementRollback, said)
     }
 
     pub(crate) fn cancel_at(
@@ -74,28 +79,32 @@ impl Book {
         source: &Source,
         window: Window,
         void_reason: Option<Text>,
-        at: Timestamp,
+        said: (Timestamp, Option<u64>),
     ) -> bool {
-        self.decide_at(source, Verdict::Cancel { window, void_reason }, (at, false))
+        self.decide_at(source, Verdict::Cancel { window, void_reason }, said)
     }
 
-    /// `again` says that it answers a recovery.
     pub(crate) fn roll_back_cancel_at(
         &mut self,
         source: &Source,
         window: Window,
-        at: Timestamp,
-        again: bool,
+        said: (Timestamp, Option<u64>),
     ) -> bool {
-        self.decide_at(source, Verdict::CancelRollback { window }, (at, again))
+        self.decide_at(source, Verdict::CancelRollback { window }, said)
     }
 
     /// Among decisions of sources that order by time its place follows from what it is; beside others, from when it came.
-    fn decide_at(&mut self, source: &Source, verdict: Verdict, (at, again): (Timestamp, bool)) -> bool {
-        let decision = Decision { source: source.clone(), verdict, at: Some(at), again };
+    fn decide_at(
+        &mut self,
+        source: &Source,
+        verdict: Verdict,
+        (at, request_id): (Timestamp, Option<u64>),
+    ) -> bool {
+        let decision = Decision { source: source.clone(), verdict, at: Some(at), request_id };
         if let Some(known) = self.decisions.iter_mut().find(|known| known.place() == decision.place()) {
-            let is_news = known.again && !again;
-            known.again &= again;
+            // Said first by none, or by the first of them: whichever came first.
+            let is_news = request_id < known.request_id;
+            known.request_id = known.request_id.min(request_id);
             return is_news;
         }
         let before = |other: &Decision| other.at.is_none() || other.place() < decision.place();
@@ -105,36 +114,99 @@ impl Book {
         true
     }
 
-    /// Of a decision that is said many times in a row the first and the last few are kept: something else may yet be told to
-    /// have been said between them.
+    /// Of a decision that is said many times in a row the first and the last few are kept, and of all that repeats what was said
+    /// the last few recoveries: something else may yet be told to have been said between them.
     fn forget_repeats(&mut self, index: usize) {
-        let same: Vec<usize> = (0..self.decisions.len())
+        let line: Vec<usize> = (0..self.decisions.len())
             .filter(|other| self.decisions[*other].is_of_line(&self.decisions[index]))
             .collect();
-        let runs = same.chunk_by(|_, next| self.says_again(*next));
-        let longest = runs.into_iter().find(|run| run.contains(&index)).filter(|run| run.len() > REPEATS_MAX);
-        if let Some(second) = longest.and_then(|run| run.get(1)).copied() {
-            self.decisions.remove(second);
+        let said: Vec<&Decision> = line.iter().map(|index| &self.decisions[*index]).collect();
+        let places: Vec<usize> = (0..line.len()).collect();
+        let mut runs = places.chunk_by(|_, next| follows_itself(&said, *next));
+        let longest = runs.find(|run| run.iter().any(|place| line[*place] == index));
+        let second = longest.filter(|run| run.len() > REPEATS_MAX).and_then(|run| run.get(1));
+        let second = second.map(|place| vec![line[*place]]);
+
+        // Those that came last, last.
+        let mut recoveries: Vec<u64> = Vec::new();
+        for request_id in said.iter().rev().filter_map(|decision| decision.request_id) {
+            if !recoveries.contains(&request_id) {
+                recoveries.push(request_id);
+            }
+        }
+        let older = recoveries.iter().skip(REPEATS_MAX).rev().map(|request_id| {
+            let is_of = |index: &usize| self.decisions[*index].request_id == Some(*request_id);
+            line.iter().copied().filter(is_of).collect::<Vec<usize>>()
+        });
+        let mut forgotten = second.into_iter().chain(older);
+        if let Some(kept) = forgotten.find_map(|forgotten| self.without(&forgotten)) {
+            self.decisions = kept;
         }
     }
 
-    /// Whether a decision only says again what was said last in its line. A rollback may be meant for what was decided before
-    /// that, unless it answers a recovery: that repeats, and nobody could tell how often.
-    pub(super) fn says_again(&self, index: usize) -> bool {
-        let decision = &self.decisions[index];
-        let mut before = self.decisions[..index].iter().rev();
-        decision.at.is_some()
-            && (decision.again || !decision.verdict.is_rollback())
-            && before
-                .find(|other| other.is_of_line(decision))
-                .is_some_and(|last| last.at.is_some() && last.verdict == decision.verdict)
+    /// The decisions without these; `None` where something else would stand then.
+    fn without(&self, forgotten: &[usize]) -> Option<Vec<Decision>> {
+        let kept = self.decisions.iter().enumerate().filter(|(index, _)| !forgotten.contains(index));
+        let decisions = kept.map(|(_, decision)| decision.clone()).collect();
+        let book = Self { offers: self.offers.clone(), decisions };
+        let what = |decision: &Decision| (decision.source.clone(), decision.verdict.clone());
+        let is_same = book.stood().into_iter().map(what).eq(self.stood().into_iter().map(what))
+            && self.offers.iter().all(|offer| book.closed(offer) == self.closed(offer));
+        is_same.then_some(book.decisions)
     }
 
-    /// The decisions but those that say again what was said last.
-    pub(super) fn said_once(&self) -> impl Iterator<Item = &Decision> {
-        let said = self.decisions.iter().enumerate();
-        said.filter(|(index, _)| !self.says_again(*index)).map(|(_, decision)| decision)
+    /// The decisions in the order in which they count: what answers one recovery as a whole, where the last of it was said. What
+    /// is said for the first time meanwhile comes before that, and so do those of another recovery.
+    pub(super) fn as_counted(&self) -> Vec<&Decision> {
+        let mut counted = Vec::with_capacity(self.decisions.len());
+        for (index, decision) in self.decisions.iter().enumerate() {
+            let is_of_it = |other: &&Decision| other.is_of_recovery(decision);
+            if decision.request_id.is_none() {
+                counted.push(decision);
+            } else if !self.decisions[index + 1..].iter().any(|later| is_of_it(&later)) {
+                counted.extend(self.decisions[..=index].iter().filter(is_of_it));
+            }
+        }
+        counted
     }
+
+    /// The decisions but those that say again what was said before.
+    pub(super) fn said_once(&self) -> impl Iterator<Item = &Decision> {
+        let said: Vec<&Decision> = self.decisions.iter().collect();
+        self.decisions
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| !says_again(&said, *index))
+            .map(|(_, once)| once)
+    }
+}
+
+/// Whether a decision only says again what was said before: last in its line, or as often by another recovery or by none.
+fn says_again(said: &[&Decision], index: usize) -> bool {
+    let decision = said[index];
+    let follows = follows_itself(said, index);
+    if follows || decision.request_id.is_none() {
+        return follows;
+    }
+    let mut told: BTreeMap<Option<u64>, usize> = BTreeMap::new();
+    let is_same = |other: &&&Decision| other.is_of_line(decision) && other.verdict == decision.verdict;
+    for same in said[..index].iter().filter(is_same) {
+        *told.entry(same.request_id).or_default() += 1;
+    }
+    let own = told.remove(&decision.request_id).unwrap_or(0);
+    told.into_values().any(|others| others > own)
+}
+
+/// Whether a decision says what was said last in its line. A rollback may be meant for what was decided before that, unless it
+/// answers a recovery: that repeats.
+pub(super) fn follows_itself(said: &[&Decision], index: usize) -> bool {
+    let decision = said[index];
+    let mut before = said[..index].iter().rev();
+    decision.at.is_some()
+        && (decision.request_id.is_some() || !decision.verdict.is_rollback())
+        && before
+            .find(|other| other.is_of_line(decision))
+            .is_some_and(|last| last.at.is_some() && last.verdict == decision.verdict)
 }
 
 impl StandingOffer {
@@ -193,7 +265,12 @@ impl Decision {
 
     /// Whether one of the two may take back or replace the other: both are of one source, and of settlements or of cancels of
     /// one window.
-    fn is_of_line(&self, other: &Self) -> bool {
+    pub(super) fn is_of_line(&self, other: &Self) -> bool {
         self.source == other.source && self.verdict.line() == other.verdict.line()
+    }
+
+    /// Whether both are of one line, and answer the same recovery.
+    fn is_of_recovery(&self, other: &Self) -> bool {
+        self.request_id.is_some() && self.request_id == other.request_id && self.is_of_line(other)
     }
 }
