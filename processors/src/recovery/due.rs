@@ -100,6 +100,13 @@ pub struct Request {
     pub recovered_at: Option<Timestamp>,
 }
 
+impl Request {
+    /// Whether the provider has taken it, or shows that by what it sends.
+    fn has_begun(self) -> bool {
+        self.is_taken || self.recovered_at.is_some()
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.event_id {
@@ -155,15 +162,15 @@ fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64
     (due_at <= now).then(|| new(made_at(last), last.failures.saturating_add(1)))
 }
 
-/// Of what was asked for a target that which nothing is expected of any more once it is asked for anew: what was not taken, and
-/// the oldest where too much is open.
+/// Of what was asked for a target that which nothing is expected of any more once it is asked for anew: what was not taken and
+/// has brought nothing either, and the oldest where too much is open.
 pub fn given_up(asked: &[Request]) -> Vec<Timestamp> {
-    let taken = asked.iter().filter(|request| request.is_taken).count();
-    let mut surplus = (taken + 1).saturating_sub(OPEN_MAX);
+    let open = asked.iter().filter(|request| request.has_begun()).count();
+    let mut surplus = (open + 1).saturating_sub(OPEN_MAX);
     let is_given_up = |request: &&Request| {
-        let is_surplus = request.is_taken && surplus > 0;
+        let is_surplus = request.has_begun() && surplus > 0;
         surplus -= usize::from(is_surplus);
-        !request.is_taken || is_surplus
+        !request.has_begun() || is_surplus
     };
     asked.iter().filter(is_given_up).map(|request| request.asked_at).collect()
 }
@@ -253,6 +260,8 @@ mod tests {
     fn what_was_taken_stays_open_when_it_is_asked_for_again() {
         let at = |requests: &[Request]| given_up(requests).iter().map(|at| at.0).collect::<Vec<_>>();
         assert_eq!(at(&[asked(1, true, 0), asked(2, false, 1), asked(3, true, 2)]), [2]);
+        let answered_late = Request { is_taken: false, ..delivering(1, 6) };
+        assert!(at(&[answered_late]).is_empty(), "it has begun");
         let many: Vec<Request> = (1..).take(OPEN_MAX).map(|at| asked(at, true, 0)).collect();
         assert!(at(&many[1..]).is_empty(), "one more has room");
         assert_eq!(at(&many), [1]);
