@@ -22,7 +22,7 @@ mod providers;
 
 use asking::Asking;
 pub use client::Client;
-pub use due::{Asked, Request, Target, Want};
+pub use due::{Asked, Request, Requests, Target, Want};
 pub use products::ProductEntry;
 use products::Way;
 use providers::Address;
@@ -89,9 +89,10 @@ impl Asker {
             let wants = store::wants(&self.pool, is_asked, &mut window).await?;
             let requests = store::requests(&self.pool).await?;
             let wanted: BTreeSet<&Target> = wants.iter().map(|want| &want.target).collect();
-            for target in requests.keys().filter(|target| !wanted.contains(target) && window.decides(target))
-            {
-                store::forget(&self.pool, target).await?;
+            let is_over = |target: &Target| !wanted.contains(target) && window.decides(target);
+            for (target, asked) in requests.iter().filter(|(target, _)| is_over(target)) {
+                let asked_at: Vec<Timestamp> = asked.iter().map(|request| request.asked_at).collect();
+                store::forget(&self.pool, target, &asked_at).await?;
             }
             Ok(Some((wants, requests)))
         };
@@ -101,7 +102,19 @@ impl Asker {
         let RecoverySettings { every, silence_micros, .. } = self.settings;
         let is_free = |provider: &Name| self.asking.is_free(provider, every, Instant::now());
         for (want, request) in due::next(&wants, &requests, is_free, now(), silence_micros) {
-            in_time(store::write(&self.pool, &want.target, &request)).await?;
+            let given_up = requests.get(&want.target).map(|asked| due::given_up(asked)).unwrap_or_default();
+            let note = async {
+                let is_ours = lease.write(&self.pool, &want.target, &request).await?;
+                if is_ours {
+                    store::forget(&self.pool, &want.target, &given_up).await?;
+                }
+                Ok(is_ours)
+            };
+            if !in_time(note).await? {
+                // This process stood still for so long that another one asks now, perhaps for the same.
+                tracing::warn!(target = %want.target, "the right to ask was lost before a recovery was asked for");
+                return Ok(());
+            }
             let asked = self.ask(want, request.asked_at)?;
             let client = self.settings.client.clone();
             let (pool, target) = (self.pool.clone(), want.target.clone());
@@ -187,7 +200,6 @@ mod tests {
             target: Target { source: source.clone(), event_id: event.map(|id| EventId::new(id).unwrap()) },
             since: Timestamp(0),
             trusted_until: Timestamp(trusted_until),
-            recovered_at: None,
         };
         let base: Url = "http://127.0.0.1:4004/base/".parse().unwrap();
         let asked_at = Timestamp(1_767_225_600_000_123);

@@ -42,7 +42,7 @@ impl EventState {
         if feed.gap {
             return None;
         }
-        feed.gap = true;
+        feed.open_gap(at);
         let missing = feed.missing();
         Some(self.publish_refreshed(source, Cause::gap(source.clone(), missing), at))
     }
@@ -55,7 +55,7 @@ impl EventState {
         if !feed.contradict(position, message.generated_at) || feed.gap {
             return None;
         }
-        feed.gap = true;
+        feed.open_gap(at);
         let cause = Cause::gap(message.source.clone(), position);
         Some(self.publish_refreshed(&message.source, cause, at))
     }
@@ -80,7 +80,7 @@ impl EventState {
         if !self.has_place(source) {
             return None;
         }
-        let is_news = self.head.feed_entry(source).refuse(position, said_at);
+        let is_news = self.head.feed_entry(source).refuse(position, said_at, at);
         is_news
             .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
     }
@@ -118,7 +118,7 @@ impl EventState {
     pub(crate) fn say_refused(&mut self, at: Timestamp) -> Vec<Update> {
         let feeds = self.head.feeds.iter_mut();
         let said: Vec<(Source, Position)> =
-            feeds.filter_map(|feed| feed.say_refused().map(|place| (feed.source.clone(), place))).collect();
+            feeds.filter_map(|feed| feed.say_refused(at).map(|place| (feed.source.clone(), place))).collect();
         let tell = |(source, position): (Source, Position)| {
             self.publish_refreshed(&source, Cause::dead_letter(source.clone(), Some(position)), at)
         };

@@ -49,6 +49,9 @@ pub struct Feed {
     /// Whether messages are missing for good or for too long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
+    /// When that was declared; `None` also of a gap that was stored before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gap_since: Option<Timestamp>,
     /// Whether its producer is down: nothing that it offers is open until it is up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
@@ -98,6 +101,7 @@ impl Feed {
             barriers: Vec::new(),
             stops: BTreeMap::new(),
             gap: false,
+            gap_since: None,
             down: false,
             refused: BTreeSet::new(),
             refused_to: BTreeMap::new(),
@@ -123,10 +127,23 @@ impl Feed {
     }
 
     /// The same, and from now on it is said: what is missing is a gap.
-    pub(crate) fn say_refused(&mut self) -> Option<Position> {
+    pub(crate) fn say_refused(&mut self, at: Timestamp) -> Option<Position> {
         let position = self.unsaid_letter()?;
-        self.gap = true;
+        self.open_gap(at);
         Some(position)
+    }
+
+    /// Messages are missing, which is said at this time unless it was before.
+    pub(crate) fn open_gap(&mut self, at: Timestamp) {
+        if !self.gap {
+            (self.gap, self.gap_since) = (true, Some(at));
+        }
+    }
+
+    /// When its gap was declared; 0 where that is not known.
+    #[must_use]
+    pub fn gap_since(&self) -> Timestamp {
+        self.gap_since.unwrap_or(Timestamp(0))
     }
 
     /// Whether messages of it lie among the dead letters.
@@ -193,11 +210,12 @@ impl Feed {
         self.last_heard().epoch > 0
     }
 
-    /// Takes note that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
-    pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp) -> bool {
+    /// Takes note, at `at`, that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
+    pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp, at: Timestamp) -> bool {
         let is_known = self.gap && self.has_refused();
         self.foresee_refused(position, said_at);
-        (self.gap, self.catches_up) = (true, false);
+        self.open_gap(at);
+        self.catches_up = false;
         !is_known
     }
 
@@ -259,6 +277,7 @@ impl Feed {
         refused.retain(|place| *place > *applied);
         refused_to.retain(|epoch, sequence| Position { epoch: *epoch, sequence: *sequence } > *applied);
         self.gap &= self.doubt.is_some() || self.last_heard() > position;
+        self.gap_since = self.gap_since.filter(|_| self.gap);
         self.remember(&message.message_id);
         before != self.shutters()
     }

@@ -388,3 +388,26 @@ fn more_producers_than_an_event_can_have_are_refused() {
     }
     assert_eq!(desk.intake.state().head().feeds.len(), domain::limit::SOURCES_MAX);
 }
+
+#[test]
+fn a_gap_that_closed_and_opened_again_is_as_old_as_its_second_declaration() {
+    let since = |desk: &Desk| {
+        let feed = desk.intake.state().feed(&Who::Live.source()).unwrap();
+        (feed.gap, feed.gap_since())
+    };
+    let mut desk = open();
+    desk.take(&at(3, quote(406, 1_870)));
+    desk.wait(WAIT_MICROS);
+    let first = Timestamp(desk.now);
+    assert_eq!(since(&desk), (true, first));
+    desk.take(&at(5, quote(406, 1_890)));
+    desk.wait(WAIT_MICROS);
+    assert_eq!(since(&desk), (true, first), "it lasts");
+    desk.take(&at(2, quote(406, 1_860)));
+    desk.take(&at(4, quote(406, 1_880)));
+    assert_eq!(since(&desk), (false, Timestamp(0)));
+    desk.take(&at(7, quote(406, 1_910)));
+    desk.wait(WAIT_MICROS);
+    assert_eq!(since(&desk), (true, Timestamp(desk.now)));
+    assert!(first < Timestamp(desk.now));
+}

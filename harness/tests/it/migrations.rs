@@ -47,6 +47,31 @@ async fn what_was_interrupted_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_open_stays_open_and_may_have_others_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();
+    let pool = MySqlPool::connect(&stack.mysql_url()).await.unwrap();
+    Migrator::with_migrations(migrations().await[..17].to_vec()).run(&pool).await.unwrap();
+    let ask = async |asked_at: i64| {
+        let sql = "INSERT INTO recovery_requests (provider, producer, event_id, asked_at, taken, failures) \
+                   VALUES ('md', 'live', '', ?, TRUE, 3)";
+        sqlx::query(sql).bind(asked_at).execute(&pool).await
+    };
+    ask(7).await.unwrap();
+    assert!(ask(8).await.is_err(), "of a release that kept the last one alone");
+    init::init(&InitConfig::new(stack.kafka(), stack.topics().clone(), stack.mysql_url())).await.unwrap();
+    ask(8).await.unwrap();
+    let open: Vec<(i64, bool, u32, Option<i64>)> = sqlx::query_as(
+        "SELECT asked_at, taken, failures, recovered_at FROM recovery_requests ORDER BY asked_at",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(open, [(7, true, 3, None), (8, true, 3, None)]);
+    stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_releases_events_get_what_later_ones_have() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::infrastructure(support::config(folder.path().join("stacks"), "test")).await.unwrap();

@@ -11,10 +11,11 @@ use harness::stack::{pipeline, processors_name};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use sqlx::{Connection, MySqlConnection};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::producers::{Desk, post};
+use crate::producers::{Desk, of_producer, post};
 use crate::support::until;
 
 /// How long anything may take on a busy machine.
@@ -181,6 +182,21 @@ async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_on
     assert_eq!(desk.metric(&metric("failed")).await, 2.0);
     assert_eq!(desk.metric(&metric("taken")).await, 1.0);
 
+    // What says that it answers the request shows that it delivers, also where nothing is new in it.
+    let mut known = odds(1, 1_500);
+    known["request_id"] = json!(ids[2]);
+    post(&desk.url(), &[known]).await.unwrap();
+    until("the delivery to be noted", DEADLINE, async || {
+        let noted: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM recovery_requests WHERE event_id = 'md:match:1' AND recovered_at >= asked_at",
+        )
+        .fetch_one(desk.mysql.pool())
+        .await?;
+        Ok(noted == 1)
+    })
+    .await
+    .unwrap();
+
     let mut missing = odds(2, 1_600);
     missing["request_id"] = json!(ids[2]);
     post(&desk.url(), &[missing]).await.unwrap();
@@ -194,6 +210,92 @@ async fn an_event_with_a_gap_is_asked_for_until_the_provider_takes_it_and_not_on
     .unwrap();
     assert_eq!(provider.asked().len(), 3);
     desk.logs_are_whole().await;
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_slower_than_it_is_asked_again_completes_the_recovery_with_its_first_answer() {
+    let provider = Provider::busy(0).await;
+    let settled = format!("md=snapshot@http://{}", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY", settled.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_RECOVERY_SILENCE_MS", "500"),
+        ("MATCHDAY_PRODUCER_SILENCE_MS", "120000"),
+    ];
+    let desk = Desk::new("slow provider", 0, &settings).await;
+    let alive = of_producer("live", "alive", &json!({"subscribed": true}));
+    post(&desk.url(), &[alive]).await.unwrap();
+    desk.is_told("live", "recovering", "first_alive").await;
+    // Those made since all partitions have heard it: what was asked for before completes nothing.
+    let ids = async || {
+        let heard_at: i64 =
+            sqlx::query_scalar("SELECT MAX(alive_since) FROM producers").fetch_one(desk.mysql.pool()).await?;
+        let asked = provider.asked().into_iter();
+        let ids = asked.map(|(path, _)| path.rsplit('=').next().unwrap().parse().unwrap());
+        anyhow::Ok(ids.filter(|id| *id >= heard_at).collect::<Vec<i64>>())
+    };
+    // Then the second has been taken, too.
+    until("the third request", DEADLINE, async || Ok(ids().await?.len() >= 3)).await.unwrap();
+    let ids = ids().await.unwrap();
+    let open: Vec<i64> = sqlx::query_scalar("SELECT asked_at FROM recovery_requests ORDER BY asked_at")
+        .fetch_all(desk.mysql.pool())
+        .await
+        .unwrap();
+    assert!(ids[..2].iter().all(|id| open.contains(id)), "{open:?} of {ids:?}");
+    let complete = of_producer("live", "snapshot_complete", &json!({"request_id": ids[0]}));
+    post(&desk.url(), &[complete]).await.unwrap();
+    desk.is_told("live", "up", "snapshot_complete").await;
+    until("the requests to be forgotten", DEADLINE, async || {
+        let left: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM recovery_requests").fetch_one(desk.mysql.pool()).await?;
+        Ok(left == 0)
+    })
+    .await
+    .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stood_still_until_another_held_the_lease_asks_for_nothing() {
+    let provider = Provider::busy(0).await;
+    let settled = format!("md=alive@http://{}", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY", settled.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_HOLD_MS", "200"),
+    ];
+    let desk = Desk::new("fenced", 0, &settings).await;
+    let pool = desk.mysql.pool();
+    post(&desk.url(), &[odds(1, 1_500)]).await.unwrap();
+    market_is(&desk, "active", None).await;
+    // From here on a round stands still between taking the lease and asking: it cannot see what has been asked for.
+    let mut still = MySqlConnection::connect(&desk.stack.mysql_url()).await.unwrap();
+    sqlx::raw_sql("LOCK TABLES recovery_requests WRITE").execute(&mut still).await.unwrap();
+    post(&desk.url(), &[odds(3, 1_700)]).await.unwrap();
+    market_is(&desk, "suspended", Some("gap")).await;
+    let held_until = async || {
+        let held_until: i64 =
+            sqlx::query_scalar("SELECT held_until FROM recovery_lease").fetch_one(pool).await?;
+        anyhow::Ok(held_until)
+    };
+    let before = held_until().await.unwrap();
+    until("a round that knows of the gap", DEADLINE, async || Ok(held_until().await? != before))
+        .await
+        .unwrap();
+    sqlx::query(
+        "UPDATE recovery_lease SET holder = 'another', \
+         held_until = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) + 3000000",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    let others_until = held_until().await.unwrap();
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut still).await.unwrap();
+    until("the request", DEADLINE, async || Ok(!provider.asked().is_empty())).await.unwrap();
+    let (path, _) = &provider.asked()[0];
+    let asked_at_ms: i64 = path.rsplit('=').next().unwrap().parse().unwrap();
+    assert!(asked_at_ms >= others_until / 1_000, "{path} while another held it until {others_until}");
     desk.stack.down().await.unwrap();
 }
 

@@ -70,7 +70,7 @@ impl<'a> Planner<'a> {
         self.redrives = Redrives::of(done);
     }
 
-    /// Says which recoveries are under way: what another brings, or that it is over, means nothing here.
+    /// Says which recoveries are under way: that another is over means nothing here.
     pub fn expect(&mut self, asked: Asked) {
         self.asked = asked;
     }
@@ -98,7 +98,7 @@ impl<'a> Planner<'a> {
         let event = match &message.content {
             Content::Event(event) => event,
             Content::Producer(body) => {
-                self.heard.note(record.partition, message, &self.asked, self.known.now);
+                self.heard.note(record.partition, message, self.known.now);
                 self.hear(record, message, body);
                 self.tally.producer += 1;
                 return;
@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
         note(&mut self.before, working);
         // Before it is told whether its producer is trusted.
         working.intake.make_room_for(&message.source);
-        self.heard.note(record.partition, message, &self.asked, self.known.now);
+        self.heard.note(record.partition, message, self.known.now);
         self.meet(record, message, &event.body);
         let terms = self.known.producers.terms(&message.source, record.is_unnumbered());
         self.tell_event(&event.event_id, Some(Speaker { source: &message.source, terms }));

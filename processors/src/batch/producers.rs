@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use domain::message::ProducerBody;
 use domain::{Content, FeedMessage, Source, Timestamp};
 
-use crate::recovery::Asked;
 use crate::store::rows::{AliveColumns, ProducerRow};
 
 /// How old a row's `last_message_at` may become while messages come: writing it with every batch would be a statement
@@ -19,18 +18,14 @@ const REMEMBERED_MAX: usize = 10_000;
 pub(super) struct Heard(BTreeMap<(i32, Source), ProducerRow>);
 
 impl Heard {
-    /// Notes whose message it is, what it says where it is an `alive`, and whether a recovery that was asked for has brought it.
-    pub(super) fn note(&mut self, partition: i32, message: &FeedMessage, asked: &Asked, now: Timestamp) {
+    /// Notes whose message it is, and what it says where it is an `alive`.
+    pub(super) fn note(&mut self, partition: i32, message: &FeedMessage, now: Timestamp) {
         let row = self.0.entry((partition, message.source.clone())).or_insert_with(|| ProducerRow {
             partition,
             source: message.source.clone(),
             alive: None,
             last_message_at: now,
-            recovered_at: None,
         });
-        if message.request_id.is_some_and(|request_id| asked.has(&message.source, request_id)) {
-            row.recovered_at = Some(now);
-        }
         if let Content::Producer(ProducerBody::Alive(alive)) = &message.content {
             row.alive = Some(AliveColumns {
                 subscribed: alive.subscribed,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use domain::message::ProducerBody;
 use domain::{Content, EventId, FeedMessage, Source};
 
-use super::{Next, Outcome, Parts, Processor, REFUSED_AGAIN};
+use super::{Next, Outcome, Parts, Processor, REFUSED_AGAIN, now};
 use crate::batch::{FeedRecord, Planner};
 use crate::metrics;
 use crate::producers::Sweep;
@@ -28,7 +28,7 @@ pub(super) struct Refused {
 }
 
 impl Processor {
-    /// The recoveries that are under way, where any of the records is of one.
+    /// The recoveries that are under way, where any of the records is of one. What those bring is noted: they have not timed out.
     pub(super) fn asked_for(&self, records: &[FeedRecord]) -> Result<Asked, Outcome> {
         let is_of_recovery = |message: &FeedMessage| {
             let is_end = matches!(message.content, Content::Producer(ProducerBody::SnapshotComplete(_)));
@@ -39,7 +39,18 @@ impl Processor {
         }
         let Parts { runtime, pool, mysql, shutdown, .. } = &self.parts;
         loop {
-            let asked = async { tokio::time::timeout(ANSWER_MAX, recovery::asked(pool)).await? };
+            let look = async {
+                let asked = recovery::asked(pool).await?;
+                let messages = records.iter().filter_map(FeedRecord::message);
+                let answers =
+                    messages.filter_map(|message| Some((message.source.clone(), message.request_id?)));
+                let now = now();
+                for (target, asked_at) in asked.delivering(answers, now) {
+                    recovery::note_delivering(pool, target, asked_at, now).await?;
+                }
+                anyhow::Ok(asked)
+            };
+            let asked = async { tokio::time::timeout(ANSWER_MAX, look).await? };
             match runtime.block_on(asked) {
                 Ok(asked) => return Ok(asked),
                 Err(error) => mysql.not_ready(format!("recoveries cannot be looked up: {error:#}")),

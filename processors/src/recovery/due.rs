@@ -9,6 +9,11 @@ use domain::{EventId, Name, Source, Timestamp};
 const BACKOFF_MICROS_MIN: i64 = 1_000_000;
 /// How long a request waits at most, however often it has failed.
 const BACKOFF_MICROS_MAX: i64 = 60_000_000;
+/// Requests for one target that may still be answered. With more the oldest are given up: a provider that answers at all does
+/// so in the minutes that these take.
+const OPEN_MAX: usize = 16;
+/// How old what is noted of a delivery may become while it goes on.
+const NOTED_EVERY_MICROS: i64 = 1_000_000;
 
 /// What is to be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,23 +34,43 @@ impl Target {
     }
 }
 
-/// The requests of this stack's that have not come to their end. What answers another is no answer to them.
+/// Requests by what they are for, of each the earliest first.
+pub type Requests = BTreeMap<Target, Vec<Request>>;
+
+/// The requests of this stack's that have not come to their end, by whom was asked and as what they know it. What answers
+/// another is no answer to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked(BTreeSet<(Source, u64)>);
+pub struct Asked(BTreeMap<(Source, u64), (Target, Request)>);
 
 impl Asked {
     /// Whether a producer was asked for it.
     #[must_use]
     pub fn has(&self, source: &Source, request_id: u64) -> bool {
-        // Few are under way at once.
-        self.0.iter().any(|(asked, id)| *id == request_id && asked == source)
+        self.0.contains_key(&(source.clone(), request_id))
+    }
+
+    /// Which requests these answers, by producer and id, show to deliver: for what each was, and when it was made. Not those of
+    /// which as much was noted within the last second.
+    #[must_use]
+    pub fn delivering(
+        &self,
+        answers: impl IntoIterator<Item = (Source, u64)>,
+        now: Timestamp,
+    ) -> BTreeSet<(&Target, Timestamp)> {
+        let is_old = |at: Timestamp| now.micros_since(at) >= NOTED_EVERY_MICROS;
+        answers
+            .into_iter()
+            .filter_map(|answer| self.0.get(&answer))
+            .filter(|(_, request)| request.recovered_at.is_none_or(is_old))
+            .map(|(target, request)| (target, request.asked_at))
+            .collect()
     }
 }
 
-impl<'r> FromIterator<(&'r Target, &'r Request)> for Asked {
-    fn from_iter<T: IntoIterator<Item = (&'r Target, &'r Request)>>(requests: T) -> Self {
-        let of = |(target, request): (&Target, &Request)| {
-            (target.source.clone(), target.request_id(request.asked_at))
+impl FromIterator<(Target, Request)> for Asked {
+    fn from_iter<T: IntoIterator<Item = (Target, Request)>>(requests: T) -> Self {
+        let of = |(target, request): (Target, Request)| {
+            ((target.source.clone(), target.request_id(request.asked_at)), (target, request))
         };
         Self(requests.into_iter().map(of).collect())
     }
@@ -60,8 +85,6 @@ pub struct Want {
     pub since: Timestamp,
     /// Nothing from before this, by the provider's clock, is missing; 0 where that is not known.
     pub trusted_until: Timestamp,
-    /// When something that was asked for last came from the producer.
-    pub recovered_at: Option<Timestamp>,
 }
 
 /// A request for it.
@@ -73,6 +96,15 @@ pub struct Request {
     pub is_taken: bool,
     /// How many before it came to nothing.
     pub failures: u32,
+    /// When something last came that says that it answers this, to the second.
+    pub recovered_at: Option<Timestamp>,
+}
+
+impl Request {
+    /// Whether the provider has taken it, or shows that by what it sends.
+    fn has_begun(self) -> bool {
+        self.is_taken || self.recovered_at.is_some()
+    }
 }
 
 impl fmt::Display for Target {
@@ -87,7 +119,7 @@ impl fmt::Display for Target {
 /// The requests to be made now, one per provider that is free at most: whole producers first, then what has waited longest.
 pub fn next<'w>(
     wants: &'w [Want],
-    requests: &BTreeMap<Target, Request>,
+    requests: &Requests,
     is_free: impl Fn(&Name) -> bool,
     now: Timestamp,
     silence_micros: i64,
@@ -95,10 +127,10 @@ pub fn next<'w>(
     let mut due: Vec<(&Want, Request)> = wants
         .iter()
         .filter(|want| is_free(&want.target.source.provider))
-        .filter_map(|want| Some((want, following(want, requests.get(&want.target), now, silence_micros)?)))
+        .filter_map(|want| Some((want, following(want, of(requests, &want.target), now, silence_micros)?)))
         .collect();
     due.sort_by_key(|(want, _)| {
-        let asked_at = requests.get(&want.target).map(|request| request.asked_at);
+        let asked_at = of(requests, &want.target).last().map(|request| request.asked_at);
         (want.target.event_id.is_some(), asked_at)
     });
     let mut asked: BTreeSet<&Name> = BTreeSet::new();
@@ -106,25 +138,41 @@ pub fn next<'w>(
     due
 }
 
-/// The request that is to be made now after the last one, if any.
-fn following(want: &Want, last: Option<&Request>, now: Timestamp, silence_micros: i64) -> Option<Request> {
-    let asked_at = now.max(want.since);
-    let Some(last) = last.filter(|last| last.asked_at >= want.since) else {
+/// Those for a target.
+fn of<'r>(requests: &'r Requests, target: &Target) -> &'r [Request] {
+    requests.get(target).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The request that is to be made now after those that were, if any.
+fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64) -> Option<Request> {
+    let made_at = |last: &Request| now.max(want.since).max(last.asked_at.plus_micros(1));
+    let new = |asked_at, failures| Request { asked_at, is_taken: false, failures, recovered_at: None };
+    let Some(last) = asked.last() else { return Some(new(now.max(want.since), 0)) };
+    if last.asked_at < want.since {
         // What was asked for before something more was lost is of no use, and did not fail either.
-        let asked_at = last.map_or(asked_at, |last| asked_at.max(last.asked_at.plus_micros(1)));
-        return Some(Request { asked_at, is_taken: false, failures: 0 });
-    };
-    // One that has not begun cannot be waited for, and one that still delivers is not over.
-    let (heard_at, silence) = match last.is_taken {
-        true => (want.recovered_at.unwrap_or(last.asked_at).max(last.asked_at), silence_micros),
-        false => (last.asked_at, 0),
-    };
+        return Some(new(made_at(last), 0));
+    }
     let backoff = BACKOFF_MICROS_MIN.saturating_mul(1 << last.failures.min(16)).min(BACKOFF_MICROS_MAX);
-    (heard_at.plus_micros(silence.max(backoff)) <= now).then(|| Request {
-        asked_at: asked_at.max(last.asked_at.plus_micros(1)),
-        is_taken: false,
-        failures: last.failures.saturating_add(1),
-    })
+    let silence = silence_micros.max(if last.is_taken { backoff } else { 0 });
+    // One that has not begun cannot be waited for, and one that still delivers is not over, however many were made since.
+    let waits_until = last.asked_at.plus_micros(if last.is_taken { silence } else { backoff });
+    let useful = asked.iter().filter(|request| request.asked_at >= want.since);
+    let delivered_at = useful.filter_map(|request| request.recovered_at).max();
+    let due_at = delivered_at.map_or(waits_until, |at| waits_until.max(at.plus_micros(silence)));
+    (due_at <= now).then(|| new(made_at(last), last.failures.saturating_add(1)))
+}
+
+/// Of what was asked for a target that which nothing is expected of any more once it is asked for anew: what was not taken and
+/// has brought nothing either, and the oldest where too much is open.
+pub fn given_up(asked: &[Request]) -> Vec<Timestamp> {
+    let open = asked.iter().filter(|request| request.has_begun()).count();
+    let mut surplus = (open + 1).saturating_sub(OPEN_MAX);
+    let is_given_up = |request: &&Request| {
+        let is_surplus = request.has_begun() && surplus > 0;
+        surplus -= usize::from(is_surplus);
+        !request.has_begun() || is_surplus
+    };
+    asked.iter().filter(is_given_up).map(|request| request.asked_at).collect()
 }
 
 #[cfg(test)]
@@ -133,89 +181,132 @@ mod tests {
 
     const SILENCE: i64 = 30_000_000;
 
-    fn want(provider: &str, event_id: Option<&str>, since: i64, recovered_at: Option<i64>) -> Want {
+    fn want(provider: &str, event_id: Option<&str>, since: i64) -> Want {
         let name = |text| Name::new(text).unwrap();
         let source = Source { provider: name(provider), producer: name("live") };
         let target = Target { source, event_id: event_id.map(|id| EventId::new(id).unwrap()) };
-        Want {
-            target,
-            since: Timestamp(since),
-            trusted_until: Timestamp(0),
-            recovered_at: recovered_at.map(Timestamp),
-        }
+        Want { target, since: Timestamp(since), trusted_until: Timestamp(0) }
     }
 
     fn asked(asked_at: i64, is_taken: bool, failures: u32) -> Request {
-        Request { asked_at: Timestamp(asked_at), is_taken, failures }
+        Request { asked_at: Timestamp(asked_at), is_taken, failures, recovered_at: None }
     }
 
-    fn after(want: &Want, last: Option<Request>, now: i64) -> Option<Request> {
-        following(want, last.as_ref(), Timestamp(now), SILENCE)
+    fn delivering(asked_at: i64, recovered_at: i64) -> Request {
+        Request { recovered_at: Some(Timestamp(recovered_at)), ..asked(asked_at, true, 0) }
+    }
+
+    fn after(want: &Want, before: &[Request], now: i64) -> Option<Request> {
+        following(want, before, Timestamp(now), SILENCE)
     }
 
     #[test]
     fn what_is_lost_is_asked_for_at_once_and_not_before_it_was_lost() {
-        let lost = want("md", None, 5_000, None);
-        assert_eq!(after(&lost, None, 7_000), Some(asked(7_000, false, 0)));
+        let lost = want("md", None, 5_000);
+        assert_eq!(after(&lost, &[], 7_000), Some(asked(7_000, false, 0)));
         assert_eq!(
-            after(&lost, None, 4_000),
+            after(&lost, &[], 4_000),
             Some(asked(5_000, false, 0)),
             "another machine's clock is ahead"
         );
         let earlier = asked(4_999, true, 3);
-        assert_eq!(after(&lost, Some(earlier), 7_000), Some(asked(7_000, false, 0)), "more was lost since");
-        assert_eq!(after(&lost, Some(earlier), 4_000), Some(asked(5_000, false, 0)));
+        assert_eq!(after(&lost, &[earlier], 7_000), Some(asked(7_000, false, 0)), "more was lost since");
+        assert_eq!(after(&lost, &[earlier], 4_000), Some(asked(5_000, false, 0)));
     }
 
     #[test]
     fn a_request_that_failed_has_not_begun_and_is_made_again_later_and_later() {
-        let lost = want("md", None, 0, None);
+        let lost = want("md", None, 0);
         for (failures, wait) in
             [(0, 1_000_000), (1, 2_000_000), (5, 32_000_000), (6, 60_000_000), (90, 60_000_000)]
         {
-            let last = Some(asked(1_000, false, failures));
-            assert_eq!(after(&lost, last, 1_000 + wait - 1), None);
+            let last = [asked(1_000, false, failures)];
+            assert_eq!(after(&lost, &last, 1_000 + wait - 1), None);
             let again = asked(1_000 + wait, false, failures + 1);
-            assert_eq!(after(&lost, last, 1_000 + wait), Some(again));
+            assert_eq!(after(&lost, &last, 1_000 + wait), Some(again));
         }
     }
 
     #[test]
     fn one_that_still_delivers_has_not_timed_out() {
-        let last = Some(asked(1_000, true, 0));
-        assert_eq!(after(&want("md", None, 0, None), last, 1_000 + SILENCE - 1), None);
-        assert!(after(&want("md", None, 0, None), last, 1_000 + SILENCE).is_some());
-        let delivers = want("md", None, 0, Some(20_000_000));
-        assert_eq!(after(&delivers, last, 20_000_000 + SILENCE - 1), None);
-        let again = after(&delivers, last, 20_000_000 + SILENCE);
-        assert_eq!(again, Some(asked(20_000_000 + SILENCE, false, 1)));
-        // What came from an earlier recovery says nothing of this one.
-        let stale = want("md", None, 0, Some(500));
-        assert!(after(&stale, last, 1_000 + SILENCE).is_some());
+        let lost = want("md", None, 0);
+        let silent = [asked(1_000, true, 0)];
+        assert_eq!(after(&lost, &silent, 1_000 + SILENCE - 1), None);
+        assert!(after(&lost, &silent, 1_000 + SILENCE).is_some());
+        for lost in [lost, want("md", Some("md:match:1"), 0)] {
+            let delivers = [delivering(1_000, 20_000_000)];
+            assert_eq!(after(&lost, &delivers, 20_000_000 + SILENCE - 1), None);
+            let again = after(&lost, &delivers, 20_000_000 + SILENCE);
+            assert_eq!(again, Some(asked(20_000_000 + SILENCE, false, 1)));
+        }
+    }
+
+    #[test]
+    fn one_that_was_made_again_and_delivers_after_all_has_not_timed_out_either() {
+        let lost = want("md", Some("md:match:1"), 1_000);
+        let late = delivering(1_000, 40_000_000);
+        for (is_taken, failures) in [(true, 1), (false, 1), (false, 4)] {
+            let both = [late, asked(30_000_000, is_taken, failures)];
+            let again_at = 40_000_000 + SILENCE;
+            assert_eq!(after(&lost, &both, again_at - 1), None);
+            assert_eq!(after(&lost, &both, again_at), Some(asked(again_at, false, failures + 1)));
+        }
+        // What came from a recovery of before it was lost says nothing of this one.
+        let stale = [delivering(999, 40_000_000), asked(30_000_000, true, 1)];
+        assert!(after(&lost, &stale, 30_000_000 + SILENCE).is_some());
+    }
+
+    #[test]
+    fn what_was_taken_stays_open_when_it_is_asked_for_again() {
+        let at = |requests: &[Request]| given_up(requests).iter().map(|at| at.0).collect::<Vec<_>>();
+        assert_eq!(at(&[asked(1, true, 0), asked(2, false, 1), asked(3, true, 2)]), [2]);
+        let answered_late = Request { is_taken: false, ..delivering(1, 6) };
+        assert!(at(&[answered_late]).is_empty(), "it has begun");
+        let many: Vec<Request> = (1..).take(OPEN_MAX).map(|at| asked(at, true, 0)).collect();
+        assert!(at(&many[1..]).is_empty(), "one more has room");
+        assert_eq!(at(&many), [1]);
+    }
+
+    #[test]
+    fn whatever_was_taken_may_deliver_and_that_is_noted_once_a_second_of_the_request_that_does() {
+        let (first, again) = (delivering(1_000_000, 90_000_000), asked(31_000_000, true, 1));
+        let whole = want("md", None, 0).target;
+        let event = want("md", Some("md:match:1"), 0).target;
+        let both = [(whole.clone(), first), (whole.clone(), again), (event.clone(), again)];
+        let known: Asked = both.into_iter().collect();
+        let source = || whole.source.clone();
+        let noted = |ids: &[u64], now| {
+            let noted = known.delivering(ids.iter().map(|id| (source(), *id)), Timestamp(now));
+            noted.into_iter().map(|(target, at)| (target.clone(), at.0)).collect::<Vec<_>>()
+        };
+        assert!(known.has(&whole.source, 1_000_000) && known.has(&whole.source, 31_000_000));
+        assert_eq!(noted(&[1_000_000, 1_000_000], 91_000_000), [(whole.clone(), 1_000_000)]);
+        assert!(noted(&[1_000_000], 90_999_999).is_empty(), "that is known");
+        assert_eq!(noted(&[31_000, 7], 91_000_000), [(event, 31_000_000)], "of the event alone");
     }
 
     #[test]
     fn each_provider_is_asked_once_a_round_for_what_matters_most() {
         let wants = [
-            want("md", Some("md:match:1"), 0, None),
-            want("md", Some("md:match:2"), 0, None),
-            want("md", Some("md:match:3"), 0, None),
-            want("sr", Some("sr:match:1"), 0, None),
+            want("md", Some("md:match:1"), 0),
+            want("md", Some("md:match:2"), 0),
+            want("md", Some("md:match:3"), 0),
+            want("sr", Some("sr:match:1"), 0),
         ];
         let now = Timestamp(1_000_000_000);
-        let mut requests = BTreeMap::from([
-            (wants[0].target.clone(), asked(500, false, 1)),
-            (wants[1].target.clone(), asked(400, false, 1)),
+        let mut requests = Requests::from([
+            (wants[0].target.clone(), vec![asked(500, false, 1)]),
+            (wants[1].target.clone(), vec![asked(400, false, 1)]),
         ]);
-        let targets = |requests: &BTreeMap<Target, Request>, wants: &[Want]| {
+        let targets = |requests: &Requests, wants: &[Want]| {
             let next = next(wants, requests, |_| true, now, SILENCE);
             next.iter().map(|(want, _)| want.target.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(targets(&requests, &wants), ["md:match:3 of md/live", "sr:match:1 of sr/live"]);
-        requests.insert(wants[2].target.clone(), asked(now.0, true, 0));
+        requests.insert(wants[2].target.clone(), vec![asked(now.0, true, 0)]);
         assert_eq!(targets(&requests, &wants), ["sr:match:1 of sr/live", "md:match:2 of md/live"]);
         let mut all = wants.to_vec();
-        all.push(want("md", None, 0, None));
+        all.push(want("md", None, 0));
         assert_eq!(targets(&requests, &all), ["md/live", "sr:match:1 of sr/live"]);
         let only_sr = |provider: &Name| provider.as_str() == "sr";
         let free = next(&all, &requests, only_sr, now, SILENCE);

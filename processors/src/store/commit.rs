@@ -295,7 +295,6 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
                     .bind(row.alive.map(|alive| alive.generated_at.0))
                     .bind(row.alive.and_then(|alive| alive.received_at).map(|at| at.0))
                     .bind(row.last_message_at.0)
-                    .bind(row.recovered_at.map(|at| at.0))
             },
         )
         .await?;
@@ -383,10 +382,10 @@ const DEAD_LETTERS: Insert = Insert {
 /// A batch without an `alive` leaves what the last one said.
 const PRODUCERS: Insert = Insert {
     head: "INSERT INTO producers (sport, kafka_partition, provider, producer, subscribed, alive_generated_at, \
-           alive_received_at, last_message_at, recovered_at) VALUES ",
-    columns: 9,
+           alive_received_at, last_message_at) VALUES ",
+    columns: 8,
     tail: " ON DUPLICATE KEY UPDATE subscribed = COALESCE(VALUES(subscribed), subscribed), \
            alive_generated_at = COALESCE(VALUES(alive_generated_at), alive_generated_at), \
            alive_received_at = COALESCE(VALUES(alive_received_at), alive_received_at), \
-           last_message_at = VALUES(last_message_at), recovered_at = COALESCE(VALUES(recovered_at), recovered_at)",
+           last_message_at = VALUES(last_message_at)",
 };

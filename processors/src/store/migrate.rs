@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 17] = [
+const MIGRATIONS: [(i64, &str, &str); 18] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str, &str); 17] = [
     (15, "markets by status dropped", include_str!("../../migrations/0015_markets_by_status_dropped.sql")),
     (16, "redrives by place", include_str!("../../migrations/0016_redrives_by_place.sql")),
     (17, "foreseen events", include_str!("../../migrations/0017_foreseen_events.sql")),
+    (18, "recovery requests open", include_str!("../../migrations/0018_recovery_requests_open.sql")),
 ];
 
 fn migrator() -> Migrator {

@@ -1,12 +1,12 @@
 //! What is lost, what has been asked for, and who may ask.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domain::event::Head;
 use domain::{EventId, Name, Source, Timestamp};
 use sqlx::{FromRow, MySqlPool};
 
-use crate::recovery::{Asked, Request, Target, Want};
+use crate::recovery::{Asked, Request, Requests, Target, Want};
 
 /// For how long a lease is taken, in microseconds: a process that died is followed by another after this.
 const LEASE_MICROS: i64 = 15_000_000;
@@ -43,6 +43,22 @@ impl Lease {
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&self.holder).bind(&self.holder);
         Ok(query.execute(pool).await?.rows_affected() == 1)
     }
+
+    /// Notes that a request is about to be made, so that whoever follows this process does not make it again at once. Says
+    /// whether it may be made: the lease was still held by then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn write(&self, pool: &MySqlPool, target: &Target, request: &Request) -> anyhow::Result<bool> {
+        let (provider, producer, event_id) = key(target);
+        let sql = format!(
+            "INSERT INTO recovery_requests (provider, producer, event_id, asked_at, taken, failures) \
+             SELECT ?, ?, ?, ?, ?, ? FROM recovery_lease WHERE holder = ? AND held_until >= {CLOCK}"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(provider).bind(producer).bind(event_id);
+        let query = query.bind(request.asked_at.0).bind(request.is_taken).bind(request.failures);
+        Ok(query.bind(&self.holder).execute(pool).await?.rows_affected() == 1)
+    }
 }
 
 #[derive(FromRow)]
@@ -53,7 +69,6 @@ struct Standing {
     state: Option<String>,
     since: Option<i64>,
     trusted_until: Option<i64>,
-    recovered_at: Option<i64>,
 }
 
 /// Which events with gaps one round looks at, in the order of their ids: of more than fit the next round looks at those that
@@ -93,8 +108,7 @@ pub async fn wants(
     let standings: Vec<Standing> = sqlx::query_as(
         "SELECT provider, producer, MIN(state) AS state, \
          MAX(CASE WHEN state = 'recovering' THEN alive_since END) AS since, \
-         MIN(CASE WHEN state = 'recovering' THEN trusted_until END) AS trusted_until, \
-         MAX(recovered_at) AS recovered_at \
+         MIN(CASE WHEN state = 'recovering' THEN trusted_until END) AS trusted_until \
          FROM producers JOIN (SELECT provider, producer, MAX(last_message_at) AS heard_at FROM producers \
          GROUP BY provider, producer) AS newest USING (provider, producer) \
          WHERE last_message_at >= heard_at - ? GROUP BY provider, producer",
@@ -106,16 +120,15 @@ pub async fn wants(
     // Those of which single events are asked for: of the others everything is, or nobody would answer.
     let mut trusted = BTreeSet::new();
     for standing in standings {
-        let Standing { provider, producer, state, since, trusted_until, recovered_at } = standing;
+        let Standing { provider, producer, state, since, trusted_until } = standing;
         let source = Source { provider: Name::new(&provider)?, producer: Name::new(&producer)? };
-        let recovered_at = recovered_at.map(Timestamp);
         if !is_asked(&source.provider) {
             continue;
         }
         if let Some(since) = since {
             let trusted_until = Timestamp(trusted_until.unwrap_or_default());
             let target = Target { source, event_id: None };
-            wants.push(Want { target, since: Timestamp(since), trusted_until, recovered_at });
+            wants.push(Want { target, since: Timestamp(since), trusted_until });
         } else if state.is_none_or(|state| state == "up") {
             trusted.insert(source);
         }
@@ -143,20 +156,20 @@ pub async fn wants(
                 continue;
             }
         };
-        for feed in head.feeds.iter().filter(|feed| feed.is_recoverable()) {
-            if !trusted.contains(&feed.source) {
-                continue;
-            }
-            wants.push(Want {
-                target: Target { source: feed.source.clone(), event_id: Some(event_id.clone()) },
-                since: Timestamp(0),
-                trusted_until: Timestamp(0),
-                // That others of the producer are being delivered says nothing of this one.
-                recovered_at: None,
-            });
-        }
+        wants.extend(wants_of(&event_id, &head, &trusted));
     }
     Ok(wants)
+}
+
+/// What is missing of one event, of those who are trusted.
+fn wants_of(event_id: &EventId, head: &Head, trusted: &BTreeSet<Source>) -> impl Iterator<Item = Want> {
+    let feeds = head.feeds.iter().filter(|feed| feed.is_recoverable() && trusted.contains(&feed.source));
+    feeds.map(|feed| Want {
+        target: Target { source: feed.source.clone(), event_id: Some(event_id.clone()) },
+        // What was asked for when it had another gap, which is closed, may lack what is missing now.
+        since: feed.gap_since(),
+        trusted_until: Timestamp(0),
+    })
 }
 
 #[derive(FromRow)]
@@ -167,20 +180,38 @@ struct RequestRow {
     asked_at: i64,
     taken: bool,
     failures: u32,
+    recovered_at: Option<i64>,
 }
 
 /// What has been asked for.
 ///
 /// # Errors
 /// When the database fails, or what it says cannot be read.
-pub async fn requests(pool: &MySqlPool) -> anyhow::Result<BTreeMap<Target, Request>> {
-    let sql = "SELECT provider, producer, event_id, asked_at, taken, failures FROM recovery_requests";
-    let rows: Vec<RequestRow> = sqlx::query_as(sql).fetch_all(pool).await?;
+pub async fn requests(pool: &MySqlPool) -> anyhow::Result<Requests> {
+    let mut requests = Requests::new();
+    for (target, request) in read(pool).await? {
+        requests.entry(target).or_default().push(request);
+    }
+    Ok(requests)
+}
+
+/// Each request, the earlier before the later ones.
+async fn read(pool: &MySqlPool) -> anyhow::Result<Vec<(Target, Request)>> {
+    let rows: Vec<RequestRow> = sqlx::query_as(
+        "SELECT provider, producer, event_id, asked_at, taken, failures, recovered_at \
+         FROM recovery_requests ORDER BY asked_at",
+    )
+    .fetch_all(pool)
+    .await?;
     let read = |row: RequestRow| {
         let source = Source { provider: Name::new(&row.provider)?, producer: Name::new(&row.producer)? };
         let event_id = (!row.event_id.is_empty()).then(|| EventId::new(&row.event_id)).transpose()?;
-        let request =
-            Request { asked_at: Timestamp(row.asked_at), is_taken: row.taken, failures: row.failures };
+        let request = Request {
+            asked_at: Timestamp(row.asked_at),
+            is_taken: row.taken,
+            failures: row.failures,
+            recovered_at: row.recovered_at.map(Timestamp),
+        };
         Ok((Target { source, event_id }, request))
     };
     rows.into_iter().map(read).collect()
@@ -191,28 +222,7 @@ pub async fn requests(pool: &MySqlPool) -> anyhow::Result<BTreeMap<Target, Reque
 /// # Errors
 /// As those of [`requests`].
 pub async fn asked(pool: &MySqlPool) -> anyhow::Result<Asked> {
-    Ok(requests(pool).await?.iter().collect())
-}
-
-/// Notes that a request is about to be made: whoever follows this process does not make it again at once.
-///
-/// # Errors
-/// When the database fails.
-pub async fn write(pool: &MySqlPool, target: &Target, request: &Request) -> anyhow::Result<()> {
-    let (provider, producer, event_id) = key(target);
-    sqlx::query(
-        "REPLACE INTO recovery_requests (provider, producer, event_id, asked_at, taken, failures) \
-         VALUES (?, ?, ?, ?, ?, ?)",
-    )
-    .bind(provider)
-    .bind(producer)
-    .bind(event_id)
-    .bind(request.asked_at.0)
-    .bind(request.is_taken)
-    .bind(request.failures)
-    .execute(pool)
-    .await?;
-    Ok(())
+    Ok(read(pool).await?.into_iter().collect())
 }
 
 /// The provider has taken the request.
@@ -234,18 +244,50 @@ pub async fn note_taken(pool: &MySqlPool, target: &Target, asked_at: Timestamp) 
     Ok(())
 }
 
-/// What was asked for is there.
+/// Something came at this time that answers the request.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget(pool: &MySqlPool, target: &Target) -> anyhow::Result<()> {
+pub async fn note_delivering(
+    pool: &MySqlPool,
+    target: &Target,
+    asked_at: Timestamp,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let (provider, producer, event_id) = key(target);
-    sqlx::query("DELETE FROM recovery_requests WHERE provider = ? AND producer = ? AND event_id = ?")
-        .bind(provider)
-        .bind(producer)
-        .bind(event_id)
-        .execute(pool)
-        .await?;
+    // Several processors note it, and their clocks differ.
+    sqlx::query(
+        "UPDATE recovery_requests SET recovered_at = GREATEST(COALESCE(recovered_at, 0), ?) \
+         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ?",
+    )
+    .bind(now.0)
+    .bind(provider)
+    .bind(producer)
+    .bind(event_id)
+    .bind(asked_at.0)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Nothing more is expected of the requests for a target that were made at these times. Others may have been made since.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(pool: &MySqlPool, target: &Target, asked_at: &[Timestamp]) -> anyhow::Result<()> {
+    if asked_at.is_empty() {
+        return Ok(());
+    }
+    let (provider, producer, event_id) = key(target);
+    let mut delete = sqlx::QueryBuilder::new("DELETE FROM recovery_requests WHERE provider = ");
+    delete.push_bind(provider).push(" AND producer = ").push_bind(producer);
+    delete.push(" AND event_id = ").push_bind(event_id).push(" AND asked_at IN (");
+    let mut list = delete.separated(", ");
+    for at in asked_at {
+        list.push_bind(at.0);
+    }
+    delete.push(")");
+    delete.build().execute(pool).await?;
     Ok(())
 }
 
@@ -275,6 +317,25 @@ mod tests {
         assert_eq!(decided(&whole), [true; 4]);
         assert_eq!(decided(&full), [false, true, true, false]);
         assert!(full.decides(&target(None)), "whole producers are looked at in every round");
+    }
+
+    #[test]
+    fn an_event_is_asked_for_anew_since_its_gap_was_declared() {
+        let of = |gap: &str| {
+            let state = format!(
+                r#"{{"version":1,"feeds":[{{"source":{{"provider":"md","producer":"live"}},"applied":{{"epoch":1,"sequence":1}},
+                "heard":{{"epoch":1,"sequence":3}},"recent":[],{gap}}}]}}"#
+            );
+            let head: Head = serde_json::from_str(&state).unwrap();
+            let target = target(Some("md:match:1"));
+            let trusted = BTreeSet::from([target.source.clone()]);
+            let wants: Vec<Want> = wants_of(target.event_id.as_ref().unwrap(), &head, &trusted).collect();
+            assert!(wants.iter().all(|want| want.target == target), "{wants:?}");
+            wants.iter().map(|want| want.since.0).collect::<Vec<_>>()
+        };
+        assert_eq!(of(r#""gap":true,"gap_since":7"#), [7]);
+        assert_eq!(of(r#""gap":true"#), [0], "it was stored before that was noted");
+        assert!(of(r#""gap":false"#).is_empty());
     }
 
     #[test]

@@ -253,8 +253,6 @@ pub struct ProducerRow {
     pub alive: Option<AliveColumns>,
     /// The processor's clock when it took a message of the producer.
     pub last_message_at: Timestamp,
-    /// The same of a message that a recovery has brought, where the batch had one.
-    pub recovered_at: Option<Timestamp>,
 }
 
 /// What is kept of an `alive`.

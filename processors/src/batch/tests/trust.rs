@@ -144,11 +144,12 @@ fn only_what_was_asked_for_here_completes_a_recovery() {
         });
         message.to_string().into_bytes()
     };
-    let asked = |source: domain::Source, asked_at: i64| {
+    let request = |source: domain::Source, asked_at: i64| {
         let target = Target { source, event_id: None };
-        let request = Request { asked_at: Timestamp(asked_at), is_taken: true, failures: 0 };
-        [(&target, &request)].into_iter().collect::<Asked>()
+        let asked_at = Timestamp(asked_at);
+        (target, Request { asked_at, is_taken: true, failures: 0, recovered_at: None })
     };
+    let asked = |source, asked_at| [request(source, asked_at)].into_iter().collect::<Asked>();
     let state = |asked: Asked, request_id: u64| {
         let plan = plan_knowing(Timestamp(0), &proving(), &mut unknown_event(), |planner| {
             planner.expect(asked);
@@ -159,6 +160,9 @@ fn only_what_was_asked_for_here_completes_a_recovery() {
     };
     assert_eq!(state(asked(source(), 20), 20), State::Up);
     assert_eq!(state(asked(source(), 20), 21), State::Recovering, "somebody else asked for it");
+    let again = || [20, 50].map(|at| request(source(), at)).into_iter().collect::<Asked>();
+    assert_eq!(state(again(), 20), State::Up, "that it was asked for again takes nothing from the first");
+    assert_eq!(state(again(), 50), State::Up);
     assert_eq!(state(Asked::default(), 20), State::Recovering, "nobody did");
     let other = domain::Source { producer: domain::Name::new("pre").unwrap(), ..source() };
     assert_eq!(state(asked(other, 20), 20), State::Recovering, "it was asked of another producer");
