@@ -92,7 +92,9 @@ impl<'a> Planner<'a> {
                     DecodeError::Syntax { .. } => (error.to_string(), ""),
                     DecodeError::Schema { pointer, detail } => (detail.clone(), pointer.as_str()),
                 };
-                return self.refuse(record, reason, pointer);
+                self.refuse(record, reason, pointer);
+                let refusals = record.refusals(self.known.now);
+                return refusals.iter().for_each(|refused| self.hear_of_refused(refused));
             }
         };
         let event = match &message.content {

@@ -141,6 +141,50 @@ fn what_tells_of_a_letter_is_none_itself_and_is_counted_where_the_database_refus
     }
 }
 
+/// The message as a newer writer of the feed may send it: of a type, or with a body, that nobody here knows.
+fn undecodable(message: &[u8]) -> [Vec<u8>; 2] {
+    [("type", json!("line_up")), ("body", json!({"markets": "all"}))].map(|(field, value)| {
+        let mut message: Value = serde_json::from_slice(message).unwrap();
+        message[field] = value;
+        message.to_string().into_bytes()
+    })
+}
+
+#[test]
+fn what_cannot_be_decoded_shuts_its_event_at_once_until_its_place_is_taken() {
+    for unknown in undecodable(&odds(2)) {
+        let record_of_it = record(101, &unknown);
+        assert_eq!(record_of_it.event_id().map(EventId::as_str), Some(EVENT), "its event is loaded for it");
+        let mut working = unknown_event();
+        plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+        let writes = plan_with(&mut working, |planner| planner.take(&record_of_it)).unwrap().writes;
+        assert_eq!((writes.dead_letters.len(), &writes.dead_letters[0].payload), (1, &unknown));
+        assert_eq!((writes.updates.len(), writes.events[0].is_open), (1, false));
+        let cause = &serde_json::from_slice::<Value>(&writes.updates[0].payload).unwrap()["cause"];
+        assert_eq!((&cause["type"], &cause["sequence"]), (&json!("dead_letter"), &json!(2)));
+
+        let again = plan_with(&mut working, |planner| planner.take(&record(102, &unknown))).unwrap().writes;
+        assert!(again.updates.is_empty(), "it is said once");
+        let right = plan_with(&mut working, |planner| planner.take(&redriven(103, &odds(2)))).unwrap().writes;
+        assert!(right.events[0].is_open);
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_of_an_event_without_sequences_shuts_it_until_its_letter_is_put_right() {
+    for unknown in undecodable(&timed(9)) {
+        let (mut working, producers) = (unknown_event(), trusting());
+        let mut open = |record: FeedRecord| {
+            let take = |planner: &mut Planner<'_>| planner.take(&record);
+            plan_knowing(NOW, &producers, &mut working, take).unwrap().writes.events[0].is_open
+        };
+        assert!(open(record(100, &timed(5))));
+        assert!(!open(record(101, &unknown)));
+        let header = format!("0/17/000000000000beef/{}", LetterMark::of(&unknown));
+        assert!(open(record(102, &timed(7)).with_redrive(Some(header.as_bytes()))));
+    }
+}
+
 #[test]
 fn of_an_event_without_sequences_a_letter_before_its_beginning_is_kept() {
     let (mut working, producers) = (unknown_event(), trusting());
