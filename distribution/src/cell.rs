@@ -60,8 +60,16 @@ struct State {
 #[derive(Debug, Default)]
 struct Waiting {
     updates: Vec<RawUpdate>,
-    /// The version of the last update for which there was no room; 0 where there was room for all.
+    /// The version of the last update for which there was no room, or which could not be read; 0 where there was none.
     dropped_at: u64,
+}
+
+impl Waiting {
+    /// An update is missing from those that wait; none before it is needed any more.
+    fn miss(&mut self, version: u64) {
+        self.dropped_at = self.dropped_at.max(version);
+        self.updates.retain(|update| update.version > version);
+    }
 }
 
 /// What an update led to.
@@ -93,7 +101,7 @@ impl Taken {
     }
 }
 
-/// The subscription came too late: the event has left the hub.
+/// It came too late: the event has left the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evicted;
 
@@ -159,11 +167,26 @@ impl Cell {
             if waiting.updates.len() < WAITING_MAX {
                 waiting.updates.push(update);
             } else {
-                waiting.dropped_at = update.version;
+                waiting.dropped_at = waiting.dropped_at.max(update.version);
             }
             return Ok(Taken::Waiting);
         }
         Ok(state.apply(update, self.urgent_max))
+    }
+
+    /// Takes note of an update of which no more can be read than the version that it leads to: an image must have it.
+    pub fn miss(&self, version: u64, now: Instant) -> Result<Taken, Evicted> {
+        let mut state = lock(&self.state);
+        if state.evicted {
+            return Err(Evicted);
+        }
+        state.touched_at = now;
+        if version <= state.image.version() {
+            return Ok(Taken::Duplicate);
+        }
+        let is_asked_for = state.waiting.is_some();
+        state.waiting.get_or_insert_default().miss(version);
+        Ok(if is_asked_for { Taken::Waiting } else { Taken::Reload { at_least: version } })
     }
 
     /// Takes the image that was asked for, then the updates that waited for it. Says whether another is needed.
@@ -190,7 +213,7 @@ impl Cell {
             }
         }
         if dropped_at > state.image.version() {
-            state.waiting = Some(Waiting { updates: Vec::new(), dropped_at });
+            state.waiting.get_or_insert_default().miss(dropped_at);
             taken = Taken::Reload { at_least: dropped_at };
         }
         taken
@@ -298,7 +321,7 @@ impl State {
             }
             Step::Applied => {
                 self.encoded.clear();
-                if update.origin.cause.is_urgent() {
+                if update.origin.is_urgent() {
                     self.keep_urgent(update, urgent_max);
                     self.tell(News::Urgent);
                 } else {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 mod update;
 
-pub use update::{Origin, RawUpdate};
+pub use update::{Origin, RawUpdate, UpdateHead};
 
 /// The JSON text of a key's value; `None` where the key went away.
 pub type RawJson = Option<Arc<str>>;
@@ -295,10 +295,21 @@ mod tests {
     #[test]
     fn values_stay_as_they_came() {
         let update = update();
-        assert!(update.origin.cause.is_urgent());
+        assert!(update.origin.is_urgent());
         assert_eq!(update.origin.generated_at, Some(Timestamp(5)));
         assert_eq!(update.changes[0].1.as_deref(), Some(r#"{"id":412, "new_field":[1.50]}"#));
         assert_eq!(update.changes[1].1, None);
+    }
+
+    #[test]
+    fn what_a_later_minor_version_says_of_the_cause_is_urgent_and_keeps_nobody_from_the_values() {
+        let later = UPDATE.replace(
+            r#""type":"bet_stop","#,
+            r#""type":"integrity_alert","fixture_change":{"change":"venue"},"#,
+        );
+        let later = RawUpdate::parse(later.as_bytes()).expect("an update");
+        assert_eq!((later.origin.cause, later.origin.is_urgent()), (None, true));
+        assert_eq!((&later.fixture_change, &later.changes), (&None, &update().changes));
     }
 
     #[test]
