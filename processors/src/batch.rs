@@ -227,7 +227,7 @@ pub struct Tally {
     pub gaps: u64,
     /// Messages of producers as a whole.
     pub producer: u64,
-    /// Messages that ingestion refused and of which their event could not be told.
+    /// Messages that were refused and of which their event could not be told.
     pub untold: u64,
     /// Messages of producers that cannot be watched, for so many others are.
     pub unwatched: u64,

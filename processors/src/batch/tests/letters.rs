@@ -126,17 +126,17 @@ fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_
 #[test]
 fn what_tells_of_a_letter_is_none_itself_and_is_counted_where_the_database_refuses_it() {
     type Way = fn(&mut Planner<'_>, &FeedRecord, String);
-    let ways: [Way; 2] = [
-        |planner, record, reason| planner.give_up(record, reason),
-        |planner, record, reason| planner.set_aside(record, reason),
+    let ways: [(Way, u64); 2] = [
+        (|planner, record, reason| planner.give_up(record, reason), 0),
+        (|planner, record, reason| planner.set_aside(record, reason), 1),
     ];
-    for way in ways {
+    for (way, left_open) in ways {
         let take = |planner: &mut Planner<'_>| {
             way(planner, &refused_in_sequence(100, 1), "poison".to_owned());
             way(planner, &record(101, &odds(1)), "poison".to_owned());
         };
         let plan = plan_with(&mut unknown_event(), take).unwrap();
-        assert_eq!((plan.writes.dead_letters.len(), plan.tally.untold), (1, 1));
+        assert_eq!((plan.writes.dead_letters.len(), plan.tally.untold), (1, 1 + left_open));
         assert_eq!(plan.writes.advances[0].offset_after, 102);
     }
 }
