@@ -37,6 +37,8 @@ pub struct Cell {
 #[derive(Debug)]
 struct State {
     image: Image,
+    /// Whether nobody processes the event's part of the feed.
+    is_unprocessed: bool,
     /// What came while the image is being loaded; `None` while it is whole.
     waiting: Option<Waiting>,
     /// The version of the last image that took the place of another: what led to it was not seen here, so nobody who
@@ -60,8 +62,20 @@ struct State {
 #[derive(Debug, Default)]
 struct Waiting {
     updates: Vec<RawUpdate>,
-    /// The version of the last update for which there was no room; 0 where there was room for all.
+    /// The version of the last update for which there was no room, or which could not be read; 0 where there was none.
     dropped_at: u64,
+}
+
+impl Waiting {
+    /// An update is missing from those that wait; none before it is needed any more.
+    fn miss(&mut self, version: u64) {
+        self.dropped_at = self.dropped_at.max(version);
+        self.updates.retain(|update| update.version > version);
+    }
+
+    fn last_version(&self) -> u64 {
+        self.updates.last().map_or(0, |last| last.version).max(self.dropped_at)
+    }
 }
 
 /// What an update led to.
@@ -93,7 +107,7 @@ impl Taken {
     }
 }
 
-/// The subscription came too late: the event has left the hub.
+/// It came too late: the event has left the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evicted;
 
@@ -107,6 +121,7 @@ impl Cell {
             urgent_max,
             listed: AtomicBool::new(false),
             state: Mutex::new(State {
+                is_unprocessed: image.is_silent(),
                 image,
                 waiting: None,
                 replaced_at: 0,
@@ -141,11 +156,16 @@ impl Cell {
     /// Notes whether somebody processes the event's part of the feed; where that is news, every follower is told.
     pub fn set_silent(&self, is_silent: bool) {
         let mut state = lock(&self.state);
-        if state.image.is_silent() != is_silent {
-            state.image.set_silent(is_silent);
-            state.encoded.clear();
-            state.tell(News::Urgent);
-        }
+        state.is_unprocessed = is_silent;
+        state.heed();
+    }
+
+    /// The last version that is known to exist; it may have yet to be loaded.
+    #[must_use]
+    pub fn last_version(&self) -> u64 {
+        let state = lock(&self.state);
+        let waiting = state.waiting.as_ref().map_or(0, Waiting::last_version);
+        waiting.max(state.image.version())
     }
 
     /// Takes an update from the topic; gives it back where the event has left the hub.
@@ -159,11 +179,29 @@ impl Cell {
             if waiting.updates.len() < WAITING_MAX {
                 waiting.updates.push(update);
             } else {
-                waiting.dropped_at = update.version;
+                waiting.dropped_at = waiting.dropped_at.max(update.version);
             }
             return Ok(Taken::Waiting);
         }
-        Ok(state.apply(update, self.urgent_max))
+        let taken = state.apply(update, self.urgent_max);
+        state.heed();
+        Ok(taken)
+    }
+
+    /// Takes note of an update of which no more can be read than the version that it leads to: an image must have it.
+    pub fn miss(&self, version: u64, now: Instant) -> Result<Taken, Evicted> {
+        let mut state = lock(&self.state);
+        if state.evicted {
+            return Err(Evicted);
+        }
+        state.touched_at = now;
+        if version <= state.image.version() {
+            return Ok(Taken::Duplicate);
+        }
+        let is_asked_for = state.waiting.is_some();
+        state.waiting.get_or_insert_default().miss(version);
+        state.heed();
+        Ok(if is_asked_for { Taken::Waiting } else { Taken::Reload { at_least: version } })
     }
 
     /// Takes the image that was asked for, then the updates that waited for it. Says whether another is needed.
@@ -190,9 +228,10 @@ impl Cell {
             }
         }
         if dropped_at > state.image.version() {
-            state.waiting = Some(Waiting { updates: Vec::new(), dropped_at });
+            state.waiting.get_or_insert_default().miss(dropped_at);
             taken = Taken::Reload { at_least: dropped_at };
         }
+        state.heed();
         taken
     }
 
@@ -283,6 +322,17 @@ impl Cell {
 }
 
 impl State {
+    /// Shows the event as silent while nobody processes its part of the feed, and while it is known that something has
+    /// happened to it but not what: that may have shut it. Where that is news, every follower is told.
+    fn heed(&mut self) {
+        let is_silent = self.is_unprocessed || self.waiting.is_some();
+        if self.image.is_silent() != is_silent {
+            self.image.set_silent(is_silent);
+            self.encoded.clear();
+            self.tell(News::Urgent);
+        }
+    }
+
     fn is_kept(&self) -> bool {
         let mut subscribers = self.followers.iter().map(|follower| follower.subscriber());
         self.waiting.is_some() || subscribers.any(|subscriber| subscriber.pins() && !subscriber.is_closed())
@@ -298,7 +348,7 @@ impl State {
             }
             Step::Applied => {
                 self.encoded.clear();
-                if update.origin.cause.is_urgent() {
+                if update.origin.is_urgent() {
                     self.keep_urgent(update, urgent_max);
                     self.tell(News::Urgent);
                 } else {

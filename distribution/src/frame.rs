@@ -124,7 +124,7 @@ impl Frame {
         #[cfg(feature = "planted")]
         let changes = {
             use domain::MessageType::BetStop;
-            let is_stop = update.origin.cause == domain::update::CauseKind::Message(BetStop);
+            let is_stop = update.origin.cause == Some(domain::update::CauseKind::Message(BetStop));
             let is_planted = is_stop && domain::planted::is(domain::planted::Bug::LeaveOutStopped);
             let stopped = update.changes.iter().map(|(key, _)| key);
             let left_out = stopped.filter(|key| matches!(key, Key::Market(_))).find(|_| is_planted);
@@ -184,8 +184,10 @@ impl Frame {
             Cause::SilenceOver => body.extend_from_slice(b",\"cause\":\"processor_heard\""),
         }
         if let Cause::Update(origin) = cause {
-            body.extend_from_slice(b",\"cause\":");
-            write_json(&mut body, &origin.cause);
+            if let Some(cause) = origin.cause {
+                body.extend_from_slice(b",\"cause\":");
+                write_json(&mut body, &cause);
+            }
             if let Some(generated_at) = origin.generated_at {
                 body.extend_from_slice(format!(",\"generated_at\":{}", generated_at.0).as_bytes());
             }
@@ -240,7 +242,7 @@ mod tests {
             sport: Sport::Hockey,
             version,
             previous_version: version - 1,
-            origin: Origin { cause: CauseKind::Gap, generated_at: None, applied_at: Timestamp(7) },
+            origin: Origin { cause: Some(CauseKind::Gap), generated_at: None, applied_at: Timestamp(7) },
             fixture_change: None,
             changes: vec![(key.parse().expect("a key"), value.map(Into::into))],
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::cell::{Cell, FrameBudget, Taken};
 use crate::clock::now;
 use crate::heartbeats::Silent;
-use crate::image::{Image, RawUpdate};
+use crate::image::{Image, RawUpdate, UpdateHead};
 use crate::lock::lock;
 use crate::metrics;
 use crate::outbox::Subscriber;
@@ -116,10 +116,8 @@ impl Hub {
         let mut update = match RawUpdate::parse(payload) {
             Ok(update) => update,
             Err(error) => {
-                // The event's next update finds a hole where this one was, and its image is loaded again.
                 metrics::updates("unreadable");
-                tracing::error!(%error, "an update cannot be read");
-                return;
+                return self.miss(payload, &error);
             }
         };
         let generated_at = update.origin.generated_at;
@@ -135,6 +133,23 @@ impl Hub {
                 }
                 // It left the hub between the two steps; the next round brings it back.
                 Err(returned) => update = returned,
+            }
+        }
+    }
+
+    /// Takes a record that cannot be read. Where it says which version it leads to, its event's image is loaded at that version;
+    /// else the event's next update finds a hole where this one was.
+    fn miss(self: &Arc<Self>, payload: &[u8], error: &serde_json::Error) {
+        let Ok(UpdateHead { event_id, sport, version }) = UpdateHead::parse(payload) else {
+            tracing::error!(%error, "an update cannot be read");
+            return;
+        };
+        tracing::warn!(%event_id, version, %error, "an update cannot be read, its event is loaded instead");
+        loop {
+            let cell = self.listed(&event_id, sport);
+            // Not taken where it left the hub between the two steps; the next round brings it back.
+            if let Ok(taken) = cell.miss(version, Instant::now()) {
+                return self.reload_after(&cell, taken);
             }
         }
     }
@@ -299,5 +314,83 @@ impl Hub {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<EventId, Arc<Cell>>> {
         self.cells.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An update of one market to this status, caused by this and changing this key.
+    fn record(version: u64, cause: &str, key: &str, status: &str) -> String {
+        let previous = version - 1;
+        format!(
+            r#"{{"event_id":"md:match:1","sport":"hockey","version":{version},"previous_version":{previous},"cause":{{"type":"{cause}","provider":"md","producer":"live"}},"applied_at":7,"changes":[{{"key":"{key}","value":{{"id":406,"status":"{status}"}}}}]}}"#
+        )
+    }
+
+    fn hub() -> (Arc<Hub>, Store) {
+        let store = Store::stuck();
+        let limits = HubLimits { events_max: 10, keep_final: Duration::ZERO, urgent_max: 10 };
+        (Hub::new(store.clone(), limits), store)
+    }
+
+    fn shown(hub: &Hub) -> (u64, String) {
+        let cell = hub.get(&"md:match:1".parse().expect("a URN")).expect("it is in memory");
+        cell.with_image(|image| {
+            let key = "market:406".parse().expect("a key");
+            (image.version(), image.shown(&key, image.value(&key).expect("a market")).into_owned())
+        })
+    }
+
+    #[tokio::test]
+    async fn a_cause_that_is_not_known_shuts_its_market() {
+        let (hub, store) = hub();
+        hub.apply(record(1, "odds_change", "market:406", "active").as_bytes());
+        hub.apply(record(2, "integrity_alert", "market:406", "suspended").as_bytes());
+        assert_eq!(shown(&hub), (2, r#"{"id":406,"status":"suspended"}"#.to_owned()));
+        assert_eq!(store.loads(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_update_that_cannot_be_read_is_loaded_at_once_and_what_comes_after_it_waits() {
+        let (hub, store) = hub();
+        hub.apply(record(1, "odds_change", "market:406", "active").as_bytes());
+        hub.apply(record(2, "bet_stop", "line_up:9", "suspended").as_bytes());
+        while store.loads() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let cell = hub.get(&"md:match:1".parse().expect("a URN")).expect("it is in memory");
+        assert!(cell.idle().is_none(), "it waits for its image");
+        hub.apply(record(3, "odds_change", "market:412", "active").as_bytes());
+        let mut image = cell.with_image(Image::clone);
+        image.apply(
+            &RawUpdate::parse(record(2, "bet_stop", "market:406", "suspended").as_bytes())
+                .expect("an update"),
+        );
+        assert_eq!(cell.load(image), Taken::Applied);
+        assert_eq!(shown(&hub), (3, r#"{"id":406,"status":"suspended"}"#.to_owned()));
+        hub.apply(record(2, "bet_stop", "line_up:9", "suspended").as_bytes());
+        assert!(cell.idle().is_some(), "it came twice");
+    }
+
+    #[tokio::test]
+    async fn nothing_that_came_is_lost_where_an_image_is_older_than_what_could_not_be_read() {
+        let (hub, _store) = hub();
+        hub.apply(record(1, "odds_change", "market:406", "active").as_bytes());
+        let cell = hub.get(&"md:match:1".parse().expect("a URN")).expect("it is in memory");
+        let mut image = cell.with_image(Image::clone);
+        let mut stored = |version| {
+            let update = record(version, "odds_change", "market:406", &format!("at {version}"));
+            image.apply(&RawUpdate::parse(update.as_bytes()).expect("an update"));
+            image.clone()
+        };
+        hub.apply(record(3, "odds_change", "market:406", "at 3").as_bytes());
+        hub.apply(record(4, "odds_change", "line_up:9", "at 4").as_bytes());
+        hub.apply(record(5, "odds_change", "market:406", "at 5").as_bytes());
+        assert_eq!(cell.load(stored(2)), Taken::Reload { at_least: 4 });
+        let _ = stored(3);
+        assert_eq!(cell.load(stored(4)), Taken::Applied);
+        assert_eq!(shown(&hub), (5, r#"{"id":406,"status":"at 5"}"#.to_owned()));
     }
 }

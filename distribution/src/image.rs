@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 mod update;
 
-pub use update::{Origin, RawUpdate};
+pub use update::{Origin, RawUpdate, UpdateHead};
 
 /// The JSON text of a key's value; `None` where the key went away.
 pub type RawJson = Option<Arc<str>>;
@@ -38,7 +38,8 @@ pub struct Image {
     /// What the last fixture change said, and the version that it led to.
     fixture_change: Option<(u64, FixtureChange)>,
     status: Option<EventStatus>,
-    /// Whether nobody processes the event's part of the feed: then none of its markets is shown as active.
+    /// Whether nobody can tell what is true of the event, since nobody processes its part of the feed or updates of it have yet to
+    /// be loaded: then none of its markets is shown as active.
     is_silent: bool,
     entries: BTreeMap<Key, Entry>,
     /// The same keys in the order in which they last changed: what changed since a version costs no more than that.
@@ -125,13 +126,13 @@ impl Image {
         self.status
     }
 
-    /// Whether nobody processes the event's part of the feed.
+    /// Whether nobody can tell what is true of the event now.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.is_silent
     }
 
-    /// Notes whether somebody processes the event's part of the feed.
+    /// Notes whether somebody can.
     pub fn set_silent(&mut self, is_silent: bool) {
         self.is_silent = is_silent;
     }
@@ -265,7 +266,7 @@ pub fn read_market_status(json: &str) -> Option<MarketStatus> {
     serde_json::from_str::<MarketFields>(json).ok().map(|fields| fields.status)
 }
 
-/// An active market as it is shown while nobody processes its event's part of the feed; `None` of one that is not active.
+/// An active market as it is shown while nobody can tell what is true of its event; `None` of one that is not active.
 fn suspended(json: &str) -> Option<String> {
     let mut market: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).ok()?;
     let status = market.get_mut("status").filter(|status| *status == MarketStatus::Active.as_str())?;
@@ -295,10 +296,21 @@ mod tests {
     #[test]
     fn values_stay_as_they_came() {
         let update = update();
-        assert!(update.origin.cause.is_urgent());
+        assert!(update.origin.is_urgent());
         assert_eq!(update.origin.generated_at, Some(Timestamp(5)));
         assert_eq!(update.changes[0].1.as_deref(), Some(r#"{"id":412, "new_field":[1.50]}"#));
         assert_eq!(update.changes[1].1, None);
+    }
+
+    #[test]
+    fn what_a_later_minor_version_says_of_the_cause_is_urgent_and_keeps_nobody_from_the_values() {
+        let later = UPDATE.replace(
+            r#""type":"bet_stop","#,
+            r#""type":"integrity_alert","fixture_change":{"change":"venue"},"#,
+        );
+        let later = RawUpdate::parse(later.as_bytes()).expect("an update");
+        assert_eq!((later.origin.cause, later.origin.is_urgent()), (None, true));
+        assert_eq!((&later.fixture_change, &later.changes), (&None, &update().changes));
     }
 
     #[test]

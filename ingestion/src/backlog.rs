@@ -1,13 +1,16 @@
 //! What is not read yet must not be deleted: while too much of a sport's feed is unread, no more of it is taken.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chassis::kafka::BacklogReader;
 use chassis::lifecycle::Shutdown;
 use chassis::problem::Problem;
+use chassis::readiness::Latch;
 use domain::{Sport, Topics};
 use tokio::runtime::Handle;
 
@@ -16,6 +19,9 @@ use crate::{metrics, refusal};
 
 /// How often it is looked how much is unread; at most so long more is taken than should be.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Whoever is not told for so long how much is unread says that it is not ready: nothing keeps Kafka from deleting it.
+const UNTOLD_MAX: Duration = Duration::from_secs(30);
 
 /// How many times as long as it came a message may be stored.
 const JSON_GROWTH_MAX: u64 = 4;
@@ -85,8 +91,10 @@ impl Backlogs {
         brokers: &str,
         topics: &Topics,
         limits: UnreadLimits,
+        latch: Latch,
         (shutdown, runtime): (&Shutdown, &Handle),
     ) -> anyhow::Result<()> {
+        let mut telling = Telling::new(latch);
         let mut readers = Vec::with_capacity(Sport::ALL.len());
         for sport in Sport::ALL {
             let (group, topic) = (topics.group(sport), topics.feed(sport));
@@ -97,10 +105,14 @@ impl Backlogs {
         while !shutdown.has_begun() {
             for (sport, reader) in &mut readers {
                 match reader.unread_percent(now_ms()) {
-                    Ok(percent) => self.note(*sport, percent, limits.percent_max),
+                    Ok(percent) => {
+                        self.note(*sport, percent, limits.percent_max);
+                        telling.told(*sport);
+                    }
                     // What was true before may be true still.
-                    Err(error) => tracing::debug!(%sport, %error, "kafka does not tell how much is unread"),
+                    Err(error) => telling.untold(*sport, &error, Instant::now()),
                 }
+                telling.report(Instant::now());
                 if shutdown.has_begun() {
                     return Ok(());
                 }
@@ -111,6 +123,46 @@ impl Backlogs {
     }
 }
 
+/// Whether the brokers tell how much is unread.
+struct Telling {
+    latch: Latch,
+    /// The sports of which they do not, since when, and why.
+    untold: BTreeMap<Sport, (Instant, String)>,
+}
+
+impl Telling {
+    /// Nothing was asked yet; that keeps nobody from being ready.
+    fn new(latch: Latch) -> Self {
+        latch.ready();
+        Self { latch, untold: BTreeMap::new() }
+    }
+
+    fn told(&mut self, sport: Sport) {
+        metrics::unread_untold(sport.as_str(), false);
+        if self.untold.remove(&sport).is_some() {
+            tracing::info!(%sport, "kafka tells again how much is unread");
+        }
+    }
+
+    fn untold(&mut self, sport: Sport, error: &impl Display, now: Instant) {
+        metrics::unread_untold(sport.as_str(), true);
+        self.untold.entry(sport).or_insert_with(|| {
+            tracing::warn!(%sport, %error, "kafka does not tell how much is unread: it may delete what nobody has read");
+            (now, error.to_string())
+        });
+    }
+
+    fn report(&self, now: Instant) {
+        let is_long = |since: &Instant| now.duration_since(*since) >= UNTOLD_MAX;
+        match self.untold.iter().find(|(_, (since, _))| is_long(since)) {
+            None => self.latch.ready(),
+            Some((sport, (_, error))) => self.latch.not_ready(format!(
+                "kafka does not tell how much of {sport} is unread, and may delete it: {error}; --unread-percent 0 does without"
+            )),
+        }
+    }
+}
+
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -118,7 +170,32 @@ fn now_ms() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use chassis::readiness::Readiness;
+
     use super::*;
+
+    #[test]
+    fn who_is_not_told_how_much_is_unread_is_not_ready_before_long_and_says_why() {
+        let readiness = Readiness::default();
+        let mut telling = Telling::new(readiness.latch("unread", ""));
+        let begin = Instant::now();
+        telling.report(begin);
+        assert!(readiness.report().ready, "a broker that is asked for the first time may take its time");
+        for seconds in [0, 10, 29] {
+            let now = begin + Duration::from_secs(seconds);
+            telling.untold(Sport::Hockey, &"not authorised to describe the topic", now);
+            telling.told(Sport::Football);
+            telling.report(now);
+            assert!(readiness.report().ready, "{seconds} s");
+        }
+        telling.report(begin + UNTOLD_MAX);
+        let report = readiness.report();
+        let reason = &report.checks[0].reason;
+        assert!(!report.ready && reason.contains("hockey") && reason.contains("not authorised"), "{reason}");
+        telling.told(Sport::Hockey);
+        telling.report(begin + UNTOLD_MAX);
+        assert!(readiness.report().ready);
+    }
 
     #[test]
     fn a_sport_of_which_too_much_is_unread_does_not_stop_the_others() {

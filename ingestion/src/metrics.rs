@@ -63,6 +63,14 @@ pub fn unread(sport: &'static str, percent: u64) {
     gauge!("matchday_ingestion_unread_percent", "sport" => sport).set(percent as f64);
 }
 
+/// Whether Kafka does not tell how much of a sport's feed is unread. Then what it told before is no measure of it.
+pub fn unread_untold(sport: &'static str, is_untold: bool) {
+    gauge!("matchday_ingestion_unread_untold", "sport" => sport).set(f64::from(u8::from(is_untold)));
+    if is_untold {
+        gauge!("matchday_ingestion_unread_percent", "sport" => sport).set(f64::NAN);
+    }
+}
+
 /// Counts a request without a valid token; of a provider that is not known, which anybody can invent, by no name.
 pub fn unauthorised(provider: Option<&str>) {
     let provider = provider.map_or_else(|| OTHER_PROVIDER.to_owned(), bounded);

@@ -49,8 +49,9 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
         let (brokers, topics, runtime) =
             (config.kafka.brokers.clone(), config.topics.clone(), Handle::current());
         let limits = UnreadLimits::of(config.unread_percent, &config.limits);
+        let latch = process.readiness.latch("unread", "connecting");
         process.tasks.spawn_thread("backlog", move || {
-            watching.watch(&brokers, &topics, limits, (&shutdown, &runtime))
+            watching.watch(&brokers, &topics, limits, latch, (&shutdown, &runtime))
         })?;
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::codec::Envelope;
 use domain::codec::json::{self, DecodeError};
 use domain::intake::{Arrival, HoldLimits};
-use domain::letter::Redrive;
+use domain::letter::{LetterMark, Redrive};
 use domain::refused::RefusedMessage;
 use domain::{Content, EventId, EventStatus, FeedMessage, Intake, Sport, Timestamp};
 
@@ -35,6 +36,8 @@ pub struct FeedRecord {
     pub payload: Arc<[u8]>,
     /// What they say.
     pub decoded: Result<Said, DecodeError>,
+    /// What of a message that cannot be decoded can be read all the same.
+    pub envelope: Option<Box<Envelope>>,
     /// Which dead letter's place it takes, where it takes one.
     pub redrive: Option<Redrive>,
     /// Whether it is marked as of a producer whose messages have no sequence.
@@ -56,8 +59,18 @@ impl FeedRecord {
     #[must_use]
     pub fn new(partition: i32, offset: i64, key: Option<&[u8]>, payload: &[u8]) -> Self {
         let decoded = json::decode(payload).map(Said::Message);
+        let envelope = decoded.is_err().then(|| Box::new(Envelope::of_json(payload)));
         let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
-        Self { partition, offset, key, payload, decoded, redrive: None, is_marked_unnumbered: false }
+        Self {
+            partition,
+            offset,
+            key,
+            payload,
+            decoded,
+            envelope,
+            redrive: None,
+            is_marked_unnumbered: false,
+        }
     }
 
     /// The record with the header that says which dead letter's place it takes; one that is unreadable says nothing.
@@ -91,7 +104,17 @@ impl FeedRecord {
             detail: format!("what is told of a refused message cannot be read: {error}"),
         });
         let (key, payload) = (key.map(<[u8]>::to_vec), Arc::from(payload));
-        Self { partition, offset, key, payload, decoded, redrive: None, is_marked_unnumbered: false }
+        let (envelope, redrive) = (None, None);
+        Self { partition, offset, key, payload, decoded, envelope, redrive, is_marked_unnumbered: false }
+    }
+
+    /// What its event is to hear of a message that cannot be decoded, and is refused at this time: as of one that ingestion
+    /// refused. Whoever wrote it to the feed of this sport may know more kinds of messages than are known here.
+    pub(crate) fn refusals(&self, refused_at: Timestamp) -> Vec<RefusedMessage> {
+        let Some(read) = self.envelope.as_deref().cloned() else { return Vec::new() };
+        let Some(provider) = read.provider.clone() else { return Vec::new() };
+        let (by_time, mark) = (read.position.is_none(), LetterMark::of(&self.payload));
+        RefusedMessage::of(read, &provider, by_time, mark, refused_at)
     }
 
     /// The message, where it is one and can be read.
@@ -123,15 +146,16 @@ impl FeedRecord {
         Some((self.partition, received_at?))
     }
 
-    /// The event it concerns, where it is readable and concerns one.
+    /// The event it concerns, where that is readable and it concerns one.
     #[must_use]
     pub fn event_id(&self) -> Option<&EventId> {
-        match self.decoded.as_ref().ok()? {
-            Said::Message(message) => match &message.content {
+        match &self.decoded {
+            Ok(Said::Message(message)) => match &message.content {
                 Content::Event(event) => Some(&event.event_id),
                 Content::Producer(_) => None,
             },
-            Said::Refused(refused) => Some(&refused.event_id),
+            Ok(Said::Refused(refused)) => Some(&refused.event_id),
+            Err(_) => self.envelope.as_deref()?.event_id.as_ref(),
         }
     }
 }
@@ -203,7 +227,7 @@ pub struct Tally {
     pub gaps: u64,
     /// Messages of producers as a whole.
     pub producer: u64,
-    /// Messages that ingestion refused and of which their event could not be told.
+    /// Messages that were refused and of which their event could not be told.
     pub untold: u64,
     /// Messages of producers that cannot be watched, for so many others are.
     pub unwatched: u64,

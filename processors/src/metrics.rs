@@ -35,7 +35,7 @@ pub fn describe() {
     );
     describe_counter!(
         "matchday_processor_untold_letters_total",
-        "messages refused by ingestion that shut nothing, for the database refused what they lead to"
+        "dead letters that shut nothing, for the database refused what they lead to"
     );
     describe_counter!(
         "matchday_processor_recovery_requests_total",

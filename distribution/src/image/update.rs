@@ -1,5 +1,7 @@
 //! An update as a processor published it, its values as they came.
 
+use std::borrow::Cow;
+
 use domain::fixture::FixtureChange;
 use domain::update::CauseKind;
 use domain::{EventId, Key, Sport, Timestamp};
@@ -30,12 +32,38 @@ pub struct RawUpdate {
 /// What led to a version of an event, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// The kind of message, or a gap.
-    pub cause: CauseKind,
+    /// The kind of message, or a gap; `None` where a later minor version has a name for it that is not known here.
+    pub cause: Option<CauseKind>,
     /// When the provider made the message; absent where no message led to it.
     pub generated_at: Option<Timestamp>,
     /// When the processor applied it.
     pub applied_at: Timestamp,
+}
+
+impl Origin {
+    /// Whether a client must see the update by itself and ahead of others. What is not known may be about bets.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        self.cause.is_none_or(CauseKind::is_urgent)
+    }
+}
+
+/// Which version of which event an update leads to that cannot be read any further.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UpdateHead {
+    /// The event.
+    pub event_id: EventId,
+    /// Its sport.
+    pub sport: Sport,
+    /// The version after it.
+    pub version: u64,
+}
+
+impl UpdateHead {
+    /// Reads the payload of a record of an updates topic.
+    pub fn parse(payload: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(payload)
+    }
 }
 
 impl RawUpdate {
@@ -47,17 +75,19 @@ impl RawUpdate {
             sport: Sport,
             version: u64,
             previous_version: u64,
-            cause: CauseFields,
+            #[serde(borrow)]
+            cause: CauseFields<'a>,
             applied_at: Timestamp,
             #[serde(borrow)]
             changes: Vec<ChangeFields<'a>>,
         }
         #[derive(Deserialize)]
-        struct CauseFields {
-            #[serde(rename = "type")]
-            kind: CauseKind,
+        struct CauseFields<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: Cow<'a, str>,
             generated_at: Option<Timestamp>,
-            fixture_change: Option<Box<FixtureChange>>,
+            #[serde(borrow)]
+            fixture_change: Option<&'a RawValue>,
         }
         #[derive(Deserialize)]
         struct ChangeFields<'a> {
@@ -78,11 +108,12 @@ impl RawUpdate {
             version: fields.version,
             previous_version: fields.previous_version,
             origin: Origin {
-                cause: fields.cause.kind,
+                cause: fields.cause.kind.parse().ok(),
                 generated_at: fields.cause.generated_at,
                 applied_at: fields.applied_at,
             },
-            fixture_change: fields.cause.fixture_change,
+            // It is told beside the values: one that says what is not known here keeps nobody from them.
+            fixture_change: fields.cause.fixture_change.and_then(|raw| serde_json::from_str(raw.get()).ok()),
             changes: changes.collect(),
         })
     }

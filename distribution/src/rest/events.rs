@@ -143,9 +143,9 @@ pub(super) async fn get_markets(
 /// The event, and the store it is of.
 async fn load(sources: &Sources, event_id: &EventId) -> Result<(Image, Arc<str>), Problem> {
     let hub = &sources.hub;
-    // A cache that lags behind what sockets have been told counts as a miss.
+    // A cache that lags behind what sockets have been told, or what this process knows to exist, counts as a miss.
     let cell = hub.get(event_id);
-    let told = cell.as_ref().map_or(0, |cell| cell.with_image(Image::version));
+    let told = cell.as_ref().map_or(0, |cell| cell.last_version());
     let sport = cell.map(|cell| cell.sport());
     let image = hub.store().load_at_least(event_id, sport, told).await.map_err(unavailable)?;
     // Version 0: messages wait for one that came before them, and nothing is known yet.

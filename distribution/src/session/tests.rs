@@ -52,11 +52,11 @@ impl Event {
             version: self.version,
             previous_version: self.version - 1,
             origin: Origin {
-                cause: if urgent {
+                cause: Some(if urgent {
                     CauseKind::Gap
                 } else {
                     CauseKind::Message(domain::MessageType::OddsChange)
-                },
+                }),
                 generated_at: None,
                 applied_at: Timestamp(0),
             },

@@ -92,7 +92,9 @@ impl<'a> Planner<'a> {
                     DecodeError::Syntax { .. } => (error.to_string(), ""),
                     DecodeError::Schema { pointer, detail } => (detail.clone(), pointer.as_str()),
                 };
-                return self.refuse(record, reason, pointer);
+                self.refuse(record, reason, pointer);
+                let refusals = record.refusals(self.known.now);
+                return refusals.iter().for_each(|refused| self.hear_of_refused(refused));
             }
         };
         let event = match &message.content {
@@ -148,7 +150,9 @@ impl<'a> Planner<'a> {
             return;
         }
         self.refuse(record, reason, "");
-        let (Some(arrival), Some(id)) = (record.arrival(), record.event_id()) else { return };
+        let (Some(arrival), Some(id)) = (record.arrival(), record.event_id()) else {
+            return self.leave_open(record);
+        };
         let Some(working) = self.working.get_mut(id) else { return };
         note(&mut self.before, working);
         if let Some(update) = working.intake.give_up(&arrival, self.known.now) {
@@ -160,6 +164,16 @@ impl<'a> Planner<'a> {
     pub fn set_aside(&mut self, record: &FeedRecord, reason: String) {
         if self.move_on(record) && !self.passes_over(record, &reason) {
             self.refuse(record, reason, "");
+            self.leave_open(record);
+        }
+    }
+
+    /// A letter is kept, and the database does not take what it means for its event: that stays as it was.
+    fn leave_open(&mut self, record: &FeedRecord) {
+        let FeedRecord { partition, offset, .. } = record;
+        if let Some(event_id) = record.event_id().filter(|id| self.working.contains_key(*id)) {
+            tracing::error!(partition, offset, %event_id, "an event is not shut by a dead letter of it");
+            self.tally.untold += 1;
         }
     }
 

@@ -163,7 +163,8 @@ fn a_refused_record_keeps_its_bytes_and_says_where_it_is_wrong() {
     );
     assert_eq!((letters[1].pointer.as_str(), letters[1].number), ("/body/markets", 41));
     assert_eq!(letters[1].key.as_deref(), Some(EVENT.as_bytes()));
-    assert!(writes.events.is_empty(), "of what cannot be read nothing is known");
+    assert!(writes.events.is_empty(), "it begins no event");
+    assert_eq!(writes.foreseen.len(), 1, "the one that says of which event it is will shut it");
 }
 
 #[test]

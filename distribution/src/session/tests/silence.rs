@@ -1,4 +1,4 @@
-//! What sessions are told while nobody processes an event's part of the feed.
+//! What sessions are told while nobody processes an event's part of the feed, or updates of it have yet to be loaded.
 
 use super::*;
 
@@ -79,6 +79,45 @@ fn what_is_owed_one_by_one_comes_before_and_what_comes_after_is_shut_too() {
     assert_eq!(events[0].cell.take(update, Instant::now()), Ok(Taken::Applied));
     link.flush();
     assert_eq!(markets(&link), (4, json(SHUT), json(SETTLED)));
+}
+
+#[test]
+fn an_event_of_which_updates_are_missing_is_shut_until_they_are_loaded() {
+    let mut events = event();
+    let mut link = Link::open(Client::default(), Duration::from_secs(60), &events);
+    link.flush();
+    let mut stored = events[0].cell.with_image(Image::clone);
+    let missed = events[0].next(false, vec![(1, Some("2".into()))]);
+    stored.apply(&missed);
+    let third = events[0].next(false, vec![(1, Some("3".into()))]);
+    let cell = Arc::clone(&events[0].cell);
+    assert_eq!(cell.take(third, Instant::now()), Ok(Taken::Reload { at_least: 2 }));
+    assert_eq!(cell.last_version(), 3);
+    link.flush();
+    assert_eq!(markets(&link), (1, json(SHUT), json(SETTLED)), "what is missing may have shut it");
+
+    // That its part of the feed falls silent meanwhile and is heard again opens nothing.
+    cell.set_silent(true);
+    cell.set_silent(false);
+    link.flush();
+    assert_eq!(markets(&link).1, json(SHUT));
+    assert_eq!(cell.load(stored), Taken::Applied);
+    link.flush();
+    assert_eq!(markets(&link), (3, json(OPEN), json(SETTLED)));
+
+    // One of which only the version could be read, and that an image brings that came meanwhile.
+    let mut stored = cell.with_image(Image::clone);
+    stored.apply(&events[0].next(false, vec![(1, Some("4".into()))]));
+    assert_eq!(cell.miss(4, Instant::now()), Ok(Taken::Reload { at_least: 4 }));
+    assert_eq!(cell.last_version(), 4);
+    cell.set_silent(true);
+    link.flush();
+    assert_eq!(cell.load(stored), Taken::Applied);
+    link.flush();
+    assert_eq!(markets(&link), (4, json(SHUT), json(SETTLED)), "nobody processes it either");
+    cell.set_silent(false);
+    link.flush();
+    assert_eq!(markets(&link), (4, json(OPEN), json(SETTLED)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Plans what messages lead to that ingestion refused, and what becomes of their events once they are put right.
+//! Plans what messages lead to that ingestion refused or nobody here can decode, and what becomes of their events once they are put right.
 
 use domain::letter::Redrive;
 use domain::refused::{Place, RefusedMessage};
@@ -7,7 +7,7 @@ use domain::{EventId, FeedMessage};
 use super::{Planner, Speaker, note};
 
 impl Planner<'_> {
-    /// Takes note of a message that ingestion refused. Its letter is kept already; an event that nobody has heard of does not
+    /// Takes note of a message that was refused before it was known what it says. Its letter is kept already; an event that nobody has heard of does not
     /// begin with it, but once it does it is shut by it.
     pub(super) fn hear_of_refused(&mut self, refused: &RefusedMessage) {
         let RefusedMessage { event_id, sport, .. } = refused;

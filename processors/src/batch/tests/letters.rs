@@ -126,18 +126,62 @@ fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_
 #[test]
 fn what_tells_of_a_letter_is_none_itself_and_is_counted_where_the_database_refuses_it() {
     type Way = fn(&mut Planner<'_>, &FeedRecord, String);
-    let ways: [Way; 2] = [
-        |planner, record, reason| planner.give_up(record, reason),
-        |planner, record, reason| planner.set_aside(record, reason),
+    let ways: [(Way, u64); 2] = [
+        (|planner, record, reason| planner.give_up(record, reason), 0),
+        (|planner, record, reason| planner.set_aside(record, reason), 1),
     ];
-    for way in ways {
+    for (way, left_open) in ways {
         let take = |planner: &mut Planner<'_>| {
             way(planner, &refused_in_sequence(100, 1), "poison".to_owned());
             way(planner, &record(101, &odds(1)), "poison".to_owned());
         };
         let plan = plan_with(&mut unknown_event(), take).unwrap();
-        assert_eq!((plan.writes.dead_letters.len(), plan.tally.untold), (1, 1));
+        assert_eq!((plan.writes.dead_letters.len(), plan.tally.untold), (1, 1 + left_open));
         assert_eq!(plan.writes.advances[0].offset_after, 102);
+    }
+}
+
+/// The message as a newer writer of the feed may send it: of a type, or with a body, that nobody here knows.
+fn undecodable(message: &[u8]) -> [Vec<u8>; 2] {
+    [("type", json!("line_up")), ("body", json!({"markets": "all"}))].map(|(field, value)| {
+        let mut message: Value = serde_json::from_slice(message).unwrap();
+        message[field] = value;
+        message.to_string().into_bytes()
+    })
+}
+
+#[test]
+fn what_cannot_be_decoded_shuts_its_event_at_once_until_its_place_is_taken() {
+    for unknown in undecodable(&odds(2)) {
+        let record_of_it = record(101, &unknown);
+        assert_eq!(record_of_it.event_id().map(EventId::as_str), Some(EVENT), "its event is loaded for it");
+        let mut working = unknown_event();
+        plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap();
+        let writes = plan_with(&mut working, |planner| planner.take(&record_of_it)).unwrap().writes;
+        assert_eq!((writes.dead_letters.len(), &writes.dead_letters[0].payload), (1, &unknown));
+        assert_eq!((writes.updates.len(), writes.events[0].is_open), (1, false));
+        let cause = &serde_json::from_slice::<Value>(&writes.updates[0].payload).unwrap()["cause"];
+        assert_eq!((&cause["type"], &cause["sequence"]), (&json!("dead_letter"), &json!(2)));
+
+        let again = plan_with(&mut working, |planner| planner.take(&record(102, &unknown))).unwrap().writes;
+        assert!(again.updates.is_empty(), "it is said once");
+        let right = plan_with(&mut working, |planner| planner.take(&redriven(103, &odds(2)))).unwrap().writes;
+        assert!(right.events[0].is_open);
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_of_an_event_without_sequences_shuts_it_until_its_letter_is_put_right() {
+    for unknown in undecodable(&timed(9)) {
+        let (mut working, producers) = (unknown_event(), trusting());
+        let mut open = |record: FeedRecord| {
+            let take = |planner: &mut Planner<'_>| planner.take(&record);
+            plan_knowing(NOW, &producers, &mut working, take).unwrap().writes.events[0].is_open
+        };
+        assert!(open(record(100, &timed(5))));
+        assert!(!open(record(101, &unknown)));
+        let header = format!("0/17/000000000000beef/{}", LetterMark::of(&unknown));
+        assert!(open(record(102, &timed(7)).with_redrive(Some(header.as_bytes()))));
     }
 }
 
