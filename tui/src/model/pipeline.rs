@@ -235,8 +235,9 @@ impl Model {
         let hops = place.hops().into_iter().filter(|hop| self.parts.contains_key(&hop.part()));
         let worst = hops.map(|hop| self.hop_level(hop)).max().unwrap_or(Level::Absent);
         match place {
-            Place::Sockets if worst == Level::Fine && self.clients.behind.last(self.now) > Some(0.0) => {
-                Level::Slow
+            // Whoever is sent away for not reading is an error, so errors are no reason to be silent of the slow.
+            Place::Sockets if worst >= Level::Idle && self.clients.behind.last(self.now) > Some(0.0) => {
+                worst.max(Level::Slow)
             }
             Place::Sport(sport) => {
                 self.reader_level(Reader::Distribution(sport)).map_or(worst, |read| worst.max(read))

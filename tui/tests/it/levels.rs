@@ -418,3 +418,18 @@ fn a_topic_whose_reader_is_down_is_not_well() {
     assert_eq!(model.topic_level(topic("sports-feed-tennis")), Level::Down);
     assert_eq!(model.topic_level(topic("sports-feed-football")), Level::Fine);
 }
+
+#[test]
+fn clients_that_do_not_keep_up_are_told_of_even_where_others_were_sent_away() {
+    let mut model = empty();
+    for (second, closed) in [(1, 0), (2, 3)] {
+        let metrics = format!(
+            "matchday_distribution_sessions 9\nmatchday_distribution_sessions_behind 2\n\
+             matchday_distribution_closed_total{{reason=\"the client does not read\"}} {closed}\n"
+        );
+        let source = Source::Part(Part::Distribution);
+        model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+        assert_eq!(model.level(Place::Sockets), Level::Slow, "{closed} were sent away");
+    }
+    assert_eq!(model.hop_level(Hop::Sockets), Level::Errors);
+}
