@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
 use super::judge::{Answering, IDLE_AFTER, Owned};
-use super::kafka::Reader;
+use super::kafka::{Reader, grows};
 use super::series::Series;
 use super::{Level, Model, Touch};
 use crate::source::Part;
@@ -244,6 +244,15 @@ impl Model {
             }
             _ => worst,
         }
+    }
+
+    /// What there is to be said against what waits at a row, whatever else is wrong there.
+    #[must_use]
+    pub fn lag_level(&self, place: Place) -> Option<Level> {
+        let of_readers = place.readers().into_iter().filter_map(|reader| self.reader_level(reader)).max();
+        let is_within = place.readers().is_empty();
+        let grows = || self.histories(place).any(|history| grows(&history.lag, self.now));
+        of_readers.or_else(|| (is_within && grows()).then_some(Level::Growing))
     }
 
     fn feed_topics_level(&self) -> Level {

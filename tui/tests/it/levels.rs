@@ -433,3 +433,17 @@ fn clients_that_do_not_keep_up_are_told_of_even_where_others_were_sent_away() {
     }
     assert_eq!(model.hop_level(Hop::Sockets), Level::Errors);
 }
+
+#[test]
+fn each_figure_is_judged_by_itself_whatever_the_row_says() {
+    let model = evening(NAMES);
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Growing);
+    assert_eq!(model.lag_level(Place::Sport(Sport::Hockey)), Some(Level::Growing));
+    assert_eq!(model.lag_level(Place::Sport(Sport::Football)), None);
+    for (is_ascii, p99, lag) in [(false, "▲1.2s", "▲2403"), (true, "!1.2s", "!2403")] {
+        let drawn = screen(&model, &Ui::new(24), &Theme::new(Palette::None, is_ascii), (80, 24));
+        let drawn = drawn.backend().to_string();
+        let row = drawn.lines().find(|line| line.contains(" hockey ") && line.contains("ms")).expect("a row");
+        assert!(row.contains(p99) && row.contains(lag), "{row}");
+    }
+}
