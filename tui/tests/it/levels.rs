@@ -447,3 +447,15 @@ fn each_figure_is_judged_by_itself_whatever_the_row_says() {
         assert!(row.contains(p99) && row.contains(lag), "{row}");
     }
 }
+
+#[test]
+fn a_topic_that_nobody_can_read_comes_before_one_that_is_read_slowly() {
+    let model = evening(NAMES);
+    let ui = Ui::new(24);
+    let topics = ui.topics(&model);
+    assert_eq!(topics[0], Topics::default().feed(Sport::Tennis), "its processors are down: {topics:?}");
+    let levels: Vec<Level> =
+        topics.iter().map(|name| model.topic_level(&model.kafka.topics[*name])).collect();
+    let trouble = |level: &Level| (*level).max(Level::Fine);
+    assert!(levels.is_sorted_by(|one, other| trouble(one) >= trouble(other)), "{levels:?}");
+}
