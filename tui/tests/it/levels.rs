@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
 use tui::model::pipeline::{Figure, Place};
-use tui::model::{Hop, Level, Model, kafka};
+use tui::model::{Gone, Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
@@ -458,4 +458,21 @@ fn a_topic_that_nobody_can_read_comes_before_one_that_is_read_slowly() {
         topics.iter().map(|name| model.topic_level(&model.kafka.topics[*name])).collect();
     let trouble = |level: &Level| (*level).max(Level::Fine);
     assert!(levels.is_sorted_by(|one, other| trouble(one) >= trouble(other)), "{levels:?}");
+}
+
+#[test]
+fn of_a_stack_that_is_gone_it_is_said_once() {
+    let mut model = evening(NAMES);
+    model.step(Duration::from_secs(200));
+    let down = |model: &Model| {
+        model
+            .warnings()
+            .iter()
+            .filter(|warning| warning.level == Level::Down)
+            .map(|warning| warning.place.clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(down(&model).len() > 5, "{:?}", down(&model));
+    model.gone = Some(Gone { other: None });
+    assert_eq!(down(&model), [model.stack.to_string()]);
 }
