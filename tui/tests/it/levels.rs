@@ -476,3 +476,30 @@ fn of_a_stack_that_is_gone_it_is_said_once() {
     model.gone = Some(Gone { other: None });
     assert_eq!(down(&model), [model.stack.to_string()]);
 }
+
+#[test]
+fn figures_of_some_of_several_distributions_are_marked() {
+    let mut model = empty();
+    let urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"].map(str::to_owned);
+    model.ask_at(&[(Part::Distribution, urls.to_vec())].into());
+    let Finding::Scrapes(answer) = scrape("matchday_distribution_sessions 9\n") else {
+        panic!("these are samples")
+    };
+    let answer = answer.into_iter().next().expect("an answer").1;
+    let mut take = |second, other| {
+        let found = Ok(Finding::Scrapes(vec![(urls[0].clone(), answer.clone()), (urls[1].clone(), other)]));
+        model.take(Report {
+            source: Source::Part(Part::Distribution),
+            at: Duration::from_secs(second),
+            found,
+        });
+        let mut ui = Ui::new(24);
+        ui.view = View::Clients;
+        let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+        drawn.lines().nth(1).expect("a title").to_owned()
+    };
+    let title = take(1, answer.clone());
+    assert!(title.contains("2 of 2") && !title.contains("DOWN"), "{title}");
+    let title = take(20, Err(Text::new("refused")));
+    assert!(title.contains("1 of 2  ✖ DOWN"), "{title}");
+}
