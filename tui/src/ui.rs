@@ -44,6 +44,8 @@ pub enum Effect {
     Tell(Order),
     /// Turn to the stack that is there in the place of the one that is gone.
     Attach,
+    /// Draw every character anew.
+    Redraw,
 }
 
 /// Everything that was chosen.
@@ -147,6 +149,9 @@ impl Ui {
 
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
+        if keys::action(key) == Some(Action::Redraw) {
+            return Effect::Redraw;
+        }
         if self.is_cramped {
             let is_end = keys::action(key) == Some(Action::Quit);
             return if is_end { Effect::Quit } else { Effect::None };
@@ -198,7 +203,7 @@ impl Ui {
             Action::Mark if self.is_useful(action) => self.mark(model),
             Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
             Action::Page if self.is_useful(action) => self.runs.turn_page(),
-            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
+            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page | Action::Redraw => {}
         }
         Effect::None
     }

@@ -201,6 +201,15 @@ fn what_is_read_of_the_log_stays_where_it_is_while_more_is_logged() {
 }
 
 #[test]
+fn the_screen_is_drawn_anew_whatever_is_typed() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let redraw = KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL);
+    assert_eq!(ui.press(redraw, &model), Effect::Redraw);
+    press(&mut ui, &model, "2/harr");
+    assert_eq!((ui.press(redraw, &model), ui.filter()), (Effect::Redraw, "harr"));
+}
+
+#[test]
 fn the_window_the_chart_and_the_pause_are_chosen() {
     let (mut ui, model) = (Ui::new(24), evening(NAMES));
     press(&mut ui, &model, "+++++");
