@@ -89,9 +89,9 @@ impl Ui {
         model.logs.numbered().filter(is_wanted).collect()
     }
 
-    /// How many of them there are up to the last that is on the screen.
+    /// Where the first of them stands that was scrolled to; none while the newest are followed.
     #[must_use]
-    pub fn last_line(&self, lines: &[(u64, &LogLine)]) -> usize {
-        self.logs_to.map_or(lines.len(), |last| lines.partition_point(|(number, _)| *number <= last))
+    pub fn first_line(&self, lines: &[(u64, &LogLine)]) -> Option<usize> {
+        self.logs_from.map(|first| lines.partition_point(|(number, _)| *number < first))
     }
 }
