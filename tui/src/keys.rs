@@ -11,6 +11,8 @@ pub enum Action {
     Back,
     /// Show or hide the help.
     Help,
+    /// Draw every character anew.
+    Redraw,
     /// Hold the picture, or let it go on.
     Pause,
     /// The row above.
@@ -123,6 +125,7 @@ pub const KEYS: &[Binding] = &[
     binding(&[letter('6')], "6", "", "", Action::View(6)),
     binding(&[letter('7')], "7", "", "", Action::View(7)),
     binding(&[letter(' ')], "Space", "pause", "hold the picture", Action::Pause),
+    binding(&[Key::Control('l')], "Ctrl-L", "", "draw everything anew", Action::Redraw),
     binding(&[letter('c')], "c", "control", "tell the simulator", Action::Control),
     binding(&[letter('w')], "w", "warnings", "all that needs attention", Action::Warnings),
     binding(&[letter('a')], "a", "", "stack gone: take another", Action::Attach),

@@ -38,6 +38,7 @@ struct Desk {
 enum Then {
     Nothing,
     Draw,
+    Redraw,
     Attach,
     End,
 }
@@ -52,6 +53,7 @@ impl Desk {
                     Effect::Open(game) => self.watch.open(game),
                     Effect::OpenRuns(folders) => self.watch.open_runs(folders),
                     Effect::Attach => return Then::Attach,
+                    Effect::Redraw => return Then::Redraw,
                     Effect::Tell(order) => {
                         self.watch.tell(order);
                         // What comes of it is not to be seen in a picture that is held.
@@ -122,6 +124,11 @@ pub async fn run(watch: Watch, bundles: Vec<PathBuf>, theme: Theme) -> anyhow::R
                 match desk.take(&event) {
                     Then::Nothing => {}
                     Then::Draw => due = due.or(Some(drawn_at + FRAME_MIN)),
+                    // What others wrote over the screen is not known to whoever draws what has changed alone.
+                    Then::Redraw => {
+                        terminal.get().clear().context("clearing the terminal")?;
+                        due = due.or(Some(drawn_at + FRAME_MIN));
+                    }
                     Then::Attach => {
                         if desk.watch.attach_other()? {
                             desk.begin_anew();

@@ -20,11 +20,13 @@ mod moves;
 mod rows;
 mod runs;
 mod screen;
+mod scroll;
 mod useful;
 
 pub use menu::{Choice, Item, Menu, Panel};
 pub use runs::RunsUi;
 pub use screen::{Pane, RunPage, Sort, View};
+pub use scroll::Scroll;
 
 /// The windows that can be chosen, in minutes.
 const WINDOWS: [u64; 4] = [1, 2, 5, 15];
@@ -44,6 +46,8 @@ pub enum Effect {
     Tell(Order),
     /// Turn to the stack that is there in the place of the one that is gone.
     Attach,
+    /// Draw every character anew.
+    Redraw,
 }
 
 /// Everything that was chosen.
@@ -53,8 +57,8 @@ pub struct Ui {
     pub view: View,
     /// Whether the keys are shown.
     pub shows_help: bool,
-    /// The first line that is shown of everything that needs attention, while that is shown.
-    pub warnings_from: Option<usize>,
+    /// How far everything that needs attention is scrolled, while that is shown.
+    pub warnings: Option<Scroll>,
     /// Whether the picture is held.
     pub is_held: bool,
     /// Whether a filter is being typed.
@@ -70,7 +74,7 @@ pub struct Ui {
     /// The part of it that is scrolled.
     pub pane: Pane,
     /// How far each part of it is scrolled.
-    pub scrolled: [usize; 3],
+    pub scrolled: [Scroll; 3],
     /// The topic that is chosen.
     pub topic: Option<String>,
     /// What games are sorted by.
@@ -79,12 +83,14 @@ pub struct Ui {
     pub topics_by: Sort,
     /// Whose lines are shown; all without.
     pub logs_of: Option<Text>,
-    /// The last line of the log that is shown, by its number; the newest where it is none.
-    pub logs_to: Option<u64>,
-    /// The first socket that is shown.
-    pub sockets_from: usize,
-    /// The first fault that is shown; those of now where it is none.
-    pub faults_from: Option<usize>,
+    /// The first line of the log that is shown, by its number; where it is none, the newest are followed.
+    pub logs_from: Option<u64>,
+    /// How the log was drawn.
+    pub logs: Scroll,
+    /// How far sockets are scrolled.
+    pub sockets: Scroll,
+    /// How far faults are scrolled; else those of now are shown.
+    pub faults: Scroll,
     /// What was chosen among run bundles.
     pub runs: RunsUi,
     /// The list that is shown, of what the simulator can be told.
@@ -106,7 +112,7 @@ impl Ui {
         Self {
             view: View::Pipeline,
             shows_help: false,
-            warnings_from: None,
+            warnings: None,
             is_held: false,
             is_typing: false,
             // The processors: there it shows first what cannot keep up.
@@ -115,14 +121,15 @@ impl Ui {
             game: None,
             is_open: false,
             pane: Pane::Markets,
-            scrolled: [0; 3],
+            scrolled: Default::default(),
             topic: None,
             games_by: Sort::Name,
             topics_by: Sort::Name,
             logs_of: None,
-            logs_to: None,
-            sockets_from: 0,
-            faults_from: None,
+            logs_from: None,
+            logs: Scroll::default(),
+            sockets: Scroll::default(),
+            faults: Scroll::default(),
             runs: RunsUi::default(),
             menu: None,
             remark: None,
@@ -147,6 +154,9 @@ impl Ui {
 
     /// A key was pressed; `model` is what is shown.
     pub fn press(&mut self, key: KeyEvent, model: &Model) -> Effect {
+        if keys::action(key) == Some(Action::Redraw) {
+            return Effect::Redraw;
+        }
         if self.is_cramped {
             let is_end = keys::action(key) == Some(Action::Quit);
             return if is_end { Effect::Quit } else { Effect::None };
@@ -165,14 +175,14 @@ impl Ui {
             Action::Back => return self.back(),
             _ if self.shows_help => {}
             Action::Warnings => {
-                self.warnings_from = if self.warnings_from.is_some() { None } else { Some(0) };
+                self.warnings = if self.warnings.is_some() { None } else { Some(Scroll::default()) };
             }
             Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last
-                if self.warnings_from.is_some() =>
+                if self.warnings.is_some() =>
             {
-                self.walk_warnings(action, model);
+                self.walk_warnings(action);
             }
-            _ if self.warnings_from.is_some() && !self.is_useful(action) => {}
+            _ if self.warnings.is_some() && !self.is_useful(action) => {}
             Action::Attach => return self.attach(model),
             Action::Pause => self.is_held = !self.is_held,
             Action::NextView => self.go_to((self.view.index() + 1) % View::ALL.len()),
@@ -198,7 +208,7 @@ impl Ui {
             Action::Mark if self.is_useful(action) => self.mark(model),
             Action::NextFault | Action::PreviousFault if self.is_useful(action) => self.jump(model, action),
             Action::Page if self.is_useful(action) => self.runs.turn_page(),
-            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page => {}
+            Action::Mark | Action::NextFault | Action::PreviousFault | Action::Page | Action::Redraw => {}
         }
         Effect::None
     }
@@ -214,20 +224,22 @@ impl Ui {
 
     fn go_to(&mut self, index: usize) {
         self.view = View::ALL.get(index).copied().unwrap_or(self.view);
-        self.warnings_from = None;
+        self.warnings = None;
     }
 
     fn back(&mut self) -> Effect {
         if self.shows_help {
             self.shows_help = false;
-        } else if self.warnings_from.is_some() {
-            self.warnings_from = None;
+        } else if self.warnings.is_some() {
+            self.warnings = None;
         } else if self.view == View::Games && self.is_open {
             self.is_open = false;
             return Effect::Open(None);
         } else if self.view == View::Runs && self.runs.is_open() {
             self.runs.opened.clear();
             return Effect::OpenRuns(Vec::new());
+        } else if self.view == View::Faults {
+            self.faults = Scroll::default();
         } else {
             self.filters[self.view.index()].clear();
         }
@@ -249,7 +261,7 @@ impl Ui {
         let games = self.games(model);
         let Some(chosen) = games.get(self.game_index(&games)) else { return Effect::None };
         self.game = Some(chosen.event_id.clone());
-        (self.is_open, self.scrolled) = (true, [0; 3]);
+        (self.is_open, self.scrolled) = (true, Default::default());
         // Of a picture that is held, nothing of the game is known.
         self.is_held = false;
         Effect::Open(self.game.clone())

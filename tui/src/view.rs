@@ -60,8 +60,8 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, ui: &Ui, theme: &Theme) {
     if ui.shows_help {
         return draw_help(frame, body, scene);
     }
-    match ui.warnings_from {
-        Some(from) => warnings::draw_all(frame, body, from, scene),
+    match &ui.warnings {
+        Some(scroll) => warnings::draw_all(frame, body, scroll, scene),
         None => draw_view(frame, body, scene),
     }
     if let Some(menu) = &ui.menu {
@@ -200,12 +200,6 @@ fn title<'a>(text: &'a str, contact: Option<&'a Contact>, scene: Scene<'_>) -> L
 /// A table's cell with a number in it.
 fn right<'a>(text: impl Into<Span<'a>>) -> Cell<'a> {
     Cell::from(Line::from(text.into()).right_aligned())
-}
-
-/// The rows of a list that are shown from `first` on: as many as there is room for, where there are so many.
-fn excerpt(first: usize, rows: usize, room: usize) -> Range<usize> {
-    let first = first.min(rows.saturating_sub(room));
-    first..(first + room).min(rows)
 }
 
 /// Says at the right of a list's title which of its rows are shown, where that is not all.

@@ -40,16 +40,7 @@ impl Watch {
         let (clock, places) = (Clock::start(), given.find());
         let sources = Sources::start(&places, interval, clock)?;
         let model = Model::new(&places, interval, clock.now());
-        let mut asking = JoinSet::new();
-        let published = match &places.logs {
-            Some(Logs::Compose { docker, project }) if places.record.is_none() => {
-                let (told, published) = watch::channel(None);
-                let (docker, project) = (docker.clone(), project.clone());
-                asking.spawn(async move { engine::follow(&docker, &project, told).await });
-                Some(published)
-            }
-            _ => None,
-        };
+        let (asking, published) = follow(&places);
         Ok(Self { given, interval, clock, places, sources, published, asking, model })
     }
 
@@ -169,7 +160,46 @@ impl Watch {
     fn attach(&mut self, places: Places) -> anyhow::Result<()> {
         self.sources = Sources::start(&places, self.interval, self.clock)?;
         self.model = Model::new(&places, self.interval, self.clock.now());
+        // What the engine said of the same project is not asked for twice.
+        if engine_of(&places) != engine_of(&self.places) {
+            (self.asking, self.published) = follow(&places);
+        }
         self.places = places;
         Ok(())
+    }
+}
+
+/// What knows of the processes of a stack that has no record.
+fn engine_of(places: &Places) -> Option<&Logs> {
+    places.logs.as_ref().filter(|logs| places.record.is_none() && matches!(logs, Logs::Compose { .. }))
+}
+
+/// Asks the engine which processes there are, where it is one that knows, for as long as the set is kept.
+fn follow(places: &Places) -> (JoinSet<()>, Option<watch::Receiver<Option<Published>>>) {
+    let mut asking = JoinSet::new();
+    let Some(Logs::Compose { docker, project }) = engine_of(places).cloned() else { return (asking, None) };
+    let (told, published) = watch::channel(None);
+    asking.spawn(async move { engine::follow(&docker, &project, told).await });
+    (asking, Some(published))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_engine_is_asked_of_a_stack_that_is_turned_to_later() {
+        let folder = PathBuf::from("/nowhere");
+        let given = Given { bundles: vec![folder.clone()], ..Given::default() };
+        let mut watch = Watch::start(given, Duration::from_secs(1)).expect("it starts");
+        assert!(watch.published.is_none());
+        let logs = Some(Logs::Compose { docker: folder.join("docker"), project: folder });
+        let compose = Places { logs, ..watch.places.clone() };
+        watch.attach(compose.clone()).expect("it turns");
+        let published = watch.published.clone().expect("the engine is asked");
+        watch.attach(compose.clone()).expect("it turns");
+        assert!(published.same_channel(watch.published.as_ref().expect("still")), "and not twice");
+        watch.attach(Places { record: Some("up".to_owned()), ..compose }).expect("it turns");
+        assert!(watch.published.is_none(), "a record says it all");
     }
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::hop::{History, Hop};
 use super::judge::{Answering, IDLE_AFTER, Owned};
-use super::kafka::Reader;
+use super::kafka::{Reader, grows};
 use super::series::Series;
 use super::{Level, Model, Touch};
 use crate::source::Part;
@@ -235,14 +235,24 @@ impl Model {
         let hops = place.hops().into_iter().filter(|hop| self.parts.contains_key(&hop.part()));
         let worst = hops.map(|hop| self.hop_level(hop)).max().unwrap_or(Level::Absent);
         match place {
-            Place::Sockets if worst == Level::Fine && self.clients.behind.last(self.now) > Some(0.0) => {
-                Level::Slow
+            // Whoever is sent away for not reading is an error, so errors are no reason to be silent of the slow.
+            Place::Sockets if worst >= Level::Idle && self.clients.behind.last(self.now) > Some(0.0) => {
+                worst.max(Level::Slow)
             }
             Place::Sport(sport) => {
                 self.reader_level(Reader::Distribution(sport)).map_or(worst, |read| worst.max(read))
             }
             _ => worst,
         }
+    }
+
+    /// What there is to be said against what waits at a row, whatever else is wrong there.
+    #[must_use]
+    pub fn lag_level(&self, place: Place) -> Option<Level> {
+        let of_readers = place.readers().into_iter().filter_map(|reader| self.reader_level(reader)).max();
+        let is_within = place.readers().is_empty();
+        let grows = || self.histories(place).any(|history| grows(&history.lag, self.now));
+        of_readers.or_else(|| (is_within && grows()).then_some(Level::Growing))
     }
 
     fn feed_topics_level(&self) -> Level {

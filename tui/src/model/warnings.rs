@@ -45,8 +45,10 @@ impl Model {
     /// Everything that somebody should look at, the worst first.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
+        // That nothing answers is said once of a stack that is gone.
+        let asked = self.parts.iter().filter(|_| self.gone.is_none());
         let mut warnings: Vec<Warning> =
-            self.parts.iter().flat_map(|(part, state)| self.part_warnings(*part, state)).collect();
+            asked.flat_map(|(part, state)| self.part_warnings(*part, state)).collect();
         for (hop, history) in &self.hops {
             if self.is_heard(hop.part()) {
                 warnings.extend(self.hop_warnings(*hop, history));
@@ -67,7 +69,7 @@ impl Model {
             silent.filter(|warning| untrusted.iter().all(|producer| place_of(producer) != warning.place)),
         );
         if let (true, Touch::Away | Touch::Stale(_)) =
-            (self.kafka.is_asked, self.kafka.contact.touch(self.now))
+            (self.kafka.is_asked && self.gone.is_none(), self.kafka.contact.touch(self.now))
         {
             let why = self.kafka.contact.trouble().map_or("it tells nothing", |why| why.as_str());
             warnings.push(Warning { level: Level::Down, place: "Kafka".to_owned(), what: why.to_owned() });

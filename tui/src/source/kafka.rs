@@ -21,6 +21,9 @@ use super::{Finding, Sink};
 /// How long one call may take. A slow broker answers later than anybody is told to wait for, and is heard then.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
+/// After so many rounds it is looked again which topics and partitions there are.
+const LOOK_EVERY: u32 = 15;
+
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionOffsets {
@@ -63,6 +66,8 @@ struct Asker {
     consumers: BTreeMap<Sport, BaseConsumer<Silent>>,
     /// How many partitions each topic has; those that are not there are not.
     partitions: BTreeMap<String, i32>,
+    /// Rounds since that was found out.
+    rounds: u32,
 }
 
 impl Asker {
@@ -79,7 +84,7 @@ impl Asker {
             let consumer = BaseConsumer::from_config_and_context(&config, Silent);
             consumers.insert(sport, consumer.context("making a client for Kafka")?);
         }
-        Ok(Self { topics, consumers, partitions: BTreeMap::new() })
+        Ok(Self { topics, consumers, partitions: BTreeMap::new(), rounds: 0 })
     }
 
     /// Finds out which of our topics there are.
@@ -102,10 +107,12 @@ impl Asker {
     }
 
     fn ask(&mut self) -> anyhow::Result<Vec<PartitionOffsets>> {
-        // A stack that is being started has none at first.
-        if self.partitions.is_empty() {
+        // A stack that is being started has none at first, and one that runs may be given more.
+        if self.partitions.is_empty() || self.rounds >= LOOK_EVERY {
             self.look()?;
+            self.rounds = 0;
         }
+        self.rounds += 1;
         if self.partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -166,5 +173,29 @@ impl Asker {
             }
         }
         Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    #[test]
+    fn topics_that_are_made_later_are_found() {
+        let cluster = MockCluster::new(1).expect("a broker");
+        let topics = Topics::default();
+        for sport in Sport::ALL {
+            cluster.create_topic(&topics.feed(sport), 1, 1).expect("a topic");
+        }
+        let later = topics.dead_letters();
+        let mut asker = Asker::new(&cluster.bootstrap_servers(), topics).expect("clients");
+        let mut ask =
+            || -> Vec<String> { asker.ask().expect("an answer").into_iter().map(|one| one.topic).collect() };
+        assert_eq!(ask().len(), Sport::ALL.len());
+        cluster.create_topic(&later, 1, 1).expect("a topic");
+        let found = (0..LOOK_EVERY).map(|_| ask()).last().expect("the last round");
+        assert!(found.len() == Sport::ALL.len() + 1 && found.contains(&later), "{found:?}");
     }
 }

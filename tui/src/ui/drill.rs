@@ -45,7 +45,7 @@ impl Ui {
     fn look_at_logs(&mut self, model: &Model, part: Part) {
         let name = Text::new(&part.to_string());
         self.go_unfiltered(View::Logs);
-        self.logs_to = None;
+        self.logs_from = None;
         let has_logged = model.logs.parts().contains(&&name);
         self.logs_of = has_logged.then_some(name);
     }

@@ -17,24 +17,30 @@ impl Ui {
 
     /// A screenful on or back; where a run is looked at, a twentieth of it.
     pub(super) fn leaf(&mut self, model: &Model, direction: isize) {
-        match self.view {
-            View::Runs if self.runs.is_open() => self.scrub(model, direction * RunsUi::stride(model)),
-            _ => self.walk(model, direction * self.page()),
-        }
+        let page = match self.view {
+            View::Runs if self.runs.is_open() => {
+                return self.scrub(model, direction * RunsUi::stride(model));
+            }
+            View::Games if self.is_open => self.scrolled[self.pane as usize].page(),
+            View::Clients => self.sockets.page(),
+            View::Faults => self.faults.page(),
+            View::Logs => self.logs.page(),
+            _ => self.page(),
+        };
+        self.walk(model, direction * page);
     }
 
     /// Other lines of everything that needs attention.
-    pub(super) fn walk_warnings(&mut self, action: Action, model: &Model) {
-        let by = match action {
+    pub(super) fn walk_warnings(&mut self, action: Action) {
+        let Some(scroll) = &mut self.warnings else { return };
+        scroll.walk(match action {
             Action::Up => -1,
             Action::Down => 1,
-            Action::PageUp => -self.page(),
-            Action::PageDown => self.page(),
+            Action::PageUp => -scroll.page(),
+            Action::PageDown => scroll.page(),
             Action::First => isize::MIN,
             _ => isize::MAX,
-        };
-        let from = self.warnings_from.unwrap_or_default();
-        self.warnings_from = Some(moved(from, by, model.warnings().len()));
+        });
     }
 
     /// To one of the ends: of time, where a run is looked at, else of the rows.
@@ -66,16 +72,7 @@ impl Ui {
     pub(super) fn walk(&mut self, model: &Model, by: isize) {
         match self.view {
             View::Pipeline => self.place = moved(self.place, by, places(model).len()),
-            View::Games if self.is_open => {
-                let rows = model.games.open.as_ref().map_or(0, |open| match (self.pane, &open.game) {
-                    (Pane::Log, _) => open.log.len(),
-                    (Pane::Markets, Some(game)) => game.markets.len(),
-                    (Pane::Incidents, Some(game)) => game.incidents.len(),
-                    (_, None) => 0,
-                });
-                let scrolled = &mut self.scrolled[self.pane as usize];
-                *scrolled = moved(*scrolled, by, rows);
-            }
+            View::Games if self.is_open => self.scrolled[self.pane as usize].walk(by),
             View::Games => {
                 let games = self.games(model);
                 let index = moved(self.game_index(&games), by, games.len());
@@ -86,25 +83,15 @@ impl Ui {
                 let index = moved(self.topic_index(&topics), by, topics.len());
                 self.topic = topics.get(index).map(|topic| (*topic).to_owned());
             }
-            View::Clients => {
-                self.sockets_from = moved(self.sockets_from, by, model.clients.sockets.sessions.len());
-            }
-            View::Faults => {
-                let faults = model.faults();
-                let of_now = || faults.iter().filter(|fault| fault.is_past).count();
-                let from = self.faults_from.unwrap_or_else(of_now);
-                // At the end they are followed again.
-                self.faults_from = (by != isize::MAX).then(|| moved(from, by, faults.len()));
-            }
+            View::Clients => self.sockets.walk(by),
+            View::Faults => self.faults.walk(by),
             View::Runs => self.walk_runs(model, by),
             View::Logs => {
                 let lines = self.lines(model);
-                let last = moved(self.last_line(&lines).saturating_sub(1), by, lines.len());
-                // Nothing stands above the first screenful.
-                let screenful = usize::try_from(self.page()).unwrap_or_default();
-                let last = last.max(screenful.min(lines.len()).saturating_sub(1));
+                let first = self.logs.beside(self.first_line(&lines), by);
                 // At the end they are followed again.
-                self.logs_to = lines.get(last).filter(|_| last + 1 < lines.len()).map(|(number, _)| *number);
+                let is_end = self.logs.is_end(first);
+                self.logs_from = lines.get(first).filter(|_| !is_end).map(|(number, _)| *number);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use super::{Sort, Ui, View};
 use crate::game::Match;
-use crate::model::{Model, TopicHistory};
+use crate::model::{Level, Model, TopicHistory};
 use crate::source::LogLine;
 use crate::text::Text;
 
@@ -52,11 +52,12 @@ impl Ui {
     /// The topics that are shown, in their order.
     #[must_use]
     pub fn topics<'a>(&self, model: &'a Model) -> Vec<&'a str> {
-        let filter = &self.filters[View::Kafka.index()];
-        let mut topics: Vec<_> =
-            model.kafka.topics.iter().filter(|(name, _)| name.contains(filter.as_str())).collect();
+        let filter = self.filters[View::Kafka.index()].to_lowercase();
+        let is_wanted = |(name, _): &(&String, &TopicHistory)| name.to_lowercase().contains(&filter);
+        let mut topics: Vec<_> = model.kafka.topics.iter().filter(is_wanted).collect();
         let now = model.now;
-        let trouble = |topic: &TopicHistory| topic.reader.and_then(|reader| model.reader_level(reader));
+        // Whether anything is written does not move a topic.
+        let trouble = |topic: &TopicHistory| model.topic_level(topic).max(Level::Fine);
         match self.topics_by {
             Sort::Name => topics.sort_by_key(|(_, topic)| Reverse(trouble(topic))),
             Sort::Most => topics.sort_by(|(_, one), (_, other)| {
@@ -88,9 +89,9 @@ impl Ui {
         model.logs.numbered().filter(is_wanted).collect()
     }
 
-    /// How many of them there are up to the last that is on the screen.
+    /// Where the first of them stands that was scrolled to; none while the newest are followed.
     #[must_use]
-    pub fn last_line(&self, lines: &[(u64, &LogLine)]) -> usize {
-        self.logs_to.map_or(lines.len(), |last| lines.partition_point(|(number, _)| *number <= last))
+    pub fn first_line(&self, lines: &[(u64, &LogLine)]) -> Option<usize> {
+        self.logs_from.map(|first| lines.partition_point(|(number, _)| *number < first))
     }
 }

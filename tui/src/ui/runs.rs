@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use super::moves::moved;
-use super::{Effect, RunPage, Ui, View};
-use crate::bundle::Run;
+use super::{Effect, RunPage, Scroll, Ui, View};
 use crate::keys::Action;
 use crate::model::Model;
 
@@ -23,8 +22,8 @@ pub struct RunsUi {
     pub curve: usize,
     /// What is shown of it; where there is room, its curves stand beside that.
     pub page: RunPage,
-    /// The first line that is shown of a page that has more than there is room for.
-    pub line: usize,
+    /// How far a page is scrolled that has more lines than there is room for: of two runs beside each other, that of each.
+    pub scrolled: [Scroll; 2],
 }
 
 impl RunsUi {
@@ -36,7 +35,7 @@ impl RunsUi {
 
     /// Another page, from its beginning.
     pub(super) fn turn_page(&mut self) {
-        (self.page, self.line) = (self.page.next(), 0);
+        (self.page, self.scrolled) = (self.page.next(self.opened.len() > 1), Default::default());
     }
 
     /// Seconds of the longest run that is looked at.
@@ -71,7 +70,7 @@ impl Ui {
         self.view = View::Runs;
         self.runs.chosen = folders.last().cloned().or_else(|| self.runs.chosen.take());
         (self.runs.second, self.runs.curve) = (0, 0);
-        (self.runs.page, self.runs.line) = (RunPage::Curves, 0);
+        (self.runs.page, self.runs.scrolled) = (RunPage::Curves, Default::default());
         self.runs.opened = folders.clone();
         // Of a picture that is held, nothing of them is known.
         self.is_held = false;
@@ -87,11 +86,7 @@ impl Ui {
     /// Another row: of the list, of the page of what is open, or another of its curves.
     pub(super) fn walk_runs(&mut self, model: &Model, by: isize) {
         if self.runs.is_open() && self.runs.page != RunPage::Curves {
-            let lines =
-                model.runs.shown().iter().map(|run| lines(run, self.runs.page)).max().unwrap_or_default();
-            // What has room anyway needs no way to it.
-            let screenful = usize::try_from(self.page()).unwrap_or_default();
-            self.runs.line = moved(self.runs.line, by, (lines + 1).saturating_sub(screenful));
+            self.runs.scrolled.iter_mut().for_each(|scroll| scroll.walk(by));
         } else if self.runs.is_open() {
             let curves = model.runs.shown().first().map_or(0, |run| run.curves.len());
             self.runs.curve = moved(self.runs.curve, by, curves);
@@ -120,18 +115,5 @@ impl Ui {
             _ => moments().filter(|moment| *moment < second).max(),
         };
         self.runs.second = found.unwrap_or(second).min(RunsUi::seconds(model).saturating_sub(1));
-    }
-}
-
-/// How many lines a page of a run has, about: some of them take more than one.
-fn lines(run: &Run, page: RunPage) -> usize {
-    let Run { verdict, figures, .. } = run;
-    match page {
-        RunPage::Curves => 0,
-        RunPage::Verdict => {
-            let found = verdict.anomalies.iter().filter(|anomaly| anomaly.found > 0);
-            verdict.gates.len() + found.map(|anomaly| 1 + anomaly.examples.len()).sum::<usize>() + 5
-        }
-        RunPage::Figures => figures.hops.len() + figures.sports.len() + figures.compared.len() + 10,
     }
 }

@@ -86,6 +86,8 @@ pub enum RunPage {
     /// Second by second.
     #[default]
     Curves,
+    /// Of two runs every figure that both have, and by how much it changed.
+    Changes,
     /// Its gates and anomalies.
     Verdict,
     /// What was measured of it as a whole.
@@ -93,9 +95,11 @@ pub enum RunPage {
 }
 
 impl RunPage {
-    pub(super) fn next(self) -> Self {
+    /// The page behind it, of one run or of two.
+    pub(super) fn next(self, is_of_two: bool) -> Self {
         match self {
-            Self::Curves => Self::Verdict,
+            Self::Curves if is_of_two => Self::Changes,
+            Self::Curves | Self::Changes => Self::Verdict,
             Self::Verdict => Self::Figures,
             Self::Figures => Self::Curves,
         }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Scene, chart, format, level_span, nothing, sessions, title};
 use crate::model::series::Series;
-use crate::model::{Hop, Level, SLOW_P99};
+use crate::model::{Answering, Hop, Level, SLOW_P99};
 use crate::source::Part;
 use crate::text::Text;
 use crate::theme::Tone;
@@ -32,7 +32,6 @@ struct Figure<'a> {
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, .. } = scene;
-    let contact = model.parts.get(&Part::Distribution).map(|state| &state.contact);
     let figures = figures(scene);
     let rows = u16::try_from(figures.len()).unwrap_or(u16::MAX);
     let [above, list, reasons, sockets] = Layout::vertical([
@@ -42,7 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         Constraint::Min(0),
     ])
     .areas(area);
-    frame.render_widget(title("sockets and REST of distribution", contact, scene), above);
+    frame.render_widget(heading(scene), above);
     for (figure, row) in figures.iter().zip(list.rows()) {
         draw_figure(frame, row, figure, scene);
     }
@@ -50,6 +49,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     draw_reasons(frame, left, "sessions ended, by reason", &model.clients.closed, scene);
     draw_reasons(frame, right, "refused, by reason", &model.clients.refused, scene);
     sessions::draw(frame, sockets, scene);
+}
+
+/// Whose figures they are: those of all that answer, with a mark where some do not.
+fn heading<'a>(scene: Scene<'a>) -> Line<'a> {
+    let Scene { model, theme, .. } = scene;
+    let contact = model.parts.get(&Part::Distribution).map(|state| &state.contact);
+    let mut line = title("sockets and REST of distribution", contact, scene);
+    let Answering { processes, of } = model.answering(Part::Distribution);
+    if processes > 0 && of > 1 {
+        let level = model.part_level(Part::Distribution);
+        line.push_span(Span::styled(format!(", {processes} of {of}  "), theme.style(Tone::Strong)));
+        line.push_span(if level == Level::Fine { Span::raw("") } else { level_span(level, theme) });
+    }
+    line
 }
 
 fn figures<'a>(scene: Scene<'a>) -> Vec<Figure<'a>> {

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table};
 
 use super::timeline::{self, Axis};
-use super::{Scene, chart, format, judged, nothing, open_run, right};
+use super::{Scene, chart, draw_excerpt, format, judged, nothing, open_run, right};
 use crate::bundle::{Curve, Run};
 use crate::text::Text;
 use crate::theme::Tone;
@@ -44,10 +44,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     for ((side, bars), half) in sides.into_iter().zip(bars).zip(halves) {
         draw_side(frame, half, side, (bars.as_deref(), highest, axis), scene);
     }
-    match &model.runs.compared {
-        Some(Ok(rows)) => draw_figures(frame, lower, rows, scene),
-        Some(Err(why)) => draw_why(frame, lower, why.as_str(), scene),
-        None => nothing(frame, lower, "the bundles are read", scene),
+    draw_changes(frame, lower, scene);
+}
+
+/// By how much the figures of both differ, or why that cannot be said.
+fn draw_changes(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    match &scene.model.runs.compared {
+        Some(Ok(rows)) => draw_figures(frame, area, rows, scene),
+        Some(Err(why)) => draw_why(frame, area, why.as_str(), scene),
+        None => nothing(frame, area, "the bundles are read", scene),
     }
 }
 
@@ -66,11 +71,16 @@ fn draw_pages(frame: &mut Frame<'_>, area: Rect, sides: [(&str, &Run); 2], scene
     for ((word, run), head) in sides.into_iter().zip(halves(heads)) {
         draw_name(frame, head, word, run, scene);
     }
-    if scene.ui.runs.page == RunPage::Verdict {
-        return judged::draw_both(frame, rest, sides.map(|(_, run)| &run.verdict), scene);
+    match scene.ui.runs.page {
+        RunPage::Changes => return draw_changes(frame, rest, scene),
+        RunPage::Verdict => {
+            return judged::draw_both(frame, rest, sides.map(|(_, run)| &run.verdict), scene);
+        }
+        RunPage::Curves | RunPage::Figures => {}
     }
-    for ((_, run), half) in sides.into_iter().zip(halves(rest)) {
-        open_run::draw_page(frame, half, run, scene);
+    let scrolled = &scene.ui.runs.scrolled;
+    for (((_, run), scroll), half) in sides.into_iter().zip(scrolled).zip(halves(rest)) {
+        open_run::draw_page(frame, half, run, scroll, scene);
     }
 }
 
@@ -144,12 +154,15 @@ fn change(row: &FigureRow) -> String {
     }
 }
 
-/// The worst change first; how many more there are where they do not fit.
+/// The worst change first; how many more there are where they do not fit, or on their own page which of them are shown.
 fn draw_figures(frame: &mut Frame<'_>, area: Rect, rows: &[FigureRow], scene: Scene<'_>) {
-    let theme = scene.theme;
+    let Scene { ui, theme, .. } = scene;
     let room = usize::from(area.height).saturating_sub(1);
-    let shown = if rows.len() > room { room.saturating_sub(1) } else { rows.len() };
-    let told = rows[..shown].iter().map(|row| {
+    let has_all = rows.len() <= room;
+    let fitting = if has_all { rows.len() } else { room.saturating_sub(1) };
+    let is_page = ui.runs.page == RunPage::Changes;
+    let shown = if is_page { ui.runs.scrolled[0].shown(rows.len(), fitting, 0, |_| 1) } else { 0..fitting };
+    let told = rows[shown.clone()].iter().map(|row| {
         let (tone, word) = match row.change {
             Change::Same => (Tone::Dim, "same"),
             Change::Better => (Tone::Good, "better"),
@@ -171,13 +184,18 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, rows: &[FigureRow], scene: Sc
             Cell::from(Span::styled(format!(" {sign} {word}"), theme.style(tone))),
         ])
     });
-    let more = rows.len() - shown;
-    let last = (more > 0)
-        .then(|| Row::new([Cell::from(Span::styled(format!(" and {more} more"), theme.style(Tone::Dim)))]));
+    let last = (!has_all && !is_page).then(|| {
+        let more = format!(" and {} more: v", rows.len() - shown.len());
+        Row::new([Cell::from(Span::styled(more, theme.style(Tone::Dim)))])
+    });
     let header = std::iter::once(Cell::from(" figure"))
         .chain(["before", "after", "change"].map(right))
         .chain([Cell::from(" ")]);
     let widths = std::iter::once(Constraint::Min(0)).chain(FIGURES.map(Constraint::Length));
     let table = Table::new(told.chain(last), widths).header(Row::new(header).style(theme.style(Tone::Dim)));
     frame.render_widget(table, area);
+    if is_page {
+        let below = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };
+        draw_excerpt(frame, below, &shown, rows.len(), scene);
+    }
 }

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::{ROOMY, Scene, draw_excerpt, excerpt, format, judged, nothing, played, title};
+use super::{ROOMY, Scene, draw_excerpt, format, judged, nothing, played, title};
 use crate::model::{Contact, Mischief, Model, Sign, Touch};
 use crate::source::Producer;
 use crate::text::Text;
@@ -65,7 +65,7 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     }
     let room = usize::from(list.height);
     let of_now = past.saturating_sub(room / 2);
-    let shown = excerpt(ui.faults_from.unwrap_or(of_now), faults.len(), room);
+    let shown = ui.faults.shown(faults.len(), room, of_now, |_| 1);
     draw_excerpt(frame, Rect { height: 1, ..area }, &shown, faults.len(), scene);
     let width = usize::from(list.width);
     for (fault, row) in faults[shown].iter().zip(list.rows()) {

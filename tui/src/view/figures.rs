@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{Scene, format, judged};
 use crate::bundle::{Compared, Figures, Measured, SHARES};
 use crate::theme::Tone;
+use crate::ui::Scroll;
 
 /// Columns of a row: what it is of, and each number.
 const NAME: usize = 15;
@@ -17,7 +18,7 @@ const WRONG: usize = 8;
 /// The shares that are told where there is no room for all of [`SHARES`].
 const FEW: [usize; 3] = [0, 2, 4];
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, figures: &Figures, scene: Scene<'_>) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, figures: &Figures, scroll: &Scroll, scene: Scene<'_>) {
     let has_room = usize::from(area.width) > NAME + (1 + SHARES.len()) * NUMBER;
     let shares: Vec<usize> = if has_room { (0..SHARES.len()).collect() } else { FEW.to_vec() };
     let names = || std::iter::once("messages").chain(shares.iter().map(|share| SHARES[*share].1));
@@ -38,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, figures: &Figures, scene: 
         lines.push(Line::default());
     }
     lines.extend(again(figures, usize::from(area.width).saturating_sub(2), scene));
-    judged::draw_from(frame, area, lines, scene.ui.runs.line, scene);
+    judged::draw_from(frame, area, lines, scroll, scene);
 }
 
 fn heading<'a>(

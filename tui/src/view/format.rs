@@ -9,12 +9,12 @@ pub(super) fn none(theme: &Theme) -> &'static str {
     theme.sign("–", "-")
 }
 
-/// A number with three or four digits that count: `0`, `3.2`, `312`, `9876`, `12.3k`, `1.23M`.
+/// A number with three or four digits that count: `0`, `3.2`, `312`, `9876`, `12.3k`, `1.23M`; what is whole, as counts are, as `7`.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         ..0.05 => "<0.1".to_owned(),
-        ..9.95 => format!("{value:.1}"),
+        ..9.95 if value.fract() != 0.0 => format!("{value:.1}"),
         ..9_999.5 => format!("{value:.0}"),
         ..999_950.0 => format!("{:.1}k", value / 1e3),
         ..999_995_000.0 => format!("{:.2}M", value / 1e6),
@@ -160,8 +160,11 @@ mod tests {
 
     #[test]
     fn numbers_stay_short() {
-        let all = [0.0, 0.01, 3.21, 9.96, 312.4, 9_876.0, 12_345.0, 999_960.0, 1_234_567.0];
-        assert_eq!(all.map(number), ["0", "<0.1", "3.2", "10", "312", "9876", "12.3k", "1.00M", "1.23M"]);
+        let all = [0.0, 0.01, 3.21, 7.0, 9.96, 312.4, 9_876.0, 12_345.0, 999_960.0, 1_234_567.0];
+        assert_eq!(
+            all.map(number),
+            ["0", "<0.1", "3.2", "7", "10", "312", "9876", "12.3k", "1.00M", "1.23M"]
+        );
         assert_eq!([0.0004, 0.0123, 1.24, 75.2].map(seconds), ["0.4ms", "12ms", "1.2s", "75s"]);
         assert_eq!([9_000.0, 1_795_336_954.0].map(seconds), ["2h", "20779d"]);
         assert_eq!([0, 1, 2].map(|games| count(games, "game")), ["0 games", "1 game", "2 games"]);

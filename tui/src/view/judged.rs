@@ -6,9 +6,10 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, draw_excerpt, excerpt, format, known, nothing, title};
+use super::{Scene, draw_excerpt, format, known, nothing, title};
 use crate::bundle::{Anomaly, Gate, Verdict};
 use crate::theme::{Theme, Tone};
+use crate::ui::Scroll;
 
 mod both;
 
@@ -30,13 +31,13 @@ pub(super) fn exit(exit: Exit, theme: &Theme) -> Span<'static> {
 }
 
 /// Both of a run that is over.
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, verdict: &Verdict, scene: Scene<'_>) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, verdict: &Verdict, scroll: &Scroll, scene: Scene<'_>) {
     let width = usize::from(area.width);
     let mut lines = vec![heading("gates", scene)];
     lines.extend(gates(&verdict.gates, false, width, scene));
     lines.push(heading("anomalies", scene));
     lines.extend(anomalies(&verdict.anomalies, width, scene));
-    draw_from(frame, area, lines, scene.ui.runs.line, scene);
+    draw_from(frame, area, lines, scroll, scene);
 }
 
 fn heading(text: &'static str, scene: Scene<'_>) -> Line<'static> {
@@ -127,19 +128,20 @@ fn anomalies(anomalies: &[Anomaly], width: usize, scene: Scene<'_>) -> Vec<Line<
     lines
 }
 
-/// The lines from one on, where not all have room: which they are is said below them.
+/// The lines that were scrolled to, where not all have room: which they are is said below them.
 pub(super) fn draw_from(
     frame: &mut Frame<'_>,
     area: Rect,
     lines: Vec<Line<'static>>,
-    first: usize,
+    scroll: &Scroll,
     scene: Scene<'_>,
 ) {
     let (rows, room) = (lines.len(), usize::from(area.height));
-    if rows <= room || room == 0 {
+    let has_all = rows <= room || room == 0;
+    let shown = scroll.shown(rows, if has_all { rows } else { room - 1 }, 0, |_| 1);
+    if has_all {
         return draw_some(frame, area, lines, scene);
     }
-    let shown = excerpt(first, rows, room - 1);
     let [list, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
     for (line, row) in lines.into_iter().skip(shown.start).zip(list.rows()) {
         frame.render_widget(line, row);

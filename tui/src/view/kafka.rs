@@ -39,6 +39,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     if model.kafka.topics.is_empty() {
         return nothing(frame, list, "no topic of ours is known", scene);
     }
+    if topics.is_empty() {
+        return nothing(frame, list, "no topic has that in its name; Esc drops the filter", scene);
+    }
     draw_topics(frame, list, &topics, scene);
     if let Some((name, history)) = chosen.zip(history) {
         draw_partitions(frame, partitions, name, history, scene);

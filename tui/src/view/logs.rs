@@ -15,11 +15,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let lines = ui.lines(model);
+    let is_filtered = !ui.filter().is_empty();
     let whose = ui.logs_of.as_ref().map_or("all parts", |part| part.as_str());
-    let room = usize::from(list.height);
-    // A screenful is shown where there is one.
-    let end = ui.last_line(&lines).max(room.min(lines.len()));
-    let back = lines.len() - end;
+    let drawn = |index: usize| draw_line(lines[index].1, usize::from(list.width), scene);
+    let home = ui.first_line(&lines).unwrap_or(lines.len());
+    let shown = ui.logs.shown(lines.len(), usize::from(list.height), home, |index| drawn(index).len());
+    let back = lines.len() - shown.end;
     let place = if back == 0 { "following".to_owned() } else { format!("{back} lines back, G follows") };
     let text = format!("{} lines of {whose}, {place}", lines.len());
     frame.render_widget(title(&text, Some(&model.logs.contact), scene), above);
@@ -28,17 +29,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         return nothing(frame, list, why, scene);
     }
     if lines.is_empty() {
-        return nothing(frame, list, known(&model.logs.contact, "nothing was logged", scene), scene);
+        let why = if is_filtered {
+            "no line that was logged contains that; Esc drops the filter"
+        } else {
+            "nothing was logged"
+        };
+        return nothing(frame, list, known(&model.logs.contact, why, scene), scene);
     }
-    // From the newest up, for nobody knows how many rows a line takes before it is cut into them.
-    let mut rows: Vec<Line<'static>> = Vec::new();
-    for (_, line) in lines[end.saturating_sub(room)..end].iter().rev() {
-        let mut pieces = draw_line(line, usize::from(list.width), scene);
-        pieces.reverse();
-        rows.extend(pieces);
-    }
-    rows.truncate(room);
-    for (line, row) in rows.into_iter().rev().zip(list.rows()) {
+    for (line, row) in shown.flat_map(drawn).zip(list.rows()) {
         frame.render_widget(line, row);
     }
 }

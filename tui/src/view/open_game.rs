@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::games::{clock, quote, status, versus};
-use super::{Scene, format, nothing, title};
+use super::{Scene, draw_excerpt, format, nothing, title};
 use crate::game::{self, Game, Incident, Market, Update};
 use crate::model::OpenGame;
 use crate::theme::Tone;
@@ -18,10 +18,13 @@ const WIDE: u16 = 120;
 /// How incidents and updates are sorted.
 const LAST_FIRST: &str = ", the last first";
 
+/// Columns of a title for which rows are shown, with the spaces around its name.
+const EXCERPT: usize = 20;
+
 /// Columns before the further rows of a market.
 const INDENT: usize = 4;
 
-/// Columns of a market's name.
+/// The least columns of a market's name; where all have room in half of the pane, as many as the longest takes.
 const MARKET: usize = 21;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
@@ -80,56 +83,56 @@ fn draw_pane(
 ) {
     let Scene { ui, theme, .. } = scene;
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    let (name, rows) = match pane {
-        Pane::Markets => (format::count(game.markets.len(), "market"), game.markets.len()),
+    let (name, order, rows) = match pane {
+        Pane::Markets => (format::count(game.markets.len(), "market"), "", game.markets.len()),
         Pane::Incidents => {
-            (format::count(game.incidents.len(), "incident") + LAST_FIRST, game.incidents.len())
+            (format::count(game.incidents.len(), "incident"), LAST_FIRST, game.incidents.len())
         }
-        Pane::Log => (format::count(open.log.len(), "update") + LAST_FIRST, open.log.len()),
+        Pane::Log => (format::count(open.log.len(), "update"), LAST_FIRST, open.log.len()),
     };
-    let room = usize::from(list.height);
-    let first = ui.scrolled[pane as usize].min(rows.saturating_sub(room));
+    let width = usize::from(list.width);
+    let longest = game.markets.iter().map(|market| Span::raw(market_name(market, game)).width()).max();
+    let columns = longest.unwrap_or_default().min(width / 2).max(MARKET);
+    let lines_of = |index: usize| match pane {
+        Pane::Markets => market(&game.markets[index], (open, game), (columns, width), scene),
+        Pane::Incidents => vec![incident(&game.incidents[rows - 1 - index], width, scene)],
+        Pane::Log => vec![update(&open.log[index], width, scene)],
+    };
+    let height = |index: usize| lines_of(index).len();
+    let shown = ui.scrolled[pane as usize].shown(rows, usize::from(list.height), 0, height);
+    // Which rows are shown needs the room more than their order does.
+    let has_room = shown.len() == rows || name.len() + order.len() + EXCERPT <= width;
     let style = if pane == ui.pane { theme.chosen() } else { theme.style(Tone::Strong) };
-    let mut heading = vec![Span::raw(" "), Span::styled(format!(" {name} "), style)];
+    let name = format!(" {name}{} ", if has_room { order } else { "" });
+    let mut heading = vec![Span::raw(" "), Span::styled(name, style)];
     if frame.area().width < WIDE {
         heading.push(Span::styled("  l: the next pane", theme.style(Tone::Dim)));
     }
     frame.render_widget(Line::from(heading), above);
-    let width = usize::from(list.width);
-    let lines: Vec<Line<'_>> = match pane {
-        Pane::Markets => {
-            let shown = game.markets.iter().skip(ui.scrolled[pane as usize]);
-            shown.flat_map(|one| market(one, open, game, width, scene)).take(room).collect()
-        }
-        Pane::Incidents => game
-            .incidents
-            .iter()
-            .rev()
-            .skip(first)
-            .take(room)
-            .map(|one| incident(one, width, scene))
-            .collect(),
-        Pane::Log => open.log.iter().skip(first).take(room).map(|one| update(one, width, scene)).collect(),
-    };
-    for (line, row) in lines.into_iter().zip(list.rows()) {
+    draw_excerpt(frame, above, &shown, rows, scene);
+    for (line, row) in shown.flat_map(lines_of).zip(list.rows()) {
         frame.render_widget(line, row);
     }
 }
 
-/// A market in as many rows as its outcomes need, each outcome by its id.
-fn market(
-    market: &Market,
-    open: &OpenGame,
-    game: &Game,
-    width: usize,
-    scene: Scene<'_>,
-) -> Vec<Line<'static>> {
-    let Scene { model, theme, .. } = scene;
+/// What a market is called, with its specifiers.
+fn market_name(market: &Market, game: &Game) -> String {
     let name = game::market_name(game.sport, market.id).map_or_else(|| market.id.to_string(), str::to_owned);
     let specifiers =
         market.specifiers.as_ref().map(|specifiers| format!(" {specifiers}")).unwrap_or_default();
-    let name = format::fit(&format!("{name}{specifiers}"), MARKET, theme);
-    let pad = MARKET.saturating_sub(Span::raw(&name).width());
+    format!("{name}{specifiers}")
+}
+
+/// A market in as many rows as its outcomes need, each outcome by its id, behind so many columns of its name.
+fn market(
+    market: &Market,
+    (open, game): (&OpenGame, &Game),
+    (columns, width): (usize, usize),
+    scene: Scene<'_>,
+) -> Vec<Line<'static>> {
+    let Scene { model, theme, .. } = scene;
+    let name = format::fit(&market_name(market, game), columns, theme);
+    let pad = columns.saturating_sub(Span::raw(&name).width());
     let mut rows = vec![Line::raw(format!(" {name}{:pad$} ", ""))];
     let mut add = |piece: Line<'static>| {
         let has_room = rows.last().is_some_and(|row| row.width() + piece.width() <= width);

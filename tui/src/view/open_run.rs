@@ -8,7 +8,7 @@ use super::timeline::{self, Axis};
 use super::{Scene, chart, figures, format, judged, nothing};
 use crate::bundle::Run;
 use crate::theme::Tone;
-use crate::ui::RunPage;
+use crate::ui::{RunPage, Scroll};
 
 /// From this width on the verdict, or the figures, stand beside the curves.
 const WIDE: u16 = 150;
@@ -37,19 +37,23 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(rest);
         draw_curves(frame, left, run, scene);
-        return draw_page(frame, right, run, scene);
+        return draw_page(frame, right, run, &ui.runs.scrolled[0], scene);
     }
     match ui.runs.page {
         RunPage::Curves => draw_curves(frame, rest, run, scene),
-        RunPage::Verdict | RunPage::Figures => draw_page(frame, rest, run, scene),
+        RunPage::Changes | RunPage::Verdict | RunPage::Figures => {
+            draw_page(frame, rest, run, &ui.runs.scrolled[0], scene);
+        }
     }
 }
 
 /// What is shown of a run besides its curves.
-pub(super) fn draw_page(frame: &mut Frame<'_>, area: Rect, run: &Run, scene: Scene<'_>) {
+pub(super) fn draw_page(frame: &mut Frame<'_>, area: Rect, run: &Run, scroll: &Scroll, scene: Scene<'_>) {
     match scene.ui.runs.page {
-        RunPage::Curves | RunPage::Verdict => judged::draw(frame, area, &run.verdict, scene),
-        RunPage::Figures => figures::draw(frame, area, &run.figures, scene),
+        RunPage::Curves | RunPage::Changes | RunPage::Verdict => {
+            judged::draw(frame, area, &run.verdict, scroll, scene);
+        }
+        RunPage::Figures => figures::draw(frame, area, &run.figures, scroll, scene),
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row as TableRow, Table};
 
 use super::{Scene, chart, format, level_span, nothing, right, warnings};
-use crate::model::Level;
+use crate::model::SLOW_P99;
 use crate::model::pipeline::{Figure, Place, Row};
 use crate::theme::Tone;
 use crate::ui::places;
@@ -68,27 +68,26 @@ fn label(row: &Row) -> String {
     format!("{}{}{}", row.place.name(), several.unwrap_or_default(), some.unwrap_or_default())
 }
 
+/// Each figure is judged by itself, with a sign where it is bad: the row has one word, for the worst of all.
 fn cells(row: &Row, bars: String, scene: Scene<'_>) -> Vec<Cell<'static>> {
     let theme = scene.theme;
     let told = |value: Option<f64>, tell: fn(f64) -> String, is_bad: bool| {
-        let tone = match value {
-            None => Tone::Dim,
-            Some(_) if is_bad => Tone::Warning,
-            Some(_) => Tone::Plain,
+        let (tone, text) = match value.map(tell) {
+            None => (Tone::Dim, format::none(theme).to_owned()),
+            Some(text) if is_bad => (Tone::Warning, format!("{}{text}", theme.sign("▲", "!"))),
+            Some(text) => (Tone::Plain, text),
         };
-        right(Span::styled(value.map_or_else(|| format::none(theme).to_owned(), tell), theme.style(tone)))
+        right(Span::styled(text, theme.style(tone)))
     };
     let mut state = level_span(row.state, theme);
     state.content = format!(" {}", state.content).into();
-    let is_slow = matches!(row.state, Level::Slow);
-    let is_behind = matches!(row.state, Level::Growing | Level::Behind | Level::Stalled);
     vec![
         Cell::from(state),
         Cell::from(label(row)),
         told(row.per_second, format::number, false),
         told(row.p50_seconds, format::seconds, false),
-        told(row.p99_seconds, format::seconds, is_slow),
-        told(row.lag, format::number, is_behind),
+        told(row.p99_seconds, format::seconds, row.p99_seconds > Some(SLOW_P99)),
+        told(row.lag, format::number, scene.model.lag_level(row.place).is_some()),
         told(row.errors, format::number, row.errors > Some(0.0)),
         Cell::from(Span::styled(bars, theme.style(Tone::Accent))),
     ]

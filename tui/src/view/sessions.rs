@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::{Cell, Row, Table};
 
-use super::{Scene, draw_excerpt, excerpt, format, known, level_span, nothing, right, title};
+use super::{Scene, draw_excerpt, format, known, level_span, nothing, right, title};
 use crate::model::Level;
 use crate::source::{Part, Session, SessionList};
 use crate::theme::Tone;
@@ -26,7 +26,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     if sockets.is_empty() {
         return nothing(frame, list, known(&model.clients.sockets_contact, "none is open", scene), scene);
     }
-    let shown = excerpt(ui.sockets_from, sockets.len(), usize::from(list.height).saturating_sub(1));
+    let shown = ui.sockets.shown(sockets.len(), usize::from(list.height).saturating_sub(1), 0, |_| 1);
     draw_excerpt(frame, above, &shown, *open, scene);
     let rows = sockets[shown].iter().map(|socket| row(socket, scene));
     let header = [Cell::from(" state"), right("session")].into_iter();

@@ -4,9 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, draw_excerpt, excerpt, format, level_span, nothing, title};
+use super::{Scene, draw_excerpt, format, level_span, nothing, title};
 use crate::model::{Level, Model, Warning};
 use crate::theme::Tone;
+use crate::ui::Scroll;
 
 /// Columns of a warning before what it says.
 const STATE: usize = 13;
@@ -41,7 +42,7 @@ pub(super) fn draw_worst(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
 }
 
 /// Everything, in as many lines as it takes.
-pub(super) fn draw_all(frame: &mut Frame<'_>, area: Rect, from: usize, scene: Scene<'_>) {
+pub(super) fn draw_all(frame: &mut Frame<'_>, area: Rect, scroll: &Scroll, scene: Scene<'_>) {
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let warnings = scene.model.warnings();
     let count = match warnings.len() {
@@ -53,23 +54,16 @@ pub(super) fn draw_all(frame: &mut Frame<'_>, area: Rect, from: usize, scene: Sc
         return draw_none(frame, list, scene);
     }
     let width = usize::from(list.width).saturating_sub(STATE + PLACE + 1);
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    // At the end a screenful is shown, however many lines each of them takes.
-    let first = excerpt(from, warnings.len(), usize::from(list.height) / 2).start;
-    let mut last = first;
-    for warning in &warnings[first..] {
+    let lines_of = |warning: &Warning| {
         let mut pieces = format::wrap(&warning.what, width).into_iter();
         let head = line(warning, pieces.next().unwrap_or_default(), scene);
         let rest = pieces.map(|piece| Line::raw(format!("{:1$}{piece}", "", STATE + PLACE)));
-        let all: Vec<Line<'_>> = std::iter::once(head).chain(rest).collect();
-        if lines.len() + all.len() > usize::from(list.height) && last > first {
-            break;
-        }
-        lines.extend(all);
-        last += 1;
-    }
-    draw_excerpt(frame, above, &(first..last), warnings.len(), scene);
-    for (line, row) in lines.into_iter().zip(list.rows()) {
+        std::iter::once(head).chain(rest).collect::<Vec<_>>()
+    };
+    let height = |index: usize| lines_of(&warnings[index]).len();
+    let shown = scroll.shown(warnings.len(), usize::from(list.height), 0, height);
+    draw_excerpt(frame, above, &shown, warnings.len(), scene);
+    for (line, row) in warnings[shown].iter().flat_map(lines_of).zip(list.rows()) {
         frame.render_widget(line, row);
     }
 }

@@ -13,7 +13,7 @@ use tui::order::{Mishap, Order};
 use tui::source::{Finding, Report, RunList, SessionList, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
-use tui::ui::{Menu, Pane, Panel, RunPage, Ui, View};
+use tui::ui::{Menu, Pane, Panel, RunPage, Scroll, Ui, View};
 
 use crate::stage::{
     OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs,
@@ -49,7 +49,7 @@ fn screens(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     help.shows_help = true;
     screens.push(("help".to_owned(), evening(names), help));
     let mut warned = ui(View::Pipeline, false);
-    warned.warnings_from = Some(0);
+    warned.warnings = Some(Scroll::default());
     screens.push(("warnings".to_owned(), evening(names), warned));
     let mut left = evening(names);
     left.gone = Some(Gone { other: Some(Text::new("demo-7 (native)")) });
@@ -78,6 +78,8 @@ fn runs(names: [&str; 2]) -> Vec<(String, Model, Ui)> {
     }
     let (two, mut ui) = look(&both);
     screens.push(("runs-compared".to_owned(), two.clone(), ui.clone()));
+    ui.runs.page = RunPage::Changes;
+    screens.push(("runs-compared-changes".to_owned(), two.clone(), ui.clone()));
     ui.runs.page = RunPage::Verdict;
     screens.push(("runs-compared-verdict".to_owned(), two.clone(), ui.clone()));
     ui.runs.page = RunPage::Figures;

@@ -1,6 +1,7 @@
 //! What keys do.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui::keys::Action;
 use tui::model::Model;
 use tui::model::pipeline::Figure;
 use tui::source::{Finding, LogLevel, LogLine, Report, Source};
@@ -14,6 +15,11 @@ const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
 fn press(ui: &mut Ui, model: &Model, keys: &str) -> Effect {
     keys.chars().map(|key| press_code(ui, model, KeyCode::Char(key))).last().unwrap_or(Effect::None)
+}
+
+/// What is drawn on the smallest terminal.
+fn drawn(ui: &Ui, model: &Model) -> String {
+    screen(model, ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string()
 }
 
 fn press_code(ui: &mut Ui, model: &Model, code: KeyCode) -> Effect {
@@ -53,12 +59,27 @@ fn an_open_game_is_scrolled_by_panes_and_never_past_its_end() {
     (ui.view, ui.is_open, ui.game) = (View::Games, true, Some(OPENED.parse().expect("an id")));
     press(&mut ui, &model, "l");
     assert_eq!(ui.pane, Pane::Incidents);
-    press(&mut ui, &model, "jj");
-    assert_eq!(ui.scrolled, [0, 2, 0]);
-    press(&mut ui, &model, "G");
-    let game = model.games.open.as_ref().and_then(|open| open.game.as_ref()).expect("a game");
-    assert_eq!(ui.scrolled[1], game.incidents.len() - 1);
-    press(&mut ui, &model, "hh");
+    for pane in [Pane::Incidents, Pane::Log] {
+        assert_eq!(ui.pane, pane);
+        let game = model.games.open.as_ref().expect("a game");
+        let rows = match (pane, &game.game) {
+            (Pane::Incidents, Some(game)) => game.incidents.len(),
+            _ => game.log.len(),
+        };
+        let shown = |ui: &Ui| {
+            let drawn = drawn(ui, &model);
+            let title = drawn.lines().find(|line| line.contains(&format!(" of {rows} "))).expect("a title");
+            title.trim_end_matches(['"', ' ']).rsplit("  ").next().expect("an excerpt").trim().to_owned()
+        };
+        let room = 18;
+        assert_eq!(shown(&ui), format!("1-{room} of {rows}"));
+        press(&mut ui, &model, "G");
+        assert_eq!(shown(&ui), format!("{}-{rows} of {rows}", rows - room + 1));
+        press(&mut ui, &model, "k");
+        assert_eq!(shown(&ui), format!("{}-{} of {rows}", rows - room, rows - 1), "the first key moves");
+        press(&mut ui, &model, "l");
+    }
+    press(&mut ui, &model, "h");
     assert_eq!(ui.pane, Pane::Log);
 }
 
@@ -107,7 +128,7 @@ fn a_row_of_the_pipeline_leads_to_all_of_it_whatever_was_looked_for_there_before
         press(&mut ui, &model, "1g");
         press(&mut ui, &model, &"j".repeat(row));
         press_code(&mut ui, &model, KeyCode::Enter);
-        assert_eq!((ui.filter(), ui.logs_to), ("", None), "{view}");
+        assert_eq!((ui.filter(), ui.logs_from), ("", None), "{view}");
     }
 }
 
@@ -137,11 +158,10 @@ fn all_that_needs_attention_is_shown_and_scrolled() {
     }
     press(&mut ui, &model, "G");
     assert!(drawn(&ui).contains(last.as_str()), "{}", drawn(&ui));
-    assert_eq!(ui.warnings_from, Some(warnings.len() - 1));
     press_code(&mut ui, &model, KeyCode::Esc);
-    assert_eq!((ui.warnings_from, ui.view), (None, View::Faults));
+    assert_eq!((ui.warnings.is_none(), ui.view), (true, View::Faults));
     press(&mut ui, &model, "w3");
-    assert_eq!((ui.warnings_from, ui.view), (None, View::Kafka));
+    assert_eq!((ui.warnings.is_none(), ui.view), (true, View::Kafka));
 }
 
 #[test]
@@ -175,16 +195,19 @@ fn sockets_that_do_not_fit_are_scrolled_to() {
     assert!(!drawn(&ui).contains("#401") && drawn(&ui).contains("3-5 of 120"), "{}", drawn(&ui));
     press(&mut ui, &model, "G");
     assert!(drawn(&ui).contains("#459") && drawn(&ui).contains("58-60 of 120"), "{}", drawn(&ui));
+    press(&mut ui, &model, "k");
+    assert!(drawn(&ui).contains("57-59 of 120"), "{}", drawn(&ui));
+    press_code(&mut ui, &model, KeyCode::PageUp);
+    assert!(drawn(&ui).contains("54-56 of 120"), "{}", drawn(&ui));
 }
 
 #[test]
 fn what_is_read_of_the_log_stays_where_it_is_while_more_is_logged() {
     let (mut ui, mut model) = (Ui::new(24), evening(NAMES));
-    let read = |ui: &Ui, model: &Model| {
-        let lines = ui.lines(model);
-        lines[ui.last_line(&lines) - 1].1.text.to_string()
-    };
-    press(&mut ui, &model, "7kkk");
+    let read = |ui: &Ui, model: &Model| drawn(ui, model).lines().nth(2).expect("a line").to_owned();
+    press(&mut ui, &model, "7");
+    read(&ui, &model);
+    press(&mut ui, &model, "kkk");
     let before = read(&ui, &model);
     let line = LogLine { part: Text::new("kafka"), level: LogLevel::Plain, text: Text::new("more") };
     let log = |model: &mut Model, count| {
@@ -194,10 +217,87 @@ fn what_is_read_of_the_log_stays_where_it_is_while_more_is_logged() {
     log(&mut model, 10);
     assert_eq!(read(&ui, &model), before);
     // As many as are kept, with a few of those before them.
-    log(&mut model, 4_980);
+    log(&mut model, 4_960);
     assert_eq!(read(&ui, &model), before);
     press(&mut ui, &model, "G");
-    assert_eq!((ui.logs_to, read(&ui, &model)), (None, "more".to_owned()));
+    assert_eq!(ui.logs_from, None);
+    assert!(read(&ui, &model).contains(" more"), "{}", read(&ui, &model));
+}
+
+#[test]
+fn every_line_of_the_log_is_reached_however_many_rows_each_takes() {
+    let (mut ui, mut model) = (Ui::new(24), empty());
+    let lines = (0..100).map(|number| {
+        let text = Text::new(&format!("line {number} {}", "that goes on and on ".repeat(9)));
+        LogLine { part: Text::new("kafka"), level: LogLevel::Plain, text }
+    });
+    let found = Ok(Finding::Lines(lines.collect()));
+    model.take(Report { source: Source::Logs, at: model.now, found });
+    press(&mut ui, &model, "7");
+    let shown = |ui: &Ui| -> Vec<u32> {
+        let drawn = drawn(ui, &model);
+        (0..100).filter(|number| drawn.contains(&format!(" line {number} "))).collect()
+    };
+    assert!(shown(&ui).ends_with(&[98, 99]), "{:?}", shown(&ui));
+    press(&mut ui, &model, "g");
+    let mut seen = shown(&ui);
+    assert!(seen.starts_with(&[0, 1]), "{seen:?}");
+    while ui.logs_from.is_some() && seen.len() < 1_000 {
+        press_code(&mut ui, &model, KeyCode::PageDown);
+        seen.extend(shown(&ui));
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    assert_eq!(ui.logs_from, None, "at the end they are followed");
+}
+
+#[test]
+fn faults_are_scrolled_from_where_they_stand_and_followed_again() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "5");
+    assert!(!ui.is_useful(Action::Back));
+    press(&mut ui, &model, "G");
+    assert!(ui.faults.is_scrolled() && ui.is_useful(Action::Back));
+    press_code(&mut ui, &model, KeyCode::Esc);
+    assert!(!ui.faults.is_scrolled() && !ui.is_useful(Action::Back));
+}
+
+#[test]
+fn every_figure_of_two_runs_is_reached() {
+    let mut ui = Ui::new(24);
+    let runs = two_runs("x");
+    let model = evening_with_runs(NAMES, &runs);
+    ui.look_at_runs(runs.iter().map(|run| run.verdict.folder.clone()).collect());
+    let rows = model.runs.compared.as_ref().expect("read").as_ref().expect("comparable");
+    let last = rows.last().expect("figures");
+    let last = format!(" {} {} ", last.name, last.unit);
+    assert!(!drawn(&ui, &model).contains(last.as_str()), "{}", drawn(&ui, &model));
+    press(&mut ui, &model, "v");
+    drawn(&ui, &model);
+    press(&mut ui, &model, &"j".repeat(rows.len()));
+    assert!(drawn(&ui, &model).contains(last.as_str()), "{}", drawn(&ui, &model));
+}
+
+#[test]
+fn what_is_looked_for_and_not_found_is_said_whatever_its_case() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    press(&mut ui, &model, "3/HOCKEY");
+    assert_eq!(ui.topics(&model).len(), 2);
+    for view in ["3", "7"] {
+        press_code(&mut ui, &model, KeyCode::Enter);
+        press(&mut ui, &model, &format!("{view}/nobody wrote this"));
+        assert!(drawn(&ui, &model).contains("Esc drops the filter"), "{}", drawn(&ui, &model));
+    }
+}
+
+#[test]
+fn the_screen_is_drawn_anew_whatever_is_typed() {
+    let (mut ui, model) = (Ui::new(24), evening(NAMES));
+    let redraw = KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL);
+    assert_eq!(ui.press(redraw, &model), Effect::Redraw);
+    press(&mut ui, &model, "2/harr");
+    assert_eq!((ui.press(redraw, &model), ui.filter()), (Effect::Redraw, "harr"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
 use tui::model::pipeline::{Figure, Place};
-use tui::model::{Hop, Level, Model, kafka};
+use tui::model::{Gone, Hop, Level, Model, kafka};
 use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
@@ -417,4 +417,89 @@ fn a_topic_whose_reader_is_down_is_not_well() {
     let topic = |name: &str| &model.kafka.topics[name];
     assert_eq!(model.topic_level(topic("sports-feed-tennis")), Level::Down);
     assert_eq!(model.topic_level(topic("sports-feed-football")), Level::Fine);
+}
+
+#[test]
+fn clients_that_do_not_keep_up_are_told_of_even_where_others_were_sent_away() {
+    let mut model = empty();
+    for (second, closed) in [(1, 0), (2, 3)] {
+        let metrics = format!(
+            "matchday_distribution_sessions 9\nmatchday_distribution_sessions_behind 2\n\
+             matchday_distribution_closed_total{{reason=\"the client does not read\"}} {closed}\n"
+        );
+        let source = Source::Part(Part::Distribution);
+        model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+        assert_eq!(model.level(Place::Sockets), Level::Slow, "{closed} were sent away");
+    }
+    assert_eq!(model.hop_level(Hop::Sockets), Level::Errors);
+}
+
+#[test]
+fn each_figure_is_judged_by_itself_whatever_the_row_says() {
+    let model = evening(NAMES);
+    assert_eq!(model.level(Place::Sport(Sport::Hockey)), Level::Growing);
+    assert_eq!(model.lag_level(Place::Sport(Sport::Hockey)), Some(Level::Growing));
+    assert_eq!(model.lag_level(Place::Sport(Sport::Football)), None);
+    for (is_ascii, p99, lag) in [(false, "▲1.2s", "▲2403"), (true, "!1.2s", "!2403")] {
+        let drawn = screen(&model, &Ui::new(24), &Theme::new(Palette::None, is_ascii), (80, 24));
+        let drawn = drawn.backend().to_string();
+        let row = drawn.lines().find(|line| line.contains(" hockey ") && line.contains("ms")).expect("a row");
+        assert!(row.contains(p99) && row.contains(lag), "{row}");
+    }
+}
+
+#[test]
+fn a_topic_that_nobody_can_read_comes_before_one_that_is_read_slowly() {
+    let model = evening(NAMES);
+    let ui = Ui::new(24);
+    let topics = ui.topics(&model);
+    assert_eq!(topics[0], Topics::default().feed(Sport::Tennis), "its processors are down: {topics:?}");
+    let levels: Vec<Level> =
+        topics.iter().map(|name| model.topic_level(&model.kafka.topics[*name])).collect();
+    let trouble = |level: &Level| (*level).max(Level::Fine);
+    assert!(levels.is_sorted_by(|one, other| trouble(one) >= trouble(other)), "{levels:?}");
+}
+
+#[test]
+fn of_a_stack_that_is_gone_it_is_said_once() {
+    let mut model = evening(NAMES);
+    model.step(Duration::from_secs(200));
+    let down = |model: &Model| {
+        model
+            .warnings()
+            .iter()
+            .filter(|warning| warning.level == Level::Down)
+            .map(|warning| warning.place.clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(down(&model).len() > 5, "{:?}", down(&model));
+    model.gone = Some(Gone { other: None });
+    assert_eq!(down(&model), [model.stack.to_string()]);
+}
+
+#[test]
+fn figures_of_some_of_several_distributions_are_marked() {
+    let mut model = empty();
+    let urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"].map(str::to_owned);
+    model.ask_at(&[(Part::Distribution, urls.to_vec())].into());
+    let Finding::Scrapes(answer) = scrape("matchday_distribution_sessions 9\n") else {
+        panic!("these are samples")
+    };
+    let answer = answer.into_iter().next().expect("an answer").1;
+    let mut take = |second, other| {
+        let found = Ok(Finding::Scrapes(vec![(urls[0].clone(), answer.clone()), (urls[1].clone(), other)]));
+        model.take(Report {
+            source: Source::Part(Part::Distribution),
+            at: Duration::from_secs(second),
+            found,
+        });
+        let mut ui = Ui::new(24);
+        ui.view = View::Clients;
+        let drawn = screen(&model, &ui, &Theme::new(Palette::None, false), (80, 24)).backend().to_string();
+        drawn.lines().nth(1).expect("a title").to_owned()
+    };
+    let title = take(1, answer.clone());
+    assert!(title.contains("2 of 2") && !title.contains("DOWN"), "{title}");
+    let title = take(20, Err(Text::new("refused")));
+    assert!(title.contains("1 of 2  ✖ DOWN"), "{title}");
 }

@@ -16,7 +16,7 @@ pub(in crate::view) fn draw_both(frame: &mut Frame<'_>, area: Rect, both: [&Verd
     let lines = both_gates(both.map(|verdict| verdict.gates.as_slice()), usize::from(area.width), scene);
     let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height * 3 / 5);
     let [upper, lower] = Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(area);
-    draw_from(frame, upper, lines, scene.ui.runs.line, scene);
+    draw_from(frame, upper, lines, &scene.ui.runs.scrolled[0], scene);
     let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
     for (verdict, half) in both.into_iter().zip(halves) {
         let mut lines = vec![heading("anomalies", scene)];
