@@ -111,6 +111,7 @@ impl Stood<'_> {
     fn is_said_by(&self, decision: &Decision) -> bool {
         decision.request_id.is_some()
             && self.request_id != decision.request_id
+            && self.decision.is_of_line(decision)
             && self.decision.verdict == decision.verdict
     }
 }
@@ -217,7 +218,13 @@ impl Book {
             if decision.verdict.is_rollback() {
                 // One of a recovery repeats the one before it, unless it follows what its own recovery has said.
                 let follows_own = standing[last].request_id == request_id;
-                if request_id.is_none() || follows_own || !follows_itself(&counted, place) {
+                // What the same recovery goes on to say was decided after it, and keeps its place.
+                let is_before = || {
+                    let mut later = counted[place + 1..].iter();
+                    later.any(|later| standing[last].is_said_by(later) && later.request_id == request_id)
+                };
+                let is_news = || !follows_itself(&counted, place) && !is_before();
+                if request_id.is_none() || follows_own || is_news() {
                     standing.remove(last);
                 }
             } else if decision.at.is_some() && standing[last].decision.verdict == decision.verdict {
