@@ -32,6 +32,9 @@ pub struct Timed {
 
 /// How much earlier than received a message may lie in the feed, in microseconds.
 const ORDER_SLACK_MICROS: i64 = 100_000;
+/// How much earlier than a producer's silence is over its markets begin to be shut, in microseconds:
+/// `MATCHDAY_SHUT_AHEAD_MS` of a service that is told nothing else, and of a short silence a quarter at most.
+const SHUT_AHEAD_MICROS: i64 = 150_000;
 
 impl Heard<'_> {
     /// The messages without a sequence about an event, each with whether one that was made later lies before it: of such a one
@@ -57,10 +60,11 @@ impl Heard<'_> {
         self.messages?.get(message_id).map(RecordPlace::from)
     }
 
-    /// Whether a producer was not heard for so long that it had to be taken for down, whatever kept it.
+    /// Whether a producer was not heard for so long that it could be taken for down, whatever kept it.
     pub(super) fn was_silent(&self, source: &(String, String)) -> bool {
+        let shortest = self.silence_micros - SHUT_AHEAD_MICROS.min(self.silence_micros / 4);
         let alive = self.alive.and_then(|alive| alive.get(source));
-        alive.is_some_and(|times| times.windows(2).any(|pair| pair[1] - pair[0] >= self.silence_micros))
+        alive.is_some_and(|times| times.windows(2).any(|pair| pair[1] - pair[0] >= shortest))
     }
 
     /// Whether a producer that was down may be up again when a message of it is processed that was received then.
@@ -82,8 +86,11 @@ mod tests {
             let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
             Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() }.was_silent(&source)
         };
-        assert!(!silent(&[]) && !silent(&[5]) && !silent(&[5, 24, 43]));
-        assert!(silent(&[5, 24, 44]));
+        assert!(!silent(&[]) && !silent(&[5]) && !silent(&[5, 19, 33]));
+        assert!(
+            silent(&[5, 19, 34]),
+            "whose markets are shut ahead of its deadline may be heard before that"
+        );
         assert!(!Heard::default().was_silent(&source), "of what was not heard nothing is known");
     }
 }

@@ -21,7 +21,7 @@ fn fingerprint(scene: &Scene) -> u64 {
 /// The fingerprints of ready-made scenarios, every message of them, faults and all, and when each is due. They change only
 /// when what is sent is meant to change; then they are written here anew.
 const STREAMS: [(&str, u64); 2] =
-    [("all-faults", 15_712_700_792_235_803_030), ("many-providers", 8_620_967_682_866_601_749)];
+    [("all-faults", 2_264_433_840_500_646_636), ("many-providers", 2_228_445_081_088_800_756)];
 
 #[test]
 fn the_same_scenario_makes_the_same_bytes_on_every_machine() {
@@ -42,7 +42,7 @@ const SPORTS: [(Sport, [u64; 3]); 4] = [
     (Sport::Football, [5_813_461_051_406_105_035, 8_636_801_691_726_606_724, 1_733_194_609_294_481_651]),
     (Sport::Basketball, [2_866_416_306_589_088_585, 15_324_489_665_950_543_498, 5_616_641_298_054_410_834]),
     (Sport::Tennis, [2_009_483_164_426_230_753, 12_470_965_841_579_080_528, 18_338_633_301_745_814_842]),
-    (Sport::Hockey, [11_838_466_370_379_870_141, 8_604_741_184_512_123_343, 4_083_098_758_945_343_548]),
+    (Sport::Hockey, [7_163_309_026_700_680_243, 7_636_850_827_200_393_750, 11_158_301_753_502_559_362]),
 ];
 
 #[test]
