@@ -297,7 +297,7 @@ mod tests {
         let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
         control.start_and_wait(program.clone(), how, PATIENCE).await.unwrap();
         let md = domain::Name::new("md").unwrap();
-        control.silence(md.clone(), Duration::from_secs(3_600)).unwrap();
+        control.silence(md.clone(), None, Duration::from_secs(3_600)).unwrap();
         let is_silent = || control.state().run.as_ref().unwrap().hush.until(&md).is_some();
         assert!(is_silent());
         let cast = program.cast(Some(2), drive::now(), how.speed, false).unwrap();
@@ -313,7 +313,7 @@ mod tests {
         let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
         control.start_and_wait(program, how, PATIENCE).await.unwrap();
         let twice = || control.inject(Order { wish: Wish::Duplicate, event_id: None });
-        let silence = || control.silence(domain::Name::new("md").unwrap(), Duration::from_secs(1));
+        let silence = || control.silence(domain::Name::new("md").unwrap(), None, Duration::from_secs(1));
         twice().unwrap();
         silence().unwrap();
         control.state().run.as_mut().unwrap().begin_anew();

@@ -32,7 +32,7 @@ use presence::Presence;
 pub use counters::Gauge;
 use flights::Flights;
 pub use hush::Hush;
-pub(crate) use presence::sources;
+pub(crate) use presence::{channel_sources, sources};
 
 pub use inject::{Awaited, Inject, Injected, Order, OrderRefused, Wish};
 pub use report::DriveReport;
@@ -188,6 +188,7 @@ pub async fn drive_and_answer(
         reqwest::Url::parse(&options.target).with_context(|| format!("`{}` is no URL", options.target))?;
     ensure!(target.scheme() == "http", "`{target}` is no address such as http://127.0.0.1:4000");
     let lanes = share_out(&schedule, options.lanes.max(1));
+    let channel_sources: Arc<[Option<Source>]> = channel_sources(&schedule).into();
     let counters = Arc::new(Counters::default());
     options.gauge.show(&counters);
     let log = Arc::new(Log::of(schedule.len()));
@@ -207,6 +208,7 @@ pub async fn drive_and_answer(
         sender.singles = Arc::clone(&first.singles);
         let lane = Lane {
             schedule: Arc::clone(&schedule),
+            channel_sources: Arc::clone(&channel_sources),
             lines,
             sender,
             start,
@@ -225,7 +227,7 @@ pub async fn drive_and_answer(
         tasks.spawn(Arc::new(lane).run());
     }
     let messages = schedule.len() as u64;
-    let sources = sources(&schedule);
+    let sources: BTreeSet<Source> = channel_sources.iter().flatten().cloned().collect();
     let _answering = inbox.open(cast(&schedule, &sources));
     let presence = Presence {
         sources,

@@ -30,8 +30,8 @@ pub enum Order {
     Start(Text),
     /// To end what is played.
     Stop,
-    /// To say nothing of this provider for a while.
-    Silence(Text),
+    /// To say nothing of this provider for a while, or of one producer of it.
+    Silence(Text, Option<Text>),
     /// To let something go wrong with the next message of this event, or of any.
     Inject(Mishap, Option<EventId>),
 }
@@ -80,7 +80,10 @@ impl Order {
             Self::Burst => format!("go {} times as fast for {} s", BURST.0, BURST.1),
             Self::Start(name) => format!("play {name}"),
             Self::Stop => "end what is played".to_owned(),
-            Self::Silence(provider) => format!("silence {provider} for {SILENCE_SECONDS} s"),
+            Self::Silence(provider, None) => format!("silence all of {provider} for {SILENCE_SECONDS} s"),
+            Self::Silence(provider, Some(producer)) => {
+                format!("silence {provider}/{producer} for {SILENCE_SECONDS} s")
+            }
             Self::Inject(mishap, event) => {
                 let whose = event.as_ref().map_or("any game", EventId::as_str);
                 match mishap {
@@ -97,6 +100,6 @@ impl Order {
     /// Whether it does something that cannot be taken back: such a thing is asked for twice.
     #[must_use]
     pub fn is_grave(&self) -> bool {
-        matches!(self, Self::Start(_) | Self::Stop | Self::Silence(_) | Self::Inject(..))
+        matches!(self, Self::Start(_) | Self::Stop | Self::Silence(..) | Self::Inject(..))
     }
 }

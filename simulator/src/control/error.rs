@@ -1,6 +1,6 @@
 //! Why something that is asked of control cannot be done.
 
-use domain::{EventId, Name};
+use domain::{EventId, Name, Source};
 
 /// Why something cannot be done now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum ControlError {
     /// There is no such provider in it.
     #[error("this run sends nothing of `{0}`")]
     Provider(Name),
+    /// There is no such producer of it.
+    #[error("this run sends nothing of `{producer}` of `{provider}`", provider = .0.provider, producer = .0.producer)]
+    Producer(Source),
     /// There is no such event in it that could be told wrongly.
     #[error("this run counts no messages of `{0}`")]
     Event(EventId),

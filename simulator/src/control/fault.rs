@@ -21,10 +21,14 @@ const AHEAD_SECONDS_MAX: i32 = 86_400;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Subcommand)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NewFault {
-    /// A provider says nothing for a while, not even that it is alive, and then all that was due
+    /// A provider, or one producer of it, says nothing for a while, not even that it is alive, and then all that was due
     Silence {
         /// Whose feed
         provider: Name,
+        /// This producer of it alone; else all
+        #[arg(long, value_name = "NAME")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        producer: Option<Name>,
         /// For how long
         seconds: u32,
     },
@@ -158,7 +162,7 @@ pub enum NewFault {
 /// What somebody may ask for, once its numbers are within their bounds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Asked {
-    Silence { provider: Name, length: Duration },
+    Silence { provider: Name, producer: Option<Name>, length: Duration },
     Burst { times: f64, length: Duration },
     OfMessages { wish: Wish, event: Option<EventId> },
 }
@@ -174,8 +178,8 @@ impl NewFault {
     /// What is asked for. Who waits for what is missing does so for `window`.
     pub(super) fn asked(self, window: Duration) -> Result<Asked, OutOfBounds> {
         let (wish, event) = match self {
-            Self::Silence { provider, seconds } => {
-                return Ok(Asked::Silence { provider, length: spell(seconds)? });
+            Self::Silence { provider, producer, seconds } => {
+                return Ok(Asked::Silence { provider, producer, length: spell(seconds)? });
             }
             Self::Burst { times, seconds } => {
                 within("/times", times, 1.0, BURST_TIMES_MAX)?;

@@ -112,6 +112,7 @@ impl From<ControlError> for Problem {
             ControlError::NoLedger => return not_found(error.to_string()),
             ControlError::Event(_) => return invalid(error.to_string()).at("/event"),
             ControlError::Provider(_) => return invalid(error.to_string()).at("/provider"),
+            ControlError::Producer(_) => return invalid(error.to_string()).at("/producer"),
         };
         Self::new(status, kind, title, error.to_string())
     }

@@ -349,7 +349,7 @@ pub(super) async fn inject(
     let asked = fault.asked(control.window());
     let asked = asked.map_err(|wrong| invalid(wrong.detail).at(wrong.pointer))?;
     let status = match asked {
-        Asked::Silence { provider, length } => control.silence(provider, length)?,
+        Asked::Silence { provider, producer, length } => control.silence(provider, producer, length)?,
         Asked::Burst { times, length } => control.burst(times, length)?,
         Asked::OfMessages { wish, event } => control.inject(Order { wish, event_id: event })?,
     };

@@ -82,8 +82,13 @@ impl Running {
         Ok(())
     }
 
-    /// A provider says nothing from now on, which is written down for each of its producers.
-    pub(super) fn silence(&mut self, provider: &Name, length: Duration) -> Result<(), OrderRefused> {
+    /// A provider, or one producer of it, says nothing from now on, which is written down for each producer that this means.
+    pub(super) fn silence(
+        &mut self,
+        provider: &Name,
+        producer: Option<&Name>,
+        length: Duration,
+    ) -> Result<(), OrderRefused> {
         let at_ns = self.playhead.place_ns(Instant::now());
         let for_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         let of_producer = |Source { provider, producer }: &Source| {
@@ -91,9 +96,14 @@ impl Running {
             let (outcomes, messages) = (kind.outcomes(), Vec::new());
             Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes }
         };
-        let producers = self.sources.iter().filter(|it| it.provider == *provider);
-        self.inject.note(producers.map(of_producer).collect())?;
-        self.hush.silence(provider.clone(), length);
+        let is_meant =
+            |it: &&Source| it.provider == *provider && producer.is_none_or(|name| it.producer == *name);
+        self.inject.note(self.sources.iter().filter(is_meant).map(of_producer).collect())?;
+        let provider = provider.clone();
+        match producer.cloned() {
+            Some(producer) => self.hush.silence_producer(Source { provider, producer }, length),
+            None => self.hush.silence(provider, length),
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Name;
+use domain::{Name, Source};
 
 use super::running::Burst;
 use super::{Control, ControlError, Status};
@@ -81,11 +81,16 @@ impl Control {
         })
     }
 
-    /// From now on a provider says nothing for so long, and then all that was due.
+    /// From now on a provider, or one producer of it, says nothing for so long, and then all that was due.
     ///
     /// # Errors
-    /// When there is no run, or it sends nothing of this provider, or too much was asked for.
-    pub fn silence(&self, provider: Name, length: Duration) -> Result<Status, ControlError> {
+    /// When there is no run, or it sends nothing of this provider or producer, or too much was asked for.
+    pub fn silence(
+        &self,
+        provider: Name,
+        producer: Option<Name>,
+        length: Duration,
+    ) -> Result<Status, ControlError> {
         self.with_run(|run| {
             if run.made.is_none() {
                 return Err(ControlError::NotNow("its messages are being made"));
@@ -93,7 +98,12 @@ impl Control {
             if run.sources.iter().all(|source| source.provider != provider) {
                 return Err(ControlError::Provider(provider));
             }
-            run.silence(&provider, length).map_err(|_| TOO_MANY)
+            if let Some(producer) = &producer
+                && run.sources.iter().all(|it| it.provider != provider || it.producer != *producer)
+            {
+                return Err(ControlError::Producer(Source { provider, producer: producer.clone() }));
+            }
+            run.silence(&provider, producer.as_ref(), length).map_err(|_| TOO_MANY)
         })
     }
 

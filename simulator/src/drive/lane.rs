@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
-use domain::Name;
+use domain::{Name, Source};
 use tokio::time::Instant;
 
 use super::held::HeldUp;
@@ -23,6 +23,8 @@ use crate::sender::{ACCEPTED, Batch, Problem, Sender, Witness};
 /// One connection and what goes over it.
 pub(super) struct Lane {
     pub(super) schedule: Arc<Schedule>,
+    /// Whose messages each channel of it holds, where that is known.
+    pub(super) channel_sources: Arc<[Option<Source>]>,
     pub(super) lines: Vec<u32>,
     pub(super) sender: Sender,
     pub(super) start: Instant,
@@ -90,7 +92,7 @@ impl Lane {
             let (course, now) = (self.playhead.course(), Instant::now());
             let is_last = pacer.is_done(self.lines.len());
             let released = if course.stands() { None } else { held.release(now, is_last) };
-            if let Some(lines) = released {
+            if let Some(lines) = released.and_then(|lines| self.may_go(lines, &mut held)) {
                 for parcel in self.cut(&lines) {
                     // It was meant to be late, so its lateness says nothing.
                     self.outgoing(parcel, None).send(&mut report).await;
@@ -163,7 +165,7 @@ impl Lane {
 
     /// What of these lines goes out now, request by request, with what was asked for besides; the rest is held up, or dropped.
     fn sort_out(&self, lines: &[u32], held: &mut HeldUp) -> Vec<Parcel> {
-        if held.is_empty() && !self.inject.is_waiting() {
+        if held.is_empty() && !self.inject.is_waiting() && !self.hush.is_of_producers() {
             return vec![Parcel { lines: lines.to_vec(), ..Parcel::default() }];
         }
         let timeline = self.playhead.timeline();
@@ -171,6 +173,10 @@ impl Lane {
         for &line in lines {
             let channel = self.schedule.channel(line as usize);
             if held.joins(channel, line) {
+                continue;
+            }
+            if let Some(length) = self.silence_of(channel) {
+                held.hold(channel, line, length, true);
                 continue;
             }
             match self.inject.fate(self.due(&timeline, line as usize)) {
@@ -186,6 +192,21 @@ impl Lane {
             }
         }
         parcels.finish()
+    }
+
+    /// For how long the producer of a channel says nothing from now on; `None` where it may speak.
+    fn silence_of(&self, channel: usize) -> Option<Duration> {
+        let until = self.hush.producer_until(self.channel_sources[channel].as_ref()?)?;
+        Some(until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Messages of one event that were held up long enough; `None` where their producer has been silenced meanwhile, so that they are
+    /// held up further.
+    fn may_go(&self, lines: Vec<u32>, held: &mut HeldUp) -> Option<Vec<u32>> {
+        let channel = self.schedule.channel(*lines.first()? as usize);
+        let Some(length) = self.silence_of(channel) else { return Some(lines) };
+        lines.into_iter().for_each(|line| held.hold(channel, line, length, true));
+        None
     }
 
     /// What a fault has to know of a line.

@@ -136,7 +136,7 @@ impl Presence {
                 && quiet.producer == source.producer
                 && (from..until).contains(&now)
         };
-        self.silences.iter().any(is_quiet) || self.hush.until(&source.provider).is_some()
+        self.silences.iter().any(is_quiet) || self.hush.producer_until(source).is_some()
     }
 
     /// Those of a provider's producers that are asked, as far as each is known by its messages.
@@ -297,20 +297,23 @@ fn is_about(channel: &Channel, request: &RecoveryRequest) -> bool {
     request.event_id.as_ref().is_none_or(|id| channel.event_id.as_deref() == Some(id.as_str()))
 }
 
-/// Whose messages a schedule holds, by the first of each channel.
-pub(crate) fn sources(schedule: &Schedule) -> BTreeSet<Source> {
-    let mut is_known = vec![false; schedule.channels().len()];
-    let source = |index: usize| {
+/// Whose messages each channel of a schedule holds, by the first that says so; `None` where none does.
+pub(crate) fn channel_sources(schedule: &Schedule) -> Vec<Option<Source>> {
+    let mut sources = vec![None; schedule.channels().len()];
+    for index in 0..schedule.len() {
         let channel = schedule.channel(index);
-        if is_known[channel] {
-            return None;
+        if sources[channel].is_none() {
+            let Channel { format, provider, .. } = &schedule.channels()[channel];
+            let message = format.decode(schedule.message(index), provider);
+            sources[channel] = message.filter(|it| !uof::is_of_fixtures(it)).map(|message| message.source);
         }
-        let Channel { format, provider, .. } = &schedule.channels()[channel];
-        let message = format.decode(schedule.message(index), provider)?;
-        is_known[channel] = !uof::is_of_fixtures(&message);
-        is_known[channel].then_some(message.source)
-    };
-    (0..schedule.len()).filter_map(source).collect()
+    }
+    sources
+}
+
+/// Whose messages a schedule holds.
+pub(crate) fn sources(schedule: &Schedule) -> BTreeSet<Source> {
+    channel_sources(schedule).into_iter().flatten().collect()
 }
 
 /// What the format has no words for is not said; whether it has some is the answer.

@@ -1,6 +1,6 @@
 //! What the simulator plays, what it can play, and what it was told from here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::contact::Contact;
@@ -122,13 +122,20 @@ impl Control {
         self.orders.iter().max_by_key(|told| told.at).filter(is_of_now)
     }
 
-    /// Whose feeds are known, each once.
+    /// Who can be silenced: each producer that is known, and before the first of a provider all of them, where it has several.
     #[must_use]
-    pub fn providers(&self) -> Vec<&Text> {
-        let mut providers: Vec<&Text> = self.producers.iter().map(|producer| &producer.provider).collect();
-        providers.sort_unstable();
-        providers.dedup();
-        providers
+    pub fn speakers(&self) -> Vec<(&Text, Option<&Text>)> {
+        let names = self.producers.iter().map(|producer| (&producer.provider, &producer.producer));
+        let names: BTreeSet<(&Text, &Text)> = names.collect();
+        let mut speakers = Vec::new();
+        for &(provider, name) in &names {
+            let is_first = speakers.iter().all(|(known, _)| *known != provider);
+            if is_first && names.iter().filter(|(of, _)| *of == provider).count() > 1 {
+                speakers.push((provider, None));
+            }
+            speakers.push((provider, Some(name)));
+        }
+        speakers
     }
 }
 

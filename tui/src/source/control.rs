@@ -146,8 +146,13 @@ fn request(order: &Order) -> (Method, &'static str, Option<Value>) {
             (Method::POST, "/v1/run", Some(json!({ "scenario": name.as_str(), "fresh": true })))
         }
         Order::Burst => fault(json!({ "kind": "burst", "times": BURST.0, "seconds": BURST.1 })),
-        Order::Silence(provider) => {
-            fault(json!({ "kind": "silence", "provider": provider.as_str(), "seconds": SILENCE_SECONDS }))
+        Order::Silence(provider, producer) => {
+            let mut body =
+                json!({ "kind": "silence", "provider": provider.as_str(), "seconds": SILENCE_SECONDS });
+            if let Some(producer) = producer {
+                body["producer"] = json!(producer.as_str());
+            }
+            fault(body)
         }
         Order::Inject(mishap, event) => {
             let mut body = json!({ "kind": mishap.name() });
@@ -181,8 +186,10 @@ mod tests {
         let document: Value = serde_json::from_str(openapi).expect("a document");
         let event = "md:match:7".parse().ok();
         let orders = [Order::Pause, Order::Resume, Order::Step, Order::Stop, Order::Rate(5.0), Order::Burst];
-        let orders =
-            orders.into_iter().chain([Order::Start(Text::new("final")), Order::Silence(Text::new("md"))]);
+        let orders = orders.into_iter().chain([
+            Order::Start(Text::new("final")),
+            Order::Silence(Text::new("md"), Some(Text::new("live"))),
+        ]);
         let mishaps = Mishap::ALL.map(|mishap| Order::Inject(mishap, event.clone()));
         for order in orders.chain(mishaps) {
             let (method, path, body) = request(&order);

@@ -62,7 +62,7 @@ impl Panel {
             Self::Control => "Tell the simulator to",
             Self::Scenarios => "Play a scenario",
             Self::Mishaps => "Inject a fault",
-            Self::Providers => "Silence a provider",
+            Self::Providers => "Silence a producer",
         }
     }
 }
@@ -94,8 +94,10 @@ impl Ui {
                 .map(|mishap| item(Order::Inject(mishap, self.event_looked_at()), ""))
                 .collect(),
             Panel::Providers => {
-                let providers = model.control.providers().into_iter();
-                providers.map(|provider| item(Order::Silence(provider.clone()), "")).collect()
+                let speakers = model.control.speakers().into_iter();
+                speakers
+                    .map(|(provider, producer)| item(Order::Silence(provider.clone(), producer.cloned()), ""))
+                    .collect()
             }
         }
     }

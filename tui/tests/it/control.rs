@@ -249,12 +249,15 @@ fn scenarios_and_producers_are_chosen_from_what_is_there() {
     choose(&mut ui, &model, "final");
     assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Start(Text::new("final"))));
     letters(&mut ui, &model, "c");
-    choose(&mut ui, &model, "silence a provider");
+    choose(&mut ui, &model, "silence a producer");
     press(&mut ui, &model, KeyCode::Esc);
     assert_eq!(ui.menu.as_ref().map(|menu| menu.panel), Some(Panel::Control), "one list back");
-    choose(&mut ui, &model, "silence a provider");
-    choose(&mut ui, &model, "silence uof");
-    assert_eq!(letters(&mut ui, &model, "y"), Effect::Tell(Order::Silence(Text::new("uof"))));
+    choose(&mut ui, &model, "silence a producer");
+    choose(&mut ui, &model, "silence uof/");
+    let Effect::Tell(Order::Silence(provider, Some(_))) = letters(&mut ui, &model, "y") else {
+        panic!("one producer is to be silenced");
+    };
+    assert_eq!(provider, Text::new("uof"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use domain::Name;
+use domain::{Name, Source};
 use serde_json::{Value, json};
 use simulator::drive::keep_alive;
 use simulator::pacer::Speed;
@@ -130,6 +130,39 @@ async fn a_provider_that_is_silenced_sends_afterwards_what_was_due() {
     let last = report.deliveries.sent_micros.iter().max().unwrap();
     let late = report.lateness_micros.max() as f64 * 0.99;
     assert!(late <= (last - 350_000) as f64, "late by {late}: a silence that was asked for is no lateness");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_is_silenced_keeps_no_other_of_its_provider_waiting() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let md = Name::new("md").unwrap();
+    let mut builder = ScheduleBuilder::default();
+    for turn in 0..10 {
+        for (event, producer) in [(1, "live"), (2, "pre")] {
+            let mut message: Value = serde_json::from_slice(&bet_stop("md", event)).unwrap();
+            message["producer"] = producer.into();
+            message["message_id"] = format!("{producer}/{turn}").into();
+            builder.push(&md, Format::Json, turn * 10_000_000, message.to_string().as_bytes()).unwrap();
+        }
+    }
+    let options = DriveOptions { speed: Speed::Factor(1.0), lanes: 1, ..options(&target) };
+    let live = Source { provider: md, producer: Name::new("live").unwrap() };
+    options.hush.silence_producer(live.clone(), Duration::from_millis(500));
+    // Longer than was said before, which is noticed when that is over.
+    let longer = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        options.hush.silence_producer(live, Duration::from_millis(2_000));
+    };
+    let (report, ()) = tokio::join!(drive(Arc::new(builder.build()), &options, |_| {}), longer);
+    let report = report.unwrap();
+    assert!(report.is_complete());
+    let id = |line: &String| serde_json::from_str::<Value>(line).unwrap()["message_id"].clone();
+    let came: Vec<Value> = receiver.lines().iter().map(id).collect();
+    let of = |producer: &'static str| (0..10).map(move |turn| format!("{producer}/{turn}"));
+    assert_eq!(came, of("pre").chain(of("live")).collect::<Vec<_>>());
+    let sent = &report.deliveries.sent_micros;
+    assert!(sent.iter().step_by(2).all(|sent| *sent >= 2_200_000), "before their time: {sent:?}");
 }
 
 /// One message that can be read, of a provider's event.
