@@ -144,11 +144,12 @@ impl Asker {
         let address = self.settings.providers.address(provider).context("a provider without a URL")?;
         let way = self.settings.providers.way(&want.target.source);
         let url = url(&address.url, want, &way, asked_at, self.settings.node_id)?;
-        Ok(Address { url, authorization: address.authorization.clone() })
+        Ok(Address { url, rights: address.rights.clone() })
     }
 }
 
-/// The request for something that is lost. What was lost longer ago than may be asked for comes with everything.
+/// The request for something that is lost. What was lost longer ago than may be asked for is asked for as far back as may be; what
+/// was never there comes with everything.
 fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<u32>) -> anyhow::Result<Url> {
     let event_id = &want.target.event_id;
     let mut url = base.clone();
@@ -160,9 +161,9 @@ fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<
             Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
         };
     }
+    let oldest = way.window_micros.map(|window| asked_at.0 - window + OVERLAP_MICROS);
     let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
-        .then(|| want.trusted_until.0 - OVERLAP_MICROS)
-        .filter(|after| way.window_micros.is_none_or(|window| asked_at.0 - after <= window));
+        .then(|| (want.trusted_until.0 - OVERLAP_MICROS).max(oldest.unwrap_or(i64::MIN)));
     let mut query = url.query_pairs_mut();
     if let Some(after) = after {
         query.append_pair("after", &(after / 1_000).to_string());
@@ -175,8 +176,8 @@ fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<
     Ok(url)
 }
 
-async fn answer(client: &Client, Address { url, authorization }: &Address) -> anyhow::Result<()> {
-    let answer = tokio::time::timeout(ANSWER_MAX, client.post(url, authorization.as_ref()));
+async fn answer(client: &Client, Address { url, rights }: &Address) -> anyhow::Result<()> {
+    let answer = tokio::time::timeout(ANSWER_MAX, client.post(url, rights));
     let status = answer.await.map_err(|_| anyhow::anyhow!("there was no answer in {ANSWER_MAX:?}"))??;
     ensure!(status.is_success(), "the answer is {status}");
     Ok(())
@@ -214,9 +215,14 @@ mod tests {
             "http://127.0.0.1:4004/base/v1/liveodds/recovery/initiate_request?request_id=1767225600000123"
         );
         let window = way.window_micros.unwrap();
-        let at_its_edge = asked_at.0 - window + OVERLAP_MICROS;
-        assert!(of(&want(None, at_its_edge), None).contains("?after=1767189600000&"), "ten hours ago");
-        assert!(!of(&want(None, at_its_edge - 1), None).contains("after="), "it would be refused");
+        for trusted_until in
+            [asked_at.0 - 2 * window, asked_at.0 - window, asked_at.0 - window + 2 * OVERLAP_MICROS]
+        {
+            let asked = of(&want(None, trusted_until), None);
+            assert!(asked.contains("?after=1767189610000&"), "ten hours ago at most: {asked}");
+        }
+        let later = of(&want(None, asked_at.0 - window + 2 * OVERLAP_MICROS + 1_000), None);
+        assert!(later.contains("?after=1767189610001&"), "{later}");
         assert_eq!(
             of(&want(Some("sr:match:4"), 5), None),
             "http://127.0.0.1:4004/base/v1/liveodds/odds/events/sr:match:4/initiate_request?request_id=1767225600000"

@@ -1,7 +1,12 @@
 //! The numbers that a drive shows, each in one place. Where nothing records them they cost next to nothing.
 
-use metrics::{Histogram, counter, histogram};
+use metrics::{Histogram, counter, gauge, histogram};
 use reqwest::StatusCode;
+
+/// Says what is played, for as long as this process lives.
+pub(crate) fn plays(program: &str) {
+    gauge!("matchday_simulator_plays", "program" => program.to_owned()).set(1.0);
+}
 
 /// Counts messages that go out for the first time.
 pub(crate) fn sent(messages: usize) {

@@ -1,7 +1,7 @@
 //! Games as distribution's REST tells them: what is read of its answers, every text of it [safe to show](Text).
 
 use domain::{Clock, EventId, EventStatus, MarketStatus, MatchStatus, Odds, Score, Sport};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::text::Text;
 
@@ -52,8 +52,19 @@ pub struct Game {
     pub status: Option<Status>,
     /// Its markets, in the order of their ids.
     pub markets: Vec<Market>,
-    /// What happened, in the order in which it was told.
+    /// What happened, by its ids, which providers count: those that are longer come later.
+    #[serde(deserialize_with = "counted")]
     pub incidents: Vec<Incident>,
+}
+
+/// REST tells them by their ids as text, where `100` comes before `99`.
+fn counted<'de, D: Deserializer<'de>>(incidents: D) -> Result<Vec<Incident>, D::Error> {
+    let mut incidents = Vec::<Incident>::deserialize(incidents)?;
+    incidents.sort_by(|one, other| {
+        let place = |incident: &Incident| incident.incident_id.as_str().len();
+        place(one).cmp(&place(other)).then_with(|| one.incident_id.cmp(&other.incident_id))
+    });
+    Ok(incidents)
 }
 
 /// Who plays.
@@ -127,6 +138,8 @@ pub struct OutcomeResult {
 /// One thing that happened.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Incident {
+    /// Its id.
+    pub incident_id: Text,
     /// What.
     pub kind: Text,
     /// In which part of the game.

@@ -5,6 +5,7 @@
 //! chosen; [`view`] makes a frame of that and of the model; [`run`] does so in front of a terminal, [`plain`] where there is none. `model`, `ui` and `view` do no I/O and read
 //! no clock.
 
+pub mod ansi;
 pub mod attach;
 pub mod bundle;
 pub mod cli;

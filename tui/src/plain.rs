@@ -28,12 +28,18 @@ pub async fn follow(mut watch: Watch, interval: Duration, as_json: bool) -> anyh
     let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to Ctrl-C")?;
     let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
+    // Before two answers there are no rates: nothing would be told to be idle.
+    let (deadline, mut has_begun) = (Instant::now() + interval * 2 + ONCE_WITHIN, false);
     loop {
         tokio::select! {
             report = watch.next() => watch.take(report?),
             _ = ticks.tick() => {
                 watch.look()?;
                 watch.step();
+                has_begun = has_begun || is_told(&watch) || Instant::now() >= deadline;
+                if !has_begun {
+                    continue;
+                }
                 // Whoever reads may have gone, as `head` does.
                 if say(&watch, as_json).is_err() {
                     return Ok(());

@@ -1,19 +1,22 @@
 //! The terminal: taken, and given back as it was however the program ends.
 
-use std::io;
+use std::io::{self, Stdout};
 use std::thread;
 
 use anyhow::Context;
-use ratatui::DefaultTerminal;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event};
 use tokio::sync::mpsc;
+
+use crate::ansi::Ansi;
 
 /// Keys that may wait.
 const EVENTS_MAX: usize = 64;
 
 /// The terminal while it is ours. Dropped, it is as it was; a panic gives it back before it is told.
 #[derive(Debug)]
-pub struct Taken(DefaultTerminal);
+pub struct Taken(Terminal<CrosstermBackend<Ansi<Stdout>>>);
 
 impl Taken {
     /// Takes it: no echo, the alternate screen, no mouse.
@@ -21,11 +24,13 @@ impl Taken {
     /// # Errors
     /// When it is none.
     pub fn take() -> anyhow::Result<Self> {
-        ratatui::try_init().map(Self).context("taking the terminal")
+        ratatui::try_init().context("taking the terminal")?;
+        let terminal = Terminal::new(CrosstermBackend::new(Ansi::new(io::stdout())));
+        terminal.map(Self).context("taking the terminal")
     }
 
     /// What is drawn on.
-    pub fn get(&mut self) -> &mut DefaultTerminal {
+    pub fn get(&mut self) -> &mut Terminal<CrosstermBackend<Ansi<Stdout>>> {
         &mut self.0
     }
 }

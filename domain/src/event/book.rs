@@ -27,6 +27,10 @@ pub struct Book {
     /// Settlements, cancels and rollbacks in the order in which they came, or by the times that they were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     decisions: Vec<Decision>,
+    /// Whether anybody but pre-match has spoken of it: from then on pre-match counts as one who has handed it over. That stays so
+    /// when who spoke takes it back, for the game has begun all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_game: bool,
 }
 
 /// A source's offer as its last odds, and bet stops since, left it.
@@ -249,19 +253,21 @@ impl Book {
         Some(market)
     }
 
-    /// That of who offered last and has not handed over. Once another producer offers what one of pre-match did, that of
-    /// pre-match counts no more, whether or not it has handed over: it may be late with that, or never say it.
+    /// That of who offered last and has not handed over; once the game's producer has spoken of it, pre-match has, whether or not it
+    /// says so: it may be late with that, or never say it.
     fn current(&self) -> Option<&StandingOffer> {
         let offered =
             || self.offers.iter().rev().filter(|offer| !offer.only_closed || self.closed(offer).is_some());
         let still_offered = || offered().filter(|offer| self.shown(offer) != MarketStatus::HandedOver);
-        let in_game = still_offered().find(|offer| !offer.source.is_pre_match());
+        let is_in_game = |offer: &&StandingOffer| !offer.source.is_pre_match();
+        let in_game = still_offered().find(is_in_game).or_else(|| offered().find(is_in_game));
         in_game.or_else(|| still_offered().next()).or_else(|| offered().next())
     }
 
     /// The status of an offer: what was said last, and not taken back.
     fn shown(&self, offer: &StandingOffer) -> MarketStatus {
-        self.closed(offer).unwrap_or(offer.status)
+        let is_over = self.in_game && offer.source.is_pre_match();
+        self.closed(offer).unwrap_or(if is_over { MarketStatus::HandedOver } else { offer.status })
     }
 
     /// Whether an offer's source says that the market is settled or cancelled.
@@ -282,6 +288,7 @@ impl Book {
     /// The offer of a source who speaks of it now; at first inactive. Who does no more than say that it is `closed` offers
     /// nothing by that, and stands where it stood.
     fn offer_entry(&mut self, source: &Source, is_closed: bool) -> &mut StandingOffer {
+        self.in_game |= !source.is_pre_match();
         let known = self.offers.iter().position(|offer| offer.source == *source);
         let place = match known {
             Some(known) if is_closed => known,

@@ -102,10 +102,23 @@ fn pre_match_opens_nothing_that_the_games_producer_has_offered() {
     talk.say(Who::Live, &Move::Stop(vec!["all"], StopStatus::Suspended)).offer(Who::Pre, OPEN);
     let stopped = talk.market().expect("a market");
     assert_eq!((stopped.producer, stopped.status), (Who::Live.source().producer, MarketStatus::Suspended));
-    // Nobody offers in the game what its producer hands over.
+    // Nobody offers in the game what its producer hands over, and what pre-match says next opens it no more than what it said before.
     talk.offer(Who::Live, (MarketStatus::HandedOver, 2_000));
-    let before = talk.market().expect("a market");
-    assert_eq!((before.producer, before.status), (Who::Pre.source().producer, MarketStatus::Active));
+    for _ in 0..2 {
+        let given_up = talk.market().expect("a market");
+        assert_eq!(
+            (given_up.producer, given_up.status),
+            (Who::Live.source().producer, MarketStatus::HandedOver)
+        );
+        talk.offer(Who::Pre, OPEN);
+    }
+    talk.offer(Who::Live, OPEN);
+    assert_eq!(talk.status(), MarketStatus::Active);
+    // Nor what its snapshot leaves out, and so takes back.
+    talk.say(Who::Live, &Move::NewEpoch(Vec::new()));
+    assert_eq!(talk.status(), MarketStatus::HandedOver);
+    talk.offer(Who::Pre, OPEN);
+    assert_eq!(talk.status(), MarketStatus::HandedOver);
 }
 
 #[test]

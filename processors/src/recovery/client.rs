@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -52,12 +52,12 @@ impl Client {
     ///
     /// # Errors
     /// Where there was no answer.
-    pub async fn post(&self, url: &Url, authorization: Option<&HeaderValue>) -> Result<StatusCode> {
+    pub async fn post(&self, url: &Url, rights: &[(HeaderName, HeaderValue)]) -> Result<StatusCode> {
         // Some servers take no POST that does not say how long it is.
         let no_bytes = HeaderValue::from_static("0");
         let mut request = Request::post(url.as_str()).header(CONTENT_LENGTH, no_bytes);
-        if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
+        for (name, value) in rights {
+            request = request.header(name, value);
         }
         let answer = self.0.request(request.body(Empty::new())?).await;
         Ok(answer.map_err(|error| anyhow::Error::msg(reason(&error)))?.status())
@@ -99,6 +99,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use hyper::header::AUTHORIZATION;
 
     /// Of `127.0.0.1`, by itself, until the year 2120; the key is used for nothing else.
     const CERTIFICATE: &[u8] = include_bytes!("client/certificate.pem");
@@ -143,8 +144,8 @@ mod tests {
         let (url, asked) = provider().await;
         let mut roots = RootCertStore::empty();
         roots.add(certificate()).unwrap();
-        let token = HeaderValue::from_static("Bearer secret");
-        let answer = Client::trusting(roots).unwrap().post(&url, Some(&token)).await.unwrap();
+        let rights = [(AUTHORIZATION, HeaderValue::from_static("Bearer secret"))];
+        let answer = Client::trusting(roots).unwrap().post(&url, &rights).await.unwrap();
         assert_eq!(answer, StatusCode::ACCEPTED);
         let head = asked.await.unwrap();
         let first = "POST /v1/1/recovery/initiate_request?request_id=7 HTTP/1.1\r\n";
@@ -159,7 +160,7 @@ mod tests {
     async fn one_that_is_not_is_told_nothing_and_why_is_said() {
         let (url, asked) = provider().await;
         let client = Client::trusting(RootCertStore::empty()).unwrap();
-        let error = client.post(&url, None).await.unwrap_err().to_string();
+        let error = client.post(&url, &[]).await.unwrap_err().to_string();
         assert!(
             error.contains("invalid peer certificate: UnknownIssuer") && error.contains("SSL_CERT_FILE"),
             "{error}"
@@ -167,7 +168,7 @@ mod tests {
         assert!(!asked.is_finished());
         asked.abort();
         let nobody: Url = "http://127.0.0.1:1/".parse().unwrap();
-        let error = client.post(&nobody, None).await.unwrap_err().to_string();
+        let error = client.post(&nobody, &[]).await.unwrap_err().to_string();
         assert!(error.contains("refused"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use domain::producer::Recovery;
 use domain::{Name, Source};
-use hyper::header::HeaderValue;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use url::Url;
 
 use super::products::{ProductEntry, Way};
@@ -26,8 +26,18 @@ pub struct Entry {
 #[derive(Clone)]
 pub struct TokenEntry {
     provider: Name,
-    token: HeaderValue,
+    token: Token,
 }
+
+/// A token as headers have it.
+#[derive(Clone)]
+struct Token {
+    bearer: HeaderValue,
+    plain: HeaderValue,
+}
+
+/// Where the API of a Unified Odds Feed asks for the token.
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 /// Says nothing of the token.
 impl std::fmt::Debug for TokenEntry {
@@ -41,8 +51,8 @@ impl std::fmt::Debug for TokenEntry {
 pub struct Address {
     /// What the paths of requests are joined to.
     pub url: Url,
-    /// The value of `Authorization`, where one is asked for; it is not shown.
-    pub authorization: Option<HeaderValue>,
+    /// The headers that say with what right; their values are not shown.
+    pub rights: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What is settled with each provider.
@@ -102,8 +112,13 @@ impl FromStr for TokenEntry {
         let (provider, token) = text.split_once('=').context("not of the form provider=token")?;
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         ensure!(is_token, "the token of `{provider}` is not of visible ASCII characters");
-        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))?;
-        token.set_sensitive(true);
+        let hidden = |value: &str| {
+            HeaderValue::from_str(value).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            })
+        };
+        let token = Token { bearer: hidden(&format!("Bearer {token}"))?, plain: hidden(token)? };
         Ok(Self { provider: Name::new(provider)?, token })
     }
 }
@@ -116,19 +131,23 @@ impl Providers {
     pub fn new(entries: &[Entry], tokens: &[TokenEntry]) -> Result<Self> {
         let mut providers: BTreeMap<Name, Settled> = BTreeMap::new();
         for Entry { provider, recovery, url, is_unified } in entries {
-            let address = url.clone().map(|url| Address { url, authorization: None });
+            let address = url.clone().map(|url| Address { url, rights: Vec::new() });
             let settled = Settled { recovery: *recovery, address, products: is_unified.then(BTreeMap::new) };
             let before = providers.insert(provider.clone(), settled);
             ensure!(before.is_none(), "MATCHDAY_RECOVERY names `{provider}` twice");
         }
         for TokenEntry { provider, token } in tokens {
-            let Some(Settled { address: Some(address), .. }) = providers.get_mut(provider) else {
+            let Some(Settled { address: Some(address), products, .. }) = providers.get_mut(provider) else {
                 bail!(
                     "MATCHDAY_RECOVERY_TOKENS has a token of `{provider}`, whom MATCHDAY_RECOVERY does not say where to ask"
                 );
             };
-            let before = address.authorization.replace(token.clone());
-            ensure!(before.is_none(), "MATCHDAY_RECOVERY_TOKENS names `{provider}` twice");
+            ensure!(address.rights.is_empty(), "MATCHDAY_RECOVERY_TOKENS names `{provider}` twice");
+            address.rights.push((AUTHORIZATION, token.bearer.clone()));
+            // Its API asks for it there.
+            if products.is_some() {
+                address.rights.push((ACCESS_TOKEN, token.plain.clone()));
+            }
         }
         Ok(Self(providers))
     }
@@ -233,7 +252,7 @@ mod tests {
         let of = |name| {
             let name = Name::new(name).unwrap();
             let address = providers.address(&name);
-            let told = address.map(|it| (it.url.as_str().to_owned(), it.authorization.is_some()));
+            let told = address.map(|it| (it.url.as_str().to_owned(), !it.rights.is_empty()));
             (providers.recovery(&name, false), told)
         };
         let of_unnumbered = |name| providers.recovery(&Name::new(name).unwrap(), true);
@@ -247,6 +266,10 @@ mod tests {
         assert!(providers.are_asked() && !read(&["own=alive"], &[]).unwrap().are_asked());
         assert!(!providers.are_asked_over_tls());
         assert!(read(&["md=alive", "uof=uof@https://provider.example"], &[]).unwrap().are_asked_over_tls());
+        let rights = &providers.address(&Name::new("uof").unwrap()).unwrap().rights;
+        let rights: Vec<_> =
+            rights.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(rights, [("authorization", "Bearer secret"), ("x-access-token", "secret")]);
         assert!(!format!("{providers:?}").contains("secret"));
     }
 

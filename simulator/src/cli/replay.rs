@@ -12,6 +12,7 @@ use super::delivery::{Delivery, Ended};
 use super::keys::Keys;
 use super::{recordings, say};
 use crate::drive::{self, DriveOptions};
+use crate::metrics;
 use crate::pacer::{Playhead, Speed};
 use crate::playlist::{Entry, Playlist};
 use crate::recording::{Inspection, Reader, inspect};
@@ -117,6 +118,8 @@ pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
         ..args.delivery.options()
     };
     let outlet = args.delivery.open()?;
+    let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+    metrics::plays(&names.collect::<Vec<_>>().join(", "));
     let keys = Keys::listen(playhead);
     ensure!(!args.paused || keys.is_some(), "nobody could let it go: `--paused` needs a terminal");
     if args.loops == 1 && !args.fresh {

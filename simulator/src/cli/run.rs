@@ -15,6 +15,7 @@ use super::{import, say};
 use crate::drive::{self, DriveOptions, DriveReport};
 use crate::file;
 use crate::format::Format;
+use crate::metrics;
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
 use crate::run_ledger::{CutShort, RunLedger};
@@ -100,6 +101,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     }
     args.record_feeds(&schedule)?.iter().try_for_each(|(path, ..)| file::check(path))?;
     let outlet = args.delivery.open()?;
+    metrics::plays(&args.scenario);
     let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
     let mut report = outlet.send(Arc::clone(&schedule), &options)?;
     if args.delivery.is_dropped() {

@@ -119,7 +119,7 @@ impl Running {
     pub(super) fn set_speed(&mut self, speed: Speed) -> Result<(), ControlError> {
         if self.faults.as_ref().is_some_and(|faults| faults.is_of_one_speed()) {
             return Err(ControlError::NotNow(
-                "what goes wrong in it was planned for the speed that it began with: begin it anew at another one",
+                "its faults are planned for its speed: begin it anew at another one",
             ));
         }
         if !self.playhead.set_speed(speed) {

@@ -122,6 +122,12 @@ impl Control {
         self.orders.iter().max_by_key(|told| told.at).filter(is_of_now)
     }
 
+    /// Whether the simulator was in the middle of something when it told last how that stands.
+    #[must_use]
+    pub fn is_in_a_run(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| !run.state.is_over())
+    }
+
     /// Who can be silenced: each producer that is known, and before the first of a provider all of them, where it has several.
     #[must_use]
     pub fn speakers(&self) -> Vec<(&Text, Option<&Text>)> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Model;
+use super::{Model, Touch};
 use crate::bundle::{Phase, Verifying, fault_words};
 use crate::simulator::Run;
+use crate::source::{Part, Samples};
 use crate::text::Text;
 
 /// Something that goes wrong on purpose.
@@ -21,10 +22,22 @@ pub struct Mischief {
 }
 
 impl Model {
-    /// What is being verified, unless that has not said for a while how far it is.
+    /// What is being verified, unless that has not said for a while how far it is. Where the simulator of this stack plays
+    /// something it is that of another stack, and what is played here is told instead.
     #[must_use]
     pub fn verifying(&self) -> Option<&Verifying> {
-        self.runs.verifying.as_ref()
+        let plays_here = self.control.is_in_a_run() && self.control.contact.touch(self.now) == Touch::Fresh;
+        self.runs.verifying.as_ref().filter(|_| !plays_here)
+    }
+
+    /// What a simulator plays that takes no orders.
+    #[must_use]
+    pub fn plays_by_itself(&self) -> Option<Text> {
+        let simulator = self.parts.get(&Part::Simulator)?;
+        let plays = |samples: &Samples| {
+            samples.by("matchday_simulator_plays", "program").next().map(|(program, _)| Text::new(program))
+        };
+        simulator.samples(self.now).find_map(plays)
     }
 
     /// The simulator's run, where it is none of a verification, which drives the feed itself.

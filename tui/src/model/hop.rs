@@ -178,10 +178,15 @@ fn distribution(samples: &Samples) -> Reading {
     }
 }
 
-/// Answers of REST that say that it is the server's fault.
+/// Answers of REST that say that it is the server's fault; but `/readyz` says with such a one that it waits for something, which
+/// is told as that.
 pub(super) fn failed_answers(samples: &Samples) -> f64 {
-    let answers = samples.by("matchday_distribution_rest_requests_total", "status");
-    answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum()
+    const ANSWERS: &str = "matchday_distribution_rest_requests_total";
+    let failed = |labels| {
+        let answers = samples.by_where(ANSWERS, "status", labels);
+        answers.filter(|(status, _)| status.starts_with('5')).map(|(_, count)| count).sum::<f64>()
+    };
+    failed(&[]) - failed(&[("route", "/readyz")])
 }
 
 fn sockets(samples: &Samples) -> Reading {

@@ -124,8 +124,10 @@ impl Model {
     pub fn process_level(&self, part: Part, process: &ProcessState) -> Level {
         match process.contact.touch(self.now) {
             Touch::Waiting => Level::Waiting,
-            // Whoever plays no games has no simulator.
-            Touch::Away | Touch::Stale(_) if part == Part::Simulator => Level::Absent,
+            // Whoever plays no games has no simulator, but one that played went on purpose only once that was over.
+            Touch::Away | Touch::Stale(_) if part == Part::Simulator && !self.control.is_in_a_run() => {
+                Level::Absent
+            }
             Touch::Away | Touch::Stale(_) => Level::Down,
             Touch::Fresh if process.lacks.is_some() => Level::NotReady,
             Touch::Fresh => Level::Fine,
@@ -239,7 +241,7 @@ impl Model {
         let has_passed = |passed: &Counter| passed.added.sum(self.now, STALLED_OVER) > Some(0.0);
         // What a process passes that is not asked, Kafka alone tells.
         let is_read = self.kafka.read_by(reader).is_some_and(|topic| has_passed(&topic.read));
-        let is_read = is_read || has_passed(&self.hops.get(&reader.hop())?.passed);
+        let is_read = is_read || self.hops.get(&reader.hop()).is_some_and(|hop| has_passed(&hop.passed));
         lag_level(self.lag(reader)?, is_read, reader.stalls_from(), self.now)
     }
 

@@ -73,7 +73,7 @@ impl Model {
             playing: self.playing_summary(),
             noticed: self.noticed_summary(window),
             producers: self.producers_summary(),
-            verifying: self.verifying().map(VerifyingSummary::of),
+            verifying: self.runs.verifying.as_ref().map(VerifyingSummary::of),
             last_run: self.runs.last().map(RunSummary::of),
         }
     }

@@ -10,6 +10,9 @@ impl Ui {
         let is_game = self.view == View::Games && self.is_open;
         let is_run = self.view == View::Runs && self.runs.is_open();
         let is_list = !is_game && !is_run;
+        if self.shows_help {
+            return matches!(action, Action::Quit | Action::Help | Action::Back);
+        }
         if self.warnings.is_some() {
             let leads_away = matches!(action, Action::NextView | Action::PreviousView | Action::View(_));
             let is_here = matches!(
@@ -22,7 +25,7 @@ impl Ui {
             Action::Open => matches!(self.view, View::Pipeline | View::Games | View::Runs) && is_list,
             Action::Back => {
                 let is_scrolled = self.view == View::Faults && self.faults.is_scrolled();
-                self.shows_help || !is_list || !self.filter().is_empty() || is_scrolled
+                !is_list || !self.filter().is_empty() || is_scrolled
             }
             Action::Filter => matches!(self.view, View::Games | View::Kafka | View::Logs) && is_list,
             Action::Sort => matches!(self.view, View::Games | View::Kafka) && is_list,

@@ -47,7 +47,12 @@ fn order(told: &Told, room: usize, scene: Scene<'_>) -> Line<'static> {
     match &told.answer {
         None => said(Tone::Dim, ("○", "."), &format!("simulator: to {words} …"), room, scene),
         Some(Ok(())) => said(Tone::Good, ("●", "o"), &format!("simulator: to {words}: done"), room, scene),
-        Some(Err(why)) => said(Tone::Bad, ("✖", "X"), &format!("not done, to {words}: {why}"), room, scene),
+        Some(Err(why)) => {
+            let whole = format!("not done, to {words}: {why}");
+            // Why matters more than what was asked a moment ago.
+            let text = if Span::raw(&whole).width() + 3 > room { format!("not done: {why}") } else { whole };
+            said(Tone::Bad, ("✖", "X"), &text, room, scene)
+        }
     }
 }
 

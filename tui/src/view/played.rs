@@ -19,10 +19,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
             verified(verifying, rest.width, scene)
         }
         (None, Some(run)) => {
-            frame.render_widget(title("the simulator plays", Some(&model.control.contact), scene), above);
+            let beside = model.runs.verifying.as_ref().map(|verifying| {
+                format!("; matchday verify {}: {}", verifying.scenario, verifying.phase_word())
+            });
+            let text = format!("the simulator plays{}", beside.unwrap_or_default());
+            frame.render_widget(title(&text, Some(&model.control.contact), scene), above);
             played(run, rest.width, scene)
         }
         (None, None) => {
+            if let Some(program) = model.plays_by_itself() {
+                let text = format!("the simulator plays {program}, and takes no orders");
+                frame.render_widget(title(&text, None, scene), above);
+                let how = "view 1 has how it goes; `simulator serve` starts one that takes orders";
+                return nothing(frame, rest, how, scene);
+            }
             frame.render_widget(title("the simulator", Some(&model.control.contact), scene), above);
             let why = match model.control.contact.touch(model.now) {
                 _ if !model.control.is_asked => "no simulator is known",
@@ -48,13 +58,16 @@ fn verified(run: &Verifying, width: u16, scene: Scene<'_>) -> [Line<'static>; 2]
 
 fn played(run: &Run, width: u16, scene: Scene<'_>) -> [Line<'static>; 2] {
     let theme = scene.theme;
+    let is_fresh = scene.model.control.contact.touch(scene.model.now) == Touch::Fresh;
     let (tone, sign) = match run.state {
+        _ if !is_fresh && !run.state.is_over() => (Tone::Warning, theme.sign("▲", "!")),
         RunState::Playing => (Tone::Good, theme.sign("●", "o")),
         RunState::Paused | RunState::Stopping => (Tone::Warning, theme.sign("▲", "!")),
         RunState::Failed => (Tone::Bad, theme.sign("✖", "X")),
         RunState::Preparing | RunState::Complete | RunState::Stopped => (Tone::Dim, theme.sign("○", ".")),
     };
-    let state = Span::styled(format!(" {sign} {}  ", run.state.word()), theme.style(tone));
+    let was = if is_fresh { "" } else { "was " };
+    let state = Span::styled(format!(" {sign} {was}{}  ", run.state.word()), theme.style(tone));
     let mut told = Vec::new();
     told.extend(run.rate.map(|rate| format!("{} messages a second", format::number(rate))));
     told.extend(run.speed.filter(|speed| *speed != 1.0).map(|speed| format!("{speed:.2} times as fast")));

@@ -11,6 +11,9 @@ use crate::theme::Tone;
 /// How long before and after the second that is looked at something is told of.
 const NEAR_SECONDS: f64 = 5.0;
 
+/// How the first second is written.
+const BEGIN: &str = "0:00";
+
 /// Columns that stand for so many seconds.
 #[derive(Clone, Copy)]
 pub(super) struct Axis {
@@ -78,16 +81,24 @@ impl Axis {
                 *place = letter;
             }
         };
-        write("0:00", 0);
-        write(&end, self.columns);
-        write(&format!(" {here} "), self.column(second).saturating_sub(here.len() / 2 + 1));
+        let here = format!(" {here} ");
+        let at =
+            self.column(second).saturating_sub(here.len() / 2).min(self.columns.saturating_sub(here.len()));
+        // Where one would cover a part of another, the second that is looked at is told.
+        if at >= BEGIN.len() {
+            write(BEGIN, 0);
+        }
+        if at + here.len() + end.len() <= self.columns {
+            write(&end, self.columns);
+        }
+        write(&here, at);
         let row: String = row.into_iter().collect();
         Line::styled(format!("{:side$}{row}", "", side = self.side), scene.theme.style(Tone::Dim))
     }
 }
 
-/// What went wrong on purpose around a second, in at most so many lines of so many columns: in the order of time, and how much
-/// more there was.
+/// What went wrong on purpose around a second, in at most so many lines of so many columns: what is nearest to it, in the order of
+/// time, and how much more there was.
 pub(super) fn near(
     run: &Run,
     second: usize,
@@ -113,18 +124,27 @@ pub(super) fn near(
         };
         format!("{when}{}{recovered}", happened.what)
     };
-    let told: Vec<String> = run.happened.iter().filter(is_near).map(tell).collect();
-    if told.is_empty() {
+    // How far from the second: what begins in it before what lasts, what is over before what comes.
+    let distance = |happened: &Happened| match happened.until.unwrap_or(happened.at) {
+        _ if happened.at >= to => happened.at - from,
+        _ if happened.at >= from => -1.0,
+        until => (from - until).max(0.0),
+    };
+    let mut near: Vec<&Happened> = run.happened.iter().filter(is_near).collect();
+    near.sort_by(|one, other| distance(one).total_cmp(&distance(other)));
+    if near.is_empty() {
         return vec!["nothing went wrong on purpose around it".to_owned()];
     }
     let first = |count: usize| {
-        let mut told = told.clone();
-        let more = told.split_off(count).len();
+        let mut nearest = near[..count].to_vec();
+        nearest.sort_by(|one, other| one.at.total_cmp(&other.at));
+        let mut told: Vec<String> = nearest.into_iter().map(tell).collect();
+        let more = near.len() - count;
         told.extend((more > 0).then(|| format!("and {more} more")));
         format::wrap(&told.join(scene.theme.sign(" · ", " | ")), width)
     };
     // No more have room than have a few columns each.
-    let most = told.len().min(lines * width / 8).max(1);
+    let most = near.len().min(lines * width / 8).max(1);
     let fitting = (1..=most).rev().map(first).find(|pieces| pieces.len() <= lines);
     fitting.unwrap_or_else(|| first(1))
 }

@@ -356,7 +356,7 @@ fn game(second: u64, [home, away]: [&str; 2]) -> (Game, UpdatePage) {
     let settled = serde_json::json!({"id": 186, "status": "settled", "outcomes": [
         {"id": "4", "result": {"result": "won"}}, {"id": "5", "result": {"result": "lost", "void": "half"}}]});
     let incident = |number: u64| {
-        serde_json::json!({"kind": if number.is_multiple_of(4) { "set_won" } else { "ace" }, "match_status": "set_2",
+        serde_json::json!({"incident_id": number.to_string(), "kind": if number.is_multiple_of(4) { "set_won" } else { "ace" }, "match_status": "set_2",
             "elapsed_seconds": null, "side": "home", "player": home, "detail": null,
             "score": number.is_multiple_of(4).then(|| serde_json::json!({"home": number, "away": 0}))})
     };
@@ -365,7 +365,7 @@ fn game(second: u64, [home, away]: [&str; 2]) -> (Game, UpdatePage) {
         "status": {"status": "live", "match_status": "set_2", "score": {"home": 1, "away": 0}, "clock": null,
             "game_score": {"home": 40, "away": 15}},
         "markets": [market(186, None, "active"), market(188, Some("total=22.5"), "suspended"), settled],
-        "incidents": (1..30).map(incident).collect::<Vec<_>>()});
+        "incidents": (1..30).rev().map(incident).collect::<Vec<_>>()});
     let kinds = ["odds_change", "incident", "bet_stop", "event_status", "gap", "settlement"];
     let update = |number: u64| {
         serde_json::json!({"version": number, "applied_at": 1_800_000_000_004_210_u64,

@@ -36,6 +36,7 @@ impl Said {
 /// Each says whether it added anything to what was known.
 impl Book {
     pub(crate) fn offer_at(&mut self, source: &Source, offer: &Offer, at: Timestamp) -> bool {
+        self.in_game |= !source.is_pre_match();
         let known = self.offers.iter().position(|standing| standing.source == *source);
         let mut standing = match known {
             Some(index) => self.offers[index].clone(),
@@ -148,7 +149,7 @@ impl Book {
     fn without(&self, forgotten: &[usize]) -> Option<Vec<Decision>> {
         let kept = self.decisions.iter().enumerate().filter(|(index, _)| !forgotten.contains(index));
         let decisions = kept.map(|(_, decision)| decision.clone()).collect();
-        let book = Self { offers: self.offers.clone(), decisions };
+        let book = Self { offers: self.offers.clone(), decisions, in_game: self.in_game };
         let what = |decision: &Decision| (decision.source.clone(), decision.verdict.clone());
         let is_same = book.stood().into_iter().map(what).eq(self.stood().into_iter().map(what))
             && self.offers.iter().all(|offer| book.closed(offer) == self.closed(offer));
