@@ -147,7 +147,7 @@ struct Play {
     seed: u64,
     /// The time that the messages' own times count from, such as 2026-01-01T12:00:00Z; now. So a recording of what is not sent is
     /// the same, byte for byte, each time: what is sent has the times of its sending
-    #[arg(long, value_name = "TIME", value_parser = import::time)]
+    #[arg(long, value_name = "TIME", value_parser = import::start)]
     start: Option<Timestamp>,
     /// How many times as fast, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
