@@ -182,7 +182,7 @@ struct Report {
 }
 
 /// Does what the command line says. Fails when a message was refused or could not be delivered; where a signal ended before its
-/// time what was to be sent, the code is 130.
+/// time what was to be sent, the code is 130, and where it was sent later than it was due 13.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -206,6 +206,7 @@ pub fn run() -> ExitCode {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Badly) => ExitCode::FAILURE,
         Ok(Ended::CutShort) => ExitCode::from(signals::INTERRUPTED),
+        Ok(Ended::Late) => ExitCode::from(delivery::LATE),
         Err(error) => {
             say::error(&format!("error: {error:#}"));
             ExitCode::FAILURE

@@ -106,11 +106,12 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
         // Nobody answered.
         args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;
         say::report(&report);
-        return Ok(Ended::Well);
+        return Ok(Ended::in_time(&report));
     }
     // What became of the messages is told in any case.
     let recorded =
         args.record(&scenario, &schedule, |header, out| report.record_feed(&schedule, header, out));
+    let in_time = Ended::in_time(&report);
     let unexpected = ledger.faults.unexpected(&report.deliveries);
     let planned = ledger.faults.answers();
     report.refused_first.retain(|place, _| unexpected.iter().any(|it| it.message == *place as u64));
@@ -132,7 +133,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     recorded?;
     Ok(match (refused, &report.gave_up, report.is_stopped) {
         (0, None, true) => Ended::CutShort,
-        (0, None, false) => unexpected.is_empty().into(),
+        (0, None, false) if unexpected.is_empty() => in_time,
         _ => Ended::Badly,
     })
 }
