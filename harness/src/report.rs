@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use simulator::Format;
+use simulator::drive::LATE_MICROS;
 use simulator::scenario::Hop;
 
 use crate::anomaly::{Count, Kind};
@@ -15,9 +16,6 @@ use crate::run::{CpuUse, Outcome, SportOutcome};
 /// How many examples of each kind of anomaly are shown; all are counted.
 const SHOWN_MAX: usize = 5;
 
-/// From this on a generator is late, in microseconds: what was measured is no longer the pipeline's.
-const LATE_MICROS: f64 = 100_000.0;
-
 /// The verdict first, then what it rests on. Where the generator was late that comes before all, for no latency holds then.
 #[must_use]
 pub fn report(outcome: &Outcome) -> String {
@@ -29,7 +27,7 @@ pub fn report(outcome: &Outcome) -> String {
 
 fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let Lateness { own, warm_up, waited, held_up } = outcome.lateness;
-    if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
+    if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > f64::from(LATE_MICROS)) {
         writeln!(
             out,
             "LATE: this machine could not send in time: one message in a hundred went out more than {} after it was \
@@ -37,14 +35,14 @@ fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             milliseconds(p99)
         )?;
     }
-    if let Some(p99) = warm_up.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
+    if let Some(p99) = warm_up.p99_micros.map(count).filter(|p99| *p99 > f64::from(LATE_MICROS)) {
         writeln!(
             out,
             "While it warmed up one message in a hundred went out more than {} late; that counts for nothing.",
             milliseconds(p99)
         )?;
     }
-    if let Some(p99) = waited.p99_micros.map(count).filter(|p99| *p99 > LATE_MICROS) {
+    if let Some(p99) = waited.p99_micros.map(count).filter(|p99| *p99 > f64::from(LATE_MICROS)) {
         writeln!(
             out,
             "{} messages waited for ingestion's answer to those before them, one in a hundred of them for more than {}. That is the \

@@ -147,7 +147,7 @@ struct Play {
     seed: u64,
     /// The time that the messages' own times count from, such as 2026-01-01T12:00:00Z; now. So a recording of what is not sent is
     /// the same, byte for byte, each time: what is sent has the times of its sending
-    #[arg(long, value_name = "TIME", value_parser = import::time)]
+    #[arg(long, value_name = "TIME", value_parser = import::start)]
     start: Option<Timestamp>,
     /// How many times as fast, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
@@ -182,7 +182,7 @@ struct Report {
 }
 
 /// Does what the command line says. Fails when a message was refused or could not be delivered; where a signal ended before its
-/// time what was to be sent, the code is 130.
+/// time what was to be sent, the code is 130, and where it was sent later than it was due 13.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -206,6 +206,7 @@ pub fn run() -> ExitCode {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Badly) => ExitCode::FAILURE,
         Ok(Ended::CutShort) => ExitCode::from(signals::INTERRUPTED),
+        Ok(Ended::Late) => ExitCode::from(delivery::LATE),
         Err(error) => {
             say::error(&format!("error: {error:#}"));
             ExitCode::FAILURE

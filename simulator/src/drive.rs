@@ -35,7 +35,7 @@ pub use hush::Hush;
 pub(crate) use presence::{channel_sources, sources};
 
 pub use inject::{Awaited, Inject, Injected, Order, OrderRefused, Wish};
-pub use report::DriveReport;
+pub use report::{DriveReport, LATE_MICROS};
 pub use taken::Taken;
 
 mod abandon;

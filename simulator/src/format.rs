@@ -203,6 +203,20 @@ fn xml_envelope<'a>(message: &'a [u8], [generated_at, producer]: [&str; 2]) -> O
     Some(envelope)
 }
 
+/// What a document of a Unified Odds Feed says that it is, the word in its routing key; `None` where it is none of that feed. Our own
+/// messages have no `timestamp`.
+pub(crate) fn uof_word(document: &[u8]) -> Option<&str> {
+    let (root, tag_bytes) = root(document)?;
+    let tag = root[1..tag_bytes].trim_end_matches(['>', '/']);
+    let name = tag.split(|c: char| c.is_ascii_whitespace()).next()?;
+    if name == "fixtures_fixture" {
+        return Some("fixture");
+    }
+    let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_ours = xml_attribute(document, "generated_at").is_some();
+    (is_word && !is_ours && xml_attribute(document, "timestamp").is_some()).then_some(name)
+}
+
 /// Who plays whom is told of an event within the message.
 fn uof_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     let envelope = xml_envelope(message, ["timestamp", "product"])?;
@@ -246,6 +260,25 @@ mod tests {
             envelope,
             Envelope { event_id: Some("a:b:c"), generated_at: Some("5"), ..Envelope::default() }
         );
+    }
+
+    #[test]
+    fn a_document_of_a_unified_odds_feed_is_told_from_our_own() {
+        let uof = [
+            (
+                "<?xml version=\"1.0\"?><fixtures_fixture generated_at=\"2019\"><fixture/></fixtures_fixture>",
+                "fixture",
+            ),
+            ("<bet_stop product=\"1\" event_id=\"sr:match:1\" timestamp=\"5\"/>", "bet_stop"),
+        ];
+        for (document, word) in uof {
+            assert_eq!(uof_word(document.as_bytes()), Some(word), "{document}");
+        }
+        for document in
+            ["<bet_stop producer='live' generated_at='5'/>", "<a.b timestamp='5'/>", "<messages/>", "<a", ""]
+        {
+            assert_eq!(uof_word(document.as_bytes()), None, "{document}");
+        }
     }
 
     #[test]

@@ -138,6 +138,10 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     let feed = Feed::of(&head.method, &head.uri, &head.headers);
     let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
     let mut content = feed.as_ref().map(|feed| Content::of(feed, &encoding, &body));
+    let feed = match (feed, &content) {
+        (Some(feed), Some(Ok(content))) => Some(feed.told_by(content)),
+        (feed, _) => feed,
+    };
     let mut beginnings = match (&feed, &content) {
         (Some(feed), Some(Ok(content))) => tap.images.before(feed, &content.messages()).await,
         _ => images::Beginnings::default(),

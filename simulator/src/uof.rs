@@ -208,8 +208,10 @@ pub(crate) fn milliseconds(time: Timestamp) -> i64 {
     time.0.div_euclid(1_000)
 }
 
+/// What is beyond the calendar, as a time in milliseconds may be that somebody has recorded, is its first or last moment.
 fn date(time: Timestamp) -> String {
-    let time = jiff::Timestamp::from_microsecond(time.0).expect("times of a run are of this century");
+    let last = if time.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+    let time = jiff::Timestamp::from_microsecond(time.0).unwrap_or(last);
     time.to_string().replace('Z', "+00:00")
 }
 

@@ -242,9 +242,38 @@ fn source() -> Source {
     Source { provider: name("md"), producer: name("live") }
 }
 
-/// What tells a game from all others of this seed and those next to it; never 0.
+/// Seeds below this are part of their events' numbers as they are.
+const PLAIN_SEEDS: u64 = 1_000_000_000;
+/// Where the numbers of the events of all other seeds begin: beyond those of plain ones, [`Ids::first`] added or not.
+const FIRST_DIGESTED: u64 = 2_000_000_000_000;
+/// The most games of one seed that have numbers of their own.
+const NUMBERS: u64 = 1_000;
+
+/// What tells a game from all others, of this seed and of any other; never 0. A seed that is too large to be part of it
+/// is digested to 52 bits, so two of a million such seeds have the same numbers once in nine thousand times.
 fn event_number(seed: u64, game: u32) -> u64 {
-    (seed % 1_000_000_000) * 1_000 + u64::from(game) + 1
+    let game = u64::from(game) + 1;
+    match seed < PLAIN_SEEDS {
+        true => seed * NUMBERS + game,
+        false => FIRST_DIGESTED + (digest(seed) >> 12) * NUMBERS + game,
+    }
+}
+
+/// The seed of one of the worlds, of at most so many, that a seed makes. Seeds next to one another are worlds next to one
+/// another; one that leaves no room for them is digested with the world's number.
+pub(crate) fn seed_of(seed: u64, world: u64, worlds: u64) -> u64 {
+    debug_assert!(world < worlds);
+    let beside = seed.checked_mul(worlds).and_then(|first| first.checked_add(world));
+    beside.unwrap_or_else(|| digest(digest(seed).wrapping_add(world)))
+}
+
+/// A number that says nothing of the one that it is made of; of two others it is another one (SplitMix64: Steele, Lea and
+/// Flood 2014).
+fn digest(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 fn event_id(seed: u64, game: u32, Ids { first, suffix }: &Ids) -> EventId {

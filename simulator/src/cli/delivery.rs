@@ -156,15 +156,25 @@ pub(super) enum Ended {
     Badly,
     /// A signal ended it before its time; what had been sent was taken.
     CutShort,
+    /// All of it was sent and answered as it may be, but later than it was due.
+    Late,
 }
+
+/// The exit code of what was sent too late, as `matchday verify` has it.
+pub(super) const LATE: u8 = 13;
 
 impl Ended {
     pub(super) fn of(report: &DriveReport, is_well: bool) -> Self {
         match (is_well, report.is_stopped && report.refused == 0 && report.gave_up.is_none()) {
-            (true, _) => Self::Well,
+            (true, _) => Self::in_time(report),
             (false, true) => Self::CutShort,
             (false, false) => Self::Badly,
         }
+    }
+
+    /// Of what else ended well.
+    pub(super) fn in_time(report: &DriveReport) -> Self {
+        if report.late().is_some() { Self::Late } else { Self::Well }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use domain::Timestamp;
+use domain::limit::{TIME_END_MICROS, TIME_MIN_MICROS};
 
 use super::say;
 use crate::file;
@@ -91,6 +92,22 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let time: jiff::Timestamp =
         text.parse().map_err(|_| "not a time such as 2018-09-23T18:45:00Z".to_owned())?;
     Ok(Timestamp(time.as_microsecond()))
+}
+
+/// How far a run's start is from the ends of the time of which messages are taken, in microseconds: it takes a day at most, and tells of
+/// games that begin within it.
+const START_MARGIN_MICROS: i64 = 2 * 86_400 * 1_000_000;
+
+/// A time from which those in a run's messages can count.
+pub(super) fn start(text: &str) -> Result<Timestamp, String> {
+    let start = time(text)?;
+    let (first, end) = (TIME_MIN_MICROS + START_MARGIN_MICROS, TIME_END_MICROS - START_MARGIN_MICROS);
+    if (first..end).contains(&start.0) {
+        return Ok(start);
+    }
+    let [first, end] =
+        [first, end].map(|micros| jiff::Timestamp::from_microsecond(micros).expect("of this century"));
+    Err(format!("not from {first} on and before {end}: nobody takes messages of other times"))
 }
 
 /// Imports what is asked for.

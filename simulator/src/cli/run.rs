@@ -34,7 +34,7 @@ pub(super) struct Run {
     fresh: bool,
     /// The time that the messages' own times count from, such as 2026-01-01T12:00:00Z; now. So a recording of what is not sent is
     /// the same, byte for byte, each time: what is sent has the times of its sending
-    #[arg(long, value_name = "TIME", value_parser = import::time)]
+    #[arg(long, value_name = "TIME", value_parser = import::start)]
     start: Option<Timestamp>,
     /// How many times as fast as the scenario says, or `max`
     #[arg(long, default_value = "1", value_name = "FACTOR")]
@@ -108,11 +108,12 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
         // Nobody answered.
         args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;
         say::report(&report);
-        return Ok(Ended::Well);
+        return Ok(Ended::in_time(&report));
     }
     // What became of the messages is told in any case.
     let recorded =
         args.record(&scenario, &schedule, |header, out| report.record_feed(&schedule, header, out));
+    let in_time = Ended::in_time(&report);
     let unexpected = ledger.faults.unexpected(&report.deliveries);
     let planned = ledger.faults.answers();
     report.refused_first.retain(|place, _| unexpected.iter().any(|it| it.message == *place as u64));
@@ -134,7 +135,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     recorded?;
     Ok(match (refused, &report.gave_up, report.is_stopped) {
         (0, None, true) => Ended::CutShort,
-        (0, None, false) => unexpected.is_empty().into(),
+        (0, None, false) if unexpected.is_empty() => in_time,
         _ => Ended::Badly,
     })
 }

@@ -86,6 +86,13 @@ pub(super) fn report_refusing(report: &DriveReport, refused: u64) {
         (None, Some(why)) if !report.is_complete() => error(&format!("when it was ended: {why}")),
         _ => {}
     }
+    if let Some(late) = report.late() {
+        let late = milliseconds(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
+        line(&format!(
+            "LATE: messages could not be sent in time: of the moments at which some were due one in a hundred was more than \
+             {late} ms behind, waiting for answers included. The rate below is not the one that was asked for."
+        ));
+    }
     line(&summary(report));
 }
 

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use chassis::http::{BodyError, BodyLimits, read_body};
 use chassis::problem::Problem;
 use serde::de::DeserializeOwned;
@@ -91,10 +90,10 @@ pub(super) fn not_found(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "urn:matchday:problem:not-found", "Not found", detail)
 }
 
-pub(super) async fn method_not_allowed() -> Response {
+pub(super) fn method_not_allowed() -> Problem {
     let kind = "urn:matchday:problem:method-not-allowed";
     let detail = "GET /openapi.json says what there is";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, kind, "Method not allowed", detail).into_response()
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, kind, "Method not allowed", detail)
 }
 
 impl From<ControlError> for Problem {

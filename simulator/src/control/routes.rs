@@ -2,8 +2,9 @@
 
 use axum::Router;
 use axum::http::Uri;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use chassis::problem::Problem;
 
 use super::request::{method_not_allowed, not_found};
 use super::{Control, rest, uof};
@@ -32,7 +33,15 @@ pub fn routes(control: Control) -> Router {
         .route("/v1/replay/status", get(uof::status))
         .route("/v1/replay/scenario", get(uof::scenarios))
         .route("/v1/replay/scenario/play/{id}", post(uof::play_scenario))
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(async |uri: Uri| not_found(format!("there is nothing at {}", uri.path())).into_response())
+        .method_not_allowed_fallback(async |uri: Uri| answer(&uri, method_not_allowed()))
+        .fallback(async |uri: Uri| answer(&uri, not_found(format!("there is nothing at {}", uri.path()))))
         .with_state(control)
+}
+
+/// A problem as whoever asks there reads it.
+fn answer(uri: &Uri, problem: Problem) -> Response {
+    match uri.path().strip_prefix("/v1/replay") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => uof::refused(problem),
+        _ => problem.into_response(),
+    }
 }

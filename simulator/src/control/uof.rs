@@ -1,16 +1,18 @@
 //! The replay calls of a Unified Odds Feed, with the paths, the parameters and the answers that its tools know.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chassis::problem::Problem;
 use domain::{EventId, Name, Sport};
+use quick_xml::escape::escape;
 use serde::Deserialize;
 
 use super::replay::{Listed, START_MINUTES_MAX};
 use super::request::{Named, Params, invalid, not_found};
 use super::rest::MADE_WITHIN;
-use super::{Control, How, Program, Replay, ReplayError, RunState};
+use super::{Control, ControlError, How, Program, Replay, ReplayError, RunState};
 use crate::format::Format;
 use crate::pacer::Speed;
 use crate::scenario::{READY, Ready, Scenario};
@@ -21,6 +23,59 @@ const PROVIDER: &str = "uof";
 const SPEED: f64 = 10.0;
 /// The longest wait between two messages, where none is asked for, in milliseconds.
 const MAX_DELAY_MS: u32 = 10_000;
+
+/// A problem as tools of this feed read it: its status, and the same in a word and in words in XML.
+#[derive(Debug)]
+pub(super) struct Refused(Problem);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self(Problem { status, detail, .. }) = self;
+        // The words are those of the feed's schema, which has none for every status.
+        let code = match status {
+            StatusCode::NOT_FOUND => "NOT_FOUND",
+            StatusCode::CONFLICT => "CONFLICT",
+            StatusCode::METHOD_NOT_ALLOWED => "NOT_IMPLEMENTED",
+            StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
+            _ => "BAD_REQUEST",
+        };
+        response(status, code, &detail)
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<ControlError> for Refused {
+    fn from(error: ControlError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<ReplayError> for Refused {
+    fn from(error: ReplayError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// A part of a request, refused in the words of this feed where it is wrong.
+pub(super) struct Asked<T>(T);
+
+impl<S: Send + Sync, T: FromRequestParts<S, Rejection = Problem>> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        Ok(Self(T::from_request_parts(parts, state).await?))
+    }
+}
+
+/// What is not to be found below this feed's paths, or not with this method.
+pub(super) fn refused(problem: Problem) -> Response {
+    Refused(problem).into_response()
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +130,7 @@ pub(super) struct PlayScenario {
     _node_id: Option<u32>,
 }
 
-pub(super) async fn list(State(control): State<Control>, _: Params<Node>) -> Response {
+pub(super) async fn list(State(control): State<Control>, _: Asked<Params<Node>>) -> Response {
     let events: String = control.playlist(|playlist| {
         let event = |(place, listed): (usize, &Listed)| {
             let Listed { event_id, start_minutes, .. } = listed;
@@ -88,13 +143,12 @@ pub(super) async fn list(State(control): State<Control>, _: Params<Node>) -> Res
 
 pub(super) async fn add(
     State(control): State<Control>,
-    Named(event_id): Named<EventId>,
-    Params(Add { start_time, sport, .. }): Params<Add>,
-) -> Result<Response, Problem> {
+    Asked(Named(event_id)): Asked<Named<EventId>>,
+    Asked(Params(Add { start_time, sport, .. })): Asked<Params<Add>>,
+) -> Result<Response, Refused> {
     if start_time > START_MINUTES_MAX {
-        return Err(invalid(format!(
-            "`start_time`: {start_time} is outside 0 to {START_MINUTES_MAX} minutes"
-        )));
+        let detail = format!("`start_time`: {start_time} is outside 0 to {START_MINUTES_MAX} minutes");
+        return Err(invalid(detail).into());
     }
     let (recording, told) = match control.recordings().cloned() {
         None => (None, String::new()),
@@ -114,24 +168,24 @@ pub(super) async fn add(
         recording,
     };
     control.playlist(|playlist| playlist.add(listed))?;
-    Ok(response(StatusCode::OK, &format!("{event_id} is in the playlist{told}")))
+    Ok(done(&format!("{event_id} is in the playlist{told}")))
 }
 
 pub(super) async fn remove(
     State(control): State<Control>,
-    Named(event_id): Named<EventId>,
-    _: Params<Node>,
-) -> Result<Response, Problem> {
+    Asked(Named(event_id)): Asked<Named<EventId>>,
+    _: Asked<Params<Node>>,
+) -> Result<Response, Refused> {
     match control.playlist(|playlist| playlist.remove(&event_id)) {
-        true => Ok(response(StatusCode::OK, &format!("{event_id} is out of the playlist"))),
-        false => Err(not_found(format!("`{event_id}` is not in the playlist"))),
+        true => Ok(done(&format!("{event_id} is out of the playlist"))),
+        false => Err(not_found(format!("`{event_id}` is not in the playlist")).into()),
     }
 }
 
 pub(super) async fn play(
     State(control): State<Control>,
-    Params(play): Params<Play>,
-) -> Result<Response, Problem> {
+    Asked(Params(play)): Asked<Params<Play>>,
+) -> Result<Response, Refused> {
     let events = control.playlist(|playlist| playlist.events().to_vec());
     if events.is_empty() {
         return Err(ReplayError::Empty.into());
@@ -161,23 +215,23 @@ fn factor(speed: Option<f64>) -> Result<f64, Problem> {
 }
 
 /// What plays is ended first: these tools do not ask.
-async fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Problem> {
+async fn begin(control: &Control, program: Program, speed: Speed) -> Result<Response, Refused> {
     // Who plays a scenario twice wants to see it twice.
     let how = How { seed: None, speed, is_endless: false, is_held: false, is_fresh: true };
     end(control).await;
     control.start_and_wait(program, how, MADE_WITHIN).await?;
-    Ok(response(StatusCode::OK, "it is being played"))
+    Ok(done("it is being played"))
 }
 
-pub(super) async fn stop(State(control): State<Control>, _: Params<Node>) -> Response {
+pub(super) async fn stop(State(control): State<Control>, _: Asked<Params<Node>>) -> Response {
     end(&control).await;
-    response(StatusCode::OK, "nothing is being played")
+    done("nothing is being played")
 }
 
-pub(super) async fn reset(State(control): State<Control>, _: Params<Node>) -> Response {
+pub(super) async fn reset(State(control): State<Control>, _: Asked<Params<Node>>) -> Response {
     end(&control).await;
     control.playlist(super::Playlist::clear);
-    response(StatusCode::OK, "nothing is being played, and the playlist is empty")
+    done("nothing is being played, and the playlist is empty")
 }
 
 async fn end(control: &Control) {
@@ -186,7 +240,7 @@ async fn end(control: &Control) {
     }
 }
 
-pub(super) async fn status(State(control): State<Control>, _: Params<Node>) -> Response {
+pub(super) async fn status(State(control): State<Control>, _: Asked<Params<Node>>) -> Response {
     let status = match control.status().map(|status| status.state) {
         Some(RunState::Preparing) => "setting_up",
         Some(RunState::Playing | RunState::Paused) => "playing",
@@ -203,10 +257,9 @@ fn offered() -> impl Iterator<Item = (&'static str, Scenario)> {
     READY.iter().filter_map(read).filter(move |(_, scenario)| is_told(scenario))
 }
 
-pub(super) async fn scenarios(_: Params<Node>) -> Response {
+pub(super) async fn scenarios(_: Asked<Params<Node>>) -> Response {
     let scenario = |(id, (name, scenario)): (usize, (&str, Scenario))| {
-        let description = scenario.description;
-        let description = description.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        let description = escape(scenario.description);
         format!(r#"<replay_scenario id="{id}" name="{name}" description="{description}"/>"#)
     };
     let all: String = (1..).zip(offered()).map(scenario).collect();
@@ -215,9 +268,9 @@ pub(super) async fn scenarios(_: Params<Node>) -> Response {
 
 pub(super) async fn play_scenario(
     State(control): State<Control>,
-    Named(id): Named<usize>,
-    Params(play): Params<PlayScenario>,
-) -> Result<Response, Problem> {
+    Asked(Named(id)): Asked<Named<usize>>,
+    Asked(Params(play)): Asked<Params<PlayScenario>>,
+) -> Result<Response, Refused> {
     let chosen = id.checked_sub(1).and_then(|place| offered().nth(place));
     let (_, scenario) =
         chosen.ok_or_else(|| not_found(format!("there are scenarios 1 to {}", offered().count())))?;
@@ -225,8 +278,13 @@ pub(super) async fn play_scenario(
     begin(&control, Program::Scenario(Box::new(scenario)), Speed::Factor(speed)).await
 }
 
-fn response(status: StatusCode, message: &str) -> Response {
-    xml(status, &format!(r#"<response response_code="OK"><message>{message}</message></response>"#))
+fn done(message: &str) -> Response {
+    response(StatusCode::OK, "OK", message)
+}
+
+fn response(status: StatusCode, code: &str, message: &str) -> Response {
+    let message = escape(message);
+    xml(status, &format!(r#"<response response_code="{code}"><message>{message}</message></response>"#))
 }
 
 fn xml(status: StatusCode, element: &str) -> Response {

@@ -13,6 +13,9 @@ use crate::ledger::Deliveries;
 use crate::pacer::{Speed, Timeline};
 use crate::sender::Problem;
 
+/// From where on a drive is late, in microseconds: what came of it is no longer what was to come.
+pub const LATE_MICROS: u32 = 100_000;
+
 /// How a drive went.
 #[derive(Debug, Clone)]
 pub struct DriveReport {
@@ -79,6 +82,30 @@ impl DriveReport {
         self.accepted == self.messages
     }
 
+    /// How late the last was of the best 99 in 100 moments at which something was due, in microseconds, whatever it was late for: where
+    /// that is more than [`LATE_MICROS`], messages did not go at the rate that was asked for. What is due at one moment
+    /// with something else is sent as fast as that goes, and counts with it. `None` where nothing was due, as at top speed.
+    #[must_use]
+    pub fn late_p99_micros(&self) -> Option<u64> {
+        let mut moment = None;
+        let lateness = self.late_micros.iter().zip(&self.waited_micros).zip(&self.deliveries.due_micros);
+        let first_of_each = lateness.filter_map(|((late, waited), due)| {
+            // What never went out, or was meant to be late, is not late.
+            let (Ok(late), Ok(waited)) = (u64::try_from(*late), u64::try_from(*waited)) else { return None };
+            (moment.replace(*due) != Some(*due)).then_some(late + waited)
+        });
+        let mut micros: Vec<u64> = first_of_each.collect();
+        let place = (micros.len() * 99).div_ceil(100).checked_sub(1)?;
+        Some(*micros.select_nth_unstable(place).1)
+    }
+
+    /// How late that was, where messages did not go at the rate that was asked for.
+    #[must_use]
+    pub fn late(&self) -> Option<Duration> {
+        let late = self.late_p99_micros().filter(|micros| *micros > u64::from(LATE_MICROS));
+        late.map(Duration::from_micros)
+    }
+
     /// Accepted messages a second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
@@ -141,5 +168,39 @@ impl DriveReport {
         while self.refused_first.len() > REFUSED_SHOWN_MAX {
             self.refused_first.pop_last();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::NEVER;
+
+    /// Of messages by when they were due, and how late they went for want of an answer and of the drive's own doing.
+    fn late(messages: impl IntoIterator<Item = (i64, i64, i64)>) -> Option<u64> {
+        let mut report = DriveReport::of_nothing();
+        for (due, waited, own) in messages {
+            report.deliveries.due_micros.push(due);
+            report.waited_micros.push(waited);
+            report.late_micros.push(own);
+        }
+        assert_eq!(report.late().is_some(), report.late_p99_micros() > Some(100_000));
+        report.late_p99_micros()
+    }
+
+    #[test]
+    fn a_drive_is_as_late_as_all_but_one_in_a_hundred_of_its_moments() {
+        assert_eq!(late([]), None);
+        assert_eq!(late((0..10).map(|due| (due, NEVER, NEVER))), None, "nothing is due at top speed");
+        assert_eq!(
+            late((0..100).map(|due| (due, due * 2_000, 7))),
+            Some(98 * 2_000 + 7),
+            "answers are waited for"
+        );
+        let one_held_up = (0..100).map(|due| (due, if due == 50 { 5_000_000 } else { 0 }, 10));
+        assert_eq!(late(one_held_up), Some(10));
+        let at_once = (0..1_000).map(|place| (0, place * 1_000, 0));
+        assert_eq!(late(at_once), Some(0), "what is due at once cannot all go at once");
+        assert_eq!(late((0..1_000).map(|due| (due / 10, 100_001, 0))), Some(100_001));
     }
 }

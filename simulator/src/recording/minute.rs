@@ -4,10 +4,18 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use domain::{Body, Content, EventId, EventMessage, EventStatus, FeedMessage, MatchStatus, Sport};
+use domain::{
+    Body, Content, EventId, EventMessage, EventStatus, FeedMessage, IncidentAction, IncidentKind,
+    MatchStatus, Sport,
+};
 
 use super::{Reader, RecordingError};
 use crate::format::Format;
+
+/// How long an overtime is where it is not one of a play-off in hockey, in seconds.
+const SHORT_OVERTIME_SECONDS: u32 = 5 * 60;
+/// A clock of overtime that is set back by more than this has begun again; by less it was corrected.
+const SET_BACK_SECONDS: u32 = 2 * 60;
 
 /// Why there is no such minute.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +42,10 @@ pub enum MinuteError {
 /// How long a match has been played, as its messages tell it.
 #[derive(Debug, Default)]
 pub struct MatchClock {
-    /// The longest that each part has lasted so far, in seconds.
+    /// The longest that each part has lasted so far, in seconds; of overtimes the one that is on.
     parts: BTreeMap<MatchStatus, u32>,
+    /// How long the overtimes before that one were, in seconds.
+    overtimes_seconds: u32,
     /// When it went live, in nanoseconds from the recording's start.
     live_at_ns: Option<u64>,
     played_seconds: u32,
@@ -60,6 +70,10 @@ impl MatchClock {
         };
         let played = match elapsed_seconds {
             Some(elapsed_seconds) => {
+                if part == MatchStatus::Overtime && self.begins_again(&message.body, elapsed_seconds) {
+                    let before = self.parts.remove(&part).unwrap_or_default();
+                    self.overtimes_seconds += overtime_seconds(message.sport, before);
+                }
                 let longest = self.parts.entry(part).or_default();
                 *longest = (*longest).max(elapsed_seconds);
                 self.begins(message.sport, part).saturating_add(elapsed_seconds)
@@ -74,12 +88,35 @@ impl MatchClock {
         self.played_seconds
     }
 
-    /// At how many seconds a part begins: as the sport has it, else after what was played before.
+    /// At how many seconds a part begins: as the sport has it, else after what was played before. Of overtimes the one that is
+    /// on.
     fn begins(&self, sport: Sport, part: MatchStatus) -> u32 {
         let rules = sport.rules();
         let place = |part| rules.phases.iter().position(|&phase| phase == part);
         let before = self.parts.iter().filter(|(earlier, _)| place(**earlier) < place(part));
-        (rules.begins)(part, None).unwrap_or_else(|| before.map(|(_, seconds)| *seconds).sum())
+        let begins = (rules.begins)(part, None).unwrap_or_else(|| before.map(|(_, seconds)| *seconds).sum());
+        let overtimes_seconds = if part == MatchStatus::Overtime { self.overtimes_seconds } else { 0 };
+        begins.saturating_add(overtimes_seconds)
+    }
+
+    /// Whether this is of another overtime than what was said before: all of them are one part, and the clock of each begins
+    /// at 0. Of incidents only the one that says so tells, for others may be told late or once more.
+    fn begins_again(&self, body: &Body, elapsed_seconds: u32) -> bool {
+        let is_told = match body {
+            Body::Incident(it) => it.kind == IncidentKind::PeriodStart && it.action == IncidentAction::New,
+            _ => true,
+        };
+        let longest = self.parts.get(&MatchStatus::Overtime).copied().unwrap_or_default();
+        is_told && elapsed_seconds.saturating_add(SET_BACK_SECONDS) < longest
+    }
+}
+
+/// How long an overtime was of which no more than so many seconds were told: in all sports five minutes, but for play-offs in
+/// hockey, where each is as long as a period.
+fn overtime_seconds(sport: Sport, told_seconds: u32) -> u32 {
+    match (sport.rules().seconds)(MatchStatus::Overtime) {
+        Some(longest) if told_seconds > SHORT_OVERTIME_SECONDS => longest,
+        _ => SHORT_OVERTIME_SECONDS,
     }
 }
 

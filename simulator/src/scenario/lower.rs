@@ -186,8 +186,7 @@ impl Scenario {
             },
         };
         Plan {
-            // Seeds next to one another are scenarios next to one another, and no world of theirs is the same.
-            seed: self.seed.wrapping_mul(WORLDS_MAX).wrapping_add(number),
+            seed: world::seed_of(self.seed, number, WORLDS_MAX),
             sports: vec![part.sport.sport],
             games: part.games,
             formats: match self.producers[part.teller].format {

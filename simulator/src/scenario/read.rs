@@ -302,11 +302,22 @@ fn sport_plan(
         Some(names) if names.get_ref().is_empty() => {
             return Err(Wrong::at(&names, "somebody has to tell the games"));
         }
-        Some(names) => {
-            names.into_inner().into_iter().map(|name| teller(&name, tellers)).collect::<Result<_, _>>()?
-        }
+        Some(names) => named(names.into_inner(), tellers)?,
     };
     Ok(SportPlan { sport, games, rate, profile, hot, producers })
+}
+
+/// Who they are, each named once: games are dealt to them in turn.
+fn named(names: Vec<Spanned<Name>>, tellers: &[Teller]) -> Result<Vec<usize>, Wrong> {
+    let mut places = Vec::with_capacity(tellers.len());
+    for name in names {
+        let place = teller(&name, tellers)?;
+        if places.contains(&place) {
+            return Err(Wrong::at(&name, format!("`{}` is named already", name.get_ref())));
+        }
+        places.push(place);
+    }
+    Ok(places)
 }
 
 fn teller(name: &Spanned<Name>, tellers: &[Teller]) -> Result<usize, Wrong> {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::images::Beginnings;
 use super::{BODY_BYTES_MAX, TapOptions, text};
-use crate::format::Format;
+use crate::format::{Format, uof_word};
 use crate::recording::{self, Header, Writer, renumbered};
 
 /// Feeds that are recorded at once, each of which is an open file; others are only passed on.
@@ -33,7 +33,8 @@ pub struct Feed {
     /// The format of its messages.
     pub format: Format,
     batch: batch::Format,
-    /// A Unified Odds Feed's message brings its key in a header.
+    /// A Unified Odds Feed's message brings its key in a header. To one without, which only its document tells from one of our own,
+    /// [`Feed::told_by`] gives a key that says no more than what it is.
     routing_key: Option<String>,
 }
 
@@ -133,6 +134,18 @@ impl Feed {
             _ => return None,
         };
         Some(Self { provider, format, batch, routing_key })
+    }
+
+    /// The same as its content tells it: who posts a fixture of a Unified Odds Feed need not say its routing key.
+    pub(super) fn told_by(self, content: &Content) -> Self {
+        let messages = content.messages();
+        let word = match messages.as_slice() {
+            [document] if self.format == Format::Xml => uof_word(document),
+            _ => None,
+        };
+        let Some(word) = word else { return self };
+        let routing_key = Some(format!("-.-.-.{word}.-.-.-.-"));
+        Self { format: Format::Uof, routing_key, ..self }
     }
 }
 

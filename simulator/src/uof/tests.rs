@@ -57,6 +57,14 @@ fn numbered(reason: &mut Option<domain::id::Text>) {
 }
 
 #[test]
+fn a_date_beyond_the_calendar_is_its_first_or_last() {
+    let dates = [i64::MIN, 0, i64::MAX].map(|micros| date(Timestamp(micros)));
+    let expected =
+        ["-009999-01-02T01:59:59+00:00", "1970-01-01T00:00:00+00:00", "9999-12-30T22:00:00.999999999+00:00"];
+    assert_eq!(dates, expected);
+}
+
+#[test]
 fn why_a_market_is_void_is_a_number_of_the_feeds_table() {
     let code = |reason: &str| codes::void_reason(&domain::id::Text::new(reason).unwrap());
     assert_eq!(

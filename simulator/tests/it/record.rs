@@ -176,6 +176,44 @@ async fn packed_bodies_and_keyed_messages_are_written_as_they_can_be_replayed() 
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
+/// A fixture as the API of a Unified Odds Feed tells it.
+const FIXTURE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<fixtures_fixture generated_at="2031-01-01T12:00:00+00:00">
+  <fixture id="sr:match:7" start_time="2031-01-02T12:00:00+00:00">
+    <tournament id="sr:tournament:1" name="Cup"><sport id="sr:sport:4" name="Ice Hockey"/></tournament>
+    <competitors>
+      <competitor id="sr:competitor:1" name="Herons" qualifier="home"/>
+      <competitor id="sr:competitor:2" name="Lynx" qualifier="away"/>
+    </competitors>
+  </fixture>
+</fixtures_fixture>
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fixture_without_a_routing_key_is_of_the_unified_odds_feed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = axum::Router::new().fallback(|| async { StatusCode::ACCEPTED });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let tap = tap(folder.path(), &target, &[]).await;
+    tap.post("/feeds/uof", "application/xml", &[], FIXTURE.into()).await;
+    let key = "-.-.-.alive.-.-.-.-";
+    let alive = "<alive product=\"1\" timestamp=\"5\" subscribed=\"1\"/>";
+    tap.post("/feeds/uof", "application/xml", &[("routing-key", key)], alive.into()).await;
+    let ours = "<alive schema=\"1.0\" generated_at=\"5\"/>";
+    tap.post("/feeds/md", "application/xml", &[], ours.into()).await;
+    assert!(tap.stop().await);
+    let written = texts(&folder.path().join("uof-uof.rec"));
+    assert_eq!(written, [format!("-.-.-.fixture.-.-.-.- {FIXTURE}"), format!("{key} {alive}")]);
+    assert_eq!(texts(&folder.path().join("md-xml.rec")), [ours]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is written");
+    let provider = domain::Name::new("uof").unwrap();
+    let read = simulator::Format::Uof.decode(written[0].as_bytes(), &provider).expect("a message");
+    let domain::Content::Event(event) = read.content else { panic!("of an event") };
+    assert_eq!((event.event_id.as_str(), event.sport), ("sr:match:7", domain::Sport::Hockey));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tap_that_is_killed_leaves_what_it_had_written() {
     let folder = tempfile::tempdir().unwrap();

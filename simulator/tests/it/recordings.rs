@@ -183,6 +183,26 @@ fn a_minute_is_found_by_the_games_clock() {
 }
 
 #[test]
+fn the_minutes_of_a_further_overtime_count_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let hockey = game(folder.path(), "playoff_overtimes");
+    let at = |path: &Path, minute: u32| minute::offset_ns(open(path), None, minute);
+    let seconds = |minute: u32| at(&hockey, minute).unwrap() / 1_000_000_000;
+    // Six periods of twenty minutes, 18 minutes after one another, the first a minute from the start.
+    let begins = |period: u64| 60 + (period - 1) * 38 * 60;
+    assert_eq!([60, 80, 100].map(seconds), [begins(4), begins(5), begins(6)].map(|begin| begin - 18 * 60));
+    assert_eq!(seconds(83), begins(5) + 201, "a shot in the second overtime, at 3:21");
+    assert_eq!(seconds(101), begins(6) + 485, "the goal in the third, at 8:05");
+    assert_eq!(at(&hockey, 109).unwrap_err().to_string(), "its game comes to minute 108, not to 109");
+
+    let basketball = folder.path().join("overtimes.rec");
+    let file = File::create(&basketball).unwrap();
+    simulator::import::nba::import(&sample("nba_pbp_overtimes")).unwrap().write(file).unwrap();
+    assert!(at(&basketball, 54).unwrap() > at(&basketball, 53).unwrap());
+    assert_eq!(at(&basketball, 59).unwrap_err().to_string(), "its game comes to minute 58, not to 59");
+}
+
+#[test]
 fn a_replay_from_a_minute_sends_what_was_before_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = game(folder.path(), "regular");

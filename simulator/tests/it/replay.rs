@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::cli::{simulator, stderr, stdout};
+use super::cli::{simulator, stderr, stdout, was_taken};
 use super::drive::{Receiver, accept};
 
 /// Two games of hockey in a folder, and somebody who takes everything.
@@ -67,7 +67,7 @@ async fn a_rate_is_kept_whatever_was_recorded() {
     let (folder, receiver, target) = ready(&["regular"]).await;
     let replay = ["replay", "regular.rec", "--rate", "1000", "--to", &target];
     let replayed = simulator(folder.path(), &replay).await;
-    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    assert!(was_taken(replayed.status), "{}", stderr(&replayed));
     let generated =
         |line: &String| serde_json::from_str::<Value>(line).unwrap()["generated_at"].as_i64().unwrap();
     let times: Vec<i64> = receiver.lines().iter().map(generated).collect();
@@ -80,7 +80,7 @@ async fn from_a_minute_on_with_short_gaps_a_match_takes_less_time_and_is_whole()
     let (folder, receiver, target) = ready(&["regular"]).await;
     let replay = ["replay", "regular.rec", "--from", "60", "--max-gap", "100ms", "--to", &target];
     let replayed = simulator(folder.path(), &replay).await;
-    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    assert!(was_taken(replayed.status), "{}", stderr(&replayed));
     let info = lines_of(folder.path(), &["info", "regular.rec"]);
     let messages = format!("messages   {}, ", receiver.lines().len());
     assert!(info.iter().any(|line| line.starts_with(&messages)), "{messages} {info:?}");
@@ -194,7 +194,8 @@ async fn keys_of_a_terminal_step_and_let_go() {
     let stepped = receiver.lines().len();
     assert!(stepped > 0 && stepped < 100, "{stepped} messages by {presses} steps");
     keyboard.write_all(b" ").unwrap();
-    assert!(tokio::time::timeout(Duration::from_secs(60), running.wait()).await.unwrap().unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(60), running.wait()).await.unwrap().unwrap();
+    assert!(was_taken(ended), "{ended}");
     let info = lines_of(folder.path(), &["info", "regular.rec"]);
     let messages = format!("messages   {}, ", receiver.lines().len());
     assert!(info.iter().any(|line| line.starts_with(&messages)), "{messages} {info:?}");

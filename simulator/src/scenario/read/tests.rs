@@ -105,6 +105,7 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         ("seconds = 2.5", "minutes = 2.5", "19:31: unknown field `minutes`"),
         ("games = 1,", "games = 12,", "20:17: hot games: 12 is outside 1 to 11"),
         ("[\"live\"]", "[\"dead\"]", "21:14: there is no producer `dead`"),
+        ("[\"live\"]", "[\"live\", \"1\", \"live\"]", "21:27: `live` is named already"),
         ("[1, 4, 2.5]", "[0, 0]", "26:17: steps that are all 0 have no messages"),
         ("duplicate", "duplicates", "29:1: unknown field `duplicates`"),
         ("[faults]", "[faults", "28:8: "),

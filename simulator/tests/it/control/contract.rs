@@ -66,7 +66,6 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
             "name each sport once",
             json!("/games/sports"),
         ),
-        (Method::POST, "/v1/replay/stop?node=1", Value::Null, 422, "unknown field `node`", Value::Null),
         (
             Method::PUT,
             "/v1/run/rate",
@@ -87,32 +86,6 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
         (Method::GET, "/v1/scenarios/cup", Value::Null, 404, "no scenario is called `cup`", Value::Null),
         (Method::GET, "/v1/games", Value::Null, 404, "there is nothing at /v1/games", Value::Null),
         (Method::GET, "/v1/run/pause", Value::Null, 405, "GET /openapi.json says what there is", Value::Null),
-        (Method::PUT, "/v1/replay/events/final", Value::Null, 404, "", Value::Null),
-        (
-            Method::PUT,
-            "/v1/replay/events/sr:match:final",
-            Value::Null,
-            422,
-            "`sr:match:final` is no event that can be played",
-            Value::Null,
-        ),
-        (
-            Method::DELETE,
-            "/v1/replay/events/sr:match:1",
-            Value::Null,
-            404,
-            "`sr:match:1` is not in the playlist",
-            Value::Null,
-        ),
-        (Method::POST, "/v1/replay/play", Value::Null, 422, "the playlist is empty", Value::Null),
-        (
-            Method::POST,
-            "/v1/replay/scenario/play/99",
-            Value::Null,
-            404,
-            "there are scenarios 1 to 2",
-            Value::Null,
-        ),
     ] {
         let body = (!body.is_null()).then_some(body);
         let problem = desk.json(method.clone(), path, body, status).await;
@@ -129,6 +102,52 @@ async fn what_cannot_be_is_refused_with_what_is_wrong_where() {
     let huge =
         desk.client.post(format!("{}/v1/run", desk.url)).body("x".repeat(2 << 20)).send().await.unwrap();
     assert_eq!(huge.status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_of_a_unified_odds_feeds_replay_is_so_in_its_words() {
+    let desk = Desk::new().await;
+    for (method, path, status, code, message) in [
+        (Method::POST, "/v1/replay/stop?node=1", 422, "BAD_REQUEST", "unknown field `node`"),
+        (Method::POST, "/v1/replay/play", 422, "BAD_REQUEST", "the playlist is empty"),
+        (Method::POST, "/v1/replay/play?speed=0", 422, "BAD_REQUEST", "`speed`: 0 is outside 0.1 to 10000"),
+        (Method::PUT, "/v1/replay/events/final", 404, "NOT_FOUND", ""),
+        (
+            Method::PUT,
+            "/v1/replay/events/sr:match:final",
+            422,
+            "BAD_REQUEST",
+            "`sr:match:final` is no event that can be played",
+        ),
+        (
+            Method::PUT,
+            "/v1/replay/events/sr:match:1?start_time=241",
+            422,
+            "BAD_REQUEST",
+            "`start_time`: 241 is outside 0 to 240 minutes",
+        ),
+        (
+            Method::DELETE,
+            "/v1/replay/events/sr:match:1",
+            404,
+            "NOT_FOUND",
+            "`sr:match:1` is not in the playlist",
+        ),
+        (Method::POST, "/v1/replay/scenario/play/99", 404, "NOT_FOUND", "there are scenarios 1 to 2"),
+        (Method::POST, "/v1/replay/scenario/play/one", 404, "NOT_FOUND", ""),
+        (Method::GET, "/v1/replay/a&b", 404, "NOT_FOUND", "there is nothing at /v1/replay/a&amp;b"),
+        (Method::GET, "/v1/replay/stop", 405, "NOT_IMPLEMENTED", "GET /openapi.json says what there is"),
+    ] {
+        if path == "/v1/replay/play?speed=0" {
+            desk.xml(Method::PUT, "/v1/replay/events/sr:match:2").await;
+        }
+        let answer = desk.client.request(method.clone(), format!("{}{path}", desk.url)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(answer.headers()["content-type"], "application/xml", "{method} {path}");
+        let text = answer.text().await.unwrap();
+        let found = text.split_once(&format!(r#"<response response_code="{code}"><message>"#)).map(|it| it.1);
+        assert!(found.is_some_and(|found| found.contains(message)), "{method} {path}: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,6 +128,19 @@ async fn the_replay_of_a_unified_odds_feed_plays_an_event_as_it_was_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_recording_is_called_its_name_is_told_in_xml() {
+    let (folder, recorded) = recorded();
+    std::fs::rename(folder.path().join("game.rec"), folder.path().join("Home & <Away>.rec")).unwrap();
+    let desk = Desk::with(Some(folder.path())).await;
+    let first: Value = serde_json::from_str(&recorded[0]).unwrap();
+    let event = first["event_id"].as_str().unwrap();
+    let answer = desk.xml(Method::PUT, &format!("/v1/replay/events/{event}")).await;
+    let name = "Home &amp; &lt;Away&gt;.rec";
+    let expected = format!("<message>{event} is in the playlist, as recorded in {name}</message>");
+    assert!(answer.contains(&expected), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_recorded_event_nothing_is_said_that_was_not_recorded_also_when_its_replay_is_stopped() {
     let (folder, recorded) = recorded();
     let desk = Desk::with(Some(folder.path())).await;
@@ -188,7 +201,8 @@ async fn the_replay_of_a_unified_odds_feed_is_driven_as_its_tools_drive_it() {
         let run = desk.until("a scenario plays", |run| run["state"] == "playing");
         assert_eq!(run.await["program"], played);
     }
-    let refused = desk.json(Method::POST, "/v1/replay/scenario/play/1?provider=other", None, 422).await;
-    assert!(refused["detail"].as_str().unwrap().contains("unknown field `provider`"), "{refused}");
+    let (status, refused) = desk.ask(Method::POST, "/v1/replay/scenario/play/1?provider=other", None).await;
+    assert_eq!(status, 422, "{refused}");
+    assert!(refused.contains("unknown field `provider`"), "{refused}");
     desk.xml(Method::POST, "/v1/replay/stop").await;
 }

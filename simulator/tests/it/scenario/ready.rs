@@ -76,3 +76,31 @@ fn played_afresh_a_scenario_is_of_other_events_and_its_ledger_is_true_of_them() 
         assert!(concerned.chain(&after.ledger.stalled).all(|id| ids(&after).contains(id)));
     }
 }
+
+#[test]
+fn games_of_seeds_far_apart_are_other_events() {
+    let text = "seconds = 10\ndescription = \"d\"\nseed = 0\n[sports.tennis]\ngames = 2\nrate = 10\n\
+                [sports.football]\ngames = 2\nrate = 10\n";
+    let scenario = Scenario::parse(text).unwrap();
+    // Next to one another, and apart by what the numbers of ids once were counted to.
+    let near = [42, 43, 31_250_042, 1_000_000_042, 1_000_000_043, 1_767_225_600, 42 << 32];
+    let far = [42 + (1 << 59), 43 + (1 << 59), 42 + (1 << 63), u64::MAX - 1, u64::MAX];
+    let mut known: BTreeMap<EventId, String> = BTreeMap::new();
+    for seed in near.into_iter().chain(far) {
+        let of_scenario = Scenario { seed, ..scenario.clone() }.play(START).unwrap().ledger;
+        let games = simulator::control::Games {
+            sports: vec![Sport::Tennis],
+            games: 3,
+            rate: Some(simulator::control::ConstantRate { per_second: 10, seconds: 10 }),
+            formats: simulator::world::Formats::Json,
+        };
+        let without_one = simulator::world::play(&games.plan(seed, START)).unwrap().ledger;
+        let ids = events(&of_scenario).chain(&without_one.events).map(|event| event.event_id.clone());
+        for (id, how) in ids.zip(["a scenario"; 4].into_iter().chain(["none"; 3])) {
+            let before = known.insert(id.clone(), format!("seed {seed} in {how}"));
+            assert_eq!(before, None, "{id} is an event of seed {seed} in {how}, too");
+        }
+    }
+    assert!(known.contains_key(&EventId::new("md:match:42001").unwrap()), "small seeds are part of the ids");
+    assert!(known.contains_key(&EventId::new("md:match:1000001344001").unwrap()), "in scenarios, too");
+}
