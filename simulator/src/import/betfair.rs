@@ -4,8 +4,8 @@
 //! line, packed by bzip2 or not. `betfair/book.rs` applies the changes; whenever what a market offers is another than
 //! before, that is an odds change, and a market that is closed with its winners known is settled.
 //!
-//! An outcome's odds are the best price to back. Where the file does not hold what is offered (plan BASIC), they are the
-//! price traded last. Sizes, the prices to lay and the volumes are not told: a feed has no place for them. Nothing of
+//! An outcome's odds are the best price to back, and it has none while nobody offers any. Where the file never says what is
+//! offered (plan BASIC), they are the price traded last. Sizes, the prices to lay and the volumes are not told: a feed has no place for them. Nothing of
 //! the score or the clock is, either: the stream has none. Which market is which here is in `betfair/markets.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use super::tale::Tale;
 use super::{ImportError, Imported};
 use book::Books;
 use markets::{counterpart, sport};
-use stream::{MarketChange, Segment, StreamMessage};
+use stream::{MarketChange, RunnerChange, Segment, StreamMessage};
 use telling::{fixture, offer, results};
 
 pub mod book;
@@ -40,12 +40,13 @@ const SEGMENTED_MAX: usize = 10_000;
 /// When it is no such file, speaks of several events, or of none that can be told here. A path begins with the line.
 pub fn import(file: &[u8]) -> Result<Imported, ImportError> {
     let lines = unpack(file)?;
+    let has_offers = has_offers(&lines)?;
     let mut narrator: Option<Narrator> = None;
     for change in changes(&lines) {
         let Change { line, at, changes } = change?;
         let narrator = match &mut narrator {
             Some(narrator) => narrator,
-            None => match Narrator::new(line, at, &changes)? {
+            None => match Narrator::new(line, at, &changes, has_offers)? {
                 Some(new) => narrator.insert(new),
                 // Nobody knows yet of which event it speaks.
                 None => continue,
@@ -57,6 +58,16 @@ pub fn import(file: &[u8]) -> Result<Imported, ImportError> {
         return Err(ImportError::new(".", "there is no market definition in it"));
     };
     narrator.end()
+}
+
+/// Whether a file says anywhere what is offered.
+fn has_offers(lines: &[u8]) -> Result<bool, ImportError> {
+    for change in changes(lines) {
+        if change?.changes.iter().flat_map(|market| &market.rc).any(RunnerChange::has_offers) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the stream publishes at once.
@@ -124,6 +135,8 @@ pub fn unpack(file: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, ImportError> {
 struct Narrator {
     event_id: String,
     sport: Sport,
+    /// Whether the file says what is offered.
+    has_offers: bool,
     books: Books,
     /// What was told of each market, by Betfair's id.
     told: BTreeMap<String, Told>,
@@ -152,7 +165,12 @@ struct Told {
 
 impl Narrator {
     /// Begins with the first change that tells its event.
-    fn new(line: usize, at: Timestamp, changes: &[MarketChange]) -> Result<Option<Self>, ImportError> {
+    fn new(
+        line: usize,
+        at: Timestamp,
+        changes: &[MarketChange],
+        has_offers: bool,
+    ) -> Result<Option<Self>, ImportError> {
         let defined =
             changes.iter().enumerate().find_map(|(index, change)| Some((index, change.definition.as_ref()?)));
         let Some((index, definition)) = defined else { return Ok(None) };
@@ -167,6 +185,7 @@ impl Narrator {
             tale: Tale::new(PROVIDER, &event_id, sport, at),
             event_id,
             sport,
+            has_offers,
             books: Books::default(),
             told: BTreeMap::new(),
             scheduled_start: None,
@@ -207,7 +226,7 @@ impl Narrator {
             self.left_out.entry(kind).or_default().insert(id.to_owned());
             return Ok(());
         };
-        let offer = offer(line, book, definition, &counterpart)?;
+        let offer = offer(line, book, definition, &counterpart, self.has_offers)?;
         let results = results(definition, &counterpart);
         news.fixture = fixture(line, definition, &counterpart, self.scheduled_start)?.or(news.fixture.take());
         let told = self.told.get(id);
