@@ -19,7 +19,7 @@ use domain::{
 use super::tale::{Board, Tale, other, urn};
 use super::{ImportError, Imported, text};
 use file::Event;
-use terms::{after, begins, kinds, part};
+use terms::{after, begins, is_shot_lost, kinds, part};
 
 mod file;
 mod terms;
@@ -148,8 +148,10 @@ impl<'a> Narrator<'a> {
             // After a goal; it may be shot at once from there, too.
             _ => {
                 let kinds = kinds(event, on);
-                if kinds.is_empty() {
-                    *self.left_out.entry(event.kind().to_owned()).or_default() += 1;
+                // Of a shot from a set piece it may not be known what became of it.
+                if kinds.is_empty() || is_shot_lost(event, &kinds) {
+                    let kind = if kinds.is_empty() { event.kind() } else { "ShotAtGoal" };
+                    *self.left_out.entry(kind.to_owned()).or_default() += 1;
                 }
                 for (place, kind) in kinds.into_iter().enumerate() {
                     self.tell_incident(event, place, kind)?;

@@ -145,6 +145,33 @@ fn hockey_is_told_as_hockey() {
 }
 
 #[test]
+fn what_is_passed_over_is_counted() {
+    let text = String::from_utf8(sample_file("betfair_tennis.ndjson")).unwrap();
+    let price = |market: &str, at: &str| {
+        format!(r#"{{"op":"mcm","pt":{at},"mc":[{{"id":"{market}","rc":[{{"id":81,"atb":[[1.5,9]]}}]}}]}}"#)
+    };
+    // What is offered on the market is said before it is said what the market is.
+    let early = price("1.900000001", "1938060001000");
+    let unknown = price("1.900000009", "1938060018100");
+    let cut = price("1.900000001", "1938060018200").replacen("{", r#"{"segmentType":"SEG_START","#, 1);
+    let status = r#"{"op":"status","id":1,"statusCode":"SUCCESS"}"#;
+    let file = [status, &early, text.trim_end(), &unknown, &cut].join("\n");
+    let imported = betfair::import(file.as_bytes()).unwrap();
+    let left_out: Vec<_> = imported.left_out.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    assert_eq!(
+        left_out,
+        [
+            ("change without its last segment", 1),
+            ("market SET_BETTING", 1),
+            ("market without a definition", 1),
+            ("message status", 1)
+        ]
+    );
+    let first = offers(&imported)[0].1.clone();
+    assert_eq!(first, [("4".to_owned(), Some(1_500)), ("5".to_owned(), None)]);
+}
+
+#[test]
 fn what_is_packed_is_unpacked() {
     let plain = betfair::import(&sample_file("betfair_tennis.ndjson")).unwrap();
     let packed = sample_file("betfair_tennis.ndjson.bz2");

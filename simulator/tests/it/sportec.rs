@@ -60,6 +60,17 @@ fn a_match_ends_with_the_result_that_stands_in_it() {
 }
 
 #[test]
+fn a_shot_from_a_set_piece_of_which_nobody_knows_what_became_is_counted() {
+    let xml = sample();
+    let cross = "<Play Team=\"XYZ-CLU-0000AA\" Player=\"XYZ-OBJ-02\"><Cross Side=\"left\"/></Play>";
+    let shot = "<ShotAtGoal Team=\"XYZ-CLU-0000AA\" Player=\"XYZ-OBJ-02\"><OtherShot/></ShotAtGoal>";
+    let changed = xml.replacen(cross, shot, 1);
+    assert_ne!(changed, xml, "the change has found its place");
+    let imported = sportec::import(changed.as_bytes(), None).unwrap();
+    assert_eq!((incidents(&imported)["CornerKick"], imported.left_out["ShotAtGoal"]), (1, 1));
+}
+
+#[test]
 fn events_are_told_in_the_order_in_which_they_happened() {
     let imported = sportec::import(sample().as_bytes(), None).unwrap();
     let kinds: Vec<IncidentKind> = imported

@@ -76,3 +76,19 @@ pub(super) fn kinds(event: &Event, part: Option<MatchStatus>) -> Vec<IncidentKin
     };
     first.into_iter().chain(shot).collect()
 }
+
+/// Whether an event holds a shot that none of these is.
+pub(super) fn is_shot_lost(event: &Event, kinds: &[IncidentKind]) -> bool {
+    let is_shot = |kind: &IncidentKind| {
+        matches!(
+            kind,
+            IncidentKind::Goal
+                | IncidentKind::ShotOnGoal
+                | IncidentKind::BlockedShot
+                | IncidentKind::MissedShot
+                | IncidentKind::ShootoutGoal
+                | IncidentKind::ShootoutMiss
+        )
+    };
+    event.element("ShotAtGoal").is_some() && !kinds.iter().any(is_shot)
+}
