@@ -186,16 +186,21 @@ impl<'a> Narrator<'a> {
     }
 
     fn tell_incident(&mut self, event: &Event, place: usize, kind: IncidentKind) -> Result<(), ImportError> {
-        let Some((part, _)) = self.on else {
-            let detail = "nothing is on then: it stands before a kick-off or after a whistle";
-            return Err(ImportError::new(path(event, "EventTime"), detail));
+        let counts = matches!(kind, IncidentKind::Goal | IncidentKind::OwnGoal);
+        // Players are cautioned and replaced during the breaks, too.
+        let part = match self.on {
+            Some((part, _)) => part,
+            None if !counts => self.board.phase,
+            None => {
+                let detail = "nothing is on then: it stands before a kick-off or after a whistle";
+                return Err(ImportError::new(path(event, "EventTime"), detail));
+            }
         };
         let team = event.get("Team").or(event.get("TeamFouler"));
         let team = team.map(|team| self.side(event, team)).transpose()?;
         let side = if kind == IncidentKind::OwnGoal { team.map(other) } else { team };
         self.reach(event);
         let mut score = None;
-        let counts = matches!(kind, IncidentKind::Goal | IncidentKind::OwnGoal);
         if counts || kind == IncidentKind::ShootoutGoal {
             let side = side.ok_or_else(|| ImportError::new(path(event, "Team"), "a goal is one team's"))?;
             self.board.count_in_period(part, side, 1);

@@ -71,6 +71,24 @@ fn a_shot_from_a_set_piece_of_which_nobody_knows_what_became_is_counted() {
 }
 
 #[test]
+fn a_player_may_be_replaced_at_half_time_and_a_goal_falls_in_play() {
+    let xml = sample();
+    let at = |from: &str, to: &str| sportec::import(xml.replacen(from, to, 1).as_bytes(), None);
+    let imported = at("2031-05-10T16:55:00.000", "2031-05-10T16:31:40.000").unwrap();
+    play(&imported);
+    let replaced = imported.messages.iter().find_map(|(_, message)| match body(message) {
+        Body::Incident(incident) if incident.kind == IncidentKind::Substitution => Some(incident),
+        _ => None,
+    });
+    let replaced = replaced.unwrap();
+    assert_eq!((replaced.match_status, replaced.elapsed_seconds), (MatchStatus::HalfTime, None));
+    assert_eq!(
+        at("2031-05-10T17:05:00.000", "2031-05-10T16:31:40.000").unwrap_err().to_string(),
+        "event 1012: EventTime: nothing is on then: it stands before a kick-off or after a whistle"
+    );
+}
+
+#[test]
 fn events_are_told_in_the_order_in_which_they_happened() {
     let imported = sportec::import(sample().as_bytes(), None).unwrap();
     let kinds: Vec<IncidentKind> = imported
