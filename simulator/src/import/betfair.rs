@@ -4,8 +4,8 @@
 //! line, packed by bzip2 or not. `betfair/book.rs` applies the changes; whenever what a market offers is another than
 //! before, that is an odds change, and a market that is closed with its winners known is settled.
 //!
-//! An outcome's odds are the best price to back. Where the file does not hold what is offered (plan BASIC), they are the
-//! price traded last. Sizes, the prices to lay and the volumes are not told: a feed has no place for them. Nothing of
+//! An outcome's odds are the best price to back, and it has none while nobody offers any. Where the file never says what is
+//! offered (plan BASIC), they are the price traded last. Sizes, the prices to lay and the volumes are not told: a feed has no place for them. Nothing of
 //! the score or the clock is, either: the stream has none. Which market is which here is in `betfair/markets.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use super::tale::Tale;
 use super::{ImportError, Imported};
 use book::Books;
 use markets::{counterpart, sport};
-use stream::{MarketChange, Segment, StreamMessage};
+use stream::{MarketChange, RunnerChange, Segment, StreamMessage};
 use telling::{fixture, offer, results};
 
 pub mod book;
@@ -29,6 +29,8 @@ pub mod stream;
 mod telling;
 
 const PROVIDER: &str = "betfair";
+/// The `op` of messages that change markets.
+const MARKETS: &str = "mcm";
 /// The largest file after unpacking, in bytes.
 const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The most changes of one segmented message.
@@ -40,15 +42,20 @@ const SEGMENTED_MAX: usize = 10_000;
 /// When it is no such file, speaks of several events, or of none that can be told here. A path begins with the line.
 pub fn import(file: &[u8]) -> Result<Imported, ImportError> {
     let lines = unpack(file)?;
+    let Survey { has_offers, passed_over } = Survey::of(&lines)?;
+    let mut early = Books::default();
     let mut narrator: Option<Narrator> = None;
     for change in changes(&lines) {
         let Change { line, at, changes } = change?;
         let narrator = match &mut narrator {
             Some(narrator) => narrator,
-            None => match Narrator::new(line, at, &changes)? {
-                Some(new) => narrator.insert(new),
+            None => match Narrator::new(line, at, &changes, has_offers)? {
+                Some(new) => narrator.insert(Narrator { books: std::mem::take(&mut early), ..new }),
                 // Nobody knows yet of which event it speaks.
-                None => continue,
+                None => {
+                    apply(&mut early, line, &changes)?;
+                    continue;
+                }
             },
         };
         narrator.tell(line, at, &changes)?;
@@ -56,7 +63,56 @@ pub fn import(file: &[u8]) -> Result<Imported, ImportError> {
     let Some(narrator) = narrator else {
         return Err(ImportError::new(".", "there is no market definition in it"));
     };
-    narrator.end()
+    narrator.end(passed_over)
+}
+
+/// What is to be known of a file before it is told.
+#[derive(Default)]
+struct Survey {
+    /// Whether it says anywhere what is offered.
+    has_offers: bool,
+    /// Messages that are not about markets, by their kind, and changes that the file breaks off in.
+    passed_over: BTreeMap<String, u64>,
+}
+
+impl Survey {
+    fn of(lines: &[u8]) -> Result<Self, ImportError> {
+        let mut survey = Self::default();
+        let mut unfinished = 0;
+        for message in messages(lines) {
+            let (_, StreamMessage { op, segment, mc, .. }) = message?;
+            if op != MARKETS {
+                *survey.passed_over.entry(format!("message {op}")).or_default() += 1;
+                continue;
+            }
+            survey.has_offers |= mc.iter().flat_map(|market| &market.rc).any(RunnerChange::has_offers);
+            let goes_on = matches!(segment, Some(Segment::Start | Segment::Middle));
+            unfinished = if goes_on { unfinished + mc.len() as u64 } else { 0 };
+        }
+        if unfinished > 0 {
+            survey.passed_over.insert("change without its last segment".to_owned(), unfinished);
+        }
+        Ok(survey)
+    }
+}
+
+/// The messages of a file, each with its line, from 1.
+fn messages(lines: &[u8]) -> impl Iterator<Item = Result<(usize, StreamMessage), ImportError>> + '_ {
+    let numbered = lines.split(|&byte| byte == b'\n').enumerate().map(|(index, text)| (index + 1, text));
+    numbered.filter(|(_, text)| !text.trim_ascii().is_empty()).map(|(line, text)| {
+        super::read(text)
+            .map(|message| (line, message))
+            .map_err(|ImportError { path, detail }| ImportError::new(format!("line {line}: {path}"), detail))
+    })
+}
+
+fn apply(books: &mut Books, line: usize, changes: &[MarketChange]) -> Result<(), ImportError> {
+    for (index, change) in changes.iter().enumerate() {
+        books
+            .apply(change)
+            .map_err(|detail| ImportError::new(format!("line {line}: mc[{index}]"), detail))?;
+    }
+    Ok(())
 }
 
 /// What the stream publishes at once.
@@ -72,15 +128,12 @@ pub struct Change {
 /// The changes of a file, in order. Heartbeats and what is not about markets are passed over.
 pub fn changes(lines: &[u8]) -> impl Iterator<Item = Result<Change, ImportError>> + '_ {
     let mut segments: Vec<MarketChange> = Vec::new();
-    let numbered = lines.split(|&byte| byte == b'\n').enumerate().map(|(index, text)| (index + 1, text));
-    numbered.filter(|(_, text)| !text.trim_ascii().is_empty()).filter_map(move |(line, text)| {
-        let message: StreamMessage = match super::read(text) {
+    messages(lines).filter_map(move |message| {
+        let (line, message) = match message {
             Ok(message) => message,
-            Err(ImportError { path, detail }) => {
-                return Some(Err(ImportError::new(format!("line {line}: {path}"), detail)));
-            }
+            Err(error) => return Some(Err(error)),
         };
-        if message.op != "mcm" {
+        if message.op != MARKETS {
             return None;
         }
         let Some(at) = message.pt.and_then(|ms| ms.checked_mul(1_000)) else {
@@ -124,6 +177,8 @@ pub fn unpack(file: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, ImportError> {
 struct Narrator {
     event_id: String,
     sport: Sport,
+    /// Whether the file says what is offered.
+    has_offers: bool,
     books: Books,
     /// What was told of each market, by Betfair's id.
     told: BTreeMap<String, Told>,
@@ -152,7 +207,12 @@ struct Told {
 
 impl Narrator {
     /// Begins with the first change that tells its event.
-    fn new(line: usize, at: Timestamp, changes: &[MarketChange]) -> Result<Option<Self>, ImportError> {
+    fn new(
+        line: usize,
+        at: Timestamp,
+        changes: &[MarketChange],
+        has_offers: bool,
+    ) -> Result<Option<Self>, ImportError> {
         let defined =
             changes.iter().enumerate().find_map(|(index, change)| Some((index, change.definition.as_ref()?)));
         let Some((index, definition)) = defined else { return Ok(None) };
@@ -167,6 +227,7 @@ impl Narrator {
             tale: Tale::new(PROVIDER, &event_id, sport, at),
             event_id,
             sport,
+            has_offers,
             books: Books::default(),
             told: BTreeMap::new(),
             scheduled_start: None,
@@ -181,17 +242,16 @@ impl Narrator {
             return Err(ImportError::new(format!("line {line}: pt"), detail));
         }
         self.told_at = at;
-        let mut changed = BTreeSet::new();
-        for (index, change) in changes.iter().enumerate() {
-            let error = |detail: String| ImportError::new(format!("line {line}: mc[{index}]"), detail);
-            self.books.apply(change).map_err(error)?;
-            if change.definition.as_ref().is_some_and(|definition| definition.event_id != self.event_id) {
-                return Err(error(format!("it is about another event than {}", self.event_id)));
-            }
-            changed.insert(change.id.as_str());
+        apply(&mut self.books, line, changes)?;
+        let is_other = |definition: &stream::Definition| definition.event_id != self.event_id;
+        if let Some(index) =
+            changes.iter().position(|change| change.definition.as_ref().is_some_and(is_other))
+        {
+            let detail = format!("it is about another event than {}", self.event_id);
+            return Err(ImportError::new(format!("line {line}: mc[{index}]"), detail));
         }
         let mut news = News::default();
-        for id in changed {
+        for id in changes.iter().map(|change| change.id.as_str()).collect::<BTreeSet<_>>() {
             self.look(line, id, &mut news)?;
         }
         self.say(news);
@@ -207,7 +267,7 @@ impl Narrator {
             self.left_out.entry(kind).or_default().insert(id.to_owned());
             return Ok(());
         };
-        let offer = offer(line, book, definition, &counterpart)?;
+        let offer = offer(line, book, definition, &counterpart, self.has_offers)?;
         let results = results(definition, &counterpart);
         news.fixture = fixture(line, definition, &counterpart, self.scheduled_start)?.or(news.fixture.take());
         let told = self.told.get(id);
@@ -244,16 +304,22 @@ impl Narrator {
         }
     }
 
-    fn end(self) -> Result<Imported, ImportError> {
+    /// The whole of it; what was `passed_over` before is left out, too.
+    fn end(self, passed_over: BTreeMap<String, u64>) -> Result<Imported, ImportError> {
         let left_out =
             self.left_out.into_iter().map(|(kind, markets)| (format!("market {kind}"), markets.len() as u64));
-        let left_out: BTreeMap<String, u64> = left_out.collect();
+        let mut left_out: BTreeMap<String, u64> = left_out.collect();
         if self.told.is_empty() {
             let kinds = left_out.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(ImportError::new(
                 ".",
                 format!("none of its markets has a counterpart here: {kinds}"),
             ));
+        }
+        left_out.extend(passed_over);
+        let undefined = self.books.undefined();
+        if undefined > 0 {
+            left_out.insert("market without a definition".to_owned(), undefined);
         }
         Ok(self.tale.end(format!("Betfair exchange stream, event {}", self.event_id), left_out))
     }

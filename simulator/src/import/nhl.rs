@@ -1,8 +1,9 @@
 //! The NHL's play-by-play becomes a recording of native messages: provider `nhl`, producer `live`.
 //!
 //! Every play is an incident; what changes the score or the period is a status as well. There are no markets:
-//! the file has no odds. What a play is called here is in `nhl/terms.rs`, when it happened in
-//! `nhl/wall_clock.rs`.
+//! the file has no odds. Of the players of a play the one is told whose it is; assists and opponents are left out. The
+//! line-ups are those who dress for the game: the file does not say who begins. What a play is called here is in
+//! `nhl/terms.rs`, when it happened in `nhl/wall_clock.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -35,7 +36,7 @@ pub fn import(json: &[u8]) -> Result<Imported, ImportError> {
     let game: Game = super::read(json)?;
     let mut plays: Vec<(usize, &Play)> = game.plays.iter().enumerate().collect();
     plays.sort_by_key(|(_, play)| play.sort_order);
-    check(&plays)?;
+    check(&game, &plays)?;
     let mut narrator = Narrator::new(&game)?;
     narrator.open()?;
     for (place, &(index, play)) in plays.iter().enumerate() {
@@ -49,8 +50,8 @@ pub fn import(json: &[u8]) -> Result<Imported, ImportError> {
     Ok(narrator.tale.end(format!("NHL api-web play-by-play, game {}", game.id), narrator.left_out))
 }
 
-fn check(plays: &[(usize, &Play)]) -> Result<(), ImportError> {
-    if plays.len() > domain::limit::INCIDENTS_MAX {
+fn check(game: &Game, plays: &[(usize, &Play)]) -> Result<(), ImportError> {
+    if plays.len() + game.roster_spots.len() > domain::limit::INCIDENTS_MAX {
         return Err(ImportError::new("plays", format!("more than {}", domain::limit::INCIDENTS_MAX)));
     }
     let mut seen = BTreeSet::new();
@@ -90,8 +91,11 @@ impl<'a> Narrator<'a> {
     fn new(game: &'a Game) -> Result<Self, ImportError> {
         let mut players = HashMap::new();
         for (index, spot) in game.roster_spots.iter().enumerate() {
+            let path = || format!("rosterSpots[{index}]");
             let name = format!("{} {}", spot.first_name.default, spot.last_name.default);
-            players.insert(spot.player_id, (text(&name, || format!("rosterSpots[{index}]"))?, spot.team_id));
+            if players.insert(spot.player_id, (text(name.trim(), path)?, spot.team_id)).is_some() {
+                return Err(ImportError::new(path(), format!("player {} is listed twice", spot.player_id)));
+            }
         }
         let start =
             game.start_seconds.checked_sub(MARGIN_SECONDS.into()).and_then(|s| s.checked_mul(1_000_000));
@@ -113,7 +117,32 @@ impl<'a> Narrator<'a> {
         let fixture = fixture(self.game)?;
         self.say(Body::Fixture(fixture));
         self.say_status(EventStatus::NotStarted);
+        self.line_up(&self.game.home_team, Side::Home);
+        self.line_up(&self.game.away_team, Side::Away);
+        let teams = [self.game.home_team.id, self.game.away_team.id];
+        let strangers = self.game.roster_spots.iter().filter(|spot| !teams.contains(&spot.team_id)).count();
+        if strangers > 0 {
+            self.left_out.insert("player of another team".to_owned(), strangers as u64);
+        }
         Ok(())
+    }
+
+    /// Names a side's players, in the order of the file.
+    fn line_up(&mut self, team: &Team, side: Side) {
+        for spot in self.game.roster_spots.iter().filter(|spot| spot.team_id == team.id) {
+            let id = format!("line-up-{}", spot.player_id);
+            self.say(Body::Incident(Incident {
+                incident_id: IncidentId::new(id).expect("a number and letters are an incident id"),
+                action: IncidentAction::New,
+                kind: IncidentKind::LineUp,
+                match_status: self.board.phase,
+                elapsed_seconds: None,
+                side: Some(side),
+                player: self.players.get(&spot.player_id).map(|(name, _)| name.clone()),
+                detail: None,
+                score: None,
+            }));
+        }
     }
 
     /// One play; `later` is the next period with plays, where there is one.

@@ -1,20 +1,22 @@
 //! Point-by-point tables of Grand Slam tennis, as Jeff Sackmann's tennis_slam_pointbypoint collects them, become
 //! recordings of native messages: provider `slam`, producer `live`.
 //!
-//! Every point is an incident and a status. The score is counted from who won each point, by the rules of the
-//! tournament and the year; the columns that state games, sets and scores are not read. The tables do not say on which
+//! Every point is an incident and a status; a game that is won against the server is told as a break. The score is
+//! counted from who won each point, by the rules of the tournament and the year; the columns that state games, sets,
+//! break points and scores are not read, nor are those of rallies, serves and errors. The tables do not say on which
 //! day a match was played, so recordings begin with the year; nor why one stops that nobody has won: then its
 //! recording stops there, too. There are no markets: the tables have no odds.
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::id::Text;
 use domain::{
     Body, Competitor, EventStatus, Fixture, Incident, IncidentAction, IncidentId, IncidentKind, MatchStatus,
     Side, Sport, Status, Timestamp, Tournament,
 };
 
 use super::csv::{Row, Table};
-use super::tale::{Board, Tale, urn};
+use super::tale::{Board, Tale, other, urn};
 use super::{ImportError, Imported, text};
 use score::{Count, Format, Won};
 
@@ -25,6 +27,8 @@ const PROVIDER: &str = "slam";
 const MARGIN_MICROS: i64 = 60_000_000;
 /// Points of one match, each of which is an incident, and some won games besides. The longest ever had 980.
 const POINTS_MAX: usize = domain::limit::INCIDENTS_MAX / 2;
+/// What is said of a game that is won against the server.
+const BREAK: &str = "break";
 const SETS: [(MatchStatus, MatchStatus); 5] = [
     (MatchStatus::Set1, MatchStatus::Break1),
     (MatchStatus::Set2, MatchStatus::Break2),
@@ -39,6 +43,8 @@ pub struct Tables {
     /// In the order of the table.
     matches: Vec<String>,
     points: HashMap<String, Vec<Point>>,
+    /// Rows of each match that stand where nothing was played.
+    without_point: HashMap<String, u64>,
     about: HashMap<String, About>,
 }
 
@@ -48,7 +54,12 @@ impl Tables {
     /// # Errors
     /// When they are no such tables.
     pub fn read(points: &[u8], matches: &[u8]) -> Result<Self, ImportError> {
-        let mut tables = Self { matches: Vec::new(), points: HashMap::new(), about: read_matches(matches)? };
+        let mut tables = Self {
+            matches: Vec::new(),
+            points: HashMap::new(),
+            without_point: HashMap::new(),
+            about: read_matches(matches)?,
+        };
         read_points(points, &mut tables)?;
         Ok(tables)
     }
@@ -74,8 +85,8 @@ impl Tables {
         })?;
         let format = Format::of(slam, year, is_men)
             .ok_or_else(|| wrong("ausopen, frenchopen, wimbledon and usopen are known here"))?;
-        let mut narrator = Narrator::new(match_id, year, format);
-        narrator.open(about, match_id, year, slam)?;
+        let mut narrator = Narrator::new(match_id, year, format, about.players()?);
+        narrator.open(match_id, year, slam)?;
         for (index, point) in points.iter().enumerate() {
             // Who serves next stands with the next point; on court it is known before.
             let next_server = points.get(index + 1).map_or(point.server, |next| next.server);
@@ -83,6 +94,9 @@ impl Tables {
         }
         narrator.close();
         let mut left_out = BTreeMap::new();
+        if let Some(rows) = self.without_point.get(match_id) {
+            left_out.insert("row without a point".to_owned(), *rows);
+        }
         if !narrator.count.is_over() {
             left_out.insert("the end of the match, before which the points stop".to_owned(), 1);
         }
@@ -95,6 +109,15 @@ impl Tables {
 struct About {
     players: [String; 2],
     line: usize,
+}
+
+impl About {
+    fn players(&self) -> Result<[Text; 2], ImportError> {
+        let name = |place: usize| {
+            text(&self.players[place], || format!("matches line {}: player{}", self.line, place + 1))
+        };
+        Ok([name(0)?, name(1)?])
+    }
 }
 
 fn read_matches(bytes: &[u8]) -> Result<HashMap<String, About>, ImportError> {
@@ -147,7 +170,10 @@ fn read_points(bytes: &[u8], tables: &mut Tables) -> Result<(), ImportError> {
             side(row.get(column)).ok_or_else(|| table.error(&row, name, "it is 0, 1 or 2"))
         };
         // A row of winner 0 stands where nothing was played.
-        let Some(winner) = side(winner, "PointWinner")? else { continue };
+        let Some(winner) = side(winner, "PointWinner")? else {
+            *tables.without_point.entry(match_id.to_owned()).or_default() += 1;
+            continue;
+        };
         let is_one = |column: &usize| row.get(*column) == "1";
         let kind = match () {
             () if aces.iter().any(is_one) => IncidentKind::Ace,
@@ -200,6 +226,7 @@ struct Narrator {
     board: Board,
     count: Count,
     server: Option<Side>,
+    players: [Text; 2],
     set: usize,
     told_at: Timestamp,
     incidents: usize,
@@ -207,7 +234,7 @@ struct Narrator {
 }
 
 impl Narrator {
-    fn new(match_id: &str, year: u32, format: Format) -> Self {
+    fn new(match_id: &str, year: u32, format: Format, players: [Text; 2]) -> Self {
         let day = jiff::civil::date(i16::try_from(year).unwrap_or_default(), 1, 1);
         let new_year =
             day.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |day| day.timestamp().as_microsecond());
@@ -217,6 +244,7 @@ impl Narrator {
             board: Board::new(Sport::Tennis),
             count: Count::new(format),
             server: None,
+            players,
             set: 0,
             told_at: start,
             incidents: 0,
@@ -224,12 +252,10 @@ impl Narrator {
         }
     }
 
-    fn open(&mut self, about: &About, match_id: &str, year: u32, slam: &str) -> Result<(), ImportError> {
+    fn open(&mut self, match_id: &str, year: u32, slam: &str) -> Result<(), ImportError> {
         let competitor = |place: usize| {
-            let name =
-                text(&about.players[place], || format!("matches line {}: player{}", about.line, place + 1))?;
             let id = urn(PROVIDER, "player", format_args!("{match_id}-{}", place + 1));
-            Ok(Competitor { id, name, abbreviation: None })
+            Competitor { id, name: self.players[place].clone(), abbreviation: None }
         };
         let name = match slam {
             "ausopen" => "Australian Open",
@@ -244,8 +270,8 @@ impl Narrator {
                 id: urn(PROVIDER, "tournament", format_args!("{year}-{slam}")),
                 name,
             }),
-            home: competitor(0)?,
-            away: competitor(1)?,
+            home: competitor(0),
+            away: competitor(1),
         };
         self.tale.say(Body::Fixture(fixture), None, self.told_at);
         self.say_status(EventStatus::NotStarted);
@@ -263,24 +289,26 @@ impl Narrator {
         if index == 0 || self.count.is_between_sets() {
             self.set += usize::from(index > 0);
             self.board.begin(SETS[self.set].0);
-            self.say_incident(IncidentKind::PeriodStart, None);
+            self.say_incident(IncidentKind::PeriodStart, None, None);
         }
+        let is_tie_break = self.count.tie_break().is_some();
         let won = self.count.point(point.winner);
-        self.say_incident(point.kind, Some(point.winner));
+        self.say_incident(point.kind, Some(point.winner), None);
         self.server = next_server;
         if won >= Won::Game {
             self.board.count_in_period(SETS[self.set].0, point.winner, 1);
-            self.say_incident(IncidentKind::GameWon, Some(point.winner));
+            let is_break = !is_tie_break && point.server == Some(other(point.winner));
+            self.say_incident(IncidentKind::GameWon, Some(point.winner), is_break.then_some(BREAK));
         }
         if won >= Won::Set {
             self.board.count(point.winner, 1);
-            self.say_incident(IncidentKind::SetWon, Some(point.winner));
-            self.say_incident(IncidentKind::PeriodEnd, None);
+            self.say_incident(IncidentKind::SetWon, Some(point.winner), None);
+            self.say_incident(IncidentKind::PeriodEnd, None, None);
             self.board.reach(if won == Won::Match { MatchStatus::Ended } else { SETS[self.set].1 });
         }
         if won == Won::Match {
             self.server = None;
-            self.say_incident(IncidentKind::GameEnd, None);
+            self.say_incident(IncidentKind::GameEnd, None, None);
             self.say_status(EventStatus::Ended);
         } else {
             self.say_status(EventStatus::Live);
@@ -295,8 +323,10 @@ impl Narrator {
         }
     }
 
-    fn say_incident(&mut self, kind: IncidentKind, side: Option<Side>) {
+    fn say_incident(&mut self, kind: IncidentKind, side: Option<Side>, detail: Option<&str>) {
         self.incidents += 1;
+        // Whose the point is; a double fault is the server's who loses it.
+        let by = if kind == IncidentKind::DoubleFault { side.map(other) } else { side };
         let incident = Incident {
             incident_id: IncidentId::new(self.incidents.to_string()).expect("a number is an incident id"),
             action: IncidentAction::New,
@@ -304,8 +334,8 @@ impl Narrator {
             match_status: SETS[self.set].0,
             elapsed_seconds: None,
             side,
-            player: None,
-            detail: None,
+            player: by.map(|by| self.players[by as usize].clone()),
+            detail: detail.map(|detail| Text::new(detail).expect("a word of this program")),
             score: (kind == IncidentKind::SetWon).then_some(self.board.score),
         };
         self.tale.say(Body::Incident(incident), Some(self.told_at), self.told_at);

@@ -1,10 +1,10 @@
 //! Sportec's event feed (the XML that the German leagues are told in) becomes a recording of native messages: provider
 //! `sportec`, producer `live`.
 //!
-//! Shots, goals, set pieces, offences, cards, offsides and substitutions are incidents; what changes the period or the
-//! score is a status as well. Every other event is left out. Each is told at the time at which it happened: a document
-//! has one time at which all of it was sent. Goals are counted from shots and own goals; the results that stand beside
-//! them are not read. There are no markets: the feed has no odds.
+//! Shots, goals, set pieces, offences, cards, offsides, substitutions and the attempts of a shoot-out are incidents; what
+//! changes the period or the score is a status as well. Every other event is left out. Each is told at the time at which
+//! it happened: a document has one time at which all of it was sent. Goals are counted from shots and own goals; the
+//! results that stand beside them are not read. There are no markets: the feed has no odds.
 //!
 //! The feed has ids and no names, of players and of teams; names are in another document. Nor does it say who is at
 //! home: that may be an argument, else the team that has its goal on the left at kick-off is named first.
@@ -19,7 +19,7 @@ use domain::{
 use super::tale::{Board, Tale, other, urn};
 use super::{ImportError, Imported, text};
 use file::Event;
-use terms::{after, kinds, part};
+use terms::{after, begins, is_shot_lost, kinds, part};
 
 mod file;
 mod terms;
@@ -37,9 +37,8 @@ pub fn import(xml: &[u8], home: Option<&str>) -> Result<Imported, ImportError> {
     events.sort_by_key(|event| event.at_micros);
     let mut narrator = Narrator::new(&events, home)?;
     narrator.open()?;
-    let last_whistle = events.iter().rposition(|event| event.kind() == "FinalWhistle");
     for (place, event) in events.iter().enumerate() {
-        narrator.tell(event, Some(place) == last_whistle)?;
+        narrator.tell(event, &events[place + 1..])?;
     }
     narrator.close()?;
     Ok(narrator.tale.end(format!("Sportec event feed, match {}", narrator.match_id), narrator.left_out))
@@ -127,7 +126,10 @@ impl<'a> Narrator<'a> {
         Ok(())
     }
 
-    fn tell(&mut self, event: &Event, is_last_whistle: bool) -> Result<(), ImportError> {
+    /// One event, and those after it.
+    fn tell(&mut self, event: &Event, later: &[Event]) -> Result<(), ImportError> {
+        let on = self.on.map(|(part, _)| part);
+        let is_shoot_out = on == Some(MatchStatus::Penalties);
         let section = |event: &Event| {
             let section = event.get("GameSection").unwrap_or_default();
             part(section).ok_or_else(|| {
@@ -135,13 +137,21 @@ impl<'a> Narrator<'a> {
             })
         };
         match event.kind() {
+            // Of a shoot-out both may stand there.
+            "KickOff" | "StartPenaltyShootOut" if is_shoot_out && begins(event) == on => {}
             "KickOff" if event.get("GameSection").is_some() => self.begin(event, section(event)?)?,
-            "FinalWhistle" => self.end_part(event, section(event)?, is_last_whistle)?,
+            "StartPenaltyShootOut" => self.begin(event, MatchStatus::Penalties)?,
+            "FinalWhistle" if is_shoot_out && event.get("GameSection").is_none() => {
+                self.end_part(event, MatchStatus::Penalties, later)?;
+            }
+            "FinalWhistle" => self.end_part(event, section(event)?, later)?,
             // After a goal; it may be shot at once from there, too.
             _ => {
-                let kinds = kinds(event);
-                if kinds.is_empty() {
-                    *self.left_out.entry(event.kind().to_owned()).or_default() += 1;
+                let kinds = kinds(event, on);
+                // Of a shot from a set piece it may not be known what became of it.
+                if kinds.is_empty() || is_shot_lost(event, &kinds) {
+                    let kind = if kinds.is_empty() { event.kind() } else { "ShotAtGoal" };
+                    *self.left_out.entry(kind.to_owned()).or_default() += 1;
                 }
                 for (place, kind) in kinds.into_iter().enumerate() {
                     self.tell_incident(event, place, kind)?;
@@ -152,16 +162,15 @@ impl<'a> Narrator<'a> {
     }
 
     fn begin(&mut self, event: &Event, part: MatchStatus) -> Result<(), ImportError> {
-        self.told_at = Timestamp(event.at_micros).max(self.told_at);
         self.on = Some((part, Timestamp(event.at_micros)));
         self.board.begin(part);
-        self.board.clock = Some(Clock::new(0, false));
+        self.reach(event);
         self.say_incident(event, 0, part, IncidentKind::PeriodStart, None, None)?;
         self.say_status(EventStatus::Live);
         Ok(())
     }
 
-    fn end_part(&mut self, event: &Event, part: MatchStatus, is_last: bool) -> Result<(), ImportError> {
+    fn end_part(&mut self, event: &Event, part: MatchStatus, later: &[Event]) -> Result<(), ImportError> {
         if self.on.is_none_or(|(on, _)| on != part) {
             return Err(ImportError::new(path(event, "GameSection"), format!("`{part}` is not on")));
         }
@@ -169,31 +178,39 @@ impl<'a> Narrator<'a> {
         self.say_incident(event, 0, part, IncidentKind::PeriodEnd, None, None)?;
         self.board.clock = None;
         self.on = None;
-        if !is_last {
-            self.board.reach(after(part));
+        if let Some(later) = later.iter().find_map(begins) {
+            self.board.reach(after(part, later));
             self.say_status(EventStatus::Live);
         }
         Ok(())
     }
 
     fn tell_incident(&mut self, event: &Event, place: usize, kind: IncidentKind) -> Result<(), ImportError> {
-        let Some((part, _)) = self.on else {
-            let detail = "nothing is on then: it stands before a kick-off or after a whistle";
-            return Err(ImportError::new(path(event, "EventTime"), detail));
+        let counts = matches!(kind, IncidentKind::Goal | IncidentKind::OwnGoal);
+        // Players are cautioned and replaced during the breaks, too.
+        let part = match self.on {
+            Some((part, _)) => part,
+            None if !counts => self.board.phase,
+            None => {
+                let detail = "nothing is on then: it stands before a kick-off or after a whistle";
+                return Err(ImportError::new(path(event, "EventTime"), detail));
+            }
         };
         let team = event.get("Team").or(event.get("TeamFouler"));
         let team = team.map(|team| self.side(event, team)).transpose()?;
         let side = if kind == IncidentKind::OwnGoal { team.map(other) } else { team };
         self.reach(event);
         let mut score = None;
-        if matches!(kind, IncidentKind::Goal | IncidentKind::OwnGoal) {
+        if counts || kind == IncidentKind::ShootoutGoal {
             let side = side.ok_or_else(|| ImportError::new(path(event, "Team"), "a goal is one team's"))?;
             self.board.count_in_period(part, side, 1);
-            self.board.count(side, 1);
-            score = Some(self.board.score);
+            if counts {
+                self.board.count(side, 1);
+                score = Some(self.board.score);
+            }
         }
         self.say_incident(event, place, part, kind, side, score)?;
-        if score.is_some() {
+        if counts || part == MatchStatus::Penalties {
             self.say_status(EventStatus::Live);
         }
         Ok(())
@@ -201,13 +218,14 @@ impl<'a> Narrator<'a> {
 
     fn reach(&mut self, event: &Event) {
         self.told_at = Timestamp(event.at_micros).max(self.told_at);
-        self.board.clock = Some(Clock::new(self.elapsed_seconds(event), false));
+        self.board.clock = self.elapsed_seconds(event).map(|seconds| Clock::new(seconds, false));
     }
 
-    /// Whole seconds since the part that is on began.
-    fn elapsed_seconds(&self, event: &Event) -> u32 {
-        let began_at = self.on.map_or(event.at_micros, |(_, began_at)| began_at.0);
-        u32::try_from((event.at_micros - began_at).max(0) / 1_000_000).unwrap_or(u32::MAX)
+    /// Whole seconds since the part that is on began; a shoot-out has no clock.
+    fn elapsed_seconds(&self, event: &Event) -> Option<u32> {
+        let (_, began_at) = self.on.filter(|(part, _)| *part != MatchStatus::Penalties)?;
+        let seconds = (event.at_micros - began_at.0).max(0) / 1_000_000;
+        Some(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
     fn close(&mut self) -> Result<(), ImportError> {
@@ -215,8 +233,13 @@ impl<'a> Narrator<'a> {
             _ if self.on.is_some() => None,
             MatchStatus::Half2 => Some(MatchStatus::Ended),
             MatchStatus::ExtraTime2 => Some(MatchStatus::EndedAfterOvertime),
+            MatchStatus::Penalties => Some(MatchStatus::EndedAfterPenalties),
             _ => None,
         };
+        let shoot_out = self.board.period_scores.iter().find(|score| score.period == MatchStatus::Penalties);
+        if let Some(level) = shoot_out.filter(|score| self.on.is_none() && score.home == score.away) {
+            return Err(ImportError::new(".", format!("the shoot-out ends {}:{}", level.home, level.away)));
+        }
         let result = result
             .ok_or_else(|| ImportError::new(".", "there is no final whistle: the match has not ended"))?;
         self.board.reach(result);
@@ -257,7 +280,7 @@ impl<'a> Narrator<'a> {
             action: IncidentAction::New,
             kind,
             match_status: part,
-            elapsed_seconds: Some(self.elapsed_seconds(event)),
+            elapsed_seconds: self.elapsed_seconds(event),
             side,
             player: player.filter(|_| side.is_some()),
             detail,

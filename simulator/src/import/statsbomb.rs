@@ -1,7 +1,8 @@
 //! StatsBomb's open data becomes a recording of native messages: provider `statsbomb`, producer `live`.
 //!
-//! Of some four thousand events of a match those become incidents that a scout at the ground would send: shots, goals,
-//! offences and cards, set pieces, offsides, substitutions, injuries. Passes, carries, duels and the rest are left out.
+//! Of some four thousand events of a match those become incidents that a scout at the ground would send: line-ups, shots,
+//! goals, offences and cards, set pieces, offsides, substitutions, injuries. Passes, carries, duels and the rest are left
+//! out. Of a line-up the file names those who begin; who sits on the bench is in another one.
 //! What changes the period, the score, the cards or the corners is a status as well. Goals are counted from shots and
 //! own goals. There are no markets: the file has no odds.
 //!
@@ -120,7 +121,7 @@ impl<'a> Narrator<'a> {
             "Half End" if event.period == self.period && !self.has_ended => {
                 return self.end_period(event, part, later);
             }
-            "Starting XI" => return Ok(()),
+            "Starting XI" => return self.line_up(event),
             _ => {}
         }
         let kinds = kinds(event);
@@ -132,6 +133,31 @@ impl<'a> Narrator<'a> {
         }
         for kind in kinds {
             self.tell_incident(event, part, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Says who begins.
+    fn line_up(&mut self, event: &Event) -> Result<(), ImportError> {
+        let side = self.side(event)?;
+        let Some(tactics) = &event.tactics else {
+            *self.left_out.entry(event.kind.name.clone()).or_default() += 1;
+            return Ok(());
+        };
+        for (place, position) in tactics.lineup.iter().enumerate() {
+            let path = || format!("[{}].tactics.lineup[{place}].player.name", event.index.saturating_sub(1));
+            let incident = Incident {
+                incident_id: self.next_id()?,
+                action: IncidentAction::New,
+                kind: IncidentKind::LineUp,
+                match_status: self.board.phase,
+                elapsed_seconds: None,
+                side: Some(side),
+                player: Some(text(&position.player.name, path)?),
+                detail: Some(text("starts", String::new)?),
+                score: None,
+            };
+            self.tale.say(Body::Incident(incident), Some(self.told_at), self.told_at);
         }
         Ok(())
     }
@@ -260,18 +286,11 @@ impl<'a> Narrator<'a> {
         side: Option<Side>,
         score: Option<Score>,
     ) -> Result<(), ImportError> {
-        self.incidents += 1;
-        if self.incidents > domain::limit::INCIDENTS_MAX {
-            return Err(ImportError::new(
-                ".",
-                format!("more than {} incidents", domain::limit::INCIDENTS_MAX),
-            ));
-        }
         let path = |field: &str| format!("[{}].{field}", event.index.saturating_sub(1));
         let player =
             event.player.as_ref().map(|player| text(&player.name, || path("player.name"))).transpose()?;
         let incident = Incident {
-            incident_id: IncidentId::new(self.incidents.to_string()).expect("a number is an incident id"),
+            incident_id: self.next_id()?,
             action: IncidentAction::New,
             kind,
             match_status: part,
@@ -283,6 +302,16 @@ impl<'a> Narrator<'a> {
         };
         self.tale.say(Body::Incident(incident), Some(self.told_at), self.told_at);
         Ok(())
+    }
+
+    /// Incidents are numbered as they are told.
+    fn next_id(&mut self) -> Result<IncidentId, ImportError> {
+        self.incidents += 1;
+        if self.incidents > domain::limit::INCIDENTS_MAX {
+            let detail = format!("more than {} incidents", domain::limit::INCIDENTS_MAX);
+            return Err(ImportError::new(".", detail));
+        }
+        Ok(IncidentId::new(self.incidents.to_string()).expect("a number is an incident id"))
     }
 
     fn say_status(&mut self, status: EventStatus) {

@@ -65,12 +65,110 @@ fn a_market_goes_from_its_first_price_to_its_settlement_and_back() {
     assert_eq!(odds[0], [None, None]);
     assert_eq!(odds[1], [Some(1_800), Some(2_200)]);
     assert_eq!(odds[2], [Some(1_750), Some(2_200)]);
-    assert_eq!(odds[4], [Some(1_800), Some(1_400)], "without offers, the price traded last");
+    assert_eq!(odds[4], [None, Some(1_400)], "nobody offers a price any more, whatever was traded last");
     let market = market(&imported, "186");
     let results: Vec<ResultKind> =
         market.outcomes.iter().map(|outcome| outcome.result.unwrap().result).collect();
     assert_eq!((market.status, results), (MarketStatus::Settled, vec![ResultKind::Won, ResultKind::Lost]));
     assert_eq!(imported.left_out, BTreeMap::from([("market SET_BETTING".to_owned(), 1)]));
+}
+
+/// The odds of each outcome, with its id.
+type Priced = Vec<(String, Option<u32>)>;
+
+/// The first offer of each odds change: its market's status and what is offered.
+fn offers(imported: &Imported) -> Vec<(MarketStatus, Priced)> {
+    let offers = imported.messages.iter().filter_map(|(_, message)| match body(message) {
+        Body::OddsChange(odds) => Some(&odds.markets[0]),
+        _ => None,
+    });
+    let odds = |offer: &domain::message::Offer| {
+        let outcomes = offer.outcomes.iter();
+        outcomes.map(|it| (it.id.to_string(), it.odds.map(domain::Odds::thousandths))).collect()
+    };
+    offers.map(|offer| (offer.status, odds(offer))).collect()
+}
+
+/// The sample as the plan BASIC has it: of prices only those traded last.
+fn basic(lines: &[u8]) -> Vec<u8> {
+    let mut basic = Vec::new();
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut message: Json = serde_json::from_slice(line).unwrap();
+        let markets = message.get_mut("mc").and_then(Json::as_array_mut).into_iter().flatten();
+        let runners =
+            markets.filter_map(|market| market.get_mut("rc").and_then(Json::as_array_mut)).flatten();
+        for runner in runners {
+            runner.as_object_mut().unwrap().retain(|field, _| matches!(field.as_str(), "id" | "ltp"));
+        }
+        basic.extend_from_slice(message.to_string().as_bytes());
+        basic.push(b'\n');
+    }
+    basic
+}
+
+#[test]
+fn only_where_no_offers_are_told_the_price_traded_last_is_the_price() {
+    let imported = betfair::import(&basic(&sample_file("betfair_tennis.ndjson"))).unwrap();
+    let told = offers(&imported);
+    assert_eq!(told[0].1, [("4".to_owned(), None), ("5".to_owned(), None)]);
+    let traded = [("4".to_owned(), Some(1_800)), ("5".to_owned(), None)];
+    assert!(told[1..].iter().all(|(_, odds)| *odds == traded), "{told:?}");
+}
+
+#[test]
+fn hockey_is_told_as_hockey() {
+    let text = String::from_utf8(sample_file("betfair_hockey.ndjson")).unwrap();
+    let imported = betfair::import(text.as_bytes()).unwrap();
+    let Body::Fixture(fixture) = body(&imported.messages[0].1) else { panic!("a fixture comes first") };
+    assert_eq!(
+        (fixture.home.name.as_str(), fixture.away.name.as_str()),
+        ("Harbour Town Herons", "Pine Ridge Lynx"),
+        "the guests are named first"
+    );
+    let drawn = market(&imported, "1");
+    let result = |market: &Market, id: &str| {
+        market.outcomes.iter().find(|outcome| outcome.id.as_str() == id).unwrap().result.unwrap().result
+    };
+    assert_eq!(drawn.status, MarketStatus::Settled);
+    assert_eq!(
+        ["1", "2", "3"].map(|id| result(&drawn, id)),
+        [ResultKind::Lost, ResultKind::Won, ResultKind::Lost]
+    );
+    let whole_game = market(&imported, "406");
+    assert_eq!(["4", "5"].map(|id| result(&whole_game, id)), [ResultKind::Won, ResultKind::Lost]);
+    let first = offers(&imported);
+    let priced = [("1", 2_300), ("2", 4_100), ("3", 2_900)].map(|(id, odds)| (id.to_owned(), Some(odds)));
+    assert!(first.contains(&(MarketStatus::Active, priced.to_vec())), "{first:?}");
+    let imported = betfair::import(text.replace(" @ ", " v ").as_bytes()).unwrap();
+    let Body::Fixture(fixture) = body(&imported.messages[0].1) else { panic!("a fixture comes first") };
+    assert_eq!(fixture.home.name.as_str(), "Pine Ridge Lynx");
+}
+
+#[test]
+fn what_is_passed_over_is_counted() {
+    let text = String::from_utf8(sample_file("betfair_tennis.ndjson")).unwrap();
+    let price = |market: &str, at: &str| {
+        format!(r#"{{"op":"mcm","pt":{at},"mc":[{{"id":"{market}","rc":[{{"id":81,"atb":[[1.5,9]]}}]}}]}}"#)
+    };
+    // What is offered on the market is said before it is said what the market is.
+    let early = price("1.900000001", "1938060001000");
+    let unknown = price("1.900000009", "1938060018100");
+    let cut = price("1.900000001", "1938060018200").replacen("{", r#"{"segmentType":"SEG_START","#, 1);
+    let status = r#"{"op":"status","id":1,"statusCode":"SUCCESS"}"#;
+    let file = [status, &early, text.trim_end(), &unknown, &cut].join("\n");
+    let imported = betfair::import(file.as_bytes()).unwrap();
+    let left_out: Vec<_> = imported.left_out.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    assert_eq!(
+        left_out,
+        [
+            ("change without its last segment", 1),
+            ("market SET_BETTING", 1),
+            ("market without a definition", 1),
+            ("message status", 1)
+        ]
+    );
+    let first = offers(&imported)[0].1.clone();
+    assert_eq!(first, [("4".to_owned(), Some(1_500)), ("5".to_owned(), None)]);
 }
 
 #[test]
@@ -92,7 +190,7 @@ fn an_error_says_where_in_the_file() {
     };
     assert_eq!(
         error("\"eventTypeId\":\"2\"", "\"eventTypeId\":\"7\""),
-        "line 1: mc[0].marketDefinition.eventTypeId: event type 7 has no counterpart here; 1 (football), 2 (tennis) and 7522 (basketball) do"
+        "line 1: mc[0].marketDefinition.eventTypeId: event type 7 has no counterpart here; 1 (football), 2 (tennis), 7522 (basketball) and 7524 (ice hockey) do"
     );
     assert!(
         error("\"status\":\"OPEN\"", "\"status\":\"AJAR\"")
@@ -270,9 +368,9 @@ fn every_real_market_ends_as_its_last_odds_had_it() {
                 .map(|outcome| outcome.id.as_str())
                 .collect();
             assert_eq!(won, [winner]);
-            // Before all offers are taken away.
+            // Before nobody offers a price on one of them any more.
             let is_priced =
-                |offer: &&domain::message::Offer| offer.outcomes.iter().any(|outcome| outcome.odds.is_some());
+                |offer: &&domain::message::Offer| offer.outcomes.iter().all(|outcome| outcome.odds.is_some());
             let is_priced =
                 |offer: &&domain::message::Offer| offer.status == MarketStatus::Active && is_priced(offer);
             let last = imported.messages.iter().rev().find_map(|(_, message)| match body(message) {
@@ -288,7 +386,7 @@ fn every_real_market_ends_as_its_last_odds_had_it() {
                 path.display(),
                 imported.messages.len()
             ));
-            assert!(lost.is_none() || won < lost, "{won:?} {lost:?}");
+            assert!(won < lost, "{won:?} {lost:?}");
         }
     }
 }

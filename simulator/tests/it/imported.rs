@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use domain::message::Content;
-use domain::{Body, EventState, FeedMessage, Key, MatchStatus, Status, Timestamp, update::Value};
+use domain::{
+    Body, EventState, FeedMessage, IncidentKind, Key, MatchStatus, Side, Status, Timestamp, update::Value,
+};
 use simulator::import::Imported;
 
 use super::aloud::real_games;
@@ -86,4 +88,15 @@ pub fn incidents(imported: &Imported) -> std::collections::BTreeMap<String, usiz
         }
     }
     counts
+}
+
+/// Who of a side was named for the game, and with what, in order.
+pub fn line_up(imported: &Imported, side: Side) -> Vec<(String, Option<String>)> {
+    let named = imported.messages.iter().filter_map(|(_, message)| match body(message) {
+        Body::Incident(it) if it.kind == IncidentKind::LineUp && it.side == Some(side) => Some(it),
+        _ => None,
+    });
+    named
+        .map(|it| (it.player.as_ref().unwrap().to_string(), it.detail.as_ref().map(ToString::to_string)))
+        .collect()
 }

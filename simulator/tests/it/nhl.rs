@@ -8,7 +8,7 @@ use serde_json::Value;
 use simulator::import::{Imported, nhl};
 use simulator::recording::Reader;
 
-use super::imported::{self, body, corpus, final_status, phases, play, statuses, tell};
+use super::imported::{self, body, corpus, final_status, line_up, phases, play, statuses, tell};
 
 fn sample(name: &str) -> Vec<u8> {
     imported::sample(&format!("nhl_{name}"))
@@ -111,6 +111,41 @@ fn a_game_of_three_periods() {
     let Body::Fixture(fixture) = body(first) else { panic!("a fixture comes first") };
     assert_eq!(fixture.home.name.as_str(), "Harbour Town Herons");
     assert_eq!(fixture.tournament.as_ref().unwrap().name.as_str(), "NHL 2031/32 regular season");
+}
+
+/// Names of a side's players in the file, in its order.
+fn roster(json: &[u8], side: &str) -> Vec<String> {
+    let file: Value = serde_json::from_slice(json).unwrap();
+    let spots = file["rosterSpots"].as_array().unwrap().iter();
+    let name = |spot: &Value, field: &str| spot[field]["default"].as_str().unwrap().to_owned();
+    spots
+        .filter(|spot| spot["teamId"] == file[side]["id"])
+        .map(|spot| format!("{} {}", name(spot, "firstName"), name(spot, "lastName")))
+        .collect()
+}
+
+/// Everybody who dresses is named before the game, and the file does not say who begins.
+fn check_line_ups(imported: &Imported, json: &[u8]) -> [usize; 2] {
+    [(Side::Home, "homeTeam"), (Side::Away, "awayTeam")].map(|(side, team)| {
+        let named = line_up(imported, side);
+        assert!(named.iter().all(|(_, detail)| detail.is_none()));
+        assert_eq!(named.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), roster(json, team));
+        named.len()
+    })
+}
+
+#[test]
+fn line_ups_are_told_before_the_game() {
+    let json = sample("regular");
+    let imported = nhl::import(&json).unwrap();
+    assert_eq!(check_line_ups(&imported, &json), [6, 6]);
+    assert_eq!(line_up(&imported, Side::Away)[4].0, "Kit Aalto");
+    let is_line_up = |(_, message): &(u64, domain::FeedMessage)| matches!(body(message), Body::Incident(it) if it.kind == IncidentKind::LineUp);
+    assert!(imported.messages[2..14].iter().all(is_line_up), "after the fixture and the status");
+    let mut file: Value = serde_json::from_slice(&json).unwrap();
+    file["rosterSpots"][0]["teamId"] = 999.into();
+    let imported = nhl::import(file.to_string().as_bytes()).unwrap();
+    assert_eq!((line_up(&imported, Side::Home).len(), imported.left_out["player of another team"]), (5, 1));
 }
 
 #[test]
@@ -247,6 +282,10 @@ fn an_error_says_where_in_the_file() {
         replace("\"game-end\"", "\"the-end\"").to_string(),
         "plays: there is no `game-end`: the game has not ended"
     );
+    assert_eq!(
+        replace("\"playerId\": 5002, \"first", "\"playerId\": 5001, \"first").to_string(),
+        "rosterSpots[1]: player 5001 is listed twice"
+    );
     assert_eq!(replace("\"eventId\": 103", "\"eventId\": 102").path, "plays[2].eventId");
     assert!(error(text[..500].to_owned()).path.starts_with("homeTeam.placeName"));
     assert_eq!(error(format!("{text}x")).path, ".");
@@ -282,7 +321,9 @@ fn the_goalkeeper_of_a_real_game_goes_off_for_a_delayed_penalty() {
 #[test]
 fn every_real_game_ends_with_its_official_score() {
     for path in corpus("hockey", "nhl_") {
-        let (imported, status) = check(&std::fs::read(&path).unwrap());
+        let json = std::fs::read(&path).unwrap();
+        let (imported, status) = check(&json);
+        assert_eq!(check_line_ups(&imported, &json), [20, 20]);
         assert!(imported.left_out.is_empty(), "{}: {:?}", path.display(), imported.left_out);
         tell(&format!("{}: {} messages, {}", path.display(), imported.messages.len(), status.score));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Body, EventStatus, MatchStatus, PeriodScore, Score, Side};
+use domain::{Body, EventStatus, Incident, IncidentKind, MatchStatus, PeriodScore, Score, Side};
 use simulator::import::Imported;
 use simulator::import::slam::Tables;
 
@@ -106,6 +106,65 @@ fn a_match_is_counted_from_its_points_alone() {
     assert_eq!(fixture.tournament.as_ref().unwrap().name.as_str(), "Wimbledon 2012");
 }
 
+fn told(imported: &Imported, kind: IncidentKind) -> impl Iterator<Item = &Incident> {
+    imported.messages.iter().filter_map(move |(_, message)| match body(message) {
+        Body::Incident(incident) if incident.kind == kind => Some(incident),
+        _ => None,
+    })
+}
+
+/// Games won against the server: in which set, and by whom.
+fn breaks(imported: &Imported) -> Vec<(MatchStatus, Side)> {
+    let games = told(imported, IncidentKind::GameWon);
+    let is_break = |game: &&Incident| game.detail.as_ref().is_some_and(|detail| detail.as_str() == "break");
+    games.filter(is_break).map(|game| (game.match_status, game.side.unwrap())).collect()
+}
+
+#[test]
+fn a_game_won_against_the_server_is_a_break_and_a_tie_break_is_none() {
+    let (tables, _) = sample_tables();
+    let imported = tables.import("2012-wimbledon-2901").unwrap();
+    let expected = [
+        (MatchStatus::Set2, Side::Home),
+        (MatchStatus::Set2, Side::Away),
+        (MatchStatus::Set2, Side::Away),
+        (MatchStatus::Set3, Side::Home),
+    ];
+    assert_eq!(breaks(&imported), expected);
+}
+
+#[test]
+fn a_point_names_who_won_it_and_a_double_fault_who_served() {
+    let (tables, _) = sample_tables();
+    let imported = tables.import("2012-wimbledon-2901").unwrap();
+    let names = ["Ida Farrow", "Vestergaard, Mette"];
+    let by = |incident: &Incident| (incident.side.unwrap(), incident.player.clone().unwrap().to_string());
+    let kinds = [IncidentKind::Point, IncidentKind::Ace, IncidentKind::GameWon, IncidentKind::SetWon];
+    for (side, player) in kinds.into_iter().flat_map(|kind| told(&imported, kind)).map(by) {
+        assert_eq!(player, names[side as usize]);
+    }
+    let faults: Vec<_> = told(&imported, IncidentKind::DoubleFault).map(by).collect();
+    assert_eq!(faults, [(Side::Away, "Ida Farrow".to_owned())], "the other one has the point");
+    assert!(told(&imported, IncidentKind::PeriodStart).all(|start| start.player.is_none()));
+}
+
+#[test]
+fn a_row_without_a_point_is_left_out_and_counted() {
+    let [points, matches] = samples();
+    let points = String::from_utf8(points).unwrap();
+    let (names, rest) = points.split_once('\n').unwrap();
+    let first = rest.lines().next().unwrap();
+    let nothing = first.replacen(",1,1,15,0,1,", ",0,0,0,0,0,", 1);
+    assert_ne!(nothing, first, "the change has found its place");
+    let changed = format!("{names}\n{nothing}\n{rest}");
+    let tables = Tables::read(changed.as_bytes(), &matches).unwrap();
+    let imported = tables.import("2012-wimbledon-2901").unwrap();
+    let left_out: Vec<_> = imported.left_out.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    assert_eq!(left_out, [("row without a point", 1)]);
+    let plain = sample_tables().0.import("2012-wimbledon-2901").unwrap();
+    assert_eq!(imported.messages, plain.messages);
+}
+
 #[test]
 fn in_a_tie_break_points_are_counted_and_service_changes() {
     let (tables, rows) = sample_tables();
@@ -201,7 +260,7 @@ fn every_real_match_has_the_score_of_its_table_after_every_point() {
     for path in corpus("tennis", "2012-wimbledon-points") {
         let points = std::fs::read(&path).unwrap();
         let matches = std::fs::read(path.with_file_name("2012-wimbledon-matches.csv")).unwrap();
-        let (mut won, mut told) = (0, 0);
+        let (mut won, mut messages, mut broken) = (0, 0, 0);
         let tables = Tables::read(&points, &matches).unwrap();
         let (ids, rows) = (tables.matches(), rows(&points));
         for id in ids {
@@ -209,9 +268,21 @@ fn every_real_match_has_the_score_of_its_table_after_every_point() {
             assert_eq!(imported.left_out.is_empty(), is_won, "{id}");
             play(&imported);
             won += u32::from(is_won);
-            told += imported.messages.len();
+            messages += imported.messages.len();
+            let of_match = rows.iter().filter(|row| row["match_id"] == *id);
+            let expected: Vec<Side> = of_match
+                .filter_map(|row| match (row["P1BreakPointWon"].as_str(), row["P2BreakPointWon"].as_str()) {
+                    ("1", _) => Some(Side::Home),
+                    (_, "1") => Some(Side::Away),
+                    _ => None,
+                })
+                .collect();
+            let breaks = breaks(&imported).into_iter().map(|(_, side)| side).collect::<Vec<_>>();
+            assert_eq!(breaks, expected, "{id}");
+            broken += breaks.len();
         }
         assert_eq!((ids.len(), won), (140, 134), "six were given up by a player");
-        tell(&format!("{}: {} matches, {told} messages", path.display(), ids.len()));
+        assert_eq!(broken, 842, "break points that were won");
+        tell(&format!("{}: {} matches, {messages} messages", path.display(), ids.len()));
     }
 }

@@ -116,6 +116,12 @@ impl Books {
         Ok(book)
     }
 
+    /// How many markets have changed that nobody has said what they are.
+    #[must_use]
+    pub fn undefined(&self) -> u64 {
+        self.markets.values().filter(|market| market.definition.is_none()).count() as u64
+    }
+
     /// A market as it stands.
     #[must_use]
     pub fn market(&self, id: &str) -> Option<&MarketBook> {

@@ -8,7 +8,7 @@ use domain::market::Specifiers;
 
 use super::stream::{Definition, Runner};
 
-/// "The Draw", in every football market.
+/// "The Draw", in every market of football and hockey that has one.
 const DRAW: u64 = 58_805;
 
 /// One of Betfair's markets in our words.
@@ -28,8 +28,10 @@ pub(super) fn sport(event_type_id: &str) -> Result<Sport, String> {
         "1" => Ok(Sport::Football),
         "2" => Ok(Sport::Tennis),
         "7522" => Ok(Sport::Basketball),
+        "7524" => Ok(Sport::Hockey),
         other => Err(format!(
-            "event type {other} has no counterpart here; 1 (football), 2 (tennis) and 7522 (basketball) do"
+            "event type {other} has no counterpart here; 1 (football), 2 (tennis), 7522 (basketball) and 7524 (ice \
+             hockey) do"
         )),
     }
 }
@@ -41,13 +43,14 @@ pub(super) fn counterpart(sport: Sport, definition: &Definition) -> Option<Count
     let kind = definition.market_type.as_deref()?;
     match (sport, kind) {
         (Sport::Football, "MATCH_ODDS") => {
-            let draw = *places.iter().find(|&&place| definition.runners[place].id == DRAW)?;
-            places.retain(|&place| place != draw);
-            let competitors = pair(&places)?;
-            let [home, away] = competitors;
-            let outcomes = vec![(home, "1"), (draw, "2"), (away, "3")];
-            Some(Counterpart { competitors: Some(competitors), ..plain(1, outcomes) })
+            let draw = take_draw(&mut places, definition)?;
+            Some(three_way(competitors(&places, definition)?, draw))
         }
+        // A game that may be drawn is one of regular time; one that may not goes on until somebody has won.
+        (Sport::Hockey, "MATCH_ODDS") => match take_draw(&mut places, definition) {
+            Some(draw) => Some(three_way(competitors(&places, definition)?, draw)),
+            None => Some(winner(406, competitors(&places, definition)?)),
+        },
         (Sport::Football, "BOTH_TEAMS_TO_SCORE") => {
             let named = |name| place_of(&definition.runners, |found| found == name);
             Some(plain(29, vec![(named("Yes")?, "74"), (named("No")?, "76")]))
@@ -59,27 +62,38 @@ pub(super) fn counterpart(sport: Sport, definition: &Definition) -> Option<Count
             let specifiers = Specifiers::parse(&format!("total={}.{}", tenths / 10, tenths % 10)).ok()?;
             Some(Counterpart { specifiers, ..plain(18, outcomes) })
         }
-        (Sport::Tennis | Sport::Basketball, "MATCH_ODDS") => {
-            let mut competitors = pair(&places)?;
-            // American events name the guests first.
-            if definition.event_name.as_deref().is_some_and(|name| name.contains(" @ ")) {
-                competitors.reverse();
-            }
-            let [home, away] = competitors;
-            let market_id = if sport == Sport::Tennis { 186 } else { 219 };
-            let outcomes = vec![(home, "4"), (away, "5")];
-            Some(Counterpart { competitors: Some(competitors), ..plain(market_id, outcomes) })
-        }
+        (Sport::Tennis, "MATCH_ODDS") => Some(winner(186, competitors(&places, definition)?)),
+        (Sport::Basketball, "MATCH_ODDS") => Some(winner(219, competitors(&places, definition)?)),
         _ => None,
     }
 }
 
-fn plain(market_id: u32, outcomes: Vec<(usize, &'static str)>) -> Counterpart {
-    Counterpart { market_id, specifiers: Specifiers::default(), outcomes, competitors: None }
+/// The place of the draw, taken from the others.
+fn take_draw(places: &mut Vec<usize>, definition: &Definition) -> Option<usize> {
+    let draw = places.iter().position(|&place| definition.runners[place].id == DRAW)?;
+    Some(places.remove(draw))
 }
 
-fn pair(places: &[usize]) -> Option<[usize; 2]> {
-    places.try_into().ok()
+/// The places of the home and the away competitor, where there are two. American events name the guests first.
+fn competitors(places: &[usize], definition: &Definition) -> Option<[usize; 2]> {
+    let mut competitors: [usize; 2] = places.try_into().ok()?;
+    if definition.event_name.as_deref().is_some_and(|name| name.contains(" @ ")) {
+        competitors.reverse();
+    }
+    Some(competitors)
+}
+
+fn three_way([home, away]: [usize; 2], draw: usize) -> Counterpart {
+    let outcomes = vec![(home, "1"), (draw, "2"), (away, "3")];
+    Counterpart { competitors: Some([home, away]), ..plain(1, outcomes) }
+}
+
+fn winner(market_id: u32, [home, away]: [usize; 2]) -> Counterpart {
+    Counterpart { competitors: Some([home, away]), ..plain(market_id, vec![(home, "4"), (away, "5")]) }
+}
+
+fn plain(market_id: u32, outcomes: Vec<(usize, &'static str)>) -> Counterpart {
+    Counterpart { market_id, specifiers: Specifiers::default(), outcomes, competitors: None }
 }
 
 fn place_of(runners: &[Runner], is_it: impl Fn(&str) -> bool) -> Option<usize> {

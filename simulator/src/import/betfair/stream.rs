@@ -179,6 +179,16 @@ pub struct RunnerChange {
     pub bdatl: Vec<(u32, f64, f64)>,
 }
 
+impl RunnerChange {
+    /// Whether it says what is offered, which files of the plan BASIC never do.
+    #[must_use]
+    pub fn has_offers(&self) -> bool {
+        let prices = [&self.atb, &self.atl];
+        let levels = [&self.batb, &self.batl, &self.bdatb, &self.bdatl];
+        prices.iter().any(|prices| !prices.is_empty()) || levels.iter().any(|levels| !levels.is_empty())
+    }
+}
+
 /// `2020-05-02T09:00:00.000Z`.
 fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -6,7 +6,7 @@ use domain::message::{Offer, SettledOutcome};
 use domain::{Body, Competitor, Fixture, MarketKey, MarketStatus, Odds, Outcome, OutcomeResult, Timestamp};
 
 use super::PROVIDER;
-use super::book::{MarketBook, RunnerBook, RunnerKey};
+use super::book::{MarketBook, RunnerKey};
 use super::markets::{Counterpart, outcome_id};
 use super::stream::{Definition, MarketState, Runner, RunnerState};
 use crate::import::tale::urn;
@@ -42,12 +42,13 @@ pub(super) fn fixture(
     Ok(Some((body, scheduled_start)))
 }
 
-/// A market as it is offered.
+/// A market as it is offered; `has_offers` says whether the file holds what is offered at all.
 pub(super) fn offer(
     line: usize,
     book: &MarketBook,
     definition: &Definition,
     counterpart: &Counterpart,
+    has_offers: bool,
 ) -> Result<Offer, ImportError> {
     let status = match definition.status {
         MarketState::Open => MarketStatus::Active,
@@ -56,7 +57,10 @@ pub(super) fn offer(
     };
     let outcome = |(place, id): &(usize, &'static str)| {
         let runner = &definition.runners[*place];
-        let price = book.runners.get(&RunnerKey::new(runner.id, runner.hc)).and_then(price);
+        let price = book
+            .runners
+            .get(&RunnerKey::new(runner.id, runner.hc))
+            .and_then(|runner| if has_offers { runner.best_back() } else { runner.last_traded });
         let odds = price.map(|price| odds(line, runner, price)).transpose()?;
         Ok(Outcome { odds, active: runner.status == RunnerState::Active, ..Outcome::new(outcome_id(id)) })
     };
@@ -66,11 +70,6 @@ pub(super) fn offer(
         status,
         outcomes,
     ))
-}
-
-/// The price at which a runner can be backed, or was traded last.
-fn price(runner: &RunnerBook) -> Option<f64> {
-    runner.best_back().or(runner.last_traded)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds are looked at first")]

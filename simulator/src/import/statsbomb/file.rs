@@ -20,6 +20,7 @@ pub(super) struct Event {
     pub(super) foul_committed: Option<Foul>,
     pub(super) bad_behaviour: Option<Foul>,
     pub(super) substitution: Option<Substitution>,
+    pub(super) tactics: Option<Tactics>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +59,17 @@ pub(super) struct Foul {
 #[derive(Debug, Deserialize)]
 pub(super) struct Substitution {
     pub(super) replacement: Named,
+}
+
+/// Who plays where from then on.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tactics {
+    pub(super) lineup: Vec<Position>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Position {
+    pub(super) player: Named,
 }
 
 /// `00:17:21.250`.
