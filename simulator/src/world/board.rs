@@ -70,6 +70,10 @@ pub(super) trait Board: Clone {
     fn status(&self, status: EventStatus) -> Status;
     /// Whether the game clock counts in a part of the game.
     fn has_clock(part: MatchStatus) -> bool;
+    /// Whether the player of this place in a side's list takes no part in play just now.
+    fn is_off(&self, _: Side, _place: usize) -> bool {
+        false
+    }
 }
 
 impl Scoreboard {

@@ -17,6 +17,7 @@ use simulator::world::{self, Formats, Pace, Plan, Played};
 
 mod decided;
 mod onlooker;
+mod players;
 mod tennis;
 mod told;
 
