@@ -242,10 +242,12 @@ impl<'a, B: Board> Chronicle<'a, B> {
         self.players[side as usize][place].clone()
     }
 
-    /// Somebody of the bench comes on for any one of a side's players from a place on, who takes the place on the
-    /// bench that is returned.
+    /// Somebody of the bench comes on for any one of a side's players from a place on who are not off, and who takes the
+    /// place on the bench that is returned.
     pub(super) fn substitute(&mut self, side: Side, from: usize, bench: &mut [Text]) -> usize {
-        let off = from + self.place(self.players[side as usize].len() - from);
+        let places = from..self.players[side as usize].len();
+        let left: Vec<usize> = places.filter(|&place| !self.board.is_off(side, place)).collect();
+        let off = *self.pick(&left);
         let on = self.place(bench.len());
         std::mem::swap(&mut self.players[side as usize][off], &mut bench[on]);
         let player = self.players[side as usize][off].clone();

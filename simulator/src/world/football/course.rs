@@ -40,8 +40,8 @@ pub(super) const SHOOTS_OUT: [f64; ELEVEN] = [0.01, 0.3, 0.3, 0.3, 0.3, 0.8, 0.8
 /// The players of a side whom markets are about, by their places in the line-up: two forwards, one of the bench.
 pub(super) const STAR_PLACES: [usize; 3] = [10, 8, 14];
 const REASONS: [&str; 3] = ["floodlights", "weather", "crowd"];
-/// A side that has so few players is shown no more red cards: with fewer the game would be over.
-const PLAYERS_MIN: usize = 8;
+/// A side of which so many were sent off is shown no more red cards: with fewer players the game would be over.
+const SENT_OFF_MAX: u32 = 3;
 const SUBSTITUTIONS_MAX: usize = 5;
 
 /// What happens often, and how often of one side in an hour.
@@ -344,14 +344,15 @@ impl Game<'_> {
     }
 
     fn send_off(&mut self, player: Text, card: IncidentKind, side: Side) {
-        if self.log.players[side as usize].len() <= PLAYERS_MIN {
+        let players = &self.log.players[side as usize];
+        let Some(place) = players.iter().position(|other| *other == player) else { return };
+        if self.log.board.fewer(side) >= SENT_OFF_MAX {
             return;
         }
         self.danger();
         self.pass(GOAL_SECONDS);
-        self.log.players[side as usize].retain(|other| *other != player);
         self.log.is_on(side, &player, false);
-        self.log.board.sent_off[side as usize] += 1;
+        self.log.board.sent_off[side as usize] |= 1 << place;
         self.log.play_by(player, card, side, None);
         self.pass(REOPEN_SECONDS);
         self.reopen();

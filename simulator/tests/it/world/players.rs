@@ -169,3 +169,25 @@ fn nobody_plays_while_in_the_penalty_box() {
     }
     assert!(penalties > 100, "{penalties} penalties");
 }
+
+/// What a player's last incident of a kind is, after which nothing more may be told of the player.
+fn is_last(incident: &Incident) -> bool {
+    matches!(incident.kind, IncidentKind::RedCard | IncidentKind::YellowRedCard | IncidentKind::Ejection)
+}
+
+#[test]
+fn nobody_who_was_sent_off_does_anything_more() {
+    for (sport, at_least) in [(Sport::Football, 10), (Sport::Basketball, 3)] {
+        let mut sent_off = 0;
+        for seed in 0..4 * SEEDS {
+            let incidents = incidents(sport, seed);
+            for (place, last) in incidents.iter().enumerate().filter(|(_, it)| is_last(it)) {
+                sent_off += 1;
+                let by = |it: &&Incident| (it.side, &it.player) == (last.side, &last.player);
+                let more = incidents[place + 1..].iter().find(by);
+                assert!(more.is_none(), "{sport} of seed {seed}: {more:?} after {last:?}");
+            }
+        }
+        assert!(sent_off >= at_least, "{sport}: {sent_off} were sent off");
+    }
+}
