@@ -34,6 +34,8 @@ pub(super) struct Star {
     pub(super) took_part: bool,
     /// Whether the player is on.
     pub(super) is_on: bool,
+    /// Whether the player has left for good.
+    pub(super) has_left: bool,
 }
 
 /// Who scored the first goal, the second, …

@@ -58,7 +58,7 @@ impl<'a, B: Board> Chronicle<'a, B> {
     pub(super) fn follow(&mut self, stars: Vec<(Side, Text)>) {
         for ((side, name), star) in stars.iter().zip(&mut self.board.common_mut().stars) {
             let is_on = self.players[*side as usize].contains(name);
-            *star = Star { tally: 0, took_part: is_on, is_on };
+            *star = Star { took_part: is_on, is_on, ..Star::default() };
         }
         self.stars = stars;
     }
@@ -117,6 +117,14 @@ impl<'a, B: Board> Chronicle<'a, B> {
             let star = &mut self.board.common_mut().stars[slot];
             star.is_on = is_on;
             star.took_part |= is_on;
+        }
+    }
+
+    /// A player who is on goes off for good.
+    pub(super) fn leaves(&mut self, side: Side, player: &Text) {
+        if let Some(slot) = self.star(side, player) {
+            let star = &mut self.board.common_mut().stars[slot];
+            (star.is_on, star.has_left) = (false, true);
         }
     }
 

@@ -9,6 +9,7 @@ use domain::{
 };
 use simulator::world;
 
+use super::players::is_personal_foul;
 use super::{body, messages, play};
 
 const SEEDS: u64 = 20;
@@ -123,25 +124,44 @@ impl Told {
                 home + away >= set || games >= f64::from(whole(key, "gamenr"))
             }
             domain::sport::RACE_TO_POINTS => home.max(away) >= whole(key, "pointnr"),
-            domain::sport::PLAYER_SCORES => self.has(key, |kind| u32::from(kind == IncidentKind::Goal)) > 0.0,
+            domain::sport::PLAYER_SCORES => {
+                self.has_left(key) || self.has(key, |kind| u32::from(kind == IncidentKind::Goal)) > 0.0
+            }
             domain::sport::PLAYER_ACES => self.has(key, |kind| u32::from(kind == IncidentKind::Ace)) > line(),
-            domain::sport::PLAYER_POINTS => self.has(key, points) > line(),
+            domain::sport::PLAYER_POINTS => self.has_left(key) || self.has(key, points) > line(),
             _ => false,
         }
     }
 
     /// What the player whom a market is about has to the name, as far as it was told.
     fn has(&self, key: &MarketKey, worth: impl Fn(IncidentKind) -> u32) -> f64 {
+        f64::from(self.of_player(key).map(|incident| worth(incident.kind)).sum::<u32>())
+    }
+
+    /// Whether the player whom a market is about was sent off, or has as many fouls as basketball allows.
+    fn has_left(&self, key: &MarketKey) -> bool {
+        let is_sent_off = |incident: &Incident| {
+            let kinds = [IncidentKind::RedCard, IncidentKind::YellowRedCard, IncidentKind::Ejection];
+            kinds.contains(&incident.kind)
+        };
+        let is_basketball = key.id == domain::sport::PLAYER_POINTS;
+        self.of_player(key).any(is_sent_off)
+            || (is_basketball && self.of_player(key).filter(|it| is_personal_foul(it)).count() >= 6)
+    }
+
+    /// What was told of the player whom a market is about.
+    fn of_player(&self, key: &MarketKey) -> impl Iterator<Item = &Incident> {
         let number = specifier(key, "player").strip_prefix("md:player:").unwrap();
         let (team, place) = number.split_at(number.len() - 2);
         let is = |of: &Competitor| of.id.to_string() == format!("md:competitor:{team}");
         let side = if is(&self.fixture.as_ref().unwrap().home) { Side::Home } else { Side::Away };
-        let of_side = || self.incidents.iter().filter(|incident| incident.side == Some(side));
-        let mut listed = of_side().filter(|incident| incident.kind == IncidentKind::LineUp);
-        let name = listed.nth(place.parse().unwrap()).and_then(|incident| incident.player.as_ref());
+        let of_side = move |incident: &&Incident| incident.side == Some(side);
+        let is_listed = |incident: &&Incident| of_side(incident) && incident.kind == IncidentKind::LineUp;
+        let place: usize = place.parse().unwrap();
+        let name = self.incidents.iter().filter(is_listed).nth(place).and_then(|it| it.player.as_ref());
         // A tennis player is not listed, and the only one of the side.
-        let own = of_side().filter(|incident| name.is_none_or(|name| incident.player.as_ref() == Some(name)));
-        f64::from(own.map(|incident| worth(incident.kind)).sum::<u32>())
+        let is_own = move |it: &&Incident| name.is_none_or(|name| it.player.as_ref() == Some(name));
+        self.incidents.iter().filter(of_side).filter(is_own)
     }
 }
 

@@ -191,3 +191,33 @@ fn nobody_who_was_sent_off_does_anything_more() {
         assert!(sent_off >= at_least, "{sport}: {sent_off} were sent off");
     }
 }
+
+/// Fouls that count for the player; one in attack is told as a turnover.
+pub fn is_personal_foul(incident: &Incident) -> bool {
+    let is_offensive = incident.detail.as_ref().is_some_and(|detail| detail.as_str() == "offensive-foul");
+    incident.kind == IncidentKind::Foul || (incident.kind == IncidentKind::Turnover && is_offensive)
+}
+
+#[test]
+fn the_sixth_personal_foul_ends_a_players_game() {
+    let mut fouled_out = 0;
+    for seed in 0..SEEDS {
+        let incidents = incidents(Sport::Basketball, seed);
+        let mut fouls: BTreeMap<(Side, &Text), u32> = BTreeMap::new();
+        for (place, incident) in incidents.iter().enumerate() {
+            let (Some(side), Some(player)) = (incident.side, &incident.player) else { continue };
+            let of_player = fouls.entry((side, player)).or_default();
+            assert!(*of_player < 6, "seed {seed}: {incident:?} after six fouls");
+            *of_player += u32::from(is_personal_foul(incident));
+            if *of_player == 6 {
+                fouled_out += 1;
+                let next = &incidents[place + 1..][..2];
+                let is_replaced =
+                    |it: &Incident| it.kind == IncidentKind::Substitution && it.side == Some(side);
+                assert!(next.iter().any(is_replaced), "seed {seed}: {next:?} after {incident:?}");
+            }
+        }
+    }
+    println!("{fouled_out} players fouled out of {SEEDS} games");
+    assert!(fouled_out > 0);
+}
