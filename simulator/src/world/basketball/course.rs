@@ -44,6 +44,8 @@ const PERSONAL_FOULS: usize = 6;
 pub(super) const SUBSTITUTION: f64 = 0.533;
 /// Whistles at which the ball is out of play, or something else holds the game up.
 const STOPPAGE: f64 = 0.14;
+/// Whistles at which somebody is hurt, who plays no more.
+const INJURY: f64 = 0.002;
 const STOPPAGES: [&str; 2] = ["out-of-bounds", "equipment"];
 const REASONS: [&str; 2] = ["court", "power-failure"];
 
@@ -60,6 +62,7 @@ const DECIDED_MS: u64 = 5_000;
 const BREAK_MS: u64 = 90_000;
 const TIMEOUT_MS: u64 = 45_000;
 const WHISTLE_MS: u64 = 12_000;
+const INJURY_MS: u64 = 60_000;
 /// From the last buzzer to the result's confirmation.
 const CONFIRM_MS: u64 = 15_000;
 
@@ -301,9 +304,12 @@ impl Game<'_> {
     pub(super) fn whistle(&mut self) {
         self.log.board.0.running = false;
         self.log.now_ms += WHISTLE_MS;
-        if self.log.happens(STOPPAGE) {
+        let draw = self.log.rng.random::<f64>();
+        if draw < STOPPAGE {
             let detail = *self.log.pick(&STOPPAGES);
             self.log.whistle(IncidentKind::Stoppage, Some(detail));
+        } else if draw < STOPPAGE + INJURY {
+            self.injury();
         }
         for side in [Side::Home, Side::Away] {
             while self.log.happens(SUBSTITUTION) {
@@ -313,6 +319,15 @@ impl Game<'_> {
         if self.is_in_its_last(REVIEW_SECONDS) && self.log.happens(REVIEW) {
             self.review();
         }
+    }
+
+    /// Somebody is hurt: the clock stands until the player is off.
+    fn injury(&mut self) {
+        let side = *self.log.pick(&[Side::Home, Side::Away]);
+        let player = self.log.player(side);
+        self.log.play_by(player.clone(), IncidentKind::Injury, side, None);
+        self.log.now_ms += INJURY_MS;
+        self.leaves(&player, side, None);
     }
 
     fn timeout(&mut self, side: Side) {

@@ -177,6 +177,7 @@ impl Game for Basketball {
         );
         let (weight, has_status) = match kind {
             IncidentKind::PeriodStart | IncidentKind::PeriodEnd => (Weight::Must, true),
+            IncidentKind::Injury => (Weight::Must, true),
             IncidentKind::GameEnd | IncidentKind::VideoReview | IncidentKind::Ejection => {
                 (Weight::Must, false)
             }

@@ -207,7 +207,8 @@ fn the_sixth_personal_foul_ends_a_players_game() {
         for (place, incident) in incidents.iter().enumerate() {
             let (Some(side), Some(player)) = (incident.side, &incident.player) else { continue };
             let of_player = fouls.entry((side, player)).or_default();
-            assert!(*of_player < 6, "seed {seed}: {incident:?} after six fouls");
+            let may_be_told = *of_player < 6 || incident.kind == IncidentKind::Ejection;
+            assert!(may_be_told, "seed {seed}: {incident:?} after six fouls");
             *of_player += u32::from(is_personal_foul(incident));
             if *of_player == 6 {
                 fouled_out += 1;
@@ -220,4 +221,32 @@ fn the_sixth_personal_foul_ends_a_players_game() {
     }
     println!("{fouled_out} players fouled out of {SEEDS} games");
     assert!(fouled_out > 0);
+}
+
+#[test]
+fn who_is_hurt_in_basketball_goes_off_for_good_while_the_clock_stands() {
+    let mut hurt = 0;
+    for seed in 0..4 * SEEDS {
+        let mut bodies = Vec::new();
+        world::watch(Sport::Basketball, seed, 0, &mut |_, body| bodies.push(body));
+        let injuries = bodies.iter().enumerate().filter_map(|(place, body)| match body {
+            Body::Incident(incident) if incident.kind == IncidentKind::Injury => Some((place, incident)),
+            _ => None,
+        });
+        for (place, injury) in injuries {
+            hurt += 1;
+            let shown = bodies[place..].iter().find_map(|body| match body {
+                Body::EventStatus(status) => status.clock,
+                _ => None,
+            });
+            assert!(shown.is_some_and(|clock| clock.stopped), "seed {seed}: {shown:?} after {injury:?}");
+            let more = bodies[place + 1..].iter().find_map(|body| match body {
+                Body::Incident(it) if (it.side, &it.player) == (injury.side, &injury.player) => Some(it),
+                _ => None,
+            });
+            assert!(more.is_none(), "seed {seed}: {more:?} after {injury:?}");
+        }
+    }
+    println!("{hurt} players were hurt in {} games", 4 * SEEDS);
+    assert!(hurt > 0);
 }
