@@ -34,6 +34,8 @@ pub(super) struct Star {
     pub(super) took_part: bool,
     /// Whether the player is on.
     pub(super) is_on: bool,
+    /// Whether the player has left for good.
+    pub(super) has_left: bool,
 }
 
 /// Who scored the first goal, the second, …
@@ -70,6 +72,10 @@ pub(super) trait Board: Clone {
     fn status(&self, status: EventStatus) -> Status;
     /// Whether the game clock counts in a part of the game.
     fn has_clock(part: MatchStatus) -> bool;
+    /// Whether the player of this place in a side's list takes no part in play just now.
+    fn is_off(&self, _: Side, _place: usize) -> bool {
+        false
+    }
 }
 
 impl Scoreboard {

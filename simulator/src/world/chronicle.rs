@@ -58,7 +58,7 @@ impl<'a, B: Board> Chronicle<'a, B> {
     pub(super) fn follow(&mut self, stars: Vec<(Side, Text)>) {
         for ((side, name), star) in stars.iter().zip(&mut self.board.common_mut().stars) {
             let is_on = self.players[*side as usize].contains(name);
-            *star = Star { tally: 0, took_part: is_on, is_on };
+            *star = Star { took_part: is_on, is_on, ..Star::default() };
         }
         self.stars = stars;
     }
@@ -117,6 +117,14 @@ impl<'a, B: Board> Chronicle<'a, B> {
             let star = &mut self.board.common_mut().stars[slot];
             star.is_on = is_on;
             star.took_part |= is_on;
+        }
+    }
+
+    /// A player who is on goes off for good.
+    pub(super) fn leaves(&mut self, side: Side, player: &Text) {
+        if let Some(slot) = self.star(side, player) {
+            let star = &mut self.board.common_mut().stars[slot];
+            (star.is_on, star.has_left) = (false, true);
         }
     }
 
@@ -179,10 +187,60 @@ impl<'a, B: Board> Chronicle<'a, B> {
         self.beat(What::Play(Play { kind, side: Some(side), player: Some(player), detail }));
     }
 
-    /// One of a side's players, by the weights of the places in which they play; places beyond are of no weight.
+    /// An incident of one of a side's players, by the weights of their places.
+    pub(super) fn play_of(
+        &mut self,
+        weights: &[f64],
+        kind: IncidentKind,
+        side: Side,
+        detail: Option<&'static str>,
+    ) {
+        let player = self.player_of(side, weights);
+        self.play_by(player, kind, side, detail);
+    }
+
+    /// One of a side's players, by the weights of the places in which they play; places beyond are of no weight, nor are
+    /// those of players who are off.
     pub(super) fn player_by(&mut self, side: Side, weights: &[f64]) -> Text {
-        let players = self.players[side as usize].len().min(weights.len());
-        let place = drawn(&weights[..players], self.rng.random());
+        let weights = self.weights(side, weights);
+        let place = drawn(&weights, self.rng.random());
+        self.players[side as usize][place].clone()
+    }
+
+    /// The same by a number of 32 bits, as [`Self::place`] takes it: what happens later is what it would be were they
+    /// all of one weight.
+    pub(super) fn player_of(&mut self, side: Side, weights: &[f64]) -> Text {
+        let place = self.place_by(side, weights);
+        self.players[side as usize][place].clone()
+    }
+
+    /// The place of such a player.
+    pub(super) fn place_by(&mut self, side: Side, weights: &[f64]) -> usize {
+        let weights = self.weights(side, weights);
+        self.place_of(&weights)
+    }
+
+    fn place_of(&mut self, weights: &[f64]) -> usize {
+        drawn(weights, f64::from(self.rng.random::<u32>()) / (f64::from(u32::MAX) + 1.0))
+    }
+
+    /// The weights of a side's players who are not off.
+    fn weights(&self, side: Side, weights: &[f64]) -> Vec<f64> {
+        let players = self.players[side as usize].len();
+        let of = |(place, weight): (usize, &f64)| if self.board.is_off(side, place) { 0.0 } else { *weight };
+        weights.iter().take(players).enumerate().map(of).collect()
+    }
+
+    /// Who is next in a shoot-out: nobody twice before all have been, whose places are written to `been` as bits.
+    pub(super) fn taker(&mut self, side: Side, weights: &[f64], been: &mut u32) -> Text {
+        let weights = self.weights(side, weights);
+        let of = |(place, weight): (usize, &f64)| if *been >> place & 1 == 1 { 0.0 } else { *weight };
+        let mut left: Vec<f64> = weights.iter().enumerate().map(of).collect();
+        if left.iter().all(|weight| *weight <= 0.0) {
+            (*been, left) = (0, weights);
+        }
+        let place = self.place_of(&left);
+        *been |= 1 << place;
         self.players[side as usize][place].clone()
     }
 
@@ -192,10 +250,12 @@ impl<'a, B: Board> Chronicle<'a, B> {
         self.players[side as usize][place].clone()
     }
 
-    /// Somebody of the bench comes on for any one of a side's players from a place on, who takes the place on the
-    /// bench that is returned.
+    /// Somebody of the bench comes on for any one of a side's players from a place on who are not off, and who takes the
+    /// place on the bench that is returned.
     pub(super) fn substitute(&mut self, side: Side, from: usize, bench: &mut [Text]) -> usize {
-        let off = from + self.place(self.players[side as usize].len() - from);
+        let places = from..self.players[side as usize].len();
+        let left: Vec<usize> = places.filter(|&place| !self.board.is_off(side, place)).collect();
+        let off = *self.pick(&left);
         let on = self.place(bench.len());
         std::mem::swap(&mut self.players[side as usize][off], &mut bench[on]);
         let player = self.players[side as usize][off].clone();
@@ -229,5 +289,6 @@ pub(super) fn drawn(weights: &[f64], number: f64) -> usize {
         left -= weight;
         left < 0.0
     });
-    place.unwrap_or(weights.len() - 1)
+    let last = || weights.iter().rposition(|weight| *weight > 0.0);
+    place.or_else(last).expect("somebody is of weight")
 }

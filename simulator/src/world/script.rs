@@ -18,20 +18,28 @@ pub(super) struct Planned<'b, B> {
 
 pub(super) enum Said {
     Fixture,
-    Delay { until_ms: u64 },
+    Delay {
+        until_ms: u64,
+    },
     Status(EventStatus),
     Correction,
     Incident(Incident),
     Stop,
     Offer,
+    /// What has no price any more is taken off.
+    TakeOff,
     Settlement(Certainty),
     Cancel,
 }
 
 /// Everything that has to be said in a game that is to have `messages` messages, in order. What may be left out is,
-/// evenly, until at least half of the room beside the rest is free for prices.
-pub(super) fn script<G: Game>(beats: &[Beat<G::Board>], messages: usize) -> Vec<Planned<'_, G::Board>> {
-    let mut planned = planned::<G>(beats);
+/// evenly, until at least half of the room beside the rest is free for prices. `questions` are those of all markets.
+pub(super) fn script<'b, G: Game>(
+    beats: &'b [Beat<G::Board>],
+    questions: Vec<G::Question>,
+    messages: usize,
+) -> Vec<Planned<'b, G::Board>> {
+    let mut planned = planned::<G>(beats, Offered::new(questions));
     let count = |weight| planned.iter().filter(|planned| planned.weight == weight).count();
     let room = messages.saturating_sub(count(Weight::Must));
     let major = Thinning::new(count(Weight::Major), room / 2);
@@ -63,7 +71,36 @@ impl Thinning {
     }
 }
 
-fn planned<G: Game>(beats: &[Beat<G::Board>]) -> Vec<Planned<'_, G::Board>> {
+/// Which markets have a price, beat by beat.
+struct Offered<G: Game> {
+    questions: Vec<G::Question>,
+    are_open: Vec<bool>,
+    /// Whether bets are stopped: then nothing is on offer, and an offer of all markets follows.
+    stopped: bool,
+}
+
+impl<G: Game> Offered<G> {
+    fn new(questions: Vec<G::Question>) -> Self {
+        Self { are_open: vec![false; questions.len()], questions, stopped: false }
+    }
+
+    /// Whether a market that had a price until this beat has none any more while bets are taken.
+    fn closes_at(&mut self, beat: &Beat<G::Board>) -> bool {
+        let is_offer = matches!(beat.what, What::Announced | What::Calm);
+        self.stopped = !is_offer && (self.stopped || matches!(beat.what, What::Danger));
+        if self.stopped {
+            return false;
+        }
+        let mut closes = false;
+        for (question, was_open) in self.questions.iter().zip(&mut self.are_open) {
+            let is_open = G::is_open(*question, &beat.board);
+            closes |= std::mem::replace(was_open, is_open) && !is_open;
+        }
+        closes && !is_offer
+    }
+}
+
+fn planned<G: Game>(beats: &[Beat<G::Board>], mut offered: Offered<G>) -> Vec<Planned<'_, G::Board>> {
     let mut planned = Vec::with_capacity(beats.len() * 2);
     let corrected: Vec<usize> = beats.iter().filter_map(|beat| earlier(&beat.what)).collect();
     for beat in beats {
@@ -109,6 +146,9 @@ fn planned<G: Game>(beats: &[Beat<G::Board>]) -> Vec<Planned<'_, G::Board>> {
                     add(weight, Said::Status(EventStatus::Live));
                 }
             }
+        }
+        if offered.closes_at(beat) {
+            add(Weight::Must, Said::TakeOff);
         }
     }
     planned

@@ -56,7 +56,8 @@ fn spread<G: Game>(
     mut teller: Teller<G>,
     beats: &[Beat<G::Board>],
 ) -> Result<LedgerEvent, ScheduleError> {
-    let mut queue = VecDeque::from(script::script::<G>(beats, even.messages_per_game as usize));
+    let script = script::script::<G>(beats, teller.questions(), even.messages_per_game as usize);
+    let mut queue = VecDeque::from(script);
     let messages = queue.len().max(even.messages_per_game as usize) as u64;
     let length_ms = beats.last().map_or(0, |beat| beat.at_ms).max(1);
     let time = Time { even, game: number.into(), messages };
@@ -89,7 +90,7 @@ fn in_own_time<G: Game>(
     teller.begin(Scale { ns: NS_PER_MS.into(), ms: 1 }, beats);
     let mut price_ms = 0;
     let mut before: Option<&Beat<G::Board>> = None;
-    for next in script::script::<G>(beats, usize::MAX) {
+    for next in script::script::<G>(beats, teller.questions(), usize::MAX) {
         while let Some(beat) = before.filter(|_| price_ms < next.at_ms) {
             if price_ms >= beat.at_ms {
                 teller.fill(beat, price_ms, price_ms * NS_PER_MS)?;
@@ -157,13 +158,12 @@ struct Teller<'a, 'v, G: Game> {
     open: Open,
 }
 
-/// The places of the markets that have a price after some beat, and of those that have none any more and were on offer.
+/// The places of the markets that have a price after some beat.
 #[derive(Debug, Default)]
 struct Open {
     /// The beat's number.
     after: Option<usize>,
     places: Vec<usize>,
-    passed: Vec<usize>,
 }
 
 impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
@@ -183,6 +183,11 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             incidents: Vec::new(),
             markets,
         }
+    }
+
+    /// What its markets ask.
+    fn questions(&self) -> Vec<G::Question> {
+        self.markets.iter().map(|(question, _)| *question).collect()
     }
 
     /// Learns how the game's time lies in that of the run, and for when the game is announced.
@@ -214,6 +219,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
                 let markets = offered.into_iter().map(|index| self.offer(index, board, &outlook)).collect();
                 self.voice.say(Body::OddsChange(OddsChange::of(markets)), due_ns, None)
             }
+            Said::TakeOff => self.take_off(board, due_ns),
             Said::Settlement(certainty) => self.settle(certainty, board, due_ns),
             Said::Cancel => self.cancel(due_ns),
         }
@@ -249,8 +255,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         self.voice.say(Body::FixtureChange(change), due_ns, None)
     }
 
-    /// A new price of one market that is still open; the clock where there is none. What has been decided meanwhile is
-    /// taken off first.
+    /// A new price of one market that is still open; the clock where there is none.
     fn fill(&mut self, beat: &Beat<G::Board>, at_ms: u64, due_ns: u64) -> Result<(), ScheduleError> {
         let since_ms = if beat.board.common().running { at_ms.saturating_sub(beat.at_ms) } else { 0 };
         let since = u32::try_from(since_ms / 1_000).unwrap_or(u32::MAX);
@@ -263,7 +268,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             [0, others @ ..] if !others.is_empty() => Some(others[any % others.len()]),
             all => Some(all[any % all.len()]),
         };
-        let Some(index) = self.open.passed.pop().or(chosen) else {
+        let Some(index) = chosen else {
             return self.show_clock(&beat.board, since, due_ns);
         };
         let outlook = self.game.outlook(&beat.board, since, self.mood);
@@ -279,11 +284,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             let is_open =
                 |&index: &usize| !self.is_settled(index) && G::is_open(self.markets[index].0, &beat.board);
             places.extend((0..self.markets.len()).filter(is_open));
-            let is_passed = |&index: &usize| {
-                self.markets[index].1.status == MarketStatus::Active && places.binary_search(&index).is_err()
-            };
-            let passed = (0..self.markets.len()).filter(is_passed).collect();
-            self.open = Open { after: Some(beat.number), places, passed };
+            self.open = Open { after: Some(beat.number), places };
         }
         &self.open.places
     }
@@ -303,6 +304,23 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             outcome.probability = Some(probability);
         }
         Offer::new(market.key.clone(), market.status, market.outcomes.clone())
+    }
+
+    /// Takes off, in one message, what is on offer and has no price any more. Where that is nothing, the board is shown.
+    fn take_off(&mut self, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
+        let passed = self.markets.iter_mut().filter(|(question, market)| {
+            market.status == MarketStatus::Active && !G::is_open(*question, board)
+        });
+        let offers: Vec<Offer> = passed
+            .map(|(_, market)| {
+                market.status = MarketStatus::Inactive;
+                Offer::new(market.key.clone(), market.status, Vec::new())
+            })
+            .collect();
+        if offers.is_empty() {
+            return self.show_clock(board, 0, due_ns);
+        }
+        self.voice.say(Body::OddsChange(OddsChange::of(offers)), due_ns, None)
     }
 
     /// The board as it is, its clock `since` seconds later.

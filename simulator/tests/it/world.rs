@@ -15,7 +15,9 @@ use onlooker::{counted, is_abandoned};
 use simulator::ledger::LedgerEvent;
 use simulator::world::{self, Formats, Pace, Plan, Played};
 
+mod decided;
 mod onlooker;
+mod players;
 mod tennis;
 mod told;
 
@@ -305,8 +307,8 @@ fn told_of(sport: Sport, body: &Body) -> Vec<String> {
     }
 }
 
-/// Each kind of incident that a sport knows is told sooner or later, but for injuries in basketball, of which the world has none; and
-/// so is what is shown otherwise: in the part of the game, the penalty box, a detail.
+/// Each kind of incident that a sport knows is told sooner or later, and so is what is shown otherwise: in the part of the
+/// game, the penalty box, a detail.
 #[test]
 fn whatever_can_happen_is_told() {
     let besides: [(Sport, &[&str]); 4] = [
@@ -316,8 +318,7 @@ fn whatever_can_happen_is_told() {
         (Sport::Hockey, &["Overtime", "Penalties", "power play", "Goal empty-net"]),
     ];
     for (sport, besides) in besides {
-        let is_played = |kind: &&IncidentKind| (sport, **kind) != (Sport::Basketball, IncidentKind::Injury);
-        let kinds = sport.rules().incidents.iter().filter(is_played).map(|kind| format!("{kind:?}"));
+        let kinds = sport.rules().incidents.iter().map(|kind| format!("{kind:?}"));
         let others = besides.iter().map(|what| (*what).to_owned());
         let mut missing: BTreeSet<String> = kinds.chain(others).collect();
         let mut seed = 0;

@@ -37,14 +37,20 @@ const TURNOVER_IS_STEAL: f64 = 0.55;
 /// A foul that is not on a shot.
 const FOUL: f64 = 0.124;
 const FOUL_IS_EJECTION: f64 = 0.003;
+/// Personal fouls after which a player's game is over (Official Rules of the National Basketball Association, rule 3,
+/// section I).
+const PERSONAL_FOULS: usize = 6;
 /// After a whistle somebody of a side comes on; and then another one, and so on.
 pub(super) const SUBSTITUTION: f64 = 0.533;
 /// Whistles at which the ball is out of play, or something else holds the game up.
 const STOPPAGE: f64 = 0.14;
+/// Whistles at which somebody is hurt, who plays no more.
+const INJURY: f64 = 0.002;
 const STOPPAGES: [&str; 2] = ["out-of-bounds", "equipment"];
 const REASONS: [&str; 2] = ["court", "power-failure"];
 
-const LOST: [&str; 5] = ["bad-pass", "lost-ball", "travelling", "out-of-bounds", "offensive-foul"];
+const OFFENSIVE_FOUL: &str = "offensive-foul";
+const LOST: [&str; 5] = ["bad-pass", "lost-ball", "travelling", "out-of-bounds", OFFENSIVE_FOUL];
 const VIOLATIONS: [&str; 3] = ["24-seconds", "3-seconds", "kicked-ball"];
 const VIOLATION: f64 = 0.15;
 
@@ -56,6 +62,7 @@ const DECIDED_MS: u64 = 5_000;
 const BREAK_MS: u64 = 90_000;
 const TIMEOUT_MS: u64 = 45_000;
 const WHISTLE_MS: u64 = 12_000;
+const INJURY_MS: u64 = 60_000;
 /// From the last buzzer to the result's confirmation.
 const CONFIRM_MS: u64 = 15_000;
 
@@ -128,7 +135,16 @@ pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Court>> 
     log.line_up(&benches);
     log.follow(stars.collect());
     log.wait(BEFORE_MS);
-    let mut game = Game { teams, benches, fouls: [0; 2], timeouts: [0; 2], until: 0, break_off_at, log };
+    let mut game = Game {
+        teams,
+        benches,
+        fouls: [0; 2],
+        personal: Vec::new(),
+        timeouts: [0; 2],
+        until: 0,
+        break_off_at,
+        log,
+    };
     game.play_out();
     game.log.into_beats()
 }
@@ -139,6 +155,8 @@ pub(super) struct Game<'a> {
     pub(super) benches: [Vec<Text>; 2],
     /// Of each side in this quarter.
     fouls: [u32; 2],
+    /// Whose each foul of the game was, those in attack as well.
+    personal: Vec<(Side, Text)>,
     /// Taken by each side.
     timeouts: [u32; 2],
     /// How long the part that is on lasts, in seconds.
@@ -286,9 +304,12 @@ impl Game<'_> {
     pub(super) fn whistle(&mut self) {
         self.log.board.0.running = false;
         self.log.now_ms += WHISTLE_MS;
-        if self.log.happens(STOPPAGE) {
+        let draw = self.log.rng.random::<f64>();
+        if draw < STOPPAGE {
             let detail = *self.log.pick(&STOPPAGES);
             self.log.whistle(IncidentKind::Stoppage, Some(detail));
+        } else if draw < STOPPAGE + INJURY {
+            self.injury();
         }
         for side in [Side::Home, Side::Away] {
             while self.log.happens(SUBSTITUTION) {
@@ -298,6 +319,15 @@ impl Game<'_> {
         if self.is_in_its_last(REVIEW_SECONDS) && self.log.happens(REVIEW) {
             self.review();
         }
+    }
+
+    /// Somebody is hurt: the clock stands until the player is off.
+    fn injury(&mut self) {
+        let side = *self.log.pick(&[Side::Home, Side::Away]);
+        let player = self.log.player(side);
+        self.log.play_by(player.clone(), IncidentKind::Injury, side, None);
+        self.log.now_ms += INJURY_MS;
+        self.leaves(&player, side, None);
     }
 
     fn timeout(&mut self, side: Side) {
@@ -321,7 +351,11 @@ impl Game<'_> {
             self.log.play(IncidentKind::Violation, side, Some(detail));
         } else {
             let detail = *self.log.pick(&LOST);
-            self.log.play(IncidentKind::Turnover, side, Some(detail));
+            let player = self.log.player(side);
+            self.log.play_by(player.clone(), IncidentKind::Turnover, side, Some(detail));
+            if detail == OFFENSIVE_FOUL {
+                self.personal_foul(player, side);
+            }
         }
         self.whistle();
     }
@@ -332,22 +366,21 @@ impl Game<'_> {
         let player = self.log.player(side);
         self.log.play_by(player.clone(), IncidentKind::Foul, side, Some(detail));
         if self.log.happens(FOUL_IS_EJECTION) {
-            self.eject(player, side);
+            self.leaves(&player, side, Some((IncidentKind::Ejection, "flagrant")));
+        } else {
+            self.personal_foul(player, side);
         }
         self.whistle();
     }
 
-    /// The player leaves for good, and somebody else comes on.
-    fn eject(&mut self, player: Text, side: Side) {
-        let bench = &mut self.benches[side as usize];
-        let on = &mut self.log.players[side as usize];
-        if let (Some(place), Some(replacement)) = (on.iter().position(|name| *name == player), bench.pop()) {
-            on[place] = replacement.clone();
-            self.log.is_on(side, &player, false);
-            self.log.is_on(side, &replacement, true);
-            self.log.play_by(player, IncidentKind::Ejection, side, Some("flagrant"));
-            self.log.play_by(replacement, IncidentKind::Substitution, side, None);
+    /// The last one that a player may commit is the end of his game.
+    fn personal_foul(&mut self, player: Text, side: Side) {
+        let foul = (side, player);
+        let before = self.personal.iter().filter(|other| **other == foul).count();
+        if before + 1 >= PERSONAL_FOULS {
+            self.leaves(&foul.1, side, None);
         }
+        self.personal.push(foul);
     }
 
     pub(super) fn score(&mut self, kind: IncidentKind, side: Side, points: u32) {

@@ -130,7 +130,10 @@ impl Game for Basketball {
                     is_on(quarter) && line.over(home + away) < 2
                 }
                 Question::Race(number) => number == common.goals.count() + 1,
-                Question::Points(star, line) => line.over(common.stars[star].tally) < 2,
+                Question::Points(star, line) => {
+                    let star = common.stars[star];
+                    !star.has_left && line.over(star.tally) < 2
+                }
                 Question::TopScorer => true,
             }
     }
@@ -174,6 +177,7 @@ impl Game for Basketball {
         );
         let (weight, has_status) = match kind {
             IncidentKind::PeriodStart | IncidentKind::PeriodEnd => (Weight::Must, true),
+            IncidentKind::Injury => (Weight::Must, true),
             IncidentKind::GameEnd | IncidentKind::VideoReview | IncidentKind::Ejection => {
                 (Weight::Must, false)
             }

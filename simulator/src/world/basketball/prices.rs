@@ -206,8 +206,10 @@ impl Outlook {
 
     /// The points of the star of this place in the end.
     fn star(&self, star: usize) -> Normal {
-        let more = self.expected[star / STAR_PLACES.len()] * STAR_SHARES[star % STAR_PLACES.len()];
-        Normal::new(f64::from(self.stars[star].tally) + more, more * STAR_VARIANCE)
+        let Star { tally, has_left, .. } = self.stars[star];
+        let share = if has_left { 0.0 } else { STAR_SHARES[star % STAR_PLACES.len()] };
+        let more = self.expected[star / STAR_PLACES.len()] * share;
+        Normal::new(f64::from(tally) + more, more * STAR_VARIANCE)
     }
 
     /// How likely the part that is on ends level.

@@ -30,6 +30,26 @@ impl Game<'_> {
         self.log.play_by(comes, IncidentKind::Substitution, side, None);
     }
 
+    /// A player's game is over, by what is told of it if anything is, and somebody of the bench comes on. A side is never
+    /// of fewer than five: who cannot be replaced stays.
+    pub(super) fn leaves(&mut self, player: &Text, side: Side, told: Option<(IncidentKind, &'static str)>) {
+        let on = &self.log.players[side as usize];
+        let Some(off) = on.iter().position(|other| other == player) else { return };
+        if self.benches[side as usize].is_empty() {
+            return;
+        }
+        let coming = self.weights(side, &self.benches[side as usize], |place| MINUTES[place]);
+        let comes = self.benches[side as usize].remove(drawn(&coming, self.log.rng.random()));
+        self.log.players[side as usize][off] = comes.clone();
+        self.log.leaves(side, player);
+        self.log.is_on(side, &comes, true);
+        if let Some((kind, detail)) = told {
+            self.log.play_by(player.clone(), kind, side, Some(detail));
+        }
+        self.log.play_by(comes, IncidentKind::Substitution, side, None);
+        self.log.now_ms += SUBSTITUTION_MS;
+    }
+
     /// Who shoots.
     pub(super) fn shooter(&mut self, side: Side) -> Text {
         let weights = self.weights(side, &self.log.players[side as usize], |place| SHOOTS[place]);

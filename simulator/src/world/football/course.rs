@@ -27,11 +27,21 @@ const ELEVEN: usize = 11;
 /// How often the player in each place shoots and scores, against each other: a goalkeeper, four defenders, three
 /// midfielders, three forwards.
 pub(super) const SCORING: [f64; ELEVEN] = [0.0, 0.3, 0.3, 0.3, 0.3, 0.8, 0.8, 0.9, 1.9, 1.9, 2.2];
+/// How often each does what else happens, against the others; the first and the last defender play on the wings.
+const PLAYS: [f64; ELEVEN] = [0.2, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+const THROWS_IN: [f64; ELEVEN] = [0.0, 4.0, 0.3, 0.3, 4.0, 0.8, 0.8, 0.8, 0.4, 0.4, 0.1];
+const KICKS_OFF_GOAL: [f64; ELEVEN] = [9.6, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+const TAKES_CORNERS: [f64; ELEVEN] = [0.0, 0.3, 0.0, 0.0, 0.3, 2.0, 2.0, 2.0, 1.0, 1.0, 0.1];
+pub(super) const IS_OFFSIDE: [f64; ELEVEN] = [0.0, 0.1, 0.1, 0.1, 0.1, 0.4, 0.4, 0.5, 1.9, 1.9, 2.4];
+const FREE_KICKS: [f64; ELEVEN] = [0.7, 1.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.3, 0.6, 0.6, 0.4];
+/// How often each beats the own goalkeeper, and how soon each is chosen to shoot in a shoot-out.
+pub(super) const OWN_GOALS: [f64; ELEVEN] = [0.8, 1.5, 1.5, 1.5, 1.5, 0.6, 0.6, 0.6, 0.3, 0.3, 0.3];
+pub(super) const SHOOTS_OUT: [f64; ELEVEN] = [0.01, 0.3, 0.3, 0.3, 0.3, 0.8, 0.8, 0.9, 1.9, 1.9, 2.2];
 /// The players of a side whom markets are about, by their places in the line-up: two forwards, one of the bench.
 pub(super) const STAR_PLACES: [usize; 3] = [10, 8, 14];
 const REASONS: [&str; 3] = ["floodlights", "weather", "crowd"];
-/// A side that has so few players is shown no more red cards: with fewer the game would be over.
-const PLAYERS_MIN: usize = 8;
+/// A side of which so many were sent off is shown no more red cards: with fewer players the game would be over.
+const SENT_OFF_MAX: u32 = 3;
 const SUBSTITUTIONS_MAX: usize = 5;
 
 /// What happens often, and how often of one side in an hour.
@@ -106,7 +116,8 @@ pub(super) fn play(teams: [&Team; 2], format: Format, rng: &mut ChaCha8Rng) -> V
     });
     let mut log = Chronicle::new(Pitch::new(), elevens, rng);
     let break_off_at = log.break_off_at(2 * HALF_SECONDS);
-    let mut game = Game { teams, benches, cautioned: Vec::new(), break_off_at, log };
+    let cautioned = Vec::new();
+    let mut game = Game { teams, benches, cautioned, break_off_at, shot: [0; 2], log };
     game.log.now_ms += LINE_UP_MS;
     game.log.line_up(&game.benches);
     game.log.follow(stars.collect());
@@ -123,6 +134,8 @@ pub(super) struct Game<'a> {
     cautioned: Vec<Text>,
     /// After how many seconds of play it is broken off.
     break_off_at: Option<u32>,
+    /// The places of each side's players who have shot in the shoot-out, as bits.
+    pub(super) shot: [u32; 2],
     pub(super) log: Chronicle<'a, Pitch>,
 }
 
@@ -255,7 +268,16 @@ impl Game<'_> {
                 let player = self.log.player_by(side, &SCORING);
                 self.log.play_by(player, kind, side, None);
             }
-            _ => self.log.play(kind, side, None),
+            _ => {
+                let weights = match kind {
+                    IncidentKind::ThrowIn => THROWS_IN,
+                    IncidentKind::GoalKick => KICKS_OFF_GOAL,
+                    IncidentKind::CornerKick => TAKES_CORNERS,
+                    IncidentKind::Offside => IS_OFFSIDE,
+                    _ => PLAYS,
+                };
+                self.log.play_of(&weights, kind, side, None);
+            }
         }
     }
 
@@ -296,7 +318,7 @@ impl Game<'_> {
     }
 
     fn foul(&mut self, side: Side) {
-        let player = self.log.player(side);
+        let player = self.log.player_of(side, &PLAYS);
         self.log.play_by(player.clone(), IncidentKind::Foul, side, None);
         if self.log.happens(FOUL_IS_PENALTY) {
             return self.penalty_kick(other(side));
@@ -307,7 +329,7 @@ impl Game<'_> {
             self.caution(player, side);
         }
         self.pass(FREE_KICK_SECONDS);
-        self.log.play(IncidentKind::FreeKick, other(side), None);
+        self.log.play_of(&FREE_KICKS, IncidentKind::FreeKick, other(side), None);
     }
 
     fn caution(&mut self, player: Text, side: Side) {
@@ -322,14 +344,15 @@ impl Game<'_> {
     }
 
     fn send_off(&mut self, player: Text, card: IncidentKind, side: Side) {
-        if self.log.players[side as usize].len() <= PLAYERS_MIN {
+        let players = &self.log.players[side as usize];
+        let Some(place) = players.iter().position(|other| *other == player) else { return };
+        if self.log.board.fewer(side) >= SENT_OFF_MAX {
             return;
         }
         self.danger();
         self.pass(GOAL_SECONDS);
-        self.log.players[side as usize].retain(|other| *other != player);
         self.log.is_on(side, &player, false);
-        self.log.board.sent_off[side as usize] += 1;
+        self.log.board.sent_off[side as usize] |= 1 << place;
         self.log.play_by(player, card, side, None);
         self.pass(REOPEN_SECONDS);
         self.reopen();

@@ -3,7 +3,7 @@
 use domain::id::Text;
 use domain::{IncidentKind, MatchStatus, Side};
 
-use super::course::{GOAL_SECONDS, Game, SCORING, SHORT_BREAK_MS};
+use super::course::{GOAL_SECONDS, Game, IS_OFFSIDE, OWN_GOALS, SCORING, SHOOTS_OUT, SHORT_BREAK_MS};
 use crate::world::board::other;
 use crate::world::shoot_out;
 
@@ -46,7 +46,7 @@ impl Game<'_> {
         self.pass(GOAL_SECONDS);
         let before = self.log.board.clone();
         if self.log.happens(GOAL_IS_OWN) {
-            let player = self.log.player(other(side));
+            let player = self.log.player_of(other(side), &OWN_GOALS);
             self.goal(player, IncidentKind::OwnGoal, side, None);
         } else {
             let player = self.log.player_by(side, &SCORING);
@@ -61,7 +61,7 @@ impl Game<'_> {
                 self.log.board = before;
                 self.log.board.common.seconds = seconds;
                 self.log.take_back(goal);
-                self.log.play(IncidentKind::Offside, side, Some("goal-disallowed"));
+                self.log.play_of(&IS_OFFSIDE, IncidentKind::Offside, side, Some("goal-disallowed"));
             }
         }
         self.calm();
@@ -80,10 +80,10 @@ impl Game<'_> {
 
     pub(super) fn penalty_kick(&mut self, side: Side) {
         self.danger();
-        self.log.play(IncidentKind::PenaltyKick, side, None);
+        let taker = self.log.player_by(side, &SCORING);
+        self.log.play_by(taker.clone(), IncidentKind::PenaltyKick, side, None);
         self.log.whistle(IncidentKind::VideoReview, Some("penalty"));
         self.pass(PENALTY_SECONDS);
-        let taker = self.log.player_by(side, &SCORING);
         if self.log.happens(PENALTY_SCORES) {
             self.goal(taker, IncidentKind::Goal, side, Some("penalty"));
         } else {
@@ -114,6 +114,7 @@ impl Game<'_> {
             self.log.board.common.add_to_part(side, 1);
         }
         let kind = if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss };
-        self.log.play(kind, side, None);
+        let taker = self.log.taker(side, &SHOOTS_OUT, &mut self.shot[side as usize]);
+        self.log.play_by(taker, kind, side, None);
     }
 }

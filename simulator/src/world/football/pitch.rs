@@ -12,6 +12,7 @@ const AGAINST_SHORT: f64 = 1.25;
 #[derive(Debug, Clone)]
 pub(super) struct Pitch {
     pub(super) common: Scoreboard,
+    /// The places of each side's players who were sent off, as bits: nobody takes them.
     pub(super) sent_off: [u32; 2],
 }
 
@@ -20,10 +21,14 @@ impl Pitch {
         Self { common: Scoreboard::new(), sent_off: [0; 2] }
     }
 
+    /// How many of a side's players were sent off.
+    pub(super) fn fewer(&self, side: Side) -> u32 {
+        self.sent_off[side as usize].count_ones()
+    }
+
     /// How many times its usual rate a side scores.
     pub(super) fn factor(&self, side: Side) -> f64 {
-        let times =
-            |factor: f64, side: Side| (0..self.sent_off[side as usize]).fold(1.0, |all, _| all * factor);
+        let times = |factor: f64, side: Side| (0..self.fewer(side)).fold(1.0, |all, _| all * factor);
         times(SHORT, side) * times(AGAINST_SHORT, other(side))
     }
 }
@@ -46,5 +51,9 @@ impl Board for Pitch {
             part,
             MatchStatus::Half1 | MatchStatus::Half2 | MatchStatus::ExtraTime1 | MatchStatus::ExtraTime2
         )
+    }
+
+    fn is_off(&self, side: Side, place: usize) -> bool {
+        self.sent_off[side as usize] >> place & 1 == 1
     }
 }

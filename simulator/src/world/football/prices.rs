@@ -13,7 +13,7 @@ use super::course::{
 };
 use super::goals::PENALTY_SCORES;
 use super::pitch::Pitch;
-use crate::world::board::{STARS, Star};
+use crate::world::board::{Board, STARS, Star};
 use crate::world::grid::Grid;
 use crate::world::mood::Mood;
 use crate::world::numbers::{exp_of_minus, poisson};
@@ -40,6 +40,8 @@ pub(super) struct Outlook {
     expected: [f64; 2],
     expected_half: [f64; 2],
     stars: [Star; STARS],
+    /// How often the players of each side who are still on score, together.
+    scoring: [f64; 2],
 }
 
 impl Outlook {
@@ -59,6 +61,7 @@ impl Outlook {
             expected: [of_first[0] + of_second[0], of_first[1] + of_second[1]],
             expected_half: of_first,
             stars: board.common.stars,
+            scoring: [Side::Home, Side::Away].map(|side| scoring(board, side)),
         }
     }
 
@@ -88,7 +91,7 @@ impl Outlook {
     /// How likely the star of this place scores; of one who sits on the bench, if he comes on.
     pub(super) fn scores(&self, star: usize) -> f64 {
         let (side, place) = (star / STAR_PLACES.len(), STAR_PLACES[star % STAR_PLACES.len()]);
-        let all: f64 = SCORING.iter().sum();
+        let all = self.scoring[side];
         let (weight, share) = match SCORING.get(place) {
             Some(weight) => (*weight, STAYS_ON),
             None if self.stars[star].is_on => (all / 10.0, STAYS_ON),
@@ -96,6 +99,12 @@ impl Outlook {
         };
         1.0 - exp_of_minus(self.expected[side] * share * NOT_OWN * weight / all)
     }
+}
+
+/// How often the players of a side who were not sent off score, together.
+fn scoring(board: &Pitch, side: Side) -> f64 {
+    let on = SCORING.iter().enumerate().filter(|(place, _)| !board.is_off(side, *place));
+    on.map(|(_, weight)| weight).sum()
 }
 
 /// By how many quarters of a goal home is expected to lead, as the handicap that is nearest.
@@ -176,5 +185,13 @@ mod tests {
         let [complete, _] = outlook(MatchStatus::Half1, 600, 0, 0, [0, 0]).grid().home_and_draw();
         let [short, _] = outlook(MatchStatus::Half1, 600, 0, 0, [1, 0]).grid().home_and_draw();
         assert!(short < complete - 0.1, "{short} and {complete}");
+    }
+
+    #[test]
+    fn who_is_left_has_more_of_the_goals_of_a_side_whose_forward_was_sent_off() {
+        let of_places = |places: u32| outlook(MatchStatus::Half1, 600, 0, 0, [places, 0]);
+        // The star of place 0 is the forward of place 10; those off are the other forward, a defender, the goalkeeper.
+        let [forward, defender, goalkeeper] = [1 << 9, 1 << 3, 1 << 0].map(|off| of_places(off).scores(0));
+        assert!(forward > defender && defender > goalkeeper, "{forward}, {defender}, {goalkeeper}");
     }
 }

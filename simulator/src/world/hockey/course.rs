@@ -11,7 +11,7 @@ use domain::{IncidentKind, MatchStatus, PeriodScore, Side};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::rink::Rink;
+use super::rink::{Penalty, Rink};
 use crate::world::beat::{Beat, What};
 use crate::world::board::other;
 use crate::world::chronicle::Chronicle;
@@ -47,8 +47,15 @@ const BOX_MAX: usize = 2;
 /// who plays only where somebody cannot. How often each shoots and scores, against each other.
 pub(super) const SCORING: [f64; 19] =
     [0.0, 2.2, 2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.9, 0.8, 0.6, 0.5, 0.4, 0.8, 0.7, 0.6, 0.5, 0.5, 0.4];
+/// How often each of them takes part in play, wins a face-off, and hits somebody: the first of three forwards is a centre.
+const SKATES: [f64; 19] =
+    [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+const FACES_OFF: [f64; 19] =
+    [0.0, 5.0, 0.4, 0.4, 5.0, 0.4, 0.4, 4.0, 0.4, 0.4, 4.0, 0.4, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+const HITS: [f64; 19] =
+    [0.0, 0.7, 0.7, 0.7, 0.9, 0.9, 0.9, 1.2, 1.2, 1.2, 1.4, 1.4, 1.4, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2];
 /// The place of the one in the net.
-const GOALKEEPER_PLACE: usize = 0;
+pub(super) const GOALKEEPER_PLACE: usize = 0;
 /// Those who play.
 const ROSTER: usize = 20;
 /// The players of a side whom markets are about, by their places: two forwards and a defender.
@@ -127,7 +134,7 @@ pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Rink>> {
     log.line_up(&[Vec::new(), Vec::new()]);
     log.follow(stars.collect());
     log.wait(BEFORE_MS);
-    let mut game = Game { teams, break_off_at, log };
+    let mut game = Game { teams, break_off_at, shot: [0; 2], log };
     game.play_out();
     game.log.into_beats()
 }
@@ -136,6 +143,8 @@ pub(super) struct Game<'a> {
     teams: [&'a Team; 2],
     /// After how many seconds of play it is broken off.
     break_off_at: Option<u32>,
+    /// The places of each side's players who have shot in the shoot-out, as bits.
+    pub(super) shot: [u32; 2],
     pub(super) log: Chronicle<'a, Rink>,
 }
 
@@ -290,12 +299,18 @@ impl Game<'_> {
                 let player = self.log.player_by(side, &SCORING);
                 self.log.play_by(player, kind, side, None);
             }
-            IncidentKind::Timeout | IncidentKind::Injury => {
+            IncidentKind::Timeout => {
                 self.stop_clock();
-                self.log.play(kind, side, None);
+                self.log.side(kind, side, None);
                 self.face_off(FACE_OFF_MS);
             }
-            _ => self.log.play(kind, side, None),
+            IncidentKind::Injury => {
+                self.stop_clock();
+                self.log.play_of(&SKATES, kind, side, None);
+                self.face_off(FACE_OFF_MS);
+            }
+            IncidentKind::Hit => self.log.play_of(&HITS, kind, side, None),
+            _ => self.log.play_of(&SKATES, kind, side, None),
         }
     }
 
@@ -316,13 +331,16 @@ impl Game<'_> {
             return;
         }
         if self.log.happens(PENALTY_IS_DELAYED) {
-            self.log.play(IncidentKind::DelayedPenalty, side, None);
+            self.log.side(IncidentKind::DelayedPenalty, side, None);
             self.log.now_ms += u64::from(DELAYED_SECONDS) * 1_000;
         }
         self.stop_clock();
-        self.log.board.penalties.push((side, self.log.board.common.played() + PENALTY_SECONDS));
         let offence = *self.log.pick(&OFFENCES);
-        self.log.play(IncidentKind::Penalty, side, Some(offence));
+        let place = self.log.place_by(side, &SKATES);
+        let until = self.log.board.common.played() + PENALTY_SECONDS;
+        self.log.board.penalties.push(Penalty { side, place, until });
+        let player = self.log.players[side as usize][place].clone();
+        self.log.play_by(player, IncidentKind::Penalty, side, Some(offence));
         self.face_off(FACE_OFF_MS);
     }
 
@@ -331,14 +349,14 @@ impl Game<'_> {
         self.change_goalkeepers();
         self.log.board.common.running = true;
         let winner = if self.log.rng.random::<bool>() { Side::Home } else { Side::Away };
-        self.log.play(IncidentKind::FaceOff, winner, None);
+        self.log.play_of(&FACES_OFF, IncidentKind::FaceOff, winner, None);
     }
 
     /// Players whose time in the penalty box is over.
     fn release(&mut self) {
         let played = self.log.board.common.played();
         let before = self.log.board.penalties.len();
-        self.log.board.penalties.retain(|(_, until)| *until > played);
+        self.log.board.penalties.retain(|penalty| penalty.until > played);
         if self.log.board.penalties.len() < before {
             self.log.beat(What::Shown);
         }

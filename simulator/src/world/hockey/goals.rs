@@ -32,7 +32,7 @@ impl Game<'_> {
         let before = self.log.board.clone();
         let conceding = other(side);
         if self.log.board.in_box(conceding) > self.log.board.in_box(side) {
-            let first = self.log.board.penalties.iter().position(|(of, _)| *of == conceding);
+            let first = self.log.board.penalties.iter().position(|penalty| penalty.side == conceding);
             self.log.board.penalties.remove(first.expect("somebody of that side is in the box"));
         }
         self.log.board.common.add(side, 1);
@@ -61,7 +61,7 @@ impl Game<'_> {
         if self.log.happens(REVIEW_TAKES_BACK) {
             self.log.board = before;
             self.log.take_back(goal);
-            self.log.play(IncidentKind::Stoppage, side, Some("goal-disallowed"));
+            self.log.side(IncidentKind::Stoppage, side, Some("goal-disallowed"));
         }
     }
 
@@ -85,6 +85,7 @@ impl Game<'_> {
             self.log.board.common.add_to_part(side, 1);
         }
         let kind = if scores { IncidentKind::ShootoutGoal } else { IncidentKind::ShootoutMiss };
-        self.log.play(kind, side, None);
+        let taker = self.log.taker(side, &SCORING, &mut self.shot[side as usize]);
+        self.log.play_by(taker, kind, side, None);
     }
 }

@@ -170,8 +170,8 @@ fn power_play_seconds(board: &Rink, side: Side, played: u32) -> u32 {
     if board.in_box(other(side)) <= board.in_box(side) {
         return 0;
     }
-    let others = board.penalties.iter().filter(|(of, _)| *of == other(side));
-    others.map(|(_, until)| until.saturating_sub(played)).max().unwrap_or(0)
+    let others = board.penalties.iter().filter(|penalty| penalty.side == other(side));
+    others.map(|penalty| penalty.until.saturating_sub(played)).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -179,6 +179,7 @@ mod tests {
     use super::*;
     use crate::world::board::Scoreboard;
     use crate::world::hockey::course::Team;
+    use crate::world::hockey::rink::Penalty;
 
     fn board(phase: MatchStatus, seconds: u32, played_before: u32, home: u32, away: u32) -> Rink {
         let score = Score { home, away };
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn a_power_play_is_worth_something_to_the_side_that_has_it() {
         let mut short = board(MatchStatus::Period3, 1_000, 2_400, 1, 1);
-        short.penalties.push((Side::Away, 3_520));
+        short.penalties.push(Penalty { side: Side::Away, place: 3, until: 3_520 });
         assert!(outlook(&short).home_wins() > 0.53);
     }
 }

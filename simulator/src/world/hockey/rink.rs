@@ -2,16 +2,27 @@
 
 use domain::{EventStatus, MatchStatus, Score, Side, Status};
 
+use super::course::GOALKEEPER_PLACE;
 use crate::world::board::{Board, Scoreboard};
 
 /// The scoreboard, with the penalty box and the nets.
 #[derive(Debug, Clone)]
 pub(super) struct Rink {
     pub(super) common: Scoreboard,
-    /// Who is in the penalty box, and until how many seconds of the whole game have been played.
-    pub(super) penalties: Vec<(Side, u32)>,
+    /// Who is in the penalty box.
+    pub(super) penalties: Vec<Penalty>,
     /// Whether each side plays without its goalkeeper.
     pub(super) is_net_empty: [bool; 2],
+}
+
+/// A player in the penalty box.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Penalty {
+    pub(super) side: Side,
+    /// The player's place in the line-up.
+    pub(super) place: usize,
+    /// How many seconds of the whole game have been played when it is over.
+    pub(super) until: u32,
 }
 
 impl Rink {
@@ -20,7 +31,7 @@ impl Rink {
     }
 
     pub(super) fn in_box(&self, side: Side) -> usize {
-        self.penalties.iter().filter(|(of, _)| *of == side).count()
+        self.penalties.iter().filter(|penalty| penalty.side == side).count()
     }
 }
 
@@ -46,5 +57,10 @@ impl Board for Rink {
             part,
             MatchStatus::Period1 | MatchStatus::Period2 | MatchStatus::Period3 | MatchStatus::Overtime
         )
+    }
+
+    fn is_off(&self, side: Side, place: usize) -> bool {
+        let in_box = self.penalties.iter().any(|penalty| (penalty.side, penalty.place) == (side, place));
+        in_box || (place == GOALKEEPER_PLACE && self.is_net_empty[side as usize])
     }
 }

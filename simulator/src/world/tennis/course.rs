@@ -112,8 +112,13 @@ impl Match<'_> {
             self.hurt_after -= 1;
             self.broken_off_after = self.broken_off_after.saturating_sub(1);
             match self.point() {
-                Won::Game if self.log.board.games() % 2 == 1 => self.change_ends(),
-                Won::Point | Won::Game => {}
+                Won::Game => {
+                    self.log.beat(What::Decided);
+                    if self.log.board.games() % 2 == 1 {
+                        self.change_ends();
+                    }
+                }
+                Won::Point => {}
                 Won::Set => {
                     self.rest();
                     return true;
@@ -210,7 +215,6 @@ impl Match<'_> {
             self.stop();
         } else if !is_crucial && self.stopped {
             self.log.now_ms += REOPEN_MS;
-            self.log.beat(What::Decided);
             self.reopen();
         }
     }
