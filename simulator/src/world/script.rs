@@ -34,11 +34,11 @@ pub(super) enum Said {
 
 /// Everything that has to be said in a game that is to have `messages` messages, in order. What may be left out is,
 /// evenly, until at least half of the room beside the rest is free for prices. `questions` are those of all markets.
-pub(super) fn script<'b, G: Game>(
-    beats: &'b [Beat<G::Board>],
+pub(super) fn script<G: Game>(
+    beats: &[Beat<G::Board>],
     questions: Vec<G::Question>,
     messages: usize,
-) -> Vec<Planned<'b, G::Board>> {
+) -> Vec<Planned<'_, G::Board>> {
     let mut planned = planned::<G>(beats, Offered::new(questions));
     let count = |weight| planned.iter().filter(|planned| planned.weight == weight).count();
     let room = messages.saturating_sub(count(Weight::Must));

@@ -15,7 +15,6 @@ const MISSES: [(Sport, &[(&str, &str)]); 4] = [
         Sport::Football,
         &[
             ("before play, held below 0.2", "a price that is right"),
-            ("half-way, held below 0.2", "a price that is right"),
             ("half-way, held 0.8 and above", "a price that is right"),
         ],
     ),
@@ -29,6 +28,7 @@ const MISSES: [(Sport, &[(&str, &str)]); 4] = [
             ("clock from one to the next, 9 of 10", "NBA, Warriors v Nets 2020"),
             ("incidents, second quarter, 0 to 6", "NBA, Warriors v Nets 2020"),
             ("incidents, fourth quarter, 6 to 12", "NBA, Warriors v Nets 2020"),
+            ("moves beyond the news", "a price that is right"),
         ],
     ),
     (
@@ -44,7 +44,13 @@ const MISSES: [(Sport, &[(&str, &str)]); 4] = [
             ("half-way, held 0.8 and above", "a price that is right"),
         ],
     ),
-    (Sport::Hockey, &[]),
+    (
+        Sport::Hockey,
+        &[
+            ("games with overtime", "NHL 2005-13, Sporting Charts"),
+            ("all other markets, first price", "a price that is right"),
+        ],
+    ),
 ];
 
 fn check(sport: Sport) {

@@ -38,10 +38,10 @@ fn fingerprint(played: &Played) -> u64 {
 /// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
 /// meant to change; then it is written here anew.
 const STREAMS: [(Sport, u64); 4] = [
-    (Sport::Football, 66_162_859_855_762_845),
-    (Sport::Basketball, 3_828_003_892_434_064_853),
-    (Sport::Tennis, 3_278_591_251_229_864_284),
-    (Sport::Hockey, 8_232_416_796_203_367_538),
+    (Sport::Football, 12_911_693_495_753_916_565),
+    (Sport::Basketball, 15_781_505_496_048_948_678),
+    (Sport::Tennis, 5_673_745_245_011_954_279),
+    (Sport::Hockey, 16_735_086_958_796_728_248),
 ];
 
 #[test]
