@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_waits_for_something_has_answered_nothing_wrongly() {
+        let samples = Samples::parse(
+            "matchday_distribution_rest_requests_total{route=\"/readyz\",status=\"503\"} 77\n\
+             matchday_distribution_rest_requests_total{route=\"/readyz\",status=\"200\"} 5\n\
+             matchday_distribution_rest_requests_total{route=\"/v1/events\",status=\"503\"} 2\n",
+        );
+        assert_eq!(failed_answers(&samples), 2.0);
+    }
+
+    #[test]
     fn clients_that_leave_are_no_errors() {
         let samples = Samples::parse(
             "matchday_distribution_closed_total{reason=\"closed\"} 100\n\

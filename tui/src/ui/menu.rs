@@ -224,7 +224,7 @@ fn controls(model: &Model) -> Vec<Item> {
     }
     items.push(go(Panel::Scenarios, "what is played is ended first"));
     items.push(go(Panel::Mishaps, "with the next message that it fits"));
-    items.push(go(Panel::Providers, "all producers of its feed"));
+    items.push(go(Panel::Providers, "or all of a feed"));
     items.push(item(Order::Stop, "games that are on are told to be abandoned"));
     items
 }

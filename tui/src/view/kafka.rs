@@ -12,7 +12,7 @@ use crate::theme::Tone;
 use crate::ui::Sort;
 
 /// Columns of the topics before the sparkline.
-const TOPIC: [u16; 7] = [12, 25, 7, 7, 8, 7, 8];
+const TOPIC: [u16; 7] = [12, 25, 7, 7, 7, 7, 8];
 
 /// Columns of the partitions before the bar.
 const PARTITION: [u16; 9] = [10, 10, 9, 7, 8, 7, 7, 5, 6];

@@ -6,12 +6,13 @@ use domain::{Sport, Topics};
 use tui::model::kafka::Reader;
 use tui::model::pipeline::{Figure, Place};
 use tui::model::{Gone, Hop, Level, Model, kafka};
+use tui::simulator::RunState;
 use tui::source::{Finding, Part, PartitionOffsets, Report, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Ui, View};
 
-use crate::stage::{empty, evening, evening_until, processors, scrape, screen};
+use crate::stage::{empty, evening, evening_until, evening_with_a_verification, processors, scrape, screen};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -180,6 +181,20 @@ fn what_another_process_reads_is_not_called_stalled() {
 }
 
 #[test]
+fn what_waits_for_a_reader_that_nobody_has_heard_of_yet_is_stalled() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let end = 1_000 + 100 * i64::try_from(second).expect("few");
+        let topic = Topics::default().feed(Sport::Hockey);
+        let found = vec![PartitionOffsets { topic, partition: 0, end, committed: Some(900) }];
+        let at = Duration::from_secs(second);
+        model.take(Report { source: Source::Kafka, at, found: Ok(Finding::Offsets(found)) });
+        take(&mut model, second, Err(Text::new("connection refused")));
+    }
+    assert_eq!(model.reader_level(Reader::Processors(Sport::Hockey)), Some(Level::Stalled));
+}
+
+#[test]
 fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
     let mut model = empty();
     let source = Source::Part(Part::Distribution);
@@ -312,6 +327,26 @@ fn a_simulator_that_is_not_there_is_nothing_wrong() {
     model.take(Report { source: Source::Part(Part::Simulator), at: Duration::from_secs(1), found });
     assert_eq!(model.level(Place::Simulator), Level::Absent);
     assert!(model.warnings().is_empty());
+}
+
+#[test]
+fn a_simulator_that_is_gone_in_the_middle_of_its_run_is_down() {
+    let mut model = evening(NAMES);
+    model.step(Duration::from_secs(10_000));
+    assert_eq!(model.part_level(Part::Simulator), Level::Down);
+    model.control.run.as_mut().expect("a run").state = RunState::Complete;
+    assert_eq!(model.part_level(Part::Simulator), Level::Absent);
+}
+
+#[test]
+fn what_this_stack_plays_is_shown_before_what_is_verified_on_another() {
+    let mut model = evening_with_a_verification(NAMES);
+    let told = |model: &Model| (model.verifying().is_some(), model.playing().is_some());
+    assert_eq!(told(&model), (true, false));
+    model.control.run.as_mut().expect("a run").state = RunState::Playing;
+    assert_eq!(told(&model), (false, true));
+    let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
+    assert!(summary.verifying.is_some() && summary.playing.is_some(), "scripts are told of both");
 }
 
 /// What two processes of hockey tell, the second of them only where it `answers`.

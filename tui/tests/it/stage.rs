@@ -12,6 +12,7 @@ use tui::attach::{Logs, Places};
 use tui::bundle::{Run, Verifying};
 use tui::game::{Game, MatchList, UpdatePage};
 use tui::model::Model;
+use tui::simulator::RunState;
 use tui::source::{
     Finding, LogLevel, LogLine, Part, PartitionOffsets, Producer, Report, RunList, Samples, Scrape,
     SessionList, Source,
@@ -114,9 +115,10 @@ pub fn evening_with_a_game(names: [&str; 2]) -> Model {
     model
 }
 
-/// The same evening, with a run that is verified meanwhile.
+/// The same evening, with a run that is verified when what was played is over.
 pub fn evening_with_a_verification(names: [&str; 2]) -> Model {
     let mut model = evening(names);
+    model.control.run.as_mut().expect("a run").state = RunState::Complete;
     let list = RunList { verifying: Some(Verifying::new(&bundles::standing())), ..finished(names[0]) };
     let at = Duration::from_secs(SECONDS);
     model.take(Report { source: Source::Runs, at, found: Ok(Finding::Runs(list)) });
