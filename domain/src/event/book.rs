@@ -258,6 +258,10 @@ impl Book {
     fn current(&self) -> Option<&StandingOffer> {
         let offered =
             || self.offers.iter().rev().filter(|offer| !offer.only_closed || self.closed(offer).is_some());
+        // As of most markets one source alone speaks.
+        if self.offers.len() == 1 {
+            return offered().next();
+        }
         let still_offered = || offered().filter(|offer| self.shown(offer) != MarketStatus::HandedOver);
         let is_in_game = |offer: &&StandingOffer| !offer.source.is_pre_match();
         let in_game = still_offered().find(is_in_game).or_else(|| offered().find(is_in_game));
@@ -266,8 +270,10 @@ impl Book {
 
     /// The status of an offer: what was said last, and not taken back.
     fn shown(&self, offer: &StandingOffer) -> MarketStatus {
-        let is_over = self.in_game && offer.source.is_pre_match();
-        self.closed(offer).unwrap_or(if is_over { MarketStatus::HandedOver } else { offer.status })
+        self.closed(offer).unwrap_or_else(|| {
+            let is_over = self.in_game && offer.source.is_pre_match();
+            if is_over { MarketStatus::HandedOver } else { offer.status }
+        })
     }
 
     /// Whether an offer's source says that the market is settled or cancelled.
@@ -288,7 +294,7 @@ impl Book {
     /// The offer of a source who speaks of it now; at first inactive. Who does no more than say that it is `closed` offers
     /// nothing by that, and stands where it stood.
     fn offer_entry(&mut self, source: &Source, is_closed: bool) -> &mut StandingOffer {
-        self.in_game |= !source.is_pre_match();
+        self.in_game = self.in_game || !source.is_pre_match();
         let known = self.offers.iter().position(|offer| offer.source == *source);
         let place = match known {
             Some(known) if is_closed => known,

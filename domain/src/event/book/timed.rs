@@ -36,7 +36,7 @@ impl Said {
 /// Each says whether it added anything to what was known.
 impl Book {
     pub(crate) fn offer_at(&mut self, source: &Source, offer: &Offer, at: Timestamp) -> bool {
-        self.in_game |= !source.is_pre_match();
+        self.in_game = self.in_game || !source.is_pre_match();
         let known = self.offers.iter().position(|standing| standing.source == *source);
         let mut standing = match known {
             Some(index) => self.offers[index].clone(),
