@@ -24,7 +24,7 @@ async fn a_run_is_started_steered_and_ended() {
         (&json!(5), &json!(120_000), &json!(0))
     );
     desk.json(Method::POST, "/v1/run/step", None, 200).await;
-    desk.until("one message has gone", |run| run["sent"] == 1).await;
+    desk.until("one message has been taken", |run| run["accepted"] == 1).await;
     assert_eq!(desk.receiver.lines().len(), 1);
 
     desk.json(Method::POST, "/v1/run/resume", None, 200).await;
@@ -35,10 +35,10 @@ async fn a_run_is_started_steered_and_ended() {
     assert!((9.9..10.1).contains(&speed), "{faster}");
     let slower = desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": 2 })), 200).await;
     assert!((198.0..202.0).contains(&slower["run"]["rate"].as_f64().unwrap()), "{slower}");
-    let burst = json!({ "kind": "burst", "times": 5, "seconds": 1 });
+    let burst = json!({ "kind": "burst", "times": 5, "seconds": 4 });
     let faster = desk.json(Method::POST, "/v1/run/faults", Some(burst), 202).await;
     assert_eq!(faster["run"]["speed"], 10.0);
-    let burst = json!({ "kind": "burst", "times": 2, "seconds": 1 });
+    let burst = json!({ "kind": "burst", "times": 2, "seconds": 4 });
     let second = desk.json(Method::POST, "/v1/run/faults", Some(burst), 409).await;
     assert_eq!(second["detail"], "there is a burst already");
     desk.until("the burst is over", |run| run["speed"] == 2.0).await;
