@@ -32,9 +32,15 @@ pub struct Times {
     /// The status'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Timestamp>,
+    /// Whether it was told by anybody but pre-match, which does not follow the game: its later word does not outweigh that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_status_of_game: bool,
     /// That of the last that was said of the status without a score, and what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standing: Option<(Timestamp, Standing)>,
+    /// The same of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_standing_of_game: bool,
     /// The same of a game that had not begun: its score is known untold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unstarted: Option<(Timestamp, Standing)>,
@@ -218,10 +224,12 @@ impl Step<'_> {
     }
 
     fn tell_status(&mut self, status: &Status, at: Timestamp) -> bool {
-        if (self.state.head.times.status, self.state.head.told_status()) >= (Some(at), Some(status)) {
+        let (head, is_of_game) = (&mut self.state.head, !self.source.is_pre_match());
+        let known = (head.times.is_status_of_game, head.times.status, head.told_status());
+        if known >= (is_of_game, Some(at), Some(status)) {
             return false;
         }
-        self.state.head.times.status = Some(at);
+        (head.times.is_status_of_game, head.times.status) = (is_of_game, Some(at));
         self.show_status(Some(status.clone()));
         true
     }
@@ -231,10 +239,12 @@ impl Step<'_> {
         let told = head.told_status().cloned();
         let (said, times) = (Some((at, standing)), &mut head.times);
         let is_unstarted = standing.alone().is_some() && times.unstarted < said;
-        if !is_unstarted && times.standing >= said {
+        let known = (times.is_standing_of_game, times.standing);
+        let last = known.max((!self.source.is_pre_match(), said));
+        if !is_unstarted && last == known {
             return false;
         }
-        times.standing = times.standing.max(said);
+        (times.is_standing_of_game, times.standing) = last;
         times.unstarted = if is_unstarted { said } else { times.unstarted };
         self.show_status(told);
         true
@@ -244,7 +254,8 @@ impl Step<'_> {
     fn show_status(&mut self, told: Option<Status>) {
         let times = &mut self.state.head.times;
         times.told_status = None;
-        let later = times.standing.filter(|(at, _)| Some(*at) > times.status).map(|(_, standing)| standing);
+        let is_later = |at| (times.is_standing_of_game, Some(at)) > (times.is_status_of_game, times.status);
+        let later = times.standing.filter(|(at, _)| is_later(*at)).map(|(_, standing)| standing);
         let shown = match (told, later) {
             (Some(told), Some(standing)) => {
                 let shown = standing.over(&told);

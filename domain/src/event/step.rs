@@ -13,7 +13,7 @@ use crate::{Fixture, Incident, IncidentAction, Key, Standing, Status};
 /// What one source changes in one step.
 pub(super) struct Step<'a> {
     pub(super) state: &'a mut EventState,
-    source: &'a Source,
+    pub(super) source: &'a Source,
     version: u64,
     changes: Vec<Change>,
 }

@@ -271,18 +271,33 @@ proptest! {
     }
 
     #[test]
-    fn what_the_games_producer_offers_is_as_it_says_whatever_pre_match_says((_, arriving) in shuffled()) {
+    fn what_the_games_producer_says_stands_whatever_pre_match_says((_, arriving) in shuffled()) {
         let is_live = |message: &FeedMessage| message.source == Who::Live.source();
         // What pre-match decides, it decides of whoever offers.
-        let moves_offers = |message: &&FeedMessage| match &message.content {
-            Content::Event(event) => matches!(event.body, Body::OddsChange(_) | Body::BetStop(_)),
+        let follows_game = |message: &&FeedMessage| match &message.content {
+            Content::Event(event) => {
+                matches!(event.body, Body::OddsChange(_) | Body::BetStop(_) | Body::EventStatus(_))
+            }
+            Content::Producer(_) => false,
+        };
+        let tells_status = |message: &FeedMessage| match &message.content {
+            Content::Event(event) => match &event.body {
+                Body::OddsChange(odds) => odds.status.is_some(),
+                body => matches!(body, Body::EventStatus(_)),
+            },
             Content::Producer(_) => false,
         };
         let (mut both, mut live) = (Desk::new(PATIENT), Desk::new(PATIENT));
-        for message in arriving.iter().filter(moves_offers) {
+        let mut is_status_told = false;
+        for message in arriving.iter().filter(follows_game) {
             is_taken(&mut both, message)?;
             if is_live(message) {
                 is_taken(&mut live, message)?;
+                is_status_told |= tells_status(message);
+            }
+            if is_status_told {
+                let status = |desk: &Desk| desk.values().remove(&Key::Status);
+                prop_assert_eq!(status(&both), status(&live));
             }
             for market in live.markets_of_all() {
                 prop_assert_eq!(both.market(&market.key), Some(market));
