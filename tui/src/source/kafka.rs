@@ -13,7 +13,8 @@ use domain::{Sport, Topics};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Finding, Sink};
@@ -131,8 +132,11 @@ impl Asker {
             let of = |one: &&mut PartitionOffsets| {
                 one.topic == element.topic() && one.partition == element.partition()
             };
-            if let (Some(one), Offset::Offset(offset)) = (found.iter_mut().find(of), element.offset()) {
-                one.committed = Some(offset);
+            let committed = told(&element).with_context(|| {
+                format!("asking how far {}, {} is read", element.topic(), element.partition())
+            })?;
+            if let (Some(one), Some(_)) = (found.iter_mut().find(of), committed) {
+                one.committed = committed;
             }
         }
         Ok(found)
@@ -153,16 +157,15 @@ impl Asker {
         let consumer = self.consumers.values().next().context("there are no sports")?;
         let ends =
             consumer.offsets_for_times(list, CALL_WITHIN).context("asking for the ends of the topics")?;
-        let ends = ends.elements().into_iter().filter_map(|element| match element.offset() {
-            Offset::Offset(end) => Some(PartitionOffsets {
-                topic: element.topic().to_owned(),
-                partition: element.partition(),
-                end,
-                committed: None,
-            }),
-            _ => None,
-        });
-        Ok(ends.collect())
+        let end_of = |element: TopicPartitionListElem| {
+            // Without one of them a topic would seem to shrink, and to be flooded when it is heard of again.
+            let (topic, partition) = (element.topic().to_owned(), element.partition());
+            let end =
+                told(&element).with_context(|| format!("asking for the end of {topic}, {partition}"))?;
+            let end = end.with_context(|| format!("{topic}, {partition} has no end"))?;
+            Ok(PartitionOffsets { topic, partition, end, committed: None })
+        };
+        ends.elements().into_iter().map(end_of).collect()
     }
 
     fn list(&self, topics: &[&str]) -> anyhow::Result<TopicPartitionList> {
@@ -174,6 +177,15 @@ impl Asker {
         }
         Ok(list)
     }
+}
+
+/// The offset that was asked for, where there is one.
+fn told(element: &TopicPartitionListElem) -> KafkaResult<Option<i64>> {
+    element.error()?;
+    Ok(match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
