@@ -116,16 +116,16 @@ impl Hub {
         let mut update = match RawUpdate::parse(payload) {
             Ok(update) => update,
             Err(error) => {
-                metrics::updates("unreadable");
+                metrics::unreadable_update();
                 return self.miss(payload, &error);
             }
         };
-        let generated_at = update.origin.generated_at;
+        let (sport, generated_at) = (update.sport, update.origin.generated_at);
         loop {
             let cell = self.listed(&update.event_id, update.sport);
             match cell.take(update, Instant::now()) {
                 Ok(taken) => {
-                    metrics::updates(taken.name());
+                    metrics::updates(sport, taken.name());
                     if let (Taken::Applied, Some(generated_at)) = (taken, generated_at) {
                         metrics::in_hub(generated_at, now());
                     }

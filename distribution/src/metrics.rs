@@ -61,9 +61,15 @@ pub fn describe() {
     );
 }
 
-/// An update was read, and this became of it.
-pub fn updates(outcome: &'static str) {
-    counter!("matchday_distribution_updates_total", "outcome" => outcome).increment(1);
+/// An update of a sport was read, and this became of it.
+pub fn updates(sport: Sport, outcome: &'static str) {
+    let sport = sport.as_str();
+    counter!("matchday_distribution_updates_total", "outcome" => outcome, "sport" => sport).increment(1);
+}
+
+/// A record was read that is no update.
+pub fn unreadable_update() {
+    counter!("matchday_distribution_updates_total", "outcome" => "unreadable").increment(1);
 }
 
 /// The update of a message that was made then is in memory.

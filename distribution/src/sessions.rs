@@ -85,14 +85,24 @@ impl Sessions {
     /// then those for which most was merged.
     #[must_use]
     pub fn slowest(&self, limit: usize) -> (usize, Vec<SessionState>) {
+        use std::cmp::Reverse;
         let open = self.open();
-        let mut states: Vec<SessionState> = open.iter().map(|figures| figures.state()).collect();
-        states.sort_by_key(|state| {
-            use std::cmp::Reverse;
-            (Reverse(state.behind), Reverse(state.queue), Reverse(state.conflated), state.session)
-        });
-        states.truncate(limit);
-        (open.len(), states)
+        // Each is looked at once: it goes on meanwhile.
+        let mut ranked: Vec<_> = open
+            .iter()
+            .map(|figures| {
+                let is_behind = figures.is_behind.load(Ordering::Relaxed);
+                let conflated = figures.conflated.load(Ordering::Relaxed);
+                let rank = (Reverse(is_behind), Reverse(figures.queue()), Reverse(conflated), figures.number);
+                (rank, figures)
+            })
+            .collect();
+        if limit < ranked.len() {
+            ranked.select_nth_unstable_by_key(limit, |(rank, _)| *rank);
+            ranked.truncate(limit);
+        }
+        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        (open.len(), ranked.into_iter().map(|(_, figures)| figures.state()).collect())
     }
 
     /// Events in which something is new that has not been written yet, of all sessions.

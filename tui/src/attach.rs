@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::{Sport, Topics};
 use harness::stack::RUNS;
@@ -13,6 +15,9 @@ use crate::source::Part;
 mod dotenv;
 pub mod engine;
 mod recorded;
+
+/// A port of this machine that nothing listens at says so at once.
+const CONNECT_WITHIN: Duration = Duration::from_millis(100);
 
 /// Where a part of a stack is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +149,14 @@ impl Places {
         if let Some(rest) = self.parts.get(&Part::Distribution).and_then(|urls| urls.first()) {
             self.rest = Some(rest.clone());
         }
+    }
+
+    /// Whether anything takes connections where its first processes are, on this machine.
+    pub(crate) fn listens(&self) -> bool {
+        let firsts = self.parts.values().filter_map(|urls| urls.first());
+        let places = firsts.filter_map(|url| url.strip_prefix("http://")?.parse::<SocketAddr>().ok());
+        let mut near = places.filter(|place| place.ip().is_loopback());
+        near.any(|place| TcpStream::connect_timeout(&place, CONNECT_WITHIN).is_ok())
     }
 
     /// Whether it is the same, but for how many processes some services have beside the first.

@@ -18,6 +18,9 @@ use crate::source::{Part, runs};
 use crate::theme::{Palette, Theme};
 use crate::watch::Watch;
 
+/// Asked less often, a process would not have said enough within the seconds over which rates and slopes are taken.
+const ASK_EVERY_MAX: Duration = Duration::from_secs(2);
+
 /// The most bundles that are looked at side by side.
 const BUNDLES_MAX: usize = 2;
 
@@ -55,7 +58,7 @@ struct Cli {
     /// A finished run's bundle to look at instead of a stack; a second one to compare it with
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["stack", "simulator", "ingestion", "processors", "rest", "kafka"])]
     bundle: Vec<PathBuf>,
-    /// Seconds between two questions to each process
+    /// Seconds between two questions to each process, 2 at most, and between two lines where there is no terminal
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = interval)]
     interval: f64,
     /// Write what is known after two answers, and end; fails where nothing answers
@@ -131,7 +134,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<()> {
         return plain::verdicts(&runs, cli.json);
     }
     let interval = Duration::from_secs_f64(cli.interval);
-    let watch = Watch::start(cli.given(), interval)?;
+    let watch = Watch::start(cli.given(), interval.min(ASK_EVERY_MAX))?;
     if cli.once {
         return plain::once(watch, interval, cli.json).await;
     }

@@ -75,10 +75,12 @@ impl Desk {
         }
     }
 
-    /// Another stack is looked at, or the same one anew: of it no game is open, and a picture that is held is of the one before.
+    /// Another stack is looked at, or the same one anew: of it no game is open, nothing is asked, and a picture that is held is of the one before.
     fn begin_anew(&mut self) {
         self.ui.is_open = false;
         self.ui.is_held = false;
+        // What was chosen there was meant for the simulator of the one before.
+        self.ui.menu = None;
         self.held = None;
         self.watch.open_runs(self.ui.runs.opened.clone());
     }

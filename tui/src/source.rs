@@ -168,7 +168,8 @@ impl Sources {
         }
         if let Some(url) = places.parts.get(&Part::Simulator).and_then(|urls| urls.first()) {
             tasks.spawn(control::watch(client.clone(), url.clone(), interval, sink(Source::Control)));
-            tasks.spawn(control::obey(client.clone(), url.clone(), to_obey, sink(Source::Control)));
+            let patient = http::client(control::TOLD_WITHIN)?;
+            tasks.spawn(control::obey(patient, url.clone(), to_obey, sink(Source::Control)));
         }
         if let Some(rest) = &places.rest {
             let rest = || rest.clone();

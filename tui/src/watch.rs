@@ -132,6 +132,7 @@ impl Watch {
             None => {
                 // Whoever listens there now is somebody else.
                 if self.model.gone.is_none() {
+                    self.model.control.give_up(self.clock.now(), "the stack is gone");
                     self.sources = Sources::start(&self.places.without_stack(), self.interval, self.clock)?;
                 }
                 self.model.gone = Some(Gone { other: self.other().map(|other| Text::new(&other.name)) });
@@ -153,8 +154,8 @@ impl Watch {
 
     /// The stack that would be looked at now, were this one not.
     fn other(&self) -> Option<Places> {
-        Some(self.given.find())
-            .filter(|other| self.given.stack.is_none() && other.record != self.places.record)
+        let is_other = |other: &Places| self.given.stack.is_none() && other.record != self.places.record;
+        Some(self.given.find()).filter(|other| is_other(other) && (other.record.is_some() || other.listens()))
     }
 
     fn attach(&mut self, places: Places) -> anyhow::Result<()> {

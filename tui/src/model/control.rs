@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::contact::Contact;
-use crate::order::Order;
+use crate::order::{BURST, Order};
 use crate::simulator::{FaultList, Run, Scenario};
 use crate::source::Producer;
 use crate::text::Text;
@@ -14,6 +14,9 @@ const ORDERS_MAX: usize = 50;
 
 /// For how long it is said what came of an order.
 const SAID_FOR: Duration = Duration::from_secs(10);
+
+/// How long after the end of a burst it may take to be heard of.
+const BURST_ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The simulator as its control tells of it.
 #[derive(Clone, Debug)]
@@ -107,11 +110,27 @@ impl Control {
         now.map(|now| asked.next().unwrap_or(now))
     }
 
+    /// Whether it goes faster because it was told to, from here: then its rate is not the one that it goes back to.
+    #[must_use]
+    pub fn is_in_burst(&self, now: Duration) -> bool {
+        let length = Duration::from_secs(BURST.1.into()) + BURST_ENDS_WITHIN;
+        let is_of_now = |told: &Told| now.saturating_sub(told.at) <= length;
+        let is_on = |told: &&Told| told.order == Order::Burst && !matches!(told.answer, Some(Err(_)));
+        self.orders.iter().filter(is_on).any(is_of_now)
+    }
+
     /// It was answered.
     pub fn answer(&mut self, at: Duration, order: &Order, answer: Result<(), Text>) {
         let mut waiting = self.orders.iter_mut().rev().filter(|told| told.answer.is_none());
         if let Some(told) = waiting.find(|told| told.order == *order) {
             (told.at, told.answer) = (at, Some(answer));
+        }
+    }
+
+    /// Nobody will answer what waits for an answer.
+    pub fn give_up(&mut self, at: Duration, why: &str) {
+        for told in self.orders.iter_mut().filter(|told| told.answer.is_none()) {
+            (told.at, told.answer) = (at, Some(Err(Text::new(why))));
         }
     }
 

@@ -115,7 +115,12 @@ impl Games {
     pub(super) fn take_game(&mut self, at: Duration, game: Game, updates: Vec<Update>) {
         let Some(open) = self.open.as_mut().filter(|open| open.event_id == game.event_id) else { return };
         open.odds.take(at, &game.markets);
-        let last = open.log.front().map_or(0, |update| update.version);
+        let mut last = open.log.front().map_or(0, |update| update.version);
+        // The page may hold what came after the game was asked for; the game is never behind what was read before it.
+        if open.game.as_ref().is_some_and(|known| game.version < known.version) {
+            open.log.clear();
+            last = 0;
+        }
         for update in updates.into_iter().filter(|update| update.version > last) {
             open.log.push_front(update);
         }

@@ -159,6 +159,7 @@ fn processors(samples: &Samples) -> Reading {
             samples.sum("matchday_processor_gaps_total", &[]),
             samples.sum_without("matchday_processor_batches_total", "outcome", &["committed"]),
             samples.sum("matchday_processor_fence_lost_total", &[]),
+            samples.sum("matchday_kafka_produce_failed_total", &[]),
         ]),
         ..latency(samples, "matchday_processor_generated_to_commit_seconds")
     }

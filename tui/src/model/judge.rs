@@ -231,7 +231,8 @@ impl Model {
         let state = self.parts.get(&part).filter(|_| self.is_heard(part))?;
         let of = self.kafka.read_by(Reader::Processors(sport))?.partitions.len();
         let owned = |samples: &Samples| samples.sum("matchday_processor_partitions_owned", &[]);
-        let has = state.samples(self.now).filter_map(owned).sum();
+        // Of none, `sum` is -0.
+        let has = state.samples(self.now).filter_map(owned).fold(0.0, |sum, owned| sum + owned);
         Some(Owned { partitions: has, of })
     }
 
@@ -241,7 +242,9 @@ impl Model {
         let has_passed = |passed: &Counter| passed.added.sum(self.now, STALLED_OVER) > Some(0.0);
         // What a process passes that is not asked, Kafka alone tells.
         let is_read = self.kafka.read_by(reader).is_some_and(|topic| has_passed(&topic.read));
-        let is_read = is_read || self.hops.get(&reader.hop()).is_some_and(|hop| has_passed(&hop.passed));
+        let by_itself = || self.hops.get(&reader.hop()).map(|hop| &hop.passed);
+        let passed = self.kafka.read_as_told(reader).or_else(by_itself);
+        let is_read = is_read || passed.is_some_and(has_passed);
         lag_level(self.lag(reader)?, is_read, reader.stalls_from(), self.now)
     }
 

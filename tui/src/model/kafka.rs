@@ -48,6 +48,8 @@ struct Unread {
     all: Series,
     /// In each.
     partitions: BTreeMap<i32, Series>,
+    /// What he has read, where he says so of each sport.
+    read: Counter,
 }
 
 /// One topic.
@@ -106,6 +108,11 @@ impl Kafka {
                 for sport in Sport::ALL {
                     let labels = [("sport", sport.as_str())];
                     take(self, Reader::Distribution(sport), "matchday_distribution_lag", &labels);
+                    let read = told.iter().zip(0..).filter_map(|(samples, process)| {
+                        Some((process, samples.sum("matchday_distribution_updates_total", &labels)?))
+                    });
+                    let unread = self.told.entry(Reader::Distribution(sport)).or_default();
+                    unread.read.push_each(at, read);
                 }
             }
             Part::Simulator | Part::Ingestion => {}
@@ -127,6 +134,11 @@ impl Kafka {
     /// What waits for a reader, as he says.
     pub(super) fn told(&self, reader: Reader) -> Option<&Series> {
         self.told.get(&reader).map(|unread| &unread.all)
+    }
+
+    /// What a reader has read, where he says so of this alone.
+    pub(super) fn read_as_told(&self, reader: Reader) -> Option<&Counter> {
+        self.told.get(&reader).map(|unread| &unread.read).filter(|read| !read.added.is_empty())
     }
 
     /// As [`Self::told`], in one partition, where he says so now.

@@ -32,11 +32,13 @@ pub enum Sign {
     Recovery,
     /// A partition was taken over.
     TakenOver,
+    /// The database refused what would have shut an event: it is open.
+    LeftOpen,
 }
 
 impl Sign {
     /// All.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Gap,
         Self::Held,
         Self::Duplicate,
@@ -47,6 +49,7 @@ impl Sign {
         Self::ProducerUp,
         Self::Recovery,
         Self::TakenOver,
+        Self::LeftOpen,
     ];
 
     /// What it is called.
@@ -63,6 +66,7 @@ impl Sign {
             Self::ProducerUp => "producers trusted again",
             Self::Recovery => "recoveries asked for",
             Self::TakenOver => "partitions taken over",
+            Self::LeftOpen => "events left open",
         }
     }
 
@@ -71,8 +75,9 @@ impl Sign {
         let messages = |outcome| samples.sum("matchday_processor_messages_total", &[("outcome", outcome)]);
         let turned = |to| samples.sum("matchday_processor_producer_transitions_total", &[("to", to)]);
         let count = match (self, part) {
+            // What failed is sent again by whoever sent it.
             (Self::Refused, Part::Ingestion) => {
-                samples.sum_without("matchday_ingestion_messages_total", "outcome", &["accepted"])
+                samples.sum("matchday_ingestion_messages_total", &[("outcome", "refused")])
             }
             (Self::Refused, _) | (_, Part::Simulator | Part::Ingestion | Part::Distribution) => return None,
             (Self::Gap, _) => samples.sum("matchday_processor_gaps_total", &[]),
@@ -84,6 +89,11 @@ impl Sign {
             (Self::ProducerUp, _) => turned("up"),
             (Self::Recovery, _) => samples.sum("matchday_processor_recovery_requests_total", &[]),
             (Self::TakenOver, _) => samples.sum("matchday_processor_fence_lost_total", &[]),
+            (Self::LeftOpen, _) => {
+                let swept = samples.sum("matchday_processor_batches_total", &[("outcome", "sweep_refused")]);
+                let untold = samples.sum("matchday_processor_untold_letters_total", &[]);
+                [swept, untold].into_iter().flatten().reduce(|sum, count| sum + count)
+            }
         };
         // A counter that is not there has counted nothing.
         Some(count.unwrap_or_default())

@@ -30,6 +30,12 @@ impl Series {
         self.points.push_back((at, value));
     }
 
+    /// Whether nothing was measured yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// The last value, where it still holds.
     #[must_use]
     pub fn last(&self, now: Duration) -> Option<f64> {

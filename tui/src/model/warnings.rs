@@ -11,7 +11,7 @@ use super::hop::{History, Hop};
 use super::judge::{ERRORS_OVER, Level, SLOW_P99};
 use super::kafka::{Reader, grows, slope};
 use super::series::Counter;
-use super::{Model, PartState, ProcessState};
+use super::{Model, PartState, ProcessState, Sign};
 use crate::source::{Part, Producer, Samples};
 use crate::text::Text;
 
@@ -23,6 +23,9 @@ const SILENT: std::ops::Range<f64> = 30.0..900.0;
 
 /// Over how long it is looked how many images are found in Redis.
 const MISSES_OVER: Duration = Duration::from_secs(60);
+
+/// For how long it is said that events were left open.
+const LEFT_OPEN_OVER: Duration = Duration::from_mins(5);
 
 /// Up to so many lookups in that time, one a second, say nothing.
 const LOOKUPS_MIN: f64 = 60.0;
@@ -60,6 +63,7 @@ impl Model {
             warnings.extend(self.sport_warnings(sport));
             warnings.extend(self.unprocessed_warning(sport));
         }
+        warnings.extend(self.left_open_warning());
         warnings.extend(self.cache_warning());
         let untrusted = self.untrusted();
         warnings.extend(untrusted.iter().map(|producer| untrusted_warning(producer)));
@@ -166,6 +170,16 @@ impl Model {
         Some(Warning { level, place: reader.sport().to_string(), what })
     }
 
+    /// That markets are open which something unread should have shut.
+    fn left_open_warning(&self) -> Option<Warning> {
+        let times =
+            self.noticed.within(Sign::LeftOpen, self.now, LEFT_OPEN_OVER).filter(|times| *times > 0.0)?;
+        let what = format!(
+            "left open {times:.0} times: the database refuses what would shut an event, the log says which"
+        );
+        Some(Warning { level: Level::Stalled, place: "processors".to_owned(), what })
+    }
+
     /// That distribution finds few of the images that it looks up in Redis, and asks the database for the others.
     fn cache_warning(&self) -> Option<Warning> {
         let is_heard = self.is_heard(Part::Distribution);
@@ -253,6 +267,31 @@ fn untrusted_warning(producer: &Producer) -> Warning {
 mod tests {
     use super::super::judge::LAG_MAX;
     use super::*;
+
+    /// Each rule, and what tells the same here.
+    const TOLD: [(&str, &str); 13] = [
+        ("ProcessDown", "part_warnings"),
+        ("NothingProcessed", "lag_warning"),
+        ("FeedLag", "lag_warning"),
+        ("UnreadUntold", "part_warnings: ingestion is not ready"),
+        ("UpdatesLag", "lag_warning"),
+        ("SlowToClients", "hop_warnings"),
+        ("DeadLetters", "hop_warnings"),
+        ("LeftOpen", "left_open_warning"),
+        ("CacheMisses", "cache_warning"),
+        ("RedisAway", "sport_warnings"),
+        ("ProducerDown", "untrusted_warning"),
+        ("ProcessorSilent", "unprocessed_warning"),
+        ("NoOddsForLiveGame", "sport_warnings"),
+    ];
+
+    #[test]
+    fn every_alert_rule_is_told_here_too() {
+        let rules = include_str!("../../../deploy/prometheus/alerts.yml");
+        let rules: Vec<&str> =
+            rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+        assert_eq!(rules, TOLD.map(|(rule, _)| rule), "name what tells a new rule");
+    }
 
     #[test]
     fn limits_are_those_of_the_alert_rules() {

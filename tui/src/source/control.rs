@@ -20,8 +20,8 @@ const FAULTS_EVERY: u32 = 3;
 const END_WITHIN: Duration = Duration::from_secs(20);
 /// Between two looks whether it has.
 const END_LOOK: Duration = Duration::from_millis(200);
-/// How long the answer to one order may take.
-const TOLD_WITHIN: Duration = Duration::from_secs(25);
+/// How long the answer to one order may take: what is to be played is made first.
+pub(super) const TOLD_WITHIN: Duration = Duration::from_secs(25);
 
 /// What is read of a problem document.
 #[derive(Deserialize)]

@@ -65,6 +65,8 @@ async fn ask(
         path.push(event_id.as_str());
     }
     let game: Game = http::get_json(client, url.clone()).await?;
+    // A store that was emptied counts anew.
+    *read_to = read_to.filter(|version| *version <= game.version);
     // Of a log that grows faster than it is read, what lies between is left out.
     let newest = game.version.saturating_sub(LOG_BEFORE);
     let after = read_to.map_or(newest, |version| version.max(newest));

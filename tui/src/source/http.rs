@@ -10,11 +10,13 @@ use serde_json::Value;
 /// Bytes that are read of one answer: thousands of games, or a large game with its log.
 const BODY_BYTES_MAX: usize = 16 << 20;
 
+/// Distribution does not count what is asked by whoever says this.
+const WHO: &str = concat!("matchday-top/", env!("CARGO_PKG_VERSION"));
+
 /// A client for all sources, which keep one connection to each service.
 pub(super) fn client(within: Duration) -> anyhow::Result<Client> {
-    let client =
-        Client::builder().connect_timeout(within).timeout(within).pool_max_idle_per_host(2).no_proxy();
-    client.build().context("making a client for HTTP")
+    let client = Client::builder().connect_timeout(within).timeout(within).pool_max_idle_per_host(2);
+    client.user_agent(WHO).no_proxy().build().context("making a client for HTTP")
 }
 
 /// Asks, whatever the status of the answer.

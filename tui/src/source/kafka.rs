@@ -108,6 +108,10 @@ impl Asker {
     }
 
     fn ask(&mut self) -> anyhow::Result<Vec<PartitionOffsets>> {
+        // Each error and each loss of a broker waits to be polled, without limit.
+        for consumer in self.consumers.values() {
+            while consumer.poll(Duration::ZERO).is_some() {}
+        }
         // A stack that is being started has none at first, and one that runs may be given more.
         if self.partitions.is_empty() || self.rounds >= LOOK_EVERY {
             self.look()?;

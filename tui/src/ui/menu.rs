@@ -173,6 +173,11 @@ impl Ui {
             self.remark = Some("the simulator plays nothing that could be steered: c tells it to");
             return Effect::None;
         };
+        let changes_rate = matches!(action, Action::Faster | Action::Slower);
+        if changes_rate && model.control.is_in_burst(model.now) {
+            self.remark = Some("it goes faster for a while: its rate can be changed once that is over");
+            return Effect::None;
+        }
         let order = match action {
             Action::Faster => faster(model),
             Action::Slower => slower(model),
@@ -215,8 +220,10 @@ fn controls(model: &Model) -> Vec<Item> {
     let run = model.control.run.as_ref().filter(|run| !run.state.is_over());
     let Some(run) = run else { return vec![go(Panel::Scenarios, "")] };
     let mut items: Vec<Item> = Vec::new();
-    items.extend(faster(model).map(|order| item(order, ">  a quarter more")));
-    items.extend(slower(model).map(|order| item(order, "<  a fifth less")));
+    if !model.control.is_in_burst(model.now) {
+        items.extend(faster(model).map(|order| item(order, ">  a quarter more")));
+        items.extend(slower(model).map(|order| item(order, "<  a fifth less")));
+    }
     items.push(item(Order::Burst, "b"));
     items.push(item(hold(run), "p"));
     if run.state == RunState::Paused {

@@ -128,7 +128,8 @@ fn draw_reasons(
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     frame.render_widget(title(name, None, scene), above);
     if reasons.values().all(|count| *count == 0.0) {
-        return nothing(frame, list, "none", scene);
+        let is_told = scene.model.clients.sessions.last(scene.model.now).is_some();
+        return nothing(frame, list, if is_told { "none" } else { "not told" }, scene);
     }
     let mut reasons: Vec<_> = reasons.iter().filter(|(_, count)| **count > 0.0).collect();
     reasons.sort_by(|(_, one), (_, other)| other.total_cmp(one));

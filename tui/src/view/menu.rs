@@ -90,7 +90,10 @@ fn nothing_known(panel: Panel, scene: Scene<'_>) -> String {
     let model = scene.model;
     let control = &model.control;
     match (panel, control.contact.touch(model.now)) {
-        (Panel::Providers, _) => "distribution knows of no producer".to_owned(),
+        (Panel::Providers, _) => match control.producers_contact.touch(model.now) {
+            Touch::Fresh => "distribution knows of no producer".to_owned(),
+            _ => "distribution does not say which producers there are".to_owned(),
+        },
         _ if !control.is_asked => "the simulator's address is not known".to_owned(),
         (_, Touch::Fresh) => "it has no scenarios".to_owned(),
         (_, Touch::Waiting) => "waiting for the simulator".to_owned(),

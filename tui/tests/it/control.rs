@@ -12,13 +12,16 @@ use tui::model::Model;
 use tui::order::{Mishap, Order};
 use tui::source::Part;
 use tui::text::Text;
-use tui::ui::{Effect, Panel, Ui, View};
+use tui::ui::{Choice, Effect, Panel, Ui, View};
 use tui::watch::Watch;
 
 use crate::stage::{OPENED, empty, evening};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a scenario takes until it is made, and its order answered: longer than a look may take.
+const MADE_IN: Duration = Duration::from_millis(2_500);
 
 /// A simulator that plays something: what it was told, in order.
 #[derive(Clone, Default)]
@@ -59,7 +62,11 @@ impl Simulator {
                 head.iter().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
             let mut body = vec![0; length.unwrap_or(0)];
             reader.read_exact(&mut body).ok()?;
-            let (status, answer) = self.answer(head.first()?, &String::from_utf8_lossy(&body));
+            let request = head.first()?;
+            if request.starts_with("post /v1/run http") {
+                thread::sleep(MADE_IN);
+            }
+            let (status, answer) = self.answer(request, &String::from_utf8_lossy(&body));
             let length = answer.len();
             write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{answer}").ok()?;
         }
@@ -165,6 +172,32 @@ fn a_step_counts_from_the_one_before_though_that_is_not_answered_yet() {
         model.control.answer(model.now, &Order::Rate(rate), Err(Text::new("not now")));
     }
     assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)), "from what is played");
+}
+
+#[test]
+fn a_rate_is_not_changed_while_it_is_that_of_a_burst() {
+    let (mut ui, mut model) = (Ui::new(24), evening(["a", "b"]));
+    letters(&mut ui, &model, "5");
+    model.control.ask(model.now, Order::Burst);
+    model.control.answer(model.now, &Order::Burst, Ok(()));
+    assert_eq!(letters(&mut ui, &model, ">"), Effect::None);
+    assert!(ui.remark.is_some_and(|remark| remark.contains("once that is over")), "{:?}", ui.remark);
+    assert!(
+        ui.items(Panel::Control, &model)
+            .iter()
+            .all(|item| !matches!(item.choice, Choice::Tell(Order::Rate(_))))
+    );
+    model.step(model.now + Duration::from_secs(13));
+    assert_eq!(letters(&mut ui, &model, ">"), Effect::Tell(Order::Rate(2_500.0)));
+}
+
+#[test]
+fn nobody_waits_for_the_answer_of_a_simulator_that_is_gone() {
+    let mut model = evening(["a", "b"]);
+    model.control.ask(model.now, Order::Start(Text::new("final")));
+    model.control.give_up(model.now, "the stack is gone");
+    assert_eq!(model.control.orders[0].answer, Some(Err(Text::new("the stack is gone"))));
+    assert_eq!(model.control.last_order(model.now + Duration::from_secs(11)), None);
 }
 
 fn press(ui: &mut Ui, model: &Model, code: KeyCode) -> Effect {

@@ -221,6 +221,41 @@ fn updates_that_distribution_has_not_read_are_told_of_it_and_of_their_sport() {
 }
 
 #[test]
+fn of_a_sport_that_distribution_no_longer_reads_it_is_said_though_it_reads_the_others() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let metrics = format!(
+            "matchday_distribution_updates_total{{outcome=\"applied\",sport=\"tennis\"}} {}\n\
+             matchday_distribution_updates_total{{outcome=\"applied\",sport=\"hockey\"}} 7\n\
+             matchday_distribution_lag{{sport=\"hockey\",partition=\"0\"}} 400\n\
+             matchday_distribution_lag{{sport=\"tennis\",partition=\"0\"}} 400\n",
+            500 * second
+        );
+        let source = Source::Part(Part::Distribution);
+        model.take(Report { source, at: Duration::from_secs(second), found: Ok(scrape(&metrics)) });
+    }
+    let level = |sport| model.reader_level(Reader::Distribution(sport));
+    assert_eq!((level(Sport::Hockey), level(Sport::Tennis)), (Some(Level::Stalled), None));
+}
+
+#[test]
+fn an_event_that_was_left_open_is_told_of() {
+    let mut model = empty();
+    for second in 1..=20 {
+        let metrics = format!(
+            "matchday_processor_untold_letters_total {}\n\
+             matchday_processor_batches_total{{outcome=\"sweep_refused\"}} {}\n",
+            second / 10,
+            second / 20
+        );
+        take(&mut model, second, Ok(scrape(&metrics)));
+    }
+    let warnings = model.warnings();
+    let told = warnings.iter().find(|warning| warning.what.starts_with("left open 3 times"));
+    assert!(told.is_some_and(|told| told.level == Level::Stalled), "{warnings:?}");
+}
+
+#[test]
 fn what_waits_within_a_process_is_told_of_it_where_it_grows() {
     let mut model = empty();
     for second in 1..=20 {
