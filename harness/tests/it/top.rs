@@ -49,14 +49,25 @@ impl Terminal {
         self.shows(wanted).await;
     }
 
+    /// The same, until this is not on the screen any more.
+    async fn press_away(&self, key: &str, unwanted: &str, wanted: &[&str]) {
+        self.shows(&[unwanted]).await;
+        assert!(self.tmux(&["send-keys", key]).status.success(), "{key}");
+        self.shows_but(unwanted, wanted).await;
+    }
+
     async fn shows(&self, wanted: &[&str]) {
+        self.shows_but("\0", wanted).await;
+    }
+
+    async fn shows_but(&self, unwanted: &str, wanted: &[&str]) {
         let mut screen = String::new();
         let shown = until("the screen", PATIENCE, async || {
             screen = String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned();
-            Ok(wanted.iter().all(|wanted| screen.contains(wanted)))
+            Ok(!screen.contains(unwanted) && wanted.iter().all(|wanted| screen.contains(wanted)))
         });
         let shown = shown.await;
-        assert!(shown.is_ok(), "no {wanted:?} in\n{screen}");
+        assert!(shown.is_ok(), "no {wanted:?}, or {unwanted:?}, in\n{screen}");
     }
 }
 
@@ -122,9 +133,9 @@ async fn in_a_terminal_every_view_and_key_works_before_a_running_stack() {
 
     terminal.shows(&["1 Pipeline", "top-", "distribution", "hockey"]).await;
     terminal.press("?", &["show or hide these keys", "What the figures say"]).await;
-    terminal.press("?", &["feed topics"]).await;
+    terminal.press_away("?", "What the figures say", &["feed topics"]).await;
     terminal.press("w", &["attention, the worst first"]).await;
-    terminal.press("Escape", &["feed topics"]).await;
+    terminal.press_away("Escape", "attention, the worst first", &["feed topics"]).await;
 
     terminal.press("2", &["live games, by sport and name", "Home", "Away"]).await;
     terminal.press("s", &["live games, by how far they are"]).await;
@@ -142,13 +153,13 @@ async fn in_a_terminal_every_view_and_key_works_before_a_running_stack() {
     terminal.press("c", &["Tell the simulator to", "end what is played"]).await;
     terminal.press("G", &["end what is played"]).await;
     terminal.press("Enter", &["Really end what is played? y: yes, n: no"]).await;
-    terminal.press("n", &["Tell the simulator to"]).await;
+    terminal.press_away("n", "Really end", &["Tell the simulator to"]).await;
     terminal.press("Enter", &["Really end what is played?"]).await;
     terminal.press("y", &["to end what is played: done"]).await;
     terminal.press("6", &["0 runs"]).await;
     terminal.press("7", &["lines of all parts"]).await;
     terminal.press("Space", &["PAUSED"]).await;
-    terminal.press("Space", &["following"]).await;
+    terminal.press_away("Space", "PAUSED", &["following"]).await;
     terminal.press("q", &["before", "ended with 0"]).await;
     // Nothing of the screen that it had is left, and what is typed is seen again.
     let left = terminal.tmux(&["capture-pane", "-p"]).stdout;
