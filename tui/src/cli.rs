@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::Parser;
 use domain::{Sport, Topics};
+use reqwest::Url;
 
 use crate::attach::Given;
 use crate::bundle::Run;
@@ -38,16 +39,16 @@ struct Cli {
     #[arg(long, env = "MATCHDAY_STACKS", value_name = "FOLDER")]
     stacks: Option<PathBuf>,
     /// The simulator's address, where it was told to --listen [default: that of the stack]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     simulator: Option<String>,
     /// Ingestion's address; once for each process
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     ingestion: Vec<String>,
     /// The address of a sport's processors; once for each process
     #[arg(long, value_name = "SPORT=URL", value_parser = sport_and_url)]
     processors: Vec<(Sport, String)>,
     /// The address of distribution's REST; once for each process, the first is asked for games
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     rest: Vec<String>,
     /// Kafka's bootstrap servers
     #[arg(long, value_name = "HOST:PORT")]
@@ -83,7 +84,16 @@ fn interval(text: &str) -> Result<f64, String> {
 
 fn sport_and_url(text: &str) -> Result<(Sport, String), String> {
     let (sport, url) = text.split_once('=').ok_or("must be SPORT=URL")?;
-    Ok((sport.parse().map_err(|error| format!("{error}"))?, url.to_owned()))
+    Ok((sport.parse().map_err(|error| format!("{error}"))?, self::url(url)?))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; as in http://127.0.0.1:4000"))?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(text.to_owned())
+    } else {
+        Err("must begin with http://".to_owned())
+    }
 }
 
 impl Cli {

@@ -67,7 +67,11 @@ pub async fn once(mut watch: Watch, interval: Duration, as_json: bool) -> anyhow
         }
     }
     watch.step();
-    say(&watch, as_json).context("writing")?;
+    match say(&watch, as_json) {
+        // Whoever reads may have what he wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        said => said.context("writing")?,
+    }
     let answered =
         watch.model.parts.values().any(|state| state.contact.touch(watch.model.now) == Touch::Fresh);
     ensure!(answered, "nothing answers at {}", watch.model.stack);

@@ -240,7 +240,13 @@ impl Model {
                 worst.max(Level::Slow)
             }
             Place::Sport(sport) => {
-                self.reader_level(Reader::Distribution(sport)).map_or(worst, |read| worst.max(read))
+                let read =
+                    self.reader_level(Reader::Distribution(sport)).map_or(worst, |read| worst.max(read));
+                self.sport_level(sport).map_or(read, |level| read.max(level))
+            }
+            Place::Processors => {
+                let sports = self.sports().filter_map(|sport| self.sport_level(sport));
+                sports.fold(worst, Level::max)
             }
             _ => worst,
         }

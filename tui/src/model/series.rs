@@ -14,6 +14,12 @@ const POINTS_MAX: usize = 4096;
 /// A value is taken to hold for so long where no other follows, at least.
 const HOLDS_AT_LEAST: Duration = Duration::from_secs(3);
 
+/// So many values that go one way, or rest, after others that did not are no chance.
+const TURNED: usize = 4;
+
+/// Values rest that differ by less than this part of what all differ by.
+const RESTS: f64 = 0.05;
+
 /// The values of the last quarter of an hour, each with when it was measured.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
@@ -64,22 +70,27 @@ impl Series {
         (count > 0).then(|| sum / f64::from(count))
     }
 
-    /// By how much it rises in a second: the least squares' line through the last `span`. `None` where that has fewer than three
-    /// values.
+    /// By how much it rises in a second: the least squares' line through the last `span`; where it has turned since, or come to rest,
+    /// through what follows. What was said before nothing was said for a while is not looked at, nor the first value after that,
+    /// which is of before. `None` of fewer than three values.
     #[must_use]
     pub fn slope(&self, now: Duration, span: Duration) -> Option<f64> {
         let from = now.saturating_sub(span);
-        let (mut n, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (at, value) in self.within(now, span) {
-            let seconds = at.saturating_sub(from).as_secs_f64();
-            n += 1.0;
-            x += seconds;
-            y += value;
-            xx += seconds * seconds;
-            xy += seconds * value;
+        let begin = self.points.partition_point(|(at, _)| *at < from);
+        // With the one before, for a silence may end where the span begins.
+        let points = self.points.range(begin.saturating_sub(1)..);
+        let values: Vec<(f64, f64)> = points.map(|(at, value)| (at.as_secs_f64(), *value)).collect();
+        let apart = HOLDS_AT_LEAST.as_secs_f64().max(self.apart());
+        let silence = values.windows(2).rposition(|pair| pair[1].0 - pair[0].0 > apart);
+        let values = values.get(silence.map_or(begin.min(1), |silence| silence + 2)..)?;
+        let last = &values[values.len().saturating_sub(TURNED)..];
+        let has_turned = last.len() == TURNED && (goes_on(last) || range(last) < RESTS * range(values));
+        if !has_turned {
+            return line(values);
         }
-        let spread = n * xx - x * x;
-        (n >= 3.0 && spread > 1e-9).then(|| (n * xy - x * y) / spread)
+        let one_way = |pair: &[(f64, f64)]| (pair[1].1 > pair[0].1) == (last[1].1 > last[0].1);
+        let before = values.windows(2).rev().take_while(|pair| goes_on(last) && one_way(pair)).count();
+        line(&values[values.len() - (before + 1).max(TURNED)..])
     }
 
     /// The last `span` in so many columns, oldest first: the mean of the values that fall into each; in one without any, the
@@ -105,12 +116,50 @@ impl Series {
         filled
     }
 
+    /// How far apart values may lie before that is a silence, in seconds: twice as far as the last two.
+    fn apart(&self) -> f64 {
+        self.last_two_apart().unwrap_or_default().as_secs_f64() * 2.0
+    }
+
+    fn last_two_apart(&self) -> Option<Duration> {
+        let last = self.points.len().checked_sub(2).and_then(|index| self.points.range(index..).next());
+        last.zip(self.points.back()).map(|((one, _), (other, _))| other.saturating_sub(*one))
+    }
+
     /// Three times as long as the values lie apart.
     fn holds(&self) -> Duration {
-        let last = self.points.len().checked_sub(2).and_then(|index| self.points.range(index..).next());
-        let apart = last.zip(self.points.back()).map(|((one, _), (other, _))| other.saturating_sub(*one));
+        let apart = self.last_two_apart();
         apart.map_or(HOLDS_AT_LEAST, |apart| (apart * 3).clamp(HOLDS_AT_LEAST, Duration::from_secs(60)))
     }
+}
+
+/// Whether each value is above the one before, or each below.
+fn goes_on(values: &[(f64, f64)]) -> bool {
+    let rises = |pair: &[(f64, f64)]| pair[1].1 > pair[0].1;
+    let falls = |pair: &[(f64, f64)]| pair[1].1 < pair[0].1;
+    values.windows(2).all(rises) || values.windows(2).all(falls)
+}
+
+/// From the lowest value to the highest.
+fn range(values: &[(f64, f64)]) -> f64 {
+    let all = || values.iter().map(|(_, value)| *value);
+    all().fold(f64::MIN, f64::max) - all().fold(f64::MAX, f64::min)
+}
+
+/// The slope of the least squares' line through values at these seconds, where there are three.
+fn line(values: &[(f64, f64)]) -> Option<f64> {
+    let from = values.first()?.0;
+    let (mut n, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (at, value) in values {
+        let seconds = at - from;
+        n += 1.0;
+        x += seconds;
+        y += value;
+        xx += seconds * seconds;
+        xy += seconds * value;
+    }
+    let spread = n * xx - x * x;
+    (n >= 3.0 && spread > 1e-9).then(|| (n * xy - x * y) / spread)
 }
 
 /// Makes rates of a counter's values, or of those of several processes, which add up.
@@ -156,6 +205,31 @@ mod tests {
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_slope_is_of_what_goes_on_and_not_of_what_was_before_it_turned() {
+        let span = seconds(15);
+        let slope = |values: &[(u64, f64)]| {
+            let mut series = Series::default();
+            values.iter().for_each(|(at, value)| series.push(seconds(*at), *value));
+            series.slope(seconds(values.last().expect("some").0), span)
+        };
+        // Twenty seconds without an answer, the first of which is of before: what waits is worked off.
+        let drains = [(1, 120.0), (2, 125.0), (24, 125.0), (25, 39_000.0), (26, 35_000.0), (27, 31_000.0)];
+        assert_eq!(slope(&drains), Some(-4_000.0));
+        assert_eq!(slope(&drains[..5]), None, "two values say too little");
+        // It grew for a while, and is worked off since.
+        let turned: Vec<(u64, f64)> = (1..=8).map(|at| (at, 1_000.0 * at as f64)).collect();
+        let worked_off = (9..=12).map(|at| (at, 8_000.0 - 2_000.0 * (at - 8) as f64));
+        assert_eq!(slope(&[turned.clone(), worked_off.collect()].concat()), Some(-2_000.0));
+        // It is gone, and rests.
+        let rests = [turned, vec![(9, 4.0), (10, 3.0), (11, 5.0), (12, 4.0)]].concat();
+        assert!(slope(&rests).expect("a slope").abs() < 1.0);
+        // What goes up and down says what it does on the whole.
+        let waves: Vec<(u64, f64)> =
+            (0..15).map(|at| (at, 10.0 * at as f64 + if at % 2 == 0 { 80.0 } else { 0.0 })).collect();
+        assert!((slope(&waves).expect("a slope") - 10.0).abs() < 2.0);
     }
 
     #[test]

@@ -149,7 +149,9 @@ impl Model {
         if let Some(behind) = self.clients.behind.last(self.now).filter(|_| hop == Hop::Sockets)
             && behind > 0.0
         {
-            warnings.push(warning(Level::Slow, format!("{behind:.0} clients do not read fast enough")));
+            let what =
+                if behind == 1.0 { "1 client does".to_owned() } else { format!("{behind:.0} clients do") };
+            warnings.push(warning(Level::Slow, format!("{what} not read fast enough")));
         }
         warnings
     }
@@ -192,6 +194,12 @@ impl Model {
                 format!("Redis had {percent:.0} % of the {lookups:.0} images asked for in the last minute");
             Warning { level: Level::Slow, place: Part::Distribution.to_string(), what }
         })
+    }
+
+    /// The worst that is told of a sport beside what its messages show.
+    pub(super) fn sport_level(&self, sport: Sport) -> Option<Level> {
+        let told = self.sport_warnings(sport).into_iter().chain(self.unprocessed_warning(sport));
+        told.map(|warning| warning.level).max()
     }
 
     fn sport_warnings(&self, sport: Sport) -> Vec<Warning> {
