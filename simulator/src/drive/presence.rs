@@ -36,7 +36,6 @@ pub(crate) struct Presence {
     /// Whether messages go out with the times they were written with.
     pub(crate) raw: bool,
     pub(crate) alive_every: Option<Duration>,
-    pub(crate) start: Instant,
     /// When who says nothing, as it was planned.
     pub(crate) silences: Vec<Quiet>,
     pub(crate) hush: Hush,
@@ -127,14 +126,13 @@ impl Presence {
         }
     }
 
-    /// Whether a producer says nothing at this moment.
+    /// Whether a producer says nothing at this moment. A silence is a part of the way: while the playhead stands within it, it lasts.
     fn is_silent(&self, source: &Source) -> bool {
-        let (now, timeline) = (self.start.elapsed(), self.playhead.timeline());
+        let place_ns = self.playhead.place_ns(Instant::now());
         let is_quiet = |quiet: &Quiet| {
-            let [from, until] = [quiet.during_ns.start, quiet.during_ns.end].map(|at| timeline.due_after(at));
             quiet.provider == source.provider
                 && quiet.producer == source.producer
-                && (from..until).contains(&now)
+                && quiet.during_ns.contains(&place_ns)
         };
         self.silences.iter().any(is_quiet) || self.hush.producer_until(source).is_some()
     }
