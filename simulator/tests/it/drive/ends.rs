@@ -341,3 +341,23 @@ async fn a_planned_silence_lasts_for_as_long_as_it_is_stood_still_in() {
     let (report, ()) = tokio::join!(drive(Arc::new(builder.build()), &options, |_| {}), watching);
     assert!(report.unwrap().is_stopped);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ended_while_nobody_answers_is_not_complete() {
+    let receiver = Receiver::new(|_, _| None);
+    let target = receiver.listen("127.0.0.1:0").await;
+    let (answer_timeout, give_up_after) = (Duration::from_secs(600), Duration::from_secs(600));
+    let patience = Patience { answer_timeout, give_up_after };
+    let progress_every = Duration::from_millis(20);
+    let options = DriveOptions { patience, progress_every, ..options(&target) };
+    let stop = options.stop.clone();
+    let report = drive(schedule(20, 2, 0), &options, |progress| {
+        if progress.sent == 20 {
+            stop.begin();
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!((report.sent, report.accepted, report.undelivered), (20, 0, 20), "{report:?}");
+    assert!(report.is_stopped, "what became of it is not known");
+}
