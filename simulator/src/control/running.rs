@@ -94,7 +94,7 @@ impl Running {
         let of_producer = |Source { provider, producer }: &Source| {
             let kind = Kind::Silence { provider: provider.clone(), producer: producer.clone(), for_ns };
             let (outcomes, messages) = (kind.outcomes(), Vec::new());
-            Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes }
+            Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes, answer: None }
         };
         let is_meant =
             |it: &&Source| it.provider == *provider && producer.is_none_or(|name| it.producer == *name);
