@@ -320,6 +320,9 @@ mod tests {
         for refused in [twice(), silence()] {
             assert!(matches!(refused, Err(ControlError::NotNow(_))), "{refused:?}");
         }
+        for status in [control.pause(), control.resume()] {
+            assert_eq!(status.unwrap().state, RunState::Preparing);
+        }
         control.stop().unwrap();
         control.ended().await;
     }

@@ -61,8 +61,9 @@ impl Drop for Burst {
 }
 
 impl Running {
+    /// What it does, by its playhead. That of one whose messages are being made says what it is to do then.
     pub(super) fn set_state(&mut self) {
-        if self.status.state != RunState::Stopping {
+        if self.made.is_some() && self.status.state != RunState::Stopping {
             self.status.state = if self.playhead.is_held() { RunState::Paused } else { RunState::Playing };
         }
     }
