@@ -70,6 +70,12 @@ struct State {
     playlist: Playlist,
 }
 
+impl State {
+    fn is_free(&self) -> Result<(), ControlError> {
+        self.run.as_ref().map_or(Ok(()), |run| Err(ControlError::Busy(run.status.number)))
+    }
+}
+
 /// How a run is to go.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
@@ -123,15 +129,21 @@ impl Control {
         Some((run.faults.clone()?, run.inject.injected()))
     }
 
+    /// That a run can be begun at this moment.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub fn is_free(&self) -> Result<(), ControlError> {
+        self.state().is_free()
+    }
+
     /// Begins a run; it goes on by itself. Needs a runtime.
     ///
     /// # Errors
     /// When there is one already.
     pub fn start(&self, program: Program, how: How) -> Result<Status, ControlError> {
         let mut state = self.state();
-        if let Some(run) = &state.run {
-            return Err(ControlError::Busy(run.status.number));
-        }
+        state.is_free()?;
         state.number += 1;
         // Two runs' messages would take twice the memory.
         state.last = None;
