@@ -304,6 +304,17 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn where_nobody_answers_no_answer_is_unexpected() {
+        let (control, _, how) = control();
+        let toml = "description = \"Games\"\nseed = 5\nseconds = 60\n[sports.hockey]\ngames = 4\nrate = 100\n[faults]\nmalformed = 3\n";
+        let scenario = crate::Scenario::parse(toml).unwrap();
+        control.start_and_wait(Program::Scenario(Box::new(scenario)), how, PATIENCE).await.unwrap();
+        control.ended().await;
+        let status = control.status().unwrap();
+        assert_eq!((status.faults, status.end.unwrap().unexpected), (3, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_silence_ends_with_its_round() {
         let (control, program, how) = control();
         let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
