@@ -70,6 +70,12 @@ struct State {
     playlist: Playlist,
 }
 
+impl State {
+    fn is_free(&self) -> Result<(), ControlError> {
+        self.run.as_ref().map_or(Ok(()), |run| Err(ControlError::Busy(run.status.number)))
+    }
+}
+
 /// How a run is to go.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
@@ -123,15 +129,21 @@ impl Control {
         Some((run.faults.clone()?, run.inject.injected()))
     }
 
+    /// That a run can be begun at this moment.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub fn is_free(&self) -> Result<(), ControlError> {
+        self.state().is_free()
+    }
+
     /// Begins a run; it goes on by itself. Needs a runtime.
     ///
     /// # Errors
     /// When there is one already.
     pub fn start(&self, program: Program, how: How) -> Result<Status, ControlError> {
         let mut state = self.state();
-        if let Some(run) = &state.run {
-            return Err(ControlError::Busy(run.status.number));
-        }
+        state.is_free()?;
         state.number += 1;
         // Two runs' messages would take twice the memory.
         state.last = None;
@@ -292,6 +304,17 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn where_nobody_answers_no_answer_is_unexpected() {
+        let (control, _, how) = control();
+        let toml = "description = \"Games\"\nseed = 5\nseconds = 60\n[sports.hockey]\ngames = 4\nrate = 100\n[faults]\nmalformed = 3\n";
+        let scenario = crate::Scenario::parse(toml).unwrap();
+        control.start_and_wait(Program::Scenario(Box::new(scenario)), how, PATIENCE).await.unwrap();
+        control.ended().await;
+        let status = control.status().unwrap();
+        assert_eq!((status.faults, status.end.unwrap().unexpected), (3, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_silence_ends_with_its_round() {
         let (control, program, how) = control();
         let how = How { speed: Speed::Factor(1.0), is_held: true, ..how };
@@ -319,6 +342,9 @@ mod tests {
         control.state().run.as_mut().unwrap().begin_anew();
         for refused in [twice(), silence()] {
             assert!(matches!(refused, Err(ControlError::NotNow(_))), "{refused:?}");
+        }
+        for status in [control.pause(), control.resume()] {
+            assert_eq!(status.unwrap().state, RunState::Preparing);
         }
         control.stop().unwrap();
         control.ended().await;

@@ -238,7 +238,6 @@ pub async fn drive_and_answer(
         limits: options.batch,
         raw: options.raw,
         alive_every: options.alive_every,
-        start,
         silences: options.silences.clone(),
         hush: options.hush.clone(),
         inject: options.inject.clone(),
@@ -252,6 +251,7 @@ pub async fn drive_and_answer(
         tokio::time::sleep(STOP_MAX).await;
     };
     let mut too_late = std::pin::pin!(too_late);
+    let mut is_broken_off = false;
     loop {
         tokio::select! {
             lane = tasks.join_next() => match lane {
@@ -262,6 +262,7 @@ pub async fn drive_and_answer(
             // What is on its way by then has no answer.
             () = &mut too_late => {
                 tasks.shutdown().await;
+                is_broken_off = true;
                 break;
             }
             _ = ticks.tick() => progress(&counters.progress(start.elapsed(), messages)),
@@ -269,9 +270,14 @@ pub async fn drive_and_answer(
     }
     report.elapsed = start.elapsed();
     report.count(&counters);
+    let unanswered = messages - report.accepted - report.refused;
+    if is_broken_off {
+        // Lanes that did not come to their end say nothing of what they leave.
+        report.undelivered = unanswered;
+    }
     report.timeline = Timeline::clone(&playhead.timeline());
     report.is_raw = options.raw;
-    report.is_stopped = options.stop.has_begun() && report.sent < messages;
+    report.is_stopped = options.stop.has_begun() && unanswered > 0;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
     report.late_micros = log.late_micros();
     report.waited_micros = log.waited_micros();
@@ -323,7 +329,6 @@ pub async fn keep_alive(
         limits: options.batch,
         raw: options.raw,
         alive_every: options.alive_every,
-        start: Instant::now(),
         silences: Vec::new(),
         hush: options.hush.clone(),
         inject: options.inject.clone(),

@@ -115,6 +115,10 @@ pub struct Fault {
     pub messages: Vec<u64>,
     /// What may come of it: any one of these is right.
     pub outcomes: Vec<Outcome>,
+    /// Of what was asked for on the way: the status with which something was answered that was sent because of it and is no message
+    /// of the schedule; 0: nobody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u16>,
 }
 
 /// What goes wrong. Lengths are nanoseconds of the clock of whoever receives it, whatever the speed, be it planned or asked for.
@@ -246,13 +250,16 @@ impl FaultPlan {
         crate::file::write(path, |out| Ok(serde_json::to_writer_pretty(out, self)?)).context("the faults")
     }
 
-    /// The faults that concern a message, by its place in the schedule, and what it may be answered with.
+    /// The faults that concern a message, by its place in the schedule, and what it may be answered with; 0 where it is not sent.
     #[must_use]
     pub fn answers(&self) -> std::collections::BTreeMap<u64, Vec<u16>> {
         let mut answers: std::collections::BTreeMap<u64, Vec<u16>> = std::collections::BTreeMap::new();
         for fault in &self.faults {
             for message in &fault.messages {
-                let allowed = fault.outcomes.iter().flat_map(|outcome| outcome.answers.iter().copied());
+                let allowed = fault.outcomes.iter().flat_map(|outcome| match &outcome.answers[..] {
+                    [] => &[0],
+                    answers => answers,
+                });
                 answers.entry(*message).or_default().extend(allowed);
             }
         }
@@ -323,6 +330,14 @@ pub struct Quiet {
 }
 
 impl Kind {
+    /// Whether it is a copy that goes wrong, and the message that it is one of goes as it would have.
+    pub(crate) fn is_of_a_copy(&self) -> bool {
+        matches!(
+            self,
+            Self::Duplicate { .. } | Self::Malformed { .. } | Self::WrongSport { .. } | Self::UnknownEvent
+        )
+    }
+
     /// Whether it holds back, moves or renumbers an event's messages: then nothing else of the kind may happen to that event, so
     /// that what comes of it is known.
     pub(crate) fn has_its_event_to_itself(&self) -> bool {

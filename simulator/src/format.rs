@@ -153,8 +153,10 @@ fn json_envelope(message: &[u8]) -> Option<Envelope<'_>> {
     })
 }
 
+/// What stands between the quotes; the last character of a text may be one itself.
 fn text(raw: &RawValue) -> &str {
-    raw.get().trim_matches('"')
+    let raw = raw.get();
+    raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw)
 }
 
 fn json_superseded_by(message: &[u8]) -> Option<&str> {
@@ -260,6 +262,19 @@ mod tests {
             envelope,
             Envelope { event_id: Some("a:b:c"), generated_at: Some("5"), ..Envelope::default() }
         );
+    }
+
+    #[test]
+    fn a_text_of_json_stands_between_its_quotes_as_it_is_written() {
+        let envelope =
+            Format::Json.envelope(br#"{"message_id":"\"a\"","event_id":"","generated_at":5}"#).unwrap();
+        let expected = Envelope {
+            message_id: Some(r#"\"a\""#),
+            event_id: Some(""),
+            generated_at: Some("5"),
+            ..Envelope::default()
+        };
+        assert_eq!(envelope, expected);
     }
 
     #[test]

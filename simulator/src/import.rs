@@ -50,6 +50,18 @@ impl ImportError {
 }
 
 impl Imported {
+    /// The same, where its first message would be taken: who plays whom is refused of a game before the time of which messages are.
+    ///
+    /// # Errors
+    /// When it would be refused.
+    pub fn checked(self) -> Result<Self, ImportError> {
+        let first = self.messages.first().map_or(Ok(()), |(_, first)| domain::check_alone(first));
+        first.map_err(|refusal| {
+            ImportError::new(".", format!("nobody would take its first message: {refusal}"))
+        })?;
+        Ok(self)
+    }
+
     /// Writes the recording.
     ///
     /// # Errors

@@ -96,14 +96,13 @@ impl Entry {
     }
 }
 
-/// JSON that came over several lines is sent in one: between its parts a blank is as good as a line feed. In what is no
-/// JSON it may not be.
+/// JSON that came over several lines is sent in one, be it malformed: between its parts a tab is as good as a line feed, and within
+/// a text as wrong, so that what was no JSON is none afterwards.
 fn in_one_line(format: Format, message: &[u8]) -> Cow<'_, [u8]> {
-    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(message).is_ok();
-    if format != Format::Json || !message.contains(&b'\n') || !is_json() {
+    if format != Format::Json || !message.contains(&b'\n') {
         return message.into();
     }
-    message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
+    message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b'\t' } else { *byte }).collect()
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -113,16 +112,30 @@ fn nanos(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::{Header, Writer};
 
     #[test]
     fn json_over_several_lines_is_sent_in_one() {
         let line =
             |format, text: &'static str| String::from_utf8(in_one_line(format, text.as_bytes()).into_owned());
-        assert_eq!(line(Format::Json, "{\r\n \"a\": 1\n}").unwrap(), "{   \"a\": 1 }");
-        for (format, text) in
-            [(Format::Json, "{\"a\": \"b\nc\"}"), (Format::Xml, "<a>\n</a>"), (Format::Json, "{}")]
-        {
+        assert_eq!(line(Format::Json, "{\r\n \"a\": 1\n}").unwrap(), "{\t\t \"a\": 1\t}");
+        for (format, text) in [(Format::Xml, "<a>\n</a>"), (Format::Json, "{}")] {
             assert_eq!(line(format, text).unwrap(), text, "it stays");
+        }
+    }
+
+    #[test]
+    fn what_was_refused_keeps_no_recording_from_being_replayed_and_would_be_refused_again() {
+        let provider = domain::Name::new("md").unwrap();
+        for malformed in ["{\n \"a\": 1,\n", "{\"a\": \"b\nc\"}", "{\"a\": 1}\r\n}", "{\"a\": \"b\\\n\"}"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let header = Header::new(provider.clone(), Format::Json, "a test", None);
+            let mut writer = Writer::new(file.as_file_mut(), header).unwrap();
+            writer.write(0, malformed.as_bytes()).unwrap();
+            writer.finish().unwrap();
+            let schedule = Playlist::of(&[file.path()]).load().unwrap();
+            let sent = serde_json::from_slice::<serde_json::Value>(schedule.message(0));
+            assert!(sent.is_err(), "{malformed}: {sent:?}");
         }
     }
 }

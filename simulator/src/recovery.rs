@@ -32,6 +32,13 @@ impl RecoveryRequest {
         let in_api = || PRODUCTS.iter().find(|product| product.path == self.producer.as_str());
         *producer == self.producer || in_api().is_some_and(|product| product.number == producer.as_str())
     }
+
+    /// Whether it is of the same producer, and of all events that another one is of. From when on is left to who asks: what is asked
+    /// for last is what is still missing.
+    pub(crate) fn is_of_all_in(&self, other: &Self) -> bool {
+        let is_of_its_events = self.event_id.is_none() || self.event_id == other.event_id;
+        is_of_its_events && self.producer == other.producer
+    }
 }
 
 /// Why a request is not taken.

@@ -69,8 +69,9 @@ impl RunLedger {
     }
 
     /// Something went wrong besides, in a run of this schedule: it is written down with the plan, and what must result is changed
-    /// as it is for what was planned. Where what never came was sent after all, `is_recovered`, nothing stands still.
-    pub fn add(&mut self, fault: Fault, is_recovered: bool, schedule: &Schedule) {
+    /// as it is for what was planned. Where what never came was sent after all, `is_recovered`, nothing stands still. A copy that
+    /// went wrong is none of the schedule's messages.
+    pub fn add(&mut self, mut fault: Fault, is_recovered: bool, schedule: &Schedule) {
         let first = fault.messages.first().and_then(|line| usize::try_from(*line).ok());
         let at_ns = fault.at_ns;
         match (&fault.kind, &fault.event_id, first) {
@@ -85,6 +86,9 @@ impl RunLedger {
             }
             (Kind::UnknownEvent, Some(nobody), _) => self.unannounced.push(nobody.clone()),
             _ => {}
+        }
+        if fault.kind.is_of_a_copy() {
+            fault.messages.clear();
         }
         self.faults.faults.push(fault);
         self.faults.faults.sort_by_key(|fault| fault.at_ns);

@@ -14,8 +14,9 @@ use crate::pacer::Speed;
 
 mod uof;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take: what is played is ended first where a replay is to begin, its games are told to be abandoned, and then
+/// what is to be played is made.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub(super) struct Ctl {

@@ -144,7 +144,7 @@ fn one(
     read: impl FnOnce(&[u8]) -> Result<Imported, crate::import::ImportError>,
 ) -> anyhow::Result<bool> {
     let cannot = || format!("cannot import {}", file.display());
-    let imported = read(&read_file(file)?).with_context(cannot)?;
+    let imported = read(&read_file(file)?).and_then(Imported::checked).with_context(cannot)?;
     let output = match target.output {
         Some(output) => output,
         None => Path::new(file.file_name().with_context(cannot)?).with_extension("rec"),
@@ -166,12 +166,23 @@ fn matches(slam: &Slam) -> anyhow::Result<bool> {
     let tables = slam::Tables::read(&points, &matches).with_context(cannot)?;
     std::fs::create_dir_all(&slam.output)
         .with_context(|| format!("cannot make the folder {}", slam.output.display()))?;
-    let all = if slam.only.is_empty() { tables.matches() } else { &slam.only };
-    for match_id in all {
-        let imported = tables.import(match_id).with_context(cannot)?;
-        write(&imported, &slam.output.join(format!("{match_id}.rec")))?;
+    let output = |match_id: &String| slam.output.join(format!("{match_id}.rec"));
+    for match_id in &slam.only {
+        let imported = tables.import(match_id).and_then(Imported::checked).with_context(cannot)?;
+        write(&imported, &output(match_id))?;
     }
-    Ok(true)
+    let mut is_whole = true;
+    // What is wrong with one of all matches keeps no other from being imported.
+    for match_id in tables.matches().iter().filter(|_| slam.only.is_empty()) {
+        match tables.import(match_id).and_then(Imported::checked) {
+            Ok(imported) => write(&imported, &output(match_id))?,
+            Err(error) => {
+                is_whole = false;
+                say::error(&format!("{}: {error}", cannot()));
+            }
+        }
+    }
+    Ok(is_whole)
 }
 
 fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {

@@ -118,8 +118,10 @@ pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
         ..args.delivery.options()
     };
     let outlet = args.delivery.open()?;
-    let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
-    metrics::plays(&names.collect::<Vec<_>>().join(", "));
+    metrics::plays(&match paths.len() {
+        1 => "a recording".to_owned(),
+        many => format!("{many} recordings"),
+    });
     let keys = Keys::listen(playhead);
     ensure!(!args.paused || keys.is_some(), "nobody could let it go: `--paused` needs a terminal");
     if args.loops == 1 && !args.fresh {

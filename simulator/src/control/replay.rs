@@ -14,7 +14,7 @@ use crate::format::Format;
 use crate::ledger::Account;
 use crate::pacer::Speed;
 use crate::recording::bodies_of;
-use crate::schedule::{Schedule, ScheduleBuilder, Sending};
+use crate::schedule::{self, Schedule, ScheduleBuilder, Sending};
 
 mod source;
 
@@ -194,7 +194,7 @@ impl Replay {
     /// All that is said of an event, in the words of this feed.
     fn said(&self, listed: &Listed, start: Timestamp) -> anyhow::Result<Vec<Said>> {
         match &listed.recording {
-            Some(path) => source::recorded(path, &listed.event_id, &self.provider),
+            Some(path) => source::recorded(path, &listed.event_id, &self.provider, schedule::bytes_max()),
             // A game that keeps its times ends now: what is sent faster than it was played would else come from the future.
             None => source::played(number(&listed.event_id)?, listed, &self.provider, start, !self.is_now),
         }

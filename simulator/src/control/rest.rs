@@ -152,6 +152,8 @@ pub(super) async fn start(
     State(control): State<Control>,
     Json(start): Json<Start>,
 ) -> Result<Response, Problem> {
+    // Nothing is read for what cannot begin.
+    control.is_free()?;
     let how = How {
         seed: start.seed,
         speed: start.speed.as_ref().map_or(Ok(Speed::Factor(1.0)), speed)?,
@@ -159,7 +161,10 @@ pub(super) async fn start(
         is_held: start.paused,
         is_fresh: start.fresh,
     };
-    let program = program(start, control.recordings())?;
+    let shelf = control.recordings().cloned();
+    // It may read recordings, which takes a while.
+    let program = tokio::task::spawn_blocking(move || program(start, shelf.as_ref())).await;
+    let program = program.map_err(|error| invalid(error.to_string()))??;
     let status = control.start_and_wait(program, how, MADE_WITHIN).await?;
     Ok(accepted(&status))
 }

@@ -58,7 +58,7 @@ impl Control {
         let report = drive_and_answer(schedule, &options, &mut recoveries, progress).await?;
         let is_over = options.stop.has_begun() || report.gave_up.is_some() || !how.is_endless;
         if is_over {
-            self.let_go(|run| run.end(report, &faults));
+            self.let_go(|run| run.end(report, &faults, options.sink));
             return Ok(None);
         }
         // Somebody may have ended it by now: then the next round ends before its first message.

@@ -16,6 +16,7 @@ use crate::ledger::Deliveries;
 use crate::pacer::{Playhead, Speed};
 use crate::run_ledger::{CutShort, RunLedger};
 use crate::schedule::Schedule;
+use crate::sender::Sink;
 
 /// A run that goes.
 #[derive(Debug)]
@@ -61,8 +62,9 @@ impl Drop for Burst {
 }
 
 impl Running {
+    /// What it does, by its playhead. That of one whose messages are being made says what it is to do then.
     pub(super) fn set_state(&mut self) {
-        if self.status.state != RunState::Stopping {
+        if self.made.is_some() && self.status.state != RunState::Stopping {
             self.status.state = if self.playhead.is_held() { RunState::Paused } else { RunState::Playing };
         }
     }
@@ -94,7 +96,7 @@ impl Running {
         let of_producer = |Source { provider, producer }: &Source| {
             let kind = Kind::Silence { provider: provider.clone(), producer: producer.clone(), for_ns };
             let (outcomes, messages) = (kind.outcomes(), Vec::new());
-            Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes }
+            Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes, answer: None }
         };
         let is_meant =
             |it: &&Source| it.provider == *provider && producer.is_none_or(|name| it.producer == *name);
@@ -145,8 +147,8 @@ impl Running {
         status
     }
 
-    /// How it ended.
-    pub(super) fn end(&mut self, report: DriveReport, faults: &FaultPlan) {
+    /// How it ended. What went to a `sink` that drops it was answered by nobody.
+    pub(super) fn end(&mut self, report: DriveReport, faults: &FaultPlan, sink: Sink) {
         self.burst = None;
         self.status = self.status();
         let late = &report.lateness_micros;
@@ -156,7 +158,14 @@ impl Running {
         let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
         let is_cut_short = report.is_stopped || report.gave_up.is_some();
         let cut_short = is_cut_short.then_some(CutShort { why, abandoned: report.abandoned_events });
-        let unexpected = faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
+        let unexpected = match sink {
+            Sink::Null => 0,
+            Sink::Http => {
+                let planned =
+                    faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
+                planned as u64 + self.inject.unexpected()
+            }
+        };
         self.status.state = match (&report.gave_up, report.is_stopped) {
             (Some(_), _) => RunState::Failed,
             (None, true) => RunState::Stopped,
@@ -164,7 +173,7 @@ impl Running {
         };
         self.status.end = Some(End {
             undelivered: report.messages - report.accepted - report.refused,
-            unexpected: unexpected as u64 + self.inject.unexpected(),
+            unexpected,
             abandoned: report.abandoned,
             lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
             error: report.gave_up,

@@ -8,7 +8,7 @@ use domain::{Name, Source};
 use super::running::Burst;
 use super::{Control, ControlError, Status};
 use crate::drive::{Injected, Order, OrderRefused};
-use crate::faults::HOLD_MS;
+use crate::faults::{Fault, HOLD_MS};
 use crate::pacer::Speed;
 use crate::run_ledger::RunLedger;
 
@@ -150,9 +150,9 @@ impl Control {
         let deliveries = run.deliveries.clone();
         drop(state);
         let mut ledger = made.ledger.clone().ok_or(ControlError::NoLedger)?;
-        for Injected { fault, is_recovered, .. } in injected {
+        for Injected { fault, answer, is_recovered, .. } in injected {
             if let Some(fault) = fault {
-                ledger.add(fault, is_recovered, &made.schedule);
+                ledger.add(Fault { answer, ..fault }, is_recovered, &made.schedule);
             }
         }
         if let Some((deliveries, cut_short)) = deliveries {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use domain::Name;
 
+use crate::recovery::RecoveryRequest;
+
 /// How often it is looked whether all that was on its way has landed.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -21,6 +23,8 @@ struct OfProvider {
     aloft: BTreeSet<u64>,
     /// Whether one was given up.
     has_lost: bool,
+    /// Requests of which something was given up that was to be sent once more, until as much is sent whole.
+    unanswered: Vec<RecoveryRequest>,
 }
 
 /// Messages that go out together; they have landed when this is dropped.
@@ -50,9 +54,22 @@ impl Flights {
         }
     }
 
-    /// Whether something of the provider was given up: it will never arrive.
+    /// Whether something of the provider was given up: it will never arrive, or not before somebody asks for it again.
     pub(crate) fn has_lost(&self, provider: &Name) -> bool {
-        self.of(provider, |it| it.has_lost)
+        self.of(provider, |it| it.has_lost || !it.unanswered.is_empty())
+    }
+
+    /// Something was given up of what was to be sent once more.
+    pub(crate) fn lost_again(&self, provider: &Name, request: &RecoveryRequest) {
+        self.of(provider, |it| {
+            it.unanswered.retain(|other| !request.is_of_all_in(other));
+            it.unanswered.push(request.clone());
+        });
+    }
+
+    /// All that was asked for has been sent once more, and taken.
+    pub(crate) fn sent_again(&self, provider: &Name, request: &RecoveryRequest) {
+        self.of(provider, |it| it.unanswered.retain(|other| !request.is_of_all_in(other)));
     }
 
     fn of<T>(&self, provider: &Name, look: impl FnOnce(&mut OfProvider) -> T) -> T {

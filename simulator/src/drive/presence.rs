@@ -36,7 +36,6 @@ pub(crate) struct Presence {
     /// Whether messages go out with the times they were written with.
     pub(crate) raw: bool,
     pub(crate) alive_every: Option<Duration>,
-    pub(crate) start: Instant,
     /// When who says nothing, as it was planned.
     pub(crate) silences: Vec<Quiet>,
     pub(crate) hush: Hush,
@@ -127,14 +126,13 @@ impl Presence {
         }
     }
 
-    /// Whether a producer says nothing at this moment.
+    /// Whether a producer says nothing at this moment. A silence is a part of the way: while the playhead stands within it, it lasts.
     fn is_silent(&self, source: &Source) -> bool {
-        let (now, timeline) = (self.start.elapsed(), self.playhead.timeline());
+        let place_ns = self.playhead.place_ns(Instant::now());
         let is_quiet = |quiet: &Quiet| {
-            let [from, until] = [quiet.during_ns.start, quiet.during_ns.end].map(|at| timeline.due_after(at));
             quiet.provider == source.provider
                 && quiet.producer == source.producer
-                && (from..until).contains(&now)
+                && quiet.during_ns.contains(&place_ns)
         };
         self.silences.iter().any(is_quiet) || self.hush.producer_until(source).is_some()
     }
@@ -160,6 +158,20 @@ impl Presence {
     /// Sends again what is due of a provider already, in the order in which it was, and then says that this was all: once those who
     /// are asked may speak. Where some of it had to be given up, it was not all: nobody says so, and who asked asks again.
     async fn repeat(&self, provider: &Name, request: &RecoveryRequest) {
+        let Some(sources) = self.repeat_all(provider, request).await else {
+            self.flights.lost_again(provider, request);
+            return;
+        };
+        self.may_speak(provider, request).await;
+        self.flights.sent_again(provider, request);
+        let complete = SnapshotComplete { request_id: request.request_id };
+        for source in &sources {
+            self.say(source, ProducerBody::SnapshotComplete(complete.clone())).await;
+        }
+    }
+
+    /// Who has sent all of it again, or would have; `None` where some of it had to be given up.
+    async fn repeat_all(&self, provider: &Name, request: &RecoveryRequest) -> Option<BTreeSet<Source>> {
         self.may_speak(provider, request).await;
         let mut batches: BTreeMap<Format, (Batch, Vec<usize>)> = BTreeMap::new();
         let mut sources = BTreeSet::new();
@@ -178,7 +190,7 @@ impl Presence {
                     if let Some(full) = batches.remove(&format)
                         && !self.deliver_again(provider, format, full).await
                     {
-                        return;
+                        return None;
                     }
                 }
             }
@@ -186,17 +198,13 @@ impl Presence {
         for (format, batch) in batches {
             self.may_speak(provider, request).await;
             if !self.deliver_again(provider, format, batch).await {
-                return;
+                return None;
             }
         }
         if sources.is_empty() {
             sources = self.asked(provider, request).cloned().collect();
         }
-        self.may_speak(provider, request).await;
-        let complete = SnapshotComplete { request_id: request.request_id };
-        for source in &sources {
-            self.say(source, ProducerBody::SnapshotComplete(complete.clone())).await;
-        }
+        Some(sources)
     }
 
     /// A message as it is sent once more, with what was said besides before and behind it; `None` where it is not due yet or was
@@ -256,8 +264,7 @@ impl Presence {
         self.deliver(&key, batch).await;
     }
 
-    /// What was kept back is recovered once it has been taken. Whether none of it had to be given up is the answer; else the
-    /// provider has lost something.
+    /// What was kept back is recovered once it has been taken. Whether none of it had to be given up is the answer.
     async fn deliver_again(
         &self,
         provider: &Name,
@@ -272,9 +279,6 @@ impl Presence {
             if !untaken.contains(&place) {
                 self.inject.recovered(line);
             }
-        }
-        if delivery.given_up.is_some() {
-            self.flights.begin(provider).lost();
         }
         delivery.given_up.is_none()
     }

@@ -47,7 +47,7 @@ pub struct DriveReport {
     pub deliveries: Deliveries,
     /// Bytes of all requests, each counted once.
     pub bytes: u64,
-    /// Whether it was ended before its time.
+    /// Whether it was ended before its time: before all was answered.
     pub is_stopped: bool,
     /// Games that were told to be abandoned.
     pub abandoned: u64,

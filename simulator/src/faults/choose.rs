@@ -155,6 +155,7 @@ impl Draw<'_> {
             sequence: Some(entry.origin),
             at_ns: entry.due_ns,
             messages: Vec::new(),
+            answer: None,
         }
     }
 
@@ -273,7 +274,7 @@ impl Draw<'_> {
         }
         let kind = Kind::Silence { provider, producer, for_ns };
         let (outcomes, messages) = (kind.outcomes(), Vec::new());
-        Some(Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes })
+        Some(Fault { kind, event_id: None, sequence: None, at_ns, messages, outcomes, answer: None })
     }
 
     fn restart(&mut self, _: u32) -> Option<Fault> {

@@ -61,6 +61,7 @@ fn lost(game: &Played, kind: Kind, messages: &[usize], at_ns: u64) -> Fault {
         sequence: None,
         at_ns,
         messages: messages.iter().map(|line| *line as u64).collect(),
+        answer: None,
     }
 }
 
@@ -108,4 +109,14 @@ fn what_is_said_besides_stands_among_the_times_of_the_event_where_it_was_said() 
     assert_eq!(event.messages, game.ledger.messages() + 1);
     assert_eq!(event.due_ns.iter().position(|due| *due == copied.offset_ns(line)), Some(from), "in its turn");
     assert!(event.due_ns.is_sorted());
+}
+
+#[test]
+fn of_a_copy_that_went_wrong_the_answer_is_written_down_and_no_message_of_the_schedule() {
+    let game = game();
+    let mut ledger = RunLedger::of(game.ledger.clone(), "a copy".to_owned());
+    let malformed = lost(&game, Kind::Malformed { how: crate::faults::Malformed::Truncated }, &[1], 5);
+    ledger.add(Fault { answer: Some(422), ..malformed }, false, &game.schedule);
+    assert!(ledger.faults.answers().is_empty(), "the message itself may be answered with 202 only");
+    assert_eq!(ledger.faults.faults[0].answer, Some(422));
 }

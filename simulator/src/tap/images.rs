@@ -23,7 +23,7 @@ use crate::format::Format;
 use crate::recording::{bodies_of, snapshot_of};
 use crate::sender::with_causes;
 
-/// How long a request may wait until what was said before it has been applied.
+/// How long a request may wait until what was said before it has been applied, of however many games it is.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -165,13 +165,14 @@ impl Images {
         let Content::Event(event) = &first.content else { return Ok(None) };
         let path = format!("/v1/events/{}", event.event_id);
         loop {
-            let Some(standing) = self.get::<Standing>(&path).await? else { return Ok(None) };
+            let Some(standing) = self.get::<Standing>(&path, deadline).await? else { return Ok(None) };
             let Some(position) = event.position else {
                 return Ok(Some(standing.image(format, first, event, None)));
             };
             let after = standing.version.saturating_sub(LOOKED_THROUGH);
-            let log =
-                self.get::<Log>(&format!("{path}/updates?after={after}&limit={LOOKED_THROUGH}")).await?;
+            let log = self
+                .get::<Log>(&format!("{path}/updates?after={after}&limit={LOOKED_THROUGH}"), deadline)
+                .await?;
             let applied = log.and_then(|log| log.applied(&first.source, standing.version));
             let is_whole = |applied: &Position| {
                 applied.epoch == position.epoch && applied.sequence + 1 >= position.sequence
@@ -187,10 +188,14 @@ impl Images {
         }
     }
 
-    /// The answer; `None` where there is no such thing.
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, String> {
+    /// The answer; `None` where there is no such thing. Once patience has ended nobody is asked.
+    async fn get<T: DeserializeOwned>(&self, path: &str, deadline: Instant) -> Result<Option<T>, String> {
         let rest = self.rest.as_deref().unwrap_or_default();
-        let answer = self.client.get(format!("{rest}{path}")).timeout(PATIENCE).send().await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(format!("there was no time left to ask for {path}"));
+        }
+        let answer = self.client.get(format!("{rest}{path}")).timeout(left).send().await;
         let answer = answer.map_err(|error| with_causes(&error))?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
@@ -298,6 +303,19 @@ mod tests {
             images.forget(&Beginnings { met, ..Beginnings::default() });
             assert!(!images.is_met(&feed, &message), "it will come again: {:?}", feed.format);
         }
+    }
+
+    #[tokio::test]
+    async fn once_a_request_has_waited_long_enough_nobody_is_asked_of_its_other_games() {
+        let rest = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        rest.set_nonblocking(true).unwrap();
+        let address = format!("http://{}", rest.local_addr().unwrap());
+        let images = Images::new(reqwest::Client::new(), Some(&address));
+        let (feed, message) = feeds().remove(0);
+        let image = images.image(feed.format, &feed.decode(&message).unwrap(), Instant::now()).await;
+        let why = image.unwrap_err();
+        assert!(why.contains("no time left"), "{why}");
+        assert_eq!(rest.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[test]

@@ -111,6 +111,15 @@ async fn a_game_is_imported_and_a_refusal_is_told_and_fails() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/nhl_shoot_out.json");
     let imported = simulator(directory.path(), &["import", "nhl", sample]).await;
     assert!(stdout(&imported).starts_with("nhl_shoot_out.rec: "), "{}", stdout(&imported));
+    let text = std::fs::read_to_string(sample).unwrap();
+    let (before, time) = text.split_once("\"startTimeUTC\"").unwrap();
+    let (colon, rest) = time.split_once("\"2").unwrap();
+    let of_old = format!("{before}\"startTimeUTC\"{colon}\"1{rest}");
+    std::fs::write(directory.path().join("old.json"), of_old).unwrap();
+    let old = simulator(directory.path(), &["import", "nhl", "old.json"]).await;
+    assert_eq!(old.status.code(), Some(1), "{}", stdout(&old));
+    assert!(stderr(&old).contains("within the years 2000 to 2099"), "{}", stderr(&old));
+    assert!(!directory.path().join("old.rec").exists());
 
     let receiver = Receiver::new(|_, lines| {
         let answer = json!({"accepted": lines - 1, "problems": [problem(0, 422)]});

@@ -240,6 +240,20 @@ async fn all_matches_of_a_tournament_are_imported_at_once() {
     let checked = simulator(folder.path(), &["dry-run", "."]).await;
     assert!(checked.status.success(), "{}", stderr(&checked));
     assert!(stdout(&checked).contains(" about 2 events\n"), "{}", stdout(&checked));
+    let of_samples = |table| sample_file(&format!("slam-{table}.csv"));
+    let points = String::from_utf8(of_samples("points")).unwrap();
+    // The other one of the sample cannot be imported.
+    std::fs::write(folder.path().join("b-matches.csv"), of_samples("matches")).unwrap();
+    let broken = points.replacen("\n2012-wimbledon-2901,", "\n2012-wimbledon-3101,", usize::MAX);
+    std::fs::write(folder.path().join("b-points.csv"), broken).unwrap();
+    std::fs::remove_file(folder.path().join("2012-wimbledon-1901.rec")).unwrap();
+    let some = simulator(folder.path(), &["import", "slam", "b-points.csv"]).await;
+    assert_eq!(some.status.code(), Some(1), "{}", stderr(&some));
+    assert!(stderr(&some).starts_with("cannot import b-points.csv: "), "{}", stderr(&some));
+    assert!(stdout(&some).starts_with("./2012-wimbledon-1901.rec: "), "{}", stdout(&some));
+    let named =
+        simulator(folder.path(), &["import", "slam", "b-points.csv", "--match", "2012-wimbledon-3101"]).await;
+    assert_eq!((named.status.code(), stdout(&named)), (Some(1), ""));
     for (args, error) in [
         (
             ["import", "slam", "points.csv"],

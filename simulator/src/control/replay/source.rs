@@ -13,6 +13,7 @@ use super::Listed;
 use crate::format::Format;
 use crate::ledger::{Account, applied};
 use crate::recording::{Reader, bodies_of};
+use crate::schedule::ScheduleError;
 use crate::uof;
 use crate::world::{self, Formats, Ids, Pace, Plan};
 
@@ -32,8 +33,14 @@ pub(super) struct Said {
 /// in the words of that feed, as far as it has some and its receiver took it.
 ///
 /// # Errors
-/// When the file cannot be read, or nothing is left of the event because its receiver refused it.
-pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyhow::Result<Vec<Said>> {
+/// When the file cannot be read, or nothing is left of the event because its receiver refused it; and when what it has of the event
+/// takes more than `bytes_max` bytes of memory.
+pub(super) fn recorded(
+    path: &Path,
+    event_id: &EventId,
+    provider: &Name,
+    bytes_max: usize,
+) -> anyhow::Result<Vec<Said>> {
     let cannot = || format!("cannot replay {event_id} of {}", path.display());
     let file = File::open(path).with_context(cannot)?;
     let recording = Reader::new(BufReader::with_capacity(256 * 1024, file)).with_context(cannot)?;
@@ -42,11 +49,16 @@ pub(super) fn recorded(path: &Path, event_id: &EventId, provider: &Name) -> anyh
         .with_context(|| format!("its messages are `{content_type}`, which are not known here"))
         .with_context(cannot)?;
     let (mut said, mut counted, mut first_ns, mut refused) = (Vec::new(), Vec::new(), None, None);
+    let mut size_bytes = 0;
     for message in recording {
         let message = message.with_context(cannot)?;
         let envelope = format.envelope(&message.bytes);
         if envelope.and_then(|envelope| envelope.event_id).is_none_or(|id| id != event_id.as_str()) {
             continue;
+        }
+        size_bytes += size_of::<Said>() + message.bytes.len();
+        if size_bytes > bytes_max {
+            return Err(ScheduleError::Full(bytes_max)).with_context(cannot);
         }
         let mut after_first = || message.offset_ns - *first_ns.get_or_insert(message.offset_ns);
         match format {
@@ -283,7 +295,7 @@ mod tests {
         let uof = Name::new("uof").unwrap();
         let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
         let told = |messages: &[Vec<u8>]| {
-            let said = recorded(recording(messages).path(), &event_id, &uof).unwrap();
+            let said = recorded(recording(messages).path(), &event_id, &uof, usize::MAX).unwrap();
             assert!(said.is_sorted_by_key(|said| said.offset_ns));
             said.into_iter().map(|said| String::from_utf8(said.line).unwrap()).collect::<Vec<_>>()
         };
@@ -314,7 +326,7 @@ mod tests {
         let uof = Name::new("uof").unwrap();
         let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
         let told = |messages: &[Vec<u8>]| {
-            let said = recorded(recording(messages).path(), &event_id, &uof).unwrap();
+            let said = recorded(recording(messages).path(), &event_id, &uof, usize::MAX).unwrap();
             said.into_iter().map(|said| said.message).collect::<Vec<_>>()
         };
         let messages: Vec<Vec<u8>> = (0..game.len()).map(|line| game.message(line).to_vec()).collect();
@@ -335,13 +347,33 @@ mod tests {
     }
 
     #[test]
+    fn more_of_an_event_than_may_be_kept_is_not_read() {
+        let game = hockey();
+        let (md, uof) = (Name::new("md").unwrap(), Name::new("uof").unwrap());
+        let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
+        let messages: Vec<Vec<u8>> = (0..game.len()).map(|line| game.message(line).to_vec()).collect();
+        let file = recording(&messages);
+        let why =
+            |bytes_max| format!("{:#}", recorded(file.path(), &event_id, &uof, bytes_max).err().unwrap());
+        assert!(
+            why(messages.concat().len()).contains("the most that is allowed"),
+            "its own bytes are not all"
+        );
+        let of_another = EventId::new("md:match:1").unwrap();
+        assert!(
+            recorded(file.path(), &of_another, &md, 1).unwrap().is_empty(),
+            "what is passed over takes none"
+        );
+    }
+
+    #[test]
     fn what_was_refused_is_left_out_and_where_nothing_else_is_said_why() {
         let fixture = include_str!("../../../../domain/golden/v1/fixture.json").trim();
         let odds = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
         let (uof, event_id) = (Name::new("uof").unwrap(), EventId::new("md:match:1001").unwrap());
         let told = |messages: &[String]| {
             let messages: Vec<Vec<u8>> = messages.iter().map(|it| it.clone().into_bytes()).collect();
-            recorded(recording(&messages).path(), &event_id, &uof)
+            recorded(recording(&messages).path(), &event_id, &uof, usize::MAX)
         };
         let of_no_calendar = fixture.replace("1767200400000000", "9223372036854775807");
         let why = format!("{:#}", told(std::slice::from_ref(&of_no_calendar)).err().unwrap());

@@ -174,6 +174,7 @@ impl Inject {
             at_ns: due.schedule.offset_ns(due.line),
             messages: Vec::new(),
             outcomes: wish.outcomes(),
+            answer: None,
         });
         fault.messages.push(due.line as u64);
         asked.injected.is_recovered = false;

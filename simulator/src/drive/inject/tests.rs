@@ -150,7 +150,7 @@ fn silences_have_an_end_too_and_all_of_one_are_written_down_or_none() {
     let [md, live] = ["md", "live"].map(|name| Name::new(name).unwrap());
     let kind = Kind::Silence { provider: md, producer: live, for_ns: 5 };
     let (outcomes, messages) = (kind.outcomes(), Vec::new());
-    let silence = Fault { kind, event_id: None, sequence: None, at_ns: 0, messages, outcomes };
+    let silence = Fault { kind, event_id: None, sequence: None, at_ns: 0, messages, outcomes, answer: None };
     assert!((1..ORDERS_MAX).all(|_| inject.note(vec![silence.clone()]).is_ok()));
     assert_eq!(inject.note(vec![silence.clone(), silence.clone()]), Err(OrderRefused::TooMany));
     let injected = inject.injected();

@@ -124,27 +124,7 @@ impl Board for Court {
 
 /// Plays a game to its end.
 pub(super) fn play(teams: [&Team; 2], rng: &mut ChaCha8Rng) -> Vec<Beat<Court>> {
-    let fives = teams.map(|team| team.players[..FIVE].to_vec());
-    let benches = teams.map(|team| team.players[FIVE..].to_vec());
-    let stars = [Side::Home, Side::Away].into_iter().flat_map(|side| {
-        STAR_PLACES.into_iter().map(move |place| (side, teams[side as usize].players[place].clone()))
-    });
-    let mut log = Chronicle::new(Court(Scoreboard::new(), None), fives, rng);
-    let break_off_at = log.break_off_at(4 * QUARTER_SECONDS);
-    log.now_ms += LINE_UP_MS;
-    log.line_up(&benches);
-    log.follow(stars.collect());
-    log.wait(BEFORE_MS);
-    let mut game = Game {
-        teams,
-        benches,
-        fouls: [0; 2],
-        personal: Vec::new(),
-        timeouts: [0; 2],
-        until: 0,
-        break_off_at,
-        log,
-    };
+    let mut game = Game::before(teams, rng);
     game.play_out();
     game.log.into_beats()
 }
@@ -164,6 +144,33 @@ pub(super) struct Game<'a> {
     /// After how many seconds of play it is broken off.
     break_off_at: Option<u32>,
     pub(super) log: Chronicle<'a, Court>,
+}
+
+impl<'a> Game<'a> {
+    /// Everybody is there, and play has not begun.
+    fn before(teams: [&'a Team; 2], rng: &'a mut ChaCha8Rng) -> Self {
+        let fives = teams.map(|team| team.players[..FIVE].to_vec());
+        let benches = teams.map(|team| team.players[FIVE..].to_vec());
+        let stars = [Side::Home, Side::Away].into_iter().flat_map(|side| {
+            STAR_PLACES.into_iter().map(move |place| (side, teams[side as usize].players[place].clone()))
+        });
+        let mut log = Chronicle::new(Court(Scoreboard::new(), None), fives, rng);
+        let break_off_at = log.break_off_at(4 * QUARTER_SECONDS);
+        log.now_ms += LINE_UP_MS;
+        log.line_up(&benches);
+        log.follow(stars.collect());
+        log.wait(BEFORE_MS);
+        Self {
+            teams,
+            benches,
+            fouls: [0; 2],
+            personal: Vec::new(),
+            timeouts: [0; 2],
+            until: 0,
+            break_off_at,
+            log,
+        }
+    }
 }
 
 impl Game<'_> {
@@ -400,5 +407,28 @@ impl Game<'_> {
         self.log.beat(What::Over);
         self.log.now_ms += CONFIRM_MS;
         self.log.beat(What::Confirmed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn who_has_nobody_left_on_the_bench_goes_on_with_those_who_are_on() {
+        let teams = [(); 2].map(|()| Team {
+            players: crate::world::names::players(&mut ChaCha8Rng::seed_from_u64(7), 13),
+            shooting: 1.0,
+        });
+        let rng = &mut ChaCha8Rng::seed_from_u64(7);
+        let mut game = Game::before([&teams[0], &teams[1]], rng);
+        game.benches[Side::Home as usize].clear();
+        let (on, now_ms) = (game.log.players.clone(), game.log.now_ms);
+        game.rotate(Side::Home);
+        assert_eq!((&game.log.players, game.log.now_ms), (&on, now_ms));
+        game.rotate(Side::Away);
+        assert!(game.log.players[0] == on[0] && game.log.players[1] != on[1]);
     }
 }

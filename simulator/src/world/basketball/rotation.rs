@@ -16,8 +16,11 @@ const SHOOTS: [f64; 13] = [1.7, 1.35, 1.1, 1.0, 0.9, 1.1, 0.9, 0.8, 0.7, 0.7, 0.
 const SUBSTITUTION_MS: u64 = 3_000;
 
 impl Game<'_> {
-    /// Somebody of the bench comes on for somebody else.
+    /// Somebody of the bench comes on for somebody else, where somebody is left there.
     pub(super) fn rotate(&mut self, side: Side) {
+        if self.benches[side as usize].is_empty() {
+            return;
+        }
         let coming = self.weights(side, &self.benches[side as usize], |place| MINUTES[place]);
         let going = self.weights(side, &self.log.players[side as usize], |place| 1.0 / MINUTES[place]);
         let (on, off) = (drawn(&coming, self.log.rng.random()), drawn(&going, self.log.rng.random()));

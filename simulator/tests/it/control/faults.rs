@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use simulator::drive::inject::ORDERS_MAX;
+use simulator::run_ledger::RunLedger;
 
 use super::{Desk, GAMES};
 
@@ -68,6 +69,12 @@ async fn single_messages_go_wrong_when_it_is_asked_for_and_it_is_written_down() 
     assert_eq!(ended["end"]["unexpected"], 1, "a malformed message must not be taken");
     let after = desk.json(Method::GET, "/v1/run/faults", None, 200).await;
     assert_eq!(after["injected"].as_array().unwrap().len(), 5, "it can be looked at afterwards");
+    let ledger = desk.json(Method::GET, "/v1/run/ledger", None, 200).await;
+    let RunLedger { faults, deliveries, .. } = serde_json::from_value(ledger).unwrap();
+    let unexpected = faults.unexpected(&deliveries.unwrap());
+    assert!(unexpected.iter().all(|it| it.status == 0), "the schedule's messages were taken: {unexpected:?}");
+    let answers: Vec<_> = faults.faults.iter().filter_map(|fault| fault.answer).collect();
+    assert_eq!(answers, [202; 3], "of two copies that went wrong, and one that did not");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,4 +208,7 @@ async fn whatever_can_be_planned_can_be_asked_for_and_the_ledger_says_what_must_
         ledger["deliveries"]["status"].as_array().unwrap().len() as u64,
         over["messages"].as_u64().unwrap()
     );
+    let RunLedger { faults, deliveries, .. } = serde_json::from_value(ledger).unwrap();
+    let unexpected = faults.unexpected(&deliveries.unwrap());
+    assert!(unexpected.is_empty(), "what a gap keeps back is not sent: {unexpected:?}");
 }

@@ -17,6 +17,8 @@ async fn a_run_is_started_steered_and_ended() {
     assert_eq!((&begun["run"]["number"], &begun["run"]["program"]), (&json!(1), &json!("Games")));
     let busy = desk.json(Method::POST, "/v1/run", Some(start), 409).await;
     assert_eq!(busy["detail"], "run 1 is on: end it first");
+    // What is to be played is not even looked at.
+    desk.json(Method::POST, "/v1/run", Some(json!({ "scenario": "cup" })), 409).await;
 
     let paused = desk.until("it stands", |run| run["state"] == "paused").await;
     assert_eq!(

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use domain::{EventId, Name};
+use domain::{EventId, Name, Timestamp};
 use serde_json::Value;
 use simulator::drive::{Order, Wish};
 use simulator::pacer::Speed;
@@ -146,13 +146,22 @@ async fn who_had_to_give_up_a_part_of_what_was_asked_for_does_not_say_that_it_wa
         |line: &Value, id: u64| line["type"] == "snapshot_complete" && line["body"]["request_id"] == id;
     until("the first message comes", || has_said(&|line| line["type"] == "odds_change")).await;
     assert!(!has_said(&|line| line["body"]["subscribed"] == false), "nothing is lost yet");
-    for request_id in [77, 78] {
+    let ask = |request_id, after| {
         let producer = Name::new("live").unwrap();
-        desk.ask(RecoveryRequest { producer, event_id: None, after: None, request_id }).unwrap();
-    }
-    until("who asks again is answered", || has_said(&|line| completes(line, 78))).await;
-    assert!(!has_said(&|line| completes(line, 77)), "it was not all");
+        desk.ask(RecoveryRequest { producer, event_id: None, after, request_id }).unwrap();
+    };
+    ask(77, None);
     until("it says that something was lost", || has_said(&|line| line["body"]["subscribed"] == false)).await;
+    assert!(!has_said(&|line| completes(line, 77)), "it was not all");
+    ask(78, Some(Timestamp(1)));
+    until("who asks again is answered", || has_said(&|line| completes(line, 78))).await;
+    let has_all_again = || {
+        let said = said.lock().unwrap();
+        let behind = said.iter().skip_while(|line| !completes(line, 78));
+        behind.filter(|line| line["body"]["subscribed"] == true).count() > 0
+    };
+    until("it says that nothing is missing any more", has_all_again).await;
+    assert!(!has_said(&|line| completes(line, 77)), "that one was not all");
     options.stop.begin();
     driven.await.unwrap().unwrap();
 }

@@ -12,7 +12,8 @@ use axum::routing::post;
 use domain::{Name, Source};
 use serde_json::{Value, json};
 use simulator::drive::keep_alive;
-use simulator::pacer::Speed;
+use simulator::faults::Quiet;
+use simulator::pacer::{Playhead, Speed};
 use simulator::recovery::Inbox;
 use simulator::{DriveOptions, Format, Patience, Schedule, ScheduleBuilder, drive};
 
@@ -297,4 +298,66 @@ async fn last_words_come_after_all_that_was_said_also_where_that_is_ahead_of_the
         let latest = before.map(|line| line["generated_at"].as_i64().unwrap()).max().unwrap();
         assert!(word["generated_at"].as_i64().unwrap() > latest, "{word}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planned_silence_lasts_for_as_long_as_it_is_stood_still_in() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let target = receiver.listen("127.0.0.1:0").await;
+    let md = Name::new("md").unwrap();
+    let mut builder = ScheduleBuilder::default();
+    for (event, producer) in [(1, "live"), (2, "pre")] {
+        let mut message: Value = serde_json::from_slice(&bet_stop("md", event)).unwrap();
+        message["producer"] = producer.into();
+        builder.push(&md, Format::Json, 600_000_000_000, message.to_string().as_bytes()).unwrap();
+    }
+    let quiet = Quiet { provider: md, producer: Name::new("live").unwrap(), during_ns: 0..100_000_000 };
+    let options = DriveOptions {
+        speed: Speed::Factor(1.0),
+        alive_every: Some(Duration::from_millis(10)),
+        silences: vec![quiet],
+        playhead: Playhead::held(),
+        ..options(&target)
+    };
+    let alive = |producer: &str| {
+        let lines = receiver.lines().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        lines.filter(|line| line["type"] == "alive" && line["producer"] == producer).count()
+    };
+    let watching = async {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let until = async |what: &str, is_so: &dyn Fn() -> bool| {
+            while !is_so() {
+                assert!(tokio::time::Instant::now() < deadline, "{what}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Every ten milliseconds: three times as long as the silence.
+        until("the other one speaks", &|| alive("pre") >= 30).await;
+        assert_eq!(alive("live"), 0, "it stands in the silence");
+        options.playhead.resume();
+        until("the silence ends", &|| alive("live") > 0).await;
+        options.stop.begin();
+    };
+    let (report, ()) = tokio::join!(drive(Arc::new(builder.build()), &options, |_| {}), watching);
+    assert!(report.unwrap().is_stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ended_while_nobody_answers_is_not_complete() {
+    let receiver = Receiver::new(|_, _| None);
+    let target = receiver.listen("127.0.0.1:0").await;
+    let (answer_timeout, give_up_after) = (Duration::from_secs(600), Duration::from_secs(600));
+    let patience = Patience { answer_timeout, give_up_after };
+    let progress_every = Duration::from_millis(20);
+    let options = DriveOptions { patience, progress_every, ..options(&target) };
+    let stop = options.stop.clone();
+    let report = drive(schedule(20, 2, 0), &options, |progress| {
+        if progress.sent == 20 {
+            stop.begin();
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!((report.sent, report.accepted, report.undelivered), (20, 0, 20), "{report:?}");
+    assert!(report.is_stopped, "what became of it is not known");
 }
