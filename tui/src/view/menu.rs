@@ -90,6 +90,9 @@ fn nothing_known(panel: Panel, scene: Scene<'_>) -> String {
     let model = scene.model;
     let control = &model.control;
     match (panel, control.contact.touch(model.now)) {
+        _ if model.takes_no_orders() => {
+            "it takes no orders: `simulator serve` starts one that does".to_owned()
+        }
         (Panel::Providers, _) => "distribution knows of no producer".to_owned(),
         _ if !control.is_asked => "the simulator's address is not known".to_owned(),
         (_, Touch::Fresh) => "it has no scenarios".to_owned(),
