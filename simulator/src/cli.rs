@@ -8,8 +8,9 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use domain::{Sport, Timestamp};
 
-use crate::control::{ConstantRate, Games, clock_seed, next_seed};
+use crate::control::{ConstantRate, Games, Program, clock_seed, next_seed};
 use crate::drive::{self, DriveOptions};
+use crate::faults::FaultPlan;
 use crate::file;
 use crate::format::Format;
 use crate::pacer::Speed;
@@ -259,6 +260,8 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
         "a recording holds one format: add `--formats json` or `--formats xml`"
     );
     args.record.as_deref().map_or(Ok(()), file::check)?;
+    let program = Program::Games(games.clone());
+    outlet.prepare(&program.to_string(), &program, Some(seed), args.speed);
     let now = args.start.unwrap_or_else(drive::now);
     let suffix = if args.fresh { suffix_at(drive::now()) } else { String::new() };
     let Played { schedule, ledger } = world::play_afresh(&games.plan(seed, now), &suffix)?;
@@ -267,7 +270,8 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
         ledger.save(path)?;
     }
     let options = DriveOptions { speed: args.speed, abandons: true, ..args.delivery.options() };
-    let report = outlet.send(Arc::clone(&schedule), &options)?;
+    let faults = Arc::new(FaultPlan::none(seed));
+    let report = outlet.send(Arc::clone(&schedule), faults, &options)?;
     if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", games.games);

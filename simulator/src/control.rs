@@ -3,14 +3,10 @@
 //! One run at a time. Making its messages takes a moment, in which it can be ended already. What was asked last of a run that
 //! is over stays to be looked at.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chassis::lifecycle::Shutdown;
-
-use crate::drive::{self, DriveOptions, Gauge, Hush, Inject, Injected, Taken};
-use crate::faults::FaultPlan;
+use crate::drive::{self, DriveOptions, Taken};
 use crate::pacer::{Playhead, Speed};
 use crate::recording::Shelf;
 use crate::recovery::Inbox;
@@ -20,10 +16,12 @@ pub use fault::NewFault;
 pub use program::{Cast, ConstantRate, Games, Program, Tape};
 pub use replay::{Playlist, Replay, ReplayError};
 pub(crate) use request::{Named, Params};
-pub use routes::routes;
+pub use routes::{routes, watched};
 pub use status::{End, RunState, Status};
+pub use watch::Watch;
 
-use running::{Running, factor};
+use running::Running;
+use watch::State;
 
 mod error;
 mod fault;
@@ -37,6 +35,7 @@ mod running;
 mod status;
 mod steer;
 mod uof;
+mod watch;
 
 /// The longest burst or silence that is asked for, in seconds.
 pub const SPELL_SECONDS_MAX: u32 = 3_600;
@@ -53,27 +52,12 @@ struct Inner {
     options: DriveOptions,
     /// Who asks for what was sent already; held by the run that goes.
     recoveries: tokio::sync::Mutex<Inbox>,
-    state: Mutex<State>,
+    watch: Watch,
+    playlist: Mutex<Playlist>,
     /// Told how far a run is, where somebody looks after the process.
     taken: Option<Taken>,
     /// The recordings that can be asked for.
     recordings: Option<Shelf>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// How many have been begun.
-    number: u64,
-    run: Option<Running>,
-    /// The one that went before, until another one is begun.
-    last: Option<Running>,
-    playlist: Playlist,
-}
-
-impl State {
-    fn is_free(&self) -> Result<(), ControlError> {
-        self.run.as_ref().map_or(Ok(()), |run| Err(ControlError::Busy(run.status.number)))
-    }
 }
 
 /// How a run is to go.
@@ -101,7 +85,8 @@ impl Control {
         recordings: Option<Shelf>,
     ) -> Self {
         let recoveries = tokio::sync::Mutex::new(recoveries);
-        Self(Arc::new(Inner { options, recoveries, state: Mutex::default(), taken, recordings }))
+        let (watch, playlist) = (Watch::default(), Mutex::default());
+        Self(Arc::new(Inner { options, recoveries, watch, playlist, taken, recordings }))
     }
 
     /// The recordings that can be asked for, where there are some.
@@ -111,22 +96,19 @@ impl Control {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.watch.state()
+    }
+
+    /// What is known of its runs.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.0.watch
     }
 
     /// How the run stands, or the last one ended; `None` before the first.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        let state = self.state();
-        state.run.as_ref().or(state.last.as_ref()).map(Running::status)
-    }
-
-    /// What goes wrong in the run that goes, or went wrong in the last one: as it was planned, and as it was asked for.
-    #[must_use]
-    pub fn faults(&self) -> Option<(Arc<FaultPlan>, Vec<Injected>)> {
-        let state = self.state();
-        let run = state.run.as_ref().or(state.last.as_ref())?;
-        Some((run.faults.clone()?, run.inject.injected()))
+        self.0.watch.status()
     }
 
     /// That a run can be begun at this moment.
@@ -144,33 +126,8 @@ impl Control {
     pub fn start(&self, program: Program, how: How) -> Result<Status, ControlError> {
         let mut state = self.state();
         state.is_free()?;
-        state.number += 1;
-        // Two runs' messages would take twice the memory.
-        state.last = None;
-        let status = Status {
-            number: state.number,
-            program: program.to_string(),
-            seed: how.seed,
-            speed: factor(how.speed),
-            ..Status::default()
-        };
         let playhead = if how.is_held { Playhead::held() } else { Playhead::default() };
-        let (hush, inject, stop) = (Hush::default(), Inject::default(), Shutdown::default());
-        state.run = Some(Running {
-            status: status.clone(),
-            playhead,
-            gauge: Gauge::default(),
-            hush,
-            inject,
-            stop,
-            faults: None,
-            made: None,
-            deliveries: None,
-            sources: BTreeSet::new(),
-            speed_wanted: None,
-            burst: None,
-            events: BTreeSet::new(),
-        });
+        let status = state.begin(program.to_string(), how.seed, how.speed, playhead);
         drop(state);
         let control = self.clone();
         tokio::spawn(async move { control.go(program, how).await });
@@ -214,7 +171,6 @@ impl Control {
             run.stop.begin();
             // What stands still is to end, too.
             run.playhead.resume();
-            run.status.state = RunState::Stopping;
             Ok(())
         })
     }
@@ -228,7 +184,7 @@ impl Control {
 
     /// Does something to the playlist of the replay.
     pub fn playlist<T>(&self, change: impl FnOnce(&mut Playlist) -> T) -> T {
-        change(&mut self.state().playlist)
+        change(&mut self.0.playlist.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with_run(

@@ -16,7 +16,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 use super::{recovery, say, signals};
+use crate::control::{self, Program, Watch};
 use crate::drive::{DriveOptions, DriveReport, Progress, Taken, drive_and_answer};
+use crate::faults::FaultPlan;
+use crate::metrics;
+use crate::pacer::Speed;
 use crate::recovery::Inbox;
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Sink, Token};
@@ -57,7 +61,8 @@ pub(super) struct Delivery {
     /// Begins with a signal to end.
     #[arg(skip)]
     stop: Shutdown,
-    /// Where to answer /livez, /readyz, /health and /metrics meanwhile, and to be asked for what was lost; without it nowhere
+    /// Where to answer /livez, /readyz, /health and /metrics meanwhile, to tell how it goes, and to be asked for what was lost; without
+    /// it nowhere
     #[arg(long, env = "MATCHDAY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
@@ -81,10 +86,19 @@ impl FromStr for ProviderToken {
 #[derive(Debug)]
 pub(super) struct Outlet {
     runtime: Runtime,
-    /// Whether messages are taken, where somebody may ask.
-    taken: Option<Taken>,
+    /// What is told of it, where somebody may ask.
+    watched: Option<Watched>,
     /// Who asks for what was sent already.
     requests: Mutex<Inbox>,
+}
+
+/// What whoever watches is told of.
+#[derive(Debug)]
+struct Watched {
+    /// Whether messages are taken.
+    taken: Taken,
+    /// How the run stands, and what goes wrong in it.
+    watch: Watch,
 }
 
 impl Delivery {
@@ -130,21 +144,24 @@ impl Delivery {
         let stop = self.stop.clone();
         runtime.block_on(async { signals::listen(stop) })?;
         let (recovery, requests) = recovery::routes();
-        let taken = self.listen.map(|address| watch(&runtime, address, recovery)).transpose()?;
-        Ok(Outlet { runtime, taken, requests: Mutex::new(requests) })
+        let watched = self.listen.map(|address| watch(&runtime, address, recovery)).transpose()?;
+        Ok(Outlet { runtime, watched, requests: Mutex::new(requests) })
     }
 }
 
 /// Serves the routes by which a process is watched, and further ones, until the runtime ends.
-fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Result<Taken> {
+fn watch(runtime: &Runtime, address: SocketAddr, further: Router) -> anyhow::Result<Watched> {
     let metrics = telemetry::record_metrics()?;
     let readiness = Readiness::default();
     let taken = Taken::new(readiness.latch("ingestion", "it has taken nothing yet"));
     let listener = runtime.block_on(http::bind(address))?;
-    let routes = admin::routes(readiness, metrics.clone()).merge(further);
+    say::line(&format!("watched at http://{}", listener.local_addr()?));
+    let watch = Watch::default();
+    let routes =
+        admin::routes(readiness, metrics.clone()).merge(further).merge(control::watched(watch.clone()));
     runtime.spawn(telemetry::upkeep(metrics));
     runtime.spawn(http::serve(listener, routes, WATCHERS, Shutdown::default()));
-    Ok(taken)
+    Ok(Watched { taken, watch })
 }
 
 /// How what was to be sent came to its end.
@@ -185,17 +202,29 @@ impl From<bool> for Ended {
 }
 
 impl Outlet {
-    /// Sends a schedule, saying how far it is.
+    /// Tells whoever watches what is played, by its name and as `simulator serve` does, and that its messages are being made.
+    pub(super) fn prepare(&self, name: &str, program: &Program, seed: Option<u64>, speed: Speed) {
+        metrics::plays(name);
+        if let Some(Watched { watch, .. }) = &self.watched {
+            watch.prepare(program.to_string(), seed, speed);
+        }
+    }
+
+    /// Sends what was prepared, saying how far it is, and what goes wrong in it.
     pub(super) fn send(
         &self,
         schedule: impl Into<Arc<Schedule>>,
+        faults: Arc<FaultPlan>,
         options: &DriveOptions,
     ) -> anyhow::Result<DriveReport> {
         let schedule = schedule.into();
+        if let Some(Watched { watch, .. }) = &self.watched {
+            watch.begin(&schedule, faults, options);
+        }
         let mut shown = say::Progressing::default();
         let progress = |step: &Progress| {
             shown.tell(step, options.playhead.is_held());
-            if let Some(taken) = &self.taken {
+            if let Some(Watched { taken, .. }) = &self.watched {
                 taken.note(step);
             }
         };
@@ -204,12 +233,15 @@ impl Outlet {
             drive_and_answer(schedule, options, &mut requests, progress).await
         })?;
         shown.end();
+        if let Some(Watched { watch, .. }) = &self.watched {
+            watch.end(&report);
+        }
         Ok(report)
     }
 
-    /// Sends a schedule and says how that went.
+    /// Sends a schedule without faults and says how that went.
     pub(super) fn send_and_tell(&self, schedule: Schedule, options: &DriveOptions) -> anyhow::Result<Ended> {
-        let report = self.send(schedule, options)?;
+        let report = self.send(schedule, FaultPlan::none(0).into(), options)?;
         say::report(&report);
         Ok(Ended::of(&report, report.is_complete()))
     }

@@ -11,8 +11,8 @@ use clap::Args;
 use super::delivery::{Delivery, Ended};
 use super::keys::Keys;
 use super::{recordings, say};
-use crate::drive::{self, DriveOptions};
-use crate::metrics;
+use crate::control::{Program, Tape};
+use crate::drive::{self, DriveOptions, Gauge};
 use crate::pacer::{Playhead, Speed};
 use crate::playlist::{Entry, Playlist};
 use crate::recording::{Inspection, Reader, inspect};
@@ -109,7 +109,10 @@ impl Selection {
 
 pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
     let paths = args.selection.paths()?;
-    let recorded = args.selection.playlist(&paths)?.load()?;
+    let is_fresh = args.fresh || args.loops > 1;
+    let tape = Tape { playlist: args.selection.playlist(&paths)?, is_raw: args.raw, is_fresh };
+    let recorded = tape.playlist.load()?;
+    let program = Program::Recordings(tape);
     let playhead = if args.paused { Playhead::held() } else { Playhead::default() };
     let options = DriveOptions {
         speed: args.selection.speed,
@@ -118,13 +121,15 @@ pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
         ..args.delivery.options()
     };
     let outlet = args.delivery.open()?;
-    metrics::plays(&match paths.len() {
+    let name = match paths.len() {
         1 => "a recording".to_owned(),
         many => format!("{many} recordings"),
-    });
+    };
+    let prepare = || outlet.prepare(&name, &program, None, options.speed);
     let keys = Keys::listen(playhead);
     ensure!(!args.paused || keys.is_some(), "nobody could let it go: `--paused` needs a terminal");
-    if args.loops == 1 && !args.fresh {
+    if !is_fresh {
+        prepare();
         return outlet.send_and_tell(recorded, &options);
     }
     // Whatever was replayed before had another time.
@@ -133,6 +138,8 @@ pub(super) fn replay(args: &Replay) -> anyhow::Result<Ended> {
     for round in 1..=args.loops {
         let suffix = format!("{}r{round}", schedule::suffix_at(now));
         say::line(&format!("round {round} of {}: ids end in `{suffix}`", args.loops));
+        prepare();
+        let options = DriveOptions { gauge: Gauge::default(), ..options.clone() };
         let ended = outlet.send_and_tell(recorded.afresh(&suffix)?, &options)?;
         match ended {
             Ended::Well => {}

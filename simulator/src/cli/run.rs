@@ -12,10 +12,10 @@ use domain::{Name, Timestamp};
 
 use super::delivery::{Delivery, Ended};
 use super::{import, say};
+use crate::control::Program;
 use crate::drive::{self, DriveOptions, DriveReport};
 use crate::file;
 use crate::format::Format;
-use crate::metrics;
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
 use crate::run_ledger::{CutShort, RunLedger};
@@ -101,9 +101,10 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     }
     args.record_feeds(&schedule)?.iter().try_for_each(|(path, ..)| file::check(path))?;
     let outlet = args.delivery.open()?;
-    metrics::plays(&args.scenario);
+    let program = Program::Scenario(Box::new(scenario.clone()));
+    outlet.prepare(&args.scenario, &program, Some(scenario.seed), args.speed);
     let options = DriveOptions { speed: args.speed, silences, abandons: true, ..args.delivery.options() };
-    let mut report = outlet.send(Arc::clone(&schedule), &options)?;
+    let mut report = outlet.send(Arc::clone(&schedule), Arc::new(ledger.faults.clone()), &options)?;
     if args.delivery.is_dropped() {
         // Nobody answered.
         args.record(&scenario, &schedule, |header, out| schedule.record_feed(header, out))?;

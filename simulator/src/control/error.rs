@@ -28,6 +28,11 @@ pub enum ControlError {
         "`{0}` has a fault already that holds back, moves or renumbers its messages: nobody could tell what both come to"
     )]
     Taken(EventId),
+    /// It goes as it was begun.
+    #[error(
+        "this run takes no orders, it was begun by `simulator run`, `play` or `replay`: `simulator serve` takes them"
+    )]
+    NoOrders,
     /// Its messages cannot be made.
     #[error("it cannot be played: {0}")]
     CannotBePlayed(String),

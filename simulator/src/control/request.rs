@@ -105,6 +105,9 @@ impl From<ControlError> for Problem {
             ControlError::Idle => {
                 (StatusCode::CONFLICT, "urn:matchday:problem:idle", "Nothing is being played")
             }
+            ControlError::NoOrders => {
+                (StatusCode::CONFLICT, "urn:matchday:problem:no-orders", "It takes no orders")
+            }
             ControlError::NotNow(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
             ControlError::Taken(_) => (StatusCode::CONFLICT, "urn:matchday:problem:not-now", "Not now"),
             ControlError::CannotBePlayed(_) => return invalid(error.to_string()),

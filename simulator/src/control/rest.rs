@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{FromRef, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chassis::problem::Problem;
 use domain::Sport;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::fault::{Asked, NewFault};
 use super::request::{Json, Named, invalid, not_found};
-use super::{ConstantRate, Control, ControlError, Games, How, Program, Status, Tape};
+use super::{ConstantRate, Control, ControlError, Games, How, Program, Status, Tape, Watch};
 use crate::drive::Order;
 use crate::faults::FaultPlan;
 use crate::pacer::Speed;
@@ -144,8 +144,14 @@ pub(super) async fn scenario(Named(name): Named<String>) -> Result<Response, Pro
     Ok(([("content-type", "application/toml")], ready.text).into_response())
 }
 
-pub(super) async fn status(State(control): State<Control>) -> Answer<Value> {
-    Answer(json!({ "run": control.status() }))
+impl FromRef<Control> for Watch {
+    fn from_ref(control: &Control) -> Self {
+        control.watch().clone()
+    }
+}
+
+pub(super) async fn status(State(watch): State<Watch>) -> Answer<Value> {
+    Answer(json!({ "run": watch.status() }))
 }
 
 pub(super) async fn start(
@@ -339,8 +345,8 @@ pub(super) async fn set_rate(
     done(control.set_rate(messages_per_second))
 }
 
-pub(super) async fn faults(State(control): State<Control>) -> Result<Response, Problem> {
-    let (planned, injected) = control.faults().ok_or(ControlError::Idle)?;
+pub(super) async fn faults(State(watch): State<Watch>) -> Result<Response, Problem> {
+    let (planned, injected) = watch.faults().ok_or(ControlError::Idle)?;
     let FaultPlan { seed, hold_ms, speed, faults } = &*planned;
     let all =
         json!({ "seed": seed, "hold_ms": hold_ms, "speed": speed, "faults": faults, "injected": injected });
@@ -359,6 +365,14 @@ pub(super) async fn inject(
         Asked::OfMessages { wish, event } => control.inject(Order { wish, event_id: event })?,
     };
     Ok(accepted(&status))
+}
+
+/// What a run that is only looked at answers to all else.
+pub(super) async fn no_orders(method: Method, uri: Uri) -> Problem {
+    match method {
+        Method::GET | Method::HEAD => not_found(format!("there is nothing at {}", uri.path())),
+        _ => ControlError::NoOrders.into(),
+    }
 }
 
 pub(super) async fn ledger(State(control): State<Control>) -> Result<Response, Problem> {

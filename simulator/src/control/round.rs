@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::running::{Made, Running, factor};
+use super::running::Made;
 use super::{Cast, Control, End, How, Program, RunState, next_seed};
 use crate::drive::{self, DriveOptions, Gauge, Hush, Inject, Progress, drive_and_answer, inject};
 use crate::schedule::Schedule;
@@ -16,7 +16,7 @@ impl Control {
                 Ok(Some(played)) => seed = Some(next_seed(played)),
                 Ok(None) => return,
                 Err(error) => {
-                    self.let_go(|run| {
+                    self.state().let_go(|run| {
                         run.burst = None;
                         run.status.state = RunState::Failed;
                         let error = Some(format!("{error:#}"));
@@ -30,15 +30,6 @@ impl Control {
         }
     }
 
-    /// Whoever sees how a run ended can begin another one: it is let go at the same moment.
-    fn let_go(&self, end: impl FnOnce(&mut Running)) {
-        let mut state = self.state();
-        if let Some(mut run) = state.run.take() {
-            end(&mut run);
-            state.last = Some(run);
-        }
-    }
-
     /// Plays once. Where it is to be played again, the answer is the seed that it had.
     async fn play(&self, program: &Program, seed: Option<u64>, how: How) -> anyhow::Result<Option<u64>> {
         // A speed that somebody has asked for is that of later rounds, too: what goes wrong in them is planned for it.
@@ -46,8 +37,7 @@ impl Control {
         let (program, start, speed) = (program.clone(), drive::now(), wanted.unwrap_or(how.speed));
         let cast =
             tokio::task::spawn_blocking(move || program.cast(seed, start, speed, how.is_fresh)).await??;
-        let Cast { faults, seed, .. } = &cast;
-        let (faults, seed) = (Arc::clone(faults), *seed);
+        let seed = cast.seed;
         let (options, schedule) = self.begin(cast, how)?;
         let mut recoveries = self.0.recoveries.lock().await;
         let progress = |progress: &Progress| {
@@ -58,7 +48,10 @@ impl Control {
         let report = drive_and_answer(schedule, &options, &mut recoveries, progress).await?;
         let is_over = options.stop.has_begun() || report.gave_up.is_some() || !how.is_endless;
         if is_over {
-            self.let_go(|run| run.end(report, &faults, options.sink));
+            self.state().let_go(|run| {
+                run.end(&report);
+                run.keep_deliveries(report);
+            });
             return Ok(None);
         }
         // Somebody may have ended it by now: then the next round ends before its first message.
@@ -81,36 +74,17 @@ impl Control {
         let schedule = Arc::new(cast.schedule);
         self.with_run(|run| {
             options.speed = run.speed_wanted.or(cast.speed).unwrap_or(how.speed);
-            options.playhead = run.playhead.clone();
-            run.gauge = Gauge::default();
-            options.gauge = run.gauge.clone();
+            (options.playhead, options.stop) = (run.playhead.clone(), run.stop.clone());
+            options.gauge = Gauge::default();
             // Of what goes on for ever each round has faults of its own, and silences.
-            run.hush = Hush::default();
-            options.hush = run.hush.clone();
-            run.inject = Inject::beside(&cast.faults);
-            options.inject = run.inject.clone();
+            options.hush = Hush::default();
+            options.inject = Inject::beside(&cast.faults);
+            run.begin(cast.seed, &schedule, Arc::clone(&cast.faults), &options);
             run.events = inject::events(&schedule);
-            options.stop = run.stop.clone();
             run.sources = drive::sources(&schedule);
-            run.faults = Some(Arc::clone(&cast.faults));
-            run.deliveries = None;
             run.made = Some(Arc::new(Made { schedule: Arc::clone(&schedule), ledger: cast.ledger }));
-            let status = &mut run.status;
-            status.seed = cast.seed;
-            status.messages = schedule.len() as u64;
-            status.faults = cast.faults.faults.len() as u64;
-            status.speed = factor(options.speed);
-            status.rate = status.speed.map(|speed| speed * made_rate(&schedule));
-            status.end = None;
-            run.set_state();
             Ok(())
         })?;
         Ok((options, schedule))
     }
-}
-
-/// Messages a second that are due at the speed at which they were made.
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn made_rate(schedule: &Schedule) -> f64 {
-    schedule.len() as f64 * 1e9 / (schedule.duration_ns() as f64).max(1.0)
 }

@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use chassis::problem::Problem;
 
 use super::request::{method_not_allowed, not_found};
-use super::{Control, rest, uof};
+use super::{Control, Watch, rest, uof};
 
 /// All routes of control; `GET /openapi.json` describes them.
 pub fn routes(control: Control) -> Router {
@@ -36,6 +36,17 @@ pub fn routes(control: Control) -> Router {
         .method_not_allowed_fallback(async |uri: Uri| answer(&uri, method_not_allowed()))
         .fallback(async |uri: Uri| answer(&uri, not_found(format!("there is nothing at {}", uri.path()))))
         .with_state(control)
+}
+
+/// The routes by which a run is looked at that takes no orders: how it stands and what goes wrong in it, as [`routes`] tell it. Every
+/// order is refused.
+pub fn watched(watch: Watch) -> Router {
+    Router::new()
+        .route("/v1/run", get(rest::status))
+        .route("/v1/run/faults", get(rest::faults))
+        .route("/v1/run/{order}", any(rest::no_orders))
+        .method_not_allowed_fallback(rest::no_orders)
+        .with_state(watch)
 }
 
 /// A problem as whoever asks there reads it.

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{ControlError, End, RunState, Status};
-use crate::drive::{DriveReport, Gauge, Hush, Inject, OrderRefused};
+use crate::drive::{DriveOptions, DriveReport, Gauge, Hush, Inject, OrderRefused};
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::ledger::Deliveries;
 use crate::pacer::{Playhead, Speed};
@@ -27,6 +27,7 @@ pub(super) struct Running {
     pub(super) gauge: Gauge,
     pub(super) hush: Hush,
     pub(super) inject: Inject,
+    pub(super) sink: Sink,
     pub(super) stop: Shutdown,
     pub(super) faults: Option<Arc<FaultPlan>>,
     /// What is sent, once it is made.
@@ -62,11 +63,50 @@ impl Drop for Burst {
 }
 
 impl Running {
-    /// What it does, by its playhead. That of one whose messages are being made says what it is to do then.
-    pub(super) fn set_state(&mut self) {
-        if self.made.is_some() && self.status.state != RunState::Stopping {
-            self.status.state = if self.playhead.is_held() { RunState::Paused } else { RunState::Playing };
+    /// One whose messages are being made.
+    pub(super) fn new(status: Status, playhead: Playhead) -> Self {
+        Self {
+            status,
+            playhead,
+            gauge: Gauge::default(),
+            hush: Hush::default(),
+            inject: Inject::default(),
+            sink: Sink::Http,
+            stop: Shutdown::default(),
+            faults: None,
+            made: None,
+            deliveries: None,
+            sources: BTreeSet::new(),
+            events: BTreeSet::new(),
+            speed_wanted: None,
+            burst: None,
         }
+    }
+
+    /// Its messages are made, and are driven with these options from here on.
+    pub(super) fn begin(
+        &mut self,
+        seed: Option<u64>,
+        schedule: &Schedule,
+        faults: Arc<FaultPlan>,
+        options: &DriveOptions,
+    ) {
+        self.playhead = options.playhead.clone();
+        self.gauge = options.gauge.clone();
+        self.hush = options.hush.clone();
+        self.inject = options.inject.clone();
+        self.sink = options.sink;
+        self.stop = options.stop.clone();
+        self.deliveries = None;
+        let status = &mut self.status;
+        status.seed = seed;
+        status.messages = schedule.len() as u64;
+        status.faults = faults.faults.len() as u64;
+        status.speed = factor(options.speed);
+        status.rate = status.speed.map(|speed| speed * made_rate(schedule));
+        status.end = None;
+        status.state = RunState::Playing;
+        self.faults = Some(faults);
     }
 
     /// Goes on at a speed that somebody asks for, whatever burst there is.
@@ -113,9 +153,7 @@ impl Running {
     pub(super) fn begin_anew(&mut self) {
         self.burst = None;
         self.made = None;
-        if self.status.state != RunState::Stopping {
-            self.status.state = RunState::Preparing;
-        }
+        self.status.state = RunState::Preparing;
     }
 
     pub(super) fn set_speed(&mut self, speed: Speed) -> Result<(), ControlError> {
@@ -127,44 +165,48 @@ impl Running {
         if !self.playhead.set_speed(speed) {
             return Err(ControlError::NotNow("its messages are being made, or have all been let go"));
         }
-        let made = self.status.rate.zip(self.status.speed).map(|(rate, speed)| rate / speed);
-        self.status.speed = factor(speed);
-        self.status.rate = made.zip(self.status.speed).map(|(made, speed)| made * speed);
+        self.status.set_speed(factor(speed));
         Ok(())
     }
 
     /// How it stands at this moment.
     pub(super) fn status(&self) -> Status {
         let mut status = self.status.clone();
-        // They are made, and dealt out to connections.
-        if matches!(status.state, RunState::Playing | RunState::Paused) && !self.playhead.has_begun() {
-            status.state = RunState::Preparing;
+        let progress = self.gauge.read(self.playhead.moved(Instant::now()), status.messages);
+        let has_begun = progress.is_some() && self.playhead.has_begun();
+        if has_begun && status.state == RunState::Playing {
+            // Whoever has the playhead may change its speed.
+            status.set_speed(factor(self.playhead.speed()));
         }
-        let moved = self.playhead.moved(Instant::now());
-        if let (None, Some(progress)) = (&status.end, self.gauge.read(moved, status.messages)) {
+        status.state = match status.state {
+            RunState::Preparing | RunState::Playing if self.stop.has_begun() => RunState::Stopping,
+            // They are made, and dealt out to connections.
+            RunState::Playing if !has_begun => RunState::Preparing,
+            RunState::Playing if self.playhead.is_held() => RunState::Paused,
+            state => state,
+        };
+        if let (None, Some(progress)) = (&status.end, progress) {
             status.note(&progress);
         }
         status
     }
 
-    /// How it ended. What went to a `sink` that drops it was answered by nobody.
-    pub(super) fn end(&mut self, report: DriveReport, faults: &FaultPlan, sink: Sink) {
+    /// How it ended.
+    pub(super) fn end(&mut self, report: &DriveReport) {
         self.burst = None;
         self.status = self.status();
         let late = &report.lateness_micros;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
         let milliseconds = |micros: u64| micros as f64 / 1_000.0;
         let lateness = [late.value_at_quantile(0.5), late.value_at_quantile(0.99), late.max()];
-        let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
-        let is_cut_short = report.is_stopped || report.gave_up.is_some();
-        let cut_short = is_cut_short.then_some(CutShort { why, abandoned: report.abandoned_events });
-        let unexpected = match sink {
-            Sink::Null => 0,
-            Sink::Http => {
+        // What went to a sink that drops it was answered by nobody.
+        let unexpected = match (self.sink, &self.faults) {
+            (Sink::Http, Some(faults)) => {
                 let planned =
                     faults.unexpected(&report.deliveries).iter().filter(|it| it.status != 0).count();
                 planned as u64 + self.inject.unexpected()
             }
+            _ => 0,
         };
         self.status.state = match (&report.gave_up, report.is_stopped) {
             (Some(_), _) => RunState::Failed,
@@ -176,10 +218,23 @@ impl Running {
             unexpected,
             abandoned: report.abandoned,
             lateness_ms: (!late.is_empty()).then(|| lateness.map(milliseconds)),
-            error: report.gave_up,
+            error: report.gave_up.clone(),
         });
+    }
+
+    /// What became of each message is kept: its ledger tells of it.
+    pub(super) fn keep_deliveries(&mut self, report: DriveReport) {
+        let why = report.gave_up.clone().or(report.obstacle);
+        let is_cut_short = report.is_stopped || report.gave_up.is_some();
+        let cut_short = is_cut_short.then_some(CutShort { why, abandoned: report.abandoned_events });
         self.deliveries = Some((report.deliveries, cut_short));
     }
+}
+
+/// Messages a second that are due at the speed at which they were made.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn made_rate(schedule: &Schedule) -> f64 {
+    schedule.len() as f64 * 1e9 / (schedule.duration_ns() as f64).max(1.0)
 }
 
 pub(super) fn factor(speed: Speed) -> Option<f64> {

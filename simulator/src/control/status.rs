@@ -38,6 +38,16 @@ pub struct Status {
 }
 
 impl Status {
+    /// It goes at another speed, and at the rate that follows.
+    pub(super) fn set_speed(&mut self, speed: Option<f64>) {
+        if speed == self.speed {
+            return;
+        }
+        let made = self.rate.zip(self.speed).map(|(rate, speed)| rate / speed);
+        self.rate = made.zip(speed).map(|(made, speed)| made * speed);
+        self.speed = speed;
+    }
+
     /// It has come so far.
     pub(super) fn note(&mut self, progress: &Progress) {
         let Progress { elapsed, messages, sent, accepted, refused, sent_again, .. } = *progress;

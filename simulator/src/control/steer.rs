@@ -23,7 +23,6 @@ impl Control {
     pub fn pause(&self) -> Result<Status, ControlError> {
         self.with_run(|run| {
             run.playhead.pause();
-            run.set_state();
             Ok(())
         })
     }
@@ -35,7 +34,6 @@ impl Control {
     pub fn resume(&self) -> Result<Status, ControlError> {
         self.with_run(|run| {
             run.playhead.resume();
-            run.set_state();
             Ok(())
         })
     }
@@ -51,7 +49,6 @@ impl Control {
                     "there is nothing to step to: it is being made, over, or at top speed",
                 ));
             }
-            run.set_state();
             Ok(())
         })
     }
@@ -133,8 +130,7 @@ impl Control {
     #[must_use]
     pub fn window(&self) -> Duration {
         let state = self.state();
-        let run = state.run.as_ref().or(state.last.as_ref());
-        run.map_or(Duration::from_millis(HOLD_MS.into()), |run| run.inject.window())
+        state.known().map_or(Duration::from_millis(HOLD_MS.into()), |run| run.inject.window())
     }
 
     /// What was decided of the run that goes, or of the last one, what went wrong in it, also because it was asked for, and what
@@ -144,7 +140,7 @@ impl Control {
     /// When there was none, or nothing was decided.
     pub fn ledger(&self) -> Result<RunLedger, ControlError> {
         let state = self.state();
-        let run = state.run.as_ref().or(state.last.as_ref()).ok_or(ControlError::Idle)?;
+        let run = state.known().ok_or(ControlError::Idle)?;
         let made = run.made.as_ref().ok_or(ControlError::NotNow("its messages are being made"))?;
         let (made, injected) = (Arc::clone(made), run.inject.injected());
         let deliveries = run.deliveries.clone();

@@ -20,6 +20,7 @@ mod ctl;
 mod faults;
 mod replay;
 mod run;
+mod watched;
 
 const DEADLINE: Duration = Duration::from_secs(90);
 

@@ -29,8 +29,8 @@ pub struct Control {
     pub run: Option<Run>,
     /// What can be played.
     pub scenarios: Vec<Scenario>,
-    /// What goes wrong in it on purpose.
-    pub faults: FaultList,
+    /// What goes wrong in it on purpose; nothing where that was not told.
+    pub faults: Option<FaultList>,
     /// What it was told, the last first.
     pub orders: VecDeque<Told>,
     /// Every producer that distribution knows of.
@@ -57,7 +57,7 @@ impl Control {
             is_asked,
             run: None,
             scenarios: Vec::new(),
-            faults: FaultList { faults: Vec::new(), injected: Vec::new() },
+            faults: None,
             orders: VecDeque::new(),
             producers: Vec::new(),
             producers_contact: Contact::new(interval * 2),
@@ -70,15 +70,14 @@ impl Control {
         scenarios: Option<Vec<Scenario>>,
         faults: Option<FaultList>,
     ) {
-        // Those of the run before are no concern of this one.
-        if self.run.as_ref().map(|run| run.number) != run.as_ref().map(|run| run.number) {
-            self.faults = FaultList { faults: Vec::new(), injected: Vec::new() };
+        // Those of the run before are no concern of this one. Another process counts its runs from 1, too.
+        let which = |run: &Run| (run.number, run.program.clone(), run.seed);
+        if self.run.as_ref().map(which) != run.as_ref().map(which) {
+            self.faults = None;
         }
         self.run = run;
         self.scenarios = scenarios.unwrap_or_else(|| std::mem::take(&mut self.scenarios));
-        self.faults = faults.unwrap_or_else(|| {
-            std::mem::replace(&mut self.faults, FaultList { faults: Vec::new(), injected: Vec::new() })
-        });
+        self.faults = faults.or_else(|| self.faults.take());
     }
 
     /// An order is given.

@@ -33,11 +33,15 @@ impl Model {
     /// What a simulator plays that takes no orders.
     #[must_use]
     pub fn plays_by_itself(&self) -> Option<Text> {
-        let simulator = self.parts.get(&Part::Simulator)?;
-        let plays = |samples: &Samples| {
-            samples.by("matchday_simulator_plays", "program").next().map(|(program, _)| Text::new(program))
-        };
-        simulator.samples(self.now).find_map(plays)
+        self.parts.get(&Part::Simulator)?.samples(self.now).find_map(plays)
+    }
+
+    /// Whether the simulator that was heard last takes no orders, and so is gone once what it plays is over.
+    #[must_use]
+    pub fn takes_no_orders(&self) -> bool {
+        let simulator = self.parts.get(&Part::Simulator);
+        let mut processes = simulator.into_iter().flat_map(|simulator| &simulator.processes);
+        processes.any(|process| plays(&process.samples).is_some())
     }
 
     /// The simulator's run, where it is none of a verification, which drives the feed itself.
@@ -46,9 +50,9 @@ impl Model {
         self.control.run.as_ref().filter(|_| self.verifying().is_none())
     }
 
-    /// What goes wrong on purpose, by its time; what waits for its message comes last.
+    /// What goes wrong on purpose, by its time; what waits for its message comes last. Nothing where nobody tells of it.
     #[must_use]
-    pub fn faults(&self) -> Vec<Mischief> {
+    pub fn faults(&self) -> Option<Vec<Mischief>> {
         if let Some(verifying) = self.verifying() {
             let is_over = matches!(verifying.phase, Phase::Settling | Phase::Judging);
             let happens = verifying.happens.iter().map(|happened| Mischief {
@@ -57,13 +61,18 @@ impl Model {
                 is_past: is_over || happened.at <= verifying.elapsed && verifying.phase == Phase::Sending,
                 is_asked_for: false,
             });
-            return happens.collect();
+            return Some(happens.collect());
         }
-        let Some(run) = &self.control.run else { return Vec::new() };
+        let Some(run) = &self.control.run else {
+            // Where nothing is played nothing goes wrong in it.
+            let is_heard = self.control.contact.touch(self.now) == Touch::Fresh;
+            return is_heard.then(Vec::new);
+        };
+        let told = self.control.faults.as_ref()?;
         // Plans are of the speed at which the messages were made.
         let elapsed = run.elapsed_seconds * run.speed.unwrap_or(1.0);
         let what = |kind: &Text, event: Option<&Text>| fault_words(kind.as_str(), event.map(Text::as_str));
-        let planned = self.control.faults.faults.iter().map(|fault| {
+        let planned = told.faults.iter().map(|fault| {
             let at = Duration::from_nanos(fault.at_ns).as_secs_f64();
             Mischief {
                 at: Some(at),
@@ -72,7 +81,7 @@ impl Model {
                 is_asked_for: false,
             }
         });
-        let asked = self.control.faults.injected.iter().map(|injected| {
+        let asked = told.injected.iter().map(|injected| {
             let kind = injected.kind.as_ref().map(|kind| what(kind, injected.event_id.as_ref()));
             let answer = injected.answer.map(|answer| format!(" answered {answer}")).unwrap_or_default();
             Mischief {
@@ -88,6 +97,12 @@ impl Model {
         let mut all: Vec<Mischief> = planned.chain(asked).collect();
         let time = |one: &Mischief| one.at.unwrap_or(f64::INFINITY);
         all.sort_by(|one, other| time(one).total_cmp(&time(other)));
-        all
+        Some(all)
     }
+}
+
+/// What the simulator plays that has these numbers, where it takes no orders.
+fn plays(samples: &Samples) -> Option<Text> {
+    let (program, _) = samples.by("matchday_simulator_plays", "program").next()?;
+    Some(Text::new(program))
 }

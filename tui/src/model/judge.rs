@@ -124,8 +124,10 @@ impl Model {
     pub fn process_level(&self, part: Part, process: &ProcessState) -> Level {
         match process.contact.touch(self.now) {
             Touch::Waiting => Level::Waiting,
-            // Whoever plays no games has no simulator, but one that played went on purpose only once that was over.
-            Touch::Away | Touch::Stale(_) if part == Part::Simulator && !self.control.is_in_a_run() => {
+            // Whoever plays no games has no simulator, but one that takes orders went on purpose only once none was played.
+            Touch::Away | Touch::Stale(_)
+                if part == Part::Simulator && (!self.control.is_in_a_run() || self.takes_no_orders()) =>
+            {
                 Level::Absent
             }
             Touch::Away | Touch::Stale(_) => Level::Down,

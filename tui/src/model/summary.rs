@@ -40,7 +40,7 @@ pub struct Summary {
     pub sessions: Option<f64>,
     /// How many of them do not keep up.
     pub sessions_behind: Option<f64>,
-    /// What the simulator plays, where it takes orders.
+    /// What the simulator plays.
     pub playing: Option<PlayingSummary>,
     /// What the stack has noticed within the window, by what it is.
     pub noticed: Vec<NoticedSummary>,
@@ -59,7 +59,7 @@ impl Model {
         let hops: Vec<Row> = Place::HOPS.into_iter().map(|place| self.row(place, window)).collect();
         let is_told = self.games.contact.touch(self.now) == Touch::Fresh;
         Summary {
-            schema: "1.5",
+            schema: "1.6",
             stack: self.stack.to_string(),
             at: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
             state: self.state(),

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Finding, Report, Sink, http};
 use crate::order::{BURST, LATE_SECONDS, Mishap, Order, SILENCE_SECONDS};
-use crate::simulator::{FaultList, Run, RunAnswer, ScenarioList};
+use crate::simulator::{FaultList, Run, RunAnswer, Scenario, ScenarioList};
 use crate::text::Text;
 
 /// How often its faults are asked for, in intervals: of a large plan they are much.
@@ -23,9 +23,14 @@ const END_LOOK: Duration = Duration::from_millis(200);
 /// How long the answer to one order may take: what is to be played is made first.
 pub(super) const TOLD_WITHIN: Duration = Duration::from_secs(25);
 
+/// The problem of whoever wants to end what has ended.
+const IDLE: &str = "urn:matchday:problem:idle";
+
 /// What is read of a problem document.
 #[derive(Deserialize)]
 struct Problem {
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -41,17 +46,10 @@ pub(super) async fn watch(client: Client, url: String, interval: Duration, sink:
         ticks.tick().await;
         let ask = async {
             let run = standing(&client, &url).await?;
-            let scenarios = match knows_scenarios {
-                true => None,
-                false => {
-                    let list: ScenarioList =
-                        http::get_json(&client, http::join(&url, "/v1/scenarios")?).await?;
-                    Some(list.scenarios)
-                }
-            };
+            let scenarios = if knows_scenarios { None } else { scenarios(&client, &url).await? };
             let is_due = look.is_multiple_of(FAULTS_EVERY) && run.run.is_some();
             let faults = if is_due { faults(&client, &url).await? } else { None };
-            knows_scenarios = true;
+            knows_scenarios |= scenarios.is_some();
             Ok(Finding::Run { run: run.run, scenarios, faults })
         };
         if sink.report(ask).await.is_err() {
@@ -63,10 +61,21 @@ pub(super) async fn watch(client: Client, url: String, interval: Duration, sink:
 
 async fn standing(client: &Client, url: &str) -> anyhow::Result<RunAnswer> {
     let (status, body) = http::get(client, http::join(url, "/v1/run")?).await?;
-    // `simulator play --listen` has metrics, and plays what it was started with.
-    ensure!(status != StatusCode::NOT_FOUND, "it takes no orders: only `simulator serve` does");
+    // An older one that plays what it was begun with has metrics, and no more.
+    ensure!(status != StatusCode::NOT_FOUND, "it tells nothing of what it plays, and takes no orders");
     ensure!(status.is_success(), "/v1/run answers {status}");
     serde_json::from_slice(&body).context("reading how the run stands")
+}
+
+/// What it can be told to play; nothing where it takes no orders.
+async fn scenarios(client: &Client, url: &str) -> anyhow::Result<Option<Vec<Scenario>>> {
+    let (status, body) = http::get(client, http::join(url, "/v1/scenarios")?).await?;
+    if status == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    ensure!(status.is_success(), "/v1/scenarios answers {status}");
+    let list: ScenarioList = serde_json::from_slice(&body).context("reading what it can play")?;
+    Ok(Some(list.scenarios))
 }
 
 /// What goes wrong in it; of what is being made nothing is known yet.
@@ -115,7 +124,8 @@ async fn make_room(client: &Client, url: &str) -> anyhow::Result<()> {
     }
     let (status, answer) = http::send(client, Method::DELETE, http::join(url, "/v1/run")?, None).await?;
     // It may have ended by itself meanwhile.
-    ensure!(status.is_success() || status == StatusCode::CONFLICT, refusal(status, &answer));
+    let has_ended = serde_json::from_slice(&answer).is_ok_and(|problem: Problem| problem.kind == IDLE);
+    ensure!(status.is_success() || has_ended, refusal(status, &answer));
     let deadline = Instant::now() + END_WITHIN;
     while !is_over(&standing(client, url).await?) {
         ensure!(Instant::now() < deadline, "what is played has not ended within {} s", END_WITHIN.as_secs());

@@ -168,6 +168,10 @@ impl Ui {
             self.remark = Some("the feed is steered where it is shown, in view 5; c tells the simulator");
             return Effect::None;
         }
+        if model.takes_no_orders() {
+            self.remark = Some("this simulator takes no orders: `simulator serve` starts one that does");
+            return Effect::None;
+        }
         let run = model.control.run.as_ref().filter(|run| !run.state.is_over());
         let Some(run) = run else {
             self.remark = Some("the simulator plays nothing that could be steered: c tells it to");
@@ -212,6 +216,9 @@ fn item(order: Order, note: &str) -> Item {
 
 /// Everything that can be told now.
 fn controls(model: &Model) -> Vec<Item> {
+    if model.takes_no_orders() {
+        return Vec::new();
+    }
     let go = |panel: Panel, note: &str| Item {
         label: format!("{} …", panel.title().to_lowercase()),
         note: note.to_owned(),

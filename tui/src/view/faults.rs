@@ -53,14 +53,17 @@ fn runs_contact(model: &Model) -> Option<&Contact> {
 /// What goes wrong on purpose; those of now are shown unless others were scrolled to.
 fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, ui, .. } = scene;
-    let faults = model.faults();
+    let of_simulator = Some(&model.control.contact).filter(|_| model.control.run.is_some());
+    let contact = if model.verifying().is_some() { runs_contact(model) } else { of_simulator };
+    let Some(faults) = model.faults() else {
+        let list = under(frame, area, "wrong on purpose", contact, scene);
+        return nothing(frame, list, untold(model), scene);
+    };
     let past = faults.iter().filter(|fault| fault.is_past).count();
     let text = format!("wrong on purpose: {past} of {}", faults.len());
-    let of_simulator = Some(&model.control.contact).filter(|_| !faults.is_empty());
-    let contact = if model.verifying().is_some() { runs_contact(model) } else { of_simulator };
     let list = under(frame, area, &text, contact, scene);
     if faults.is_empty() {
-        let is_played = model.playing().is_some_and(|run| !run.state.is_over());
+        let is_played = !model.takes_no_orders() && model.playing().is_some_and(|run| !run.state.is_over());
         return nothing(frame, list, if is_played { "nothing; c injects a fault" } else { "nothing" }, scene);
     }
     let room = usize::from(list.height);
@@ -70,6 +73,17 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let width = usize::from(list.width);
     for (fault, row) in faults[shown].iter().zip(list.rows()) {
         frame.render_widget(fault_line(fault, width, scene), row);
+    }
+}
+
+/// Why it is not known what goes wrong on purpose.
+fn untold(model: &Model) -> &'static str {
+    match model.control.contact.touch(model.now) {
+        _ if !model.control.is_asked => "no simulator is known",
+        Touch::Waiting => "the simulator was not heard yet",
+        Touch::Fresh => "the simulator does not tell yet",
+        _ if model.plays_by_itself().is_some() => "the simulator does not tell",
+        Touch::Stale(_) | Touch::Away => "no simulator tells",
     }
 }
 

@@ -90,6 +90,9 @@ fn nothing_known(panel: Panel, scene: Scene<'_>) -> String {
     let model = scene.model;
     let control = &model.control;
     match (panel, control.contact.touch(model.now)) {
+        _ if model.takes_no_orders() => {
+            "it takes no orders: `simulator serve` starts one that does".to_owned()
+        }
         (Panel::Providers, _) => match control.producers_contact.touch(model.now) {
             Touch::Fresh => "distribution knows of no producer".to_owned(),
             _ => "distribution does not say which producers there are".to_owned(),

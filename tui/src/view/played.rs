@@ -22,7 +22,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
             let beside = model.runs.verifying.as_ref().map(|verifying| {
                 format!("; matchday verify {}: {}", verifying.scenario, verifying.phase_word())
             });
-            let text = format!("the simulator plays{}", beside.unwrap_or_default());
+            let orders = if model.takes_no_orders() { ", and takes no orders" } else { "" };
+            let text = format!("the simulator plays{orders}{}", beside.unwrap_or_default());
             frame.render_widget(title(&text, Some(&model.control.contact), scene), above);
             played(run, rest.width, scene)
         }

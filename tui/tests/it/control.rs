@@ -15,7 +15,7 @@ use tui::text::Text;
 use tui::ui::{Choice, Effect, Panel, Ui, View};
 use tui::watch::Watch;
 
-use crate::stage::{OPENED, empty, evening};
+use crate::stage::{OPENED, empty, evening, evening_without_orders};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +28,8 @@ const MADE_IN: Duration = Duration::from_millis(2_500);
 struct Simulator {
     told: Arc<Mutex<Vec<String>>>,
     has_ended: Arc<Mutex<bool>>,
+    /// It plays what it was begun with, as `simulator run --listen` does.
+    takes_no_orders: bool,
 }
 
 impl Simulator {
@@ -87,6 +89,16 @@ impl Simulator {
             self.told.lock().expect("the lock").push(format!("{request} {body}").trim_end().to_owned());
         }
         match request {
+            "get /v1/run/faults" if self.takes_no_orders => {
+                let gap = r#"{"kind":"gap","count":2,"event_id":"md:match:7","at_ns":500000000}"#;
+                ("200 OK", format!(r#"{{"seed":1,"faults":[{gap}],"injected":[]}}"#))
+            }
+            "get /v1/scenarios" if self.takes_no_orders => ("404 Not Found", String::new()),
+            _ if self.takes_no_orders && !request.starts_with("get ") => {
+                let problem =
+                    r#"{"type":"urn:matchday:problem:no-orders","detail":"this run takes no orders"}"#;
+                ("409 Conflict", problem.to_owned())
+            }
             "get /v1/run" => ("200 OK", run),
             "get /v1/scenarios" => ("200 OK", r#"{"scenarios":[]}"#.to_owned()),
             "get /v1/run/faults" => ("200 OK", r#"{"faults":[],"injected":[]}"#.to_owned()),
@@ -157,6 +169,32 @@ async fn what_an_order_came_to_is_known_with_its_answer() {
     until(&mut watch, |model| model.control.orders[0].answer.is_some()).await;
     // Whoever asks how the run stands is told of the rate before.
     assert_eq!(watch.model.control.run.as_ref().and_then(|run| run.rate), Some(125.0));
+}
+
+#[tokio::test]
+async fn a_run_that_takes_no_orders_tells_its_faults_and_why_it_does_not_obey() {
+    let simulator = Simulator { takes_no_orders: true, ..Simulator::default() };
+    let stacks = tempfile::tempdir().expect("a folder");
+    let mut watch = follow(&simulator.start(), stacks.path());
+    until(&mut watch, |model| model.faults().is_some_and(|faults| !faults.is_empty())).await;
+    let faults = watch.model.faults().expect("it tells");
+    assert_eq!((faults.len(), faults[0].at, faults[0].is_past), (1, Some(0.5), true), "{faults:?}");
+    watch.tell(Order::Start(Text::new("final")));
+    until(&mut watch, |model| model.control.orders[0].answer.is_some()).await;
+    assert_eq!(watch.model.control.orders[0].answer, Some(Err(Text::new("this run takes no orders"))));
+}
+
+#[test]
+fn who_takes_no_orders_is_offered_none() {
+    let (mut ui, model) = (Ui::new(24), evening_without_orders(["a", "b"]));
+    letters(&mut ui, &model, "5");
+    for key in [">", "<", "p", "b"] {
+        assert_eq!(letters(&mut ui, &model, key), Effect::None, "{key}");
+        assert!(ui.remark.is_some_and(|remark| remark.contains("takes no orders")), "{:?}", ui.remark);
+    }
+    letters(&mut ui, &model, "c");
+    assert_eq!(ui.items(Panel::Control, &model), []);
+    assert_eq!(press(&mut ui, &model, KeyCode::Enter), Effect::None);
 }
 
 #[test]

@@ -10,14 +10,14 @@ use tui::bundle::Run;
 use tui::keys::KEYS;
 use tui::model::{Gone, Model};
 use tui::order::{Mishap, Order};
-use tui::source::{Finding, Report, RunList, SessionList, Source};
+use tui::source::{Finding, Part, Report, RunList, SessionList, Source};
 use tui::text::Text;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Menu, Pane, Panel, RunPage, Scroll, Ui, View};
 
 use crate::stage::{
     OPENED, empty, evening, evening_with_a_game, evening_with_a_verification, evening_with_runs,
-    evening_without_distribution, screen, two_runs,
+    evening_without_distribution, evening_without_orders, scrape, screen, two_runs,
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -202,6 +202,53 @@ fn that_there_is_nothing_is_said_by_those_who_know() {
         model.step(Duration::from_secs(60));
         assert!(!drawn(&model).contains(words), "{}", drawn(&model));
     }
+}
+
+#[test]
+fn the_faults_of_a_run_that_takes_no_orders_are_shown_as_those_of_any() {
+    let theme = Theme::new(Palette::True, false);
+    let drawn =
+        |model: &Model| screen(model, &ui(View::Faults, false), &theme, SIZES[0]).backend().to_string();
+    let by_itself = drawn(&evening_without_orders(NAMES));
+    assert!(by_itself.contains("the simulator plays, and takes no orders"), "{by_itself}");
+    let served = drawn(&evening(NAMES));
+    let rest =
+        |drawn: &str| drawn.lines().filter(|line| !line.contains("the simulator plays")).collect::<String>();
+    assert_eq!(rest(&by_itself), rest(&served));
+    assert!(by_itself.contains("wrong on purpose: 3 of 5"), "{by_itself}");
+}
+
+#[test]
+fn who_does_not_tell_what_goes_wrong_is_said_not_to() {
+    let theme = Theme::new(Palette::True, false);
+    let drawn =
+        |model: &Model| screen(model, &ui(View::Faults, false), &theme, SIZES[0]).backend().to_string();
+    let at = Duration::from_secs(60);
+    let tell = |model: &mut Model, found| model.take(Report { source: Source::Control, at, found });
+    let nothing = || Ok(Finding::Run { run: None, scenarios: None, faults: None });
+
+    let mut unheard = empty();
+    assert!(drawn(&unheard).contains("the simulator was not heard yet"), "{}", drawn(&unheard));
+    tell(&mut unheard, Err(Text::new("Connection refused")));
+    assert!(drawn(&unheard).contains("no simulator tells"), "{}", drawn(&unheard));
+    tell(&mut unheard, nothing());
+    assert!(drawn(&unheard).contains("wrong on purpose: 0 of 0"), "it says that it plays nothing");
+
+    let mut older = empty();
+    let found = Ok(scrape("matchday_simulator_plays{program=\"all-faults\"} 1\n"));
+    older.take(Report { source: Source::Part(Part::Simulator), at, found });
+    tell(&mut older, Err(Text::new("it tells nothing of what it plays, and takes no orders")));
+    assert!(drawn(&older).contains("the simulator does not tell"), "{}", drawn(&older));
+    assert!(drawn(&older).contains("the simulator plays all-faults, and takes no orders"));
+
+    let mut preparing = evening(NAMES);
+    preparing.control.faults = None;
+    assert!(drawn(&preparing).contains("the simulator does not tell yet"), "{}", drawn(&preparing));
+    for model in [&older, &preparing] {
+        assert!(!drawn(model).contains("0 of 0"), "{}", drawn(model));
+    }
+    let summary = preparing.summary(Duration::from_secs(60), Duration::ZERO);
+    assert_eq!(summary.playing.map(|playing| (playing.faults, playing.faults_happened)), Some((None, None)));
 }
 
 #[test]

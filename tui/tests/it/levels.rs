@@ -12,7 +12,10 @@ use tui::text::Text;
 use tui::theme::{Palette, Theme};
 use tui::ui::{Ui, View};
 
-use crate::stage::{empty, evening, evening_until, evening_with_a_verification, processors, scrape, screen};
+use crate::stage::{
+    empty, evening, evening_until, evening_with_a_verification, evening_without_orders, processors, scrape,
+    screen,
+};
 
 const NAMES: [&str; 2] = ["Harriers", "Voyagers"];
 
@@ -370,6 +373,14 @@ fn a_simulator_that_is_gone_in_the_middle_of_its_run_is_down() {
     model.step(Duration::from_secs(10_000));
     assert_eq!(model.part_level(Part::Simulator), Level::Down);
     model.control.run.as_mut().expect("a run").state = RunState::Complete;
+    assert_eq!(model.part_level(Part::Simulator), Level::Absent);
+}
+
+#[test]
+fn a_simulator_that_takes_no_orders_is_gone_once_all_was_played() {
+    let mut model = evening_without_orders(NAMES);
+    assert_eq!(model.part_level(Part::Simulator), Level::Fine);
+    model.step(Duration::from_secs(10_000));
     assert_eq!(model.part_level(Part::Simulator), Level::Absent);
 }
 

@@ -68,7 +68,7 @@ fn scripts_are_told_in_json_what_answers_and_what_does_not() {
         let mut hops = told["hops"].as_array().expect("hops").iter();
         hops.find(|hop| hop["place"] == place).expect("the hop").clone()
     };
-    assert_eq!(told["schema"], "1.5");
+    assert_eq!(told["schema"], "1.6");
     assert_eq!(told["playing"], serde_json::Value::Null);
     assert!(told["noticed"].as_array().is_some_and(|signs| !signs.is_empty()), "{told}");
     assert!(hop("ingestion")["per_second"].as_f64() > Some(50.0), "{told}");

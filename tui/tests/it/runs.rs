@@ -49,7 +49,7 @@ async fn runs_are_listed_as_they_come_and_the_one_that_goes_on_is_told_apart() {
     fs::create_dir_all(&live).expect("a folder");
     fs::write(live.join(LIVE), serde_json::to_vec(&standing()).expect("JSON")).expect("written");
     until(&mut watch, |model| model.verifying().is_some()).await;
-    assert_eq!(watch.model.faults().iter().filter(|fault| fault.is_past).count(), 2);
+    assert_eq!(watch.model.faults().iter().flatten().filter(|fault| fault.is_past).count(), 2);
     fs::remove_file(live.join(LIVE)).expect("removed");
     write(&live, "goes-on", false);
     until(&mut watch, |model| model.verifying().is_none() && model.runs.finished.len() == 2).await;

@@ -103,6 +103,15 @@ fn pass(model: &mut Model, second: u64, names: [&str; 2], has_distribution: bool
     tell(Source::Runs, Ok(Finding::Runs(finished(names[0]))));
 }
 
+/// The same evening, played by a simulator that takes no orders.
+pub fn evening_without_orders(names: [&str; 2]) -> Model {
+    let mut model = evening(names);
+    let plays = "matchday_simulator_plays{program=\"all-faults\"} 1\n";
+    let found = Ok(scrape(&(metrics(Part::Simulator, SECONDS) + plays)));
+    model.take(Report { source: Source::Part(Part::Simulator), at: Duration::from_secs(SECONDS), found });
+    model
+}
+
 /// The same evening, with a game open.
 pub fn evening_with_a_game(names: [&str; 2]) -> Model {
     let mut model = evening(names);

@@ -26,10 +26,10 @@ pub struct PlayingSummary {
     pub messages: u64,
     /// Those accepted.
     pub accepted: u64,
-    /// What goes wrong in it on purpose and has happened, and in all.
-    pub faults_happened: usize,
+    /// What goes wrong in it on purpose and has happened; none where it has not told yet.
+    pub faults_happened: Option<usize>,
     /// In all.
-    pub faults: usize,
+    pub faults: Option<usize>,
 }
 
 /// How often the stack has noticed something.
@@ -166,8 +166,8 @@ impl Model {
             rate: run.rate,
             messages: run.messages,
             accepted: run.accepted,
-            faults_happened: faults.iter().filter(|fault| fault.is_past).count(),
-            faults: faults.len(),
+            faults_happened: faults.as_ref().map(|all| all.iter().filter(|fault| fault.is_past).count()),
+            faults: faults.as_ref().map(Vec::len),
         })
     }
 
