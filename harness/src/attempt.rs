@@ -246,7 +246,7 @@ impl Case {
     /// # Errors
     /// When none is up, its database does not answer, or it has one of them.
     pub async fn attach<'a>(&self, home: &Home, site: &SiteArgs) -> Result<Site<'a>> {
-        let site = Site::attach(site, Stack::find(&home.stacks, home.up))?;
+        let site = Site::attach(site, home.up, Stack::find(&home.stacks, home.up))?;
         let known =
             Mysql::new(&site.places.mysql)?.versions().await.context("asking the database for its events")?;
         let there = self.feed.oracle.events().keys().find(|id| known.contains_key(*id));

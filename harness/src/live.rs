@@ -22,7 +22,7 @@ use crate::site::Site;
 /// The file of [`Standing`].
 pub const LIVE: &str = "live.json";
 /// The version of [`Standing`]: another minor version only adds fields.
-pub const SCHEMA: &str = "1.0";
+pub const SCHEMA: &str = "1.1";
 /// Between two times that it is written.
 const EVERY: Duration = Duration::from_secs(1);
 /// Gates of which nothing is known before everything was compared.
@@ -41,6 +41,9 @@ pub struct Standing {
     pub schema: String,
     /// The run's name, which is its folder's.
     pub name: String,
+    /// The name of the record of the stack that is verified; absent before it is there, and where it has none. Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
     /// The scenario's name.
     pub scenario: String,
     /// What it says it is about.
@@ -148,6 +151,7 @@ impl Live {
         let standing = Standing {
             schema: SCHEMA.to_owned(),
             name: folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            stack: None,
             scenario: name.to_owned(),
             description: scenario.description.clone(),
             seed: scenario.seed,
@@ -177,6 +181,13 @@ impl Live {
         };
         live.write().with_context(writing)?;
         Ok(live)
+    }
+
+    /// The stack is there.
+    pub fn name_stack(&mut self, record: Option<&str>) {
+        self.standing.stack = record.map(str::to_owned);
+        // As in `hear`: the run itself needs nobody who watches.
+        let _ = self.write();
     }
 
     /// The run has come so far.
@@ -302,7 +313,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("steady-hockey-20260101T000000");
         let mut live = begin(&folder);
-        assert_eq!(read(&folder).phase, Phase::Starting);
+        assert_eq!((read(&folder).phase, read(&folder).stack), (Phase::Starting, None));
+        live.name_stack(Some("verify-7"));
+        assert_eq!(read(&folder).stack.as_deref(), Some("verify-7"));
         assert_eq!(gate(&read(&folder), "throughput").state, GateState::Inconclusive);
         let anomalies = (Some(0.0), GateState::Inconclusive);
         assert_eq!(

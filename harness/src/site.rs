@@ -10,6 +10,8 @@ use crate::stack::{DISTRIBUTION, INGESTION, PartId, ProcessId, Record, Stack, pr
 
 /// A stack as a run sees it.
 pub struct Site<'a> {
+    /// The name of its record, where it has one.
+    pub record: Option<String>,
     /// Where its stores and REST are.
     pub places: Places,
     /// Kafka's bootstrap servers.
@@ -83,6 +85,7 @@ impl<'a> Site<'a> {
     /// When it has no ingestion or no distribution.
     pub fn of(stack: &'a Stack) -> Result<Self> {
         Ok(Self {
+            record: stack.folder().file_name().map(|name| name.to_string_lossy().into_owned()),
             places: stack.places()?,
             kafka: stack.kafka(),
             topics: stack.topics().clone(),
@@ -95,11 +98,11 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// A stack that is up: at the addresses given, else those of its record.
+    /// A stack that is up: at the addresses given, else those of the record of this name.
     ///
     /// # Errors
     /// When an address is neither given nor recorded.
-    pub fn attach(args: &SiteArgs, record: Option<Record>) -> Result<Self> {
+    pub fn attach(args: &SiteArgs, name: &str, record: Option<Record>) -> Result<Self> {
         let known = |given: &Option<String>, what: &str, flag: &str| {
             let mut addresses = record.iter().flat_map(|record| &record.addresses);
             let recorded = addresses.find(|address| address.what == what).map(|address| address.url.clone());
@@ -107,7 +110,11 @@ impl<'a> Site<'a> {
                 format!("no stack of `matchday up` is up: start one, or say where {what} is with {flag}")
             })
         };
+        let ingestion = known(&args.ingestion, "ingestion", "--ingestion")?;
+        let is_its = |record: &Record| record.addresses.iter().any(|address| address.url == ingestion);
         Ok(Self {
+            // Who gives the addresses of another stack does not mean the one that is recorded.
+            record: record.as_ref().filter(|record| is_its(record)).map(|_| name.to_owned()),
             places: Places {
                 mysql: known(&args.mysql, "MySQL", "--mysql")?,
                 redis: known(&args.redis, "Redis", "--redis")?,
@@ -116,7 +123,7 @@ impl<'a> Site<'a> {
             kafka: known(&args.kafka, "Kafka", "--kafka")?,
             topics: args.topics.clone(),
             socket: known(&args.socket, "WebSocket", "--socket")?,
-            ingestion: known(&args.ingestion, "ingestion", "--ingestion")?,
+            ingestion,
             token: args.token.clone(),
             database: "a database that was there".to_owned(),
             is_shared: true,
@@ -178,5 +185,37 @@ impl<'a> Site<'a> {
             }
             Parts::Unknown => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        site: SiteArgs,
+    }
+
+    #[test]
+    fn a_stack_has_the_name_of_its_record_unless_another_ones_addresses_are_given() {
+        let record = || -> Option<Record> {
+            let addresses = ["MySQL", "Redis", "REST", "Kafka", "WebSocket", "ingestion"];
+            let addresses =
+                addresses.map(|what| serde_json::json!({"what": what, "url": format!("{what}.up")}));
+            let record = serde_json::json!({
+                "lifetime": "detached", "owner": {"pid": 1, "started_ticks": 1}, "is_complete": true, "processes": [],
+                "addresses": addresses});
+            Some(serde_json::from_value(record).unwrap())
+        };
+        let name = |ingestion: &str| {
+            let arguments = ["verify", "--ingestion", ingestion];
+            Site::attach(&Command::parse_from(arguments).site, "up", record()).unwrap().record
+        };
+        assert_eq!(name("ingestion.up").as_deref(), Some("up"));
+        assert_eq!(name("http://127.0.0.1:9"), None);
     }
 }

@@ -84,6 +84,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
         Some(stack) => Site::of(stack).means(Exit::Environment)?,
         None => case.attach(&home, &args.site).await.means(Exit::Environment)?,
     };
+    live.name_stack(site.record.as_deref());
     if args.attach {
         recoveries = case.recoveries(Some(&site.ingestion)).await.means(Exit::Environment)?;
     }

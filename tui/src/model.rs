@@ -46,6 +46,8 @@ pub use warnings::Warning;
 pub struct Model {
     /// What the stack is called.
     pub stack: Text,
+    /// The name of its record, where it has one.
+    pub record: Option<Text>,
     /// That nothing of it runs any more, where that is so.
     pub gone: Option<Gone>,
     /// The time of the last step, since this program started.
@@ -86,6 +88,7 @@ impl Model {
         let part = |(part, urls): (&Part, &Vec<String>)| (*part, PartState::new(urls, interval));
         Self {
             stack: Text::new(&places.name),
+            record: places.record.as_deref().map(Text::new),
             gone: None,
             now,
             parts: places.parts.iter().map(part).collect(),

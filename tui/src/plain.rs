@@ -145,7 +145,10 @@ fn line(summary: &Summary, since_epoch: Duration) -> String {
     told.push(format!("lag {}", number(lag)));
     let errors = summary.hops.iter().filter_map(|row| row.errors).reduce(|sum, errors| sum + errors);
     told.push(format!("errors {}", number(errors)));
-    told.extend(summary.verifying.as_ref().map(|run| format!("verify {}: {}", run.scenario, run.phase)));
+    told.extend(summary.verifying.as_ref().map(|run| {
+        let place = if run.is_here { "" } else { " on another stack" };
+        format!("verify {}{place}: {}", run.scenario, run.phase)
+    }));
     told.extend(summary.warnings.first().map(|first| format!("{}: {}", first.place, first.what)));
     told.join(", ")
 }

@@ -12,6 +12,8 @@ pub use harness::live::Phase;
 pub struct Verifying {
     /// Its name.
     pub name: Text,
+    /// The name of the record of the stack that is verified, where that is told.
+    pub stack: Option<Text>,
     /// What is played.
     pub scenario: Text,
     /// The seed from which all of it follows.
@@ -60,6 +62,7 @@ impl Verifying {
         happens.sort_by(|one, other| one.at.total_cmp(&other.at));
         Self {
             name: Text::new(&standing.name),
+            stack: standing.stack.as_deref().map(Text::new),
             scenario: Text::new(&standing.scenario),
             seed: standing.seed,
             phase: standing.phase,

@@ -22,12 +22,31 @@ pub struct Mischief {
 }
 
 impl Model {
-    /// What is being verified, unless that has not said for a while how far it is. Where the simulator of this stack plays
-    /// something it is that of another stack, and what is played here is told instead.
+    /// What is being verified on this stack, unless that has not said for a while how far it is.
     #[must_use]
     pub fn verifying(&self) -> Option<&Verifying> {
-        let plays_here = self.control.is_in_a_run() && self.control.contact.touch(self.now) == Touch::Fresh;
-        self.runs.verifying.as_ref().filter(|_| !plays_here)
+        self.runs.verifying.as_ref().filter(|run| self.is_here(run))
+    }
+
+    /// What is being verified on another stack, which is no concern of this one.
+    #[must_use]
+    pub fn verifying_elsewhere(&self) -> Option<&Verifying> {
+        self.runs.verifying.as_ref().filter(|run| !self.is_here(run))
+    }
+
+    /// Whether a run is one of this stack.
+    fn is_here(&self, run: &Verifying) -> bool {
+        if self.parts.is_empty() {
+            // No stack is looked at, with which it could be mixed up.
+            return true;
+        }
+        let Some(stack) = &run.stack else {
+            // It is being started, or has no record. Where the simulator of this stack plays something it is another one.
+            let is_played =
+                self.control.is_in_a_run() && self.control.contact.touch(self.now) == Touch::Fresh;
+            return run.phase != Phase::Starting && !is_played;
+        };
+        self.record.as_ref() == Some(stack)
     }
 
     /// What a simulator plays that takes no orders.

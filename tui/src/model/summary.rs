@@ -46,7 +46,7 @@ pub struct Summary {
     pub noticed: Vec<NoticedSummary>,
     /// The producers, and whether each is trusted.
     pub producers: Vec<ProducerSummary>,
-    /// The run that is being verified.
+    /// The run that is being verified, be it on this stack or on another one.
     pub verifying: Option<VerifyingSummary>,
     /// What the run that was verified last came to.
     pub last_run: Option<RunSummary>,
@@ -73,7 +73,7 @@ impl Model {
             playing: self.playing_summary(),
             noticed: self.noticed_summary(window),
             producers: self.producers_summary(),
-            verifying: self.runs.verifying.as_ref().map(VerifyingSummary::of),
+            verifying: self.verifying_summary(),
             last_run: self.runs.last().map(RunSummary::of),
         }
     }

@@ -36,7 +36,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
 }
 
 /// A title, and the room below it; marked where whoever tells of it does not now.
-fn under(frame: &mut Frame<'_>, area: Rect, text: &str, contact: Option<&Contact>, scene: Scene<'_>) -> Rect {
+pub(super) fn under(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    text: &str,
+    contact: Option<&Contact>,
+    scene: Scene<'_>,
+) -> Rect {
     let [above, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let is_fresh = contact.is_none_or(|contact| contact.touch(scene.model.now) == Touch::Fresh);
     let marked = if is_fresh { 2 } else { MARK };
@@ -141,9 +147,9 @@ fn producer_line(producer: &Producer, width: usize, scene: Scene<'_>) -> Line<'s
 }
 
 fn draw_gates(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let runs = &scene.model.runs;
-    let contact = runs_contact(scene.model);
-    match (&runs.verifying, runs.last()) {
+    let Scene { model, .. } = scene;
+    let contact = runs_contact(model);
+    match (model.verifying(), model.runs.last()) {
         (Some(verifying), _) => {
             let list = under(frame, area, "gates so far", contact, scene);
             judged::draw_gates(frame, list, &verifying.gates, true, scene);
@@ -162,7 +168,7 @@ fn draw_gates(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
 fn draw_anomalies(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, theme, .. } = scene;
     let contact = runs_contact(model);
-    let list = match (&model.runs.verifying, model.runs.last()) {
+    let list = match (model.verifying(), model.runs.last()) {
         (Some(verifying), _) => {
             let list = under(frame, area, "anomalies so far", contact, scene);
             let line = |(count, what): (u64, &str)| {

@@ -1,40 +1,39 @@
 //! What is played, by a verification or by the simulator, and how far it is: three rows.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, format, nothing, title};
+use super::faults::under;
+use super::{Scene, format, nothing};
 use crate::bundle::Verifying;
-use crate::model::Touch;
+use crate::model::{Model, Touch};
 use crate::simulator::{Run, RunState};
+use crate::text::Text;
 use crate::theme::Tone;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { model, .. } = scene;
-    let [above, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    let lines = match (model.verifying(), &model.control.run) {
+    let elsewhere = elsewhere(model);
+    let control = Some(&model.control.contact);
+    let (lines, rest) = match (model.verifying(), &model.control.run) {
         (Some(verifying), _) => {
-            frame.render_widget(title("matchday verify", Some(&model.runs.contact), scene), above);
-            verified(verifying, rest.width, scene)
+            let rest = under(frame, area, "matchday verify", Some(&model.runs.contact), scene);
+            (verified(verifying, rest.width, scene), rest)
         }
         (None, Some(run)) => {
-            let beside = model.runs.verifying.as_ref().map(|verifying| {
-                format!("; matchday verify {}: {}", verifying.scenario, verifying.phase_word())
-            });
             let orders = if model.takes_no_orders() { ", and takes no orders" } else { "" };
-            let text = format!("the simulator plays{orders}{}", beside.unwrap_or_default());
-            frame.render_widget(title(&text, Some(&model.control.contact), scene), above);
-            played(run, rest.width, scene)
+            let rest = under(frame, area, &format!("the simulator plays{orders}{elsewhere}"), control, scene);
+            (played(run, rest.width, scene), rest)
         }
         (None, None) => {
             if let Some(program) = model.plays_by_itself() {
-                let text = format!("the simulator plays {program}, and takes no orders");
-                frame.render_widget(title(&text, None, scene), above);
+                let text = format!("the simulator plays {program}, and takes no orders{elsewhere}");
+                let rest = under(frame, area, &text, None, scene);
                 let how = "view 1 has how it goes; `simulator serve` starts one that takes orders";
                 return nothing(frame, rest, how, scene);
             }
-            frame.render_widget(title("the simulator", Some(&model.control.contact), scene), above);
+            let rest = under(frame, area, &format!("the simulator{elsewhere}"), control, scene);
             let why = match model.control.contact.touch(model.now) {
                 _ if !model.control.is_asked => "no simulator is known",
                 Touch::Away => "none takes orders: `simulator serve` starts one that does",
@@ -46,6 +45,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     for (line, row) in lines.into_iter().zip(rest.rows()) {
         frame.render_widget(line, row);
     }
+}
+
+/// What is verified on another stack, behind what is told of this one.
+fn elsewhere(model: &Model) -> String {
+    let Some(Verifying { stack, scenario, .. }) = model.verifying_elsewhere() else { return String::new() };
+    let stack = stack.as_ref().map_or("another stack", Text::as_str);
+    format!("; on {stack}: matchday verify {scenario}")
 }
 
 fn verified(run: &Verifying, width: u16, scene: Scene<'_>) -> [Line<'static>; 2] {

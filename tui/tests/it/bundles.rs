@@ -179,7 +179,7 @@ fn series(is_right: bool) -> Series {
 pub fn standing() -> Standing {
     let gate = |name: &str, limit: f64, found: Option<f64>, unit: &str, state: &str| json!({"name": name, "limit": limit, "found": found, "unit": unit, "state": state, "exit": "correctness"});
     let standing = json!({
-        "schema": "1.0", "name": "kill-processors-20260101T000000", "scenario": "kill-processors",
+        "schema": "1.1", "name": "kill-processors-20260101T000000", "stack": "up", "scenario": "kill-processors",
         "description": "The processors of every sport are killed", "seed": 31, "seconds": 60.0, "phase": "sending",
         "elapsed_micros": 24_300_000, "messages": 30_000, "sent": 12_150, "accepted": 12_100, "refused": 2, "sent_again": 3,
         "lag": 40, "breaks": 0,

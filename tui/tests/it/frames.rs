@@ -252,6 +252,34 @@ fn who_does_not_tell_what_goes_wrong_is_said_not_to() {
 }
 
 #[test]
+fn a_run_of_another_stack_is_said_to_be_one_and_not_mixed_with_this_one() {
+    let theme = Theme::new(Palette::True, false);
+    let drawn =
+        |model: &Model| screen(model, &ui(View::Faults, false), &theme, SIZES[1]).backend().to_string();
+    let mut model = evening_with_a_verification(NAMES);
+    let here = drawn(&model);
+    for words in ["gates so far", "anomalies so far", "kill processors-hockey", "throughput"] {
+        assert!(here.contains(words), "{words}: {here}");
+    }
+    model.runs.verifying.as_mut().expect("a run").stack = Some(Text::new("verify-7"));
+    let elsewhere = drawn(&model);
+    assert!(
+        elsewhere.contains("the simulator plays; on verify-7: matchday verify kill-processors"),
+        "{elsewhere}"
+    );
+    let without = drawn(&{
+        let mut model = model.clone();
+        model.runs.verifying = None;
+        model
+    });
+    let rest =
+        |drawn: &str| drawn.lines().filter(|line| !line.contains("the simulator plays")).collect::<String>();
+    assert_eq!(rest(&elsewhere), rest(&without), "nothing else of it is shown");
+    model.control.run = None;
+    assert!(drawn(&model).contains("the simulator; on verify-7: matchday verify kill-processors"));
+}
+
+#[test]
 fn a_game_of_which_nobody_has_said_who_plays_is_told_by_its_id() {
     let mut model = evening(NAMES);
     for game in &mut model.games.live {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Sport, Topics};
+use tui::bundle::Phase;
 use tui::model::kafka::Reader;
 use tui::model::pipeline::{Figure, Place};
 use tui::model::{Gone, Hop, Level, Model, kafka};
@@ -384,15 +385,31 @@ fn a_simulator_that_takes_no_orders_is_gone_once_all_was_played() {
     assert_eq!(model.part_level(Part::Simulator), Level::Absent);
 }
 
+fn set_stack(model: &mut Model, stack: Option<&str>) {
+    model.runs.verifying.as_mut().expect("a run").stack = stack.map(Text::new);
+}
+
 #[test]
 fn what_this_stack_plays_is_shown_before_what_is_verified_on_another() {
     let mut model = evening_with_a_verification(NAMES);
     let told = |model: &Model| (model.verifying().is_some(), model.playing().is_some());
-    assert_eq!(told(&model), (true, false));
+    let is_here = |model: &Model| {
+        let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
+        (summary.verifying.expect("scripts are told of it").is_here, summary.playing.is_some())
+    };
+    assert_eq!((told(&model), is_here(&model)), ((true, false), (true, false)));
     model.control.run.as_mut().expect("a run").state = RunState::Playing;
+    assert_eq!(told(&model), (true, false), "it says that this is its stack");
+    set_stack(&mut model, Some("verify-7"));
+    assert_eq!((told(&model), is_here(&model)), ((false, true), (false, true)));
+    assert!(model.verifying_elsewhere().is_some());
+    // One that names no stack may be of this one, unless that plays something itself.
+    set_stack(&mut model, None);
     assert_eq!(told(&model), (false, true));
-    let summary = model.summary(Duration::from_secs(60), Duration::ZERO);
-    assert!(summary.verifying.is_some() && summary.playing.is_some(), "scripts are told of both");
+    model.control.run.as_mut().expect("a run").state = RunState::Complete;
+    assert_eq!(told(&model), (true, false));
+    model.runs.verifying.as_mut().expect("a run").phase = Phase::Starting;
+    assert_eq!(told(&model), (false, true), "its stack is not there yet");
 }
 
 /// What two processes of hockey tell, the second of them only where it `answers`.

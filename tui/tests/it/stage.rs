@@ -39,7 +39,7 @@ pub fn empty() -> Model {
     let parts = parts.chain(Sport::ALL.map(Part::Processors)).map(|part| (part, vec![String::new()]));
     let places = Places {
         name: "up (native)".to_owned(),
-        record: None,
+        record: Some("up".to_owned()),
         parts: parts.collect::<BTreeMap<_, _>>(),
         rest: Some(String::new()),
         kafka: Some(String::new()),

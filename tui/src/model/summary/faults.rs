@@ -76,6 +76,10 @@ pub struct GateSummary {
 pub struct VerifyingSummary {
     /// Its name.
     pub name: String,
+    /// The name of the record of the stack that it verifies, where that is told.
+    pub stack: Option<String>,
+    /// Whether that is the stack that is looked at.
+    pub is_here: bool,
     /// What is played.
     pub scenario: String,
     /// What is being done: `sending`.
@@ -123,9 +127,11 @@ impl GateSummary {
 }
 
 impl VerifyingSummary {
-    pub(super) fn of(run: &Verifying) -> Self {
+    fn of(run: &Verifying, is_here: bool) -> Self {
         Self {
             name: run.name.to_string(),
+            stack: run.stack.as_ref().map(ToString::to_string),
+            is_here,
             scenario: run.scenario.to_string(),
             phase: run.phase_word(),
             phase_name: run.phase,
@@ -169,6 +175,11 @@ impl Model {
             faults_happened: faults.as_ref().map(|all| all.iter().filter(|fault| fault.is_past).count()),
             faults: faults.as_ref().map(Vec::len),
         })
+    }
+
+    pub(super) fn verifying_summary(&self) -> Option<VerifyingSummary> {
+        let run = self.runs.verifying.as_ref()?;
+        Some(VerifyingSummary::of(run, self.verifying().is_some()))
     }
 
     pub(super) fn noticed_summary(&self, window: Duration) -> Vec<NoticedSummary> {
