@@ -156,7 +156,9 @@ async fn its_document_names_every_path_and_every_path_is_there() {
     let document = desk.json(Method::GET, "/openapi.json", None, 200).await;
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["components"]["schemas"]["Sport"]["enum"][0], "football");
-    let routes = include_str!("../../../src/control/routes.rs").split(".route(\"").skip(1);
+    // Those of a run that takes no orders are fewer, and refuse any order.
+    let (routes, _) = include_str!("../../../src/control/routes.rs").split_once("pub fn watched").unwrap();
+    let routes = routes.split(".route(\"").skip(1);
     let served: Vec<&str> = routes.map(|route| route.split('"').next().unwrap()).collect();
     assert!(served.len() > 10, "{served:?}");
     for path in served.into_iter().filter(|path| *path != "/openapi.json") {
