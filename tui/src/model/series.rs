@@ -80,8 +80,8 @@ impl Series {
         // With the one before, for a silence may end where the span begins.
         let points = self.points.range(begin.saturating_sub(1)..);
         let values: Vec<(f64, f64)> = points.map(|(at, value)| (at.as_secs_f64(), *value)).collect();
-        let apart = HOLDS_AT_LEAST.as_secs_f64().max(self.apart());
-        let silence = values.windows(2).rposition(|pair| pair[1].0 - pair[0].0 > apart);
+        let holds = self.holds().as_secs_f64();
+        let silence = values.windows(2).rposition(|pair| pair[1].0 - pair[0].0 > holds);
         let values = values.get(silence.map_or(begin.min(1), |silence| silence + 2)..)?;
         let last = &values[values.len().saturating_sub(TURNED)..];
         let has_turned = last.len() == TURNED && (goes_on(last) || range(last) < RESTS * range(values));
@@ -116,19 +116,10 @@ impl Series {
         filled
     }
 
-    /// How far apart values may lie before that is a silence, in seconds: twice as far as the last two.
-    fn apart(&self) -> f64 {
-        self.last_two_apart().unwrap_or_default().as_secs_f64() * 2.0
-    }
-
-    fn last_two_apart(&self) -> Option<Duration> {
-        let last = self.points.len().checked_sub(2).and_then(|index| self.points.range(index..).next());
-        last.zip(self.points.back()).map(|((one, _), (other, _))| other.saturating_sub(*one))
-    }
-
     /// Three times as long as the values lie apart.
     fn holds(&self) -> Duration {
-        let apart = self.last_two_apart();
+        let last = self.points.len().checked_sub(2).and_then(|index| self.points.range(index..).next());
+        let apart = last.zip(self.points.back()).map(|((one, _), (other, _))| other.saturating_sub(*one));
         apart.map_or(HOLDS_AT_LEAST, |apart| (apart * 3).clamp(HOLDS_AT_LEAST, Duration::from_secs(60)))
     }
 }
