@@ -154,16 +154,16 @@ pub enum Suspension {
     ProcessorSilent,
 }
 
-/// How an outcome ended.
+/// How an outcome ended; what is not decided restricts least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultKind {
+    /// Not decided yet.
+    Undecided,
     /// The bet loses.
     Lost,
     /// The bet wins.
     Won,
-    /// Not decided.
-    Undecided,
 }
 
 /// How much of the stake is paid back.
@@ -187,6 +187,14 @@ pub struct OutcomeResult {
     /// The share that counts as won where several tied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_heat: Option<Millionths>,
+}
+
+impl OutcomeResult {
+    /// Whether it says how bets on the outcome end.
+    #[must_use]
+    pub fn is_decided(self) -> bool {
+        self.result != ResultKind::Undecided
+    }
 }
 
 /// One outcome of a market, as offered.

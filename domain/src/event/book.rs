@@ -172,6 +172,10 @@ impl Book {
                 outcomes.push(SettledOutcome { id: outcome.id.clone(), result });
             }
         }
+        // What is undecided settles nothing: that it is settled all the same is only what it says itself.
+        if outcomes.iter().any(|outcome| !outcome.result.is_decided()) {
+            standing.closed.push(Closed { status: MarketStatus::Settled, at: None });
+        }
         if settlements.last().is_some_and(|last| last.has_results(&outcomes)) {
             let beneath = settlements.len() - 1;
             settlements.into_iter().take(beneath).for_each(|verdict| self.decide(source, verdict));
@@ -201,7 +205,7 @@ impl Book {
         }
     }
 
-    /// What clients see: a cancel outweighs a settlement, a settlement outweighs the offer, what keeps its owner's
+    /// What clients see: a cancel outweighs a settlement, a settlement that decides all that it names outweighs the offer, what keeps its owner's
     /// markets `shut` outweighs an active offer, and a dead letter among that outweighs a bet stop as the reason. `None` where nobody offers it and nothing stands decided.
     pub(crate) fn value(&self, key: &MarketKey, shut: Option<Shut>) -> Option<Market> {
         let offer = self.current();
@@ -238,11 +242,16 @@ impl Book {
             _ => {}
         }
         if let Some((_, void_reason, results)) = settlement {
-            market.status = MarketStatus::Settled;
-            market.suspension = None;
             market.void_reason.clone_from(void_reason);
             for SettledOutcome { id, result } in results {
                 set_result(&mut market.outcomes, id, *result);
+            }
+            if results.iter().all(|settled| settled.result.is_decided()) {
+                market.status = MarketStatus::Settled;
+                market.suspension = None;
+            } else {
+                // It goes on as it is offered, without what is known already.
+                market.outcomes.iter_mut().for_each(close_decided);
             }
         }
         if let Some((_, void_reason)) = cancel {
@@ -333,6 +342,11 @@ impl StandingOffer {
 /// Whether a status is no offer, but says that something was decided.
 fn is_closed(status: MarketStatus) -> bool {
     matches!(status, MarketStatus::Settled | MarketStatus::Cancelled)
+}
+
+/// Nobody may bet on what is known, whatever its market's offer says.
+fn close_decided(outcome: &mut Outcome) {
+    outcome.active &= !outcome.result.is_some_and(OutcomeResult::is_decided);
 }
 
 fn set_result(outcomes: &mut Vec<Outcome>, id: &OutcomeId, result: OutcomeResult) {

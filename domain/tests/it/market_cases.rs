@@ -1,12 +1,12 @@
 //! A market's life by example: offers, bet stops, hand-over, settlement, cancel and what takes them back.
 
 use domain::market::{ResultKind, Suspension};
-use domain::message::{Certainty, Snapshot, StopStatus};
-use domain::{Body, Market, MarketKey, MarketStatus, Value};
+use domain::message::{Certainty, OddsChange, Offer, Snapshot, StopStatus};
+use domain::{Body, Market, MarketKey, MarketStatus, Outcome, Position, Value};
 
 use crate::build::{odds, outcome, result};
 use crate::desk::{Desk, PATIENT, refusals};
-use crate::feed::{Move, Provider, Who};
+use crate::feed::{self, Move, Provider, Who};
 
 /// A provider and the desk that takes what it says, all of it about market 406.
 struct Talk {
@@ -201,6 +201,35 @@ fn a_snapshot_takes_back_what_it_leaves_out_and_settles_what_it_says_is_settled(
     let settled = talk.desk.market(&MarketKey::plain(1)).expect("a market");
     assert_eq!(settled.status, MarketStatus::Settled);
     assert_eq!(settled.outcomes[0].result, Some(result(ResultKind::Won)));
+}
+
+#[test]
+fn a_snapshot_of_a_settled_market_may_leave_an_outcome_undecided_until_it_is_offered_again() {
+    let settled = |kind: ResultKind| {
+        let outcomes = [(ResultKind::Won, "4"), (kind, "5")];
+        let outcomes =
+            outcomes.map(|(kind, id)| Outcome { result: Some(result(kind)), ..outcome(id, odds(1_850)) });
+        Offer::new(MarketKey::plain(406), MarketStatus::Settled, outcomes.to_vec())
+    };
+    let snapshot = |offer| Snapshot { fixture: None, status: None, incidents: None, markets: vec![offer] };
+    let open = || Offer::new(MarketKey::plain(406), MarketStatus::Active, vec![outcome("5", odds(1_900))]);
+    let place = |epoch, sequence| Position { epoch, sequence };
+    let mut desk = Desk::new(PATIENT);
+    let mut say = |position, at, body| {
+        let message = feed::message(Who::Live, position, at, body);
+        assert!(refusals(&desk.take(&message)).is_empty(), "{message:?}");
+        let market = desk.market(&MarketKey::plain(406)).expect("a market");
+        let outcomes = market.outcomes.iter().map(|o| (o.active, o.result.map(|result| result.result)));
+        (market.status, outcomes.collect::<Vec<_>>())
+    };
+    let (won, undecided) = (Some(ResultKind::Won), Some(ResultKind::Undecided));
+    say(place(1, 1), 1, Body::OddsChange(OddsChange::of(vec![open()])));
+    let (status, outcomes) = say(place(2, 1), 2, Body::Snapshot(snapshot(settled(ResultKind::Undecided))));
+    assert_eq!((status, outcomes), (MarketStatus::Settled, vec![(false, won), (true, undecided)]));
+    let (status, outcomes) = say(place(2, 2), 3, Body::OddsChange(OddsChange::of(vec![open()])));
+    assert_eq!((status, outcomes), (MarketStatus::Active, vec![(true, undecided), (false, won)]));
+    let (status, _) = say(place(3, 1), 4, Body::Snapshot(snapshot(settled(ResultKind::Lost))));
+    assert_eq!(status, MarketStatus::Settled);
 }
 
 #[test]

@@ -390,6 +390,53 @@ fn a_settlement_that_a_recovery_repeats_is_taken_back_at_once() {
     assert_eq!(status_of(&upgraded), MarketStatus::Settled, "what was before it stands again");
 }
 
+/// A settlement of the outcomes 4 and 5.
+fn both_settled(certainty: Certainty, kinds: [ResultKind; 2]) -> Body {
+    let outcomes = ["4", "5"].into_iter().zip(kinds).map(|(id, kind)| settled(id, result(kind))).collect();
+    let markets = vec![SettledMarket { key: market("406"), void_reason: None, outcomes }];
+    Body::Settlement(Settlement { certainty, markets })
+}
+
+#[test]
+fn a_market_with_an_outcome_that_is_undecided_is_not_settled_and_takes_no_bet_on_what_is_known() {
+    use MarketStatus::{Active, Settled, Suspended};
+    use ResultKind::{Lost, Undecided, Won};
+    let offered = |price: u32, status| {
+        let outcomes = vec![outcome("4", odds(price)), outcome("5", odds(1_900))];
+        Body::OddsChange(OddsChange::of(vec![Offer::new(market("406"), status, outcomes)]))
+    };
+    let told = |said: &[(i64, Body)]| {
+        let of = |(number, (at, body)): (usize, &(i64, Body))| message(number, Who::Live, *at, body.clone());
+        let mut messages: Vec<_> = said.iter().enumerate().map(of).collect();
+        let one = Desk::with(&messages).market(&market("406")).expect("the market");
+        messages.reverse();
+        let other = Desk::with(&messages).market(&market("406")).expect("the market");
+        assert_eq!(one, other, "in any order");
+        let outcomes = one.outcomes.iter().map(|o| (o.active, o.result.map(|result| result.result)));
+        (one.status, outcomes.collect::<Vec<_>>())
+    };
+    let part = |kinds| both_settled(Certainty::LiveScouted, kinds);
+    let open = (1, offered(2_000, Active));
+    let partly = (2, part([Won, Undecided]));
+    let known = vec![(false, Some(Won)), (true, Some(Undecided))];
+    assert_eq!(told(&[open.clone(), partly.clone()]), (Active, known.clone()));
+    let later = |status| (3, offered(2_100, status));
+    assert_eq!(told(&[open.clone(), partly.clone(), later(Active)]), (Active, known.clone()));
+    assert_eq!(told(&[open.clone(), partly.clone(), later(Suspended)]), (Suspended, known.clone()));
+    assert_eq!(told(&[open.clone(), partly.clone(), later(Settled)]), (Settled, known), "it says so itself");
+    let unknown = vec![(true, Some(Undecided)); 2];
+    assert_eq!(told(&[open.clone(), (2, part([Undecided; 2]))]), (Active, unknown));
+    let whole = (4, part([Won, Lost]));
+    let all = vec![(true, Some(Won)), (true, Some(Lost))];
+    assert_eq!(told(&[open.clone(), partly.clone(), whole.clone()]), (Settled, all.clone()));
+    let rollback = (5, Body::SettlementRollback(SettlementRollback { markets: vec![market("406")] }));
+    let taken_back = told(&[open.clone(), partly.clone(), whole.clone(), rollback.clone()]);
+    assert_eq!(taken_back, (Active, vec![(false, Some(Won)), (true, Some(Undecided))]));
+    assert_eq!(told(&[open.clone(), partly, rollback]), (Active, vec![(true, None); 2]));
+    // Of two of the same time the one that decides is the more restrictive.
+    assert_eq!(told(&[open, (4, part([Won, Undecided])), whole]), (Settled, all));
+}
+
 #[test]
 fn a_settlement_corrected_and_corrected_back_stands_as_it_was_said_last() {
     let told = |said: &[ResultKind], rollbacks: i64| {
