@@ -13,6 +13,7 @@ use crate::{Fixture, Incident, Key, Sport, Status, Timestamp};
 
 use book::{Book, Shut};
 pub use by_time::Times;
+pub(crate) use feed::Letter;
 pub use feed::{Feed, Letters};
 use group::Member;
 use step::Step;

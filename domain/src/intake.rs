@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::Feed;
+use crate::event::{Feed, Letter};
 use crate::id::Source;
 use crate::letter::{LetterMark, Redrive};
 use crate::message::{FeedMessage, Position};
-use crate::refused::{Place, RefusedMessage};
+use crate::refused::{Asked, Place, RefusedMessage};
 use crate::{Applied, EventState, Refusal, Timestamp, Update};
 
 /// One event with the messages that wait for their turn.
@@ -223,11 +223,12 @@ impl Intake {
                 self.state.refuse(&source, position, refused.received_at, now).into_iter().collect()
             }
             (Place::Sequence(_), None) => Vec::new(),
-            (Place::Time { generated_at }, Some(source)) => {
-                self.state.refuse_by_time(&source, generated_at, refused.mark, now).into_iter().collect()
-            }
-            (Place::Time { generated_at }, None) => {
-                self.state.refuse_anyones(&refused.provider, generated_at, refused.mark, now)
+            (Place::Time { generated_at: said_at }, source) => {
+                let letter = Letter { said_at, mark: refused.mark, asked: refused.asked };
+                match source {
+                    Some(source) => self.state.refuse_by_time(&source, letter, now).into_iter().collect(),
+                    None => self.state.refuse_anyones(&refused.provider, letter, now),
+                }
             }
         }
     }
@@ -252,8 +253,9 @@ impl Intake {
             None => LetterMark::of(&arrival.payload),
             Some(redrive) => redrive.mark?,
         };
-        let FeedMessage { source, generated_at, .. } = &arrival.message;
-        self.state.refuse_by_time(source, *generated_at, Some(mark), now)
+        let FeedMessage { source, generated_at, request_id, .. } = &arrival.message;
+        let asked = if arrival.redrive.is_some() || request_id.is_some() { Asked::Yes } else { Asked::No };
+        self.state.refuse_by_time(source, Letter { said_at: *generated_at, mark: Some(mark), asked }, now)
     }
 
     fn hold(

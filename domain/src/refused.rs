@@ -31,8 +31,32 @@ pub struct RefusedMessage {
     /// By what its dead letter is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<LetterMark>,
+    /// Whether it answers a recovery.
+    #[serde(default, skip_serializing_if = "Asked::is_yes")]
+    pub asked: Asked,
     /// Ingestion's clock.
     pub received_at: Timestamp,
+}
+
+/// Whether a message answers a recovery that somebody asked for. One that does is not asked for once more: what brings it
+/// would bring it again, as wrong as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// It answers none.
+    No,
+    /// It cannot be read as far as to tell.
+    Unknown,
+    /// It answers one, or has a place in a sequence: what is missing there is asked for otherwise.
+    #[default]
+    Yes,
+}
+
+impl Asked {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_yes(&self) -> bool {
+        *self == Self::Yes
+    }
 }
 
 /// Where a refused message stood.
@@ -61,7 +85,7 @@ impl RefusedMessage {
         mark: LetterMark,
         received_at: Timestamp,
     ) -> Vec<Self> {
-        let Envelope { producer, event_id: Some(event_id), position, generated_at, .. } = read else {
+        let Envelope { producer, event_id: Some(event_id), position, generated_at, asked, .. } = read else {
             return Vec::new();
         };
         let place = match is_ordered_by_time {
@@ -89,6 +113,7 @@ impl RefusedMessage {
             event_id: event_id.clone(),
             place,
             mark: Some(mark),
+            asked: if is_ordered_by_time { asked } else { Asked::Yes },
             received_at,
         };
         sports.into_iter().map(told).collect()
@@ -132,6 +157,7 @@ mod tests {
             event_id: EventId::new("md:match:1001").ok(),
             position: Some(Position { epoch: 1, sequence: 63 }),
             generated_at: Some(Timestamp(50)),
+            asked: Asked::No,
         }
     }
 
@@ -153,6 +179,11 @@ mod tests {
         assert_eq!(RefusedMessage::decode(&counted.encode()).unwrap(), counted);
         let timed = told(Envelope { producer: None, ..read() }, true, at);
         assert_eq!(timed.place, Place::Time { generated_at: Timestamp(50) });
+        assert_eq!(
+            (timed.asked, counted.asked),
+            (Asked::No, Asked::Yes),
+            "a place in a sequence is missing otherwise"
+        );
         assert_eq!(RefusedMessage::decode(&timed.encode()).unwrap(), timed);
     }
 

@@ -201,6 +201,7 @@ mod tests {
             target: Target { source: source.clone(), event_id: event.map(|id| EventId::new(id).unwrap()) },
             since: Timestamp(0),
             trusted_until: Timestamp(trusted_until),
+            is_once: false,
         };
         let base: Url = "http://127.0.0.1:4004/base/".parse().unwrap();
         let asked_at = Timestamp(1_767_225_600_000_123);

@@ -12,6 +12,7 @@ use super::{uof, xml};
 use crate::id::{EventId, MessageId, Name};
 use crate::limit::POSITION_MAX;
 use crate::message::Position;
+use crate::refused::Asked;
 use crate::{Sport, Timestamp};
 
 /// The parts of a message's envelope that could be read.
@@ -33,6 +34,8 @@ pub struct Envelope {
     pub position: Option<Position>,
     /// When the provider made it.
     pub generated_at: Option<Timestamp>,
+    /// Whether it answers a recovery; told of messages without a sequence only.
+    pub asked: Asked,
 }
 
 impl Envelope {
@@ -163,6 +166,7 @@ mod tests {
             event_id: EventId::new("md:match:1001").ok(),
             position: Some(Position { epoch: 1, sequence: 60 }),
             generated_at: Some(Timestamp(1_767_204_993_000_000)),
+            asked: Asked::Yes,
         }
     }
 

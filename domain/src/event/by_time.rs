@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Turn};
 use super::step::Step;
-use super::{Applied, EventState, Feed, Head, Refusal};
+use super::{Applied, EventState, Feed, Head, Letter, Refusal};
 use crate::fixture::{FixtureChange, FixtureChangeKind};
 use crate::id::{Name, Source};
 use crate::letter::LetterMark;
 use crate::limit::FIXTURE_CHANGES_MAX;
+use crate::market::Suspension;
 use crate::message::{Body, EventMessage, FeedMessage};
 use crate::update::{Cause, Change, Update};
 use crate::{Fixture, Standing, Status, Timestamp};
@@ -93,19 +94,17 @@ impl EventState {
 /// Messages without a sequence that are refused. Nobody waits for them, and none could tell what they would have said: so
 /// they shut what their source has offered until then, as a bet stop would, and a later offer is open again.
 impl EventState {
-    /// A message of `source`, said at this time, lies among the dead letters under this mark, where that is known. `None`
-    /// where it shuts nothing.
-    pub fn refuse_by_time(
+    /// A message of `source` lies among the dead letters. `None` where it shuts nothing.
+    pub(crate) fn refuse_by_time(
         &mut self,
         source: &Source,
-        said_at: Timestamp,
-        mark: Option<LetterMark>,
+        letter: Letter,
         at: Timestamp,
     ) -> Option<Update> {
         if self.feed(source).is_some_and(Feed::has_positions) || !self.has_place(source) {
             return None;
         }
-        if !self.head.feed_entry(source).letters.add(said_at, mark) {
+        if !self.head.feed_entry(source).letters.add(letter, at) {
             return None;
         }
         self.publish_if_changed(source, Cause::dead_letter(source.clone(), None), at)
@@ -113,19 +112,32 @@ impl EventState {
 
     /// The same of one of a provider's messages of which nobody can tell whose it was: each of its producers that have spoken of
     /// the event, and any that will, may have said it.
-    pub(crate) fn refuse_anyones(
-        &mut self,
-        provider: &Name,
-        said_at: Timestamp,
-        mark: Option<LetterMark>,
-        at: Timestamp,
-    ) -> Vec<Update> {
+    pub(crate) fn refuse_anyones(&mut self, provider: &Name, letter: Letter, at: Timestamp) -> Vec<Update> {
         if let Some(anyones) = self.head.anyones_letters(provider) {
-            anyones.add(said_at, mark);
+            anyones.add(letter, at);
         }
         let sources = self.head.feeds.iter().map(|feed| &feed.source);
         let sources: Vec<Source> = sources.filter(|source| source.provider == *provider).cloned().collect();
-        sources.iter().filter_map(|source| self.refuse_by_time(source, said_at, mark, at)).collect()
+        sources.iter().filter_map(|source| self.refuse_by_time(source, letter, at)).collect()
+    }
+
+    /// Notes of each source since when a recovery may be asked for what its letters keep shut: before the head is stored, whoever
+    /// asks reads that alone.
+    pub fn note_unasked(&mut self) {
+        let Self { head, markets, .. } = self;
+        for feed in &mut head.feeds {
+            feed.unasked_since = None;
+            if !feed.letters.has_unasked() {
+                continue;
+            }
+            let shut = markets.values().filter(|entry| {
+                let public = entry.public.value.as_ref();
+                public.is_some_and(|market| market.suspension == Some(Suspension::DeadLetter))
+                    && entry.book.owner() == Some(&feed.source)
+            });
+            let since = shut.filter_map(|entry| feed.letters.unasked_since(entry.book.offered_at()?));
+            feed.unasked_since = since.max();
+        }
     }
 
     /// A message has been sent in the place of the letter with this mark: what only that kept shut is open again, of each of

@@ -14,6 +14,7 @@ use crate::limit::{BARRIERS_MAX, EPOCHS_AHEAD_MAX, GROUPS_MAX, LETTERS_MAX, RECE
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
 use epoch::{Ahead, Began};
+pub(crate) use letters::Letter;
 pub use letters::Letters;
 
 mod epoch;
@@ -68,6 +69,10 @@ pub struct Feed {
     /// Of a source that orders by time: its messages that were refused.
     #[serde(flatten)]
     pub(crate) letters: Letters,
+    /// Since when a recovery may be asked for what one of them keeps shut that none has brought; as it was when this was last to
+    /// be stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unasked_since: Option<Timestamp>,
 }
 
 /// When bets on a group were last stopped.
@@ -107,6 +112,7 @@ impl Feed {
             refused_to: BTreeMap::new(),
             catches_up: false,
             letters,
+            unasked_since: None,
         }
     }
 
@@ -259,10 +265,17 @@ impl Feed {
         self.refused_to.iter().map(|(epoch, sequence)| Position { epoch: *epoch, sequence: *sequence })
     }
 
-    /// Whether what is missing could be sent once more. What was refused would only be refused again.
+    /// Whether what is missing could be sent once more. What was refused at its place would only be refused again; what has none
+    /// is told anew by a recovery.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
-        self.gap && !self.refused.contains(&self.missing())
+        (self.gap && !self.refused.contains(&self.missing())) || self.unasked_since.is_some()
+    }
+
+    /// Since when a recovery may be asked for what a dead letter keeps shut, once; `None` where none does that answers no recovery.
+    #[must_use]
+    pub fn unasked_since(&self) -> Option<Timestamp> {
+        self.unasked_since
     }
 
     /// Takes the next position, which another at hand may follow. Barriers up to it have had their time, and a gap ends with the

@@ -205,6 +205,7 @@ impl Desk {
     /// Writes what was touched, and no more.
     fn store(&mut self) {
         let state = self.intake.state_mut();
+        state.note_unasked();
         for key in state.take_touched() {
             match key {
                 Key::Market(key) => {

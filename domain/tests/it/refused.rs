@@ -8,7 +8,7 @@ use domain::letter::{LetterId, LetterMark, Redrive};
 use domain::limit::{LETTERS_MAX, SOURCES_MAX};
 use domain::market::Suspension;
 use domain::message::{BetStop, Groups, OddsChange, Offer, StopStatus};
-use domain::refused::RefusedMessage;
+use domain::refused::{Asked, RefusedMessage};
 use domain::update::CauseKind;
 use domain::{
     Body, Content, Effect, FeedMessage, MarketKey, MarketStatus, MessageId, MessageType, Name, Position,
@@ -53,6 +53,7 @@ pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> Refused
         event_id: Some(event_id()),
         position,
         generated_at: Some(Timestamp(at)),
+        asked: Asked::No,
     };
     let mut told = RefusedMessage::of(read, &provider, position.is_none(), letter(at), Timestamp(i64::MAX));
     assert_eq!(told.len(), 1, "it has a place");
@@ -403,6 +404,60 @@ fn a_refused_time_shuts_what_was_offered_until_then_and_nothing_later() {
     assert_eq!(desk.put_right(&timed(Who::Live, 4), None), None, "another's place");
     assert!(desk.put_right(&put_right, None).is_some(), "whoever tells no mark is known by his time");
     assert_eq!(suspension(&desk), None);
+}
+
+/// Since when a recovery may be asked for what the letters keep shut.
+fn unasked_since(desk: &Desk, who: Who) -> Option<i64> {
+    let feed = desk.intake.state().feed(&who.source())?;
+    assert_eq!(feed.is_recoverable(), feed.unasked_since().is_some());
+    Some(feed.unasked_since()?.0)
+}
+
+#[test]
+fn what_a_letter_shuts_that_no_recovery_has_brought_may_be_asked_for_until_it_is_said_again() {
+    let told = |who, at, asked| {
+        let mut told = refused(who, None, at);
+        told.asked = asked;
+        told
+    };
+    let live = |at, asked| told(Some(Who::Live), at, asked);
+    let open = || Desk::with(&[timed(Who::Live, 5_000)]);
+    let mut desk = open();
+    assert_eq!(unasked_since(&desk, Who::Live), None);
+    desk.hear_of_refused(&live(4_999, Asked::No));
+    assert_eq!(unasked_since(&desk, Who::Live), None, "a later offer has been made");
+    // The provider's clock is two milliseconds ahead; it may be as much behind.
+    desk.hear_of_refused(&live(5_000, Asked::No));
+    assert_eq!(unasked_since(&desk, Who::Live), Some(3_000 + 2 * 2_000));
+    desk.restart();
+    assert_eq!(unasked_since(&desk, Who::Live), Some(7_000));
+    desk.hear_of_refused(&live(6_000, Asked::Yes));
+    assert_eq!(unasked_since(&desk, Who::Live), Some(7_000), "a recovery has brought that one");
+    desk.take(&timed(Who::Live, 5_500));
+    assert_eq!(unasked_since(&desk, Who::Live), None, "what was said again stands over the letter");
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter), "but not over the recovery's own");
+    desk.restart();
+    desk.hear_of_refused(&live(6_500, Asked::No));
+    assert_eq!(unasked_since(&desk, Who::Live), Some(7_000), "one more was lost");
+
+    let mut desk = open();
+    desk.hear_of_refused(&live(5_000, Asked::No));
+    desk.put_right(&timed(Who::Live, 4_000), Some(letter(5_000)));
+    assert_eq!((unasked_since(&desk, Who::Live), suspension(&desk)), (None, None), "put right");
+
+    let mut desk = open();
+    desk.hear_of_refused(&live(6_000, Asked::Unknown));
+    assert!(unasked_since(&desk, Who::Live).is_some());
+    desk.take(&timed(Who::Live, 6_001));
+    desk.restart();
+    desk.hear_of_refused(&live(7_000, Asked::Unknown));
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    assert_eq!(unasked_since(&desk, Who::Live), None, "a recovery may have brought it again");
+
+    let mut desk = Desk::with(&[timed(Who::Pre, 4_000), timed(Who::Live, 5_000)]);
+    desk.hear_of_refused(&told(None, 7_000, Asked::No));
+    let of_each = [Who::Live, Who::Pre].map(|who| unasked_since(&desk, who).is_some());
+    assert_eq!(of_each, [true, false], "only who has something to open");
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Provider {
         Self { address, asked }
     }
 
-    fn asked(&self) -> Vec<(String, Instant)> {
+    pub fn asked(&self) -> Vec<(String, Instant)> {
         self.asked.lock().unwrap().clone()
     }
 

@@ -199,6 +199,78 @@ async fn a_producer_opens_once_its_own_recovery_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_a_dead_letter_shut_is_asked_for_once_a_letter_and_opens_as_it_is_told_again() {
+    let asked = Provider::busy(0).await;
+    let desk = Desk::settled(Sport::Hockey, Some(&format!("uof=uof@http://{}", asked.address))).await;
+    let now = || i64::try_from(now_micros() / 1_000).unwrap();
+    let complete = async |request_id: u64| {
+        let message =
+            format!(r#"<snapshot_complete product="1" timestamp="{}" request_id="{request_id}"/>"#, now());
+        let told = desk.post("-.-.-.snapshot_complete.-.-.-.-", message).await;
+        assert_eq!(told.0, StatusCode::ACCEPTED, "{}", told.1);
+    };
+    let tell = async |odds: &str, request_id: Option<u64>, expected: StatusCode| {
+        // So that nobody takes the producer for silent meanwhile.
+        assert_eq!(desk.post(OF_PRODUCER, alive()).await.0, StatusCode::ACCEPTED);
+        let request = request_id.map(|id| format!(r#" request_id="{id}""#)).unwrap_or_default();
+        let message = format!(
+            r#"<odds_change product="1" event_id="{EVENT}" timestamp="{}"{request}>
+                 <odds><market id="406"><outcome id="4" odds="{odds}"/></market></odds></odds_change>"#,
+            now()
+        );
+        let told = desk.post("hi.-.live.odds_change.4.sr:match.4001.-", message).await;
+        assert_eq!(told.0, expected, "{}", told.1);
+    };
+    let (right, wrong) = (StatusCode::ACCEPTED, StatusCode::UNPROCESSABLE_ENTITY);
+    let is_at = async |version: u64, status: &str, suspension: Value| {
+        let market = desk.market_at(version).await;
+        assert_eq!((&market["status"], &market["suspension"]), (&json!(status), &suspension), "at {version}");
+    };
+    let requests = || {
+        let prefix = format!("/v1/liveodds/odds/events/{EVENT}/initiate_request?request_id=");
+        let ids = asked.asked().into_iter().filter_map(|(path, _)| path.strip_prefix(&prefix)?.parse().ok());
+        ids.collect::<Vec<u64>>()
+    };
+    let is_asked = async |times: usize| {
+        until("the event to be asked for", DEADLINE, async || Ok(requests().len() >= times)).await.unwrap();
+        requests()[times - 1]
+    };
+    assert_eq!(desk.post(OF_PRODUCER, alive()).await.0, StatusCode::ACCEPTED);
+    is_told(&desk, "recovering", "first_alive").await;
+    complete(asked.asked_since("liveodds", 0).await).await;
+    is_told(&desk, "up", "snapshot_complete").await;
+
+    tell("2.6", None, right).await;
+    is_at(1, "active", Value::Null).await;
+    tell("much", None, wrong).await;
+    is_at(2, "suspended", json!("dead_letter")).await;
+    let request_id = is_asked(1).await;
+    // The recovery brings it again, as wrong as it was, and only then what stands.
+    tell("much", Some(request_id), wrong).await;
+    tell("2.7", Some(request_id), right).await;
+    is_at(3, "active", Value::Null).await;
+    // And again last: that shuts the event, and nobody asks for what would only be refused again.
+    tell("much", Some(request_id), wrong).await;
+    is_at(4, "suspended", json!("dead_letter")).await;
+    complete(request_id).await;
+    tell("2.8", None, right).await;
+    is_at(5, "active", Value::Null).await;
+    tell("more", None, wrong).await;
+    is_at(6, "suspended", json!("dead_letter")).await;
+    let other = is_asked(2).await;
+    tell("2.9", Some(other), right).await;
+    is_at(7, "active", Value::Null).await;
+    assert_eq!(requests().len(), 2, "once a letter that no recovery has brought");
+    until("the requests to be forgotten", DEADLINE, async || {
+        let left = "SELECT COUNT(*) FROM recovery_requests";
+        Ok(sqlx::query_scalar::<_, i64>(left).fetch_one(desk.mysql.pool()).await? == 0)
+    })
+    .await
+    .unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn xml_is_stored_and_served_in_the_order_of_its_times_not_of_its_arrival() {
     let desk = Desk::new(Sport::Hockey).await;
     let mut client = Client::connect(&desk.stack).await;

@@ -85,6 +85,8 @@ pub struct Want {
     pub since: Timestamp,
     /// Nothing from before this, by the provider's clock, is missing; 0 where that is not known.
     pub trusted_until: Timestamp,
+    /// Whether it is asked for only until something has come: what is refused of that would only be refused again.
+    pub is_once: bool,
 }
 
 /// A request for it.
@@ -147,6 +149,11 @@ fn of<'r>(requests: &'r Requests, target: &Target) -> &'r [Request] {
 fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64) -> Option<Request> {
     let made_at = |last: &Request| now.max(want.since).max(last.asked_at.plus_micros(1));
     let new = |asked_at, failures| Request { asked_at, is_taken: false, failures, recovered_at: None };
+    let is_useful = |request: &&Request| request.asked_at >= want.since;
+    let mut answered = asked.iter().filter(is_useful).filter(|request| request.recovered_at.is_some());
+    if want.is_once && (now < want.since || answered.next().is_some()) {
+        return None;
+    }
     let Some(last) = asked.last() else { return Some(new(now.max(want.since), 0)) };
     if last.asked_at < want.since {
         // What was asked for before something more was lost is of no use, and did not fail either.
@@ -156,8 +163,7 @@ fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64
     let silence = silence_micros.max(if last.is_taken { backoff } else { 0 });
     // One that has not begun cannot be waited for, and one that still delivers is not over, however many were made since.
     let waits_until = last.asked_at.plus_micros(if last.is_taken { silence } else { backoff });
-    let useful = asked.iter().filter(|request| request.asked_at >= want.since);
-    let delivered_at = useful.filter_map(|request| request.recovered_at).max();
+    let delivered_at = asked.iter().filter(is_useful).filter_map(|request| request.recovered_at).max();
     let due_at = delivered_at.map_or(waits_until, |at| waits_until.max(at.plus_micros(silence)));
     (due_at <= now).then(|| new(made_at(last), last.failures.saturating_add(1)))
 }
@@ -185,7 +191,7 @@ mod tests {
         let name = |text| Name::new(text).unwrap();
         let source = Source { provider: name(provider), producer: name("live") };
         let target = Target { source, event_id: event_id.map(|id| EventId::new(id).unwrap()) };
-        Want { target, since: Timestamp(since), trusted_until: Timestamp(0) }
+        Want { target, since: Timestamp(since), trusted_until: Timestamp(0), is_once: false }
     }
 
     fn asked(asked_at: i64, is_taken: bool, failures: u32) -> Request {
@@ -254,6 +260,20 @@ mod tests {
         // What came from a recovery of before it was lost says nothing of this one.
         let stale = [delivering(999, 40_000_000), asked(30_000_000, true, 1)];
         assert!(after(&lost, &stale, 30_000_000 + SILENCE).is_some());
+    }
+
+    #[test]
+    fn what_a_dead_letter_shut_is_asked_for_until_something_has_come_and_once_more_after_the_next_letter() {
+        let lost = |since| Want { is_once: true, ..want("uof", Some("sr:match:1"), since) };
+        assert_eq!(after(&lost(5_000), &[], 4_999), None, "what came now would be no later than the letter");
+        assert_eq!(after(&lost(5_000), &[], 5_000), Some(asked(5_000, false, 0)));
+        let failed = [asked(5_000, false, 0)];
+        assert_eq!(after(&lost(5_000), &failed, 5_000 + 1_000_000), Some(asked(1_005_000, false, 1)));
+        let silent = [asked(5_000, true, 0)];
+        assert_eq!(after(&lost(5_000), &silent, 5_000 + SILENCE), Some(asked(5_000 + SILENCE, false, 1)));
+        let answered = [delivering(5_000, 6_000)];
+        assert_eq!(after(&lost(5_000), &answered, i64::MAX / 2), None);
+        assert_eq!(after(&lost(5_001), &answered, 7_000), Some(asked(7_000, false, 0)), "another letter");
     }
 
     #[test]

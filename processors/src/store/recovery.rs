@@ -128,7 +128,7 @@ pub async fn wants(
         if let Some(since) = since {
             let trusted_until = Timestamp(trusted_until.unwrap_or_default());
             let target = Target { source, event_id: None };
-            wants.push(Want { target, since: Timestamp(since), trusted_until });
+            wants.push(Want { target, since: Timestamp(since), trusted_until, is_once: false });
         } else if state.is_none_or(|state| state == "up") {
             trusted.insert(source);
         }
@@ -166,9 +166,10 @@ fn wants_of(event_id: &EventId, head: &Head, trusted: &BTreeSet<Source>) -> impl
     let feeds = head.feeds.iter().filter(|feed| feed.is_recoverable() && trusted.contains(&feed.source));
     feeds.map(|feed| Want {
         target: Target { source: feed.source.clone(), event_id: Some(event_id.clone()) },
-        // What was asked for when it had another gap, which is closed, may lack what is missing now.
-        since: feed.gap_since(),
+        // What was asked for when it had another gap, which is closed, or another letter, may lack what is missing now.
+        since: feed.unasked_since().unwrap_or_else(|| feed.gap_since()),
         trusted_until: Timestamp(0),
+        is_once: feed.unasked_since().is_some(),
     })
 }
 
@@ -331,11 +332,13 @@ mod tests {
             let trusted = BTreeSet::from([target.source.clone()]);
             let wants: Vec<Want> = wants_of(target.event_id.as_ref().unwrap(), &head, &trusted).collect();
             assert!(wants.iter().all(|want| want.target == target), "{wants:?}");
+            assert_eq!(wants.iter().any(|want| want.is_once), gap.contains("unasked"));
             wants.iter().map(|want| want.since.0).collect::<Vec<_>>()
         };
         assert_eq!(of(r#""gap":true,"gap_since":7"#), [7]);
         assert_eq!(of(r#""gap":true"#), [0], "it was stored before that was noted");
         assert!(of(r#""gap":false"#).is_empty());
+        assert_eq!(of(r#""unasked_since":9"#), [9], "a letter of a feed without sequences");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct EventRows {
     /// Who plays and when.
     pub fixture: Option<Fixture>,
     /// Whether messages of it are missing that its provider could send again: not of one that is over and confirmed, nor where
-    /// what is missing was refused.
+    /// what is missing at its place was refused.
     pub has_gap: bool,
     /// Whether clients see one of its markets open: it must hear of a producer that goes down.
     pub is_open: bool,
@@ -76,6 +76,7 @@ impl EventRows {
     #[must_use]
     pub fn of(state: &mut EventState, partition: i32, first_seen_day: &str, version_before: u64) -> Self {
         let touched = state.take_touched();
+        state.note_unasked();
         let head = state.head();
         let fixture = head.fixture.as_ref();
         let status = head.status.as_ref();

@@ -11,6 +11,7 @@ use crate::message::{
     Alive, BetStop, Cancel, CancelRollback, Certainty, Groups, OddsChange, ProducerBody, SCHEMA, Settlement,
     SettlementRollback, SnapshotComplete, StopStatus, Window,
 };
+use crate::refused::Asked;
 use crate::{Body, Content, EventMessage, FeedMessage, Sport};
 
 /// The elements that are messages about one event.
@@ -79,9 +80,17 @@ pub(super) fn message(text: &str, origin: &Origin) -> Read<Decoded> {
 pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
     let tree = &mut Tree::new(text);
     let routed = origin.routing_key.and_then(|key| key.event_id.clone());
-    if tree.reader.root().is_ok_and(|name| name == fixture::ROOT || PRODUCER_MESSAGES.contains(&name)) {
+    let root = tree.reader.root();
+    if root.as_ref().is_ok_and(|name| *name == fixture::ROOT || PRODUCER_MESSAGES.contains(name)) {
         return None;
     }
+    let request_id = tree.reader.optional::<u64>("request_id");
+    // Where its start tag breaks off, what is missing may have said so.
+    let asked = match (root, request_id) {
+        (Ok(_), Ok(None)) => Asked::No,
+        (Err(_), Ok(None)) => Asked::Unknown,
+        _ => Asked::Yes,
+    };
     let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten().or(routed);
     event_id.as_ref()?;
     Some(Envelope {
@@ -93,6 +102,7 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
         event_id,
         position: None,
         generated_at: tree.reader.parsed("timestamp", number::made_at).ok().flatten(),
+        asked,
     })
 }
 
