@@ -47,6 +47,8 @@ pub enum RedriveOutcome {
     Superseded,
     /// It was refused again, and the letter stays as it is.
     Refused,
+    /// Nothing was sent: somebody has said that nothing will be.
+    Closed,
 }
 
 /// Why a text names no letter.
@@ -72,7 +74,7 @@ pub struct BadMark;
 pub struct BadOutcome;
 
 impl RedriveOutcome {
-    const ALL: [Self; 4] = [Self::Applied, Self::Waiting, Self::Superseded, Self::Refused];
+    const ALL: [Self; 5] = [Self::Applied, Self::Waiting, Self::Superseded, Self::Refused, Self::Closed];
 
     /// Its name, as it is stored.
     #[must_use]
@@ -82,6 +84,7 @@ impl RedriveOutcome {
             Self::Waiting => "waiting",
             Self::Superseded => "superseded",
             Self::Refused => "refused",
+            Self::Closed => "closed",
         }
     }
 

@@ -1,4 +1,4 @@
-//! `matchday dlq`: looks through what was refused, and sends it again once it is put right.
+//! `matchday dlq`: looks through what was refused, and sends it again once it is put right, or closes what nobody will.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use letter::Letter;
 use state::{Repeats, State};
 
 mod bytes;
+mod close;
 mod edit;
 mod letter;
 mod redrive;
@@ -78,6 +79,9 @@ enum Command {
     /// Send letters again to where they were refused, as they are or put right. Each has its effect once, however often it
     /// is sent
     Redrive(Redrive),
+    /// Close letters that nobody will send again, and say why: they are listed as closed then, by whom and when. Nothing is sent,
+    /// and nothing of the feed changes; one that shuts its event is put right instead
+    Close(Close),
 }
 
 /// Which letters.
@@ -122,6 +126,19 @@ struct Redrive {
     wait: u64,
 }
 
+#[derive(Debug, Args)]
+struct Close {
+    /// Their names in the list, as in `0/17` or `17`
+    #[arg(required = true)]
+    letters: Vec<LetterId>,
+    /// Why nothing is to be done about them
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    /// Who says so
+    #[arg(long, env = "USER", default_value = "unknown", value_name = "NAME")]
+    by: String,
+}
+
 /// A routing key, where the text is one.
 fn routing_key(text: &str) -> Result<String, RoutingKeyError> {
     text.parse::<RoutingKey>().map(|_| text.to_owned())
@@ -155,6 +172,7 @@ pub async fn dlq(args: DlqArgs, (stacks, name): (&Path, &str), say: fn(&str)) ->
             report::show(&letter, &state, hex, say);
         }
         Command::Redrive(args) => place.redrive(args, say).await?,
+        Command::Close(args) => place.close(args, say).await?,
     }
     Ok(())
 }
@@ -255,6 +273,20 @@ impl Place {
         if failed > 0 {
             bail!("{failed} of {} dead letters stay as they are", letters.len());
         }
+        Ok(())
+    }
+
+    async fn close(&self, Close { letters: names, reason, by }: Close, say: fn(&str)) -> Result<()> {
+        let topic = self.topics.dead_letters();
+        let mut failed = 0;
+        for name in &names {
+            let letter = letter::read(&self.kafka, &topic, *name).await?;
+            let closed = close::close(&self.database, &letter, (&by, &reason)).await;
+            failed += usize::from(closed.is_err());
+            let said = closed.map_or_else(|error| format!("{error:#}"), |state| state.to_string());
+            say(&format!("{}  {}", letter.id, bytes::line(&said)));
+        }
+        ensure!(failed == 0, "{failed} of {} dead letters stay as they are", names.len());
         Ok(())
     }
 }

@@ -245,6 +245,14 @@ impl Feed {
         self.refused.remove(&position)
     }
 
+    /// Whether the message at `position` is known to be a dead letter, or may be one of those that were too many, whether or not
+    /// its epoch goes on.
+    #[must_use]
+    pub fn has_letter_at(&self, position: Position) -> bool {
+        let is_forgotten = |sequence: &u64| position.sequence <= *sequence;
+        self.refused.contains(&position) || self.refused_to.get(&position.epoch).is_some_and(is_forgotten)
+    }
+
     /// Whether messages ahead were refused.
     pub(crate) fn has_refused(&self) -> bool {
         self.first_refused().is_some() || self.forgotten().any(|position| self.is_yet_to_come(position))

@@ -83,7 +83,7 @@ fn place(letter: &Letter) -> String {
 }
 
 /// UTC, to the second.
-fn at(micros: Option<i64>) -> String {
+pub(super) fn at(micros: Option<i64>) -> String {
     let at = micros.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
     at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
@@ -95,7 +95,7 @@ impl fmt::Display for State {
             Self::Open(Some(reason)) => write!(f, "open, refused again: {reason}"),
             Self::Superseded => f.write_str("superseded"),
             Self::Again(first) => write!(f, "{first} sent again"),
-            Self::Redriven(outcome @ RedriveOutcome::Superseded, reason) => {
+            Self::Redriven(outcome @ (RedriveOutcome::Superseded | RedriveOutcome::Closed), reason) => {
                 write!(f, "{}: {reason}", outcome.as_str())
             }
             Self::Redriven(outcome, _) => f.write_str(outcome.as_str()),

@@ -19,7 +19,7 @@ const EVENTS_MAX: usize = 200;
 pub enum State {
     /// It was never sent again, or was refused again for this reason.
     Open(Option<String>),
-    /// It was sent again, and nothing more is to be done.
+    /// It was sent again or closed, and nothing more is to be done.
     Redriven(RedriveOutcome, String),
     /// Its event has gone on without it: another message has taken its place.
     Superseded,
@@ -89,7 +89,8 @@ pub async fn of(database: &MySqlPool, letters: &[Letter]) -> Result<Vec<State>> 
     let Some(first) = letters.iter().map(|letter| letter.id.offset).min() else { return Ok(Vec::new()) };
     let last = letters.iter().map(|letter| letter.id.offset).max().unwrap_or(first);
     let noted = noted(database, first, last).await?;
-    let heads = heads(database, letters).await?;
+    let about = letters.iter().filter_map(|letter| letter.about.as_ref()?.event_id.as_ref());
+    let heads = heads(database, about).await?;
     let state = |letter: &Letter| -> Result<State> {
         let is_over = letter.about.as_ref().is_some_and(|about| is_over(about, &heads));
         let found = noted.iter().find(|noted| noted.is_of(letter));
@@ -114,10 +115,12 @@ pub async fn noted(database: &MySqlPool, first: i64, last: i64) -> Result<Vec<No
     found.context("asking the database what became of dead letters")
 }
 
-/// How far each source has come with the letters' events.
-async fn heads(database: &MySqlPool, letters: &[Letter]) -> Result<HashMap<EventId, Head>> {
-    let mut ids: Vec<&EventId> =
-        letters.iter().filter_map(|letter| letter.about.as_ref()?.event_id.as_ref()).collect();
+/// How far each source has come with these events.
+pub async fn heads(
+    database: &MySqlPool,
+    events: impl IntoIterator<Item = &EventId>,
+) -> Result<HashMap<EventId, Head>> {
+    let mut ids: Vec<&EventId> = events.into_iter().collect();
     ids.sort_unstable();
     ids.dedup();
     let mut heads = HashMap::new();

@@ -182,6 +182,52 @@ async fn what_ingestion_refused_is_put_right_in_an_editor_and_walks_the_whole_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_nobody_will_send_again_is_closed_once_with_a_reason_and_one_that_shuts_its_event_is_not()
+ {
+    let desk = Desk::new("closed").await;
+    let event_id = "md:match:9";
+    let url = format!("{}/feeds/md", desk.stack.ingestion_url().unwrap());
+    let refuse = async |wrong: String| {
+        let post = reqwest::Client::new().post(&url).header("content-type", "application/json").body(wrong);
+        assert_eq!(post.send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    };
+    let alive = json!({
+        "schema": "1.0", "message_id": "alive-1", "provider": "md", "producer": "live", "type": "alive",
+        "generated_at": 1_767_225_600_000_000_i64, "body": {"subscribed": "yes"},
+    });
+    refuse(alive.to_string()).await;
+    assert!(desk.dlq(&["list"], b"").await.text.contains("1 of them open"));
+    let close = ["close", "0/0", "--by", "Ada", "--reason", "an alive of last week"];
+    assert!(!desk.dlq(&close[..4], b"").await.is_success, "it needs a reason");
+    let closed = desk.dlq(&close, b"").await;
+    assert!(closed.is_success && closed.text.contains("0/0  closed: by Ada at 20"), "{}", closed.text);
+    let other = desk.dlq(&["close", "0", "--by", "Bob", "--reason", "another one"], b"").await;
+    assert!(
+        other.is_success && other.text.contains("by Ada") && !other.text.contains("Bob"),
+        "{}",
+        other.text
+    );
+    let listed = desk.dlq(&["list"], b"").await.text;
+    assert!(listed.contains("an alive of last week") && listed.contains("0 of them open"), "{listed}");
+    let late = desk.dlq(&["redrive", "0"], b"").await;
+    assert!(late.is_success && late.text.contains("nothing was sent"), "{}", late.text);
+
+    desk.send(&[odds(event_id, 1, 1_500)]).await;
+    desk.expect_market(event_id, "active", None).await;
+    refuse(odds(event_id, 2, 1_600).to_string().replace("1600", "16")).await;
+    desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
+    let refused = desk.dlq(&["close", "0/1", "--reason", "in vain"], b"").await;
+    let says = refused.text.contains("md:match:9 waits for it") && refused.text.contains("not closed");
+    assert!(!refused.is_success && says, "{}", refused.text);
+    assert!(desk.dlq(&["list", "--open"], b"").await.text.contains("1 of them open"));
+    let right = odds(event_id, 2, 1_600).to_string();
+    let sent = desk.dlq(&["redrive", "0/1", "--body", "-"], right.as_bytes()).await;
+    assert!(sent.is_success && sent.text.contains("0/1  applied"), "{}", sent.text);
+    desk.expect_market(event_id, "active", None).await;
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_which_only_a_letter_is_known_is_none_until_it_begins_and_then_says_why_it_is_shut() {
     let desk = Desk::new("first-letter").await;
     let event_id = "md:match:8";
