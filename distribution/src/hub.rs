@@ -1,7 +1,7 @@
 //! All events in memory, and which subscriptions follow a whole sport.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -94,6 +94,13 @@ impl Hub {
     #[must_use]
     pub fn is_silent(&self, sport: Sport, event_id: &EventId) -> bool {
         self.silent.read().unwrap_or_else(PoisonError::into_inner).concerns(sport, event_id)
+    }
+
+    /// The sports of which a part of the feed is processed by nobody.
+    #[must_use]
+    pub fn silent_sports(&self) -> BTreeSet<Sport> {
+        let silent = self.silent.read().unwrap_or_else(PoisonError::into_inner);
+        silent.counts().filter(|(_, partitions)| *partitions > 0).map(|(sport, _)| sport).collect()
     }
 
     /// Takes note of who is silent.

@@ -113,6 +113,7 @@ mod tests {
             last_alive: None,
             last_message_at: 9,
             trust: state.map(trust),
+            heard_at: BTreeMap::new(),
         }
     }
 

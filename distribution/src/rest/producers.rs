@@ -1,11 +1,13 @@
-//! The producers: which there are, whether they are trusted, and when each was last heard.
+//! The producers: which there are, whether they are trusted, when each was last heard, and whose word on that may be old.
+
+use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chassis::problem::Problem;
-use domain::Timestamp;
 use domain::producer::Reason;
+use domain::{Sport, Timestamp};
 use serde::Serialize;
 
 use super::Sources;
@@ -29,6 +31,14 @@ struct ListedProducer {
     subscribed: Option<bool>,
     last_alive: Option<ListedAlive>,
     last_message_at: i64,
+    silent: Vec<SilentSport>,
+}
+
+/// A sport of which nobody processes a part of the feed: what that said of the producer last stands there, however old it is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct SilentSport {
+    sport: Sport,
+    last_message_at: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,9 +47,11 @@ struct ListedAlive {
     received_at: Option<i64>,
 }
 
-impl From<Producer> for ListedProducer {
-    fn from(producer: Producer) -> Self {
+impl ListedProducer {
+    fn new(producer: Producer, silent: &BTreeSet<Sport>) -> Self {
+        let heard = producer.heard_at.into_iter().filter(|(sport, _)| silent.contains(sport));
         Self {
+            silent: heard.map(|(sport, last_message_at)| SilentSport { sport, last_message_at }).collect(),
             provider: producer.provider,
             producer: producer.producer,
             state: producer.trust.map_or("unwatched", |trust| trust.state.as_str()),
@@ -61,6 +73,31 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let producers = hub.store().producers().await.map_err(unavailable)?;
-    let producers = producers.into_iter().map(ListedProducer::from).collect();
+    let silent = hub.silent_sports();
+    let producers = producers.into_iter().map(|producer| ListedProducer::new(producer, &silent)).collect();
     Ok(by_content(&headers, &ProducerList { producers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sport_that_nobody_processes_said_of_a_producer_is_marked_as_old() {
+        let producer = Producer {
+            provider: "md".to_owned(),
+            producer: "live".to_owned(),
+            subscribed: Some(true),
+            last_alive: None,
+            last_message_at: 9,
+            trust: None,
+            heard_at: [(Sport::Hockey, 9), (Sport::Tennis, 5)].into(),
+        };
+        let silent = |sports: &[Sport]| {
+            ListedProducer::new(producer.clone(), &sports.iter().copied().collect()).silent
+        };
+        assert_eq!(silent(&[]), []);
+        let old = SilentSport { sport: Sport::Tennis, last_message_at: 5 };
+        assert_eq!(silent(&[Sport::Tennis, Sport::Football]), [old], "football has not heard of it");
+    }
 }

@@ -397,6 +397,33 @@ async fn who_is_punctual_with_what_is_old_is_shut_until_it_is_new_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_sport_without_a_processor_said_of_a_producer_is_told_as_old() {
+    let desk = Desk::new("old-word", 1, &[]).await;
+    let _live = desk.heart("live").await;
+    desk.is_told("live", "up", "first_alive").await;
+    let silent = async || {
+        let list: Value =
+            reqwest::get(format!("{}/v1/producers", desk.stack.rest_url()?)).await?.json().await?;
+        anyhow::Ok(list["producers"][0]["silent"].clone())
+    };
+    until("all sports to speak", DEADLINE, async || Ok(silent().await? == json!([]))).await.unwrap();
+    let name = processors_name(Sport::Hockey);
+    desk.stack.process(&name).unwrap().kill().unwrap();
+    until("the sport to be told of as silent", DEADLINE, async || Ok(silent().await? != json!([])))
+        .await
+        .unwrap();
+    let old = silent().await.unwrap();
+    assert_eq!(old[0]["sport"], "hockey", "{old}");
+    let heard = "SELECT MIN(last_message_at) FROM producers WHERE producer = 'live'";
+    let heard: i64 = sqlx::query_scalar(heard).fetch_one(desk.mysql.pool()).await.unwrap();
+    assert_eq!(old[0]["last_message_at"], heard, "{old}");
+    desk.is_told("live", "up", "first_alive").await;
+    desk.stack.restart(&name).await.unwrap();
+    until("all sports to speak again", DEADLINE, async || Ok(silent().await? == json!([]))).await.unwrap();
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_makes_nobody_silent() {
     let mut desk = Desk::new("backlog", 12, &[]).await;
     let (_live, _pre) = (desk.heart("live").await, desk.heart("pre").await);

@@ -1,9 +1,11 @@
 //! What the feed's partitions have heard of each producer, put together.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
-use domain::Timestamp;
 use domain::limit::WATCHED_MAX;
 use domain::producer::{Reason, State};
+use domain::{Sport, Timestamp};
 use sqlx::FromRow;
 
 use super::Database;
@@ -28,6 +30,8 @@ pub struct Producer {
     /// Whether it is trusted, in the partition that trusts it least; nothing where none has heard an `alive`, and had room to watch
     /// it: then nobody can tell its silence.
     pub trust: Option<Trust>,
+    /// By the sports that have heard of it, when the partition of each that is furthest behind last took a message of it.
+    pub heard_at: BTreeMap<Sport, i64>,
 }
 
 /// Whether a producer is trusted.
@@ -77,7 +81,25 @@ impl Database {
                    GROUP BY provider, producer ORDER BY provider, producer LIMIT ?";
         let query = sqlx::query_as(sql).bind(WATCHED_MAX as u64).bind(PRODUCERS_MAX);
         let rows: Vec<ProducerRow> = query.fetch_all(&self.pool).await?;
-        rows.into_iter().map(ProducerRow::read).collect()
+        let mut producers = rows.into_iter().map(ProducerRow::read).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut heard = self.heard_by_sport().await?;
+        for producer in &mut producers {
+            let name = (producer.provider.clone(), producer.producer.clone());
+            producer.heard_at = heard.remove(&name).unwrap_or_default();
+        }
+        Ok(producers)
+    }
+
+    async fn heard_by_sport(&self) -> anyhow::Result<BTreeMap<(String, String), BTreeMap<Sport, i64>>> {
+        let sql = "SELECT provider, producer, sport, MIN(last_message_at) FROM producers \
+                   GROUP BY provider, producer, sport ORDER BY provider, producer LIMIT ?";
+        let query = sqlx::query_as(sql).bind(PRODUCERS_MAX * Sport::ALL.len() as u32);
+        let rows: Vec<(String, String, String, i64)> = query.fetch_all(&self.pool).await?;
+        let mut heard: BTreeMap<_, BTreeMap<Sport, i64>> = BTreeMap::new();
+        for (provider, producer, sport, at) in rows {
+            heard.entry((provider, producer)).or_default().insert(sport.parse()?, at);
+        }
+        Ok(heard)
     }
 }
 
@@ -91,6 +113,7 @@ impl ProducerRow {
             trust: self.trust.as_deref().map(read_trust).transpose()?,
             provider: self.provider,
             producer: self.producer,
+            heard_at: BTreeMap::new(),
         })
     }
 }
