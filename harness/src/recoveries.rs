@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use chassis::http::{self, Limits};
 use chassis::lifecycle::Shutdown;
 use domain::Name;
-use simulator::cli::recovery;
-use simulator::recovery::Inbox;
+use simulator::control;
+use simulator::recovery::{self, Inbox};
 use simulator::{Format, Schedule};
 use tokio::sync::Mutex;
 
@@ -38,7 +38,8 @@ impl Recoveries {
     /// # Errors
     /// When the port is taken.
     pub async fn listen(port: u16) -> Result<Self> {
-        let (routes, inbox) = recovery::routes();
+        let (desk, inbox) = recovery::desk();
+        let routes = control::recoveries(desk);
         let listener = http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let address = listener.local_addr().context("asking where recoveries are answered")?;
         let shutdown = Shutdown::default();

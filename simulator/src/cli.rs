@@ -26,7 +26,6 @@ mod import;
 mod info;
 mod keys;
 mod record;
-pub mod recovery;
 mod replay;
 mod run;
 mod say;

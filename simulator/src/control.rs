@@ -15,8 +15,7 @@ pub use error::ControlError;
 pub use fault::NewFault;
 pub use program::{Cast, ConstantRate, Games, Program, Tape};
 pub use replay::{Playlist, Replay, ReplayError};
-pub(crate) use request::{Named, Params};
-pub use routes::{routes, watched};
+pub use routes::{recoveries, routes, watched};
 pub use status::{End, RunState, Status};
 pub use watch::Watch;
 
@@ -26,6 +25,7 @@ use watch::State;
 mod error;
 mod fault;
 mod program;
+mod recovery;
 mod replay;
 mod request;
 mod rest;

@@ -28,6 +28,7 @@ use counters::Counters;
 use lane::Lane;
 use log::Log;
 use presence::Presence;
+use tasks::log_panic;
 
 pub use counters::Gauge;
 use flights::Flights;
@@ -46,6 +47,7 @@ mod hush;
 pub mod inject;
 mod lane;
 mod log;
+mod moments;
 mod presence;
 mod record;
 mod report;
@@ -54,6 +56,8 @@ mod tasks;
 
 /// How many refused messages a report shows; all are counted.
 const REFUSED_SHOWN_MAX: usize = 20;
+/// Why what was to go over a connection did not.
+const LANE_LOST: &str = "what was sent over one connection came to no end: it ended by panic";
 /// How long what is on its way may take once a drive is stopped.
 const STOP_MAX: Duration = Duration::from_secs(6);
 
@@ -191,7 +195,7 @@ pub async fn drive_and_answer(
     let channel_sources: Arc<[Option<Source>]> = channel_sources(&schedule).into();
     let counters = Arc::new(Counters::default());
     options.gauge.show(&counters);
-    let log = Arc::new(Log::of(schedule.len()));
+    let log = Arc::new(Log::of(&schedule));
     let start = Instant::now();
     let started_at = now();
     let playhead = &options.playhead;
@@ -255,7 +259,12 @@ pub async fn drive_and_answer(
     loop {
         tokio::select! {
             lane = tasks.join_next() => match lane {
-                Some(lane) => report.add(lane.context("a lane ended by panic")?),
+                Some(Ok(lane)) => report.add(lane),
+                Some(Err(lost)) => {
+                    log_panic(None, &lost);
+                    report.gave_up.get_or_insert_with(|| LANE_LOST.to_owned());
+                    is_broken_off = true;
+                }
                 None => break,
             },
             () = &mut presence => {}
@@ -287,9 +296,8 @@ pub async fn drive_and_answer(
         let sent = Sent {
             schedule: Arc::clone(&schedule),
             inject: options.inject.clone(),
-            timeline: report.timeline.clone(),
-            due_micros: report.deliveries.due_micros.clone(),
-            is_raw: options.raw,
+            started_at: report.timeline.started_at,
+            made_micros: report.made_micros.clone(),
             bytes_max: options.batch.bytes_max,
         };
         report.abandoned_events = abandon(sent, &report.deliveries, &senders).await;
@@ -398,3 +406,6 @@ fn share_out(schedule: &Schedule, lanes_per_feed: usize) -> Vec<((Name, Format),
     }
     lanes.into_iter().map(|(((provider, format), _), lines)| ((provider.clone(), format), lines)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use crate::format::Format;
 use crate::recording::{Reader, minute};
 use crate::schedule::{Schedule, ScheduleBuilder};
+use crate::tap::ANSWER_TIMEOUT;
 
 /// What is replayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +61,12 @@ impl Playlist {
             schedule = schedule.with_gaps_of_at_most(nanos(max_gap));
         }
         Ok(match self.messages_per_second {
-            Some(rate) => schedule.at_rate(rate),
+            Some(rate) => {
+                // What was said before a minute that is sought is due at once.
+                let is_sought = self.entries.iter().any(|entry| entry.from_minute.is_some());
+                let sought = if is_sought { schedule.due_by(0) } else { 0 };
+                schedule.at_rate(rate, sought)
+            }
             None => schedule,
         })
     }
@@ -80,14 +86,18 @@ impl Entry {
                 header.content_type
             );
         };
-        let offset_ns = nanos(self.offset);
+        let (offset_ns, first) = (nanos(self.offset), builder.len());
         for (index, message) in recording.enumerate() {
             let message = message?;
-            let due_ns = message.offset_ns.saturating_sub(from_ns).saturating_add(offset_ns);
             builder
-                .push(&header.provider, format, due_ns, &in_one_line(format, &message.bytes))
+                .push(&header.provider, format, message.offset_ns, &in_one_line(format, &message.bytes))
                 .with_context(|| format!("message {}", index + 1))?;
         }
+        if format == Format::Uof {
+            // A tap writes down what was answered, be it in another order than it was said.
+            builder.order_by_time(first, nanos(ANSWER_TIMEOUT));
+        }
+        builder.retime(first, |due_ns| due_ns.saturating_sub(from_ns).saturating_add(offset_ns));
         Ok(())
     }
 
@@ -122,6 +132,32 @@ mod tests {
         for (format, text) in [(Format::Xml, "<a>\n</a>"), (Format::Json, "{}")] {
             assert_eq!(line(format, text).unwrap(), text, "it stays");
         }
+    }
+
+    #[test]
+    fn a_unified_odds_feed_is_replayed_in_the_order_in_which_it_was_made() {
+        let stop = |made: u32| {
+            format!(
+                r#"hi.-.live.bet_stop.4.md:match.7.- <bet_stop product="1" event_id="md:match:7" timestamp="{made}" groups="all"/>"#
+            )
+        };
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let header = Header::new(domain::Name::new("uof").unwrap(), Format::Uof, "a tap", None);
+        let mut writer = Writer::new(file.as_file_mut(), header).unwrap();
+        // The one made second was answered last, and its file is in the order of answers.
+        for (second, made) in [(1, 100), (2, 300), (3, 200), (4, 400)] {
+            writer.write(second * 1_000_000_000, stop(made).as_bytes()).unwrap();
+        }
+        writer.finish().unwrap();
+        let schedule = Playlist::of(&[file.path()]).load().unwrap();
+        let due = |line: usize| {
+            (
+                schedule.offset_ns(line) / 1_000_000_000,
+                std::str::from_utf8(schedule.message(line)).unwrap().to_owned(),
+            )
+        };
+        let expected = [(1, 100), (2, 200), (2, 300), (4, 400)].map(|(second, made)| (second, stop(made)));
+        assert_eq!((0..schedule.len()).map(due).collect::<Vec<_>>(), expected);
     }
 
     #[test]

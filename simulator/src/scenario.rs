@@ -34,6 +34,8 @@ pub const PRODUCERS_MAX: usize = 4;
 pub const SECONDS_MAX: u32 = 86_400;
 /// How long games at their own pace take at most.
 pub const OWN_PACE_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// What a file calls all that is played.
+const SPORTS: &str = "sports";
 /// The largest scenario file, in bytes.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
@@ -54,8 +56,8 @@ pub struct Scenario {
     pub sports: Vec<SportPlan>,
     /// What goes wrong.
     pub faults: Wanted,
-    /// Where its file asks for which kind of fault: line and column.
-    pub fault_places: BTreeMap<&'static str, (usize, usize)>,
+    /// Where its file asks for which kind of fault, for which sport, and for all of them, `sports`: line and column.
+    pub places: BTreeMap<&'static str, (usize, usize)>,
     /// What goes wrong in the stack, for whoever runs it.
     pub outages: Vec<Outage>,
     /// What a run of it must keep to.
@@ -170,13 +172,24 @@ impl Scenario {
             };
             return Self::parse(ready.text).with_context(|| format!("the ready-made scenario `{name}`"));
         }
-        let cannot = || format!("cannot read the scenario {name}");
-        let bytes = std::fs::metadata(path).with_context(cannot)?.len();
-        ensure!(bytes <= BYTES_MAX as u64, "{name} has {bytes} bytes; a scenario has at most {BYTES_MAX}");
-        let text = std::fs::read_to_string(path).with_context(cannot)?;
+        let text = Self::text_of(path)?;
         let shelf = Shelf::of(path.parent().unwrap_or(Path::new(".")));
         // As compilers say it, so that editors jump there.
         Self::parse_beside(&text, Some(&shelf)).map_err(|error| anyhow::anyhow!("{name}:{error}"))
+    }
+
+    /// The text of a scenario's file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too long, or no text.
+    pub fn text_of(path: &Path) -> anyhow::Result<String> {
+        use anyhow::{Context, ensure};
+        let name = path.display();
+        let cannot = || format!("cannot read the scenario {name}");
+        let bytes = std::fs::metadata(path).with_context(cannot)?.len();
+        ensure!(bytes <= BYTES_MAX as u64, "{name} has {bytes} bytes; a scenario has at most {BYTES_MAX}");
+        let bytes = std::fs::read(path).with_context(cannot)?;
+        read::text(bytes).map_err(|error| anyhow::anyhow!("{name}:{error}"))
     }
 
     /// The messages that are asked for, all in all; of games at their own pace that is not known before they are played.

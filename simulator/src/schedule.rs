@@ -21,6 +21,7 @@ use builder::{place, size_bytes};
 
 mod afresh;
 mod builder;
+mod order;
 mod pace;
 
 /// The memory that one schedule may take, in bytes, where nothing else is said.

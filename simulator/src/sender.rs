@@ -109,12 +109,6 @@ impl Sender {
         format!("{}/feeds/{provider}", target.trim_end_matches('/'))
     }
 
-    /// Whether a message of a Unified Odds Feed was refused because it was read as one of our own XML, which has no such
-    /// messages: then none of them will ever be taken.
-    pub(crate) fn is_misread(&self, problem: &Problem) -> bool {
-        self.format == Format::Uof && problem.detail.contains("unknown variant `fixtures_fixture`")
-    }
-
     /// How many messages of one feed may be under way, where each goes out by itself.
     pub(crate) fn singles() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(SINGLES_MAX))

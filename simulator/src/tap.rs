@@ -42,7 +42,7 @@ mod scribe;
 /// A request's or an answer's largest body, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long ingestion may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Requests that wait to be written; senders wait with them.
 const WAITING_MAX: usize = 256;
 /// Bytes of their bodies.

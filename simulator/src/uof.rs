@@ -48,10 +48,15 @@ pub fn split(line: &[u8]) -> Option<(&str, &[u8])> {
 /// Reads a line of `provider`'s feed as ingestion would.
 #[must_use]
 pub fn decode(line: &[u8], provider: &Name) -> Option<FeedMessage> {
-    let (key, document) = split(line)?;
-    let key: RoutingKey = key.parse().ok()?;
+    read(line, provider).ok()
+}
+
+/// The same; or what is wrong with it, and where in the document.
+pub(crate) fn read(line: &[u8], provider: &Name) -> Result<FeedMessage, String> {
+    let (key, document) = split(line).ok_or("there is no routing key before the document")?;
+    let key = key.parse::<RoutingKey>().map_err(|error| format!("`{key}`: {error}"))?;
     let origin = Origin { provider, routing_key: Some(&key), sport_of: &|_| None };
-    Some(uof::decode(document, &origin).ok()?.message)
+    uof::decode(document, &origin).map(|read| read.message).map_err(|error| error.to_string())
 }
 
 /// Whether it is the provider's API that says so, and no producer of odds.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{GamesArgs, say};
 use crate::control::{ConstantRate, Games, NewFault};
 use crate::pacer::Speed;
+use crate::scenario::Scenario;
 
 mod uof;
 
@@ -70,13 +71,13 @@ enum What {
         /// How many seconds after the one before it each recording begins
         #[arg(long, default_value_t = 0, value_name = "SECONDS")]
         stagger: u32,
-        /// The longest time in which nothing is sent, in milliseconds
+        /// The longest time in which nothing is sent, before the speed counts, in milliseconds; longer ones shrink to it
         #[arg(long, value_name = "MS")]
         max_gap_ms: Option<u64>,
         /// So many messages a second, whenever they were sent
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", conflicts_with = "stagger")]
         rate: Option<u32>,
-        /// Send every byte as recorded, with the times of then
+        /// Send messages as recorded, with the times of then
         #[arg(long)]
         raw: bool,
         /// Give games and messages ids of their own
@@ -179,11 +180,7 @@ fn request(what: &What) -> anyhow::Result<(Method, String, Option<Value>)> {
         What::Start { scenario, how } => {
             let path = Path::new(scenario);
             let body = match path.is_file() {
-                true => {
-                    let text =
-                        std::fs::read_to_string(path).with_context(|| format!("cannot read {scenario}"))?;
-                    how.body("toml", text)
-                }
+                true => how.body("toml", Scenario::text_of(path)?),
                 false => how.body("scenario", scenario.as_str()),
             };
             (Method::POST, "/v1/run".to_owned(), Some(body))

@@ -15,13 +15,13 @@ use domain::Name;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-use super::{recovery, say, signals};
+use super::{say, signals};
 use crate::control::{self, Program, Watch};
 use crate::drive::{DriveOptions, DriveReport, Progress, Taken, drive_and_answer};
 use crate::faults::FaultPlan;
 use crate::metrics;
 use crate::pacer::Speed;
-use crate::recovery::Inbox;
+use crate::recovery::{self, Inbox};
 use crate::schedule::Schedule;
 use crate::sender::{Patience, Sink, Token};
 
@@ -143,8 +143,9 @@ impl Delivery {
         let runtime = Runtime::new().context("cannot start a runtime")?;
         let stop = self.stop.clone();
         runtime.block_on(async { signals::listen(stop) })?;
-        let (recovery, requests) = recovery::routes();
-        let watched = self.listen.map(|address| watch(&runtime, address, recovery)).transpose()?;
+        let (desk, requests) = recovery::desk();
+        let recoveries = control::recoveries(desk);
+        let watched = self.listen.map(|address| watch(&runtime, address, recoveries)).transpose()?;
         Ok(Outlet { runtime, watched, requests: Mutex::new(requests) })
     }
 }

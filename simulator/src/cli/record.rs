@@ -12,6 +12,7 @@ use clap::Args;
 use tokio::runtime::Runtime;
 
 use super::{say, signals};
+use crate::schedule::BYTES_MAX;
 use crate::tap::{Passed, TapOptions, Written, tap};
 
 #[derive(Debug, Args)]
@@ -31,8 +32,8 @@ pub(super) struct Record {
     /// Ask nobody: games that had begun before are recorded without their beginning
     #[arg(long)]
     without_images: bool,
-    /// After so many bytes of messages nothing more is recorded, only passed on
-    #[arg(long, default_value_t = 4 << 30, value_name = "N")]
+    /// After so many bytes of messages nothing more is recorded, only passed on: as many as a replay may take
+    #[arg(long, default_value_t = BYTES_MAX as u64, value_name = "N")]
     max_bytes: u64,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Selection {
     #[arg(long, default_value = "1", value_name = "FACTOR")]
     speed: Speed,
     /// So many messages a second, whenever they were sent
-    #[arg(long, value_name = "N", conflicts_with_all = ["speed", "max_gap"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["speed", "max_gap", "offset", "stagger"], value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
     /// The longest time in which nothing is sent, before the speed counts, such as `30s`; longer ones shrink to it
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -48,7 +48,7 @@ pub(super) struct Selection {
 pub(super) struct Replay {
     #[command(flatten)]
     selection: Selection,
-    /// Send every byte as recorded, with the times of then
+    /// Send messages as recorded, with the times of then: but for line feeds in JSON, and what stands before the element in XML
     #[arg(long)]
     raw: bool,
     /// How often all of it is replayed, each time as other games
@@ -253,6 +253,8 @@ mod tests {
             &["a.rec", "--speed", "20000"],
             &["a.rec", "--rate", "0"],
             &["a.rec", "--rate", "5", "--speed", "2"],
+            &["a.rec", "--rate", "5", "--offset", "10m"],
+            &["a.rec", "--rate", "5", "--stagger", "10m"],
             &["a.rec", "--loops", "2", "--raw"],
             &["a.rec", "--offset", "ten"],
             &[],

@@ -19,7 +19,7 @@ use crate::format::Format;
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
 use crate::run_ledger::{CutShort, RunLedger};
-use crate::scenario::{LowerError, READY, Scenario, Tempo};
+use crate::scenario::{READY, Scenario, Tempo};
 use crate::schedule::{Schedule, suffix_at};
 
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
     }
     // As compilers say it, so that editors jump there.
     let scene = scenario.play_for(now, args.speed).map_err(|error| match error {
-        LowerError::Faults { at: Some(_), .. } => anyhow!("{}:{error}", args.scenario),
+        error if error.has_place() => anyhow!("{}:{error}", args.scenario),
         error => anyhow!(error).context(args.scenario.clone()),
     })?;
     let (silences, mut ledger) = (scene.silences(), scene.ledger);

@@ -12,11 +12,12 @@ use clap::Args;
 use tokio::runtime::Runtime;
 
 use super::delivery::{Delivery, WATCHERS};
-use super::{GamesArgs, recovery, say, signals};
+use super::{GamesArgs, say, signals};
 use crate::control::{self, Control, How, Program, RunState};
 use crate::drive::Taken;
 use crate::pacer::Speed;
 use crate::recording::Shelf;
+use crate::recovery;
 use crate::scenario::Scenario;
 
 /// Where it listens where nothing is said.
@@ -73,13 +74,13 @@ async fn serve_on(args: &Serve, address: SocketAddr, first: Option<Program>) -> 
     if first.is_none() {
         taken.nothing_to_send();
     }
-    let (recovery, requests) = recovery::routes();
+    let (desk, requests) = recovery::desk();
     let shelf = args.recordings.as_ref().map(Shelf::of);
     let control = Control::new(args.delivery.options(), requests, Some(taken), shelf);
     let listener = http::bind(address).await?;
     let address = listener.local_addr()?;
-    let routes =
-        admin::routes(readiness, metrics.clone()).merge(recovery).merge(control::routes(control.clone()));
+    let further = control::recoveries(desk).merge(control::routes(control.clone()));
+    let routes = admin::routes(readiness, metrics.clone()).merge(further);
     tokio::spawn(telemetry::upkeep(metrics));
     tokio::spawn(http::serve(listener, routes, WATCHERS, stop.clone()));
     say::line(&format!("control at http://{address}, described at http://{address}/openapi.json"));

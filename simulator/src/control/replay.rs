@@ -6,14 +6,14 @@
 use std::path::PathBuf;
 
 use domain::update::Value;
-use domain::{Body, Content, EventId, Name, Sport, Timestamp};
+use domain::{Body, Content, EventId, FeedMessage, Name, Sport, Timestamp};
 
 use self::source::Said;
 use crate::faults::Factor;
 use crate::format::Format;
 use crate::ledger::Account;
 use crate::pacer::Speed;
-use crate::recording::bodies_of;
+use crate::recording::{bodies_of, minute};
 use crate::schedule::{self, Schedule, ScheduleBuilder, Sending};
 
 mod source;
@@ -36,7 +36,7 @@ pub struct Listed {
     pub event_id: EventId,
     /// Its sport.
     pub sport: Sport,
-    /// Minutes of it that are left out.
+    /// With which minute since play began it begins; with 0 nothing is left out.
     pub start_minutes: u32,
     /// The recording in which it is, where there is one.
     pub recording: Option<PathBuf>,
@@ -118,6 +118,15 @@ fn number(event_id: &EventId) -> Result<u64, ReplayError> {
     number.ok_or_else(|| ReplayError::Number(event_id.clone()))
 }
 
+/// When play began, as its messages tell it; of what was never played, with the first of them.
+fn began_ns(said: &[Said]) -> u64 {
+    let is_live = |message: &FeedMessage| match &message.content {
+        Content::Event(event) => minute::is_live(&event.body),
+        Content::Producer(_) => false,
+    };
+    said.iter().find(|said| is_live(&said.message)).map_or(0, |said| said.offset_ns)
+}
+
 impl Replay {
     /// Makes its messages: each at its time, what is to be left out left out.
     ///
@@ -152,9 +161,13 @@ impl Replay {
     /// The messages of one event and when each is due, in nanoseconds from its first one on.
     fn event(&self, listed: &Listed, start: Timestamp) -> anyhow::Result<Vec<(u64, Vec<u8>)>> {
         let mut skipped: Option<Account> = None;
-        let skipped_ns = u64::from(listed.start_minutes) * MINUTE;
+        let said = self.said(listed, start)?;
+        let skipped_ns = match u64::from(listed.start_minutes) * MINUTE {
+            0 => 0,
+            minutes => began_ns(&said) + minutes,
+        };
         let (mut messages, mut due_ns, mut before_ns) = (Vec::new(), 0, None);
-        for Said { offset_ns, message, line } in self.said(listed, start)? {
+        for Said { offset_ns, message, line } in said {
             let Content::Event(event) = &message.content else { continue };
             // Who plays whom is told however late one comes.
             let is_fixture = matches!(event.body, Body::Fixture(_));
@@ -180,10 +193,9 @@ impl Replay {
                     // How things stand comes first, and is made before the message that it comes before.
                     stands.generated_at = stands.generated_at.plus_micros(-1_000 * before);
                     messages.extend(crate::uof::encode(&stands).map(|line| (due_ns, self.to_node(line))));
-                    due_ns += 1_000_000;
                 }
                 let waited = before_ns.map_or(0, |before| offset_ns.saturating_sub(before));
-                due_ns += self.wait_ns(waited).max(1_000_000);
+                due_ns += self.wait_ns(waited);
                 before_ns = Some(offset_ns);
             }
             messages.push((due_ns, self.to_node(line)));
@@ -273,6 +285,40 @@ mod tests {
         assert!(settled.contains(r#" result="1""#) && settled.contains(r#" result="0""#), "{settled}");
         let times: Vec<u64> = late.iter().map(|(due_ns, _)| *due_ns).collect();
         assert!(times.is_sorted());
+    }
+
+    #[test]
+    fn a_minute_is_counted_from_when_play_began_however_long_before_it_was_announced() {
+        use crate::recording::{Header, Writer};
+        use crate::world::{self, Formats, Pace, Plan};
+        let plan = Plan {
+            seed: 7,
+            sports: vec![Sport::Hockey],
+            games: 1,
+            formats: Formats::Json,
+            pace: Pace::Own,
+            start: Timestamp(1_767_225_600_000_000),
+        };
+        let game = world::play(&plan).unwrap().schedule;
+        let event_id = EventId::new(game.channels()[0].event_id.as_deref().unwrap()).unwrap();
+        let from_minute_20 = |announced_ns: u64| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let header = Header::new(Name::new("md").unwrap(), Format::Json, "a test", None);
+            let mut writer = Writer::new(file.reopen().unwrap(), header).unwrap();
+            for line in 0..game.len() {
+                let offset_ns = if line == 0 { 0 } else { game.offset_ns(line) + announced_ns };
+                writer.write(offset_ns, game.message(line)).unwrap();
+            }
+            writer.finish().unwrap();
+            replay(|replay| {
+                let recording = Some(file.path().to_owned());
+                let (event_id, sport) = (event_id.clone(), Sport::Hockey);
+                replay.events = vec![Listed { event_id, sport, start_minutes: 20, recording }];
+            })
+        };
+        let at_once = from_minute_20(0);
+        assert_eq!(from_minute_20(30 * MINUTE), at_once);
+        assert!(at_once.len() > 100, "{} messages", at_once.len());
     }
 
     #[test]

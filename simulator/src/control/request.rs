@@ -20,7 +20,7 @@ const BODY: BodyLimits = BodyLimits {
 };
 
 /// The query, in which nothing may stand that `T` does not name.
-pub(crate) struct Params<T>(pub(crate) T);
+pub(super) struct Params<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -32,7 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 }
 
 /// A part of the path.
-pub(crate) struct Named<T>(pub(crate) T);
+pub(super) struct Named<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
     type Rejection = Problem;

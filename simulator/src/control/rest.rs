@@ -218,6 +218,11 @@ fn tape(wanted: ReplayWanted, shelf: Option<&Shelf>, is_endless: bool) -> Result
         let detail = "a rate is at least 1, and leaves no gap to be shortened";
         return Err(invalid(detail).at("/replay/messages_per_second"));
     }
+    let delayed = recordings.iter().position(|wanted| wanted.offset_seconds > 0);
+    if let (Some(_), Some(place)) = (messages_per_second, delayed) {
+        let detail = "at a rate recordings have no time of their own by which one could begin later";
+        return Err(invalid(detail).at(format!("/replay/recordings/{place}/offset_seconds")));
+    }
     let entry = |(place, wanted): (usize, RecordingWanted)| {
         let RecordingWanted { recording, offset_seconds, from_minute } = wanted;
         let opened = shelf.open(&recording).and_then(|_| shelf.path(&recording));

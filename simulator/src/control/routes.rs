@@ -7,7 +7,8 @@ use axum::routing::{any, get, post, put};
 use chassis::problem::Problem;
 
 use super::request::{method_not_allowed, not_found};
-use super::{Control, Watch, rest, uof};
+use super::{Control, Watch, recovery, rest, uof};
+use crate::recovery::Desk;
 
 /// All routes of control; `GET /openapi.json` describes them.
 pub fn routes(control: Control) -> Router {
@@ -36,6 +37,14 @@ pub fn routes(control: Control) -> Router {
         .method_not_allowed_fallback(async |uri: Uri| answer(&uri, method_not_allowed()))
         .fallback(async |uri: Uri| answer(&uri, not_found(format!("there is nothing at {}", uri.path()))))
         .with_state(control)
+}
+
+/// The routes by which whoever lacks messages asks for them again.
+pub fn recoveries(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/{producer}/recovery/initiate_request", post(recovery::of_producer))
+        .route("/v1/{producer}/odds/events/{event_id}/initiate_request", post(recovery::of_event))
+        .with_state(desk)
 }
 
 /// The routes by which a run is looked at that takes no orders: how it stands and what goes wrong in it, as [`routes`] tell it. Every

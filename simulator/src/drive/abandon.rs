@@ -10,12 +10,12 @@ use std::time::Duration;
 use domain::message::{Cancel, CancelledMarket, Window};
 use domain::{Body, Content, EventId, EventMessage, FeedMessage, MarketStatus, Name, Position, Timestamp};
 
+use super::record::times_of;
 use super::tasks::{Tasks, log_panic};
-use super::{Inject, now, times};
+use super::{Inject, now};
 use crate::faults::id_after;
 use crate::format::Format;
 use crate::ledger::{Account, Deliveries, NEVER, applied};
-use crate::pacer::Timeline;
 use crate::schedule::Schedule;
 use crate::sender::{ACCEPTED, Batch, Delivery, Patience, Sender};
 use crate::uof;
@@ -35,11 +35,9 @@ pub(super) struct Sent {
     pub(super) schedule: Arc<Schedule>,
     /// What of it went out otherwise.
     pub(super) inject: Inject,
-    pub(super) timeline: Timeline,
-    /// When each message was due.
-    pub(super) due_micros: Vec<i64>,
-    /// Whether messages kept the times they were written with.
-    pub(super) is_raw: bool,
+    pub(super) started_at: Timestamp,
+    /// The time that each message said it was made at, after the start; [`NEVER`] where it kept its own.
+    pub(super) made_micros: Vec<i64>,
     /// Bytes of one request; larger words go alone.
     pub(super) bytes_max: usize,
 }
@@ -159,8 +157,7 @@ impl Sent {
     /// A message with the times with which it went out.
     fn message(&self, channel: usize, line: usize) -> Option<FeedMessage> {
         let mut bytes = Vec::new();
-        let due_at = self.timeline.started_at.plus_micros(self.due_micros[line]);
-        let times = times(&self.timeline, self.is_raw, self.schedule.offset_ns(line), due_at, now());
+        let times = times_of(self.started_at, self.made_micros[line]);
         self.inject.revisions().write(&self.schedule, line, times, &mut bytes);
         self.schedule.channels()[channel].read(&bytes)
     }
@@ -258,17 +255,15 @@ mod tests {
 
     use super::*;
     use crate::Problem;
-    use crate::pacer::Speed;
     use crate::run_ledger::tests::{START, games, with_copies};
 
     /// All of a schedule has been sent as it was written.
     fn sent(schedule: Schedule, bytes_max: usize) -> Sent {
         Sent {
-            due_micros: vec![0; schedule.len()],
+            made_micros: vec![NEVER; schedule.len()],
             schedule: Arc::new(schedule),
             inject: Inject::default(),
-            timeline: Timeline::new(START, Speed::Factor(1.0)),
-            is_raw: true,
+            started_at: START,
             bytes_max,
         }
     }
@@ -326,7 +321,7 @@ mod tests {
     fn what_was_not_taken_of_one_game_says_nothing_of_the_others() {
         let [a, b, c] = ["md:match:1", "md:match:2", "md:match:3"].map(|id| EventId::new(id).unwrap());
         let of = [a.clone(), b.clone(), b, c.clone()];
-        let problem = Problem { status: 422, title: String::new(), detail: String::new(), pointer: None };
+        let problem = Problem { status: 422, ..Problem::default() };
         let refused = Delivery { refused: vec![(2, problem)], ..Delivery::default() };
         assert_eq!(taken(&of, &refused), BTreeSet::from([a.clone(), c]));
         let given_up = Delivery { given_up: Some((vec![1, 3], "503".to_owned())), ..Delivery::default() };

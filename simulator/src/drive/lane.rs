@@ -15,6 +15,7 @@ use super::inject::{Due, Fate};
 use super::log::micros;
 use super::{Counters, DriveReport, Flights, Hush, Inject, Log, REFUSED_SHOWN_MAX, times};
 use crate::faults::{Factor, is_right};
+use crate::format::Format;
 use crate::metrics;
 use crate::pacer::{BatchLimits, Item, Pacer, Playhead, Speed, Timeline, Turn};
 use crate::schedule::{Schedule, Times};
@@ -228,6 +229,15 @@ impl Lane {
         Outgoing { lane: Arc::clone(self), parcel, free }
     }
 
+    /// Whether a message of a Unified Odds Feed was refused because it was read as one of our own XML: whoever knows the feed
+    /// can read it. Then none of them will ever be taken.
+    fn is_misread(&self, line: u32, problem: &Problem) -> bool {
+        self.sender.format == Format::Uof
+            && problem.is_unread()
+            && !is_right(&self.answers, u64::from(line), problem.status)
+            && self.schedule.read(line as usize).is_some()
+    }
+
     fn provider(&self) -> &Name {
         let line = self.lines.first().map_or(0, |line| *line as usize);
         &self.schedule.channels()[self.schedule.channel(line)].provider
@@ -243,10 +253,12 @@ impl Lane {
         for &line in lines {
             let line = line as usize;
             let offset_ns = self.schedule.offset_ns(line);
-            let times = times(&timeline, self.raw, offset_ns, timeline.due_at(offset_ns), now);
-            if let Times::Generated(at) = times {
-                self.log.made(line, at.micros_since(timeline.started_at));
-            }
+            let times = match times(&timeline, self.raw, offset_ns, timeline.due_at(offset_ns), now) {
+                Times::Generated(at) => {
+                    Times::Generated(self.log.made(&self.schedule, line, timeline.started_at, at))
+                }
+                Times::AsWritten => Times::AsWritten,
+            };
             self.inject.revisions().write(&self.schedule, line, times, &mut batch.bytes);
             batch.end_message();
         }
@@ -358,7 +370,7 @@ impl Outgoing {
         report.refused += delivery.refused.len() as u64;
         report.unanswered += delivery.unanswered as u64;
         lane.counters.sent_again.fetch_add(delivery.sent_again as u64, Ordering::Relaxed);
-        let is_misread = |(_, problem): &(usize, Problem)| lane.sender.is_misread(problem);
+        let is_misread = |(place, problem): &(usize, Problem)| lane.is_misread(lines[*place], problem);
         let misunderstood = delivery.refused.iter().any(is_misread).then(|| {
             let provider = lane.provider();
             format!(

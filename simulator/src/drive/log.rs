@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
 use std::time::Duration;
 
+use domain::Timestamp;
+
 use super::lane::Lateness;
+use super::moments::Moments;
 use crate::ledger::{Deliveries, NEVER};
 use crate::pacer::Timeline;
 use crate::schedule::Schedule;
@@ -20,11 +23,21 @@ pub(crate) struct Log {
     waited_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
     status: Vec<AtomicU16>,
+    moments: Moments,
 }
 
 impl Log {
-    /// Of a schedule with so many lines, none of which has been sent.
-    pub(crate) fn of(lines: usize) -> Self {
+    /// Of a schedule of which nothing has been sent.
+    pub(crate) fn of(schedule: &Schedule) -> Self {
+        Self { moments: Moments::of(schedule), ..Self::of_lines(schedule.len()) }
+    }
+
+    /// Of a drive that had nothing to send.
+    pub(super) fn of_nothing() -> Self {
+        Self::of_lines(0)
+    }
+
+    fn of_lines(lines: usize) -> Self {
         let never = || (0..lines).map(|_| AtomicI64::new(NEVER)).collect();
         let status = (0..lines).map(|_| AtomicU16::new(0)).collect();
         Self {
@@ -35,6 +48,7 @@ impl Log {
             waited_micros: never(),
             answered_micros: never(),
             status,
+            moments: Moments::default(),
         }
     }
 
@@ -51,9 +65,21 @@ impl Log {
         self.due_micros.get(line).map(|due| due.load(Ordering::Relaxed)).filter(|due| *due != NEVER)
     }
 
-    /// A line is about to go, and says that it was made so long after the start.
-    pub(super) fn made(&self, line: usize, micros: i64) {
-        self.made_micros[line].store(micros, Ordering::Relaxed);
+    /// A line is about to go, and to say that it was made then: the time that it says, which is written down.
+    pub(super) fn made(
+        &self,
+        schedule: &Schedule,
+        line: usize,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Timestamp {
+        let gone = |line: usize| {
+            let made = self.made_micros[line].load(Ordering::Relaxed);
+            (made != NEVER).then(|| started_at.plus_micros(made))
+        };
+        let at = self.moments.next(schedule, line, at, gone);
+        self.made_micros[line].store(at.micros_since(started_at), Ordering::Relaxed);
+        at
     }
 
     /// The times with which lines went out that were rewritten, in microseconds after the start; [`NEVER`] of others.

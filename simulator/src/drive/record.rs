@@ -2,6 +2,8 @@
 
 use std::io::{Seek, Write};
 
+use domain::Timestamp;
+
 use super::DriveReport;
 use crate::ledger::NEVER;
 use crate::recording::{Header, RecordingError, Writer};
@@ -29,13 +31,17 @@ impl DriveReport {
         for line in lines {
             let micros = u64::try_from(sent[line]).unwrap_or_default();
             message.clear();
-            let times = match self.made_micros[line] {
-                NEVER => Times::AsWritten,
-                made => Times::Generated(self.timeline.started_at.plus_micros(made)),
-            };
-            schedule.write(line, times, &mut message);
+            schedule.write(line, times_of(self.timeline.started_at, self.made_micros[line]), &mut message);
             writer.write(micros.saturating_mul(1_000), &message)?;
         }
         writer.finish()
+    }
+}
+
+/// The times with which a line went out that said it was made so long after the start.
+pub(super) fn times_of(started_at: Timestamp, made_micros: i64) -> Times {
+    match made_micros {
+        NEVER => Times::AsWritten,
+        made => Times::Generated(started_at.plus_micros(made)),
     }
 }

@@ -144,7 +144,7 @@ impl DriveReport {
             late_micros: Vec::new(),
             waited_micros: Vec::new(),
             made_micros: Vec::new(),
-            past: Past { flights: Arc::default(), log: Arc::new(Log::of(0)) },
+            past: Past { flights: Arc::default(), log: Arc::new(Log::of_nothing()) },
         }
     }
 

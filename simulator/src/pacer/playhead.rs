@@ -26,11 +26,20 @@ type Next = Arc<dyn Fn(Option<u64>) -> Option<u64> + Send + Sync>;
 pub(crate) struct Course {
     /// Absent before a drive has begun.
     under_way: Option<UnderWay>,
-    /// Where it stands still: nothing beyond this offset goes, or nothing at all.
-    held: Option<Option<u64>>,
+    /// Where it stands still; `None` while it runs.
+    held: Option<Stand>,
     /// How long it has stood still since a drive began, and since when it does.
     stood: Duration,
     stands_since: Option<Instant>,
+}
+
+/// Where a playhead stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// Before everything: nothing goes.
+    Before,
+    /// Nothing beyond this offset goes.
+    At(u64),
 }
 
 /// A drive that has begun.
@@ -52,10 +61,10 @@ impl Playhead {
     /// One that stands still before the first message until it is let go.
     #[must_use]
     pub fn held() -> Self {
-        Self::new(Some(None))
+        Self::new(Some(Stand::Before))
     }
 
-    fn new(held: Option<Option<u64>>) -> Self {
+    fn new(held: Option<Stand>) -> Self {
         Self(Arc::new(watch::Sender::new(Course {
             under_way: None,
             held,
@@ -120,7 +129,7 @@ impl Playhead {
         let course = self.0.borrow();
         let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
         match course.held {
-            Some(held) => held.unwrap_or_default(),
+            Some(held) => held.offset_ns().unwrap_or_default(),
             None => course.under_way.as_ref().and_then(at).unwrap_or_default(),
         }
     }
@@ -142,7 +151,7 @@ impl Playhead {
     ) {
         self.0.send_modify(|course| {
             course.under_way = Some(UnderWay { start, timeline: Arc::new(timeline), next: Arc::new(next) });
-            course.held = course.held.map(|_| None);
+            course.held = course.held.map(|_| Stand::Before);
             course.stood = Duration::ZERO;
             course.stands_since = course.held.map(|_| start);
         });
@@ -199,7 +208,7 @@ impl Course {
     /// When it is; `None` while the playhead stands before it.
     fn due(&self, offset_ns: u64) -> Option<Instant> {
         let under_way = self.under_way.as_ref()?;
-        let is_let_go = self.held.is_none_or(|at| at.is_some_and(|at| offset_ns <= at));
+        let is_let_go = self.held.is_none_or(|held| held.offset_ns().is_some_and(|at| offset_ns <= at));
         is_let_go.then(|| under_way.start + under_way.timeline.due_after(offset_ns))
     }
 
@@ -208,7 +217,7 @@ impl Course {
             return false;
         }
         let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
-        self.held = Some(self.under_way.as_ref().and_then(at));
+        self.held = Some(self.under_way.as_ref().and_then(at).map_or(Stand::Before, Stand::At));
         self.stands_since = self.under_way.as_ref().map(|_| now);
         true
     }
@@ -219,7 +228,8 @@ impl Course {
             self.stood += now.saturating_duration_since(since);
         }
         if let Some(under_way) = &mut self.under_way {
-            under_way.go_on(held, held, now, None);
+            let at = held.offset_ns();
+            under_way.go_on(at, at, now, None);
         }
         true
     }
@@ -229,9 +239,10 @@ impl Course {
         if under_way.timeline.speed() == Speed::Max {
             return false;
         }
-        let Some(next) = (under_way.next)(held) else { return false };
-        under_way.go_on(held, Some(next), now, None);
-        self.held = Some(Some(next));
+        let at = held.offset_ns();
+        let Some(next) = (under_way.next)(at) else { return false };
+        under_way.go_on(at, Some(next), now, None);
+        self.held = Some(Stand::At(next));
         true
     }
 
@@ -242,9 +253,22 @@ impl Course {
         if under_way.timeline.speed() == Speed::Max {
             return false;
         }
-        let at = held.unwrap_or_else(|| under_way.timeline.offset_ns(elapsed));
+        let at = match held {
+            Some(held) => held.offset_ns(),
+            None => under_way.timeline.offset_ns(elapsed),
+        };
         under_way.go_on(at, at, now, Some(speed));
         true
+    }
+}
+
+impl Stand {
+    /// The last offset that may go, where any may.
+    fn offset_ns(self) -> Option<u64> {
+        match self {
+            Self::Before => None,
+            Self::At(offset_ns) => Some(offset_ns),
+        }
     }
 }
 
@@ -283,7 +307,7 @@ mod tests {
     }
 
     impl Drive {
-        fn begun(held: Option<Option<u64>>, offsets: &'static [u64], speed: Speed) -> Self {
+        fn begun(held: Option<Stand>, offsets: &'static [u64], speed: Speed) -> Self {
             let playhead = Playhead::new(held);
             let start = Instant::now();
             let next = |after: Option<u64>| {
@@ -317,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_step_lets_go_what_is_due_next() {
-        let mut drive = Drive::begun(Some(None), &[0, 10 * MS, 500 * MS], Speed::Factor(1.0));
+        let mut drive = Drive::begun(Some(Stand::Before), &[0, 10 * MS, 500 * MS], Speed::Factor(1.0));
         assert_eq!(drive.due_ms(0), None, "nothing before it is let go");
         for (step, at) in [0, 10 * MS, 500 * MS].into_iter().enumerate() {
             let ms = 7 * (step as u64 + 1);
@@ -330,7 +354,7 @@ mod tests {
 
     #[test]
     fn after_steps_it_goes_on_from_there() {
-        let mut drive = Drive::begun(Some(None), &[0, 10 * MS, 500 * MS], Speed::Factor(10.0));
+        let mut drive = Drive::begun(Some(Stand::Before), &[0, 10 * MS, 500 * MS], Speed::Factor(10.0));
         assert!(drive.course.step(drive.at(0)) && drive.course.step(drive.at(0)));
         drive.course.resume(drive.at(3));
         assert_eq!(drive.due_ms(500 * MS), Some(3 + 49));

@@ -71,7 +71,9 @@ pub fn inspect<R: Read>(recording: &mut Reader<R>) -> Result<Inspection, Recordi
         let message = message?;
         found.messages += 1;
         let decoded = decode(format, &message.bytes, &header.provider);
-        if let Err(why) = decoded.as_ref().map_err(Clone::clone).and_then(check) {
+        if let Err(why) =
+            decoded.as_ref().map_err(Clone::clone).and_then(|read| check(read, &header.provider))
+        {
             found.refused += 1;
             if found.refused_first.len() < TOLD_MAX {
                 found.refused_first.push((recording.place(), why));
@@ -106,11 +108,15 @@ fn decode(format: Format, bytes: &[u8], provider: &Name) -> Result<FeedMessage, 
     match format {
         Format::Json => json::decode(bytes).map_err(|error| error.to_string()),
         Format::Xml => xml::decode(bytes).map_err(|error| error.to_string()),
-        Format::Uof => uof::decode(bytes, provider).ok_or_else(|| "it cannot be read".to_owned()),
+        Format::Uof => uof::read(bytes, provider),
     }
 }
 
-fn check(message: &FeedMessage) -> Result<(), String> {
+/// Whether it would be taken in this provider's feed.
+fn check(message: &FeedMessage, provider: &Name) -> Result<(), String> {
+    if message.source.provider != *provider {
+        return Err(format!("it is one of `{}`, and the feed is `{provider}`'s", message.source.provider));
+    }
     domain::check_alone(message).map_err(|refusal| match refusal {
         Refusal::Invalid { pointer, detail } => format!("{detail} (at `{pointer}`)"),
         other => other.to_string(),
@@ -165,6 +171,7 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::{Header, Writer};
 
     #[test]
     fn what_is_late_repeated_or_missing_is_told_apart() {
@@ -192,5 +199,39 @@ mod tests {
         let mut course = Course::default();
         let orders = [5, 5, 4, 6].map(|micros| course.note(None, micros));
         assert_eq!(orders, [Order::Next, Order::Next, Order::Late, Order::Next]);
+    }
+
+    /// What is said of a recording of `provider` that holds this.
+    fn refused(provider: &str, format: Format, message: &[u8]) -> String {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let header = Header::new(Name::new(provider).unwrap(), format, "a test", None);
+        let mut writer = Writer::new(&mut file, header).unwrap();
+        writer.write(0, message).unwrap();
+        writer.finish().unwrap();
+        let found = inspect(&mut Reader::new(&file.get_ref()[..]).unwrap()).unwrap();
+        assert_eq!((found.messages, found.refused), (1, found.refused_first.len() as u64));
+        found.refused_first.first().map(|(_, why)| why.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_refused_of_any_format_is_said_with_why_and_where() {
+        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim().as_bytes();
+        assert_eq!(refused("md", Format::Json, golden), "");
+        assert_eq!(
+            refused("nhl", Format::Json, golden),
+            "it is one of `md`, and the feed is `nhl`'s",
+            "whoever posts to /feeds/nhl is told so"
+        );
+        let key = "hi.-.live.bet_stop.4.md:match.7.-";
+        let stop = |timestamp: &str| {
+            format!(
+                "{key} <bet_stop product=\"1\" event_id=\"md:match:7\" timestamp=\"{timestamp}\" groups=\"all\"/>"
+            )
+        };
+        let of_uof = |line: &str| refused("uof", Format::Uof, line.as_bytes());
+        assert_eq!(of_uof(&stop("1767225600000")), "");
+        assert!(of_uof(&stop("noon")).contains("timestamp"), "{}", of_uof(&stop("noon")));
+        assert!(of_uof("hi.live <a/>").starts_with("`hi.live`: "), "{}", of_uof("hi.live <a/>"));
+        assert_eq!(of_uof("<bet_stop/>"), "there is no routing key before the document");
     }
 }

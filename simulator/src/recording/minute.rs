@@ -6,7 +6,7 @@ use std::io::Read;
 
 use domain::{
     Body, Content, EventId, EventMessage, EventStatus, FeedMessage, IncidentAction, IncidentKind,
-    MatchStatus, Sport,
+    MatchStatus, Sport, Status,
 };
 
 use super::{Reader, RecordingError};
@@ -54,13 +54,8 @@ pub struct MatchClock {
 impl MatchClock {
     /// Takes a message in; returns the seconds played since the match began. They never go back.
     pub fn note(&mut self, offset_ns: u64, message: &EventMessage) -> u32 {
-        let status = match &message.body {
-            Body::EventStatus(status) => Some(status),
-            Body::OddsChange(odds) => odds.status.as_ref(),
-            Body::Snapshot(snapshot) => snapshot.status.as_ref(),
-            _ => None,
-        };
-        if status.is_some_and(|status| status.status == EventStatus::Live) {
+        let status = status(&message.body);
+        if is_live(&message.body) {
             self.live_at_ns.get_or_insert(offset_ns);
         }
         let (part, elapsed_seconds) = match (status, &message.body) {
@@ -109,6 +104,20 @@ impl MatchClock {
         let longest = self.parts.get(&MatchStatus::Overtime).copied().unwrap_or_default();
         is_told && elapsed_seconds.saturating_add(SET_BACK_SECONDS) < longest
     }
+}
+
+fn status(body: &Body) -> Option<&Status> {
+    match body {
+        Body::EventStatus(status) => Some(status),
+        Body::OddsChange(odds) => odds.status.as_ref(),
+        Body::Snapshot(snapshot) => snapshot.status.as_ref(),
+        _ => None,
+    }
+}
+
+/// Whether a message says that play is on.
+pub(crate) fn is_live(body: &Body) -> bool {
+    status(body).is_some_and(|status| status.status == EventStatus::Live)
 }
 
 /// How long an overtime was of which no more than so many seconds were told: in all sports five minutes, but for play-offs in

@@ -3,7 +3,7 @@
 use domain::{EventId, Source, Timestamp};
 
 use super::tell::tell;
-use super::{Hot, Scenario, SportPlan, Teller, Tempo};
+use super::{Hot, SPORTS, Scenario, SportPlan, Teller, Tempo};
 use crate::faults::{Factor, FaultPlan, Inflicted, Quiet, TooFewEvents, Wanted, choose, inflict};
 use crate::format::Format;
 use crate::ledger::Ledger;
@@ -32,24 +32,52 @@ pub struct Scene {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// A world refuses its plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
+    #[error("{}{why}", place(*at))]
+    Plan {
+        /// Where the scenario's file says what is played there: line and column, where they are known.
+        at: Option<(usize, usize)>,
+        /// What is wrong with it.
+        why: PlanError,
+    },
     /// Messages that do not fit into a schedule.
-    #[error(transparent)]
-    Schedule(#[from] ScheduleError),
-    /// Faults that find no room, and where the scenario's file asks for them.
+    #[error("{}{why}", place(*at))]
+    Schedule {
+        /// Where the scenario's file says what is played.
+        at: Option<(usize, usize)>,
+        /// How much would fit.
+        why: ScheduleError,
+    },
+    /// Faults that find no room.
     #[error("{}{why}", place(*at))]
     Faults {
-        /// Line and column, where it is known.
+        /// Where it does.
         at: Option<(usize, usize)>,
         /// Which, and how many there is room for.
         why: TooFewEvents,
     },
     /// Faults that need time, at top speed.
     #[error(
-        "at top speed everything is due at once, and nothing can come too late: play it without `{0}`, or at a speed"
+        "{}at top speed everything is due at once, and nothing can come too late: play it without `{kind}`, or at a speed",
+        place(*at)
     )]
-    TopSpeed(&'static str),
+    TopSpeed {
+        /// Where the scenario's file asks for them.
+        at: Option<(usize, usize)>,
+        /// Which.
+        kind: &'static str,
+    },
+}
+
+impl LowerError {
+    /// Whether it begins with a line and a column of the scenario's file.
+    #[must_use]
+    pub fn has_place(&self) -> bool {
+        let (Self::Plan { at, .. }
+        | Self::Schedule { at, .. }
+        | Self::Faults { at, .. }
+        | Self::TopSpeed { at, .. }) = self;
+        at.is_some()
+    }
 }
 
 /// As compilers say it.
@@ -96,14 +124,16 @@ impl Scenario {
         let ids = Ids { first: FIRST_EVENT, suffix: self.suffix.clone() };
         for (number, part) in (0..).zip(&parts) {
             let teller = &self.producers[part.teller];
+            let at = self.places.get(part.sport.sport.as_str()).copied();
             let Played { schedule, ledger } =
-                world::play_as(&self.plan(part, number, start), &teller.source(), &ids)?;
+                world::play_as(&self.plan(part, number, start), &teller.source(), &ids)
+                    .map_err(|why| LowerError::Plan { at, why })?;
             let world = schedules.len();
             strands.extend(unravel(&schedule, &ledger, teller, world, &part.sport.profile, duration_ns));
             ledgers[part.teller].events.extend(ledger.events);
             schedules.push(schedule);
             if schedules.iter().map(Schedule::size_bytes).sum::<usize>() > schedule::bytes_max() {
-                return Err(ScheduleError::Full(schedule::bytes_max()).into());
+                return Err(LowerError::Schedule { at, why: ScheduleError::Full(schedule::bytes_max()) });
             }
         }
         let duration_ns = match self.tempo {
@@ -112,14 +142,16 @@ impl Scenario {
         };
         let worlds = Worlds { schedules: &schedules, start };
         let no_room =
-            |why: TooFewEvents| LowerError::Faults { at: self.fault_places.get(why.kind()).copied(), why };
+            |why: TooFewEvents| LowerError::Faults { at: self.places.get(why.kind()).copied(), why };
         let mut faults = choose(&self.faults, self.seed, &strands, worlds, duration_ns, Factor::of(speed))
             .map_err(no_room)?;
         let Inflicted { stalled, unannounced } = inflict(&faults, &mut strands, worlds, &mut ledgers);
         for strand in strands.iter_mut().filter(|strand| strand.is_uof) {
             tell(strand, worlds, &mut ledgers[teller_of(&self.producers, &strand.source)]);
         }
-        let schedule = weave(&strands, worlds, &mut faults)?;
+        let at = self.places.get(SPORTS).copied();
+        let schedule =
+            weave(&strands, worlds, &mut faults).map_err(|why| LowerError::Schedule { at, why })?;
         faults.admit(&schedule);
         let (description, seed) = (self.description.clone(), self.seed);
         let ledger = RunLedger {
@@ -138,11 +170,10 @@ impl Scenario {
     /// At top speed nothing comes too late.
     fn check_speed(&self, speed: Speed) -> Result<(), LowerError> {
         let Wanted { reorder_beyond, gap_filled, silence, .. } = self.faults;
-        match speed {
-            Speed::Max if reorder_beyond > 0 => Err(LowerError::TopSpeed("reorder_beyond")),
-            Speed::Max if gap_filled > 0 => Err(LowerError::TopSpeed("gap_filled")),
-            Speed::Max if silence > 0 => Err(LowerError::TopSpeed("silence")),
-            Speed::Max | Speed::Factor(_) => Ok(()),
+        let kinds = [("reorder_beyond", reorder_beyond), ("gap_filled", gap_filled), ("silence", silence)];
+        match kinds.into_iter().find(|(_, count)| speed == Speed::Max && *count > 0) {
+            Some((kind, _)) => Err(LowerError::TopSpeed { at: self.places.get(kind).copied(), kind }),
+            None => Ok(()),
         }
     }
 

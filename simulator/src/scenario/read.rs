@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use self::outages::OutageTable;
 use self::shape::{Shape, profile};
-use super::{Hot, OWN_PACE_MAX, PRODUCERS_MAX, SECONDS_MAX, Scenario, SportPlan, Teller, Tempo};
+use super::{Hot, OWN_PACE_MAX, PRODUCERS_MAX, SECONDS_MAX, SPORTS, Scenario, SportPlan, Teller, Tempo};
 use crate::faults::{HOLD_MS, KIND_MAX, SILENCE_SECONDS, Wanted};
 use crate::format::Format;
 use crate::profile::Profile;
@@ -133,14 +133,25 @@ pub(super) fn read(text: &str, shelf: Option<&Shelf>) -> Result<Scenario, Scenar
         let span = error.span().unwrap_or(0..0);
         place(text, &span, error.message().trim_end().replace('\n', ", "))
     })?;
-    let spans = fault_spans(&file.faults);
+    let mut spans = fault_spans(&file.faults);
+    spans.push((SPORTS, file.sports.span()));
+    spans.extend(file.sports.get_ref().iter().map(|(sport, games)| (sport.as_str(), games.span())));
     let mut scenario = check(file, shelf).map_err(|Wrong { span, detail }| place(text, &span, detail))?;
     let places = spans.into_iter().map(|(kind, span)| {
         let ScenarioError { line, column, .. } = place(text, &span, String::new());
         (kind, (line, column))
     });
-    scenario.fault_places = places.collect();
+    scenario.places = places.collect();
     Ok(scenario)
+}
+
+/// A file's bytes as text.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, ScenarioError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        place(&before, &(valid..valid), "this is no UTF-8".to_owned())
+    })
 }
 
 /// Where kinds of faults are asked for.
@@ -206,7 +217,7 @@ fn check(file: File, shelf: Option<&Shelf>) -> Result<Scenario, Wrong> {
         producers,
         sports,
         faults,
-        fault_places: BTreeMap::new(),
+        places: BTreeMap::new(),
         outages,
         gates,
         suffix,

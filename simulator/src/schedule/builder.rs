@@ -10,11 +10,11 @@ use crate::format::{Envelope, Format};
 /// A schedule that is being filled, in any order.
 #[derive(Debug, Default)]
 pub struct ScheduleBuilder {
-    channels: Vec<Channel>,
+    pub(super) channels: Vec<Channel>,
     /// Those about events by the event, those of a provider as a whole by the format.
     known: HashMap<(Name, Result<Box<str>, Format>), u32>,
-    lines: Vec<Line>,
-    bytes: Vec<u8>,
+    pub(super) lines: Vec<Line>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// How a message is to be sent that is not simply due when it was made.

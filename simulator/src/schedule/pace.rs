@@ -21,11 +21,14 @@ impl Schedule {
         self
     }
 
-    /// In the same order, but so many a second, whenever they were due before.
+    /// In the same order, but so many a second, whenever they were due before; the first `sought` of them all at once.
     #[must_use]
-    pub fn at_rate(mut self, messages_per_second: u32) -> Self {
+    pub fn at_rate(mut self, messages_per_second: u32, sought: usize) -> Self {
         let rate = u64::from(messages_per_second.max(1));
-        for (index, line) in (0_u64..).zip(&mut self.lines) {
+        let sought = sought.min(self.lines.len());
+        let (at_once, counted) = self.lines.split_at_mut(sought);
+        at_once.iter_mut().for_each(|line| line.offset_ns = 0);
+        for (index, line) in (u64::from(sought > 0)..).zip(counted) {
             let (seconds, rest) = (index / rate, index % rate);
             line.offset_ns = seconds * 1_000_000_000 + rest * 1_000_000_000 / rate;
         }
@@ -76,12 +79,14 @@ mod tests {
 
     #[test]
     fn a_rate_spaces_evenly_and_adds_up() {
-        let rated = schedule(&[(5, "a"); 7]).at_rate(3);
+        let rated = schedule(&[(5, "a"); 7]).at_rate(3, 0);
         let second = 1_000_000_000;
         assert_eq!(
             offsets(&rated),
             [0, second / 3, 2 * second / 3, second, second + second / 3, second + 2 * second / 3, 2 * second]
         );
+        let rated = schedule(&[(0, "a"), (0, "a"), (5, "a"), (5, "a")]).at_rate(2, 2);
+        assert_eq!(offsets(&rated), [0, 0, second / 2, second], "what is sought goes at once");
     }
 
     #[test]

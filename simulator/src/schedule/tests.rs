@@ -1,5 +1,13 @@
 use super::*;
 
+impl Schedule {
+    /// The same, but that whoever reads this message panics.
+    pub(crate) fn with_a_pitfall(mut self, index: usize) -> Self {
+        self.lines[index].length = u32::MAX;
+        self
+    }
+}
+
 fn written_as(format: Format, message: &str, times: Times) -> String {
     let mut builder = ScheduleBuilder::default();
     builder.push(&Name::new("md").unwrap(), format, 0, message.as_bytes()).unwrap();

@@ -7,11 +7,14 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 /// Why the receiver refuses a message: what counts of an RFC 9457 problem.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Problem {
     /// The HTTP status that goes with it.
     pub status: u16,
-    /// What kind of problem it is.
+    /// What kind of problem it is, as a URI.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// The same in words.
     #[serde(default)]
     pub title: String,
     /// What is wrong with this message.
@@ -28,6 +31,8 @@ struct Answer {
     accepted: Option<usize>,
     #[serde(default)]
     problems: Vec<Indexed>,
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -72,8 +77,9 @@ pub(super) fn read(
             Attempt::Again { why, retry_after, unanswered: true }
         }
         answer if status.is_client_error() && !passes(status.as_u16()) => {
-            let (title, detail, pointer) = answer.map(|a| (a.title, a.detail, a.pointer)).unwrap_or_default();
-            Attempt::Refused(Problem { status: status.as_u16(), title, detail, pointer })
+            let refusal = answer.map(|it| (it.kind, it.title, it.detail, it.pointer));
+            let (kind, title, detail, pointer) = refusal.unwrap_or_default();
+            Attempt::Refused(Problem { status: status.as_u16(), kind, title, detail, pointer })
         }
         answer => {
             let detail = answer.map(|answer| answer.detail).unwrap_or_default();
@@ -93,6 +99,13 @@ pub(crate) fn again(body: &[u8]) -> BTreeSet<usize> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
     let problems = answer.map(|answer| answer.problems).unwrap_or_default();
     problems.iter().filter(|it| passes(it.problem.status)).map(|it| it.index).collect()
+}
+
+impl Problem {
+    /// Whether the receiver could not read the message at all.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.kind == "urn:matchday:problem:malformed"
+    }
 }
 
 impl std::fmt::Display for Problem {

@@ -16,7 +16,7 @@ fn who_asks_to_come_again_at_once_or_next_year_is_not_obeyed() {
 
 #[test]
 fn what_stands_behind_is_answered_by_itself() {
-    let problem = |status| Problem { status, title: String::new(), detail: String::new(), pointer: None };
+    let problem = |status| Problem { status, ..Problem::default() };
     let delivery = Delivery {
         accepted: 2,
         refused: vec![(1, problem(422)), (3, problem(400))],

@@ -2,9 +2,9 @@
 //!
 //! A recording of a game's second half alone would be of no use: whoever it is replayed to waits for the first. So the request
 //! that brings the first message about a game from its middle waits until REST has applied all that was said before, and what it
-//! knows then becomes a snapshot in front of that message. What follows is counted on from it.
+//! knows then becomes a snapshot in front of that message. What follows is counted on from it, so it waits until that is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +16,10 @@ use domain::{
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::ANSWER_TIMEOUT;
 use super::scribe::Feed;
 use crate::format::Format;
 use crate::recording::{bodies_of, snapshot_of};
@@ -25,6 +27,8 @@ use crate::sender::with_causes;
 
 /// How long a request may wait until what was said before it has been applied, of however many games it is.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a request may wait until the first one of a game has been answered and written.
+const FIRST_MAX: Duration = PATIENCE.saturating_add(ANSWER_TIMEOUT);
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Of how many games it is known that they were met; of further ones no image is asked for.
@@ -38,7 +42,15 @@ pub(super) struct Images {
     client: reqwest::Client,
     /// The address of REST; `None` where nobody is to be asked.
     rest: Option<String>,
-    met: Mutex<BTreeSet<Key>>,
+    met: Mutex<Met>,
+}
+
+/// The games that were met.
+#[derive(Debug, Default)]
+struct Met {
+    all: BTreeSet<Key>,
+    /// Those whose first message has an image in front of it that may not be written yet; it is, or will not be, once this closes.
+    awaited: BTreeMap<Key, watch::Receiver<()>>,
 }
 
 /// One producer's part of a game.
@@ -52,6 +64,18 @@ pub(super) struct Beginnings {
     pub(super) images: Vec<Image>,
     /// Games without a beginning, since nobody said how they stood, and why.
     pub(super) headless: Vec<(EventId, String)>,
+    /// Who has messages of these games, too, waits until this is gone.
+    _written: Option<watch::Sender<()>>,
+}
+
+/// What a request is the first to say.
+#[derive(Debug, Default)]
+struct Claim {
+    /// The games that it met.
+    met: Vec<Key>,
+    /// The first message about each of them that is from its middle.
+    firsts: Vec<FeedMessage>,
+    written: Option<watch::Sender<()>>,
 }
 
 /// How one producer's part of a game stood.
@@ -85,14 +109,27 @@ impl Images {
         Self { client, rest, met: Mutex::default() }
     }
 
-    /// What the messages of a request begin in the middle of. Waits until that is known, or cannot be.
+    /// What the messages of a request begin in the middle of. Waits until that is known, or cannot be; and until what comes before
+    /// them with an image is written.
     pub(super) async fn before(&self, feed: &Feed, messages: &[&[u8]]) -> Beginnings {
-        let mut beginnings = Beginnings::default();
         if self.rest.is_none() {
-            return beginnings;
+            return Beginnings::default();
         }
+        let latest = Instant::now() + FIRST_MAX;
+        let Claim { met, firsts, written } = loop {
+            match self.claim(feed, messages) {
+                Ok(claim) => break claim,
+                // Nothing is ever sent over it: it closes.
+                Err(mut written) => {
+                    if tokio::time::timeout_at(latest, written.changed()).await.is_err() {
+                        return Beginnings::default();
+                    }
+                }
+            }
+        };
+        let mut beginnings = Beginnings { met, _written: written, ..Beginnings::default() };
         let deadline = Instant::now() + PATIENCE;
-        for message in self.firsts(feed, messages, &mut beginnings.met) {
+        for message in firsts {
             match self.image(feed.format, &message, deadline).await {
                 Ok(image) => beginnings.images.extend(image),
                 Err(why) => {
@@ -109,7 +146,7 @@ impl Images {
     pub(super) fn forget(&self, beginnings: &Beginnings) {
         let mut met = self.met();
         for key in &beginnings.met {
-            met.remove(key);
+            met.all.remove(key);
         }
     }
 
@@ -126,33 +163,45 @@ impl Images {
         beginnings.headless.retain(|(event_id, _)| taken.iter().any(|(_, taken)| taken == event_id));
     }
 
-    fn met(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+    fn met(&self) -> MutexGuard<'_, Met> {
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first message of each producer about each game that was not met before, where it is from its middle.
-    fn firsts(&self, feed: &Feed, messages: &[&[u8]], newly: &mut Vec<Key>) -> Vec<FeedMessage> {
-        let mut firsts = Vec::new();
-        for bytes in messages.iter().filter(|bytes| !self.is_met(feed, bytes)) {
-            let Some(message) = feed.decode(bytes) else { continue };
-            let Content::Event(event) = &message.content else { continue };
-            let Some(key) = key_of(&message) else { continue };
-            let mut met = self.met();
-            if met.len() >= MET_MAX || !met.insert(key.clone()) {
-                continue;
-            }
-            newly.push(key);
-            if is_from_the_middle(event) {
-                firsts.push(message);
+    /// The games of which a request is the first to say something, each of one producer; where another request is that of one of
+    /// them, and its image may not be written yet, what tells when it is.
+    fn claim(&self, feed: &Feed, messages: &[&[u8]]) -> Result<Claim, watch::Receiver<()>> {
+        let unmet = messages.iter().filter(|bytes| !self.is_met(feed, bytes));
+        let read: Vec<FeedMessage> = unmet.filter_map(|bytes| feed.decode(bytes)).collect();
+        let mut met = self.met();
+        met.awaited.retain(|_, written| written.has_changed().is_ok());
+        if !met.awaited.is_empty() {
+            let mut keys = messages.iter().filter_map(|bytes| feed.key(bytes));
+            if let Some(written) = keys.find_map(|key| met.awaited.get(&key)) {
+                return Err(written.clone());
             }
         }
-        firsts
+        let (written, awaited) = watch::channel(());
+        let mut claim = Claim::default();
+        for message in read {
+            let Content::Event(event) = &message.content else { continue };
+            let Some(key) = key_of(&message) else { continue };
+            if met.all.len() >= MET_MAX || !met.all.insert(key.clone()) {
+                continue;
+            }
+            claim.met.push(key.clone());
+            if is_from_the_middle(event) {
+                met.awaited.insert(key, awaited.clone());
+                claim.firsts.push(message);
+            }
+        }
+        claim.written = (!claim.firsts.is_empty()).then_some(written);
+        Ok(claim)
     }
 
     /// Whether no image is asked for because of a message any more, which then need not be read.
     fn is_met(&self, feed: &Feed, message: &[u8]) -> bool {
         let met = self.met();
-        met.len() >= MET_MAX || feed.key(message).is_some_and(|key| met.contains(&key))
+        met.all.len() >= MET_MAX || feed.key(message).is_some_and(|key| met.all.contains(&key))
     }
 
     /// How a game stood before a message; `None` where nobody knows of it: then that is its beginning.
@@ -249,12 +298,16 @@ impl Standing {
             Format::Json | Format::Xml => vec![Body::Snapshot(snapshot_of(values, true))],
         };
         let position = applied.map(|applied| Position { epoch: applied.epoch + 1, sequence: 1 });
-        let say = |(number, body)| {
+        // Where time is the order, each is of a millisecond before that of the message that comes next.
+        let apart_micros = if position.is_none() { Format::Uof.unit_micros() } else { 0 };
+        let first_at = first.generated_at.plus_micros(-apart_micros * bodies.len() as i64);
+        let say = |(number, body): (i64, Body)| {
             let id = format!("image-{}-{number}", first.message_id);
             FeedMessage {
                 message_id: MessageId::new(id).unwrap_or_else(|_| first.message_id.clone()),
                 request_id: None,
                 occurred_at: None,
+                generated_at: first_at.plus_micros(apart_micros * (number - 1)),
                 content: Content::Event(EventMessage { position, body, ..event.clone() }),
                 ..first.clone()
             }
@@ -296,13 +349,53 @@ mod tests {
     fn a_message_about_a_game_that_was_met_is_not_read_again() {
         for (feed, message) in feeds() {
             let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
-            let mut met = Vec::new();
             assert!(!images.is_met(&feed, &message), "{:?}", feed.format);
-            assert_eq!(images.firsts(&feed, &[&message, &message], &mut met).len(), 1, "{:?}", feed.format);
+            let Claim { met, firsts, .. } = images.claim(&feed, &[&message, &message]).unwrap();
+            assert_eq!(firsts.len(), 1, "{:?}", feed.format);
             assert!(images.is_met(&feed, &message), "{:?}", feed.format);
             images.forget(&Beginnings { met, ..Beginnings::default() });
             assert!(!images.is_met(&feed, &message), "it will come again: {:?}", feed.format);
         }
+    }
+
+    #[test]
+    fn who_follows_waits_until_the_image_is_written_and_is_the_first_where_it_never_will_be() {
+        for (feed, message) in feeds() {
+            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
+            let Claim { met, written, .. } = images.claim(&feed, &[&message]).unwrap();
+            let waits = images.claim(&feed, &[&message]).unwrap_err();
+            images.forget(&Beginnings { met, ..Beginnings::default() });
+            assert!(images.claim(&feed, &[&message]).is_err(), "it is still on its way: {:?}", feed.format);
+            drop(written);
+            assert!(waits.has_changed().is_err(), "it is told: {:?}", feed.format);
+            let Claim { firsts, written, .. } = images.claim(&feed, &[&message]).unwrap();
+            assert_eq!(firsts.len(), 1, "{:?}", feed.format);
+            drop(written);
+            assert!(images.claim(&feed, &[&message]).unwrap().firsts.is_empty(), "{:?}", feed.format);
+        }
+    }
+
+    #[test]
+    fn where_time_is_the_order_images_are_of_before_their_message_one_after_the_other() {
+        let (feed, message) = feeds().pop().unwrap();
+        let first = feed.decode(&message).unwrap();
+        let Content::Event(event) = first.content.clone() else { panic!("of an event") };
+        let market = |id: u32, status: &str| -> Market {
+            let outcome = serde_json::json!({ "id": "1", "odds": 1_700 });
+            let market =
+                serde_json::json!({ "id": id, "producer": "1", "status": status, "outcomes": [outcome] });
+            serde_json::from_value(market).unwrap()
+        };
+        let (fixture, status, incidents) = (None, None, Vec::new());
+        let markets = vec![market(1, "active"), market(2, "settled"), market(3, "cancelled")];
+        let standing = Standing { version: 7, fixture, status, markets, incidents };
+        let image = standing.image(Format::Uof, &first, &event, None);
+        let before: Vec<i64> = image
+            .messages
+            .iter()
+            .map(|message| first.generated_at.micros_since(message.generated_at))
+            .collect();
+        assert_eq!(before, [3_000, 2_000, 1_000]);
     }
 
     #[tokio::test]
@@ -323,7 +416,7 @@ mod tests {
         for (feed, message) in feeds() {
             let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
             let mut beginnings = Beginnings::default();
-            images.firsts(&feed, &[&message], &mut beginnings.met);
+            beginnings.met = images.claim(&feed, &[&message]).unwrap().met;
             images.forget_all_but(&mut beginnings, &feed, &[&message]);
             assert!(images.is_met(&feed, &message), "{:?}", feed.format);
             images.forget_all_but(&mut beginnings, &feed, &[]);

@@ -8,9 +8,9 @@ use chassis::lifecycle::Shutdown;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use simulator::DriveOptions;
-use simulator::control::{Control, routes};
+use simulator::control::{Control, recoveries, routes};
 use simulator::recording::Shelf;
-use simulator::recovery::Inbox;
+use simulator::recovery;
 use tokio::time::Instant;
 
 use super::drive::{Receiver, accept};
@@ -41,11 +41,12 @@ impl Desk {
         let receiver = Receiver::new(|_, lines| Some(accept(lines)));
         let target = receiver.listen("127.0.0.1:0").await;
         let shelf = recordings.map(Shelf::of);
-        let control = Control::new(DriveOptions::to(target), Inbox::of_nobody(), None, shelf);
+        let (desk, requests) = recovery::desk();
+        let control = Control::new(DriveOptions::to(target), requests, None, shelf);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 16, head_seconds: 5, head_bytes: 16 << 10, write_seconds: 5 };
-        tokio::spawn(serve(listener, routes(control), limits, Shutdown::default()));
+        tokio::spawn(serve(listener, routes(control).merge(recoveries(desk)), limits, Shutdown::default()));
         Self { url, receiver, client: reqwest::Client::new() }
     }
 

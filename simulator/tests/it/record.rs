@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -13,6 +15,7 @@ use simulator::recording::{Message, Reader};
 use std::io::Write;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 
 use super::drive::{Receiver, accept, problem};
 
@@ -262,6 +265,11 @@ async fn who_cannot_be_reached_is_told_to_the_sender() {
 
 /// A stack that has applied the golden messages of one game up to its 59th, and says how the game stood.
 async fn rest_of(version: u64) -> String {
+    rest_once(version, Arc::new(Semaphore::new(1)), Arc::default()).await
+}
+
+/// The same, which answers once it may, and counts how often it was asked.
+async fn rest_once(version: u64, may_answer: Arc<Semaphore>, asked: Arc<AtomicU64>) -> String {
     let fixture = json!({
         "home": { "id": "md:team:1", "name": "Home" }, "away": { "id": "md:team:2", "name": "Away" },
         "scheduled_start": 1_767_204_000_000_000_u64
@@ -282,7 +290,14 @@ async fn rest_of(version: u64) -> String {
     };
     let log = json!({ "updates": [update(version - 1), update(version)], "next": version });
     let routes = axum::Router::new()
-        .route("/v1/events/md:match:1001", axum::routing::get(move || async move { axum::Json(event) }))
+        .route(
+            "/v1/events/md:match:1001",
+            axum::routing::get(async move || {
+                asked.fetch_add(1, Ordering::SeqCst);
+                drop(may_answer.acquire().await);
+                axum::Json(event.clone())
+            }),
+        )
         .route(
             "/v1/events/md:match:1001/updates",
             axum::routing::get(move || async move { axum::Json(log) }),
@@ -333,6 +348,45 @@ async fn a_game_that_had_begun_is_recorded_from_how_it_stood() {
     let mut reader = Reader::new(std::fs::File::open(&path).unwrap()).unwrap();
     let found = simulator::recording::inspect(&mut reader).unwrap();
     assert_eq!((found.headless, found.missing, found.imaged, found.refused), (0, 0, 1, 0), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_waits_for_the_image_of_its_game() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let (may_answer, asked) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
+    let rest = rest_once(59, Arc::clone(&may_answer), Arc::clone(&asked)).await;
+    let tap = Arc::new(tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &["--images", &rest]).await);
+    let post = |sequence: u64| {
+        let tap = Arc::clone(&tap);
+        let line = odds(sequence, "md:match:1001").into_bytes();
+        tokio::spawn(async move { tap.post("/feeds/md", "application/json", &[], line).await.status() })
+    };
+    let first = post(60);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while asked.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < deadline, "it is asked how the game stood");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Nobody answers yet, so what comes next has the time to overtake it.
+    let next = post(61);
+    let deadline = Instant::now() + Duration::from_millis(500);
+    while receiver.lines().is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    may_answer.add_permits(1);
+    assert_eq!((first.await.unwrap(), next.await.unwrap()), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
+    let sequences = |lines: Vec<String>| -> Vec<u64> {
+        let read = |line: &String| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_u64().unwrap();
+        lines.iter().map(read).collect()
+    };
+    assert_eq!(sequences(receiver.lines()), [60, 61], "it is passed on in its order");
+    assert!(Arc::into_inner(tap).unwrap().stop().await);
+    assert_eq!(
+        sequences(texts(&folder.path().join("md-json.rec"))),
+        [1, 2, 3],
+        "and written, from the image on"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

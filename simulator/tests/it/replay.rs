@@ -76,6 +76,26 @@ async fn a_rate_is_kept_whatever_was_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn at_a_rate_a_minute_is_sought_at_once_and_counted_from() {
+    let (folder, receiver, target) = ready(&["regular"]).await;
+    let replay = ["replay", "regular.rec", "--from", "59", "--rate", "1000", "--to", &target];
+    let replayed = simulator(folder.path(), &replay).await;
+    assert!(was_taken(replayed.status), "{}", stderr(&replayed));
+    let generated =
+        |line: &String| serde_json::from_str::<Value>(line).unwrap()["generated_at"].as_i64().unwrap();
+    let times: Vec<i64> = receiver.lines().iter().map(generated).collect();
+    let sought = times.iter().filter(|time| **time == times[0]).count();
+    assert!(sought > times.len() / 2 && sought < times.len(), "{sought} of {} at once", times.len());
+    let apart: BTreeSet<i64> = times[sought - 1..].windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(apart, BTreeSet::from([1_000]), "a millisecond between each, in microseconds");
+    for later in [["--offset", "10s"], ["--stagger", "10s"]] {
+        let replay = [&["replay", "regular.rec", "--rate", "5", "--to", &target][..], &later].concat();
+        let refused = simulator(folder.path(), &replay).await;
+        assert!(stderr(&refused).contains("cannot be used with"), "{}", stderr(&refused));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn from_a_minute_on_with_short_gaps_a_match_takes_less_time_and_is_whole() {
     let (folder, receiver, target) = ready(&["regular"]).await;
     let replay = ["replay", "regular.rec", "--from", "60", "--max-gap", "100ms", "--to", &target];

@@ -226,8 +226,7 @@ impl Words {
         }
         message.message_id = MessageId::new("-").expect("a hyphen is visible");
         let millisecond = message.generated_at.0.div_euclid(1_000);
-        // One more is left free, for what sums up what was left out before it.
-        let millisecond = self.last_ms.map_or(millisecond, |last| millisecond.max(last + 2));
+        let millisecond = self.last_ms.map_or(millisecond, |last| millisecond.max(last + 1));
         message.generated_at = Timestamp(millisecond * 1_000);
         let line = uof::encode(&message)?;
         self.last_ms = Some(millisecond);

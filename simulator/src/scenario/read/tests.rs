@@ -130,6 +130,35 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
     }
 }
 
+#[test]
+fn a_file_that_is_no_text_is_so_at_a_line_and_a_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scenario.toml");
+    let mut bytes = WHOLE.replacen("seed = 7", "seed = #7", 1).into_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'#').unwrap();
+    bytes[at] = 0xE9;
+    std::fs::write(&path, bytes).unwrap();
+    let name = path.to_str().unwrap();
+    let error = Scenario::load(name).unwrap_err().to_string();
+    assert_eq!(error, format!("{name}:3:8: this is no UTF-8"));
+    assert_eq!(Scenario::text_of(&path).unwrap_err().to_string(), error, "and who sends it says the same");
+}
+
+#[test]
+fn what_cannot_be_played_is_said_with_its_place() {
+    use crate::pacer::Speed;
+    use domain::Timestamp;
+    let silent = WHOLE.replacen("duplicate = 3", "silence = 1", 1);
+    assert_ne!(silent, WHOLE);
+    let error = Scenario::parse(&silent).unwrap().play_for(Timestamp(0), Speed::Max).unwrap_err();
+    assert!(error.has_place());
+    assert!(error.to_string().starts_with("29:11: at top speed everything is due at once"), "{error}");
+    let mut scenario = Scenario::parse(WHOLE).unwrap();
+    scenario.duration = Duration::ZERO;
+    let error = scenario.play(Timestamp(0)).unwrap_err();
+    assert!(error.to_string().starts_with("16:"), "{error}");
+}
+
 /// A recording of these moments, in seconds, in a folder, and the scenario with it as the profile of tennis.
 fn beside(seconds: &[u64], recorded: &str) -> Result<Scenario, String> {
     use crate::recording::{Header, Writer};

@@ -89,6 +89,11 @@ async fn recordings_are_replayed_from_a_minute_step_by_step_and_as_other_games()
             "what is sent as it was has no ids of its own",
             "/replay/raw",
         ),
+        (
+            json!({ "recordings": [{ "recording": "game.rec" }, { "recording": "game.rec", "offset_seconds": 5 }], "messages_per_second": 5 }),
+            "at a rate recordings have no time of their own",
+            "/replay/recordings/1/offset_seconds",
+        ),
     ] {
         let refused = desk.json(Method::POST, "/v1/run", Some(json!({ "replay": replay })), 422).await;
         assert!(refused["detail"].as_str().unwrap().contains(detail), "{refused}");

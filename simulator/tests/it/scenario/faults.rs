@@ -226,10 +226,8 @@ fn lengths_are_of_the_receivers_clock_at_any_speed() {
 #[test]
 fn at_top_speed_nothing_can_come_too_late() {
     let error = at_speed("reorder_beyond = 1\nsilence = 1", Speed::Max).unwrap_err();
-    assert_eq!(
-        error,
-        "at top speed everything is due at once, and nothing can come too late: play it without `reorder_beyond`, or at a speed"
-    );
+    let expected = "8:18: at top speed everything is due at once, and nothing can come too late: play it without `reorder_beyond`, or at a speed";
+    assert_eq!(error, expected);
 }
 
 /// The longest that one of an event's messages waits for one before it, by the times at which they are due.

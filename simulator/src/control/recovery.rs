@@ -1,35 +1,23 @@
-//! Where whoever lacks messages asks for them again, with the paths that the Unified Odds Feed has for that.
+//! Whoever lacks messages asks for them again, as the Unified Odds Feed has it.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use chassis::problem::Problem;
 use domain::{EventId, Name, Timestamp};
 use serde::Deserialize;
 
-use crate::control::{Named, Params};
-use crate::recovery::{self, Desk, Inbox, RecoveryRefused, RecoveryRequest};
+use super::request::{Named, Params};
+use crate::recovery::{Desk, RecoveryRefused, RecoveryRequest};
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+pub(super) struct Asked {
     /// Milliseconds since the Unix epoch.
     after: Option<i64>,
     request_id: u64,
 }
 
-/// The routes, and where what they take arrives.
-pub fn routes() -> (Router, Inbox) {
-    let (desk, inbox) = recovery::desk();
-    let routes = Router::new()
-        .route("/v1/{producer}/recovery/initiate_request", post(of_producer))
-        .route("/v1/{producer}/odds/events/{event_id}/initiate_request", post(of_event))
-        .with_state(desk);
-    (routes, inbox)
-}
-
-async fn of_producer(
+pub(super) async fn of_producer(
     desk: State<Desk>,
     Named(producer): Named<Name>,
     Params(asked): Params<Asked>,
@@ -37,7 +25,7 @@ async fn of_producer(
     ask(&desk, producer, None, &asked)
 }
 
-async fn of_event(
+pub(super) async fn of_event(
     desk: State<Desk>,
     Named((producer, event_id)): Named<(Name, EventId)>,
     Params(asked): Params<Asked>,
