@@ -84,8 +84,14 @@ impl News {
         }
         let now = Arc::clone(&self.now.borrow_and_update());
         let said = std::mem::replace(&mut self.said, Arc::clone(&now));
-        let told = |source| said.get(source).map_or(State::Up, |trust| trust.state);
-        let news = now.iter().filter(|(source, trust)| told(source) != trust.state);
+        let is_known = |source: &(String, String), trust: &Trust| {
+            let told = said.get(source);
+            // Why somebody is up again says nothing to who has not heard that it was not.
+            let is_same_reason = told.is_none_or(|told| told.reason == trust.reason);
+            told.map_or(State::Up, |told| told.state) == trust.state
+                && (trust.state == State::Up || is_same_reason)
+        };
+        let news = now.iter().filter(|(source, trust)| !is_known(source, trust));
         let frame = |((provider, producer), trust): (&(String, String), &Trust)| {
             let Trust { state, reason, since } = *trust;
             let status = ProducerStatus { provider, producer, state, reason, since };
@@ -139,6 +145,28 @@ mod tests {
         producers.note(vec![producer("live", Some(State::Up)), producer("pre", None)]);
         assert_eq!(said(&mut news), [pair("live", "up")]);
         assert!(producers.news().frames().is_empty());
+    }
+
+    #[test]
+    fn another_reason_for_the_same_state_is_said_too() {
+        let producers = Producers::default();
+        let for_reason = |state, reason| {
+            let mut producer = producer("live", Some(state));
+            producer.trust = producer.trust.map(|trust| Trust { reason, ..trust });
+            vec![producer]
+        };
+        let mut news = producers.news();
+        let mut reasons = |state, reason| {
+            producers.note(for_reason(state, reason));
+            let frames = news.frames().into_iter();
+            let frames = frames.map(|frame| serde_json::from_slice::<Value>(&frame).unwrap());
+            frames.map(|frame| frame["reason"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(State::Down, Reason::Delayed), ["delayed"]);
+        assert_eq!(reasons(State::Down, Reason::AliveInterval), ["alive_interval"]);
+        assert_eq!(reasons(State::Down, Reason::AliveInterval), [""; 0]);
+        assert_eq!(reasons(State::Up, Reason::AliveAgain), ["alive_again"]);
+        assert_eq!(reasons(State::Up, Reason::DelayOver), [""; 0], "it was never told to be anything else");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use chassis::kafka::{
 };
 use chassis::lifecycle::Process;
 use chassis::readiness::Latch;
-use domain::{Sport, Topics};
+use domain::{Sport, Timestamp, Topics};
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::backlog::Progress;
@@ -135,7 +136,8 @@ async fn follow_once(
                         hub.apply(message.payload());
                     } else if let Some(sport) = sport_of(&names, message.topic()) {
                         // About no event: a heartbeat.
-                        let (partition, age) = (message.partition(), age(message.appended_at_ms()));
+                        let age = age(message.payload(), message.appended_at_ms(), now());
+                        let partition = message.partition();
                         if heartbeats.heard(sport, partition, age, Instant::now()) {
                             awaited.remove(&(sport, partition));
                         }
@@ -160,10 +162,22 @@ async fn follow_once(
     }
 }
 
-/// How long ago a record was written, by Kafka's clock and ours; one of which that is not known is as old as can be.
-fn age(appended_at_ms: Option<i64>) -> Duration {
-    let since = |ms: i64| u64::try_from(now().0 / 1_000 - ms).unwrap_or_default();
-    appended_at_ms.map_or(Duration::MAX, |ms| Duration::from_millis(since(ms)))
+/// What a heartbeat says.
+#[derive(Deserialize)]
+struct Heartbeat {
+    /// When it was said; an earlier release does not tell.
+    said_at: Option<Timestamp>,
+}
+
+/// How long ago a heartbeat was said, and Kafka took it: whichever is longer, since Kafka may have been away when it was said. One
+/// of which that is not known is as old as can be.
+fn age(payload: &[u8], appended_at_ms: Option<i64>, now: Timestamp) -> Duration {
+    let since = |micros: i64| Duration::from_micros(u64::try_from(now.0 - micros).unwrap_or_default());
+    let (Some(ms), Ok(heartbeat)) = (appended_at_ms, serde_json::from_slice::<Heartbeat>(payload)) else {
+        return Duration::MAX;
+    };
+    let appended = since(ms.saturating_mul(1_000));
+    heartbeat.said_at.map_or(appended, |said_at| appended.max(since(said_at.0)))
 }
 
 type Partitions = BTreeSet<(Sport, i32)>;
@@ -187,4 +201,28 @@ pub fn names(topics: &Topics) -> Names {
 /// The sport whose updates topic this is.
 pub fn sport_of(names: &Names, topic: &str) -> Option<Sport> {
     names.iter().find(|(_, name)| name == topic).map(|(sport, _)| *sport)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_that_kafka_took_late_is_as_old_as_what_it_says() {
+        let now = Timestamp(1_767_225_625_000_000);
+        let appended = |seconds_ago: i64| Some(now.0 / 1_000 - seconds_ago * 1_000);
+        let said = |seconds_ago: i64| {
+            let at = now.0 - seconds_ago * 1_000_000;
+            format!(r#"{{"schema":"1.1","type":"heartbeat","sport":"hockey","partition":2,"said_at":{at}}}"#)
+        };
+        let of = |payload: &str, appended| age(payload.as_bytes(), appended, now).as_secs();
+        assert_eq!(of(&said(23), appended(0)), 23, "Kafka was away when it was said");
+        assert_eq!(of(&said(3), appended(3)), 3);
+        assert_eq!(of(&said(-1), appended(2)), 2, "the processor's clock is ahead");
+        assert_eq!(of(&said(-1), appended(-1)), 0, "both are");
+        let silent = r#"{"schema":"1.1","type":"heartbeat","sport":"hockey","partition":2}"#;
+        assert_eq!(of(silent, appended(2)), 2, "an earlier release does not say when");
+        assert_eq!(age(said(0).as_bytes(), None, now), Duration::MAX);
+        assert_eq!(age(b"{", appended(0), now), Duration::MAX, "nobody knows what it says");
+    }
 }

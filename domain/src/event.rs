@@ -36,7 +36,7 @@ pub struct EventState {
     head: Head,
     markets: BTreeMap<MarketKey, MarketEntry>,
     incidents: BTreeMap<IncidentId, Versioned<Option<Incident>>>,
-    /// Outcomes in all offers of all markets.
+    /// Outcomes of all markets, offered or settled, each once.
     outcomes: usize,
     /// Keys whose stored form changed since the last [`EventState::take_touched`].
     touched: BTreeSet<Key>,
@@ -146,7 +146,7 @@ pub fn check_apart_from_times(message: &FeedMessage) -> Result<(), Refusal> {
         Content::Producer(_) => Ok(()),
         Content::Event(event) => {
             let unknown = EventState::new(event.event_id.clone(), event.sport);
-            check::body(&unknown, &message.source, &event.body, check::Turn::Next)
+            check::body(&unknown, message, &event.body, check::Turn::Next)
         }
     }
 }
@@ -262,7 +262,7 @@ impl EventState {
         let source = &message.source;
         let renews = self.feed(source).is_some_and(|feed| feed.renews(position));
         let turn = if renews { check::Turn::Renewing } else { check::Turn::Next };
-        check::body(self, source, &event.body, turn)?;
+        check::body(self, message, &event.body, turn)?;
 
         let feed = self.head.feed_entry(source);
         let reached = feed.has_barrier_at(position);

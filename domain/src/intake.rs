@@ -276,8 +276,10 @@ impl Intake {
         effects.extend(self.state.overtake(&arrival.message, now).map(Effect::Updated));
         let held = self.held();
         if held >= limits.held_max {
-            let refusal =
-                Refusal::invalid("/sequence", format!("{held} messages wait for {expected} already"));
+            let refusal = Refusal::invalid(
+                "/sequence",
+                format!("{held} messages wait for {expected} already: there is no room"),
+            );
             effects.push(Effect::Refused { arrival, refusal });
             effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
             return;
@@ -326,7 +328,7 @@ impl Intake {
     }
 
     /// Takes the message that waits for `applied`, and gives up those whose turn has passed with it, since a new epoch leaves
-    /// messages of the old one behind, and those whose epoch is none.
+    /// messages of the old one behind, and those whose epoch or place is none.
     fn release(
         &mut self,
         source: &Source,
@@ -355,8 +357,12 @@ impl Intake {
         {
             let (source, feed_offset) = (source.clone(), arrival.feed_offset);
             effects.push(Effect::Released { source, position, feed_offset });
-            let detail = format!("it never began: its producer goes on at {applied}");
-            effects.push(Effect::Refused { arrival, refusal: Refusal::invalid("/epoch", detail) });
+            let (pointer, what) = match position.epoch == applied.epoch {
+                true => ("/sequence", "there is no such place"),
+                false => ("/epoch", "it never began"),
+            };
+            let detail = format!("{what}: its producer goes on at {applied}");
+            effects.push(Effect::Refused { arrival, refusal: Refusal::invalid(pointer, detail) });
         }
         if waiting.is_empty() {
             self.waiting.remove(source);

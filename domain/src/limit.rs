@@ -4,7 +4,7 @@
 pub const MARKETS_MAX: usize = 2_000;
 /// Outcomes of one market.
 pub const OUTCOMES_MAX: usize = 500;
-/// Outcomes of all markets of one event together, in offers and in settlements: what one update may have to carry at
+/// Outcomes of all markets of one event together, in offers and in settlements, each once however often it is said: what one update may have to carry at
 /// once, and what Kafka must still take.
 pub const EVENT_OUTCOMES_MAX: usize = 20_000;
 /// Incidents of one event, tombstones included.
@@ -31,6 +31,8 @@ pub const LETTERS_MAX: usize = 64;
 pub const BARRIERS_MAX: usize = 32;
 /// Epochs of one producer and event of which messages wait although they have not begun.
 pub const EPOCHS_AHEAD_MAX: usize = 16;
+/// How far a message may be ahead of the last place known of its producer and event, as long as nothing contradicts it.
+pub const SEQUENCES_AHEAD_MAX: u64 = 1_000;
 /// Groups that one bet stop names.
 pub const GROUPS_MAX: usize = 64;
 /// Providers and producers that speak of one event.

@@ -202,6 +202,8 @@ pub struct Known<'a> {
     pub now: Timestamp,
     /// How long and how many early messages wait.
     pub limits: HoldLimits,
+    /// How many messages may wait of the events that are worked on, of those for which this process has room.
+    pub held_room: usize,
     /// The partitions that this process owns.
     pub partitions: &'a BTreeMap<i32, OwnedPartition>,
     /// The time up to which each partition's feed has been processed.

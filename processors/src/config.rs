@@ -129,6 +129,10 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_HELD_MAX", default_value_t = 1_000)]
     pub held_max: usize,
 
+    /// Early messages that may wait, of all events of this process together: whoever takes its partitions over reads them at once
+    #[arg(long, env = "MATCHDAY_HELD_TOTAL_MAX", default_value_t = 50_000)]
+    pub held_total_max: usize,
+
     /// Seconds for which early messages wait on once what is missing is a gap; then each of them is a dead letter
     #[arg(long, env = "MATCHDAY_HELD_SECONDS", default_value_t = 3_600)]
     pub held_seconds: u32,

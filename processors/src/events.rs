@@ -23,6 +23,8 @@ pub struct Events {
     /// Events whose gap the database refused, and when to try again.
     postponed: HashMap<EventId, Instant>,
     limits: HoldLimits,
+    /// Messages that wait of those that are kept.
+    held: usize,
     max: usize,
     batch: u64,
 }
@@ -41,13 +43,19 @@ impl Events {
     #[must_use]
     pub fn new(max: usize, limits: HoldLimits) -> Self {
         let (kept, waiting, postponed) = (HashMap::new(), BTreeMap::new(), HashMap::new());
-        Self { kept, waiting, postponed, limits, max, batch: 0 }
+        Self { kept, waiting, postponed, limits, held: 0, max, batch: 0 }
     }
 
     /// How many events are kept.
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
+    }
+
+    /// How many messages wait, of all events that are kept.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// For how many microseconds the live game that waits longest for odds has had none; 0 where no game is live. One for
@@ -62,6 +70,7 @@ impl Events {
     /// Takes an event out, where it is kept.
     pub fn take(&mut self, id: &EventId) -> Option<WorkingEvent> {
         let Kept { event, deadline, .. } = self.kept.remove(id)?;
+        self.held -= event.intake.held();
         if let Some(deadline) = deadline {
             self.forget_deadline(deadline, id);
         }
@@ -80,7 +89,9 @@ impl Events {
             if let Some(deadline) = deadline {
                 self.waiting.entry(deadline).or_default().insert(id.clone());
             }
-            self.kept.insert(id, Kept { event, deadline, batch: self.batch });
+            self.held += event.intake.held();
+            let before = self.kept.insert(id, Kept { event, deadline, batch: self.batch });
+            self.held -= before.map_or(0, |before| before.event.intake.held());
         }
         if self.kept.len() > self.max {
             self.drop_unused();
@@ -90,6 +101,7 @@ impl Events {
     /// Forgets the events of partitions that are no longer owned.
     pub fn forget(&mut self, is_gone: impl Fn(i32) -> bool) {
         self.kept.retain(|_, kept| !is_gone(kept.event.partition));
+        self.held = self.kept.values().map(|kept| kept.event.intake.held()).sum();
         let Self { kept, waiting, .. } = self;
         waiting.retain(|_, ids| {
             ids.retain(|id| kept.contains_key(id));
@@ -275,6 +287,22 @@ mod tests {
         events.forget(|partition| partition == 0);
         let heard = BTreeMap::from([(0, FOREVER), (1, FOREVER)]);
         assert_eq!(events.overdue(&heard, Instant::now()), [(id(2), 1)]);
+        assert_eq!(events.held(), 1);
+    }
+
+    #[test]
+    fn what_waits_is_counted_of_all_events_together() {
+        let mut events = keeping(1);
+        events.put_back(HashMap::from([waiting(1, 0), waiting(2, 0), event(3, 0)]));
+        assert_eq!(events.held(), 2);
+        let taken = events.take(&id(1)).unwrap();
+        assert_eq!(events.held(), 1);
+        for _ in 0..2 {
+            events.put_back(HashMap::from([waiting(1, 0)]));
+        }
+        assert_eq!((events.held(), taken.intake.held()), (2, 1));
+        events.put_back(HashMap::from([event(2, 0)]));
+        assert_eq!(events.held(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod batch;
 mod config;
 mod events;
+mod marks;
 mod metrics;
 mod processor;
 mod producers;

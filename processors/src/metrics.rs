@@ -50,6 +50,7 @@ pub fn describe() {
     describe_counter!("matchday_processor_images_rewritten_total", "Redis images written as a whole");
     describe_gauge!("matchday_processor_redis_up", "1 while Redis takes images");
     describe_gauge!("matchday_processor_events_in_memory", "events kept in memory");
+    describe_gauge!("matchday_processor_held_messages", "early messages that wait, of all events together");
     describe_gauge!(
         "matchday_processor_foreseen_events",
         "events of the sport of which nothing is known but that messages of them were refused"
@@ -204,10 +205,11 @@ pub fn producer_heard(source: &Source, now: Timestamp) {
 }
 
 /// What this process holds.
-pub fn holds(events: usize, partitions: usize) {
+pub fn holds(events: usize, held: usize, partitions: usize) {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     {
         gauge!("matchday_processor_events_in_memory").set(events as f64);
+        gauge!("matchday_processor_held_messages").set(held as f64);
         gauge!("matchday_processor_partitions_owned").set(partitions as f64);
     }
 }

@@ -20,7 +20,7 @@ use crate::batch::{FeedRecord, Known, OwnedPartition, ProducersWritten};
 use crate::events::Events;
 use crate::metrics;
 use crate::producers::{ProducerTerms, Producers};
-use crate::publish::Job;
+use crate::publish::{Heartbeat, Job};
 
 mod assignment;
 mod committing;
@@ -52,6 +52,8 @@ pub struct Parts {
     pub pool: MySqlPool,
     /// How long and how many early messages wait.
     pub limits: HoldLimits,
+    /// How many wait of all events together.
+    pub held_total_max: usize,
     /// What is expected of producers.
     pub producer_terms: ProducerTerms,
     /// Events kept in memory.
@@ -210,14 +212,15 @@ impl Processor {
         if !is_due || !mysql.is_ready() || !partitions.is_ready() {
             return;
         }
-        let keeps_up = |until: &Timestamp| now().0 - until.0 <= BEHIND_MICROS_MAX;
+        let at = now();
+        let keeps_up = |until: &Timestamp| at.0 - until.0 <= BEHIND_MICROS_MAX;
         let unsafe_open = self.unsafe_open();
         let owned = self.owned.keys().filter(|partition| {
             self.heard_until.get(partition).is_some_and(keeps_up) && !unsafe_open.contains(partition)
         });
-        let beating: Vec<i32> = owned.copied().collect();
+        let heartbeat = Heartbeat { partitions: owned.copied().collect(), at, said: Instant::now() };
         // Where the queue is full, what is in it has to be published first.
-        if !beating.is_empty() && jobs.try_send(Job::Beat(beating)).is_ok() {
+        if !heartbeat.partitions.is_empty() && jobs.try_send(Job::Beat(heartbeat)).is_ok() {
             self.beaten_at = Some(Instant::now());
         }
     }
@@ -238,6 +241,7 @@ impl Processor {
             sport: self.parts.sport,
             now: now(),
             limits: self.parts.limits,
+            held_room: self.parts.held_total_max.saturating_sub(self.events.held()),
             partitions: &self.owned,
             heard_until: &self.heard_until,
             producers: &self.producers,

@@ -1,28 +1,31 @@
-//! After COMMIT: Redis, then the updates topic, then `published`. What is not acknowledged is done again.
+//! After COMMIT: the updates topic, and only then Redis and `published` (`cache.rs`). What is not acknowledged is done again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chassis::kafka::{Producer, Record};
 use chassis::lifecycle::Shutdown;
 use chassis::readiness::Latch;
-use domain::{EventId, Sport, Topics};
+use domain::{Sport, Timestamp, Topics};
 use sqlx::MySqlPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
-use crate::metrics;
 use crate::store::load::{self, ImageFilter, Which};
-use crate::store::offsets::{self, OffsetRow};
-use crate::store::outbox;
-use crate::store::rows::{EventRows, Writes};
+use crate::store::offsets::OffsetRow;
+use crate::store::rows::Writes;
 use crate::store::{ANSWER_MAX, within};
 
 mod adopt;
+pub mod cache;
 pub mod images;
 mod records;
+mod waiting;
 
+use cache::{Cache, IMAGES_PAGE};
 use images::{Images, Replace};
 use records::Records;
+use waiting::{Task, Waiting};
 
 /// What the publisher is asked to do, in order.
 #[derive(Debug)]
@@ -32,21 +35,29 @@ pub enum Job {
     /// A batch was committed.
     Committed(Box<Writes>),
     /// These partitions are processed as their feed comes: whoever reads the updates is to know.
-    Beat(Vec<i32>),
+    Beat(Heartbeat),
     /// Say when everything before has been published.
     Flush(oneshot::Sender<()>),
     /// Partitions were given up.
     Release(Vec<i32>),
 }
 
-/// How far a partition's outbox has come.
-#[derive(Debug, Clone, Copy)]
-struct Outbox {
-    generation: i64,
-    /// The highest number that the updates topic has acknowledged.
-    sent: i64,
-    /// The highest number noted in the database as published.
-    published: i64,
+/// That these partitions are processed as their feed comes, which is true of the time at which it is said and of none after it.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// Which.
+    pub partitions: Vec<i32>,
+    /// When it is said.
+    pub at: Timestamp,
+    /// The same, by the clock that nobody sets.
+    pub said: Instant,
+}
+
+impl Heartbeat {
+    /// Whether nobody would make anything of it any more.
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.said) > BEAT_MAX
+    }
 }
 
 /// Publishes one sport's updates and dead letters.
@@ -55,12 +66,13 @@ pub struct Publisher {
     records: Records,
     pool: MySqlPool,
     producer: Producer,
-    images: Images,
-    outboxes: BTreeMap<i32, Outbox>,
-    /// Whether every image of the owned partitions is in Redis.
-    warm: bool,
-    look_at_redis: Instant,
-    noted_at: Instant,
+    /// Sends heartbeats, and gives them up soon: no update waits behind one.
+    beats: Producer,
+    /// The last heartbeats, until they are acknowledged or given up.
+    beating: JoinSet<()>,
+    owned: BTreeSet<i32>,
+    /// What Kafka has, for Redis.
+    waiting: Waiting,
     /// Says whether what is committed reaches Kafka.
     publishing: Latch,
     /// Whether the process ends with something unpublished: nothing that comes after it may be noted as published.
@@ -69,67 +81,59 @@ pub struct Publisher {
     shutdown: Shutdown,
 }
 
-/// How often the database is told what is published: that is a durable write of its own, and all it saves is that a
-/// successor publishes this much again.
-const NOTE_EVERY: Duration = Duration::from_millis(100);
-/// How often Redis is asked whether it is still the one that was filled.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a Redis that was silent is left alone, at most.
-const LOOK_AGAIN_MAX: Duration = Duration::from_secs(20);
-/// Images read and written at once.
-const IMAGES_PAGE: u32 = 200;
+/// After how long a heartbeat is not worth sending: the next one says more.
+pub const BEAT_MAX: Duration = Duration::from_secs(1);
+/// Heartbeats that are under way at once: a partition whose leader is away must not silence the others.
+const BEATING_MAX: usize = 8;
 /// Between attempts at something that is away.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
+/// What a publisher sends with.
+pub struct Producers {
+    /// Updates and dead letters.
+    pub updates: Producer,
+    /// Heartbeats, which it gives up after [`BEAT_MAX`].
+    pub beats: Producer,
+}
+
 impl Publisher {
-    /// A publisher that owns no partition yet.
+    /// A publisher that owns no partition yet, and what keeps Redis behind it.
     pub fn new(
         sport: Sport,
         topics: &Topics,
         pool: MySqlPool,
-        producer: Producer,
+        producers: Producers,
         images: Images,
         publishing: Latch,
         shutdown: Shutdown,
-    ) -> Self {
-        Self {
+    ) -> (Self, Cache) {
+        let waiting = Waiting::default();
+        let cache = Cache::new(sport, pool.clone(), images, waiting.clone());
+        let publisher = Self {
             sport,
             records: Records::of(sport, topics),
             pool,
-            producer,
-            images,
-            outboxes: BTreeMap::new(),
-            warm: false,
-            look_at_redis: Instant::now(),
-            noted_at: Instant::now(),
+            producer: producers.updates,
+            beats: producers.beats,
+            beating: JoinSet::new(),
+            owned: BTreeSet::new(),
+            waiting,
             publishing,
             gave_up: false,
             shutdown,
-        }
+        };
+        (publisher, cache)
     }
 
     /// Works until the queue closes and is empty. What waits in the queue is published together, so that it drains
     /// the faster the fuller it is.
     pub async fn run(mut self, mut queue: mpsc::Receiver<Job>) -> anyhow::Result<()> {
-        let mut tick = tokio::time::interval(NOTE_EVERY);
         let together_max = queue.max_capacity();
         let mut jobs = Vec::with_capacity(together_max);
-        loop {
-            let received = tokio::select! {
-                biased;
-                received = queue.recv_many(&mut jobs, together_max) => received,
-                _ = tick.tick() => {
-                    self.look_after_redis_now_and_then().await;
-                    self.note_published().await;
-                    continue;
-                }
-            };
-            if received == 0 {
-                break;
-            }
+        while queue.recv_many(&mut jobs, together_max).await > 0 {
             self.work_off(&mut jobs).await;
         }
-        self.note_published().await;
+        self.waiting.close();
         Ok(())
     }
 
@@ -145,14 +149,11 @@ impl Publisher {
                 Job::Committed(_) => {}
                 Job::Adopt(rows) => self.adopt(&rows).await,
                 Job::Release(partitions) => {
-                    self.outboxes.retain(|partition, _| !partitions.contains(partition))
+                    self.owned.retain(|partition| !partitions.contains(partition));
+                    self.waiting.push(Task::Release(partitions));
                 }
-                Job::Beat(partitions) => self.beat(&partitions).await,
-                Job::Flush(done) => {
-                    self.note_published().await;
-                    // Whoever asked may have stopped waiting.
-                    let _ = done.send(());
-                }
+                Job::Beat(heartbeat) => self.beat(&heartbeat),
+                Job::Flush(done) => self.waiting.push(Task::Flush(done)),
             }
         }
         self.publish(together).await;
@@ -162,10 +163,6 @@ impl Publisher {
     async fn publish(&mut self, batches: Vec<Writes>) {
         if batches.is_empty() || self.gave_up {
             return;
-        }
-        self.look_after_redis_now_and_then().await;
-        if self.warm {
-            self.write_images(&batches).await;
         }
         let mut records = Vec::new();
         for Writes { updates, dead_letters, .. } in &batches {
@@ -177,125 +174,26 @@ impl Publisher {
         if !self.send(records).await {
             return;
         }
-        for advance in batches.iter().flat_map(|writes| &writes.advances) {
-            if let Some(outbox) = self.outboxes.get_mut(&advance.partition) {
-                outbox.sent = outbox.sent.max(advance.number_after - 1);
-            }
-        }
-        if self.noted_at.elapsed() >= NOTE_EVERY {
-            self.note_published().await;
+        for writes in batches {
+            self.waiting.push(Task::Published(Box::new(writes)));
         }
     }
 
-    /// One that does not arrive is not sent again: the next one says more.
-    async fn beat(&self, partitions: &[i32]) {
-        if self.gave_up {
+    /// One that does not arrive is not sent again: the next one says more. It is not waited for, since what was published before it
+    /// is acknowledged, and what comes after it may overtake it.
+    fn beat(&mut self, heartbeat: &Heartbeat) {
+        while self.beating.try_join_next().is_some() {}
+        if self.gave_up || self.beating.len() >= BEATING_MAX || heartbeat.is_old(Instant::now()) {
             return;
         }
-        let owned = partitions.iter().filter(|partition| self.outboxes.contains_key(partition));
-        let records = owned.map(|&partition| self.records.heartbeat(partition)).collect();
-        if let Some(Err(error)) = self.producer.send_all(records).await.into_iter().find(Result::is_err) {
-            tracing::debug!(%error, "a heartbeat is not acknowledged");
-        }
-    }
-
-    async fn write_images(&mut self, batches: &[Writes]) {
-        let events: Vec<&EventRows> = batches.iter().flat_map(|writes| &writes.events).collect();
-        let misfits = match self.images.write(&events).await {
-            Ok(misfits) => misfits,
-            Err(error) => return self.redis_failed(&error),
-        };
-        if misfits.is_empty() {
-            return;
-        }
-        let ids: Vec<EventId> = misfits.iter().map(|&index| events[index].event_id.clone()).collect();
-        self.rewrite_images(&ids).await;
-    }
-
-    /// Writes whole images, as MySQL has them.
-    async fn rewrite_images(&mut self, ids: &[EventId]) {
-        metrics::images_rewritten(ids.len());
-        for ids in ids.chunks(IMAGES_PAGE as usize) {
-            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids));
-            match within(ANSWER_MAX, images).await {
-                Ok(images) => {
-                    if let Err(error) = self.images.replace(&images, Replace::Older).await {
-                        return self.redis_failed(&error);
-                    }
-                }
-                Err(error) => {
-                    // The images stay behind until the next look writes them.
-                    tracing::warn!(%error, "cannot read images for redis");
-                    self.warm = false;
-                }
+        let owned = heartbeat.partitions.iter().filter(|partition| self.owned.contains(partition));
+        let records = owned.map(|&partition| self.records.heartbeat(partition, heartbeat.at)).collect();
+        let beats = self.beats.clone();
+        self.beating.spawn(async move {
+            if let Some(Err(error)) = beats.send_all(records).await.into_iter().find(Result::is_err) {
+                tracing::debug!(%error, "a heartbeat is not acknowledged");
             }
-        }
-    }
-
-    fn redis_failed(&mut self, error: &redis::RedisError) {
-        if self.warm {
-            tracing::warn!(%error, "redis is away; updates go on without it");
-        }
-        metrics::redis_up(false);
-        self.warm = false;
-    }
-
-    async fn look_after_redis_now_and_then(&mut self) {
-        let began = Instant::now();
-        if began < self.look_at_redis {
-            return;
-        }
-        self.look_after_redis().await;
-        // One that is silent, not dead, costs as long as it may take to answer: no more than a tenth of the time.
-        let pause =
-            if self.warm { LOOK_EVERY } else { (began.elapsed() * 10).clamp(LOOK_EVERY, LOOK_AGAIN_MAX) };
-        self.look_at_redis = Instant::now() + pause;
-    }
-
-    /// Asks Redis whether it still is the one that was filled, and fills it where it is not.
-    async fn look_after_redis(&mut self) {
-        let partitions: Vec<i32> = self.outboxes.keys().copied().collect();
-        for partition in partitions {
-            match self.images.is_warm(partition).await {
-                Ok(true) if self.warm => {}
-                // What was not written while Redis was away is missing although the mark is there.
-                Ok(_) => {
-                    if let Err(error) = self.warm_up(partition).await {
-                        tracing::warn!(partition, error = format!("{error:#}"), "cannot fill redis");
-                        metrics::redis_up(false);
-                        self.warm = false;
-                        return;
-                    }
-                }
-                Err(error) => return self.redis_failed(&error),
-            }
-        }
-        metrics::redis_up(true);
-        self.warm = true;
-    }
-
-    async fn warm_up(&mut self, partition: i32) -> anyhow::Result<()> {
-        let (pool, images) = (&self.pool, &mut self.images);
-        let written =
-            warm_partition(pool, self.sport, images, partition, Which::Current, Replace::Older).await?;
-        self.write_unpublished(partition).await?;
-        self.images.mark_warm(partition).await?;
-        tracing::info!(partition, images = written, "redis filled");
-        Ok(())
-    }
-
-    /// Writes the images of the events whose updates may never have reached Redis, however old they are.
-    async fn write_unpublished(&mut self, partition: i32) -> anyhow::Result<()> {
-        let Some(published) = self.outboxes.get(&partition).map(|outbox| outbox.published) else {
-            return Ok(());
-        };
-        let ids = within(ANSWER_MAX, outbox::events(&self.pool, self.sport, partition, published)).await?;
-        for ids in ids.chunks(IMAGES_PAGE as usize) {
-            let images = load::images(&self.pool, self.sport, ImageFilter::Ids(ids));
-            let images = within(ANSWER_MAX, images).await?;
-            self.images.replace(&images, Replace::Older).await?;
-        }
-        Ok(())
+        });
     }
 
     /// Sends until everything is acknowledged: what is committed must be published, however long Kafka is away. Only
@@ -319,24 +217,6 @@ impl Publisher {
         self.publishing.ready();
         true
     }
-
-    async fn note_published(&mut self) {
-        self.noted_at = Instant::now();
-        if !self.warm {
-            return;
-        }
-        for (&partition, outbox) in &mut self.outboxes {
-            if outbox.sent <= outbox.published {
-                continue;
-            }
-            let Outbox { generation, sent, .. } = *outbox;
-            let noted = offsets::published(&self.pool, self.sport, partition, generation, sent);
-            match within(ANSWER_MAX, noted).await {
-                Ok(()) => outbox.published = outbox.sent,
-                Err(error) => return tracing::warn!(partition, %error, "cannot note what is published"),
-            }
-        }
-    }
 }
 
 /// Writes images of one feed partition, a page at a time. Returns how many.
@@ -357,5 +237,18 @@ pub async fn warm_partition(
         after.clone_from(&last.event_id);
         images.replace(&page, replace).await?;
         written += page.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_that_waited_behind_something_is_not_said_any_more() {
+        let said = Instant::now();
+        let heartbeat = Heartbeat { partitions: vec![1], at: Timestamp(5), said };
+        assert!(!heartbeat.is_old(said) && !heartbeat.is_old(said + BEAT_MAX));
+        assert!(heartbeat.is_old(said + BEAT_MAX + Duration::from_micros(1)));
     }
 }

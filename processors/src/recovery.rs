@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use chassis::lifecycle::Shutdown;
 use domain::{Name, Timestamp};
+use hyper::StatusCode;
 use sqlx::MySqlPool;
 use url::Url;
 
@@ -21,6 +22,7 @@ mod products;
 mod providers;
 
 use asking::Asking;
+use client::Answer;
 pub use client::Client;
 pub use due::{Asked, Request, Requests, Target, Want};
 pub use products::ProductEntry;
@@ -32,6 +34,14 @@ pub use providers::{Entry, Providers, TokenEntry};
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long the database may take for one round's statements.
 const STATEMENTS_MAX: Duration = Duration::from_secs(5);
+/// How often the lease is renewed at least, which lasts for several times as long, however seldom anybody is asked.
+const ROUND_MAX: Duration = Duration::from_secs(1);
+/// For how long a provider that says so by 429, or 503 with `Retry-After`, is not asked: as long as it says, so long at most, and
+/// so long where it does not say.
+const REST_MAX: Duration = Duration::from_secs(3_600);
+const REST: Duration = Duration::from_secs(60);
+/// The same of one that does not know our right to ask: nothing but an operator, or the provider, changes that.
+const REST_UNAUTHORISED: Duration = Duration::from_secs(300);
 /// How much of what was still trusted is asked for again: what was made just before an `alive` may come after it.
 const OVERLAP_MICROS: i64 = 10_000_000;
 
@@ -54,7 +64,7 @@ pub struct RecoverySettings {
 pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown) -> anyhow::Result<()> {
     let lease = store::Lease::new(now());
     let mut asker = Asker { pool, settings, asking: Asking::default(), window: store::Window::default() };
-    let mut rounds = tokio::time::interval(asker.settings.every);
+    let mut rounds = tokio::time::interval(asker.settings.every.min(ROUND_MAX));
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -62,9 +72,11 @@ pub async fn run(pool: MySqlPool, settings: RecoverySettings, shutdown: Shutdown
             () = shutdown.begun() => return Ok(()),
         }
         if let Err(error) = asker.round(&lease).await {
+            // Another one may have asked meanwhile.
+            asker.asking.is_ours(false, Instant::now());
             tracing::warn!(error = format!("{error:#}"), "nobody can be asked for a recovery");
         }
-        // From the end of one to the beginning of the next, so that no two of its requests are closer to each other.
+        // From the end of one to the beginning of the next.
         rounds.reset();
     }
 }
@@ -96,7 +108,9 @@ impl Asker {
             }
             Ok(Some((wants, requests)))
         };
-        let Some((wants, requests)) = in_time(look).await? else { return Ok(()) };
+        let looked = in_time(look).await?;
+        self.asking.is_ours(looked.is_some(), Instant::now());
+        let Some((wants, requests)) = looked else { return Ok(()) };
         self.window = window.next();
         self.asking.reap();
         let RecoverySettings { every, silence_micros, .. } = self.settings;
@@ -112,6 +126,7 @@ impl Asker {
             };
             if !in_time(note).await? {
                 // This process stood still for so long that another one asks now, perhaps for the same.
+                self.asking.is_ours(false, Instant::now());
                 tracing::warn!(target = %want.target, "the right to ask was lost before a recovery was asked for");
                 return Ok(());
             }
@@ -122,10 +137,10 @@ impl Asker {
             self.asking.begin(provider, Instant::now(), async move {
                 let outcome = answer(&client, &asked).await;
                 metrics::recovery_asked(&target.source, outcome.is_ok());
-                if let Err(error) = outcome {
+                if let Err(NotBegun { error, rest }) = outcome {
                     let error = format!("{error:#}");
-                    tracing::warn!(%target, failures = request.failures, error, "a recovery has not begun");
-                    return;
+                    tracing::warn!(%target, failures = request.failures, error, ?rest, "a recovery has not begun");
+                    return rest;
                 }
                 let request_id = target.request_id(request.asked_at);
                 tracing::info!(%target, request_id, "a recovery has begun");
@@ -133,6 +148,7 @@ impl Asker {
                     let error = format!("{error:#}");
                     tracing::warn!(%target, error, "nobody can be told that a recovery has begun");
                 }
+                None
             });
         }
         Ok(())
@@ -176,11 +192,42 @@ fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<
     Ok(url)
 }
 
-async fn answer(client: &Client, Address { url, rights }: &Address) -> anyhow::Result<()> {
-    let answer = tokio::time::timeout(ANSWER_MAX, client.post(url, rights));
-    let status = answer.await.map_err(|_| anyhow::anyhow!("there was no answer in {ANSWER_MAX:?}"))??;
-    ensure!(status.is_success(), "the answer is {status}");
-    Ok(())
+/// Why a recovery has not begun, and for how long its provider is not to be asked for anything, where its answer says so.
+#[derive(Debug)]
+struct NotBegun {
+    error: anyhow::Error,
+    rest: Option<Duration>,
+}
+
+async fn answer(client: &Client, Address { url, rights }: &Address) -> Result<(), NotBegun> {
+    let answer = match tokio::time::timeout(ANSWER_MAX, client.post(url, rights)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(anyhow::anyhow!("there was no answer in {ANSWER_MAX:?}")),
+    };
+    let answer = answer.map_err(|error| NotBegun { error, rest: None })?;
+    match answer.status {
+        status if status.is_success() => Ok(()),
+        status => Err(NotBegun {
+            error: match status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow::anyhow!(
+                    "the answer is {status}: MATCHDAY_RECOVERY_TOKENS has no token for it, or one that it does not take"
+                ),
+                _ => anyhow::anyhow!("the answer is {status}"),
+            },
+            rest: rest(&answer),
+        }),
+    }
+}
+
+/// For how long a provider that has not taken a request is not to be asked for anything else either.
+fn rest(answer: &Answer) -> Option<Duration> {
+    let said = answer.retry_after.map(|rest| rest.min(REST_MAX));
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Some(said.unwrap_or(REST)),
+        StatusCode::SERVICE_UNAVAILABLE => said,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(REST_UNAUTHORISED),
+        _ => None,
+    }
 }
 
 async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -192,6 +239,20 @@ mod tests {
     use domain::{EventId, Source};
 
     use super::*;
+
+    #[test]
+    fn a_provider_is_left_alone_for_as_long_as_it_says_and_not_for_ever() {
+        let rests = |status: u16, seconds: Option<u64>| {
+            let status = StatusCode::from_u16(status).unwrap();
+            rest(&Answer { status, retry_after: seconds.map(Duration::from_secs) }).map(|rest| rest.as_secs())
+        };
+        assert_eq!(rests(429, Some(7)), Some(7));
+        assert_eq!(rests(429, None), Some(60), "it does not say");
+        assert_eq!(rests(429, Some(u64::MAX)), Some(3_600), "nor for ever");
+        assert_eq!((rests(503, Some(20)), rests(503, None)), (Some(20), None));
+        assert_eq!((rests(401, None), rests(403, Some(1))), (Some(300), Some(300)));
+        assert_eq!(rests(500, Some(5)), None, "that is about this request");
+    }
 
     #[test]
     fn a_request_says_since_when_by_the_providers_clock_and_who_asks() {

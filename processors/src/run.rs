@@ -17,10 +17,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::config::{Command, Config, ProcessConfig};
+use crate::marks::{Answer, Marks};
 use crate::metrics;
 use crate::processor::{self, Next, Parts, Processor};
 use crate::publish::images::{Images, Replace};
-use crate::publish::{Publisher, warm_partition};
+use crate::publish::{self, Publisher, warm_partition};
 use crate::recovery::{self, Providers, RecoverySettings};
 use crate::retention;
 use crate::store::load::Which;
@@ -128,7 +129,15 @@ async fn wire(
 
     let sport = config.sport;
     let brokers = config.kafka.brokers.as_str();
-    let producer = Producer::new(ProducerSettings::new(brokers, format!("matchday-processor-{sport}")))?;
+    let client = ProducerSettings::new(brokers, format!("matchday-processor-{sport}"));
+    let beats = ProducerSettings {
+        delivery_timeout: publish::BEAT_MAX,
+        queue_messages: 1_000,
+        queue_bytes: 1 << 20,
+        ..client.clone()
+    };
+    let producer = Producer::new(client)?;
+    let beats = Producer::new(beats)?;
     let topics = &config.topics;
     let watched = vec![topics.feed(sport), topics.updates(sport), topics.dead_letters()];
     let watching = producer.clone();
@@ -144,9 +153,12 @@ async fn wire(
 
     let (jobs, queue) = mpsc::channel(config.publish_queue.get());
     let images = Images::new(&config.redis.url, store_id, sport)?;
-    let publisher =
-        Publisher::new(sport, topics, pool, producer, images, publishing, process.shutdown.clone());
+    let asking = (beats.clone(), topics.feed(sport));
+    let producers = publish::Producers { updates: producer, beats };
+    let (publisher, cache) =
+        Publisher::new(sport, topics, pool, producers, images, publishing, process.shutdown.clone());
     process.tasks.spawn("publisher", publisher.run(queue));
+    process.tasks.spawn("redis", cache.run());
 
     let settings = ConsumerSettings::new(
         brokers,
@@ -154,6 +166,7 @@ async fn wire(
         config.group(),
         topics.feed(sport),
     );
+    let marks = Marks::new(tokio::runtime::Handle::current());
     let limits = PollLimits {
         messages: config.batch_messages.get(),
         bytes: config.batch_bytes.get(),
@@ -172,6 +185,7 @@ async fn wire(
             cluster_id,
             pool,
             limits: config.hold_limits(),
+            held_total_max: config.held_total_max,
             producer_terms: config.producer_terms(providers),
             events_in_memory: config.events_in_memory.get(),
             jobs,
@@ -180,7 +194,7 @@ async fn wire(
             shutdown: shutdown.clone(),
             runtime: Arc::clone(&runtime),
         });
-        read_feed(consumer, processor, limits, &shutdown, &runtime)
+        read_feed(consumer, processor, limits, &shutdown, &runtime, (marks, asking))
     };
     process.tasks.spawn_thread("feed", work).context("no thread for the feed")
 }
@@ -192,6 +206,7 @@ fn read_feed(
     limits: PollLimits,
     shutdown: &Shutdown,
     runtime: &Runtime,
+    (mut marks, asking): (Marks, (Producer, String)),
 ) -> anyhow::Result<()> {
     let mut reported = std::time::Instant::now();
     while !shutdown.has_begun() {
@@ -224,7 +239,7 @@ fn read_feed(
         let is_awaited = reported.elapsed() >= ask_every && processor.has_deadline_passed();
         if reported.elapsed() >= REPORT_EVERY || processor.is_unchecked() || is_awaited {
             reported = std::time::Instant::now();
-            report(&consumer, &mut processor);
+            report(&consumer, &mut processor, &mut marks, &asking);
         }
         // Deadlines count against the time that the report has just moved on: nothing is noticed a poll later for it.
         if next == Next::Continue {
@@ -239,14 +254,14 @@ fn read_feed(
             Next::Stop => break,
         }
     }
-    report(&consumer, &mut processor);
+    report(&consumer, &mut processor, &mut marks, &asking);
     consumer.close(&mut processor);
     Ok(())
 }
 
 /// Tells Kafka's lag tools and the metrics how far the feed is processed, and the processor how far it has been read and
 /// whether Kafka has what comes next.
-fn report(consumer: &Consumer, processor: &mut Processor) {
+fn report(consumer: &Consumer, processor: &mut Processor, marks: &mut Marks, asking: &(Producer, String)) {
     processor.report_odds_age();
     let next_offsets: Vec<(i32, i64)> = processor.next_offsets().collect();
     if !next_offsets.is_empty()
@@ -254,23 +269,31 @@ fn report(consumer: &Consumer, processor: &mut Processor) {
     {
         tracing::debug!(%error, "offsets not committed to kafka");
     }
-    let mut outside = Vec::new();
-    for (partition, next_offset) in next_offsets {
-        let asked_at = processor::now();
-        match consumer.watermarks(partition) {
-            Ok(watermarks) if watermarks.admit(next_offset) => {
-                metrics::lag(partition, watermarks.high - next_offset);
-                if watermarks.high == next_offset {
+    let answers = marks.look(&next_offsets, |partition| {
+        let (producer, topic) = asking.clone();
+        async move { producer.watermarks(&topic, partition).await.map_err(|error| error.to_string()) }
+    });
+    for answer in &answers {
+        let Answer { partition, asked_at, ref watermarks, .. } = *answer;
+        let is_admitted = marks.admits(answer);
+        match watermarks {
+            Err(error) => tracing::debug!(partition, %error, "kafka does not tell how far it is"),
+            Ok(Watermarks { high, .. }) if is_admitted => {
+                let Some((_, next)) = next_offsets.iter().find(|(owned, _)| *owned == partition) else {
+                    continue;
+                };
+                metrics::lag(partition, (high - next).max(0));
+                if high <= next {
                     processor.caught_up(partition, asked_at);
                 }
             }
-            Ok(Watermarks { low, high }) => {
-                outside.push(format!("partition {partition} has {low} to {high}, wanted {next_offset}"));
-            }
-            Err(error) => return tracing::debug!(partition, %error, "kafka does not tell how far it is"),
+            Ok(_) => {}
         }
     }
-    processor.offsets_checked(&outside);
+    // Of a partition that does not answer nothing is heard, and so nothing of it is shown as open; the others go on.
+    if answers.iter().any(|answer| answer.watermarks.is_ok()) || next_offsets.is_empty() {
+        processor.offsets_checked(&marks.outside(&next_offsets));
+    }
 }
 
 async fn wait_for_schema(pool: &MySqlPool, mysql: &Latch) -> String {

@@ -5,7 +5,7 @@
 //! from the whole list (`decided.rs`), so a rollback restores exactly what was there before. What sources say that order by time
 //! instead of by sequence is in `timed.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,19 +77,26 @@ pub(crate) struct Shut {
 }
 
 impl Book {
-    /// Outcomes in all offers and all settlements.
+    /// Outcomes that anybody offers or has settled, each once however often: the public value never has more.
     pub(crate) fn outcomes(&self) -> usize {
-        let offered: usize = self.offers.iter().map(|offer| offer.outcomes.len()).sum();
-        let settled = self.said_once().map(|decision| match &decision.verdict {
-            Verdict::Settlement { outcomes, .. } => outcomes.len(),
-            Verdict::SettlementRollback | Verdict::Cancel { .. } | Verdict::CancelRollback { .. } => 0,
-        });
-        offered + settled.sum::<usize>()
+        self.outcomes_with(None, std::iter::empty())
     }
 
-    /// Outcomes in the offer of `source`.
-    pub(crate) fn outcomes_of(&self, source: &Source) -> usize {
-        self.offers.iter().find(|offer| offer.source == *source).map_or(0, |offer| offer.outcomes.len())
+    /// The same with these, and without those that `replaced` offers.
+    pub(crate) fn outcomes_with<'a>(
+        &'a self,
+        replaced: Option<&Source>,
+        more: impl ExactSizeIterator<Item = &'a OutcomeId>,
+    ) -> usize {
+        let mut offers = self.offers.iter().filter(|offer| Some(&offer.source) != replaced);
+        let offered = offers.clone().flat_map(|offer| &offer.outcomes).map(|outcome| &outcome.id);
+        let mut settled = self.decisions.iter().filter_map(|decision| decision.verdict.settled()).peekable();
+        // As of most markets: one source, and nothing decided.
+        if settled.peek().is_none() && more.len() == 0 && self.offers.len() <= 1 {
+            return offers.next().map_or(0, |offer| offer.outcomes.len());
+        }
+        let settled = settled.flatten().map(|outcome| &outcome.id);
+        offered.chain(settled).chain(more).collect::<HashSet<&OutcomeId>>().len()
     }
 
     /// The groups in which `source` says that it is; none where it does not say.

@@ -65,7 +65,7 @@ impl EventState {
         at: Timestamp,
     ) -> Result<Applied, Refusal> {
         let source = &message.source;
-        check::body(self, source, &event.body, Turn::ByTime)?;
+        check::body(self, message, &event.body, Turn::ByTime)?;
         // Before the change: a market's value asks what its source has stopped.
         self.head.feed_entry(source).remember(&message.message_id);
         let stops = match &event.body {

@@ -11,7 +11,7 @@ use crate::limit::{
     DECISIONS_MAX, EVENT_OUTCOMES_MAX, GROUPS_MAX, INCIDENTS_MAX, MARKETS_MAX, OUTCOMES_MAX, PERIODS_MAX,
 };
 use crate::market::{MarketKey, MarketStatus};
-use crate::message::{Body, Groups, Offer, Settlement, Snapshot, Window};
+use crate::message::{Body, CancelledMarket, FeedMessage, Groups, Offer, Settlement, Snapshot, Window};
 use crate::{Incident, Standing, Status};
 
 type Checked = Result<(), Refusal>;
@@ -27,8 +27,9 @@ pub(super) enum Turn {
     ByTime,
 }
 
-/// Checks a body of `source` against the event it is to change.
-pub(super) fn body(state: &EventState, source: &Source, body: &Body, turn: Turn) -> Checked {
+/// Checks a message's body against the event it is to change.
+pub(super) fn body(state: &EventState, message: &FeedMessage, body: &Body, turn: Turn) -> Checked {
+    let source = &message.source;
     if turn == Turn::ByTime && matches!(body, Body::Incident(_) | Body::Snapshot(_)) {
         return Err(Refusal::invalid("/sequence", "incidents and snapshots are told in sequence only"));
     }
@@ -60,11 +61,15 @@ pub(super) fn body(state: &EventState, source: &Source, body: &Body, turn: Turn)
             )),
             _ => Ok(()),
         },
-        Body::Settlement(settlement) => check_settlement(state, settlement),
+        Body::Settlement(settlement) => check_settlement(state, message, settlement, turn),
         Body::SettlementRollback(rollback) => check_rollbacks(state, rollback.markets.iter()),
         Body::Cancel(cancel) => {
             check_window(cancel.window)?;
-            check_decisions(state, cancel.markets.iter().map(|market| &market.key))
+            check_decisions(state, cancel.markets.iter().map(|market| &market.key), |index, book| {
+                let CancelledMarket { void_reason, .. } = &cancel.markets[index];
+                turn == Turn::ByTime
+                    && book.has_cancel(source, cancel.window, void_reason.as_ref(), message.request_id)
+            })
         }
         Body::CancelRollback(rollback) => {
             check_window(rollback.window)?;
@@ -173,39 +178,72 @@ fn check_outcome_count(state: &EventState, source: &Source, offers: &[Offer]) ->
     if state.outcomes + offered <= EVENT_OUTCOMES_MAX {
         return Ok(());
     }
-    let replaced: usize = offers
-        .iter()
-        .filter(|offer| !offer.outcomes.is_empty())
-        .filter_map(|offer| state.markets.get(&offer.key))
-        .map(|entry| entry.book.outcomes_of(source))
-        .sum();
-    if state.outcomes + offered - replaced <= EVENT_OUTCOMES_MAX {
+    let offers = offers.iter().filter(|offer| !offer.outcomes.is_empty());
+    check_outcomes(
+        state,
+        offers.map(|offer| {
+            let (known, ids) = (book(state, &offer.key), offer.outcomes.iter().map(|outcome| &outcome.id));
+            (
+                known.map_or(0, Book::outcomes),
+                known.map_or(ids.len(), |book| book.outcomes_with(Some(source), ids)),
+            )
+        }),
+    )
+}
+
+/// Of each market how many outcomes it has, and how many it would have.
+fn check_outcomes(state: &EventState, markets: impl Iterator<Item = (usize, usize)>) -> Checked {
+    let (before, after) = markets.fold((0, 0), |(before, after), (had, has)| (before + had, after + has));
+    if state.outcomes - before + after <= EVENT_OUTCOMES_MAX {
         return Ok(());
     }
     Err(too_many_outcomes())
+}
+
+fn book<'s>(state: &'s EventState, key: &MarketKey) -> Option<&'s Book> {
+    state.markets.get(key).map(|entry| &entry.book)
 }
 
 fn too_many_outcomes() -> Refusal {
     Refusal::invalid("/body/markets", format!("the event would have over {EVENT_OUTCOMES_MAX} outcomes"))
 }
 
-fn check_settlement(state: &EventState, settlement: &Settlement) -> Checked {
+fn check_settlement(
+    state: &EventState,
+    message: &FeedMessage,
+    settlement: &Settlement,
+    turn: Turn,
+) -> Checked {
     for (index, market) in settlement.markets.iter().enumerate() {
         let ids = market.outcomes.iter().map(|outcome| &outcome.id);
         check_list(ids, market.outcomes.len(), OUTCOMES_MAX, || format!("/body/markets/{index}/outcomes"))?;
     }
+    check_decisions(state, settlement.markets.iter().map(|market| &market.key), |index, book| {
+        let market = &settlement.markets[index];
+        turn == Turn::ByTime
+            && book.has_settlement(&message.source, settlement.certainty, market, message.request_id)
+    })?;
     let settled: usize = settlement.markets.iter().map(|market| market.outcomes.len()).sum();
-    if state.outcomes + settled > EVENT_OUTCOMES_MAX {
-        return Err(too_many_outcomes());
+    if state.outcomes + settled <= EVENT_OUTCOMES_MAX {
+        return Ok(());
     }
-    check_decisions(state, settlement.markets.iter().map(|market| &market.key))
+    check_outcomes(
+        state,
+        settlement.markets.iter().map(|market| {
+            let (known, ids) = (book(state, &market.key), market.outcomes.iter().map(|outcome| &outcome.id));
+            (known.map_or(0, Book::outcomes), known.map_or(ids.len(), |book| book.outcomes_with(None, ids)))
+        }),
+    )
 }
 
+/// What only says again what is known takes no room.
 fn check_decisions<'a>(
     state: &EventState,
     keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
+    is_known: impl Fn(usize, &Book) -> bool,
 ) -> Checked {
-    check_room(state, keys, Book::verdicts, "settlements and cancels")
+    let has_room = |index: usize, book: &Book| book.verdicts() < DECISIONS_MAX || is_known(index, book);
+    check_room(state, keys, has_room, "settlements and cancels")
 }
 
 /// Rollbacks have room of their own: whatever was settled or cancelled can be taken back.
@@ -213,18 +251,18 @@ fn check_rollbacks<'a>(
     state: &EventState,
     keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
 ) -> Checked {
-    check_room(state, keys, Book::rollbacks, "rollbacks")
+    check_room(state, keys, |_, book| book.rollbacks() < DECISIONS_MAX, "rollbacks")
 }
 
 fn check_room<'a>(
     state: &EventState,
     keys: impl ExactSizeIterator<Item = &'a MarketKey> + Clone,
-    count: impl Fn(&Book) -> usize,
+    has_room: impl Fn(usize, &Book) -> bool,
     of_what: &str,
 ) -> Checked {
     check_markets(state, keys.clone())?;
     for (index, key) in keys.enumerate() {
-        if state.markets.get(key).is_some_and(|entry| count(&entry.book) >= DECISIONS_MAX) {
+        if book(state, key).is_some_and(|book| !has_room(index, book)) {
             let detail = format!("market {key} has {DECISIONS_MAX} {of_what}; it takes no more");
             return Err(Refusal::invalid(format!("/body/markets/{index}"), detail));
         }

@@ -14,10 +14,12 @@ use crate::limit::{BARRIERS_MAX, EPOCHS_AHEAD_MAX, GROUPS_MAX, LETTERS_MAX, RECE
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
 use epoch::{Ahead, Began};
+use far::Far;
 pub(crate) use letters::Letter;
 pub use letters::Letters;
 
 mod epoch;
+mod far;
 mod letters;
 
 /// What a source has said of an event so far.
@@ -29,6 +31,9 @@ pub struct Feed {
     pub applied: Position,
     /// The last position known to exist in the epoch applied: applied, held or refused. A gap lasts until it is applied.
     pub heard: Position,
+    /// What of the epoch applied is said to be so far ahead that it may be wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    far: Option<Far>,
     /// What is known to exist of later epochs, which have not begun.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     ahead: BTreeMap<u64, Ahead>,
@@ -99,6 +104,7 @@ impl Feed {
             source,
             applied: NOTHING,
             heard: NOTHING,
+            far: None,
             ahead: BTreeMap::new(),
             began: None,
             doubt: None,
@@ -291,21 +297,34 @@ impl Feed {
     pub(crate) fn advance(&mut self, position: Position, message: &FeedMessage, follows: bool) -> bool {
         let before = self.shutters();
         self.catches_up = follows && self.is_shut_by_letter();
+        if position.epoch == self.applied.epoch {
+            self.forget_far(message);
+        }
         self.settle_epochs(position, message.generated_at);
-        let Self { applied, ahead, barriers, refused, refused_to, .. } = self;
-        barriers.retain(|barrier| is_yet_to_come(barrier.position, *applied, ahead));
+        self.reach_far();
+        let mut barriers = std::mem::take(&mut self.barriers);
+        barriers.retain(|barrier| self.is_yet_to_come(barrier.position));
+        self.barriers = barriers;
         // An epoch that was forgotten may be spoken of again, and its letters are what is missing then.
+        let Self { applied, refused, refused_to, .. } = self;
         refused.retain(|place| *place > *applied);
         refused_to.retain(|epoch, sequence| Position { epoch: *epoch, sequence: *sequence } > *applied);
-        self.gap &= self.doubt.is_some() || self.last_heard() > position;
+        self.gap &= self.doubt.is_some() || self.far.is_some() || self.last_heard() > position;
         self.gap_since = self.gap_since.filter(|_| self.gap);
         self.remember(&message.message_id);
         before != self.shutters()
     }
 
-    /// Whether there may yet be a message at `position`: its turn is not over, and nothing has shown that its epoch is none.
+    /// Whether there may yet be a message at `position`: its turn is not over, and nothing has shown that its place or its epoch is
+    /// none.
     pub(crate) fn is_yet_to_come(&self, position: Position) -> bool {
-        is_yet_to_come(position, self.applied, &self.ahead)
+        let Position { epoch, sequence } = position;
+        position > self.applied
+            && if epoch == self.applied.epoch {
+                self.is_known_place(sequence)
+            } else {
+                self.ahead.contains_key(&epoch)
+            }
     }
 
     /// Takes note of a message that has been applied.
@@ -327,7 +346,9 @@ impl Feed {
         let names = match &stop.groups {
             Groups::All => vec![all],
             // What cannot be remembered group by group is remembered of all.
-            Groups::Named(names) if self.stops.len() + names.len() > GROUPS_MAX => vec![all],
+            Groups::Named(names) if self.stops.len() + self.not_stopped_before(names) > GROUPS_MAX => {
+                vec![all]
+            }
             Groups::Named(names) => names.clone(),
         };
         let mut adds = false;
@@ -341,6 +362,10 @@ impl Feed {
             *known = (*known).max(Some(at));
         }
         adds
+    }
+
+    fn not_stopped_before(&self, names: &[Name]) -> usize {
+        names.iter().filter(|name| !self.stops.contains_key(*name)).count()
     }
 
     /// What bet stops since `offered_at`, that time included, make of an offer of a source that orders by time: of
@@ -386,10 +411,6 @@ fn one_or_several<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeSet<Posit
         Stored::One(position) => BTreeSet::from([position]),
         Stored::Several(positions) => positions,
     })
-}
-
-fn is_yet_to_come(position: Position, applied: Position, ahead: &BTreeMap<u64, Ahead>) -> bool {
-    position > applied && (position.epoch == applied.epoch || ahead.contains_key(&position.epoch))
 }
 
 fn hash(id: &MessageId) -> u64 {

@@ -113,7 +113,9 @@ pub fn an_offer_or_stop() -> impl Strategy<Value = Move> {
 }
 
 fn quote() -> impl Strategy<Value = Quote> {
-    let status = prop_oneof![4 => Just(MarketStatus::Active), 1 => Just(MarketStatus::Suspended)];
+    use MarketStatus::{Active, Cancelled, HandedOver, Inactive, Settled, Suspended};
+    let others = prop::sample::select(vec![Suspended, Suspended, Inactive, HandedOver, Settled, Cancelled]);
+    let status = prop_oneof![3 => Just(Active), 1 => others];
     (0..5_u8, status, 1_000..9_000_u32)
 }
 

@@ -191,7 +191,8 @@ fn when_too_many_wait_the_next_is_refused_and_shuts_the_event() {
         desk.take(&at(sequence, quote(406, 2_000)));
     }
     let effects = desk.take(&at(6, quote(406, 6_000)));
-    let refused = "live-1-6: invalid at `/sequence`: 3 messages wait for epoch 1 sequence 2 already";
+    let refused =
+        "live-1-6: invalid at `/sequence`: 3 messages wait for epoch 1 sequence 2 already: there is no room";
     assert_eq!(in_short(&effects), [refused, "dead_letter -> 2"]);
     desk.take(&at(2, quote(406, 2_000)));
     assert_eq!(desk.applied(Who::Live), Some(Position { epoch: 1, sequence: 5 }));

@@ -10,14 +10,15 @@ use proptest::prelude::*;
 use crate::desk::Desk;
 use crate::feed::Who;
 use crate::order_properties::{limits, shuffled};
+use crate::timed;
 
 /// Before a message: a producer goes down or comes up, again and again perhaps.
 type Turn = Option<(Who, bool)>;
 
-/// Messages in the order in which they arrive, each with what happens before it.
+/// Messages in the order in which they arrive, each with what happens before it: with sequences, or without.
 fn disturbed() -> impl Strategy<Value = Vec<(Turn, FeedMessage)>> {
     let turn = prop::option::weighted(0.3, (prop::sample::select(Who::BOTH.to_vec()), any::<bool>()));
-    shuffled().prop_flat_map(move |(_, arriving)| {
+    prop_oneof![shuffled(), timed::shuffled()].prop_flat_map(move |(_, arriving)| {
         let turns = prop::collection::vec(turn.clone(), arriving.len());
         turns.prop_map(move |turns| turns.into_iter().zip(arriving.iter().cloned()).collect())
     })

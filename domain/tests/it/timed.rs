@@ -25,6 +25,8 @@ use crate::refused::refused;
 
 /// Few, so that many messages have the same.
 const TIMES: std::ops::Range<i64> = 0..6;
+/// Recoveries of which some are forgotten once nothing of what they said would be missed.
+const MANY_RECOVERIES: u64 = 12;
 const MARKETS: [&str; 4] = ["406", "1", "412:total=5.5", "9001:variant=top_scorer"];
 
 fn key() -> impl Strategy<Value = MarketKey> {
@@ -32,9 +34,9 @@ fn key() -> impl Strategy<Value = MarketKey> {
 }
 
 fn offer() -> impl Strategy<Value = Offer> {
-    use MarketStatus::{Active, HandedOver, Inactive, Suspended};
-    let status =
-        prop_oneof![5 => Just(Active), 1 => Just(Suspended), 1 => Just(Inactive), 1 => Just(HandedOver)];
+    use MarketStatus::{Active, Cancelled, HandedOver, Inactive, Settled, Suspended};
+    let others = prop::sample::select(vec![Suspended, Inactive, HandedOver, Settled, Cancelled]);
+    let status = prop_oneof![1 => Just(Active), 1 => others];
     let outcomes = prop_oneof![
         1 => Just(Vec::new()),
         3 => (1_000..1_004_u32).prop_map(|price| vec![outcome("4", odds(price)), outcome("5", odds(3_000))]),
@@ -145,8 +147,38 @@ fn messages() -> impl Strategy<Value = Vec<FeedMessage>> {
     })
 }
 
+/// What is decided of one market, a few things again and again, and which of many recoveries each answers.
+fn decisions() -> impl Strategy<Value = Vec<FeedMessage>> {
+    use MarketStatus::{Active, Cancelled, Settled};
+    let window = Window { start_time: None, end_time: None };
+    let cancel = || {
+        let markets = vec![CancelledMarket { key: market("406"), void_reason: None }];
+        Body::Cancel(Cancel { markets, window, superseded_by: None })
+    };
+    let rollback = Body::SettlementRollback(SettlementRollback { markets: vec![market("406")] });
+    let cancel_rollback = Body::CancelRollback(CancelRollback { markets: vec![market("406")], window });
+    let said = prop_oneof![
+        12 => Just(settlement(Certainty::LiveScouted, ResultKind::Won)),
+        3 => Just(settlement(Certainty::LiveScouted, ResultKind::Lost)),
+        6 => Just(settlement(Certainty::Confirmed, ResultKind::Won)),
+        3 => Just(rollback),
+        6 => Just(cancel()),
+        2 => Just(cancel_rollback),
+        2 => prop::sample::select(vec![Active, Settled, Cancelled]).prop_map(|status| odds_of(2_000, status)),
+    ];
+    let request_id = prop::option::weighted(0.5, 1..=MANY_RECOVERIES);
+    prop::collection::vec((0..40_i64, said, request_id), 1..60).prop_map(|said| {
+        let numbered = said.into_iter().enumerate();
+        let message = |(number, (at, body, request_id))| FeedMessage {
+            request_id,
+            ..message(number, Who::Live, at, body)
+        };
+        numbered.map(message).collect()
+    })
+}
+
 /// Messages as they were sent, and as they arrive: in any order, some of them twice.
-fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
+pub fn shuffled() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
     (messages(), any::<u64>()).prop_flat_map(|(sent, twice)| {
         let again = sent.iter().enumerate().filter(|(place, _)| twice & (1 << place) != 0);
         let arriving: Vec<_> =
@@ -182,6 +214,18 @@ proptest! {
         let in_order = Desk::with(&sent);
         prop_assert_eq!(desk.values(), in_order.values());
         prop_assert_eq!(last_change(&desk), last_change(&in_order));
+    }
+
+    #[test]
+    fn what_is_decided_again_and_again_ends_in_the_same_state_in_any_order(
+        (sent, arriving) in decisions().prop_flat_map(|sent| (Just(sent.clone()), Just(sent).prop_shuffle()))
+    ) {
+        let (mut desk, mut in_order) = (Desk::new(PATIENT), Desk::new(PATIENT));
+        let mut by_time = sent;
+        by_time.sort_by_key(|message| message.generated_at);
+        arriving.iter().try_for_each(|message| is_taken(&mut desk, message))?;
+        by_time.iter().try_for_each(|message| is_taken(&mut in_order, message))?;
+        prop_assert_eq!(desk.values(), in_order.values());
     }
 
     #[test]
@@ -316,9 +360,12 @@ fn may_be_open(seen: &[FeedMessage], who: Who, key: &MarketKey) -> bool {
             }
         })
     };
+    // That something was decided is no offer, and may be taken back.
+    let is_closed = |offer: &Offer| matches!(offer.status, MarketStatus::Settled | MarketStatus::Cancelled);
     let offers = said().flat_map(|(at, body)| match body {
         Body::OddsChange(odds) => {
-            odds.markets.iter().filter(|offer| offer.key == *key).map(|offer| (at, offer)).collect()
+            let offers = odds.markets.iter().filter(|offer| offer.key == *key && !is_closed(offer));
+            offers.map(|offer| (at, offer)).collect()
         }
         _ => Vec::new(),
     });
@@ -327,8 +374,11 @@ fn may_be_open(seen: &[FeedMessage], who: Who, key: &MarketKey) -> bool {
     let all_open =
         offers.iter().filter(|(at, _)| *at == last).all(|(_, offer)| offer.status == MarketStatus::Active);
     // Whatever an offer says of its market's groups holds, also of offers that do not say it.
-    let told: BTreeSet<&str> =
-        offers.iter().flat_map(|(_, offer)| offer.groups.iter().map(Name::as_str)).collect();
+    let told = said().flat_map(|(_, body)| match body {
+        Body::OddsChange(odds) => odds.markets.iter().filter(|offer| offer.key == *key).collect(),
+        _ => Vec::new(),
+    });
+    let told: BTreeSet<&str> = told.flat_map(|offer| offer.groups.iter().map(Name::as_str)).collect();
     let is_meant = |stop: &BetStop| match &stop.groups {
         Groups::Named(names) if !told.is_empty() => {
             names.iter().any(|name| name.as_str() == "all" || told.contains(name.as_str()))

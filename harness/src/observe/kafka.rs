@@ -65,7 +65,8 @@ pub struct Published {
 pub struct Updates {
     /// Every update, by event, in the order in which they lie there.
     pub events: BTreeMap<String, Vec<Published>>,
-    /// When Kafka had each heartbeat, by topic and partition, in microseconds since the epoch, in order.
+    /// From when each heartbeat counts, by topic and partition, in microseconds since the epoch, in order: when it was said, or
+    /// Kafka had it, whichever was first.
     pub beats: BTreeMap<(String, i32), Vec<i64>>,
 }
 
@@ -84,6 +85,12 @@ struct FeedHead<'a> {
     event_id: Option<Cow<'a, str>>,
     sequence: Option<u64>,
     generated_at: i64,
+}
+
+/// What a heartbeat says.
+#[derive(Deserialize)]
+struct Beat {
+    said_at: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -175,7 +182,10 @@ impl Kafka {
             // A heartbeat has no key.
             let Some(key) = message.key() else {
                 let place = (message.topic().to_owned(), message.partition());
-                return updates.beats.entry(place).or_default().push(at_ms * 1_000);
+                let said_at =
+                    serde_json::from_slice::<Beat>(message.payload()).ok().and_then(|beat| beat.said_at);
+                let at = said_at.map_or(at_ms * 1_000, |said_at| said_at.min(at_ms * 1_000));
+                return updates.beats.entry(place).or_default().push(at);
             };
             let head = serde_json::from_slice::<UpdateHead>(message.payload());
             let (event_id, version) = match head {
@@ -190,6 +200,7 @@ impl Kafka {
             });
         })
         .await?;
+        updates.beats.values_mut().for_each(|beats| beats.sort_unstable());
         Ok(updates)
     }
 

@@ -42,11 +42,15 @@ pub struct Planner<'a> {
     watched: ByPartition,
     tally: Tally,
     generated_at: Vec<Timestamp>,
+    /// How many more messages may wait.
+    held_room: usize,
 }
 
 impl<'a> Planner<'a> {
     /// Begins a plan: `working` must hold every event of the batch.
     pub fn new(known: Known<'a>, working: &'a mut HashMap<EventId, WorkingEvent>) -> Self {
+        let held: usize = working.values().map(|working| working.intake.held()).sum();
+        let held_room = known.held_room.saturating_sub(held);
         Self {
             known,
             working,
@@ -62,6 +66,7 @@ impl<'a> Planner<'a> {
             watched: ByPartition::new(),
             tally: Tally::default(),
             generated_at: Vec::new(),
+            held_room,
         }
     }
 
@@ -285,11 +290,13 @@ impl<'a> Planner<'a> {
         true
     }
 
-    /// A message that must wait has done so since it was received.
+    /// A message that must wait has done so since it was received, and only where there is room: whoever takes the partition over
+    /// reads all that waits at once.
     fn limits_of(&self, partition: i32, message: &FeedMessage) -> HoldLimits {
         let waited = self.known.now.micros_since(self.heard_at(partition, message));
         let limits = self.known.limits;
-        HoldLimits { wait_micros: limits.wait_micros.saturating_sub(waited), ..limits }
+        let held_max = if self.held.len() < self.held_room { limits.held_max } else { 0 };
+        HoldLimits { wait_micros: limits.wait_micros.saturating_sub(waited), held_max, ..limits }
     }
 
     fn partition_of(&self, event_id: &EventId) -> i32 {

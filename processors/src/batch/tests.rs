@@ -19,6 +19,8 @@ const EVENT: &str = "md:match:1";
 const PARTITION: i32 = 3;
 const BEFORE: OwnedPartition = OwnedPartition { generation: 7, next_offset: 100, next_number: 40 };
 const LIMITS: HoldLimits = HoldLimits { wait_micros: 1_000_000, held_max: 10, kept_micros: 60_000_000 };
+/// Of all events together.
+const HELD_ROOM: usize = 15;
 const NOW: Timestamp = Timestamp(5_000_000);
 const SILENCE: i64 = 20_000_000;
 
@@ -67,7 +69,8 @@ fn plan_knowing(
 ) -> Option<Plan> {
     let partitions = &BTreeMap::from([(PARTITION, BEFORE)]);
     let heard_until = &BTreeMap::from([(PARTITION, heard_until)]);
-    let known = Known { sport: Sport::Hockey, now: NOW, limits: LIMITS, partitions, heard_until, producers };
+    let (sport, held_room) = (Sport::Hockey, HELD_ROOM);
+    let known = Known { sport, now: NOW, limits: LIMITS, held_room, partitions, heard_until, producers };
     let mut planner = Planner::new(known, working);
     take(&mut planner);
     planner.finish()
@@ -120,6 +123,30 @@ fn what_waits_beyond_its_batch_is_a_row_and_leaves_it_when_its_turn_comes() {
     let plan = plan_with(&mut working, |planner| planner.take(&record(101, &odds(1)))).unwrap();
     assert_eq!(plan.writes.released, [(PARTITION, 100)]);
     assert_eq!(plan.writes.updates.len(), 2);
+}
+
+#[test]
+fn of_all_events_together_no_more_wait_than_there_is_room_for() {
+    const OTHER: &str = "md:match:other";
+    let mut working = unknown_event();
+    let intake = Intake::new(EventState::new(EventId::new(OTHER).unwrap(), Sport::Hockey), []);
+    let first_seen_day = "2026-01-01".to_owned();
+    let other = WorkingEvent { intake, partition: PARTITION, first_seen_day, odds_at: Timestamp(0) };
+    working.insert(EventId::new(OTHER).unwrap(), other);
+    let early = (2..10).flat_map(|sequence| {
+        let of = String::from_utf8(odds(sequence)).unwrap();
+        [of.replace(EVENT, OTHER), of]
+    });
+    let records: Vec<FeedRecord> =
+        (100..).zip(early).map(|(offset, payload)| record(offset, payload.as_bytes())).collect();
+    let plan = plan_with(&mut working, |planner| records.iter().for_each(|record| planner.take(record)));
+    let writes = plan.unwrap().writes;
+    assert_eq!((writes.held.len(), writes.dead_letters.len()), (HELD_ROOM, 1));
+    assert!(writes.dead_letters[0].reason.contains("there is no room"), "{:?}", writes.dead_letters);
+    // What waits already counts, and what is next is taken all the same.
+    let next = record(120, &odds(1));
+    let writes = plan_with(&mut working, |planner| planner.take(&next)).unwrap().writes;
+    assert_eq!(writes.dead_letters.len(), 0);
 }
 
 #[test]

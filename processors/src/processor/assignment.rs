@@ -76,7 +76,7 @@ impl Processor {
         self.parts
             .partitions
             .not_ready(format!("{} partitions owned, others were given up", self.owned.len()));
-        metrics::holds(self.events.len(), self.owned.len());
+        metrics::holds(self.events.len(), self.events.held(), self.owned.len());
     }
 
     async fn take_all(&self, partitions: &[i32]) -> anyhow::Result<Taken> {
@@ -129,7 +129,7 @@ impl Assignments for Processor {
         self.tell_publisher(Job::Adopt(taken.rows)).context("the publisher cannot take partitions over")?;
         self.parts.partitions.not_ready("the offsets have not been compared with Kafka's yet");
         self.is_assigned = true;
-        metrics::holds(self.events.len(), self.owned.len());
+        metrics::holds(self.events.len(), self.events.held(), self.owned.len());
         Ok(starts)
     }
 

@@ -151,7 +151,7 @@ impl Processor {
             .for_each(|row| metrics::producer_heard(&row.source, row.last_message_at));
         self.producers.committed(&plan.writes.watched);
         self.events.put_back(working);
-        metrics::holds(self.events.len(), self.owned.len());
+        metrics::holds(self.events.len(), self.events.held(), self.owned.len());
         match self.parts.jobs.blocking_send(Job::Committed(Box::new(plan.writes))) {
             Ok(()) => Outcome::Done,
             // The publisher has failed and the process is ending; the outbox keeps what was committed.

@@ -2,7 +2,8 @@
 
 use chassis::kafka::Record;
 
-use super::{Outbox, Publisher, RETRY_EVERY};
+use super::waiting::Task;
+use super::{Publisher, RETRY_EVERY};
 use crate::store::offsets::OffsetRow;
 use crate::store::outbox::{self, LoggedUpdate};
 use crate::store::{ANSWER_MAX, within};
@@ -17,19 +18,9 @@ impl Publisher {
             if !self.publish_left(partition, row).await {
                 return;
             }
-            let outbox =
-                Outbox { generation: row.generation, sent: row.next_number - 1, published: row.published };
-            self.outboxes.insert(partition, outbox);
-            // The former owner may have died between COMMIT and Redis.
-            if self.warm
-                && let Err(error) = self.write_unpublished(partition).await
-            {
-                tracing::warn!(partition, error = format!("{error:#}"), "redis is behind");
-                self.warm = false;
-            }
+            self.owned.insert(partition);
+            self.waiting.push(Task::Adopt(partition, row.clone()));
         }
-        self.look_after_redis().await;
-        self.note_published().await;
         self.publishing.ready();
     }
 

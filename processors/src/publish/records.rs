@@ -48,11 +48,11 @@ impl Records {
         }
     }
 
-    /// Without a key: it is about no event.
-    pub(super) fn heartbeat(&self, partition: i32) -> Record {
-        let sport = self.sport;
+    /// Without a key: it is about no event. Kafka may take it long after it was said.
+    pub(super) fn heartbeat(&self, partition: i32, said_at: Timestamp) -> Record {
+        let (sport, Timestamp(said_at)) = (self.sport, said_at);
         let payload = format!(
-            r#"{{"schema":"{SCHEMA}","type":"heartbeat","sport":"{sport}","partition":{partition}}}"#
+            r#"{{"schema":"{SCHEMA}","type":"heartbeat","sport":"{sport}","partition":{partition},"said_at":{said_at}}}"#
         );
         Record {
             topic: Arc::clone(&self.updates_topic),

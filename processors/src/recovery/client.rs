@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -16,6 +17,15 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use url::Url;
+
+/// What a provider answers to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it takes it.
+    pub status: StatusCode,
+    /// When it wants to be asked again, in seconds from now; a date is not read.
+    pub retry_after: Option<Duration>,
+}
 
 /// A client; clones share its connections.
 #[derive(Debug, Clone)]
@@ -52,7 +62,7 @@ impl Client {
     ///
     /// # Errors
     /// Where there was no answer.
-    pub async fn post(&self, url: &Url, rights: &[(HeaderName, HeaderValue)]) -> Result<StatusCode> {
+    pub async fn post(&self, url: &Url, rights: &[(HeaderName, HeaderValue)]) -> Result<Answer> {
         // Some servers take no POST that does not say how long it is.
         let no_bytes = HeaderValue::from_static("0");
         let mut request = Request::post(url.as_str()).header(CONTENT_LENGTH, no_bytes);
@@ -60,8 +70,14 @@ impl Client {
             request = request.header(name, value);
         }
         let answer = self.0.request(request.body(Empty::new())?).await;
-        Ok(answer.map_err(|error| anyhow::Error::msg(reason(&error)))?.status())
+        let answer = answer.map_err(|error| anyhow::Error::msg(reason(&error)))?;
+        Ok(Answer { status: answer.status(), retry_after: retry_after(answer.headers()) })
     }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
@@ -131,7 +147,10 @@ mod tests {
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(stream.read_u8().await.unwrap());
                 }
-                stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 202 Accepted\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
                 stream.shutdown().await.unwrap();
                 return String::from_utf8(head).unwrap();
             }
@@ -146,7 +165,8 @@ mod tests {
         roots.add(certificate()).unwrap();
         let rights = [(AUTHORIZATION, HeaderValue::from_static("Bearer secret"))];
         let answer = Client::trusting(roots).unwrap().post(&url, &rights).await.unwrap();
-        assert_eq!(answer, StatusCode::ACCEPTED);
+        let retry_after = Some(Duration::from_secs(7));
+        assert_eq!(answer, Answer { status: StatusCode::ACCEPTED, retry_after });
         let head = asked.await.unwrap();
         let first = "POST /v1/1/recovery/initiate_request?request_id=7 HTTP/1.1\r\n";
         assert!(head.starts_with(first), "{head}");

@@ -64,6 +64,14 @@ impl Verdict {
         }
     }
 
+    /// The results, where this is a settlement.
+    pub(super) fn settled(&self) -> Option<&[SettledOutcome]> {
+        match self {
+            Self::Settlement { outcomes, .. } => Some(outcomes),
+            Self::SettlementRollback | Self::Cancel { .. } | Self::CancelRollback { .. } => None,
+        }
+    }
+
     /// Whether this is a settlement with these results, in whatever order.
     pub(super) fn has_results(&self, results: &[SettledOutcome]) -> bool {
         let Self::Settlement { outcomes, .. } = self else { return false };

@@ -94,6 +94,52 @@ impl Book {
         self.decide_at(source, Verdict::CancelRollback { window }, said)
     }
 
+    /// Whether a settlement only says again what is known, and takes no room; so of a cancel.
+    pub(crate) fn has_settlement(
+        &self,
+        source: &Source,
+        certainty: Certainty,
+        market: &SettledMarket,
+        request_id: Option<u64>,
+    ) -> bool {
+        let is_it = |known: &Verdict| {
+            let Verdict::Settlement { certainty: of, void_reason, outcomes } = known else { return false };
+            *of == certainty && *void_reason == market.void_reason && *outcomes == market.outcomes
+        };
+        self.has_said(source, None, request_id, is_it)
+    }
+
+    pub(crate) fn has_cancel(
+        &self,
+        source: &Source,
+        window: Window,
+        reason: Option<&Text>,
+        request_id: Option<u64>,
+    ) -> bool {
+        let is_it = |known: &Verdict| match known {
+            Verdict::Cancel { window: of, void_reason } => *of == window && void_reason.as_ref() == reason,
+            _ => false,
+        };
+        self.has_said(source, Some(window), request_id, is_it)
+    }
+
+    /// Whether a source has said last in a line what it says now, or at all where that answers a recovery: it repeats.
+    fn has_said(
+        &self,
+        source: &Source,
+        line: Option<Window>,
+        request_id: Option<u64>,
+        is_it: impl Fn(&Verdict) -> bool,
+    ) -> bool {
+        let own =
+            self.decisions.iter().filter(|known| known.source == *source && known.verdict.line() == line);
+        let mut said = own.rev().map(|known| &known.verdict);
+        match request_id {
+            Some(_) => said.any(is_it),
+            None => said.next().is_some_and(is_it),
+        }
+    }
+
     /// Among decisions of sources that order by time its place follows from what it is; beside others, from when it came.
     fn decide_at(
         &mut self,

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Feed;
+use super::far::{self, Far};
 use crate::Timestamp;
 use crate::limit::EPOCHS_AHEAD_MAX;
 use crate::message::{Body, Content, FeedMessage, Position};
@@ -16,6 +17,9 @@ use crate::message::{Body, Content, FeedMessage, Position};
 pub(super) struct Ahead {
     /// The last of its places that is known to exist.
     sequence: u64,
+    /// What of it is said to be so far ahead that it may be wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    far: Option<Far>,
     /// When the last of its messages was made.
     said_at: Timestamp,
 }
@@ -46,7 +50,9 @@ impl Feed {
     /// Takes note that there is a message at `position`, made at this time, whether or not it can be applied.
     pub(crate) fn hear(&mut self, position: Position, said_at: Timestamp) {
         if position.epoch == self.applied.epoch {
-            self.heard = self.heard.max(position);
+            let mut known = if self.heard.epoch == position.epoch { self.heard.sequence } else { 0 };
+            far::hear(&mut known, &mut self.far, position.sequence, said_at);
+            self.heard = self.heard.max(Position { epoch: position.epoch, sequence: known });
         }
         if position.epoch <= self.applied.epoch {
             return;
@@ -54,8 +60,8 @@ impl Feed {
         // Of more epochs than that only the number of one can be right: what is said in them counts as said in the last.
         let is_known = self.ahead.contains_key(&position.epoch) || self.ahead.len() < EPOCHS_AHEAD_MAX;
         if is_known {
-            let ahead = self.ahead.entry(position.epoch).or_insert(Ahead { sequence: 0, said_at });
-            ahead.sequence = ahead.sequence.max(position.sequence);
+            let ahead = self.ahead.entry(position.epoch).or_insert(Ahead { sequence: 0, far: None, said_at });
+            far::hear(&mut ahead.sequence, &mut ahead.far, position.sequence, said_at);
             ahead.said_at = ahead.said_at.max(said_at);
         } else if let Some(mut last) = self.ahead.last_entry() {
             last.get_mut().said_at = last.get().said_at.max(said_at);
@@ -88,9 +94,10 @@ impl Feed {
     /// have been waited for in vain, and in which nothing was said since.
     pub(super) fn settle_epochs(&mut self, position: Position, said_at: Timestamp) {
         if position.epoch != self.applied.epoch {
-            let left = match self.began {
-                Some(began) if position < self.applied => began.left,
-                _ => self.heard,
+            let left = match (self.began, self.far) {
+                (Some(began), _) if position < self.applied => began.left,
+                (_, Some(far)) => Position { sequence: self.heard.sequence.max(far.to), ..self.heard },
+                (_, None) => self.heard,
             };
             // There is none before the first.
             self.began = (position.epoch > 1).then_some(Began { left, said_at });
@@ -104,7 +111,11 @@ impl Feed {
         if self.gap {
             self.ahead.retain(|epoch, ahead| *epoch <= position.epoch || ahead.said_at >= said_at);
         }
-        let of_epoch = self.ahead.remove(&position.epoch).map_or(0, |ahead| ahead.sequence);
+        let ahead = self.ahead.remove(&position.epoch);
+        if position.epoch != self.applied.epoch {
+            self.far = ahead.and_then(|ahead| ahead.far);
+        }
+        let of_epoch = ahead.map_or(0, |ahead| ahead.sequence);
         let known = if self.heard.epoch == position.epoch { self.heard.sequence } else { 0 };
         let sequence = position.sequence.max(of_epoch).max(known);
         self.heard = Position { epoch: position.epoch, sequence };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::Sport;
-use harness::stack::{DATABASE, KAFKA, processors_name};
+use harness::stack::{DATABASE, KAFKA, REDIS, processors_name};
 use serde_json::{Value, json};
 
 use crate::support::desk::{DEADLINE, Desk, odds};
@@ -97,6 +97,43 @@ async fn what_cannot_be_published_before_a_processor_is_stopped_is_published_by_
     desk.stack.restart(&name).await.unwrap();
     desk.everything_is_published().await;
     is_in_the_updates_topic(&desk, EVENT, sequence).await;
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_update_waits_for_a_redis_that_says_nothing_and_it_has_all_of_them_afterwards() {
+    let desk = Desk::with_stores("silent-redis").await;
+    desk.send(&[odds(EVENT, 1, 1_500)]).await;
+    desk.everything_is_published().await;
+    let redis = desk.stack.process(REDIS).unwrap();
+    redis.pause().unwrap();
+    for sequence in 2..=30 {
+        desk.send(&[odds(EVENT, sequence, 1_500 + sequence)]).await;
+        until("the commit", DEADLINE, async || Ok(desk.picture(EVENT).await?.version >= sequence))
+            .await
+            .unwrap();
+    }
+    // What Kafka has is read when all of it is there, and each record says when it came.
+    let mut late = BTreeMap::new();
+    until("all of it in the updates topic", DEADLINE, async || {
+        let batches = read_topic(&desk.stack.kafka(), &desk.stack.topics().updates(Sport::Hockey)).await;
+        for record in batches.iter().flat_map(|batch| batch.iter()).filter(|record| record.key().is_some()) {
+            let update: Value = serde_json::from_slice(record.payload()).unwrap();
+            let applied_at = update["applied_at"].as_i64().unwrap() / 1_000;
+            let waited = record.appended_at_ms().unwrap() - applied_at;
+            late.entry(update["version"].as_u64().unwrap()).or_insert(waited);
+        }
+        Ok(late.len() == 30)
+    })
+    .await
+    .unwrap();
+    let (version, waited) = late.range(2..).max_by_key(|(_, waited)| **waited).unwrap();
+    println!("the latest was version {version}, {waited} ms after it was applied");
+    assert!(*waited < 1_000, "version {version} waited {waited} ms for Redis, which may take 2000 to answer");
+    assert!(!desk.mysql.is_published().await.unwrap(), "Redis has not acknowledged it");
+    redis.resume().unwrap();
+    desk.everything_is_published().await;
+    desk.expect_market(EVENT, "active", None).await;
     desk.stack.down().await.unwrap();
 }
 
