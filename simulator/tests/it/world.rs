@@ -15,6 +15,7 @@ use onlooker::{counted, is_abandoned};
 use simulator::ledger::LedgerEvent;
 use simulator::world::{self, Formats, Pace, Plan, Played};
 
+mod book;
 mod decided;
 mod onlooker;
 mod players;
