@@ -25,6 +25,9 @@ pub(super) trait Game {
     /// How likely each outcome is.
     fn chances(question: Self::Question, outlook: &Self::Outlook) -> Chances;
 
+    /// Whether others of the markets ask something that its answer says or leaves out: then it is priced with them.
+    fn is_bound(question: Self::Question) -> bool;
+
     /// Whether a price makes sense as things stand; where none does, the market is taken off.
     fn is_open(question: Self::Question, board: &Self::Board) -> bool;
 

@@ -1,7 +1,8 @@
-//! From a probability to odds that a bookmaker would show: a margin, then the next lower step of a ladder.
+//! From a probability to odds that a bookmaker would show: a margin, then the next lower step of a ladder. And whether they
+//! still are what a bookmaker would show.
 
-use domain::Odds;
 use domain::market::Millionths;
+use domain::{Odds, Outcome};
 
 use super::game::Chances;
 
@@ -23,6 +24,9 @@ const STEPS: [(u32, u32); 8] = [
     (u32::MAX, 2_000),
 ];
 const LOWEST_THOUSANDTHS: u32 = 1_010;
+/// What a stake may be worth at most before odds are told anew. Where none is worth more than itself, however markets are
+/// taken together, no bets on them win whatever happens; the little below it is for what models round.
+const WORTH_MAX: f64 = 0.995;
 
 /// The probabilities and odds of a market's outcomes.
 pub(super) fn book(chances: Chances) -> Vec<(Millionths, Odds)> {
@@ -30,6 +34,22 @@ pub(super) fn book(chances: Chances) -> Vec<(Millionths, Odds)> {
         Chances::Two(first) => priced([first, 1.0 - first]).into(),
         Chances::Three(first, second) => priced([first, second, 1.0 - first - second]).into(),
         Chances::Many(chances) => priced(chances).into(),
+    }
+}
+
+/// Whether a stake on one of a market's outcomes is worth too much by now, at the odds on offer. The lowest odds never are:
+/// what else there is to bet on costs more than they bring.
+pub(super) fn is_too_good(chances: Chances, outcomes: &[Outcome]) -> bool {
+    let is = |chances: &[f64]| {
+        chances.iter().zip(outcomes).any(|(chance, outcome)| {
+            let thousandths = outcome.odds.map_or(0, Odds::thousandths);
+            thousandths > LOWEST_THOUSANDTHS && chance * f64::from(thousandths) > 1_000.0 * WORTH_MAX
+        })
+    };
+    match chances {
+        Chances::Two(first) => is(&[first, 1.0 - first]),
+        Chances::Three(first, second) => is(&[first, second, 1.0 - first - second]),
+        Chances::Many(chances) => is(&chances),
     }
 }
 

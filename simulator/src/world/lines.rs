@@ -43,7 +43,12 @@ impl Line {
 
     /// By how many quarters home leads, the handicap counted.
     pub(super) fn ahead(self, home: u32, away: u32) -> i32 {
-        4 * (i32::try_from(home).unwrap_or(0) - i32::try_from(away).unwrap_or(0)) + self.quarters
+        self.ahead_by(i32::try_from(home).unwrap_or(0) - i32::try_from(away).unwrap_or(0))
+    }
+
+    /// The same where home leads by so many.
+    pub(super) fn ahead_by(self, lead: i32) -> i32 {
+        4 * lead + self.quarters
     }
 }
 

@@ -6,8 +6,7 @@ use domain::fixture::{FixtureChange, FixtureChangeKind};
 use domain::id::Text;
 use domain::market::{Market, Suspension};
 use domain::message::{
-    BetStop, Cancel, CancelledMarket, Certainty, Groups, OddsChange, Offer, SettledMarket, Settlement,
-    StopStatus, Window,
+    BetStop, Cancel, CancelledMarket, Certainty, Groups, SettledMarket, Settlement, StopStatus, Window,
 };
 use domain::{Body, EventStatus, Fixture, Incident, IncidentAction, MarketStatus, MatchStatus, Status};
 use rand::RngExt;
@@ -18,17 +17,17 @@ use super::board::Board;
 use super::game::{Game, Listed};
 use super::mood::Mood;
 use super::script::{self, Planned, Said};
-use super::{Chance, Even, Timing, Voice, chance, ladder};
+use super::{Chance, Even, Timing, Voice, chance};
 use crate::ledger::LedgerEvent;
 use crate::schedule::ScheduleError;
 use market::{has_been_open, market, settled};
+use offers::Open;
 
 mod market;
+mod offers;
 
 /// Why markets of a game that was abandoned are void.
 const ABANDONED: &str = "abandoned";
-/// How often a price concerns the first market rather than any one of the others.
-const FIRST_SHARE: f64 = 0.4;
 
 /// Between two prices of a game that takes its own time, in milliseconds, at most: on average half of it passes.
 const PRICE_MS_MAX: u64 = 8_000;
@@ -158,14 +157,6 @@ struct Teller<'a, 'v, G: Game> {
     open: Open,
 }
 
-/// The places of the markets that have a price after some beat.
-#[derive(Debug, Default)]
-struct Open {
-    /// The beat's number.
-    after: Option<usize>,
-    places: Vec<usize>,
-}
-
 impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
     fn new(game: &'a G, fixture: Fixture, rng: ChaCha8Rng, voice: &'a mut Voice<'v>) -> Self {
         let list = |Listed { question, key, outcomes }| (question, market(voice, key, &outcomes));
@@ -210,15 +201,7 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             }
             Said::Incident(incident) => self.tell_of(incident, due_ns, occurred_ns),
             Said::Stop => self.stop(due_ns),
-            Said::Offer => {
-                self.stopped = false;
-                self.open.after = None;
-                let outlook = self.game.outlook(board, 0, self.mood);
-                let offered: Vec<usize> =
-                    (0..self.markets.len()).filter(|&index| self.is_on_offer(index, board)).collect();
-                let markets = offered.into_iter().map(|index| self.offer(index, board, &outlook)).collect();
-                self.voice.say(Body::OddsChange(OddsChange::of(markets)), due_ns, None)
-            }
+            Said::Offer => self.offer_all(board, due_ns),
             Said::TakeOff => self.take_off(board, due_ns),
             Said::Settlement(certainty) => self.settle(certainty, board, due_ns),
             Said::Cancel => self.cancel(due_ns),
@@ -253,74 +236,6 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
             next_live_time: None,
         };
         self.voice.say(Body::FixtureChange(change), due_ns, None)
-    }
-
-    /// A new price of one market that is still open; the clock where there is none.
-    fn fill(&mut self, beat: &Beat<G::Board>, at_ms: u64, due_ns: u64) -> Result<(), ScheduleError> {
-        let since_ms = if beat.board.common().running { at_ms.saturating_sub(beat.at_ms) } else { 0 };
-        let since = u32::try_from(since_ms / 1_000).unwrap_or(u32::MAX);
-        self.mood.drift(&mut self.rng);
-        let of_first = self.rng.random::<f64>() < FIRST_SHARE;
-        let any = self.rng.random::<u32>() as usize;
-        let chosen = match self.open_after(beat) {
-            [] => None,
-            [0, ..] if of_first => Some(0),
-            [0, others @ ..] if !others.is_empty() => Some(others[any % others.len()]),
-            all => Some(all[any % all.len()]),
-        };
-        let Some(index) = chosen else {
-            return self.show_clock(&beat.board, since, due_ns);
-        };
-        let outlook = self.game.outlook(&beat.board, since, self.mood);
-        let offer = self.offer(index, &beat.board, &outlook);
-        self.voice.say(Body::OddsChange(OddsChange::of(vec![offer])), due_ns, None)
-    }
-
-    /// The places of the markets that have a price as things stand after a beat.
-    fn open_after(&mut self, beat: &Beat<G::Board>) -> &[usize] {
-        if self.open.after != Some(beat.number) {
-            let mut places = std::mem::take(&mut self.open.places);
-            places.clear();
-            let is_open =
-                |&index: &usize| !self.is_settled(index) && G::is_open(self.markets[index].0, &beat.board);
-            places.extend((0..self.markets.len()).filter(is_open));
-            self.open = Open { after: Some(beat.number), places };
-        }
-        &self.open.places
-    }
-
-    /// Offers a market as things stand; where no price makes sense it is taken off, with the odds it had.
-    fn offer(&mut self, index: usize, board: &G::Board, outlook: &G::Outlook) -> Offer {
-        let (question, market) = &mut self.markets[index];
-        market.suspension = None;
-        if !G::is_open(*question, board) {
-            market.status = MarketStatus::Inactive;
-            return Offer::new(market.key.clone(), market.status, Vec::new());
-        }
-        market.status = if self.stopped { MarketStatus::Suspended } else { MarketStatus::Active };
-        let prices = ladder::book(G::chances(*question, outlook));
-        for (outcome, (probability, odds)) in market.outcomes.iter_mut().zip(prices) {
-            outcome.odds = Some(odds);
-            outcome.probability = Some(probability);
-        }
-        Offer::new(market.key.clone(), market.status, market.outcomes.clone())
-    }
-
-    /// Takes off, in one message, what is on offer and has no price any more. Where that is nothing, the board is shown.
-    fn take_off(&mut self, board: &G::Board, due_ns: u64) -> Result<(), ScheduleError> {
-        let passed = self.markets.iter_mut().filter(|(question, market)| {
-            market.status == MarketStatus::Active && !G::is_open(*question, board)
-        });
-        let offers: Vec<Offer> = passed
-            .map(|(_, market)| {
-                market.status = MarketStatus::Inactive;
-                Offer::new(market.key.clone(), market.status, Vec::new())
-            })
-            .collect();
-        if offers.is_empty() {
-            return self.show_clock(board, 0, due_ns);
-        }
-        self.voice.say(Body::OddsChange(OddsChange::of(offers)), due_ns, None)
     }
 
     /// The board as it is, its clock `since` seconds later.
@@ -380,16 +295,6 @@ impl<'a, 'v, G: Game> Teller<'a, 'v, G> {
         });
         let cancel = Cancel { markets: cancelled.collect(), window: Window::default(), superseded_by: None };
         self.voice.say(Body::Cancel(cancel), due_ns, None)
-    }
-
-    fn is_settled(&self, index: usize) -> bool {
-        self.markets[index].1.status == MarketStatus::Settled
-    }
-
-    /// Whether an offer of all markets names it: one that has not opened yet is not spoken of.
-    fn is_on_offer(&self, index: usize, board: &G::Board) -> bool {
-        let (question, market) = &self.markets[index];
-        !self.is_settled(index) && (has_been_open(market) || G::is_open(*question, board))
     }
 
     fn ledger(self) -> LedgerEvent {

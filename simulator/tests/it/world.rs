@@ -9,15 +9,18 @@ use domain::message::Content;
 use domain::update::Value as KeyValue;
 use domain::{
     Applied, Body, EventState, EventStatus, FeedMessage, Incident, IncidentAction, IncidentKind, Key,
-    MarketStatus, MatchStatus, Score, Sport, Timestamp,
+    MarketStatus, MatchStatus, Sport, Timestamp,
 };
 use onlooker::{counted, is_abandoned};
 use simulator::ledger::LedgerEvent;
 use simulator::world::{self, Formats, Pace, Plan, Played};
 
+mod book;
 mod decided;
 mod onlooker;
 mod players;
+mod settled;
+mod stops;
 mod tennis;
 mod told;
 
@@ -108,34 +111,6 @@ fn check_game(event: &LedgerEvent, messages: &[(u64, FeedMessage)]) {
     assert_eq!(found, expected);
 }
 
-/// Bets are open only where nobody knows better: never between a stop and the offer that follows it, and where goals
-/// are few the score changes only while they are stopped.
-fn check_stops(sport: Sport, messages: &[(u64, FeedMessage)]) {
-    let may_score = sport == Sport::Basketball;
-    let mut stopped = true;
-    let mut score = Score::default();
-    for (_, message) in messages {
-        match body(message) {
-            Body::BetStop(_) => stopped = true,
-            Body::OddsChange(odds) => {
-                let open = odds.markets.iter().filter(|market| market.status == MarketStatus::Active).count();
-                if open > 0 && odds.markets.len() > 1 {
-                    stopped = false;
-                }
-                assert!(open == 0 || !stopped, "{message:?}");
-            }
-            Body::EventStatus(status) => {
-                assert!(
-                    may_score || status.score == score || stopped || status.correction,
-                    "a goal while bets are open: {message:?}"
-                );
-                score = status.score;
-            }
-            _ => {}
-        }
-    }
-}
-
 fn check_prices(messages: &[(u64, FeedMessage)]) {
     let offers = messages.iter().flat_map(|(_, message)| match body(message) {
         Body::OddsChange(odds) => odds.markets.as_slice(),
@@ -173,7 +148,7 @@ fn check_seed(sport: Sport, seed: u64) {
         assert!(messages_per_game < WHOLE || messages.len() == WHOLE as usize);
         check_ledger(event, messages_per_game == WHOLE);
         check_game(event, messages);
-        check_stops(sport, messages);
+        stops::check(sport, messages);
         check_prices(messages);
     }
 }

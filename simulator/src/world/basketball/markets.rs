@@ -117,6 +117,10 @@ impl Game for Basketball {
         }
     }
 
+    fn is_bound(question: Question) -> bool {
+        !matches!(question, Question::Race(_) | Question::Points(..) | Question::TopScorer)
+    }
+
     fn is_open(question: Question, board: &Court) -> bool {
         let common = &board.0;
         let is_on = |quarter: usize| [QUARTERS[quarter], BEFORE[quarter]].contains(&common.phase);

@@ -42,14 +42,12 @@ const REGULAR_SECONDS: u32 = 4 * QUARTER_SECONDS;
 /// How a game may go on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outlook {
-    /// How far home will lead when the part that is on, or regular time, is over.
-    lead: Normal,
-    /// What will have fallen by then.
+    /// How far home will lead in the end.
+    lead: Lead,
+    /// What will have fallen when the part that is on, or regular time, is over.
     total: Normal,
     /// The total after one overtime more.
     longer_total: Normal,
-    /// How far home leads in an overtime.
-    overtime_lead: Normal,
     /// How far home leads in the quarter that is on, or comes next, and what falls in it.
     quarter_lead: Normal,
     quarter_total: Normal,
@@ -88,20 +86,62 @@ impl Normal {
         self.above(whole - 0.5) - self.above(whole + 0.5)
     }
 
-    /// Stakes on more than the line; `ahead` says by how many quarters whole numbers are over it.
+    /// Stakes on more than the line.
     fn over(self, line: Line) -> Stakes {
-        self.stakes(f64::from(line.quarters) / 4.0)
+        stakes(f64::from(line.quarters) / 4.0, |bound| self.above(bound))
+    }
+}
+
+/// Stakes on more than `bound`, a whole number or one and a half, where it is so likely that more than one and a half comes.
+fn stakes(bound: f64, above: impl Fn(f64) -> f64) -> Stakes {
+    let is_whole = (bound * 2.0) % 2.0 == 0.0;
+    let over = above(if is_whole { bound + 0.5 } else { bound });
+    let hit = if is_whole { above(bound - 0.5) - over } else { 0.0 };
+    let mut stakes = Stakes::default();
+    stakes.add(4, over);
+    stakes.add(-4, 1.0 - over - hit);
+    stakes
+}
+
+/// How far home leads when somebody has won: after the part that is on, or regular time, or after overtime where that leaves
+/// a tie.
+#[derive(Debug, Clone, Copy)]
+struct Lead {
+    /// How likely that part ends level.
+    tie: f64,
+    in_time: Decided,
+    in_overtime: Decided,
+}
+
+/// A lead, and how likely it is none.
+#[derive(Debug, Clone, Copy)]
+struct Decided {
+    lead: Normal,
+    level: f64,
+}
+
+impl Decided {
+    fn new(lead: Normal) -> Self {
+        Self { lead, level: lead.about(0.0) }
     }
 
-    /// Stakes on more than `bound`, a whole number or one and a half.
-    fn stakes(self, bound: f64) -> Stakes {
-        let is_whole = (bound * 2.0) % 2.0 == 0.0;
-        let hit = if is_whole { self.about(bound) } else { 0.0 };
-        let over = if is_whole { self.above(bound + 0.5) } else { self.above(bound) };
-        let mut stakes = Stakes::default();
-        stakes.add(4, over);
-        stakes.add(-4, 1.0 - over - hit);
-        stakes
+    /// How likely it is above `bound`, a whole number and a half, of those that are not level.
+    fn above(self, bound: f64) -> f64 {
+        let level = if bound < 0.0 { self.level } else { 0.0 };
+        let decided = 1.0 - self.level;
+        if decided > 0.0 { (self.lead.above(bound) - level) / decided } else { 0.0 }
+    }
+}
+
+impl Lead {
+    fn new(lead: Normal, overtime_lead: Normal) -> Self {
+        let (in_time, in_overtime) = (Decided::new(lead), Decided::new(overtime_lead));
+        Self { tie: (in_time.level * TIES).min(1.0), in_time, in_overtime }
+    }
+
+    /// How likely it is above `bound`, a whole number and a half.
+    fn above(&self, bound: f64) -> f64 {
+        (1.0 - self.tie) * self.in_time.above(bound) + self.tie * self.in_overtime.above(bound)
     }
 }
 
@@ -127,9 +167,11 @@ impl Outlook {
         let quarter_lead = f64::from(quarter.home) - f64::from(quarter.away) + lead_rate * quarter_left;
         let quarter_total = f64::from(quarter.home + quarter.away) + (home + away) * quarter_left;
         Self {
-            lead: Normal::new(lead, LEAD_VARIANCE * left),
+            lead: Lead::new(
+                Normal::new(lead, LEAD_VARIANCE * left),
+                Normal::new(lead_rate * overtime, LEAD_VARIANCE * overtime),
+            ),
             total: Normal::new(total, TOTAL_VARIANCE * left),
-            overtime_lead: Normal::new(lead_rate * overtime, LEAD_VARIANCE * overtime),
             longer_total: Normal::new(total + (home + away) * overtime, TOTAL_VARIANCE * (left + overtime)),
             quarter_lead: Normal::new(quarter_lead, LEAD_VARIANCE * quarter_left),
             quarter_total: Normal::new(quarter_total, TOTAL_VARIANCE * quarter_left),
@@ -143,22 +185,18 @@ impl Outlook {
 
     /// How likely home wins, overtime included.
     pub(super) fn home_wins(&self) -> f64 {
-        let tie = self.tie();
-        let more_ties = tie - self.lead.about(0.0);
-        self.lead.above(0.5) - more_ties / 2.0 + tie * self.overtime_lead.above(0.0)
+        self.lead.above(0.5)
     }
 
-    /// Stakes on the home side with a handicap, overtime included: there somebody wins by a few points, which no line
-    /// near to zero tells from a win in regular time.
+    /// Stakes on the home side with a handicap, overtime included.
     pub(super) fn handicap(&self, line: Line) -> Stakes {
-        self.lead.stakes(-f64::from(line.quarters) / 4.0)
+        stakes(-f64::from(line.quarters) / 4.0, |bound| self.lead.above(bound))
     }
 
     /// Stakes on more points than the line, overtime included.
     pub(super) fn total(&self, line: Line) -> Stakes {
-        let tie = self.tie();
         let [regular, longer] = [self.total, self.longer_total].map(|total| total.over(line));
-        regular.mixed(longer, tie)
+        regular.mixed(longer, self.lead.tie)
     }
 
     /// How likely home has more points in the quarter, and how likely nobody has.
@@ -210,11 +248,6 @@ impl Outlook {
         let share = if has_left { 0.0 } else { STAR_SHARES[star % STAR_PLACES.len()] };
         let more = self.expected[star / STAR_PLACES.len()] * share;
         Normal::new(f64::from(tally) + more, more * STAR_VARIANCE)
-    }
-
-    /// How likely the part that is on ends level.
-    fn tie(&self) -> f64 {
-        (self.lead.about(0.0) * TIES).min(1.0)
     }
 }
 
@@ -294,6 +327,28 @@ mod tests {
         let tie = outlook(MatchStatus::AwaitingOvertime, 720, 2_160, 100, 100);
         assert!((tie.home_wins() - 0.5).abs() < 1e-6);
         assert!(over(&tie, 401) > 0.99 && over(&tie, 491) < 0.01);
+    }
+
+    #[test]
+    fn a_handicap_of_less_than_a_point_asks_who_wins() {
+        let home = |outlook: &Outlook, halves: i32| match outlook.handicap(Line::halves(halves)).chances() {
+            crate::world::game::Chances::Two(home) => home,
+            other => panic!("two outcomes, not {other:?}"),
+        };
+        for (part, seconds, before, [home_points, away_points]) in [
+            (MatchStatus::Quarter1, 600, 0, [30, 20]),
+            (MatchStatus::Quarter4, 700, 2_160, [100, 101]),
+            (MatchStatus::AwaitingOvertime, 720, 2_160, [100, 100]),
+            (MatchStatus::Overtime, 290, 2_880, [110, 110]),
+        ] {
+            let outlook = outlook(part, seconds, before, home_points, away_points);
+            let wins = outlook.home_wins();
+            for halves in [-1, 0, 1] {
+                assert!((home(&outlook, halves) - wins).abs() < 1e-9, "{halves} in {part:?}: {wins}");
+            }
+            let more: Vec<f64> = (-30..=30).map(|halves| home(&outlook, halves)).collect();
+            assert!(more.is_sorted_by(|less, more| *less <= more + 1e-6), "{part:?}: {more:?}");
+        }
     }
 
     #[test]

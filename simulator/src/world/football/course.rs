@@ -209,6 +209,8 @@ impl Game<'_> {
         self.log.board.common.phase = MatchStatus::AwaitingOvertime;
         self.log.whistle(IncidentKind::PeriodEnd, None);
         self.log.beat(What::Decided);
+        // Who comes on from here on has not taken part in what the markets ask.
+        self.log.follow(Vec::new());
         self.log.now_ms += SHORT_BREAK_MS;
         self.half(MatchStatus::ExtraTime1, EXTRA_HALF_SECONDS, ADDED_EXTRA_SECONDS);
         self.pause(MatchStatus::ExtraTimeBreak, SHORT_BREAK_MS);

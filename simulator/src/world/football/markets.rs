@@ -92,15 +92,19 @@ impl Game for Football {
     fn chances(question: Question, outlook: &Outlook) -> Chances {
         let three = |[home, draw]: [f64; 2]| Chances::Three(home, draw);
         match question {
-            Question::Result => three(outlook.grid().home_and_draw()),
+            Question::Result => three(outlook.grid.home_and_draw()),
             Question::NextGoal(_) => three(outlook.next_goal()),
-            Question::Handicap(line) => outlook.grid().handicap(line).chances(),
-            Question::Total(line) => outlook.grid().total(line).chances(),
-            Question::BothScore => Chances::Two(outlook.grid().chance(|home, away| home > 0 && away > 0)),
+            Question::Handicap(line) => outlook.grid.handicap(line).chances(),
+            Question::Total(line) => outlook.grid.total(line).chances(),
+            Question::BothScore => Chances::Two(outlook.grid.both_score()),
             Question::HalfResult => three(outlook.half_grid().home_and_draw()),
             Question::HalfTotal(line) => outlook.half_grid().total(line).chances(),
             Question::Scores(star) => Chances::Two(outlook.scores(star)),
         }
+    }
+
+    fn is_bound(question: Question) -> bool {
+        !matches!(question, Question::Scores(_))
     }
 
     fn is_open(question: Question, board: &Pitch) -> bool {

@@ -6,6 +6,8 @@
 //! player scores in proportion to his place in the team. On top lies the market's mood, which moves the rates of both
 //! sides against each other.
 
+use std::cell::OnceCell;
+
 use domain::{MatchStatus, Score, Side};
 
 use super::course::{
@@ -33,9 +35,13 @@ const COMES_ON: f64 = 0.3;
 const NOT_OWN: f64 = 0.97;
 
 /// How a game may go on until regular time is over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Outlook {
     score: Score,
+    /// Scores after regular time.
+    pub(super) grid: Grid,
+    /// Scores after the first half, once they are asked for.
+    half_grid: OnceCell<Grid>,
     /// Further goals of each side that are expected: until the end, and in the first half.
     expected: [f64; 2],
     expected_half: [f64; 2],
@@ -56,28 +62,21 @@ impl Outlook {
             })
         };
         let (of_first, of_second) = (expected(first), expected(second));
+        let (score, whole) = (board.common.score, [of_first[0] + of_second[0], of_first[1] + of_second[1]]);
         Self {
-            score: board.common.score,
-            expected: [of_first[0] + of_second[0], of_first[1] + of_second[1]],
+            score,
+            grid: grid(score, whole),
+            half_grid: OnceCell::new(),
+            expected: whole,
             expected_half: of_first,
             stars: board.common.stars,
             scoring: [Side::Home, Side::Away].map(|side| scoring(board, side)),
         }
     }
 
-    /// Scores after regular time.
-    pub(super) fn grid(&self) -> Grid {
-        self.grid_of(self.expected)
-    }
-
     /// Scores after the first half, while it has not ended.
-    pub(super) fn half_grid(&self) -> Grid {
-        self.grid_of(self.expected_half)
-    }
-
-    fn grid_of(&self, expected: [f64; 2]) -> Grid {
-        let [home, away] = expected.map(poisson);
-        Grid::independent(self.score.home, self.score.away, [&home, &away])
+    pub(super) fn half_grid(&self) -> &Grid {
+        self.half_grid.get_or_init(|| grid(self.score, self.expected_half))
     }
 
     /// How likely the next goal is home's, and how likely there is none.
@@ -99,6 +98,12 @@ impl Outlook {
         };
         1.0 - exp_of_minus(self.expected[side] * share * NOT_OWN * weight / all)
     }
+}
+
+/// Scores, where so many further goals of each side are expected.
+fn grid(score: Score, expected: [f64; 2]) -> Grid {
+    let [home, away] = expected.map(poisson);
+    Grid::independent(score.home, score.away, [&home, &away])
 }
 
 /// How often the players of a side who were not sent off score, together.
@@ -155,6 +160,8 @@ fn paced(from: f64, seconds: u32) -> Left {
 mod tests {
     use super::*;
     use crate::world::board::Scoreboard;
+    use crate::world::game::Chances;
+    use crate::world::lines::Line;
 
     fn outlook(phase: MatchStatus, seconds: u32, home: u32, away: u32, sent_off: [u32; 2]) -> Outlook {
         let score = Score { home, away };
@@ -165,25 +172,29 @@ mod tests {
 
     #[test]
     fn equal_sides_are_even_and_a_goal_matters_more_the_later_it_falls() {
-        let [home, draw] = outlook(MatchStatus::NotStarted, 0, 0, 0, [0; 2]).grid().home_and_draw();
+        let [home, draw] = outlook(MatchStatus::NotStarted, 0, 0, 0, [0; 2]).grid.home_and_draw();
         assert!((home + draw / 2.0 - 0.5).abs() < 1e-6, "{home} and {draw}");
         assert!(0.2 < draw && draw < 0.3, "{draw}");
-        let [early, _] = outlook(MatchStatus::Half1, 600, 1, 0, [0; 2]).grid().home_and_draw();
-        let [late, _] = outlook(MatchStatus::Half2, 2_600, 1, 0, [0; 2]).grid().home_and_draw();
+        let [early, _] = outlook(MatchStatus::Half1, 600, 1, 0, [0; 2]).grid.home_and_draw();
+        let [late, _] = outlook(MatchStatus::Half2, 2_600, 1, 0, [0; 2]).grid.home_and_draw();
         assert!(early < 0.75 && late > 0.85, "{early} and {late}");
     }
 
     #[test]
     fn what_has_fallen_is_certain() {
         let game = outlook(MatchStatus::Half2, 1_000, 2, 1, [0; 2]);
-        let at_least = |goals| game.grid().chance(|home, away| home + away >= goals);
+        let at_least = |goals| match game.grid.total(Line::halves(2 * goals - 1)).chances() {
+            Chances::Two(over) => over,
+            other => panic!("two outcomes, not {other:?}"),
+        };
         assert!((at_least(3) - 1.0).abs() < 1e-9 && at_least(4) < 0.9);
+        assert!((game.grid.both_score() - 1.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_side_short_of_a_player_wins_less_often() {
-        let [complete, _] = outlook(MatchStatus::Half1, 600, 0, 0, [0, 0]).grid().home_and_draw();
-        let [short, _] = outlook(MatchStatus::Half1, 600, 0, 0, [1, 0]).grid().home_and_draw();
+        let [complete, _] = outlook(MatchStatus::Half1, 600, 0, 0, [0, 0]).grid.home_and_draw();
+        let [short, _] = outlook(MatchStatus::Half1, 600, 0, 0, [1, 0]).grid.home_and_draw();
         assert!(short < complete - 0.1, "{short} and {complete}");
     }
 

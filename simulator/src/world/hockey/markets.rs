@@ -111,6 +111,10 @@ impl Game for Hockey {
         }
     }
 
+    fn is_bound(question: Question) -> bool {
+        !matches!(question, Question::Scores(_))
+    }
+
     fn is_open(question: Question, board: &Rink) -> bool {
         let common = &board.common;
         let is_regular = common.phase < MatchStatus::AwaitingOvertime;

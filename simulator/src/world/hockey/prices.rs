@@ -6,6 +6,8 @@
 //! more goal in the total: overtime or shoot-out will bring it. On top lies what the market thinks, a number that
 //! wanders about zero and moves the rates of both sides against each other.
 
+use std::cell::OnceCell;
+
 use domain::{MatchStatus, Score, Side};
 
 use super::course::{
@@ -34,6 +36,8 @@ pub(super) struct Outlook {
     /// Of the period that is on, or comes next: what has fallen in it, and what each side is expected to score in it.
     /// `None` for the last one, whose end is that of regular time.
     period: Option<(Score, [f64; 2])>,
+    /// Scores of that period, once they are asked for.
+    period_grid: OnceCell<Grid>,
     /// What had fallen before that period.
     before_period: Score,
     /// Goals of each side that are expected in regular time.
@@ -66,6 +70,7 @@ impl Outlook {
         Self {
             grid: grid(common.score, before_late, &game.late, late_left, mood),
             period: (!is_last).then(|| (common.fell_in(&PERIODS[place..=place]), early(period_left))),
+            period_grid: OnceCell::new(),
             before_period: common.fell_in(&PERIODS[..place]),
             expected: [0, 1].map(|side: usize| before_late[side] + rates[side] * f64::from(late_left)),
             home_after_tie: home_after_tie(board, since, rates, mood),
@@ -80,9 +85,10 @@ impl Outlook {
 
     /// Stakes on more goals than the line, overtime included and the shoot-out as one.
     pub(super) fn total(&self, line: Line) -> Stakes {
-        let mut stakes = Stakes::default();
-        self.grid.each(|home, away, likely| {
-            stakes.add(line.over(home + away + u32::from(home == away)), likely);
+        let mut stakes = self.grid.total(line);
+        self.grid.each_tie(|goals, likely| {
+            stakes.add(line.over(2 * goals), -likely);
+            stakes.add(line.over(2 * goals + 1), likely);
         });
         stakes
     }
@@ -90,26 +96,26 @@ impl Outlook {
     /// Stakes on the home side with a handicap, overtime and shoot-out included.
     pub(super) fn handicap(&self, line: Line) -> Stakes {
         let mut stakes = Stakes::default();
-        self.grid.each(|home, away, likely| {
-            if home == away {
-                stakes.add(line.ahead(home + 1, away), likely * self.home_after_tie);
-                stakes.add(line.ahead(home, away + 1), likely * (1.0 - self.home_after_tie));
+        self.grid.each_lead(|lead, likely| {
+            if lead == 0 {
+                stakes.add(line.ahead_by(1), likely * self.home_after_tie);
+                stakes.add(line.ahead_by(-1), likely * (1.0 - self.home_after_tie));
             } else {
-                stakes.add(line.ahead(home, away), likely);
+                stakes.add(line.ahead_by(lead), likely);
             }
         });
         stakes
     }
 
     /// Scores of the period that is on, or comes next.
-    pub(super) fn period_grid(&self) -> Grid {
-        match self.period {
+    pub(super) fn period_grid(&self) -> &Grid {
+        self.period_grid.get_or_init(|| match self.period {
             Some((score, expected)) => {
                 let [home, away] = expected.map(poisson);
                 Grid::independent(score.home, score.away, [&home, &away])
             }
             None => self.grid.without(self.before_period.home, self.before_period.away),
-        }
+        })
     }
 
     /// How likely the next goal is home's, and how likely regular time has none.

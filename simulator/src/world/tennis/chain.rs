@@ -42,9 +42,9 @@ pub(super) struct Chain {
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     home_wins: f64,
-    /// How likely home wins by so many sets, from losing by three on.
+    /// How likely home wins by at least so many sets, from losing by three on.
     sets_ahead: [f64; SETS_APART],
-    /// How likely home wins so many games more than away from here on, from so many fewer on.
+    /// How likely home wins at least so many games more than away from here on, from so many fewer on.
     games_ahead: [f64; GAMES_APART],
     /// How likely at least 0, 1, 2, … games are still played.
     at_least: [f64; GAMES_MAX + 1],
@@ -64,8 +64,8 @@ impl Rest {
     fn over(home: usize, away: usize) -> Self {
         let mut rest = Self::nothing();
         rest.home_wins = f64::from(u8::from(home > away));
-        rest.sets_ahead[3 + home - away] = 1.0;
-        rest.games_ahead[GAMES_AHEAD_MAX] = 1.0;
+        rest.sets_ahead[..=3 + home - away].fill(1.0);
+        rest.games_ahead[..=GAMES_AHEAD_MAX].fill(1.0);
         rest.at_least[0] = 1.0;
         rest
     }
@@ -199,8 +199,8 @@ fn continued<'r>(ends: &Ends, server: Side, after: impl Fn(usize) -> &'r [Rest; 
         }
         let ahead = set_lead(winner, games);
         for (index, sum) in rest.games_ahead.iter_mut().enumerate() {
-            let before = index.checked_add_signed(-ahead).and_then(|before| next.games_ahead.get(before));
-            *sum += likely * before.copied().unwrap_or(0.0);
+            let before = index.checked_add_signed(-ahead).unwrap_or(0);
+            *sum += likely * next.games_ahead.get(before).copied().unwrap_or(0.0);
         }
         for (index, sum) in rest.at_least.iter_mut().enumerate() {
             *sum += likely * next.at_least[index.saturating_sub(games)];
@@ -247,7 +247,9 @@ impl View<'_> {
     pub(super) fn home_ahead_by(&self, sets: i32) -> f64 {
         let from = usize::try_from(sets + 3).unwrap_or(0);
         let mut sum = 0.0;
-        self.each_rest(|_, _, rest, likely| sum += likely * rest.sets_ahead.iter().skip(from).sum::<f64>());
+        self.each_rest(|_, _, rest, likely| {
+            sum += likely * rest.sets_ahead.get(from).copied().unwrap_or(0.0);
+        });
         sum
     }
 
@@ -257,7 +259,7 @@ impl View<'_> {
         let mut sum = 0.0;
         self.each_rest(|_, lead, rest, likely| {
             let from = usize::try_from(from - lead).unwrap_or(0);
-            sum += likely * rest.games_ahead.iter().skip(from).sum::<f64>();
+            sum += likely * rest.games_ahead.get(from).copied().unwrap_or(0.0);
         });
         sum
     }

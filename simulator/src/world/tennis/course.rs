@@ -162,9 +162,12 @@ impl Match<'_> {
         won
     }
 
-    /// The last point is looked at, and may not stand: then all is as it was `before`.
+    /// The last point is looked at, while nobody bets, and may not stand: then all is as it was `before`.
     fn is_overturned(&mut self, before: Court) -> bool {
         let told = self.log.told();
+        if !self.stopped {
+            self.stop();
+        }
         self.log.whistle(IncidentKind::VideoReview, Some("challenge"));
         self.log.now_ms += CHALLENGE_MS;
         let is_overturned = self.log.happens(OVERTURNED);

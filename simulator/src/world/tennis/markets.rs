@@ -175,6 +175,10 @@ impl<'c> Game for Tennis<'c> {
         })
     }
 
+    fn is_bound(question: Question) -> bool {
+        !matches!(question, Question::Aces(..))
+    }
+
     /// A set, and a game, is offered from the end of the one before it on.
     fn is_open(question: Question, court: &Court) -> bool {
         let next_set = court.sets_over() + 1;

@@ -192,16 +192,16 @@ fn specifier<'k>(key: &'k MarketKey, name: &str) -> &'k str {
     pairs.find(|(of, _)| *of == name).unwrap_or_else(|| panic!("{key} has no {name}")).1
 }
 
-fn whole(key: &MarketKey, name: &str) -> u32 {
+pub fn whole(key: &MarketKey, name: &str) -> u32 {
     specifier(key, name).parse().unwrap()
 }
 
-fn decimal(key: &MarketKey, name: &str) -> f64 {
+pub fn decimal(key: &MarketKey, name: &str) -> f64 {
     specifier(key, name).parse().unwrap()
 }
 
 /// A game in its own time, with all that happens in it, and one of few messages.
-fn games(sport: Sport, seed: u64) -> [(bool, Vec<Body>); 2] {
+pub fn games(sport: Sport, seed: u64) -> [(bool, Vec<Body>); 2] {
     let mut whole = Vec::new();
     world::watch(sport, seed, 0, &mut |_, body| whole.push(body));
     let few = messages(&play(&[sport], seed, 1, 300)).map(|(_, message)| body(&message).clone()).collect();

@@ -296,7 +296,10 @@ fn took_part(event: &LedgerEvent, side: Side, name: &str) -> bool {
     let mut told = event.incidents.iter().filter(is);
     told.any(|incident| match incident.kind {
         IncidentKind::LineUp => begins(incident),
-        IncidentKind::Substitution => true,
+        // Markets on football's players are of regular time.
+        IncidentKind::Substitution => {
+            !matches!(incident.match_status, MatchStatus::ExtraTime1 | MatchStatus::ExtraTime2)
+        }
         _ => false,
     })
 }

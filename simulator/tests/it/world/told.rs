@@ -38,10 +38,10 @@ fn fingerprint(played: &Played) -> u64 {
 /// By sport: the fingerprint of four games of seed 7 in JSON. It changes only when the games, or how they are told, are
 /// meant to change; then it is written here anew.
 const STREAMS: [(Sport, u64); 4] = [
-    (Sport::Football, 12_911_693_495_753_916_565),
-    (Sport::Basketball, 15_781_505_496_048_948_678),
-    (Sport::Tennis, 5_673_745_245_011_954_279),
-    (Sport::Hockey, 16_735_086_958_796_728_248),
+    (Sport::Football, 6_477_739_590_060_971_388),
+    (Sport::Basketball, 4_528_153_243_288_264_996),
+    (Sport::Tennis, 13_829_331_119_610_443_266),
+    (Sport::Hockey, 2_170_344_616_722_638_531),
 ];
 
 #[test]
