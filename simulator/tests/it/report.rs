@@ -28,7 +28,6 @@ const MISSES: [(Sport, &[(&str, &str)]); 4] = [
             ("clock from one to the next, 9 of 10", "NBA, Warriors v Nets 2020"),
             ("incidents, second quarter, 0 to 6", "NBA, Warriors v Nets 2020"),
             ("incidents, fourth quarter, 6 to 12", "NBA, Warriors v Nets 2020"),
-            ("moves beyond the news", "a price that is right"),
         ],
     ),
     (
