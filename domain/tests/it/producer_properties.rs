@@ -15,10 +15,17 @@ use crate::timed;
 /// Before a message: a producer goes down or comes up, again and again perhaps.
 type Turn = Option<(Who, bool)>;
 
-/// Messages in the order in which they arrive, each with what happens before it: with sequences, or without.
-fn disturbed() -> impl Strategy<Value = Vec<(Turn, FeedMessage)>> {
+/// What arrives of messages with sequences, or without.
+fn anything() -> impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)> {
+    prop_oneof![shuffled(), timed::shuffled()]
+}
+
+/// Messages in the order in which they arrive, each with what happens before it.
+fn disturbed(
+    messages: impl Strategy<Value = (Vec<FeedMessage>, Vec<FeedMessage>)>,
+) -> impl Strategy<Value = Vec<(Turn, FeedMessage)>> {
     let turn = prop::option::weighted(0.3, (prop::sample::select(Who::BOTH.to_vec()), any::<bool>()));
-    prop_oneof![shuffled(), timed::shuffled()].prop_flat_map(move |(_, arriving)| {
+    messages.prop_flat_map(move |(_, arriving)| {
         let turns = prop::collection::vec(turn.clone(), arriving.len());
         turns.prop_map(move |turns| turns.into_iter().zip(arriving.iter().cloned()).collect())
     })
@@ -26,7 +33,7 @@ fn disturbed() -> impl Strategy<Value = Vec<(Turn, FeedMessage)>> {
 
 proptest! {
     #[test]
-    fn nothing_of_a_producer_that_is_down_is_open(arriving in disturbed(), limits in limits()) {
+    fn nothing_of_a_producer_that_is_down_is_open(arriving in disturbed(anything()), limits in limits()) {
         let mut desk = Desk::new(limits);
         let mut down = BTreeSet::new();
         for (turn, message) in &arriving {
@@ -47,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn once_all_are_up_the_event_is_as_if_none_had_been_down(arriving in disturbed(), limits in limits()) {
+    fn once_all_are_up_the_event_is_as_if_none_had_been_down(arriving in disturbed(anything()), limits in limits()) {
         let (mut desk, mut undisturbed) = (Desk::new(limits), Desk::new(limits));
         for (turn, message) in &arriving {
             if let Some((who, is_trusted)) = *turn {
@@ -67,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn every_turn_that_is_seen_is_a_version_and_is_stored(arriving in disturbed(), limits in limits()) {
+    fn every_turn_that_is_seen_is_a_version_and_is_stored(arriving in disturbed(shuffled()), limits in limits()) {
         let mut desk = Desk::new(limits);
         for (turn, message) in &arriving {
             if let Some((who, is_trusted)) = *turn {

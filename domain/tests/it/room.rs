@@ -83,7 +83,7 @@ fn the_largest_event_is_settled_upgraded_and_settled_again_by_recoveries() {
         let market = talk.desk.market(&MarketKey::plain(7)).expect("a market");
         assert_eq!((market.status, market.outcomes.len()), (MarketStatus::Settled, OUTCOMES_MAX));
         assert!(
-            !talk.is_taken(settlement(Certainty::Confirmed, "one more", 0..1), None),
+            !talk.is_taken(settlement(Certainty::Confirmed, "one_more", 0..1), None),
             "that is another outcome"
         );
         let before = talk.desk.intake.clone();

@@ -108,7 +108,7 @@ async fn no_update_waits_for_a_redis_that_says_nothing_and_it_has_all_of_them_af
     let redis = desk.stack.process(REDIS).unwrap();
     redis.pause().unwrap();
     for sequence in 2..=30 {
-        desk.send(&[odds(EVENT, sequence, 1_500 + sequence)]).await;
+        desk.send(&[odds(EVENT, sequence, if sequence % 2 == 0 { 1_600 } else { 1_700 })]).await;
         until("the commit", DEADLINE, async || Ok(desk.picture(EVENT).await?.version >= sequence))
             .await
             .unwrap();
