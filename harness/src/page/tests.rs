@@ -25,6 +25,7 @@ pub(crate) fn passed() -> (Document, Series) {
             exit_code: 0,
             holds: Vec::new(),
             summary: "30,000 messages of 16 games went in, and all of it is right in 9 places.".to_owned(),
+            unlooked: None,
         },
         scenario: ScenarioPart {
             name: "kill-processors".to_owned(),
@@ -56,6 +57,7 @@ pub(crate) fn passed() -> (Document, Series) {
             messages_per_second: 500.0,
             warm_up_late_p99_micros: Some(1_200),
             waited: None,
+            stalled: None,
             held_up: None,
         },
         gates: vec![
