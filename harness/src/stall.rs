@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn one_that_is_seen_twice_is_one() {
-        let mut stalls = vec![10..20];
+        let mut stalls = Stalls::new();
+        note(&mut stalls, 10..20);
         note(&mut stalls, 15..30);
         note(&mut stalls, 40..50);
         assert_eq!(stalls, [10..30, 40..50]);
