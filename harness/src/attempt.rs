@@ -20,7 +20,7 @@ use crate::lateness::Lateness;
 use crate::look;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Role;
-use crate::outage::{self, Backlog};
+use crate::outage::{self, Backlog, Happened};
 use crate::recoveries::Recoveries;
 use crate::run::{Outcome, Run, Step};
 use crate::site::{Site, SiteArgs};
@@ -91,6 +91,21 @@ pub struct Attempted {
     pub holds: BTreeSet<Exit>,
 }
 
+impl Attempted {
+    /// Whether all could be looked at: what only a whole verdict is good for has none otherwise.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn whole(self) -> Result<Self, NoVerdict> {
+        match &self.outcome.unlooked {
+            Some(unlooked) => {
+                Err(NoVerdict { exit: Exit::Environment, error: anyhow::anyhow!(unlooked.clone()) })
+            }
+            None => Ok(self),
+        }
+    }
+}
+
 impl Attempt<'_> {
     /// Drives it and judges what comes of it. `hear` is told how far it is.
     ///
@@ -100,7 +115,7 @@ impl Attempt<'_> {
         let Self { case, site, recoveries, clients } = *self;
         let options = case.options(site).means(Exit::Usage)?;
         let roles: Vec<Role> = Role::ALL.into_iter().cycle().take(clients.into()).collect();
-        let recovered = watch::Sender::new(0);
+        let course = watch::Sender::new(Happened::default());
         let run = Run {
             site,
             feed: &case.feed,
@@ -109,14 +124,13 @@ impl Attempt<'_> {
             clients: &roles,
             late: case.scenario.duration / 2,
             warm_up: case.warm_up(),
-            recovered: recovered.subscribe(),
+            happened: course.subscribe(),
         };
         let backlog = Backlog::new(Arc::clone(&case.feed.schedule));
         let mut happened = Vec::new();
         let disturb = async {
             if let Some(stack) = site.own() {
-                happened =
-                    outage::execute(&case.outages, stack, Instant::now(), &backlog, &recovered).await?;
+                happened = outage::execute(&case.outages, stack, Instant::now(), &backlog, &course).await?;
             }
             Ok(())
         };
@@ -128,7 +142,7 @@ impl Attempt<'_> {
         };
         let outcome = Box::pin(run.go(hear, disturb)).await;
         let mut outcome = outcome.map_err(|error| self.without_verdict(error))?;
-        outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened);
+        outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened, Some(&outcome.stalls));
         let started = outcome.drive.timeline.started_at.0;
         let may_end =
             |at_micros: i64| happened.iter().any(|outage| outage.may_end_connections(at_micros - started));
@@ -139,7 +153,8 @@ impl Attempt<'_> {
         }
         let outages: Vec<Outage> = happened.iter().map(Outage::from).collect();
         let gates = judge(case, &outcome, &outages);
-        let holds = gates::holds(&gates);
+        let mut holds = gates::holds(&gates);
+        holds.extend(outcome.unlooked.as_ref().map(|_| Exit::Environment));
         Ok(Attempted { outcome, options, outages, gates, holds })
     }
 
@@ -270,20 +285,7 @@ fn must_shut(fault: &Fault) -> bool {
 
 /// What the run came to: every gate.
 fn judge(case: &Case, outcome: &Outcome, outages: &[Outage]) -> Vec<GateResult> {
-    let services = outcome.cpu.iter().filter(|used| Site::is_service(&used.process));
-    let unsafe_times = &outcome.unsafe_times;
-    let figures = Figures {
-        anomalies: &outcome.verdict.anomalies,
-        unseen_places: outcome.verdict.unseen(),
-        undelivered: outcome.drive.undelivered,
-        is_settled: outcome.standstill.is_none(),
-        late_micros: outcome.lateness.own.p99_micros,
-        early: outcome.latencies.early(),
-        unsafe_open_micros: (unsafe_times.checked > 0).then_some(unsafe_times.longest_micros),
-        must_shut: case.feed.faults.faults.iter().any(must_shut),
-        messages_per_second: outcome.drive.rate(),
-        outages,
-        resident_bytes: services.map(|used| (used.process.clone(), used.resident_max)).collect(),
-    };
+    let must_shut = case.feed.faults.faults.iter().any(must_shut);
+    let figures = Figures::of(outcome, outages, must_shut);
     gates::judge(&case.scenario.gates, &figures, |gate| outcome.latencies.share(gate.hop, gate.share))
 }

@@ -27,7 +27,7 @@ pub const SERIES: &str = "series.json";
 pub const REPORT: &str = "report.html";
 
 /// The version of [`Document`]: another minor version only adds fields.
-pub const SCHEMA: &str = "1.0";
+pub const SCHEMA: &str = "1.1";
 
 /// `verdict.json`: what a run came to, and what that rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct VerdictPart {
     pub holds: Vec<Exit>,
     /// It in a sentence.
     pub summary: String,
+    /// What could not be looked at when it was judged: nothing behind it was. Absent where all could. Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlooked: Option<String>,
 }
 
 /// What was played.
@@ -148,6 +151,10 @@ pub struct DrivePart {
     /// are none. In no gate: the latency counts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited: Option<Waited>,
+    /// When the process that sends and judges had no turn, behind the warm-up; absent where it always had one. Messages that waited for an
+    /// answer meanwhile count as late of its own. Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<Stalled>,
     /// Messages that could not be sent in time because of what was done to the stack; absent where there are none. In no gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_up: Option<HeldUp>,
@@ -160,6 +167,15 @@ pub struct Waited {
     pub messages: u64,
     /// 99 of 100 of them waited no longer.
     pub p99_micros: u64,
+}
+
+/// When a process stood still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stalled {
+    /// How often.
+    pub times: u64,
+    /// The longest of these times.
+    pub longest_micros: u64,
 }
 
 /// Messages that waited while their way was cut.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use simulator::scenario::Hop;
 
+use crate::again::Again;
 use crate::attempt::{Attempt, Attempted, Home, Means, NoVerdict};
 use crate::case::{Asked, Case};
 use crate::exit::Exit;
@@ -141,14 +142,13 @@ async fn attempt(
     let bundle = format!("steps/{number:02}-{asked}");
     let attempted = attempt.go(|sent: Sent| teller.tell(sent)).await;
     teller.end();
-    let attempted = attempted.map_err(|none| attempt.kept(none, &journal.folder.join(&bundle)))?;
-    let repeat = format!(
-        "matchday verify {} --seed {} --seconds {} --rate {asked}",
-        args.scenario,
-        case.scenario.seed,
-        case.scenario.duration.as_secs()
-    );
-    attempt.write(&attempted, &journal.folder.join(&bundle), repeat).means(Exit::Internal)?;
+    let attempted = attempted
+        .and_then(Attempted::whole)
+        .map_err(|none| attempt.kept(none, &journal.folder.join(&bundle)))?;
+    // Its games, its gate on throughput and its clients are in the bundle.
+    let folder = journal.folder.join(&bundle);
+    let repeat = Again::of("verify").word(&folder.to_string_lossy()).to_string();
+    attempt.write(&attempted, &folder, repeat).means(Exit::Internal)?;
     let mut looks = queues::looks(&attempted.outcome);
     // Behind that everything only drains.
     let sent_by = i64::try_from(attempted.outcome.drive.elapsed.as_micros()).unwrap_or(i64::MAX);

@@ -99,6 +99,12 @@ impl Asked {
         let mut scenario =
             Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", path.display()))?;
         (scenario.seed, scenario.duration) = (kept.seed, kept.duration());
+        scenario.suffix.clone_from(&kept.suffix);
+        for plan in &mut scenario.sports {
+            plan.rate = kept.rates.get(plan.sport.as_str()).copied().unwrap_or(plan.rate);
+        }
+        let least = &mut scenario.gates.messages_per_second_min;
+        *least = kept.messages_per_second_min.or(*least);
         Ok(Self { name: kept.scenario.clone(), text, scenario })
     }
 }
@@ -137,7 +143,7 @@ impl Case {
         let kept = Kept::load(folder)?;
         let mut asked = Asked::of_bundle(folder, &kept)?;
         if !kept.recorded.is_whole {
-            asked.scenario.suffix = suffix.unwrap_or_default().to_owned();
+            asked.scenario.suffix.push_str(suffix.unwrap_or_default());
             return Ok((Self::of(asked, silence)?, kept));
         }
         let mut tape = kept.recorded.load(folder)?;

@@ -67,6 +67,8 @@ pub struct Row {
     pub after: f64,
     /// The unit of both.
     pub unit: &'static str,
+    /// Whether one side has nothing of it.
+    pub is_of_one_side: bool,
     /// How far it goes up, as a share of what it was: of the geometric means.
     pub difference: f64,
     /// How large a difference repeating alone makes; `None` where that is not known.
@@ -75,7 +77,7 @@ pub struct Row {
     pub change: Change,
 }
 
-/// Every figure that runs of one scenario have on both sides, by name. `noise` is the share of a difference that is none, where there
+/// Every figure that runs of one scenario have, by name. `noise` is the share of a difference that is none, where there
 /// are too few repeats to tell.
 #[must_use]
 pub fn rows(before: &[Document], after: &[Document], noise: Option<f64>) -> Vec<Row> {
@@ -95,6 +97,7 @@ fn judged(figures: &BTreeMap<String, Figure>, noise: Option<f64>, can_be: bool) 
             name: name.clone(),
             before: figure.shown(&figure.before),
             after: figure.shown(&figure.after),
+            is_of_one_side: figure.is_of_one_side(),
             unit: figure.unit,
             difference: figure.difference(),
             noise: floor.map(Floor::share),
@@ -109,6 +112,7 @@ fn change(figure: &Figure, floor: Option<Floor>) -> Change {
     let is_worse = (difference > 0.0) != figure.is_gain;
     let change = if is_worse { Change::Worse } else { Change::Better };
     match floor {
+        _ if figure.is_of_one_side() && !figure.is_exact => Change::Unknown,
         _ if difference == 0.0 => Change::Same,
         _ if figure.is_exact => change,
         _ if difference.abs() <= RELEVANT => Change::Same,
@@ -128,7 +132,7 @@ pub fn compare(args: &CompareArgs, say: impl Fn(&str)) -> Result<Exit> {
     let (before, after) = (valid(before, &say), valid(after, &say));
     if before.is_empty() || after.is_empty() {
         say(
-            "INCONCLUSIVE: of one side no run is valid: its generator was late, and what was measured is not the pipeline's.",
+            "INCONCLUSIVE: of one side no run is left: what was measured there is not the pipeline's, or not all was looked at.",
         );
         return Ok(Exit::Inconclusive);
     }
@@ -140,6 +144,15 @@ pub fn compare(args: &CompareArgs, say: impl Fn(&str)) -> Result<Exit> {
         (0, 0) => {
             say(&table::pass(&rows));
             Exit::Pass
+        }
+        (0, _) if rows.iter().any(|row| row.is_of_one_side && row.change == Change::Unknown) => {
+            let missing = rows.iter().filter(|row| row.is_of_one_side && row.change == Change::Unknown);
+            let names: Vec<&str> = missing.map(|row| row.name.as_str()).collect();
+            say(&format!(
+                "INCONCLUSIVE: what one side has not measured cannot be compared: {}.",
+                names.join(", ")
+            ));
+            Exit::Inconclusive
         }
         (0, _) => {
             say(&format!(
@@ -176,14 +189,19 @@ fn bundles(folder: &Path) -> Result<Vec<Document>> {
     folders.iter().map(|path| Ok(bundle::open(path)?.0)).collect()
 }
 
-/// Those whose figures are the pipeline's.
+/// Those whose figures are the pipeline's, and of which all is known.
 fn valid(mut documents: Vec<Document>, say: &impl Fn(&str)) -> Vec<Document> {
     documents.retain(|document| {
-        let is_valid = !document.verdict.holds.contains(&Exit::Invalid);
-        if !is_valid {
-            say(&format!("`{}` is left out: its generator was late", document.name));
+        let why = [
+            (Exit::Environment, "not all could be looked at"),
+            (Exit::Invalid, "its generator was late"),
+            (Exit::Inconclusive, "something that was to be judged was not looked at"),
+        ];
+        let why = why.into_iter().find(|(exit, _)| document.verdict.holds.contains(exit));
+        if let Some((_, why)) = why {
+            say(&format!("`{}` is left out: {why}", document.name));
         }
-        is_valid
+        why.is_none()
     });
     documents
 }

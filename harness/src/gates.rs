@@ -2,13 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use simulator::scenario::{Gates, LatencyGate};
+use simulator::scenario::{Gates, LatencyGate, Share};
 
 use crate::anomaly::Anomalies;
 use crate::bundle::{GateResult, GateState, Outage};
 use crate::exit::Exit;
 use crate::float::count;
+use crate::lateness::Late;
 use crate::outage::RECOVERY_MAX;
+use crate::run::Outcome;
+use crate::site::Site;
+
+pub use gate::{Gate, failed, invalid};
+
+mod gate;
+
+/// How much longer than its messages may be late this process may stand still once: what is shorter is among the one in a hundred.
+const STALLED_TIMES: u32 = 10;
 
 /// What gates are held against.
 #[derive(Debug, Clone)]
@@ -17,12 +27,16 @@ pub struct Figures<'a> {
     pub anomalies: &'a Anomalies,
     /// How many places that were to be looked at were not.
     pub unseen_places: u64,
+    /// After how many outages that were recovered from not every store was read.
+    pub unread_outages: u64,
     /// Messages without a final answer.
     pub undelivered: u64,
     /// Whether all that had to arrive did.
     pub is_settled: bool,
-    /// How late 99 of 100 messages were sent at most, in microseconds; `None` where nothing was sent.
-    pub late_micros: Option<u64>,
+    /// How late messages were sent, of its own doing.
+    pub late: Late,
+    /// The longest time that this process stood still while it sent, in microseconds; `None` where that was not watched.
+    pub stalled_micros: Option<u64>,
     /// How many messages were at a client before they were due.
     pub early: u64,
     /// The longest time that a market was open which must not be, in microseconds; `None` where nothing had to be shut.
@@ -37,6 +51,30 @@ pub struct Figures<'a> {
     pub resident_bytes: Vec<(String, u64)>,
 }
 
+impl<'a> Figures<'a> {
+    /// Of a run in which these outages happened.
+    #[must_use]
+    pub fn of(outcome: &'a Outcome, outages: &'a [Outage], must_shut: bool) -> Self {
+        let services = outcome.cpu.iter().filter(|used| Site::is_service(&used.process));
+        let unsafe_times = &outcome.unsafe_times;
+        Self {
+            anomalies: &outcome.verdict.anomalies,
+            unseen_places: outcome.verdict.unseen(),
+            unread_outages: outcome.unread_outages,
+            undelivered: outcome.drive.undelivered,
+            is_settled: outcome.standstill.is_none(),
+            late: outcome.lateness.own,
+            stalled_micros: outcome.lateness.stalled_micros,
+            early: outcome.latencies.early(),
+            unsafe_open_micros: (unsafe_times.checked > 0).then_some(unsafe_times.longest_micros),
+            must_shut,
+            messages_per_second: outcome.drive.rate(),
+            outages,
+            resident_bytes: services.map(|used| (used.process.clone(), used.resident_max)).collect(),
+        }
+    }
+}
+
 /// Holds a run against its gates. `latency` says how long a share of the messages took, in microseconds.
 #[must_use]
 pub fn judge(
@@ -44,40 +82,21 @@ pub fn judge(
     figures: &Figures,
     latency: impl Fn(&LatencyGate) -> Option<u64>,
 ) -> Vec<GateResult> {
-    let mut results = vec![
-        at_most(
-            "generator late p99",
-            ms(gates.late_ms_max),
-            figures.late_micros.map(to_ms),
-            "ms",
-            Exit::Invalid,
-        ),
+    let mut results = late(gates, figures);
+    let flag = |is: bool| count(u64::from(is));
+    let of = |gate: Gate, limit, found, exit| at_most(gate.as_str(), limit, Some(found), "", exit);
+    results.extend([
         // They are in no percentile: whatever those say is not so.
-        at_most("arrived before they were due", 0.0, Some(count(figures.early)), "", Exit::Invalid),
-        at_most(
-            "anomalies",
-            count(gates.anomalies_max),
-            Some(count(figures.anomalies.total())),
-            "",
-            Exit::Correctness,
-        ),
-        at_most(
-            "kinds of anomaly not looked for",
-            0.0,
-            Some(unchecked(figures.anomalies)),
-            "",
-            Exit::Inconclusive,
-        ),
-        at_most("places not looked at", 0.0, Some(count(figures.unseen_places)), "", Exit::Inconclusive),
-        at_most("messages without an answer", 0.0, Some(count(figures.undelivered)), "", Exit::Correctness),
-        at_most(
-            "not all arrived",
-            0.0,
-            Some(f64::from(u8::from(!figures.is_settled))),
-            "",
-            Exit::Correctness,
-        ),
-    ];
+        of(Gate::Early, 0.0, count(figures.early), Exit::Invalid),
+        of(Gate::Anomalies, count(gates.anomalies_max), count(figures.anomalies.total()), Exit::Correctness),
+        of(Gate::Unchecked, 0.0, unchecked(figures.anomalies), Exit::Inconclusive),
+        of(Gate::Unseen, 0.0, count(figures.unseen_places), Exit::Inconclusive),
+        of(Gate::Unanswered, 0.0, count(figures.undelivered), Exit::Correctness),
+        of(Gate::Unsettled, 0.0, flag(!figures.is_settled), Exit::Correctness),
+    ]);
+    if !figures.outages.is_empty() {
+        results.push(of(Gate::UnreadOutages, 0.0, count(figures.unread_outages), Exit::Inconclusive));
+    }
     results.extend(unsafe_open(gates, figures));
     for gate in &gates.latency {
         let name = format!("latency {} {}", gate.hop, gate.share);
@@ -87,7 +106,7 @@ pub fn judge(
         let found = figures.messages_per_second;
         let state = if found >= limit { GateState::Pass } else { GateState::Fail };
         results.push(GateResult {
-            name: "throughput".to_owned(),
+            name: Gate::Throughput.as_str().to_owned(),
             limit,
             found: Some(found),
             unit: "messages/s".to_owned(),
@@ -102,13 +121,28 @@ pub fn judge(
     results
 }
 
+/// In time of its own: 99 of 100 messages, and every larger share whose latency is held against a gate, for then it is in that.
+fn late(gates: &Gates, figures: &Figures) -> Vec<GateResult> {
+    let limit = ms(gates.late_ms_max);
+    let of =
+        |name: &str, limit, micros: Option<u64>| at_most(name, limit, micros.map(to_ms), "ms", Exit::Invalid);
+    let larger = gates.latency.iter().map(|gate| gate.share).filter(|share| *share > Share::P99);
+    let shares: BTreeSet<Share> = larger.chain([Share::P99]).collect();
+    let mut results: Vec<GateResult> =
+        shares.into_iter().map(|share| of(&Gate::late(share), limit, figures.late.at(share))).collect();
+    if let Some(micros) = figures.stalled_micros {
+        results.push(of(Gate::Stalled.as_str(), ms(gates.late_ms_max * STALLED_TIMES), Some(micros)));
+    }
+    results
+}
+
 /// Where nothing had to be shut, nothing can have been open for too long; but where it was planned that something had to, and what
 /// that may take, nothing is known then.
 fn unsafe_open(gates: &Gates, figures: &Figures) -> Option<GateResult> {
     let found = figures.unsafe_open_micros.map(to_ms);
     let is_judged = found.is_some() || figures.must_shut && gates.unsafe_open_ms_max.is_some();
     let limit = ms(gates.unsafe_open_ms_max.unwrap_or_default());
-    is_judged.then(|| at_most("unsafe open", limit, found, "ms", Exit::Correctness))
+    is_judged.then(|| at_most(Gate::UnsafeOpen.as_str(), limit, found, "ms", Exit::Correctness))
 }
 
 /// All that hold because of gates that did not.
@@ -177,10 +211,15 @@ fn to_ms(micros: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use simulator::scenario::{Hop, Share};
+    use simulator::scenario::Hop;
 
     use super::*;
     use crate::anomaly::{Example, Kind};
+
+    /// How late messages were that were so late.
+    fn late(micros: &[u64]) -> Late {
+        Late::of(micros.to_vec())
+    }
 
     fn looked_everywhere() -> Anomalies {
         let mut anomalies = Anomalies::default();
@@ -192,9 +231,11 @@ mod tests {
         Figures {
             anomalies,
             unseen_places: 0,
+            unread_outages: 0,
             undelivered: 0,
             is_settled: true,
-            late_micros: Some(900),
+            late: late(&[900]),
+            stalled_micros: Some(0),
             early: 0,
             unsafe_open_micros: None,
             must_shut: false,
@@ -230,8 +271,12 @@ mod tests {
         let rate = Gates { messages_per_second_min: Some(499.6), ..Gates::RIGHT };
         assert_eq!(held(&rate, &is), [Exit::Throughput]);
         assert_eq!(held(&Gates { memory_mib_max: Some(63), ..Gates::RIGHT }, &is), [Exit::Throughput]);
-        let late = Figures { late_micros: Some(100_001), ..is.clone() };
-        assert_eq!(held(&Gates::RIGHT, &late), [Exit::Invalid]);
+        let behind = Figures { late: late(&[100_001]), ..is.clone() };
+        assert_eq!(held(&Gates::RIGHT, &behind), [Exit::Invalid]);
+        let stalled = |micros| Figures { stalled_micros: Some(micros), ..is.clone() };
+        assert_eq!(held(&Gates::RIGHT, &stalled(1_000_001)), [Exit::Invalid]);
+        assert_eq!(held(&Gates::RIGHT, &stalled(1_000_000)), []);
+        assert_eq!(held(&Gates::RIGHT, &Figures { stalled_micros: None, ..is.clone() }), []);
         assert_eq!(held(&Gates::RIGHT, &Figures { early: 1, ..is.clone() }), [Exit::Invalid]);
         assert_eq!(held(&Gates::RIGHT, &Figures { unseen_places: 1, ..is.clone() }), [Exit::Inconclusive]);
         let open = Figures { unsafe_open_micros: Some(1), ..is.clone() };
@@ -239,6 +284,36 @@ mod tests {
         assert_eq!(held(&Gates { unsafe_open_ms_max: Some(1), ..Gates::RIGHT }, &open), []);
         assert_eq!(held(&Gates::RIGHT, &Figures { undelivered: 1, ..is.clone() }), [Exit::Correctness]);
         assert_eq!(held(&Gates::RIGHT, &Figures { is_settled: false, ..is }), [Exit::Correctness]);
+    }
+
+    #[test]
+    fn the_generator_is_in_time_for_every_share_whose_latency_has_a_gate() {
+        let anomalies = looked_everywhere();
+        // One message in 1,000 went out a second late.
+        let micros: Vec<u64> = (0..1_000).map(|place| if place == 0 { 1_000_000 } else { 900 }).collect();
+        let is = Figures { late: late(&micros), ..figures(&anomalies) };
+        let gate = |share| LatencyGate { hop: Hop::AtClient, share, ms_max: 1e6 };
+        let gates = |share| Gates { latency: vec![gate(share), gate(Share::P50)], ..Gates::RIGHT };
+        assert_eq!(held(&gates(Share::P99), &is), []);
+        assert_eq!(held(&gates(Share::P99_9), &is), []);
+        assert_eq!(held(&gates(Share::Max), &is), [Exit::Invalid]);
+        let results = judge(&gates(Share::Max), &is, |_| Some(1));
+        assert!(results.iter().any(|gate| gate.name == "generator late max" && gate.found == Some(1_000.0)));
+    }
+
+    #[test]
+    fn an_outage_after_which_not_every_store_was_read_is_inconclusive() {
+        let anomalies = looked_everywhere();
+        let outages = [Outage {
+            what: "kill redis".to_owned(),
+            part: "redis".to_owned(),
+            at_micros: 0,
+            ended_micros: None,
+            recovered_after_micros: Some(1),
+        }];
+        let unread = Figures { outages: &outages, unread_outages: 1, ..figures(&anomalies) };
+        assert_eq!(held(&Gates::RIGHT, &unread), [Exit::Inconclusive]);
+        assert_eq!(held(&Gates::RIGHT, &Figures { unread_outages: 0, ..unread }), []);
     }
 
     #[test]
@@ -254,7 +329,7 @@ mod tests {
         let nothing = Anomalies::default();
         assert_eq!(held(&Gates::RIGHT, &figures(&nothing)), [Exit::Inconclusive]);
         let anomalies = looked_everywhere();
-        let unsent = Figures { late_micros: None, ..figures(&anomalies) };
+        let unsent = Figures { late: Late::default(), ..figures(&anomalies) };
         assert_eq!(held(&Gates::RIGHT, &unsent), [Exit::Inconclusive]);
         let gate = LatencyGate { hop: Hop::Written, share: Share::P99_99, ms_max: 1e6 };
         let gates = Gates { latency: vec![gate], ..Gates::RIGHT };

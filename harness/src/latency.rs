@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-use domain::{MessageType, Sport};
+use domain::MessageType;
 use hdrhistogram::Histogram;
 use simulator::Format;
 use simulator::drive::DriveReport;
@@ -18,8 +17,9 @@ use crate::feed::Feed;
 use crate::observe::kafka::{Feeds, Published};
 use crate::observe::socket::Seen;
 use crate::oracle::{Trace, VersionTrace};
-use crate::site::Site;
-use told::{Told, ask};
+use told::Told;
+
+pub use told::Hearing;
 
 mod told;
 
@@ -78,7 +78,7 @@ pub struct Measured {
 pub struct Latencies {
     measured: BTreeMap<(Hop, Since, Group), Measured>,
     /// From due time to the commit, by sport, and to the socket: as its service measured it from `generated_at`, which a drive
-    /// sets to the due time, in about the last minute.
+    /// sets to the due time: of the slowest minute behind the warm-up, or of the last one.
     told: BTreeMap<(Hop, Option<String>), Told>,
     /// Of everything that was behind a hop: when it was due and when it was there, for whoever draws a line.
     pub at_client: Vec<(i64, i64)>,
@@ -104,6 +104,8 @@ pub struct Sources<'a> {
     pub feeds: &'a Feeds,
     /// When Kafka had its update.
     pub updates: &'a BTreeMap<String, Vec<Published>>,
+    /// What services said of themselves.
+    pub hearing: &'a Hearing,
     /// Who read it, without delay.
     pub seen: &'a [&'a Seen],
     /// Messages that were due before that, in microseconds after the start, are the warm-up.
@@ -114,7 +116,7 @@ impl Latencies {
     /// Reads all times.
     #[must_use]
     pub fn of(sources: &Sources) -> Self {
-        let mut latencies = Self::default();
+        let mut latencies = Self { told: sources.hearing.told().collect(), ..Self::default() };
         let arrivals = arrivals(sources.seen);
         let in_kafka: BTreeMap<u32, i64> = sources
             .feeds
@@ -180,22 +182,6 @@ impl Latencies {
             Ok(micros) => measured.micros += micros.min(LATENCY_MICROS_MAX),
             Err(_) => measured.negative += 1,
         }
-    }
-
-    /// Reads what services have measured of themselves.
-    ///
-    /// # Errors
-    /// When one answers something else than metrics. One that does not answer has measured nothing.
-    pub async fn ask(&mut self, site: &Site<'_>) -> Result<()> {
-        for sport in Sport::ALL {
-            // A stack need not have every sport.
-            let Some(url) = site.processor(sport) else { continue };
-            let told = ask(&url, "matchday_processor_generated_to_commit_seconds").await?;
-            self.told.extend(told.map(|told| ((Hop::Committed, Some(sport.to_string())), told)));
-        }
-        let told = ask(&site.places.rest, "matchday_distribution_generated_to_socket_seconds").await?;
-        self.told.extend(told.map(|told| ((Hop::Written, None), told)));
-        Ok(())
     }
 
     /// A distribution from due time on, behind the warm-up; `None` where nothing was measured.

@@ -4,6 +4,7 @@
 //! topics and tables that they need; [`doctor`] says what a machine lacks for them; [`dlq`] sends
 //! again what was refused; [`cli`] is the command line.
 
+pub mod again;
 pub mod anomaly;
 pub mod attempt;
 pub mod bundle;
@@ -41,6 +42,7 @@ pub mod settle;
 pub mod shrink;
 pub mod site;
 pub mod stack;
+pub mod stall;
 pub mod status;
 pub mod trial;
 pub mod unsafe_open;

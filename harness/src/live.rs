@@ -14,7 +14,8 @@ use simulator::scenario::Gates;
 
 use crate::anomaly::Anomalies;
 use crate::bundle::{FaultPart, GateResult, GateState, write};
-use crate::gates::{self, Figures};
+use crate::gates::{self, Figures, Gate};
+use crate::lateness::Late;
 use crate::outage::Planned;
 use crate::run::Step;
 use crate::site::Site;
@@ -25,14 +26,6 @@ pub const LIVE: &str = "live.json";
 pub const SCHEMA: &str = "1.1";
 /// Between two times that it is written.
 const EVERY: Duration = Duration::from_secs(1);
-/// Gates of which nothing is known before everything was compared.
-const AT_THE_END: [&str; 5] = [
-    "arrived before they were due",
-    "kinds of anomaly not looked for",
-    "places not looked at",
-    "messages without an answer",
-    "not all arrived",
-];
 
 /// `live.json`: how far a run has come. Times are microseconds after its start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -241,9 +234,11 @@ impl Live {
         let figures = Figures {
             anomalies: &Anomalies::default(),
             unseen_places: 0,
+            unread_outages: 0,
             undelivered: 0,
             is_settled: true,
-            late_micros: None,
+            late: Late::default(),
+            stalled_micros: None,
             early: 0,
             unsafe_open_micros: None,
             must_shut: false,
@@ -253,9 +248,10 @@ impl Live {
         };
         let mut results = gates::judge(&self.gates, &figures, |_| None);
         for gate in &mut results {
-            if AT_THE_END.contains(&gate.name.as_str()) || gate.name == "throughput" && seconds == 0.0 {
+            let is_open = Gate::AT_THE_END.iter().any(|late| gate.is(*late));
+            if is_open || gate.is(Gate::Throughput) && seconds == 0.0 {
                 (gate.found, gate.state) = (None, GateState::Inconclusive);
-            } else if gate.name == "anomalies" {
+            } else if gate.is(Gate::Anomalies) {
                 // Most of what can be wrong is looked for at the end: that nothing was found by now proves nothing.
                 gate.found = Some(found);
                 gate.state = if found <= gate.limit { GateState::Inconclusive } else { GateState::Fail };

@@ -2,7 +2,7 @@
 //!
 //! No client has been shown what the database does not have, for what is published has been committed; and REST has what clients
 //! were shown before it was asked, for whatever it keeps is no older than its sockets. Once the stack has recovered from an outage
-//! every event is read in every store: at whatever version it is, it has that version's values.
+//! every event is read in every store: it is there, and at whatever version it is, it has that version's values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +19,12 @@ use crate::feed::Feed;
 use crate::judge::Verdict;
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Member;
-use crate::observe::{Picture, Places, Reading, redis, rest};
+use crate::observe::{Picture, Places, rest};
 use crate::oracle::{Trace, hash_value};
+use crate::outage::Happened;
+use after::After;
+
+mod after;
 
 /// Between two looks. At each, REST is asked for one event.
 const EVERY: Duration = Duration::from_millis(500);
@@ -51,6 +55,8 @@ pub struct Looks {
     pub broken: Vec<(Kind, Example)>,
     /// How often a place did not answer in time, or with something else than the events that it was asked for.
     pub failed: BTreeMap<&'static str, u64>,
+    /// After how many outages that the stack has recovered from not every store was read.
+    pub unread: u64,
 }
 
 /// A client had been shown a version that the database did not have.
@@ -83,17 +89,14 @@ pub struct Answer {
 pub struct Looker<'a> {
     feed: &'a Feed,
     mysql: Mysql,
-    redis: String,
     rest: String,
     client: reqwest::Client,
     /// The event that REST was asked for last.
     last: String,
     /// Counts [`Looks::ahead`], for whoever watches.
     ahead: Arc<AtomicU64>,
-    /// How many outages the stack has recovered from.
-    recovered: watch::Receiver<u64>,
-    /// After how many of them every store was read.
-    caught_up: u64,
+    /// What reads every store once the stack has recovered from an outage.
+    after: After,
     /// What it has seen.
     pub looks: Looks,
 }
@@ -107,18 +110,18 @@ impl<'a> Looker<'a> {
         places: &Places,
         feed: &'a Feed,
         ahead: Arc<AtomicU64>,
-        recovered: watch::Receiver<u64>,
+        happened: watch::Receiver<Happened>,
     ) -> Result<Self> {
+        let mysql = Mysql::new(&places.mysql)?;
+        let after = After::new(places, mysql.clone(), happened);
         Ok(Self {
             feed,
-            mysql: Mysql::new(&places.mysql)?,
-            redis: places.redis.clone(),
+            mysql,
             rest: places.rest.clone(),
             client: reqwest::Client::new(),
             last: String::new(),
             ahead,
-            recovered,
-            caught_up: 0,
+            after,
             looks: Looks::default(),
         })
     }
@@ -139,28 +142,15 @@ impl<'a> Looker<'a> {
                 _ => self.looks.database_failed += 1,
             }
             self.ask_rest(&shown).await;
-            self.catch_up(members).await;
+            let shown = self.shown(members);
+            self.after.catch_up(&shown, &mut self.looks).await;
         }
     }
 
-    /// Reads every event in every store, where the stack has recovered from an outage since that was done last.
-    pub async fn catch_up(&mut self, members: &[Member]) {
-        let recovered = *self.recovered.borrow();
-        if recovered == self.caught_up {
-            return;
-        }
-        self.caught_up = recovered;
+    /// When the run is over: reads what could not be read before.
+    pub async fn finish(&mut self, members: &[Member]) {
         let shown = self.shown(members);
-        let events: Vec<String> = shown.keys().cloned().collect();
-        let in_redis = async {
-            let store_id = self.mysql.store_id().await?;
-            redis::read(&self.redis, &store_id, &events).await
-        };
-        let (in_mysql, in_redis, by_rest) =
-            (self.mysql.read().await, in_redis.await, rest::read(&self.rest, &events).await);
-        for (place, reading) in [(MYSQL_AFTER, in_mysql), (REDIS_AFTER, in_redis), (REST_AFTER, by_rest)] {
-            self.looks.note_reading(place, &shown, reading);
-        }
+        self.after.finish(&shown, &mut self.looks).await;
     }
 
     /// The highest version of each event that a client was shown.
@@ -192,27 +182,6 @@ impl<'a> Looker<'a> {
 impl Looks {
     fn note_failed(&mut self, place: &'static str) {
         *self.failed.entry(place).or_default() += 1;
-    }
-
-    /// What was read of these events, of which clients had been shown these versions.
-    fn note_reading(&mut self, place: &'static str, shown: &BTreeMap<String, u64>, reading: Result<Reading>) {
-        // What is away again, as in the next outage, has said nothing wrong.
-        let Ok(reading) = reading else { return self.note_failed(place) };
-        let is_wrong =
-            |(kind, example): &(Kind, Example)| *kind != Kind::Lost && shown.contains_key(&example.event_id);
-        let wrong = reading.broken.into_iter().filter(is_wrong);
-        self.broken
-            .extend(wrong.map(|(kind, example)| (kind, Example { place: place.to_owned(), ..example })));
-        for (event_id, shown) in shown {
-            match reading.pictures.get(event_id) {
-                // What a cache did not take in time it is given later, and nobody else waits for it.
-                Some(picture) => {
-                    let shown = if place == REDIS_AFTER { 0 } else { *shown };
-                    self.answers.push(Answer::of(place, event_id, shown, picture));
-                }
-                None => self.note_failed(place),
-            }
-        }
     }
 
     fn note_committed(&mut self, shown: &BTreeMap<String, u64>, committed: &BTreeMap<String, u64>) {

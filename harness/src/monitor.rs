@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::time::MissedTickBehavior;
 
+use crate::latency::Hearing;
 use crate::observe::mysql::{Mysql, Standing};
 use crate::site::Site;
 use crate::stack::ProcessId;
@@ -59,6 +60,10 @@ pub struct Monitor {
     pub ahead_of_database: Arc<AtomicU64>,
     /// The services that had ended though nobody had ended them, each with how.
     pub deaths: BTreeMap<String, String>,
+    /// What services said of how long messages took.
+    pub hearing: Hearing,
+    /// Messages that are due before that are the warm-up.
+    warm_up: Duration,
     /// What was seen, in order.
     pub samples: Vec<Sample>,
 }
@@ -75,11 +80,11 @@ pub struct Waiting {
 }
 
 impl Monitor {
-    /// Of the feeds of these sports.
+    /// Of the feeds of these sports, of which so long is warm-up.
     ///
     /// # Errors
     /// When no client can be made.
-    pub fn new(site: &Site<'_>, sports: &[Sport]) -> Result<Self> {
+    pub fn new(site: &Site<'_>, sports: &[Sport], warm_up: Duration) -> Result<Self> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &site.kafka)
             .set("group.id", "matchday-monitor")
@@ -96,6 +101,8 @@ impl Monitor {
             breaks: Arc::default(),
             ahead_of_database: Arc::default(),
             deaths: BTreeMap::new(),
+            hearing: Hearing::default(),
+            warm_up,
             samples: Vec::new(),
         })
     }
@@ -107,6 +114,7 @@ impl Monitor {
         loop {
             ticks.tick().await;
             self.deaths.extend(site.deaths());
+            self.listen(site, started).await;
             let (waiting, read) = tokio::join!(self.waiting(), self.read(&site.places.rest));
             let waiting = waiting.ok();
             let sample = Sample {
@@ -121,6 +129,12 @@ impl Monitor {
             see(&sample);
             self.samples.push(sample);
         }
+    }
+
+    /// Asks services for what they have measured.
+    pub async fn listen(&mut self, site: &Site<'_>, started: Instant) {
+        let warm_for = started.elapsed().saturating_sub(self.warm_up);
+        self.hearing.ask(&self.client, site, warm_for).await;
     }
 
     /// How much waits now.

@@ -25,6 +25,15 @@ mod backlog;
 mod plan;
 mod recovery;
 
+/// How many outages have begun, and how many of them the stack has recovered from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Happened {
+    /// Those that have begun.
+    pub began: u64,
+    /// Those of them that were recovered from.
+    pub recovered: u64,
+}
+
 /// What an outage came to. Times are microseconds after the start of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outage {
@@ -82,8 +91,8 @@ impl From<&Outage> for bundle::Outage {
 }
 
 /// Lets a plan happen to a stack, and returns when the stack has recovered from all of it, or has not within a minute.
-/// `started` is when the run did; `backlog` knows what its provider has not been rid of; `recovered` counts the outages that the
-/// stack has recovered from.
+/// `started` is when the run did; `backlog` knows what its provider has not been rid of; `happened` is told of each that begins
+/// or is recovered from.
 ///
 /// # Errors
 /// When something cannot be done to this stack: a process that does not start, a way without a proxy.
@@ -92,12 +101,12 @@ pub async fn execute(
     stack: &Stack,
     started: Instant,
     backlog: &Backlog,
-    recovered: &watch::Sender<u64>,
+    happened: &watch::Sender<Happened>,
 ) -> Result<Vec<Outage>> {
     if plan.outages.is_empty() {
         return Ok(Vec::new());
     }
-    let watch = recovery::Watch::new(stack, started, (backlog, recovered), plan)?;
+    let watch = recovery::Watch::new(stack, started, (backlog, happened), plan)?;
     // What happens to the same part happens one after the other; the rest side by side.
     let mut chains: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, planned) in plan.outages.iter().enumerate() {

@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 
 use crate::bundle::{Document, Series};
 use crate::exit::Exit;
+use crate::gates::invalid;
 use crate::report::decimal;
 
 pub mod capacity;
@@ -64,11 +65,8 @@ fn write_verdict(out: &mut String, document: &Document) -> fmt::Result {
         _ => ("fail", "✖", "Fail"),
     };
     writeln!(out, "<header class=\"verdict {class}\">")?;
-    if verdict.holds.contains(&Exit::Invalid) {
-        out.push_str(
-            "<p class=\"late\"><strong>The generator was late.</strong> What was measured here is this machine's, not the \
-             pipeline's.</p>\n",
-        );
+    if let Some(why) = invalid(&document.gates) {
+        writeln!(out, "<p class=\"late\"><strong>Invalid:</strong> {}.</p>", Escaped(why))?;
     }
     writeln!(
         out,
@@ -162,6 +160,16 @@ fn write_run(out: &mut String, document: &Document) -> fmt::Result {
                 "{} for ingestion's answer to those before them, 99 of 100 of these no longer than {}; the latency counts it",
                 count(waited.messages),
                 duration(waited.p99_micros)
+            ),
+        )?;
+    }
+    if let Some(stalled) = &drive.stalled {
+        row(
+            "stood still",
+            &format!(
+                "{} times while it sent, at most {}: what waited for an answer meanwhile was late of its own",
+                count(stalled.times),
+                duration(stalled.longest_micros)
             ),
         )?;
     }

@@ -7,7 +7,10 @@ use simulator::drive::LATE_MICROS;
 use simulator::scenario::Hop;
 
 use crate::anomaly::{Count, Kind};
+use crate::bundle::Document;
+use crate::exit::Exit;
 use crate::float::count;
+use crate::gates::invalid;
 use crate::judge::Tally;
 use crate::latency::{Group, Summary};
 use crate::lateness::Lateness;
@@ -16,23 +19,51 @@ use crate::run::{CpuUse, Outcome, SportOutcome};
 /// How many examples of each kind of anomaly are shown; all are counted.
 const SHOWN_MAX: usize = 5;
 
-/// The verdict first, then what it rests on. Where the generator was late that comes before all, for no latency holds then.
+/// The verdict first, then what it rests on. Where the generator was late that comes before all, for no latency holds then. For who has
+/// no gates: everything must be right.
 #[must_use]
 pub fn report(outcome: &Outcome) -> String {
+    let late = outcome.lateness.own.p99_micros.filter(|p99| *p99 > u64::from(LATE_MICROS));
+    let late = late.map(|p99| {
+        let p99 = milliseconds(count(p99));
+        format!(
+            "LATE: this machine could not send in time: one message in a hundred went out more than {p99} after it was due. The \
+             latencies below are not the pipeline's."
+        )
+    });
+    written(outcome, late.as_deref(), outcome.is_pass())
+}
+
+/// The same of a run that was held against gates: what it came to is what they say.
+#[must_use]
+pub fn report_judged(outcome: &Outcome, document: &Document) -> String {
+    let invalid = invalid(&document.gates).map(|why| format!("INVALID: {why}."));
+    written(outcome, invalid.as_deref(), document.verdict.exit == Exit::Pass)
+}
+
+fn written(outcome: &Outcome, invalid: Option<&str>, is_pass: bool) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_report(&mut text, outcome);
+    let _ = write_report(&mut text, outcome, invalid, is_pass);
     text
 }
 
-fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let Lateness { own, warm_up, waited, held_up } = outcome.lateness;
-    if let Some(p99) = own.p99_micros.map(count).filter(|p99| *p99 > f64::from(LATE_MICROS)) {
+fn write_report(
+    out: &mut String,
+    outcome: &Outcome,
+    invalid: Option<&str>,
+    is_pass: bool,
+) -> std::fmt::Result {
+    let Lateness { warm_up, waited, held_up, stalls, stalled_micros, .. } = outcome.lateness;
+    if let Some(invalid) = invalid {
+        writeln!(out, "{invalid}")?;
+    }
+    if let Some(longest) = stalled_micros.map(count).filter(|longest| *longest > f64::from(LATE_MICROS)) {
         writeln!(
             out,
-            "LATE: this machine could not send in time: one message in a hundred went out more than {} after it was \
-             due. The latencies below are not the pipeline's.",
-            milliseconds(p99)
+            "This process had no turn {} times while it sent, once for {}: what waited for an answer meanwhile was late of its own.",
+            grouped(stalls),
+            milliseconds(longest)
         )?;
     }
     if let Some(p99) = warm_up.p99_micros.map(count).filter(|p99| *p99 > f64::from(LATE_MICROS)) {
@@ -60,17 +91,17 @@ fn write_report(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             milliseconds(count(p99))
         )?;
     }
-    write_verdict(out, outcome)?;
+    write_verdict(out, outcome, is_pass)?;
     write_places(out, outcome)?;
     write_sports(out, outcome)?;
     write_speed(out, outcome)?;
     write_cpu(out, outcome)
 }
 
-fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
+fn write_verdict(out: &mut String, outcome: &Outcome, is_pass: bool) -> std::fmt::Result {
     let drive = &outcome.drive;
     let anomalies = &outcome.verdict.anomalies;
-    if outcome.is_pass() {
+    if is_pass && anomalies.total() == 0 {
         let games: usize = outcome.sports.iter().map(|share| share.games).sum();
         return writeln!(
             out,
@@ -80,6 +111,12 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             outcome.verdict.places.len(),
             outcome.database
         );
+    }
+    if is_pass {
+        let (wrong, compared) = (grouped(anomalies.total()), grouped(outcome.verdict.compared()));
+        writeln!(out, "PASS: {wrong} of {compared} values are not what they must be, and so many may be.")?;
+    } else if outcome.is_pass() {
+        writeln!(out, "NOT PASSED, though every value that was compared agrees: the gates below say why.")?;
     }
     if !outcome.is_answered {
         writeln!(
@@ -103,7 +140,7 @@ fn write_verdict(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     } else if verdict.places.is_empty() {
         writeln!(out, "FAIL: nothing was compared; that proves nothing.")?;
     }
-    if anomalies.total() > 0 {
+    if anomalies.total() > 0 && !is_pass {
         writeln!(out, "FAIL: {} values are not what they must be.", grouped(anomalies.total()))?;
     }
     for kind in Kind::ALL {
@@ -230,7 +267,75 @@ pub fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use simulator::DriveReport;
+    use simulator::scenario::Gates;
+
     use super::*;
+    use crate::anomaly::Example;
+    use crate::gates;
+    use crate::judge::Verdict;
+    use crate::latency::Latencies;
+    use crate::lateness::Late;
+    use crate::page::tests::passed;
+    use crate::unsafe_open::UnsafeTimes;
+
+    /// A run in which one value agreed in one place.
+    fn outcome() -> Outcome {
+        let mut verdict = Verdict::default();
+        verdict.compare(Kind::Lost, Some("hockey"), true, Example::default, "mysql");
+        Outcome {
+            verdict,
+            drive: DriveReport::of_nothing(),
+            lateness: Lateness::default(),
+            stalls: Vec::new(),
+            is_answered: true,
+            standstill: None,
+            unlooked: None,
+            took: Duration::ZERO,
+            latencies: Latencies::default(),
+            unsafe_times: UnsafeTimes::default(),
+            cpu: Vec::new(),
+            samples: Vec::new(),
+            sports: Vec::new(),
+            seen: BTreeMap::new(),
+            unread_outages: 0,
+            database: "MySQL".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_run_passes_on_the_terminal_where_it_passes_in_its_bundle() {
+        let (mut document, _) = passed();
+        let said = |outcome: &Outcome, document: &Document| report_judged(outcome, document);
+        assert!(said(&outcome(), &document).starts_with("PASS: "));
+        document.verdict.exit = Exit::Latency;
+        let slow = said(&outcome(), &document);
+        assert!(!slow.contains("PASS: ") && slow.starts_with("NOT PASSED"), "{slow}");
+        let mut wrong = outcome();
+        wrong.verdict.compare(Kind::Lost, None, false, Example::default, "mysql");
+        assert!(!wrong.is_pass() && said(&wrong, &document).starts_with("FAIL: 1 values"));
+        document.verdict.exit = Exit::Pass;
+        let allowed = said(&wrong, &document);
+        assert!(allowed.starts_with("PASS: 1 of 2 values") && !allowed.contains("FAIL"), "{allowed}");
+    }
+
+    #[test]
+    fn the_terminal_says_late_where_the_gate_does() {
+        let mut run = outcome();
+        run.lateness.own = Late::of(vec![200_000]);
+        assert!(report(&run).starts_with("LATE: "), "nobody has said how late it may be");
+        let judged = |late_ms_max| {
+            let (mut document, _) = passed();
+            let gates = Gates { late_ms_max, ..Gates::RIGHT };
+            document.gates = gates::judge(&gates, &gates::Figures::of(&run, &[], false), |_| None);
+            report_judged(&run, &document)
+        };
+        assert!(judged(500).starts_with("PASS: "));
+        assert!(judged(100).starts_with("INVALID: the generator was late"));
+    }
 
     #[test]
     fn large_numbers_are_grouped() {

@@ -1,38 +1,41 @@
 //! One run: a feed goes in, every store and clients are observed, a verdict and its figures come out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use domain::Sport;
 use futures_util::future::try_join_all;
 use simulator::drive::{Past, Progress, keep_alive};
 use simulator::recovery::Inbox;
+use simulator::scenario::Gates;
 use simulator::{DriveOptions, DriveReport, drive, drive_and_answer};
 use tokio::sync::watch;
 
-use crate::anomaly::{Example, Kind};
+use crate::bundle::{GateResult, GateState};
 use crate::feed::Feed;
-use crate::judge::{Expected, Verdict};
-use crate::latency::{Latencies, Sources};
+use crate::gates::{self, Figures, Gate};
+use crate::judge::Verdict;
+use crate::latency::Latencies;
 use crate::lateness::Lateness;
-use crate::look::{Looker, Looks};
-use crate::monitor::{Monitor, OWN, Sample};
+use crate::look::Looker;
+use crate::monitor::{Monitor, Sample};
 use crate::observe::kafka::Kafka;
-use crate::observe::mysql::Mysql;
 use crate::observe::rest;
 use crate::observe::socket::{Member, Role, Seen};
-use crate::oracle::{Heard, judge_letters, our_letters};
+use crate::outage::Happened;
 use crate::recoveries::Recoveries;
 use crate::settle::{settle_all, settle_still};
 use crate::site::Site;
-use crate::stack::{Stack, processors_name};
-use crate::trial::{self, judge_feeds, judge_places, judge_sockets, judge_updates};
-use crate::unsafe_open::{self, UnsafeTimes};
+use crate::stack::Stack;
+use crate::stall::{StallWatch, Stalls};
+use crate::unsafe_open::UnsafeTimes;
+use judging::Sent;
 
 pub use crate::settle::settle;
 pub use crate::trial::judge;
+
+mod judging;
 
 /// How a run went.
 #[derive(Debug)]
@@ -43,8 +46,12 @@ pub struct Outcome {
     pub drive: DriveReport,
     /// How late it was.
     pub lateness: Lateness,
+    /// When this process stood still while messages were sent, in microseconds after the start.
+    pub stalls: Stalls,
     /// Whether every message that was sent was answered, and as it may be.
     pub is_answered: bool,
+    /// What could not be looked at when it was judged, where that is so: nothing behind it was.
+    pub unlooked: Option<String>,
     /// Why not everything had arrived when it was judged, where that is so.
     pub standstill: Option<String>,
     /// From the first message's due time until the last one had arrived everywhere.
@@ -61,6 +68,8 @@ pub struct Outcome {
     pub sports: Vec<SportOutcome>,
     /// What each client saw, by its name.
     pub seen: BTreeMap<String, Seen>,
+    /// After how many outages that the stack has recovered from not every store was read.
+    pub unread_outages: u64,
     /// The database server that ran: `MySQL 8.0.15`.
     pub database: String,
 }
@@ -90,10 +99,13 @@ pub struct SportOutcome {
 }
 
 impl Outcome {
-    /// Whether every message was answered as it may be and everything agreed.
+    /// Whether everything is right, for whoever has no scenario with gates: how fast it was, and for what nothing could be looked, is not
+    /// asked.
     #[must_use]
     pub fn is_pass(&self) -> bool {
-        self.is_answered && self.standstill.is_none() && self.verdict.is_pass()
+        let gates = gates::judge(&Gates::RIGHT, &Figures::of(self, &[], false), |_| None);
+        let is_right = |gate: &GateResult| gate.state == GateState::Pass;
+        Gate::RIGHT.iter().all(|asked| gates.iter().filter(|gate| gate.is(*asked)).all(is_right))
     }
 }
 
@@ -113,8 +125,8 @@ pub struct Run<'a> {
     pub late: Duration,
     /// Messages that are due before that do not count for the latency.
     pub warm_up: Duration,
-    /// How many outages the stack has recovered from.
-    pub recovered: watch::Receiver<u64>,
+    /// How many outages have begun, and how many the stack has recovered from.
+    pub happened: watch::Receiver<Happened>,
 }
 
 /// How far a run has come, for whoever waits.
@@ -150,7 +162,7 @@ pub async fn run(
         clients: &[Role::Steady],
         late: Duration::ZERO,
         warm_up: Duration::ZERO,
-        recovered: watch::channel(0).1,
+        happened: watch::channel(Happened::default()).1,
     };
     let tell = |step: Step| {
         if let Step::Sending(sending) = step {
@@ -158,8 +170,8 @@ pub async fn run(
         }
     };
     let outcome = run.go(tell, disturb).await?;
-    match &outcome.standstill {
-        Some(standstill) => bail!("{standstill}"),
+    match outcome.standstill.as_ref().or(outcome.unlooked.as_ref()) {
+        Some(trouble) => bail!("{trouble}"),
         None => Ok(outcome),
     }
 }
@@ -178,9 +190,9 @@ impl Run<'_> {
         let tell = std::cell::RefCell::new(tell);
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
-        let mut monitor = Monitor::new(site, &sports)?;
+        let mut monitor = Monitor::new(site, &sports, self.warm_up)?;
         let ahead = Arc::clone(&monitor.ahead_of_database);
-        let mut looker = Looker::new(&site.places, feed, ahead, self.recovered.clone())?;
+        let mut looker = Looker::new(&site.places, feed, ahead, self.happened.clone())?;
         // What cannot be reached now is no fault of what runs there.
         rest::reach(&site.places.rest).await?;
         let names: Vec<String> = feed.sports().into_iter().map(str::to_owned).collect();
@@ -193,6 +205,7 @@ impl Run<'_> {
         });
         let members = try_join_all(members).await.context("subscribing on the socket")?;
         let started = Instant::now();
+        let stall_watch = StallWatch::begin().context("a thread that watches this process")?;
         let work = async {
             let sending = async {
                 let schedule = Arc::clone(&feed.schedule);
@@ -204,7 +217,12 @@ impl Run<'_> {
                     None => drive(schedule, options, tell).await,
                 }
             };
-            let (drive, ()) = tokio::try_join!(sending, disturb)?;
+            let sending = async {
+                let drive = sending.await?;
+                let stalls = stall_watch.since(drive.timeline.started_at);
+                anyhow::Ok((drive, stalls))
+            };
+            let ((drive, stalls), ()) = tokio::try_join!(sending, disturb)?;
             members.iter().for_each(Member::be_steady);
             let is_answered = drive.undelivered == 0 && feed.faults.unexpected(&drive.deliveries).is_empty();
             tell.borrow_mut()(Step::Settling);
@@ -218,9 +236,9 @@ impl Run<'_> {
             };
             let settled = self.while_alive(&drive.past, settled).await?;
             let standstill = settled.err().map(|error| format!("{error:#}"));
-            anyhow::Ok((drive, is_answered, standstill))
+            anyhow::Ok((drive, stalls, is_answered, standstill))
         };
-        let (drive, is_answered, standstill) = tokio::select! {
+        let (drive, stalls, is_answered, standstill) = tokio::select! {
             done = work => done?,
             () = monitor.run(site, started, |sample| tell.borrow_mut()(Step::Looked(sample))) => {
                 bail!("looking at the stack ended early")
@@ -228,88 +246,27 @@ impl Run<'_> {
             () = looker.run(&members) => bail!("looking at clients ended early"),
         };
         let took = started.elapsed();
-        looker.catch_up(&members).await;
+        monitor.listen(site, started).await;
+        looker.finish(&members).await;
         tell.borrow_mut()(Step::Judging);
-        let (samples, looks, mut deaths) = (monitor.samples, looker.looks, monitor.deaths);
+        let (samples, hearing, looks, mut deaths) =
+            (monitor.samples, monitor.hearing, looker.looks, monitor.deaths);
         deaths.extend(site.deaths());
         let past = drive.past.clone();
-        let sent = Sent { kafka, members, drive, is_answered, standstill, took, samples, looks, deaths };
-        self.while_alive(&past, self.judge(sent)).await?
-    }
-
-    /// Judges what has come of it.
-    async fn judge(&self, sent: Sent) -> Result<Outcome> {
-        let Self { site, feed, .. } = self;
-        let Sent { kafka, members, drive, is_answered, standstill, took, samples, looks, deaths } = sent;
-        let mut verdict = Verdict::default();
-        judge_services(site, &deaths, &mut verdict);
-        let mut seen = BTreeMap::new();
-        let mut steady = Vec::new();
-        for member in members {
-            let (name, role) = (member.name.clone(), member.role);
-            match member.end().await {
-                Ok(client) => {
-                    steady.extend((role == Role::Steady).then(|| name.clone()));
-                    seen.insert(name, client);
-                }
-                Err(error) => judge_absence(&name, &error, &mut verdict),
-            }
-        }
-        let mysql = Mysql::new(&site.places.mysql)?;
-        let (feeds, updates) = (kafka.feeds().await?, kafka.updates().await?);
-        let heard = Heard {
-            status: &drive.deliveries.status,
-            alive: Some(&feeds.alive),
-            timed: Some(&feeds.timed),
-            messages: Some(&feeds.messages),
-            silence_micros: feed.patience.silence_micros,
-        };
-        // In the order of a message's way: what went wrong first is the first example.
-        judge_feeds(feed, &feeds, &drive.deliveries, &mut verdict);
-        let traces = trial::traces(&mysql, feed, &heard, &mut verdict).await?;
-        looks.judge(feed, &traces, &mut verdict);
-        let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
-        judge_updates(feed, &traces, &updates.events, &mut verdict);
-        judge_places(&site.places, feed, &traces, &clients, !site.is_shared, &mut verdict).await?;
-        judge_sockets(feed, &traces, &clients, &mut verdict);
-        let letters = (&*feed.schedule, &feed.faults, &drive.deliveries);
-        let mut kept = kafka.letters().await?;
-        if site.is_shared {
-            kept = our_letters(&feed.oracle, &feed.schedule, kept);
-        }
-        judge_letters(&feed.oracle, letters, &kept, drive.unanswered > 0, &mut verdict);
-        // What is wrong at a version came by the update that led there, whichever place it was seen in.
-        verdict.anomalies.locate(|example| updates.record(&example.event_id, example.version?));
-        let steady: Vec<&Seen> = steady.iter().filter_map(|name| seen.get(name)).collect();
-        let mut latencies = Latencies::of(&Sources {
-            feed,
-            drive: &drive,
-            traces: &traces,
-            feeds: &feeds,
-            updates: &updates.events,
-            seen: &steady,
-            warm_up_micros: i64::try_from(self.warm_up.as_micros()).unwrap_or(i64::MAX),
-        });
-        latencies.ask(site).await?;
-        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, (&feeds, &updates), &steady);
-        let cpu = used(&samples, feed);
-        let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
-        let database = site.database.clone();
-        Ok(Outcome {
-            verdict,
-            lateness: Lateness::of(&drive, self.warm_up, &[]),
+        let sent = Sent {
+            kafka,
+            members,
             drive,
+            stalls,
             is_answered,
             standstill,
             took,
-            latencies,
-            unsafe_times,
-            cpu,
             samples,
-            sports,
-            seen,
-            database,
-        })
+            hearing,
+            looks,
+            deaths,
+        };
+        self.while_alive(&past, self.judge(sent)).await?
     }
 
     /// Does something while producers go on saying that they are alive, where they did.
@@ -332,82 +289,4 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// What has been sent, and has arrived.
-struct Sent {
-    kafka: Kafka,
-    members: Vec<Member>,
-    drive: DriveReport,
-    is_answered: bool,
-    standstill: Option<String>,
-    took: Duration,
-    samples: Vec<Sample>,
-    looks: Looks,
-    deaths: BTreeMap<String, String>,
-}
-
-/// A service of ours ends when it is ended, never of itself.
-fn judge_services(site: &Site<'_>, deaths: &BTreeMap<String, String>, verdict: &mut Verdict) {
-    const PLACE: &str = "services";
-    let running = site.own().into_iter().flat_map(|_| site.processes());
-    let services = running.map(|(name, _)| name).filter(|name| Site::is_service(name));
-    for name in services.chain(deaths.keys().cloned()).collect::<BTreeSet<String>>() {
-        let death = deaths.get(&name);
-        let example = || Example {
-            place: PLACE.to_owned(),
-            what: name.clone(),
-            expected: "running until it is ended".to_owned(),
-            found: format!("gone: it ended by itself with {}", death.map_or("", String::as_str)),
-            ..Example::default()
-        };
-        verdict.compare(Kind::Lost, None, death.is_none(), example, PLACE);
-    }
-}
-
-/// A client that could not come back, however long it tried, has seen nothing that could be judged.
-fn judge_absence(client: &str, error: &anyhow::Error, verdict: &mut Verdict) {
-    let example = || Example {
-        place: client.to_owned(),
-        what: "socket".to_owned(),
-        expected: "reached".to_owned(),
-        found: format!("{error:#}"),
-        ..Example::default()
-    };
-    verdict.compare(Kind::Lost, None, false, example, client);
-}
-
-fn share(feed: &Feed, sport: &str) -> SportOutcome {
-    let games: Vec<&Expected> = feed.expected.values().filter(|game| game.sport == sport).collect();
-    let messages = games.iter().map(|game| game.messages).sum();
-    SportOutcome { sport: sport.to_owned(), games: games.len(), messages }
-}
-
-/// What each process used from the first look to the last one. A process that was started during the run counts from its start.
-fn used(samples: &[Sample], feed: &Feed) -> Vec<CpuUse> {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
-    let of = |process: &String, micros: u64| {
-        let before = first.processes.get(process).map_or(0, |(before, _)| *before);
-        let sport = Sport::ALL.into_iter().find(|sport| process.starts_with(&processors_name(*sport)));
-        let resident =
-            samples.iter().filter_map(|sample| sample.processes.get(process).map(|(_, bytes)| *bytes));
-        CpuUse {
-            process: process.clone(),
-            // Started anew, it has used less than before.
-            micros: micros.checked_sub(before).unwrap_or(micros),
-            messages: sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages),
-            resident_max: resident.max().unwrap_or_default(),
-        }
-    };
-    let mut all: Vec<CpuUse> =
-        last.processes.iter().map(|(process, (micros, _))| of(process, *micros)).collect();
-    all.sort_by_key(|used| order(&used.process));
-    all
-}
-
-/// The order of a message's way.
-fn order(process: &str) -> (usize, String) {
-    let places = [OWN, "ingestion", "processors", "distribution", "kafka"];
-    let place = places.iter().position(|place| process.starts_with(place)).unwrap_or(places.len());
-    (place, process.to_owned())
 }

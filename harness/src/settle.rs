@@ -94,7 +94,7 @@ async fn settle_with(
 /// When that is not so although nothing moves for half a minute: with what still waits.
 pub(crate) async fn settle_still(site: &Site<'_>, feed: &Feed, members: &[Member]) -> Result<()> {
     let mysql = Mysql::new(&site.places.mysql)?;
-    let monitor = Monitor::new(site, &feed.played_sports())?;
+    let monitor = Monitor::new(site, &feed.played_sports(), Duration::ZERO)?;
     let mut gaps = Gaps::of(feed);
     let (mut before, mut moved) = (None, Instant::now());
     let mut still: Option<Instant> = None;

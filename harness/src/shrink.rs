@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use simulator::tape::Said;
 
+use crate::again::Again;
 use crate::attempt::{Home, Means, NoVerdict};
 use crate::bundle;
 use crate::case::{Asked, Kept, Shrunk};
@@ -18,7 +19,7 @@ use crate::stack::Say;
 
 pub use cut::Cut;
 pub use ddmin::{Answer, ddmin};
-pub use failure::{Failures, Way};
+pub use failure::{Failure, Failures, Way};
 
 use trials::{Trials, Where};
 
@@ -49,7 +50,8 @@ pub struct ShrinkArgs {
     /// How often the whole is run until it fails again, and the smallest to say how often it fails
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
-    /// What must be wrong each time, by its name: `lost`, `settlement wrong`; several may be given [default: any of what is wrong]
+    /// What must be wrong each time, by its name: `lost`, `settlement wrong`, or with the place in which it was seen first: `lost in feed topic`;
+    /// several may be given [default: any of what is wrong]
     #[arg(long, value_name = "NAME")]
     anomaly: Vec<String>,
     /// Use the stack that is up, or the one at the addresses given, in place of a fresh one for each run: then each is about other
@@ -230,8 +232,11 @@ fn output(args: &ShrinkArgs) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The command that repeats a bundle's run.
-fn command(bundle: &Path, is_attached: bool) -> String {
-    let attach = if is_attached { " --attach" } else { "" };
-    format!("matchday verify {}{attach}", bundle.display())
+/// The command that repeats a bundle's run, in the stack in which it was found where that is not its own.
+fn command(bundle: &Path, attached: Option<&SiteArgs>) -> String {
+    let again = Again::of("verify").word(&bundle.to_string_lossy());
+    match attached {
+        Some(site) => site.again(again.flag("--attach", true)).to_string(),
+        None => again.to_string(),
+    }
 }

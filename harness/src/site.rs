@@ -5,8 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use domain::{Sport, Topics};
 
+use crate::again::Again;
 use crate::observe::Places;
 use crate::stack::{DISTRIBUTION, INGESTION, PartId, ProcessId, Record, Stack, processors_name};
+
+/// After which silence processors take a producer for down that were told nothing else, in milliseconds.
+const SILENCE_MS: u32 = 20_000;
 
 /// A stack as a run sees it.
 pub struct Site<'a> {
@@ -66,7 +70,7 @@ pub struct SiteArgs {
     #[arg(long = "topic-prefix", env = "MATCHDAY_TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
     topics: Topics,
     /// After which silence its processors take a producer for down, in milliseconds: what they were told
-    #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = SILENCE_MS, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
     silence_ms: u32,
 }
 
@@ -75,6 +79,25 @@ impl SiteArgs {
     #[must_use]
     pub fn silence(&self) -> Duration {
         Duration::from_millis(self.silence_ms.into())
+    }
+}
+
+impl SiteArgs {
+    /// The same arguments once more. Who reads it has the password and the token where they were.
+    #[must_use]
+    pub fn again(&self, again: Again) -> Again {
+        let Self { kafka, mysql, redis, rest, socket, ingestion, token, topics, silence_ms } = self;
+        let topics = topics.to_string();
+        again
+            .option("--kafka", kafka.as_ref())
+            .secret("--mysql", "MATCHDAY_MYSQL", mysql.is_some())
+            .option("--redis", redis.as_ref())
+            .option("--rest", rest.as_ref())
+            .option("--socket", socket.as_ref())
+            .option("--ingestion", ingestion.as_ref())
+            .secret("--token", "MATCHDAY_TOKEN", token.is_some())
+            .option("--topic-prefix", (!topics.is_empty()).then_some(topics))
+            .option("--silence-ms", (*silence_ms != SILENCE_MS).then_some(*silence_ms))
     }
 }
 

@@ -7,13 +7,14 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use simulator::schedule::suffix_at;
 
+use crate::again::Again;
 use crate::attempt::{Attempt, Home, Means, NoVerdict};
 use crate::bundle::{Document, VERDICT, write};
 use crate::case::{Asked, CASE, Case, Kept, RECORDING_MIB};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::rate;
-use crate::report::{grouped, report};
+use crate::report::{grouped, report_judged};
 use crate::run::{Outcome, Step};
 use crate::site::{Site, SiteArgs};
 use crate::stack::{RUNS, Say};
@@ -97,7 +98,7 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     let attempted = attempt.go(hear).await;
     teller.end();
     let attempted = attempted.map_err(|none| attempt.kept(none, &folder))?;
-    let document = attempt.write(&attempted, &folder, repeat(&args, &case)).means(Exit::Internal)?;
+    let document = attempt.write(&attempted, &folder, repeat(&args, &case, &folder)).means(Exit::Internal)?;
     drop(live);
     if !Kept::load(&folder).means(Exit::Internal)?.recorded.is_whole {
         say(&format!(
@@ -181,28 +182,82 @@ fn bundle_folder(home: &Home, args: &VerifyArgs, name: &str) -> Result<PathBuf> 
     Ok(folder)
 }
 
-/// The command that drives the same once more.
-fn repeat(args: &VerifyArgs, case: &Case) -> String {
-    let mut command = format!("matchday verify {}", args.scenario);
-    if bundle_of(args).is_none() {
-        command.push_str(&format!(" --seed {}", case.scenario.seed));
-    }
-    if let Some(seconds) = args.seconds {
-        command.push_str(&format!(" --seconds {seconds}"));
-    }
-    if let Some(rate) = args.rate {
-        command.push_str(&format!(" --rate {rate}"));
-    }
-    if let Some(clients) = args.clients.filter(|clients| *clients != CLIENTS) {
-        command.push_str(&format!(" --clients {clients}"));
-    }
-    command
+/// The command that drives the same once more. A stack that is up has its events already: there its bundle is repeated, about others.
+fn repeat(args: &VerifyArgs, case: &Case, folder: &Path) -> String {
+    let again = Again::of("verify");
+    let again = match (bundle_of(args), args.attach) {
+        (Some(bundle), _) => again.word(&bundle.to_string_lossy()),
+        (None, true) => again.word(&folder.to_string_lossy()),
+        (None, false) => again
+            .word(&args.scenario)
+            .option("--seed", Some(case.scenario.seed))
+            .option("--seconds", args.seconds)
+            .option("--rate", args.rate),
+    };
+    let mib = Some(args.recording_mib).filter(|mib| *mib != RECORDING_MIB);
+    let again = again.option("--clients", args.clients).option("--recording-mib", mib);
+    let again = again.flag("--attach", args.attach);
+    if args.attach { args.site.again(again).to_string() } else { again.to_string() }
 }
 
 fn tell(outcome: &Outcome, document: &Document, folder: &Path, say: Say) {
-    say(&format!("\n{}", report(outcome)));
+    say(&format!("\n{}", report_judged(outcome, document)));
     say(&write::gates_text(document));
     say(&document.verdict.summary);
     say(&format!("Everything that is known of it: {}", folder.display()));
     say(&format!("To repeat it: {}", document.scenario.repeat));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: VerifyArgs,
+    }
+
+    fn repeated(arguments: &[&str]) -> String {
+        let args = Command::parse_from([&["verify"], arguments].concat()).args;
+        let (case, _) = asked(&args).unwrap();
+        repeat(&args, &case, Path::new("runs/one run"))
+    }
+
+    #[test]
+    fn the_command_that_repeats_a_run_has_all_that_it_was_given() {
+        assert_eq!(repeated(&["steady-hockey"]), "matchday verify steady-hockey --seed 4");
+        let asked = ["steady-hockey", "--seed", "5", "--seconds", "3", "--rate", "40", "--clients", "4"];
+        assert_eq!(
+            repeated(&asked),
+            "matchday verify steady-hockey --seed 5 --seconds 3 --rate 40 --clients 4"
+        );
+        assert_eq!(
+            repeated(&["steady-hockey", "--recording-mib", "8"]),
+            "matchday verify steady-hockey --seed 4 --recording-mib 8"
+        );
+    }
+
+    #[test]
+    fn a_run_in_a_stack_that_is_up_is_repeated_from_its_bundle_there() {
+        let attached = [
+            "steady-hockey",
+            "--attach",
+            "--kafka",
+            "127.0.0.1:9",
+            "--mysql",
+            "mysql://user:secret@127.0.0.1/db",
+            "--topic-prefix",
+            "t-",
+            "--silence-ms",
+            "3000",
+        ];
+        assert_eq!(
+            repeated(&attached),
+            "matchday verify 'runs/one run' --attach --kafka 127.0.0.1:9 --mysql \"$MATCHDAY_MYSQL\" --topic-prefix t- \
+             --silence-ms 3000"
+        );
+    }
 }

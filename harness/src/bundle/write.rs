@@ -14,11 +14,12 @@ use simulator::run_ledger::RunLedger;
 use super::series::series;
 use super::{
     AnomalyPart, ClientPart, Document, DrivePart, FaultPart, GateResult, GateState, HeldUp, Outage,
-    PlacePart, ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, UnsafeOpen, VERDICT,
+    PlacePart, ProcessPart, REPORT, SCHEMA, SERIES, ScenarioPart, SportPart, Stalled, UnsafeOpen, VERDICT,
     VerdictPart, Versions, Waited, hgrm, junit, markdown,
 };
 use crate::anomaly::{Anomalies, Kind};
 use crate::exit::Exit;
+use crate::gates;
 use crate::judge::Tally;
 use crate::lateness::Lateness;
 use crate::observe::socket::{Ended, Seen};
@@ -139,12 +140,18 @@ fn document(folder: &Path, played: Played, has_logs: bool) -> Document {
 fn verdict(played: &Played) -> VerdictPart {
     let holds: Vec<Exit> = Exit::BY_WEIGHT.into_iter().filter(|exit| played.holds.contains(exit)).collect();
     let exit = Exit::first(&played.holds);
-    VerdictPart { exit, exit_code: exit.code(), summary: summary(exit, &holds, played), holds }
+    VerdictPart {
+        exit,
+        exit_code: exit.code(),
+        unlooked: played.outcome.unlooked.clone(),
+        summary: summary(exit, &holds, played),
+        holds,
+    }
 }
 
 /// The verdict in a sentence, what makes it invalid first.
 fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
-    let Outcome { verdict, drive, latencies, .. } = played.outcome;
+    let Outcome { verdict, drive, unlooked, .. } = played.outcome;
     if exit == Exit::Pass {
         return format!(
             "PASS: {} messages accepted, {} values compared in {} places, no anomaly, every gate held.",
@@ -154,16 +161,15 @@ fn summary(exit: Exit, holds: &[Exit], played: &Played) -> String {
         );
     }
     let mut text = String::new();
-    if latencies.early() > 0 {
-        text.push_str(
-            "INVALID: messages arrived before they were due, so a clock is wrong and no latency holds. ",
-        );
-    } else if holds.contains(&Exit::Invalid) {
-        text.push_str("INVALID: the generator was late, so no latency of this run is the pipeline's. ");
+    // Writing to a string cannot fail.
+    if let Some(unlooked) = unlooked {
+        let _ = write!(text, "ENVIRONMENT: not all could be looked at ({unlooked}); the rest is judged. ");
+    }
+    if let Some(why) = gates::invalid(&played.gates) {
+        let _ = write!(text, "INVALID: {why}. ");
     }
     let names: Vec<&str> = holds.iter().map(|exit| exit.as_str()).collect();
     let failed = played.gates.iter().filter(|gate| gate.state != GateState::Pass).map(gate_text);
-    // Writing to a string cannot fail.
     let _ = write!(text, "Not passed ({}): {}.", names.join(", "), failed.collect::<Vec<_>>().join("; "));
     text
 }
@@ -216,7 +222,8 @@ pub fn gates_text(document: &Document) -> String {
 }
 
 fn drive(outcome: &Outcome) -> DrivePart {
-    let (drive, Lateness { warm_up, waited, held_up, .. }) = (&outcome.drive, outcome.lateness);
+    let (drive, Lateness { warm_up, waited, held_up, stalls, stalled_micros, .. }) =
+        (&outcome.drive, outcome.lateness);
     DrivePart {
         messages: drive.messages,
         sent: drive.sent,
@@ -229,6 +236,9 @@ fn drive(outcome: &Outcome) -> DrivePart {
         messages_per_second: drive.rate(),
         warm_up_late_p99_micros: warm_up.p99_micros,
         waited: waited.p99_micros.map(|p99| Waited { messages: waited.messages, p99_micros: p99 }),
+        stalled: stalled_micros
+            .filter(|longest| *longest > 0)
+            .map(|longest_micros| Stalled { times: stalls, longest_micros }),
         held_up: held_up.p99_micros.map(|p99| HeldUp { messages: held_up.messages, late_p99_micros: p99 }),
     }
 }

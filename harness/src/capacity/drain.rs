@@ -46,7 +46,7 @@ pub(super) async fn drain(
 }
 
 async fn gone(case: &Case, site: &Site<'_>, say: Say) -> Result<()> {
-    let monitor = Monitor::new(site, &case.sports())?;
+    let monitor = Monitor::new(site, &case.sports(), Duration::ZERO)?;
     let began = Instant::now();
     let (mut is_said, mut ahead) = (false, None);
     loop {

@@ -12,6 +12,7 @@ use crate::attempt::Attempted;
 use crate::bundle::{GateResult, GateState, Versions, write};
 use crate::case::Asked;
 use crate::exit::Exit;
+use crate::gates::{Gate, failed};
 use crate::queues::Growth;
 use crate::report::{decimal, grouped};
 use crate::site::Site;
@@ -127,9 +128,9 @@ impl Step {
         };
         let missed: Vec<GateResult> =
             attempted.gates.iter().filter(|gate| gate.state != GateState::Pass).cloned().collect();
-        let is = |name: &str| missed.iter().any(|gate| gate.name == name && gate.state == GateState::Fail);
+        let is = |gate: Gate| failed(&missed, gate);
         // What did not arrive is missing everywhere: that is told by its own gates.
-        let is_whole = !is("not all arrived") && !is("messages without an answer");
+        let is_whole = !is(Gate::Unsettled) && !is(Gate::Unanswered);
         Self {
             asked,
             offered_per_second: offered,
@@ -138,7 +139,7 @@ impl Step {
             exit,
             published_micros: micros(Hop::Published),
             at_client_micros: micros(Hop::AtClient),
-            is_wrong: is_whole && is("anomalies"),
+            is_wrong: is_whole && is(Gate::Anomalies),
             missed,
             grown: Vec::new(),
             bundle,

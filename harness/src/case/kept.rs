@@ -1,6 +1,7 @@
 //! `case.json`: what a run bundle's case was, so that it can be driven once more. Its messages are in the recordings beside it, the
 //! scenario's text in `scenario.toml`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::outage;
 /// The file of [`Kept`].
 pub const CASE: &str = "case.json";
 /// The version of [`Kept`]: another minor version only adds fields.
-pub const SCHEMA: &str = "1.0";
+pub const SCHEMA: &str = "1.1";
 
 /// `case.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,15 @@ pub struct Kept {
     pub seed: u64,
     /// How long it takes to send it.
     pub seconds: f64,
+    /// How many messages a second each sport had, by its name: its scenario's, or what was asked for; empty of a bundle before 1.1. Since 1.1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rates: BTreeMap<String, u32>,
+    /// What the ids of its events end in, where they are others than its scenario's. Since 1.1.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub suffix: String,
+    /// How many messages a second must have been accepted; absent where nothing is said. Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages_per_second_min: Option<f64>,
     /// How many clients looked.
     pub clients: u16,
     /// What happens to the stack.
@@ -72,6 +82,9 @@ impl Kept {
             scenario: case.name.clone(),
             seed: case.scenario.seed,
             seconds: case.scenario.duration.as_secs_f64(),
+            rates: case.scenario.sports.iter().map(|plan| (plan.sport.to_string(), plan.rate)).collect(),
+            suffix: case.scenario.suffix.clone(),
+            messages_per_second_min: case.scenario.gates.messages_per_second_min,
             clients,
             outages: case.outages.clone(),
             recorded: tape::save(schedule, &case.ledger.faults, started_at, folder, bytes_max)?,
@@ -143,6 +156,35 @@ mod tests {
         assert!(!kept.recorded.is_whole);
         let (again, _) = Case::of_bundle(folder.path(), None, None).unwrap();
         assert_eq!(again.feed.schedule.len(), case.feed.schedule.len());
+    }
+
+    #[test]
+    fn a_run_at_another_rate_and_about_other_events_is_repeated_so_where_its_recordings_were_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut asked = Asked::load("steady-hockey", None, Some(2)).unwrap();
+        crate::rate::set(&mut asked.scenario, 333).unwrap();
+        asked.scenario.suffix = "-step3".to_owned();
+        let mut case = Case::of(asked, None).unwrap();
+        case.scenario.gates.messages_per_second_min = Some(300.0);
+        case.recording_bytes_max = 10_000;
+        let kept = Kept::save(&case, 2, Timestamp(1_760_000_000_000_000), folder.path()).unwrap();
+        fs::write(folder.path().join("scenario.toml"), &case.text).unwrap();
+        assert!(!kept.recorded.is_whole);
+        let (again, _) = Case::of_bundle(folder.path(), None, None).unwrap();
+        assert_eq!(again.scenario, case.scenario);
+        assert_eq!(again.feed.schedule.len(), case.feed.schedule.len());
+        assert!(again.feed.expected.keys().eq(case.feed.expected.keys()), "the same events");
+        let (others, _) = Case::of_bundle(folder.path(), None, Some("-again")).unwrap();
+        assert!(others.feed.expected.keys().all(|id| id.ends_with("-step3-again")));
+        // A bundle from before says nothing of it.
+        let mut old: serde_json::Value = serde_json::to_value(&kept).unwrap();
+        old["schema"] = "1.0".into();
+        for name in ["rates", "suffix", "messages_per_second_min"] {
+            old.as_object_mut().unwrap().remove(name);
+        }
+        fs::write(folder.path().join(CASE), old.to_string()).unwrap();
+        let (old, _) = Case::of_bundle(folder.path(), None, None).unwrap();
+        assert_ne!(old.scenario, case.scenario);
     }
 
     #[test]

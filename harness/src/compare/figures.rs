@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use simulator::scenario::Hop;
+
 use super::noise::Sample;
-use crate::bundle::{Document, Since};
+use crate::bundle::{Document, GateResult, GateState, Since};
+use crate::exit::Exit;
 use crate::float::count;
+use crate::gates::Gate;
 
 /// A figure of several runs.
 #[derive(Debug, Clone, Default)]
@@ -28,12 +32,20 @@ impl Figure {
         if self.is_exact { most(side) } else { median(side) }
     }
 
+    /// Whether a side has nothing of it: what it came to there is not known.
+    pub(super) fn is_of_one_side(&self) -> bool {
+        self.before.is_empty() != self.after.is_empty()
+    }
+
     /// How far the figure goes up, as a share of what it was.
     pub(super) fn difference(&self) -> f64 {
         if self.is_exact {
             // One run in which something is wrong is one too many.
             let (before, after) = (most(&self.before), most(&self.after));
             return (after - before) / before.max(1.0);
+        }
+        if self.is_of_one_side() {
+            return 0.0;
         }
         (self.mean(&self.after) - self.mean(&self.before)).exp_m1()
     }
@@ -42,7 +54,8 @@ impl Figure {
     pub(super) fn sample(&self) -> Option<Sample> {
         let sign = if self.is_gain { -1.0 } else { 1.0 };
         let side = |side: &[f64]| side.iter().map(|value| sign * self.logarithm(*value)).collect();
-        let is_whole = !self.is_exact && self.before.len() + self.after.len() == self.runs;
+        let is_whole =
+            !self.is_exact && !self.is_of_one_side() && self.before.len() + self.after.len() == self.runs;
         is_whole.then(|| Sample { before: side(&self.before), after: side(&self.after) })
     }
 
@@ -55,7 +68,10 @@ impl Figure {
     }
 }
 
-/// Every figure that both sides have, by name.
+/// The classes of message whose updates are never merged: what is lost for them is lost at a client.
+const URGENT: [&str; 5] = ["bet_stop", "settlement", "settlement_rollback", "cancel", "cancel_rollback"];
+
+/// Every figure that a side has, by name.
 pub(super) fn figures(before: &[Document], after: &[Document]) -> BTreeMap<String, Figure> {
     let mut figures: BTreeMap<String, Figure> = BTreeMap::new();
     for (documents, is_before) in [(before, true), (after, false)] {
@@ -67,7 +83,6 @@ pub(super) fn figures(before: &[Document], after: &[Document]) -> BTreeMap<Strin
             }
         }
     }
-    figures.retain(|_, figure| !figure.before.is_empty() && !figure.after.is_empty());
     figures.values_mut().for_each(|figure| figure.runs = before.len() + after.len());
     figures
 }
@@ -78,18 +93,37 @@ fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
     let exact = Figure { is_exact: true, ..Figure::default() };
     let anomalies: u64 = document.anomalies.iter().map(|part| part.found).sum();
     let mut figures = vec![
-        ("anomalies".to_owned(), count(anomalies), exact),
+        (Gate::Anomalies.as_str().to_owned(), count(anomalies), exact.clone()),
         ("throughput".to_owned(), document.drive.messages_per_second, gain("messages/s", 1.0)),
         ("unsafe open".to_owned(), count(document.unsafe_open.longest_micros) / 1e3, loss("ms", 1.0)),
     ];
+    // What a run has to keep to in any case; how many anomalies there are is said by themselves, and how many never recovered below.
+    let is_of_it = |gate: &&GateResult| {
+        gate.exit == Exit::Correctness && !gate.is(Gate::Anomalies) && !gate.name.starts_with("recovery")
+    };
+    for gate in document.gates.iter().filter(is_of_it) {
+        let failed = count(u64::from(gate.state == GateState::Fail));
+        figures.push((format!("failed: {}", gate.name), failed, exact.clone()));
+    }
+    if !document.outages.is_empty() {
+        let never = document.outages.iter().filter(|outage| outage.recovered_after_micros.is_none());
+        figures.push(("outages never recovered from".to_owned(), count(never.count() as u64), exact));
+    }
     for part in &document.latency {
-        if part.since != Since::Due || part.is_warm_up || part.sport.is_some() || part.class.is_some() {
+        // What services say of themselves is of each sport.
+        let is_told = part.hop == Hop::Committed.as_str();
+        let is_urgent =
+            |class: &String| part.hop == Hop::AtClient.as_str() && URGENT.contains(&class.as_str());
+        let is_shown = part.class.as_ref().is_none_or(is_urgent) && (part.sport.is_none() || is_told);
+        if part.since != Since::Due || part.is_warm_up || !is_shown {
             continue;
         }
+        let of = [&part.sport, &part.class].into_iter().flatten();
+        let of: String = of.map(|of| format!(" {}", of.replace('_', " "))).collect();
         // The rarest ones are another from run to run, whatever was changed.
         for share in ["p50", "p90", "p99", "p99_9"] {
             if let Some(micros) = part.micros.get(share) {
-                let name = format!("latency {} {}", part.hop.replace('_', " "), share.replace('_', "."));
+                let name = format!("latency {}{of} {}", part.hop.replace('_', " "), share.replace('_', "."));
                 // Kafka's times are whole milliseconds.
                 figures.push((name, count(*micros) / 1e3, loss("ms", 1.0)));
             }

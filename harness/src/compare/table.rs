@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Change, RELEVANT, Row};
+use crate::gates::Gate;
 use crate::report::decimal;
 
 /// Every figure on a line.
@@ -11,7 +12,7 @@ pub(super) fn table(rows: &[Row]) -> String {
         "  {:<34} {:>12} {:>12} {:<11} {:>8} {:>7}\n",
         "figure (median)", "before", "after", "", "change", "noise"
     );
-    for Row { name, before, after, unit, difference, noise, change } in rows {
+    for Row { name, before, after, unit, difference, noise, change, .. } in rows {
         let word = match change {
             Change::Same => "",
             Change::Better => "better",
@@ -19,7 +20,7 @@ pub(super) fn table(rows: &[Row]) -> String {
             Change::Unknown => "?",
         };
         let noise = noise.map_or_else(|| "?".to_owned(), |noise| format!("{:.0} %", noise * 100.0));
-        let noise = if name == "anomalies" { "none".to_owned() } else { noise };
+        let noise = if name == Gate::Anomalies.as_str() { "none".to_owned() } else { noise };
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,

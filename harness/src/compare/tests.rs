@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::bundle::{GateResult, GateState, Since};
 
 fn figure(before: &[f64], after: &[f64]) -> Figure {
     let runs = before.len() + after.len();
@@ -144,6 +145,49 @@ fn what_is_not_of_the_same_run_is_refused_or_said() {
     let (exit, said) = shelf.compare("one", "late");
     assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
     assert!(said.contains("`late` is left out: its generator was late"), "{said}");
+}
+
+#[test]
+fn what_one_side_lacks_is_no_pass() {
+    let shelf = Shelf::new();
+    for run in 1..=5 {
+        shelf.run(&format!("before/{run}"), 200_000);
+        shelf.write(&format!("less/{run}"), |document| {
+            document.latency.retain(|part| part.hop != "at_client" || part.since != Since::Due);
+        });
+    }
+    let (exit, said) = shelf.compare("before", "less");
+    assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
+    assert!(said.contains("one side has not measured") && said.contains("latency at client p99"), "{said}");
+}
+
+#[test]
+fn what_never_recovers_and_a_gate_of_correctness_that_fails_are_worse() {
+    let shelf = Shelf::new();
+    let gate = |state| GateResult {
+        name: "not all arrived".to_owned(),
+        limit: 0.0,
+        found: Some(0.0),
+        unit: String::new(),
+        state,
+        exit: Exit::Correctness,
+    };
+    shelf.write("one", |document| document.gates.push(gate(GateState::Pass)));
+    shelf.write("stuck", |document| {
+        document.gates.push(gate(GateState::Pass));
+        document.outages[0].recovered_after_micros = None;
+    });
+    shelf.write("short", |document| document.gates.push(gate(GateState::Fail)));
+    for (name, worse) in [("stuck", "outages never recovered from"), ("short", "failed: not all arrived")] {
+        let (exit, said) = shelf.compare("one", name);
+        assert_eq!(exit.unwrap(), Exit::Regression, "{said}");
+        let line = said.lines().find(|line| line.contains("WORSE")).unwrap();
+        assert!(line.contains(worse), "{said}");
+    }
+    shelf.write("blind", |document| document.verdict.holds = vec![Exit::Environment, Exit::Correctness]);
+    let (exit, said) = shelf.compare("one", "blind");
+    assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
+    assert!(said.contains("`blind` is left out: not all could be looked at"), "{said}");
 }
 
 #[test]

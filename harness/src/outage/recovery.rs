@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Backlog, Outage, Plan};
+use super::{Backlog, Happened, Outage, Plan};
 use crate::stack::Stack;
 
 /// How often it is looked.
@@ -53,8 +53,8 @@ pub(super) struct Watch<'a> {
     stack: &'a Stack,
     started: Instant,
     backlog: &'a Backlog,
-    /// Counts the outages that the stack has recovered from.
-    recovered: &'a watch::Sender<u64>,
+    /// Counts what has begun and what was recovered from.
+    happened: &'a watch::Sender<Happened>,
     lag: Lag,
     state: Mutex<State>,
 }
@@ -79,7 +79,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         stack: &'a Stack,
         started: Instant,
-        (backlog, recovered): (&'a Backlog, &'a watch::Sender<u64>),
+        (backlog, happened): (&'a Backlog, &'a watch::Sender<Happened>),
         plan: &Plan,
     ) -> Result<Self> {
         let course = |planned: &super::Planned| Course {
@@ -98,7 +98,7 @@ impl<'a> Watch<'a> {
         };
         let courses = plan.outages.iter().map(course).collect();
         let state = State { courses, calm: VecDeque::new(), all_ended: None, trouble: None };
-        Ok(Self { stack, started, backlog, recovered, lag: Lag::new(stack)?, state: Mutex::new(state) })
+        Ok(Self { stack, started, backlog, happened, lag: Lag::new(stack)?, state: Mutex::new(state) })
     }
 
     pub(super) fn began(&self, index: usize) {
@@ -106,6 +106,7 @@ impl<'a> Watch<'a> {
         let before = state.calm.iter().copied().max().unwrap_or_default();
         let course = &mut state.courses[index];
         course.began = Some(Instant::now());
+        self.happened.send_modify(|happened| happened.began += 1);
         course.outage.began_micros = micros(self.started.elapsed());
         (course.outage.waiting_before, course.outage.waiting_most) = (before, before);
     }
@@ -197,7 +198,7 @@ impl<'a> Watch<'a> {
             let is_back = waiting.sum() <= course.outage.waiting_before.max(usual);
             if is_back && ended <= looked_at.min(told_at) {
                 course.recovered = Some(now);
-                self.recovered.send_modify(|recovered| *recovered += 1);
+                self.happened.send_modify(|happened| happened.recovered += 1);
                 course.outage.recovered_after_micros = Some(micros(now - ended));
             }
         }

@@ -13,6 +13,7 @@ use crate::bundle::{
 };
 use crate::capacity::paper::tests::found;
 use crate::exit::Exit;
+use crate::gates::Gate;
 
 /// A run of a minute in which nothing is wrong.
 pub(crate) fn passed() -> (Document, Series) {
@@ -25,6 +26,7 @@ pub(crate) fn passed() -> (Document, Series) {
             exit_code: 0,
             holds: Vec::new(),
             summary: "30,000 messages of 16 games went in, and all of it is right in 9 places.".to_owned(),
+            unlooked: None,
         },
         scenario: ScenarioPart {
             name: "kill-processors".to_owned(),
@@ -56,6 +58,7 @@ pub(crate) fn passed() -> (Document, Series) {
             messages_per_second: 500.0,
             warm_up_late_p99_micros: Some(1_200),
             waited: None,
+            stalled: None,
             held_up: None,
         },
         gates: vec![
@@ -267,10 +270,19 @@ fn pages_are_left_for_who_wants_to_look_at_them() {
 
 #[test]
 fn what_is_wrong_comes_before_what_is_not_and_is_no_markup() {
-    let (document, series) = failed();
+    let (mut document, series) = failed();
+    let invalid = |reason: Gate| GateResult {
+        exit: Exit::Invalid,
+        ..gate(reason.as_str(), 0.0, Some(1.0), "", GateState::Fail)
+    };
+    document.gates.push(invalid(Gate::Early));
+    let early = page(&document, &series);
+    assert!(early.contains("so a clock is wrong") && !early.contains("the generator was late"));
+    document.gates.pop();
+    document.gates.push(invalid(Gate::Late));
     let html = page(&document, &series);
     let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("no `{text}`"));
-    assert!(place("The generator was late.") < place("<h1>"));
+    assert!(place("the generator was late, so no latency") < place("<h1>"));
     assert!(place("✖ lost <span>25 of 120,000 times") < place("✔ skipped"));
     assert!(place("? duplicate effect") < place("✔ skipped"), "what was not looked for is not fine");
     assert!(place("and 24 more") < place("What had to hold"));

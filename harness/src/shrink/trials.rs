@@ -30,6 +30,16 @@ pub(super) enum Where<'a> {
     Attached(&'a SiteArgs),
 }
 
+impl<'a> Where<'a> {
+    /// Where that is, where it is up.
+    fn attached(self) -> Option<&'a SiteArgs> {
+        match self {
+            Self::Own => None,
+            Self::Attached(site) => Some(site),
+        }
+    }
+}
+
 /// All that were made and may still be made.
 pub(super) struct Trials<'a> {
     pub(super) home: &'a Home,
@@ -181,7 +191,7 @@ impl Trials<'_> {
                 teller.tell(step);
             }
         };
-        let attempted = attempt.go(hear).await?;
+        let attempted = attempt.go(hear).await?.whole()?;
         if let Some(teller) = &mut teller {
             teller.end();
         }
@@ -207,12 +217,12 @@ impl Trials<'_> {
         let made = beside(self.output, ".new")?;
         let written = made.join(name);
         clear(&made)?;
-        let repeat = command(self.output, matches!(self.place, Where::Attached(_)));
+        let repeat = command(self.output, self.place.attached());
         attempt.write(attempted, &written, repeat)?;
         // What is kept are the events as they were, whatever they were called in this stack.
         let started_at = attempted.outcome.drive.timeline.started_at;
         let mut kept = Kept::save(case, self.clients, started_at, &written)?;
-        self.shrunk.failures = found.iter().cloned().collect();
+        self.shrunk.failures = found.iter().map(ToString::to_string).collect();
         (self.shrunk.size, self.shrunk.attempts) = (cut.to_string(), self.attempts);
         kept.shrunk = Some(self.shrunk.clone());
         kept.write(&written)?;
@@ -258,7 +268,7 @@ impl Trials<'_> {
             say(&format!("Repeated, it failed {failed} of {times} times."));
         }
         say(&format!("Everything that is known of it: {}", self.output.display()));
-        say(&format!("To repeat it: {}", command(self.output, matches!(self.place, Where::Attached(_)))));
+        say(&format!("To repeat it: {}", command(self.output, self.place.attached())));
         match repeated {
             Some((0, _)) => Exit::Inconclusive,
             _ => Exit::Pass,

@@ -48,7 +48,8 @@ fn steps_double_on_one_stack_and_each_has_a_verdict() {
         assert_eq!(step.answer == Answer::Held, document.verdict.exit == Exit::Pass, "{said}");
         assert_eq!(step.exit, document.verdict.exit);
         assert!(
-            document.scenario.repeat.ends_with(&format!("--rate {}", step.asked)),
+            document.scenario.repeat.starts_with("matchday verify ")
+                && document.scenario.repeat.ends_with(&step.bundle),
             "{:?}",
             document.scenario
         );

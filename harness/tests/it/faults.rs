@@ -12,6 +12,7 @@ use harness::exit::Exit;
 use harness::feed::Feed;
 use harness::observe::mysql::Mysql;
 use harness::observe::socket::{Client, Role, Seen};
+use harness::outage::Happened;
 use harness::report::report;
 use harness::run::{Outcome, Run, Step, judge, run, settle};
 use harness::site::Site;
@@ -238,7 +239,7 @@ async fn of_an_answer_that_must_not_be_nothing_else_is_accused() {
         clients: &[Role::Steady, Role::Slow],
         late: Duration::ZERO,
         warm_up: Duration::ZERO,
-        recovered: watch::Sender::new(0).subscribe(),
+        happened: watch::Sender::new(Happened::default()).subscribe(),
     };
     let outcome = Box::pin(run.go(|_| {}, async { Ok(()) })).await.unwrap();
     assert!(!outcome.is_answered && outcome.standstill.is_none(), "{}", report(&outcome));

@@ -30,6 +30,7 @@ mod socket;
 mod stack;
 mod support;
 mod top;
+mod unlooked;
 mod unsafe_open;
 mod uof;
 mod verdict;
