@@ -415,8 +415,8 @@ mod tests {
     fn what_will_come_again_of_a_request_is_met_then() {
         for (feed, message) in feeds() {
             let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
-            let mut beginnings = Beginnings::default();
-            beginnings.met = images.claim(&feed, &[&message]).unwrap().met;
+            let Claim { met, .. } = images.claim(&feed, &[&message]).unwrap();
+            let mut beginnings = Beginnings { met, ..Beginnings::default() };
             images.forget_all_but(&mut beginnings, &feed, &[&message]);
             assert!(images.is_met(&feed, &message), "{:?}", feed.format);
             images.forget_all_but(&mut beginnings, &feed, &[]);
