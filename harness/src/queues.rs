@@ -25,9 +25,9 @@ const LOOKS_LEAST: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Queue {
-    /// Due, and not sent.
+    /// Due, and not sent although nothing was in the way.
     Generator,
-    /// Sent, and without a final answer: at ingestion, or on their way into Kafka.
+    /// Sent, and without a final answer, or held back until what went before them has one: at ingestion, or on their way into Kafka.
     Ingestion,
     /// In the feed topics, and not committed by a processor.
     Feed,
@@ -62,7 +62,7 @@ impl Queue {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Generator => "generator: due, not sent",
-            Self::Ingestion => "ingestion: sent, not answered",
+            Self::Ingestion => "ingestion: sent or held back, not answered",
             Self::Feed => "processors: in the feed topics, not committed",
             Self::Outbox => "processors' outbox: committed, not published",
             Self::Updates => "distribution: in the updates topics, not read",
@@ -122,7 +122,8 @@ pub fn looks(outcome: &Outcome) -> Vec<Look> {
     };
     let happened = |times: &[i64]| sorted(&mut times.iter().copied().filter(|at| *at != NEVER));
     let due = sorted(&mut deliveries.due_micros.iter().copied());
-    let (sent, answered) = (happened(&deliveries.sent_micros), happened(&deliveries.answered_micros));
+    let answered = happened(&deliveries.answered_micros);
+    let handed_over = happened(&handed_over(&deliveries.sent_micros, &outcome.drive.waited_micros));
     let since_start = |lines: &[(i64, i64)]| sorted(&mut lines.iter().map(|(_, at)| at - started));
     let published = since_start(&outcome.latencies.published);
     let at_client = since_start(&outcome.latencies.at_client);
@@ -132,8 +133,8 @@ pub fn looks(outcome: &Outcome) -> Vec<Look> {
         // Where nobody read at once, nothing is known of what clients waited for.
         let to_read = if at_client.is_empty() { None } else { between(&published, &at_client) };
         let found = [
-            (Queue::Generator, between(&due, &sent)),
-            (Queue::Ingestion, between(&sent, &answered)),
+            (Queue::Generator, between(&due, &handed_over)),
+            (Queue::Ingestion, between(&handed_over, &answered)),
             (Queue::Feed, sample.lag),
             (Queue::Outbox, sample.outbox),
             (Queue::Updates, sample.unread),
@@ -143,6 +144,16 @@ pub fn looks(outcome: &Outcome) -> Vec<Look> {
         Look { at_micros: sample.at_micros, waiting: waiting.collect() }
     };
     outcome.samples.iter().map(look).collect()
+}
+
+/// When ingestion was to have each message. What waits for the answer to another one waits for ingestion: only so many may be on
+/// their way to it.
+fn handed_over(sent_micros: &[i64], waited_micros: &[i64]) -> Vec<i64> {
+    let of = |(sent, waited): (&i64, &i64)| match *sent {
+        NEVER => NEVER,
+        sent => sent - (*waited).max(0),
+    };
+    sent_micros.iter().zip(waited_micros).map(of).collect()
 }
 
 /// How long what lay in each queue takes to come in, in seconds: half of the looks found no more. `rate` is how much comes in.
@@ -247,6 +258,11 @@ mod tests {
         assert_eq!(names(&double, &usual), [], "twice what it was is no growth");
         assert_eq!(names(&double, &BTreeMap::new()), [(Queue::Outbox, 0.0)]);
         assert_eq!(names(&looks(&[(Queue::Outbox, &[180, 900, 990])]), &usual), [(Queue::Outbox, 1.0)]);
+    }
+
+    #[test]
+    fn what_waits_for_an_answer_lies_at_ingestion() {
+        assert_eq!(handed_over(&[500, 900, NEVER], &[NEVER, 700, 300]), [500, 200, NEVER]);
     }
 
     #[test]
