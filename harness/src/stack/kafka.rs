@@ -23,10 +23,6 @@ const CONTROLLER_PORT: u16 = 9093;
 /// What `server.properties` says of its own listeners.
 const PROTOCOLS: &str = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT";
 
-/// Its code is compiled once: a stack does not live long enough to win back what compiling the hot half of it again costs
-/// (docs/adr/0011).
-const COMPILED_ONCE: &str = "-XX:TieredStopAtLevel=1";
-
 /// Its jars.
 pub(crate) const JARS: Download = Download { name: "kafka", what: "Apache Kafka", megabytes: 54 };
 
@@ -44,11 +40,7 @@ pub(super) fn recipe(port: u16) -> Recipe {
         port,
         files: vec![("/mnt/shared/config/server.properties", properties)],
         // The image's own id is the same everywhere, and offsets are only good where they were made.
-        env: vec![
-            ("KAFKA_HEAP_OPTS", "-Xmx512m".to_owned()),
-            ("KAFKA_OPTS", COMPILED_ONCE.to_owned()),
-            ("CLUSTER_ID", new_cluster_id()),
-        ],
+        env: vec![("KAFKA_HEAP_OPTS", "-Xmx512m".to_owned()), ("CLUSTER_ID", new_cluster_id())],
         command: Vec::new(),
         memory_mib: 1_024,
     }
@@ -102,8 +94,7 @@ pub(super) async fn prepare(
     let mut serve = options("512m");
     // What Kafka's own start script asks for: short pauses matter more here than the last percent of throughput.
     serve.extend(
-        ["-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError", COMPILED_ONCE]
-            .map(str::to_owned),
+        ["-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"].map(str::to_owned),
     );
     serve.extend(["kafka.Kafka".to_owned(), properties.display().to_string()]);
     Ok(command(java, serve))
