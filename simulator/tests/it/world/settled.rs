@@ -8,7 +8,7 @@ use domain::{Body, Sport};
 
 use super::decided::games;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 #[test]
 fn a_confirmed_settlement_repeats_the_one_before() {
@@ -41,6 +41,8 @@ fn a_confirmed_settlement_repeats_the_one_before() {
             }
         }
         println!("{sport}: {SEEDS} seeds, {repeated} markets were settled twice, {void} of them void");
-        assert!(repeated > 100 && void > 0, "{sport}: {repeated}, {void} void");
+        assert!(repeated > 100, "{sport}: {repeated}");
+        // Whoever does not take part is told of before the end in football alone.
+        assert!(void > 0 || sport != Sport::Football, "{sport}: {void} void");
     }
 }
