@@ -6,9 +6,12 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 
+use brokers::Brokers;
+
 mod assignment;
 mod backlog;
 mod batch;
+mod brokers;
 mod consumer;
 mod ends;
 mod follow;
@@ -55,9 +58,11 @@ fn client_config(brokers: &str, client_id: &str) -> ClientConfig {
     config
 }
 
-/// The context of clients that only ask: logs and counts what librdkafka has to say.
-#[derive(Debug)]
-struct PlainContext;
+/// The context of clients that are in no group: logs and counts what librdkafka has to say.
+#[derive(Debug, Default)]
+struct PlainContext {
+    brokers: Brokers,
+}
 
 impl ClientContext for PlainContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -66,6 +71,10 @@ impl ClientContext for PlainContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         forward_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.brokers.hear(statistics);
     }
 }
 

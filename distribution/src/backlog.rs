@@ -18,6 +18,8 @@ use crate::updates::{self, CLIENT_ID};
 
 /// How often it is measured.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long Kafka may take to tell where the topics end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How far the updates topics have been read into the hub. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +57,8 @@ pub async fn measure(
     topics: Topics,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let asking = EndsReader::new(&brokers, CLIENT_ID).context("a client for Kafka cannot be made")?;
+    let asking = EndsReader::new(&brokers, CLIENT_ID, ANSWER_WITHIN);
+    let asking = asking.context("a client for Kafka cannot be made")?;
     let names = updates::names(&topics);
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

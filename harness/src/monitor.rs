@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use chassis::kafka::{EndsReader, TopicOffset};
 use domain::{Sport, Topics};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::time::MissedTickBehavior;
 
 use crate::latency::Hearing;
@@ -45,7 +43,7 @@ pub struct Sample {
 
 /// What looks.
 pub struct Monitor {
-    consumer: Arc<BaseConsumer>,
+    kafka: EndsReader,
     mysql: Mysql,
     client: reqwest::Client,
     topics: Topics,
@@ -85,14 +83,10 @@ impl Monitor {
     /// # Errors
     /// When no client can be made.
     pub fn new(site: &Site<'_>, sports: &[Sport], warm_up: Duration) -> Result<Self> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &site.kafka)
-            .set("group.id", "matchday-monitor")
-            .set("enable.auto.commit", "false")
-            .create()
+        let kafka = EndsReader::new(&site.kafka, "matchday-monitor", ANSWER_WITHIN)
             .context("making a Kafka client")?;
         Ok(Self {
-            consumer: Arc::new(consumer),
+            kafka,
             mysql: Mysql::new(&site.places.mysql)?,
             client: reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?,
             topics: site.topics.clone(),
@@ -143,20 +137,17 @@ impl Monitor {
     /// When the database or Kafka do not answer in time.
     pub async fn waiting(&self) -> Result<Waiting> {
         let standing = tokio::time::timeout(EVERY, self.mysql.standing()).await??;
-        let mut partitions = TopicPartitionList::new();
+        let mut partitions = Vec::with_capacity(2 * standing.len());
         for (sport, partition) in standing.keys() {
             let sport: Sport = sport.parse()?;
             for topic in [self.topics.feed(sport), self.topics.updates(sport)] {
-                partitions.add_partition_offset(&topic, *partition, Offset::End)?;
+                partitions.push(TopicOffset { topic: topic.into(), partition: *partition, offset: 0 });
             }
         }
-        let consumer = Arc::clone(&self.consumer);
-        let ends = tokio::task::spawn_blocking(move || consumer.offsets_for_times(partitions, ANSWER_WITHIN));
-        let ends = ends.await?.context("asking Kafka how far it is")?;
+        let ends = self.kafka.ends(&partitions).await.context("asking Kafka how far it is")?;
         let end = |topic: String, partition: i32| {
-            let end = ends.find_partition(&topic, partition).context("Kafka left out a partition")?;
-            end.error().context("asking Kafka how far it is")?;
-            end.offset().to_raw().context("Kafka says no offset")
+            let end = ends.iter().find(|end| *end.topic == *topic && end.partition == partition);
+            end.map(|end| end.offset).context("Kafka left out a partition")
         };
         let mut waiting = Waiting::default();
         for ((sport, partition), Standing { next_offset, unpublished }) in &standing {

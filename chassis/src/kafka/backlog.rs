@@ -52,9 +52,10 @@ pub struct Unread {
 
 /// Looks how far one group has come with one topic. Blocks; belongs on a thread of its own.
 pub struct BacklogReader {
-    consumer: BaseConsumer<PlainContext>,
-    admin: AdminClient<PlainContext>,
+    brokers: String,
+    group: String,
     topic: String,
+    clients: Clients,
     record_bytes_max: u64,
     runtime: Handle,
     settings: Option<(Instant, Kept)>,
@@ -82,14 +83,11 @@ impl BacklogReader {
         record_bytes_max: u64,
         runtime: Handle,
     ) -> KafkaResult<Self> {
-        let client_id = "backlog";
-        let mut config = fetch_config(brokers, client_id, PREFETCH_BYTES);
-        // It asks for the group's offsets and never joins.
-        config.set("group.id", group);
         Ok(Self {
-            consumer: BaseConsumer::from_config_and_context(&config, PlainContext)?,
-            admin: AdminClient::from_config_and_context(&client_config(brokers, client_id), PlainContext)?,
+            brokers: brokers.to_owned(),
+            group: group.to_owned(),
             topic: topic.to_owned(),
+            clients: Clients::connect(brokers, group)?,
             record_bytes_max,
             runtime,
             settings: None,
@@ -100,13 +98,21 @@ impl BacklogReader {
     /// read counts as unread.
     ///
     /// # Errors
-    /// When the brokers do not tell.
+    /// When the brokers do not tell. Those clients are then replaced.
     pub fn unread_percent(&mut self, now_ms: i64) -> KafkaResult<u64> {
+        let answer = self.ask(now_ms);
+        if answer.is_err() {
+            self.clients = Clients::connect(&self.brokers, &self.group)?;
+        }
+        answer
+    }
+
+    fn ask(&mut self, now_ms: i64) -> KafkaResult<u64> {
         let kept = self.kept()?;
         let mut most = 0;
         for (partition, read_to) in self.read_to()? {
             let Watermarks { low, high } =
-                metadata::watermarks(self.consumer.client(), &self.topic, partition, ANSWER_WITHIN)?;
+                metadata::watermarks(self.clients.consumer.client(), &self.topic, partition, ANSWER_WITHIN)?;
             let first = read_to.unwrap_or(low).max(low);
             let records = u64::try_from(high - first).unwrap_or_default();
             let bytes = records.saturating_mul(self.record_bytes_max);
@@ -123,10 +129,10 @@ impl BacklogReader {
     /// The offset that the group reads next, per partition, where it has said so.
     fn read_to(&self) -> KafkaResult<BTreeMap<i32, Option<i64>>> {
         let topics = [self.topic.as_str()];
-        let counts = metadata::partition_counts(self.consumer.client(), &topics, ANSWER_WITHIN)?;
+        let counts = metadata::partition_counts(self.clients.consumer.client(), &topics, ANSWER_WITHIN)?;
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(&self.topic, 0, counts.get(&self.topic).copied().unwrap_or(1) - 1);
-        let committed = self.consumer.committed_offsets(asked, ANSWER_WITHIN)?;
+        let committed = self.clients.consumer.committed_offsets(asked, ANSWER_WITHIN)?;
         let told = committed.elements().into_iter().map(|element| {
             let offset = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
@@ -145,9 +151,9 @@ impl BacklogReader {
             let from = first.saturating_add(i64::try_from(skipped).unwrap_or(i64::MAX));
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(&self.topic, partition, Offset::Offset(from))?;
-            self.consumer.assign(&list)?;
+            self.clients.consumer.assign(&list)?;
             let sampled = self.read_some(records - skipped);
-            self.consumer.unassign()?;
+            self.clients.consumer.unassign()?;
             let Sample { count, bytes, written_ms } = sampled?;
             unread.bytes = unread.bytes.max(records.saturating_mul(bytes.div_ceil(count.max(1))));
             let age_ms = written_ms.and_then(|written| u64::try_from(now_ms - written).ok());
@@ -165,7 +171,7 @@ impl BacklogReader {
         let mut sample = Sample::default();
         while sample.count < wanted {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.consumer.poll(left) {
+            match self.clients.consumer.poll(left) {
                 Some(message) => {
                     let message = message?;
                     let size = message.key_len() + message.payload_len();
@@ -189,7 +195,7 @@ impl BacklogReader {
         }
         let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
         let topic = [ResourceSpecifier::Topic(&self.topic)];
-        let asked = self.admin.describe_configs(&topic, &options);
+        let asked = self.clients.admin.describe_configs(&topic, &options);
         let answers = self.runtime.block_on(asked)?;
         let mut kept = Kept::default();
         for answer in answers {
@@ -199,6 +205,26 @@ impl BacklogReader {
         }
         self.settings = Some((Instant::now(), kept));
         Ok(kept)
+    }
+}
+
+/// Who asks.
+struct Clients {
+    consumer: BaseConsumer<PlainContext>,
+    admin: AdminClient<PlainContext>,
+}
+
+impl Clients {
+    fn connect(brokers: &str, group: &str) -> KafkaResult<Self> {
+        let client_id = "backlog";
+        let mut config = fetch_config(brokers, client_id, PREFETCH_BYTES);
+        // It asks for the group's offsets and never joins.
+        config.set("group.id", group);
+        let admin = client_config(brokers, client_id);
+        Ok(Self {
+            consumer: BaseConsumer::from_config_and_context(&config, PlainContext::default())?,
+            admin: AdminClient::from_config_and_context(&admin, PlainContext::default())?,
+        })
     }
 }
 

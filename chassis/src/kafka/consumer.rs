@@ -14,7 +14,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::assignment::{Assignments, Change, Start};
 use super::batch::{Batch, Filling};
-use super::metadata::{self, Watermarks};
+use super::brokers::Brokers;
+use super::metadata;
 use super::{ANSWER_WITHIN, PlainContext, client_config};
 
 mod group;
@@ -82,10 +83,8 @@ pub struct PollLimits {
 
 /// A member of a consumer group. Not for sharing: polls, hooks and commits happen on the thread that owns it.
 pub struct Consumer {
+    settings: ConsumerSettings,
     inner: BaseConsumer<GroupContext>,
-    /// Asks brokers while the other reads: on one connection an answer would wait until a fetch has found something or given
-    /// up, for each partition anew.
-    asking: AdminClient<PlainContext>,
     topic: Arc<str>,
     assigned: Vec<i32>,
     /// The offset to read next, per partition, where it is known.
@@ -103,21 +102,9 @@ impl Consumer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: &ConsumerSettings) -> KafkaResult<Self> {
-        let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
-        config
-            .set("group.id", &settings.group)
-            // The classic protocol lets a member say itself where it starts, and its timeouts are the client's.
-            .set("group.protocol", "classic")
-            .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", settings.session_timeout.as_millis().to_string())
-            .set("heartbeat.interval.ms", settings.heartbeat.as_millis().to_string())
-            .set("max.poll.interval.ms", settings.max_poll_interval.as_millis().to_string());
-        let inner = BaseConsumer::from_config_and_context(&config, GroupContext::default())?;
-        inner.subscribe(&[&settings.topic])?;
-        let asking = client_config(&settings.brokers, &settings.client_id);
         Ok(Self {
-            inner,
-            asking: AdminClient::from_config_and_context(&asking, PlainContext)?,
+            settings: settings.clone(),
+            inner: join(settings)?,
             topic: settings.topic.as_str().into(),
             assigned: Vec::new(),
             next: BTreeMap::new(),
@@ -141,6 +128,7 @@ impl Consumer {
         if let Some(error) = self.deferred.take() {
             return Err(error);
         }
+        self.replace_if_lost(owner)?;
         let deadline = Instant::now() + limits.wait;
         let mut filling = Filling::like(self.last_batch.0, self.last_batch.1);
         loop {
@@ -223,26 +211,29 @@ impl Consumer {
         Ok(self.inner.commit(&list, CommitMode::Async)?)
     }
 
-    /// The offsets between which a partition has records, asked from its leader.
-    ///
-    /// # Errors
-    /// When it does not answer within 5 seconds.
-    pub fn watermarks(&self, partition: i32) -> KafkaResult<Watermarks> {
-        metadata::watermarks(self.asking.inner(), &self.topic, partition, ANSWER_WITHIN)
-    }
-
-    /// How many partitions the topic has.
-    ///
-    /// # Errors
-    /// When no broker answers within 5 seconds, or the topic or a leader is missing.
-    pub fn partition_count(&self) -> KafkaResult<i32> {
-        let counts = metadata::partition_counts(self.asking.inner(), &[&self.topic], ANSWER_WITHIN)?;
-        Ok(counts.into_values().next().unwrap_or_default())
-    }
-
     /// The cluster's id; none while no broker answers within 5 seconds.
     pub fn cluster_id(&self) -> Option<String> {
-        self.asking.inner().fetch_cluster_id(ANSWER_WITHIN)
+        self.asking().ok()?.inner().fetch_cluster_id(ANSWER_WITHIN)
+    }
+
+    /// For a question, beside the client that reads: on its connection an answer would wait until a fetch has found something or
+    /// given up, for each partition anew.
+    fn asking(&self) -> KafkaResult<AdminClient<PlainContext>> {
+        let config = client_config(&self.settings.brokers, &self.settings.client_id);
+        AdminClient::from_config_and_context(&config, PlainContext::default())
+    }
+
+    /// A client that knows no broker any more has lost its partitions, too: the group will have taken it for dead.
+    fn replace_if_lost(&mut self, owner: &mut impl Assignments) -> Result<(), ConsumeError> {
+        if !self.inner.context().brokers.are_lost("consumer") {
+            return Ok(());
+        }
+        self.handle(Change::Lost(self.assigned.clone()), owner)?;
+        let old = std::mem::replace(&mut self.inner, join(&self.settings)?);
+        old.context().close();
+        // Its farewell waits for those whom it cannot ask.
+        std::thread::spawn(move || drop(old));
+        Ok(())
     }
 
     /// Gives the partitions back, through `owner`, and leaves the group. Call it with no batch in hand.
@@ -263,27 +254,32 @@ impl Consumer {
 
     fn handle_changes(&mut self, owner: &mut impl Assignments) -> Result<(), ConsumeError> {
         while let Some(change) = self.inner.context().next_change() {
-            tracing::info!(topic = %self.topic, ?change, "assignment");
-            self.assigned.clear();
-            self.next.clear();
-            self.out_of_range.clear();
-            match change {
-                Change::Assigned(partitions) => {
-                    let starts = owner.assigned(&partitions);
-                    // The group waits for this call, also where there is nothing to read.
-                    self.assign(starts.as_deref().unwrap_or_default())?;
-                    self.assigned = partitions;
-                    starts.map_err(ConsumeError::NotStarted)?;
-                }
-                Change::Revoked(partitions) => {
-                    owner.revoked(&partitions);
-                    self.inner.unassign()?;
-                }
-                Change::Lost(partitions) => {
-                    tracing::warn!(topic = %self.topic, ?partitions, "partitions lost");
-                    owner.lost(&partitions);
-                    self.inner.unassign()?;
-                }
+            self.handle(change, owner)?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, change: Change, owner: &mut impl Assignments) -> Result<(), ConsumeError> {
+        tracing::info!(topic = %self.topic, ?change, "assignment");
+        self.assigned.clear();
+        self.next.clear();
+        self.out_of_range.clear();
+        match change {
+            Change::Assigned(partitions) => {
+                let starts = owner.assigned(&partitions);
+                // The group waits for this call, also where there is nothing to read.
+                self.assign(starts.as_deref().unwrap_or_default())?;
+                self.assigned = partitions;
+                starts.map_err(ConsumeError::NotStarted)?;
+            }
+            Change::Revoked(partitions) => {
+                owner.revoked(&partitions);
+                self.inner.unassign()?;
+            }
+            Change::Lost(partitions) => {
+                tracing::warn!(topic = %self.topic, ?partitions, "partitions lost");
+                owner.lost(&partitions);
+                self.inner.unassign()?;
             }
         }
         Ok(())
@@ -313,8 +309,12 @@ impl Consumer {
     /// them are within, it is one that was to be read before the last assignment.
     fn find_out_of_range(&mut self) -> Option<ConsumeError> {
         let (mut found, mut is_unanswered) = (Vec::new(), false);
+        let asking = self.asking();
         for (&partition, &wanted) in &self.next {
-            let Ok(watermarks) = self.watermarks(partition) else {
+            let asked = asking.as_ref().map(AdminClient::inner);
+            let answer =
+                asked.ok().map(|asked| metadata::watermarks(asked, &self.topic, partition, ANSWER_WITHIN));
+            let Some(Ok(watermarks)) = answer else {
                 is_unanswered = true;
                 continue;
             };
@@ -333,6 +333,22 @@ impl Drop for Consumer {
         // The base consumer's own drop goes on polling until the group let go.
         self.inner.context().close();
     }
+}
+
+fn join(settings: &ConsumerSettings) -> KafkaResult<BaseConsumer<GroupContext>> {
+    let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
+    Brokers::ask(&mut config);
+    config
+        .set("group.id", &settings.group)
+        // The classic protocol lets a member say itself where it starts, and its timeouts are the client's.
+        .set("group.protocol", "classic")
+        .set("partition.assignment.strategy", "range")
+        .set("session.timeout.ms", settings.session_timeout.as_millis().to_string())
+        .set("heartbeat.interval.ms", settings.heartbeat.as_millis().to_string())
+        .set("max.poll.interval.ms", settings.max_poll_interval.as_millis().to_string());
+    let consumer = BaseConsumer::from_config_and_context(&config, GroupContext::default())?;
+    consumer.subscribe(&[&settings.topic])?;
+    Ok(consumer)
 }
 
 /// What every reading client is configured with, member of a group or not.

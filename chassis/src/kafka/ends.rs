@@ -1,6 +1,7 @@
 //! Where partitions end now, asked for all of them at once: for who reads them and wants to know how much is left.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -9,40 +10,53 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::metadata::TopicOffset;
 use super::reader::group_of_one;
-use super::{ANSWER_WITHIN, PlainContext, client_config};
+use super::{PlainContext, client_config};
+
+/// A client that was not answered for so long may know no broker any more, and then nobody will ever answer it.
+const REPLACE_AFTER: Duration = Duration::from_secs(3);
 
 /// A client that asks and never reads. On the connection of one that reads, an answer would wait until a fetch has found
 /// something or given up.
 pub struct EndsReader {
+    brokers: String,
+    client_id: String,
+    answer_within: Duration,
+    asking: Mutex<Asking>,
+}
+
+/// Replaced where no answer came for [`REPLACE_AFTER`].
+struct Asking {
     consumer: Arc<BaseConsumer<PlainContext>>,
+    unanswered_since: Option<Instant>,
 }
 
 impl EndsReader {
-    /// Connects in the background; this succeeds while Kafka is away.
+    /// Connects in the background; this succeeds while Kafka is away. An answer may take so long.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, client_id: &str) -> KafkaResult<Self> {
-        let mut config = client_config(brokers, client_id);
-        // librdkafka lets consumers alone ask for several partitions at once, and those under a group's name.
-        config.set("group.id", group_of_one(client_id));
-        let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
-        Ok(Self { consumer: Arc::new(consumer) })
+    pub fn new(brokers: &str, client_id: &str, answer_within: Duration) -> KafkaResult<Self> {
+        let consumer = Arc::new(connect(brokers, client_id)?);
+        let asking = Mutex::new(Asking { consumer, unanswered_since: None });
+        Ok(Self { brokers: brokers.to_owned(), client_id: client_id.to_owned(), answer_within, asking })
     }
 
     /// Where each of these partitions ends: the offset that its next record will get.
     ///
     /// # Errors
-    /// When a leader does not answer within 5 seconds.
+    /// When a leader does not answer in time.
     pub async fn ends(&self, of: &[TopicOffset]) -> KafkaResult<Vec<TopicOffset>> {
         let mut list = TopicPartitionList::with_capacity(of.len());
         for place in of {
             list.add_partition_offset(&place.topic, place.partition, Offset::End)?;
         }
-        let consumer = Arc::clone(&self.consumer);
+        let (asked_at, answer_within) = (Instant::now(), self.answer_within);
+        let consumer = Arc::clone(&self.asking().consumer);
         // A time of -1, which is what `Offset::End` says, asks for the offset behind the last record.
-        let ask = move || consumer.offsets_for_times(list, ANSWER_WITHIN);
-        let answer = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))?;
+        let ask = move || consumer.offsets_for_times(list, answer_within);
+        let answer = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled));
+        self.note(asked_at, answer.is_ok());
+        let answer = answer?;
         let ends = answer.elements().into_iter().map(|element| match element.offset() {
             Offset::Offset(offset) => {
                 Ok(TopicOffset { topic: element.topic().into(), partition: element.partition(), offset })
@@ -51,4 +65,35 @@ impl EndsReader {
         });
         ends.collect()
     }
+
+    fn note(&self, asked_at: Instant, is_answered: bool) {
+        let mut asking = self.asking();
+        if is_answered {
+            asking.unanswered_since = None;
+            return;
+        }
+        if asking.unanswered_since.get_or_insert(asked_at).elapsed() < REPLACE_AFTER {
+            return;
+        }
+        match connect(&self.brokers, &self.client_id) {
+            Ok(consumer) => {
+                let new = Asking { consumer: Arc::new(consumer), unanswered_since: None };
+                let old = std::mem::replace(&mut *asking, new);
+                // Dropping the last handle waits for its threads.
+                tokio::task::spawn_blocking(move || drop(old));
+            }
+            Err(error) => tracing::error!(%error, "a client for kafka cannot be made"),
+        }
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(brokers: &str, client_id: &str) -> KafkaResult<BaseConsumer<PlainContext>> {
+    let mut config = client_config(brokers, client_id);
+    // librdkafka lets consumers alone ask for several partitions at once, and those under a group's name.
+    config.set("group.id", group_of_one(client_id));
+    BaseConsumer::from_config_and_context(&config, PlainContext::default())
 }

@@ -12,8 +12,9 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 
+use super::brokers::Brokers;
 use super::{
     ANSWER_WITHIN, MAX_MESSAGE_BYTES, Watermarks, client_config, forward_error, forward_log, metadata,
 };
@@ -126,7 +127,8 @@ pub struct Producer {
 
 struct Shared {
     settings: ProducerSettings,
-    /// Replaced after a fatal error, which is librdkafka's way to say that it can no longer promise order.
+    /// Replaced after a fatal error, which is librdkafka's way to say that it can no longer promise order, and where it knows no
+    /// broker any more.
     current: RwLock<Arc<Client>>,
     /// How many partitions topics had when the brokers were last asked.
     known: RwLock<BTreeMap<String, i32>>,
@@ -230,12 +232,23 @@ impl Producer {
     }
 
     fn client(&self) -> Arc<Client> {
+        let client = self.current();
+        if !client.client().context().brokers.are_lost("producer") {
+            return client;
+        }
+        self.replace(&client);
+        self.current()
+    }
+
+    fn current(&self) -> Arc<Client> {
         Arc::clone(&self.shared.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// librdkafka gives each record the error that it met; that the client as a whole cannot go on is asked apart.
     fn replace_if_failed(&self, client: &Arc<Client>, results: &mut [Result<Position, SendError>]) {
         let Some((code, reason)) = client.client().fatal_error() else { return };
+        tracing::error!(?code, reason, "kafka's producer failed for good and is replaced");
+        metrics::counter!("matchday_kafka_client_replaced_total", "client" => "producer").increment(1);
         for error in results.iter_mut().filter_map(|result| result.as_mut().err()) {
             *error = SendError::Fatal(format!("{code:?}: {reason}"));
         }
@@ -250,9 +263,9 @@ impl Producer {
         }
         match start(&self.shared.settings) {
             Ok(client) => {
-                tracing::error!("producer failed for good and was replaced");
-                metrics::counter!("matchday_kafka_producer_replaced_total").increment(1);
                 let old = std::mem::replace(&mut *current, Arc::new(client));
+                // Who waits for an acknowledgement need not wait any longer.
+                old.purge(PurgeConfig::default().queue().inflight());
                 // Dropping the last handle waits for its thread.
                 tokio::task::spawn_blocking(move || drop(old));
             }
@@ -275,7 +288,8 @@ fn start(settings: &ProducerSettings) -> KafkaResult<Client> {
         .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         .set("queue.buffering.max.messages", settings.queue_messages.to_string())
         .set("queue.buffering.max.kbytes", (settings.queue_bytes >> 10).to_string());
-    Client::from_config_and_context(&config, Context)
+    Brokers::ask(&mut config);
+    Client::from_config_and_context(&config, Context::default())
 }
 
 fn enqueue(client: &Client, record: &Record, ticket: Box<Ticket>) -> Result<(), SendError> {
@@ -318,7 +332,10 @@ fn measure(results: &[Result<Position, SendError>], began: Instant) {
 }
 
 /// Receives delivery reports on the producer's own thread.
-struct Context;
+#[derive(Default)]
+struct Context {
+    brokers: Brokers,
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -327,6 +344,10 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         forward_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.brokers.hear(statistics);
     }
 }
 

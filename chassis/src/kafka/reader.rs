@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::batch::{Batch, Filling};
+use super::brokers::Brokers;
 use super::consumer::{ConsumeError, OutOfRange, Trouble, fetch_config};
 use super::metadata::{self, TopicOffset};
 use super::{ANSWER_WITHIN, PlainContext, PollLimits};
@@ -77,10 +78,7 @@ impl PartitionReader {
     pub async fn open(settings: ReaderSettings, topics: &[impl AsRef<str>]) -> KafkaResult<Self> {
         let topics: Vec<Arc<str>> = topics.iter().map(|topic| Arc::from(topic.as_ref())).collect();
         let open = move || {
-            let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
-            // librdkafka reads only under a group's name; nothing ever joins this one.
-            config.set("group.id", group_of_one(&settings.client_id));
-            let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
+            let consumer = connect(&settings)?;
             let (starts, ends) = offsets(&consumer, &topics)?;
             Ok(Self { consumer, settings, topics, starts, ends })
         };
@@ -103,7 +101,7 @@ impl PartitionReader {
     /// # Errors
     /// When the system has no thread to give.
     pub fn start(
-        self,
+        mut self,
         from: Vec<TopicOffset>,
         tasks: &Tasks,
         shutdown: Shutdown,
@@ -121,17 +119,13 @@ impl PartitionReader {
     }
 
     fn read(
-        &self,
+        &mut self,
         from: &[TopicOffset],
         sender: &mpsc::Sender<ReadEvent>,
         shutdown: &Shutdown,
     ) -> Result<(), ConsumeError> {
-        let mut list = TopicPartitionList::with_capacity(from.len());
-        for place in from {
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(place.offset))?;
-        }
-        self.consumer.assign(&list)?;
         let mut next: Places = from.iter().map(|place| (place.key(), place.offset)).collect();
+        self.assign(&next)?;
         let mut behind: Places = Places::new();
         for end in offsets(&self.consumer, &self.topics)?.1 {
             if next.get(&end.key()).is_some_and(|offset| *offset < end.offset) {
@@ -146,6 +140,10 @@ impl PartitionReader {
                     return Ok(());
                 }
             }
+            if self.consumer.context().brokers.are_lost("reader") {
+                self.consumer = connect(&self.settings)?;
+                self.assign(&next)?;
+            }
             let batch = self.poll(&next)?;
             if batch.is_empty() {
                 if sender.is_closed() {
@@ -159,6 +157,14 @@ impl PartitionReader {
             }
         }
         Ok(())
+    }
+
+    fn assign(&self, next: &Places) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(next.len());
+        for ((topic, partition), offset) in next {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        self.consumer.assign(&list)
     }
 
     fn poll(&self, next: &Places) -> Result<Batch, ConsumeError> {
@@ -219,6 +225,14 @@ fn advance(batch: &Batch, next: &mut Places, behind: &mut Places) {
             }
         }
     }
+}
+
+fn connect(settings: &ReaderSettings) -> KafkaResult<BaseConsumer<PlainContext>> {
+    let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
+    Brokers::ask(&mut config);
+    // librdkafka reads only under a group's name; nothing ever joins this one.
+    config.set("group.id", group_of_one(&settings.client_id));
+    BaseConsumer::from_config_and_context(&config, PlainContext::default())
 }
 
 /// Where every partition begins, and where it ends.

@@ -67,7 +67,7 @@ async fn what_is_left_to_read_is_known_from_the_ends_and_from_what_was_told() {
     let reader = open(&cluster).await;
     let from: Vec<TopicOffset> =
         reader.starts().iter().map(|start| TopicOffset { offset: 0, ..start.clone() }).collect();
-    let asking = EndsReader::new(&cluster.bootstrap_servers(), "test").unwrap();
+    let asking = EndsReader::new(&cluster.bootstrap_servers(), "test", Duration::from_secs(5)).unwrap();
     fill(&cluster, 2, 3).await;
     let ends = asking.ends(&from).await.unwrap();
     let mut found: Vec<(i32, i64)> = ends.iter().map(|end| (end.partition, end.offset)).collect();

@@ -8,14 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chassis::kafka::{EndsReader, TopicOffset};
 use domain::Topics;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, Row};
-use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -238,22 +235,17 @@ fn micros(duration: Duration) -> u64 {
 /// Asks how far processors are behind.
 struct Lag {
     mysql: MySqlPool,
-    kafka: Arc<BaseConsumer>,
+    kafka: EndsReader,
     topics: Topics,
 }
 
 impl Lag {
     fn new(stack: &Stack) -> Result<Self> {
-        let kafka = ClientConfig::new()
-            .set("bootstrap.servers", stack.kafka())
-            .set("client.id", "matchday-outages")
-            // As soon as it is there again it is asked again.
-            .set("reconnect.backoff.max.ms", "100")
-            .create()
-            .context("a client of Kafka")?;
+        let kafka =
+            EndsReader::new(&stack.kafka(), "matchday-outages", LOOK_MAX / 2).context("a client of Kafka")?;
         let mysql = MySqlPoolOptions::new().max_connections(2).acquire_timeout(LOOK_MAX);
         let mysql = mysql.connect_lazy(&stack.mysql_url())?;
-        Ok(Self { mysql, kafka: Arc::new(kafka), topics: stack.topics().clone() })
+        Ok(Self { mysql, kafka, topics: stack.topics().clone() })
     }
 
     /// How many messages lie in the feed topics that are not committed, and how many of those that are committed are not
@@ -262,23 +254,18 @@ impl Lag {
         let sql = "SELECT sport, kafka_partition, next_offset, next_number - published - 1 FROM feed_offsets";
         let rows =
             sqlx::query(sql).fetch_all(&self.mysql).await.context("asking the database how far it is")?;
-        let (mut partitions, mut committed, mut outbox) = (TopicPartitionList::new(), Vec::new(), 0);
+        let (mut committed, mut outbox) = (Vec::with_capacity(rows.len()), 0);
         for row in &rows {
             let sport: domain::Sport = row.try_get::<String, _>(0)?.parse()?;
-            partitions.add_partition_offset(&self.topics.feed(sport), row.try_get(1)?, Offset::End)?;
-            committed.push(row.try_get::<i64, _>(2)?);
+            let (partition, offset) = (row.try_get(1)?, row.try_get(2)?);
+            committed.push(TopicOffset { topic: self.topics.feed(sport).into(), partition, offset });
             outbox += u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or_default();
         }
-        let kafka = Arc::clone(&self.kafka);
-        let ends = tokio::task::spawn_blocking(move || kafka.offsets_for_times(partitions, LOOK_MAX / 2));
-        let ends = ends.await.context("waiting for a thread")?.context("asking Kafka how far it is")?;
-        let mut feed = 0;
-        for (element, committed) in ends.elements().iter().zip(committed) {
-            element.error().context("asking Kafka how far it is")?;
-            let end = element.offset().to_raw().unwrap_or_default();
-            feed += u64::try_from(end - committed).unwrap_or_default();
-        }
-        Ok((feed, outbox))
+        let ends = self.kafka.ends(&committed).await.context("asking Kafka how far it is")?;
+        let feed = ends.iter().zip(&committed);
+        let feed =
+            feed.map(|(end, committed)| u64::try_from(end.offset - committed.offset).unwrap_or_default());
+        Ok((feed.sum(), outbox))
     }
 
     /// Of how many events Redis has no image.

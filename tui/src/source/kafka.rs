@@ -38,14 +38,14 @@ pub struct PartitionOffsets {
     pub committed: Option<i64>,
 }
 
-/// Asks every `interval`, with the same clients for as long as it is asked.
+/// Asks every `interval`, with the same clients for as long as they are answered.
 pub(super) async fn watch(brokers: String, topics: Topics, interval: Duration, sink: Sink) {
-    super::ask_aside(None, interval, sink, move |asker: &mut Option<Asker>| {
-        let asker = match asker {
-            Some(asker) => asker,
-            none => none.insert(Asker::new(&brokers, topics.clone())?),
-        };
-        asker.ask().map(Finding::Offsets)
+    super::ask_aside(None, interval, sink, move |known: &mut Option<Asker>| {
+        let mut asker = known.take().map_or_else(|| Asker::new(&brokers, topics.clone()), Ok)?;
+        let offsets = asker.ask()?;
+        // Where no answer came new ones ask next time: a client that knows no broker any more would never be answered.
+        *known = Some(asker);
+        Ok(Finding::Offsets(offsets))
     })
     .await;
 }

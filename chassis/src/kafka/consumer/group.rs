@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::kafka::assignment::Change;
+use crate::kafka::brokers::Brokers;
 use crate::kafka::{forward_error, forward_log};
 
 /// librdkafka reports a change of the assignment from within a poll and then waits for `assign` or `unassign`.
@@ -20,6 +21,7 @@ use crate::kafka::{forward_error, forward_log};
 pub(super) struct GroupContext {
     changes: Mutex<VecDeque<Change>>,
     closing: AtomicBool,
+    pub(super) brokers: Brokers,
 }
 
 impl GroupContext {
@@ -48,6 +50,10 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         forward_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.brokers.hear(statistics);
     }
 }
 

@@ -1,0 +1,83 @@
+//! Whether a client still knows a broker that it could ask.
+//!
+//! A broker that stood still for longer than its session is shut out, and answers with topics and no brokers. librdkafka 2.12
+//! then forgets every broker it had and may lose the timer with which it would begin anew: such a client asks nobody again
+//! (its issue 5301). It says so nowhere but in its statistics, which are told to clients that are polled. Clients that are not
+//! are replaced when a question of theirs remains without an answer.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rdkafka::config::ClientConfig;
+
+/// How often a client tells its statistics.
+const TOLD_EVERY_MS: u32 = 1_000;
+/// So many times in a row: a client that begins anew by itself has forgotten the old ones for a moment, too.
+const LOST_AFTER: u32 = 2;
+
+/// What a client's statistics have said of its brokers.
+#[derive(Debug, Default)]
+pub(super) struct Brokers {
+    /// How many times in a row there was none.
+    none: AtomicU32,
+}
+
+impl Brokers {
+    /// Lets a client tell its statistics.
+    pub(super) fn ask(config: &mut ClientConfig) {
+        config.set("statistics.interval.ms", TOLD_EVERY_MS.to_string());
+    }
+
+    /// Takes note of a client's statistics.
+    pub(super) fn hear(&self, statistics: &[u8]) {
+        if is_any(statistics) {
+            self.none.store(0, Ordering::Relaxed);
+        } else {
+            self.none.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the client knows none, and has to be replaced. Says so in the log and a metric.
+    pub(super) fn are_lost(&self, client: &'static str) -> bool {
+        if self.none.load(Ordering::Relaxed) < LOST_AFTER {
+            return false;
+        }
+        tracing::warn!(client, "kafka's client knows no broker any more and is replaced");
+        metrics::counter!("matchday_kafka_client_replaced_total", "client" => client).increment(1);
+        true
+    }
+}
+
+/// Whether there is a broker that was configured or learnt of. A group's coordinator and librdkafka's own queue are listed as
+/// brokers, too; they lead to nobody. Brokers come first in what is searched, which is some 100 KB.
+fn is_any(statistics: &[u8]) -> bool {
+    const NAME: &[u8] = br#""source":""#;
+    let mut sources = statistics.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
+    sources.any(|(at, _)| {
+        let source = &statistics[at + NAME.len()..];
+        source.starts_with(b"learned") || source.starts_with(b"configured")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statistics(sources: &[&str]) -> Vec<u8> {
+        let brokers: Vec<String> =
+            sources.iter().map(|source| format!(r#""b": {{ "source":"{source}" }}"#)).collect();
+        format!(r#"{{ "name": "x", "brokers":{{ {} }}, "topics":{{ }} }}"#, brokers.join(", ")).into_bytes()
+    }
+
+    #[test]
+    fn a_client_that_twice_knows_no_broker_is_lost_and_a_coordinator_is_none() {
+        let known = Brokers::default();
+        known.hear(&statistics(&["logical", "learned"]));
+        known.hear(&statistics(&["internal", "logical"]));
+        assert!(!known.are_lost("test"), "it may just begin anew");
+        known.hear(&statistics(&["configured"]));
+        known.hear(&statistics(&[]));
+        assert!(!known.are_lost("test"));
+        known.hear(&statistics(&["internal", "logical"]));
+        assert!(known.are_lost("test"));
+    }
+}
