@@ -17,6 +17,7 @@ pub use trace::{Trace, VersionTrace, hash, hash_value};
 pub use walk::walk;
 
 mod entry;
+mod gap;
 mod heard;
 mod letters;
 mod trace;

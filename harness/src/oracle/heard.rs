@@ -19,6 +19,8 @@ pub struct Heard<'a> {
     pub messages: Option<&'a HashMap<String, Appended>>,
     /// After which silence a producer is down, in microseconds.
     pub silence_micros: i64,
+    /// How long a message waits for one before it, in microseconds.
+    pub hold_micros: i64,
 }
 
 /// A message without a sequence.
@@ -60,11 +62,22 @@ impl Heard<'_> {
         self.messages?.get(message_id).map(RecordPlace::from)
     }
 
-    /// Whether a producer was not heard for so long that it could be taken for down, whatever kept it.
-    pub(super) fn was_silent(&self, source: &(String, String)) -> bool {
+    /// Whether a line's message was taken; where that is not known it was.
+    pub(super) fn is_accepted(&self, line: u32) -> bool {
+        self.status.get(line as usize).is_none_or(|status| *status == 202)
+    }
+
+    /// How often until then a producer was not heard for so long that it could be taken for down, whatever kept it; `None` where
+    /// it is not known when anybody was heard.
+    pub(super) fn silences(&self, source: &(String, String), until: i64) -> Option<usize> {
         let shortest = self.silence_micros - SHUT_AHEAD_MICROS.min(self.silence_micros / 4);
-        let alive = self.alive.and_then(|alive| alive.get(source));
-        alive.is_some_and(|times| times.windows(2).any(|pair| pair[1] - pair[0] >= shortest))
+        let times = self.alive?.get(source).map_or(&[][..], Vec::as_slice);
+        let next = times.iter().skip(1).copied().chain([i64::MAX]);
+        let is_silent = |(last, next): &(&i64, i64)| {
+            let due = last.saturating_add(shortest);
+            due <= *next && due <= until
+        };
+        Some(times.iter().zip(next).filter(is_silent).count())
     }
 
     /// Whether a producer that was down may be up again when a message of it is processed that was received then.
@@ -80,17 +93,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_producer_was_silent_where_two_signs_of_life_are_too_far_apart() {
+    fn a_producer_was_silent_where_two_signs_of_life_are_too_far_apart_and_after_the_last_one() {
         let source = ("md".to_owned(), "live".to_owned());
-        let silent = |times: &[i64]| {
+        let silences = |times: &[i64], until| {
             let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
-            Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() }.was_silent(&source)
+            Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() }.silences(&source, until)
         };
-        assert!(!silent(&[]) && !silent(&[5]) && !silent(&[5, 19, 33]));
-        assert!(
-            silent(&[5, 19, 34]),
-            "whose markets are shut ahead of its deadline may be heard before that"
-        );
-        assert!(!Heard::default().was_silent(&source), "of what was not heard nothing is known");
+        for times in [&[][..], &[5], &[5, 19], &[5, 19, 33]] {
+            assert_eq!(silences(times, 40), Some(usize::from(times == [5] || times == [5, 19])), "{times:?}");
+        }
+        // Markets are shut ahead of the deadline: who is heard just before that may have been taken for down.
+        assert_eq!(silences(&[5, 19, 34, 60], 50), Some(2));
+        assert_eq!(silences(&[5, 19, 34, 60], 48), Some(1), "it was not over by then");
+        assert_eq!(Heard::default().silences(&source, 50), None, "of what was not heard nothing is known");
     }
 }

@@ -8,6 +8,7 @@ use simulator::Schedule;
 use simulator::ledger::Account;
 
 use super::entry::{Cause, Change, Entry, Payload};
+use super::gap::Declared;
 use super::heard::{Heard, Timed};
 use super::trace::{Trace, VersionTrace, hash, hash_value};
 use super::values::{Trust, compare, touched};
@@ -38,7 +39,10 @@ struct Walk<'a> {
     /// What is missing: the message, and the last that had come when it came.
     gap: Option<(usize, usize)>,
     is_down: bool,
-    had_gap: bool,
+    /// How often it went down.
+    downs: usize,
+    /// The gaps that may have been declared, in order.
+    gaps: Vec<Declared>,
     seen: HashSet<u32>,
     /// The ids of the messages that led to a version.
     ids: HashSet<String>,
@@ -75,7 +79,8 @@ pub fn walk(
         ahead: BTreeSet::new(),
         gap: None,
         is_down: false,
-        had_gap: false,
+        downs: 0,
+        gaps: Vec::new(),
         seen: HashSet::new(),
         ids: HashSet::new(),
         open: BTreeMap::new(),
@@ -163,10 +168,10 @@ impl Walk<'_> {
             }
             None => {
                 self.trace.turns += 1;
-                self.turn(version, &payload.cause)
+                self.turn(version, &payload.cause, payload.applied_at)
             }
         };
-        self.values(version, payload.cause.received_at, &payload.changes, touched);
+        self.values(version, (payload.cause.received_at, payload.applied_at), &payload.changes, touched);
     }
 
     /// A message led to it; returns the keys that it can have changed.
@@ -235,36 +240,46 @@ impl Walk<'_> {
     }
 
     /// No message led to it.
-    fn turn(&mut self, version: u64, cause: &Cause) -> Vec<Key> {
+    fn turn(&mut self, version: u64, cause: &Cause, at: i64) -> Vec<Key> {
         let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
-        let is_silent = self.may_be_silent();
+        let silences = self.silences_until(at);
         let is_right = is_of_source
             && match &*cause.kind {
                 "gap" => self.told.may_have_gap,
-                "producer_down" => is_silent && !self.is_down,
+                "producer_down" => !self.is_down && self.downs < silences,
                 // Where nothing was open when it went down, nothing was said of that.
-                "producer_up" => is_silent,
+                "producer_up" => silences > 0,
                 _ => false,
             };
-        self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, ("nothing was missing", "declared"));
+        // Since when something was missing is known when the whole log is.
+        if !(is_right && cause.kind == "gap") {
+            let must_be = ("nothing was missing", "declared");
+            self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, must_be);
+        }
         match &*cause.kind {
             "gap" => {
-                self.had_gap = true;
                 self.reach_stops();
+                self.gaps.push(Declared { version, at, missing: self.next });
                 self.gap = Some((self.next, self.last_come_with(self.next)));
             }
-            "producer_down" => self.is_down = true,
+            "producer_down" => {
+                self.is_down = true;
+                self.downs += 1;
+            }
             "producer_up" => self.is_down = false,
             _ => {}
         }
         Vec::new()
     }
 
-    /// Whether its producer may be taken for silent; one whose messages have no sequence is until its first recovery is over.
-    fn may_be_silent(&self) -> bool {
-        !self.told.is_counted
-            || self.oracle.silent.contains(&self.told.source)
-            || self.heard.was_silent(&self.told.source)
+    /// How often its producer may have been taken for silent until then. One whose messages have no sequence is down until its
+    /// recoveries are over, too.
+    fn silences_until(&self, at: i64) -> usize {
+        if !self.told.is_counted {
+            return usize::MAX;
+        }
+        let planned = if self.oracle.silent.contains(&self.told.source) { usize::MAX } else { 0 };
+        self.heard.silences(&self.told.source, at).unwrap_or(planned)
     }
 
     /// The last message that had come when this one did: those due until then wait for it.
@@ -287,7 +302,13 @@ impl Walk<'_> {
     }
 
     /// Notes what changed, and holds it, and what must have changed, against the account.
-    fn values(&mut self, version: u64, received_at: Option<i64>, changes: &[Change], touched: Vec<Key>) {
+    fn values(
+        &mut self,
+        version: u64,
+        (received_at, applied_at): (Option<i64>, i64),
+        changes: &[Change],
+        touched: Vec<Key>,
+    ) {
         let mut keys: BTreeSet<Key> = touched.into_iter().collect();
         let mut found: BTreeMap<String, Value> = BTreeMap::new();
         for change in changes {
@@ -308,7 +329,7 @@ impl Walk<'_> {
         }
         // A producer that went down while nothing was open is known to be down by what stays shut.
         let is_shut = |value: &Value| value["suspension"] == "producer_down";
-        self.is_down |= self.may_be_silent() && found.values().any(is_shut);
+        self.is_down |= self.silences_until(applied_at) > 0 && found.values().any(is_shut);
         // And one that came up while nothing was kept shut by that, by what is open.
         let is_open = |value: &Value| value["status"] == "active";
         if self.is_down && received_at.is_some() && found.values().any(is_open) {
@@ -364,8 +385,7 @@ impl Walk<'_> {
         let reached = |walk: &Self, turn: usize| turn < walk.next;
         if self.told.is_counted {
             for (turn, line) in self.told.lines.iter().enumerate() {
-                let is_accepted = self.heard.status.get(*line as usize).is_none_or(|status| *status == 202);
-                if !is_accepted {
+                if !self.heard.is_accepted(*line) {
                     continue;
                 }
                 let is_there = self.seen.contains(line) || reached(self, turn) && self.is_stop(*line);
@@ -376,8 +396,12 @@ impl Walk<'_> {
         if let Some(timed) = self.heard.timed(self.event_id).filter(|_| !self.told.is_counted) {
             self.end_of_timed(&timed);
         }
+        let gaps = std::mem::take(&mut self.gaps);
+        for gap in gaps.iter().filter(|_| self.told.may_have_gap) {
+            self.hold_gap(gap);
+        }
         if self.told.must_have_gap {
-            let had_gap = self.had_gap;
+            let had_gap = !gaps.is_empty();
             self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
         } else if self.trace.messages > 0 && self.trace.turns == 0 {
             // Nothing had to be declared, and nothing was; what was has been judged at its version.
@@ -385,12 +409,22 @@ impl Walk<'_> {
         }
     }
 
+    /// Something must have been missing when a gap was declared, for as long as is waited for it.
+    fn hold_gap(&mut self, gap: &Declared) {
+        let appended_at = |line| {
+            let (id, ..) = said(self.schedule, line)?;
+            self.heard.messages?.get(id.as_str()).map(|appended| appended.at_ms * 1_000)
+        };
+        let fault = gap.fault(self.told, &self.trace, self.heard, appended_at);
+        let found = fault.as_deref().unwrap_or_default();
+        let must_be = ("declared once it was waited long enough for what was missing", found);
+        self.hold(Kind::FalseGap, Some(gap.version), fault.is_none(), "gap", must_be);
+    }
+
     /// Whatever was accepted must be in the feed, whatever was applied must have come from there, and whatever is there must have
     /// been applied, unless it was made before what had come already.
     fn end_of_timed(&mut self, timed: &[(&Timed, bool)]) {
-        let is_accepted =
-            |line: &&u32| self.heard.status.get(**line as usize).is_none_or(|status| *status == 202);
-        let accepted = self.told.lines.iter().filter(is_accepted).count();
+        let accepted = self.told.lines.iter().filter(|line| self.heard.is_accepted(**line)).count();
         let there = (accepted.to_string(), timed.len().to_string());
         let what = "messages in the feed";
         self.hold(Kind::Lost, None, timed.len() >= accepted, what, (&there.0, &there.1));

@@ -118,6 +118,7 @@ impl Run<'_> {
             timed: Some(&feeds.timed),
             messages: Some(&feeds.messages),
             silence_micros: feed.patience.silence_micros,
+            hold_micros: feed.patience.hold_micros,
         };
         *traces = trial::traces(&mysql, feed, &heard, verdict).await?;
         looks.judge(feed, traces, verdict);
