@@ -174,6 +174,8 @@ pub struct Place {
     pub is_started: bool,
     /// Whether the client has the markets as they are shown while nobody processes the event's part of the feed.
     pub is_silent: bool,
+    /// Whether its last frame said that nobody does.
+    pub said_silent: bool,
 }
 
 /// One event as one subscription sees it.
@@ -183,11 +185,12 @@ pub struct Follower {
     cell: Arc<Cell>,
     /// Which news stands in the outbox already, as bits of [`News`].
     announced: AtomicU8,
-    /// See [`Place`]; these four are read and written under the event's lock only, which orders them.
+    /// See [`Place`]; these five are read and written under the event's lock only, which orders them.
     told: AtomicU64,
     seen: AtomicU64,
     started: AtomicBool,
     silent: AtomicBool,
+    said_silent: AtomicBool,
 }
 
 impl Follower {
@@ -203,6 +206,7 @@ impl Follower {
             started: AtomicBool::new(false),
             // Who resumes has forgotten what it had of silent events.
             silent: AtomicBool::new(false),
+            said_silent: AtomicBool::new(false),
         })
     }
 
@@ -237,6 +241,7 @@ impl Follower {
             seen: self.seen.load(Ordering::Relaxed),
             is_started: self.started.load(Ordering::Relaxed),
             is_silent: self.silent.load(Ordering::Relaxed),
+            said_silent: self.said_silent.load(Ordering::Relaxed),
         }
     }
 
@@ -246,5 +251,6 @@ impl Follower {
         self.seen.store(place.seen, Ordering::Relaxed);
         self.started.store(place.is_started, Ordering::Relaxed);
         self.silent.store(place.is_silent, Ordering::Relaxed);
+        self.said_silent.store(place.said_silent, Ordering::Relaxed);
     }
 }

@@ -69,7 +69,7 @@ impl Uof {
         let message = Self {
             bytes: golden(&format!("uof/{name}.xml")),
             provider: Name::new("uof").expect("a name"),
-            routing_key: "hi.-.live.any.1.sr:match.1.-".parse().expect("a routing key"),
+            routing_key: "hi.-.live.any.1.-.-.-".parse().expect("a routing key"),
         };
         message.decode(&message.bytes).expect("a golden message");
         message

@@ -74,7 +74,7 @@ pub enum Place {
 
 impl RefusedMessage {
     /// What is to be told of a message of `provider`, received at this time, whose feed counts its messages or not: once for
-    /// each sport of which its event may be. Nothing where it could not be read far enough, or is another provider's.
+    /// each sport of which its event may be, and for each event that it may be about. Nothing where it could not be read far enough, or is another provider's.
     ///
     /// Of an event whose sport is not known every sport is told: only the one that knows the event makes more of it than a note.
     #[must_use]
@@ -85,9 +85,10 @@ impl RefusedMessage {
         mark: LetterMark,
         received_at: Timestamp,
     ) -> Vec<Self> {
-        let Envelope { producer, event_id: Some(event_id), position, generated_at, asked, .. } = read else {
+        let Envelope { producer, event_id: Some(event_id), other_event_id, .. } = read else {
             return Vec::new();
         };
+        let Envelope { position, generated_at, asked, .. } = read;
         let place = match is_ordered_by_time {
             // The provider's clock may be ahead: what it offered before may have such a time, too.
             true => {
@@ -105,18 +106,22 @@ impl RefusedMessage {
             None if !read.is_of_another_sport => Sport::ALL.to_vec(),
             None => Vec::new(),
         };
-        let told = |sport| Self {
+        let told = |(event_id, sport): (EventId, Sport)| Self {
             schema: SCHEMA,
             provider: provider.clone(),
             producer: producer.clone(),
             sport,
-            event_id: event_id.clone(),
+            event_id,
             place,
             mark: Some(mark),
             asked: if is_ordered_by_time { asked } else { Asked::Yes },
             received_at,
         };
-        sports.into_iter().map(told).collect()
+        let events = [Some(event_id), other_event_id].into_iter().flatten();
+        events
+            .flat_map(|event_id| sports.iter().map(move |sport| (event_id.clone(), *sport)))
+            .map(told)
+            .collect()
     }
 
     /// As it stands in the feed.
@@ -155,6 +160,7 @@ mod tests {
             sport: Some(Sport::Hockey),
             is_of_another_sport: false,
             event_id: EventId::new("md:match:1001").ok(),
+            other_event_id: None,
             position: Some(Position { epoch: 1, sequence: 63 }),
             generated_at: Some(Timestamp(50)),
             asked: Asked::No,
@@ -227,5 +233,15 @@ mod tests {
             assert_eq!(sports(Envelope { sport: None, is_of_another_sport: true, ..read() }), []);
             assert_eq!(sports(Envelope { sport: None, event_id: None, ..read() }), []);
         }
+    }
+
+    #[test]
+    fn both_events_are_told_where_nobody_can_tell_which_is_meant() {
+        let md = Name::new("md").unwrap();
+        let both = Envelope { sport: None, other_event_id: EventId::new("md:match:1002").ok(), ..read() };
+        let told = RefusedMessage::of(both, &md, true, LetterMark::of(b""), Timestamp(90));
+        let told: Vec<(&str, Sport)> = told.iter().map(|told| (told.event_id.as_str(), told.sport)).collect();
+        let of = |event: &'static str| Sport::ALL.map(|sport| (event, sport));
+        assert_eq!(told, [of("md:match:1001"), of("md:match:1002")].concat());
     }
 }

@@ -134,9 +134,9 @@ struct Close {
     /// Why nothing is to be done about them
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
-    /// Who says so
-    #[arg(long, env = "USER", default_value = "unknown", value_name = "NAME")]
-    by: String,
+    /// Who says so [default: the name by which this machine knows who runs this]
+    #[arg(long, env = "USER", value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// A routing key, where the text is one.
@@ -277,6 +277,7 @@ impl Place {
     }
 
     async fn close(&self, Close { letters: names, reason, by }: Close, say: fn(&str)) -> Result<()> {
+        let by = close::who(by);
         let topic = self.topics.dead_letters();
         let mut failed = 0;
         for name in &names {

@@ -94,8 +94,12 @@ pub async fn load(args: LoadArgs, (stacks, name): (&Path, &str), say: impl Fn(&s
         say(&format!("{loaded} {} are loaded.", kind.name));
     }
     if !others.is_empty() {
-        let names = others.iter().filter_map(|file| file.file_name()?.to_str()).collect::<Vec<_>>();
-        say(&format!("{} files are neither, and were left alone: {}", others.len(), names.join(", ")));
+        let name = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().display();
+            if file.is_dir() { format!("{name}/") } else { name.to_string() }
+        };
+        let names = others.iter().map(name).collect::<Vec<_>>();
+        say(&format!("{} are neither, and were left alone: {}", others.len(), names.join(", ")));
     }
     ensure!(failed == 0, "{failed} files were refused or cannot be read");
     Ok(())
@@ -280,10 +284,11 @@ mod tests {
         let (error, said) = load_from(nothing.path()).await;
         assert!(error.contains("is a fixture or a list") && said.is_empty(), "{error}");
         let broken = folder(&[("c.xml", b"<bet_stop/>"), ("e.xml", b"hi")]);
+        std::fs::create_dir(broken.path().join("dir.xml")).unwrap();
         let (error, said) = load_from(broken.path()).await;
         assert_eq!(error, "1 files were refused or cannot be read");
         assert!(said[0].ends_with("e.xml: it is no XML document"), "{said:?}");
-        assert_eq!(said.last().unwrap(), "1 files are neither, and were left alone: c.xml");
+        assert_eq!(said.last().unwrap(), "2 are neither, and were left alone: c.xml, dir.xml/");
     }
 
     #[tokio::test]

@@ -130,43 +130,54 @@ impl Asker {
                 tracing::warn!(target = %want.target, "the right to ask was lost before a recovery was asked for");
                 return Ok(());
             }
-            let asked = self.ask(want, request.asked_at)?;
+            let asked = self.ask(want, &request)?;
             let client = self.settings.client.clone();
             let (pool, target) = (self.pool.clone(), want.target.clone());
             let provider = target.source.provider.clone();
             self.asking.begin(provider, Instant::now(), async move {
                 let outcome = answer(&client, &asked).await;
+                let rest = match &outcome {
+                    Ok(()) => {
+                        tracing::info!(%target, request_id = request.id(), "a recovery has begun");
+                        None
+                    }
+                    Err(NotBegun { error, rest, .. }) => {
+                        let error = format!("{error:#}");
+                        tracing::warn!(%target, failures = request.failures, error, ?rest, "a recovery has not begun");
+                        *rest
+                    }
+                };
+                let noted = match &outcome {
+                    Ok(()) => in_time(store::note_taken(&pool, &target, request.asked_at)).await,
+                    Err(NotBegun { is_refused: true, .. }) => {
+                        in_time(store::note_refused(&pool, &target, request.asked_at)).await
+                    }
+                    Err(_) => Ok(()),
+                };
+                if let Err(error) = noted {
+                    let error = format!("{error:#}");
+                    tracing::warn!(%target, error, "nobody can be told what a provider answered");
+                }
                 metrics::recovery_asked(&target.source, outcome.is_ok());
-                if let Err(NotBegun { error, rest }) = outcome {
-                    let error = format!("{error:#}");
-                    tracing::warn!(%target, failures = request.failures, error, ?rest, "a recovery has not begun");
-                    return rest;
-                }
-                let request_id = target.request_id(request.asked_at);
-                tracing::info!(%target, request_id, "a recovery has begun");
-                if let Err(error) = in_time(store::note_taken(&pool, &target, request.asked_at)).await {
-                    let error = format!("{error:#}");
-                    tracing::warn!(%target, error, "nobody can be told that a recovery has begun");
-                }
-                None
+                rest
             });
         }
         Ok(())
     }
 
     /// Where a provider is asked for something, and with what right.
-    fn ask(&self, want: &Want, asked_at: Timestamp) -> anyhow::Result<Address> {
+    fn ask(&self, want: &Want, request: &Request) -> anyhow::Result<Address> {
         let provider = &want.target.source.provider;
         let address = self.settings.providers.address(provider).context("a provider without a URL")?;
         let way = self.settings.providers.way(&want.target.source);
-        let url = url(&address.url, want, &way, asked_at, self.settings.node_id)?;
+        let url = url(&address.url, want, &way, request, self.settings.node_id)?;
         Ok(Address { url, rights: address.rights.clone() })
     }
 }
 
 /// The request for something that is lost. What was lost longer ago than may be asked for is asked for as far back as may be; what
 /// was never there comes with everything.
-fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<u32>) -> anyhow::Result<Url> {
+fn url(base: &Url, want: &Want, way: &Way, request: &Request, node_id: Option<u32>) -> anyhow::Result<Url> {
     let event_id = &want.target.event_id;
     let mut url = base.clone();
     {
@@ -177,14 +188,14 @@ fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<
             Some(event_id) => path.extend(["odds", "events", event_id.as_str(), "initiate_request"]),
         };
     }
-    let oldest = way.window_micros.map(|window| asked_at.0 - window + OVERLAP_MICROS);
+    let oldest = way.window_micros.map(|window| request.asked_at.0 - window + OVERLAP_MICROS);
     let after = (event_id.is_none() && want.trusted_until.0 > OVERLAP_MICROS)
         .then(|| (want.trusted_until.0 - OVERLAP_MICROS).max(oldest.unwrap_or(i64::MIN)));
     let mut query = url.query_pairs_mut();
     if let Some(after) = after {
         query.append_pair("after", &(after / 1_000).to_string());
     }
-    query.append_pair("request_id", &want.target.request_id(asked_at).to_string());
+    query.append_pair("request_id", &request.id().to_string());
     if let Some(node_id) = node_id {
         query.append_pair("node_id", &node_id.to_string());
     }
@@ -192,10 +203,13 @@ fn url(base: &Url, want: &Want, way: &Way, asked_at: Timestamp, node_id: Option<
     Ok(url)
 }
 
-/// Why a recovery has not begun, and for how long its provider is not to be asked for anything, where its answer says so.
+/// Why a recovery has not begun.
 #[derive(Debug)]
 struct NotBegun {
     error: anyhow::Error,
+    /// Whether the provider said so. One that did not answer may have begun all the same, which it shows by what it sends.
+    is_refused: bool,
+    /// For how long it is not to be asked for anything, where its answer says so.
     rest: Option<Duration>,
 }
 
@@ -204,7 +218,7 @@ async fn answer(client: &Client, Address { url, rights }: &Address) -> Result<()
         Ok(answer) => answer,
         Err(_) => Err(anyhow::anyhow!("there was no answer in {ANSWER_MAX:?}")),
     };
-    let answer = answer.map_err(|error| NotBegun { error, rest: None })?;
+    let answer = answer.map_err(|error| NotBegun { error, is_refused: false, rest: None })?;
     match answer.status {
         status if status.is_success() => Ok(()),
         status => Err(NotBegun {
@@ -214,6 +228,7 @@ async fn answer(client: &Client, Address { url, rights }: &Address) -> Result<()
                 ),
                 _ => anyhow::anyhow!("the answer is {status}"),
             },
+            is_refused: true,
             rest: rest(&answer),
         }),
     }
@@ -263,11 +278,13 @@ mod tests {
             since: Timestamp(0),
             trusted_until: Timestamp(trusted_until),
             is_once: false,
+            is_waiting: false,
         };
         let base: Url = "http://127.0.0.1:4004/base/".parse().unwrap();
         let asked_at = Timestamp(1_767_225_600_000_123);
         let way = Way::of_product(&source.producer);
-        let of = |want: &Want, node_id| url(&base, want, &way, asked_at, node_id).unwrap().to_string();
+        let request = Request { asked_at, is_taken: false, failures: 0, recovered_at: None };
+        let of = |want: &Want, node_id| url(&base, want, &way, &request, node_id).unwrap().to_string();
         assert_eq!(
             of(&want(None, 1_767_225_000_000_000), Some(7)),
             "http://127.0.0.1:4004/base/v1/liveodds/recovery/initiate_request?after=1767224990000&request_id=1767225600000123&node_id=7"
@@ -287,7 +304,7 @@ mod tests {
         assert!(later.contains("?after=1767189610001&"), "{later}");
         assert_eq!(
             of(&want(Some("sr:match:4"), 5), None),
-            "http://127.0.0.1:4004/base/v1/liveodds/odds/events/sr:match:4/initiate_request?request_id=1767225600000"
+            "http://127.0.0.1:4004/base/v1/liveodds/odds/events/sr:match:4/initiate_request?request_id=1767225600000123"
         );
     }
 }

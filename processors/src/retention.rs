@@ -1,5 +1,5 @@
 //! Makes room: once in a while a processor makes the next days of the update log and drops those past retention, and sees that
-//! what is foreseen does not fill the database.
+//! what is foreseen and what was refused does not fill the database.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use sqlx::MySqlPool;
 use crate::metrics;
 use crate::processor;
 use crate::store::days::{self, DayError, Droppable, Keeper};
-use crate::store::{ANSWER_MAX, foreseen, within};
+use crate::store::{ANSWER_MAX, foreseen, outbox, within};
 
 /// What is kept, and how often it is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// Days for which the log of an event is kept after the day on which it was first seen, and what was refused of one that never
-    /// began.
+    /// Days for which the log of an event is kept after the day on which it was first seen, what was refused of one that never
+    /// began, and the bytes of a dead letter, which its topic keeps for ever.
     pub days: u16,
     /// How often to look.
     pub every: Duration,
@@ -78,13 +78,16 @@ impl Retention {
         }
     }
 
-    /// Whatever becomes of the days, or of what is foreseen, the other goes its way.
+    /// Whatever becomes of the days, of what is foreseen, or of dead letters, the others go their way.
     async fn turn(self, pool: &MySqlPool) -> Result<(), DayError> {
         let now = processor::now();
         let kept = self.keep_days(pool, days::day_of(now)).await;
         let since = now.plus_micros(-i64::from(self.days) * DAY_MICROS);
         if let Err(error) = within(ANSWER_MAX, foreseen::forget_before(pool, since)).await {
             tracing::warn!(%error, "what was refused of events that never began is not forgotten");
+        }
+        if let Err(error) = within(ANSWER_MAX, outbox::forget_letters_before(pool, since)).await {
+            tracing::warn!(%error, "dead letters that are published long since are not forgotten");
         }
         kept
     }

@@ -168,7 +168,7 @@ impl State {
         let version = self.image.version();
         let from = if resumed > version { 0 } else { resumed };
         let is_silent = from == 0 && self.image.is_silent();
-        let mut place = Place { told: from, seen: from, is_started: true, is_silent };
+        let mut place = Place { told: from, seen: from, is_started: true, is_silent, said_silent: false };
         if from == 0 || self.concerns(markets, from, version) {
             self.push_frame(&mut place, version, markets, out, |image, from| match from {
                 0 => Frame::image(image, markets),
@@ -182,20 +182,22 @@ impl State {
         place
     }
 
-    /// Tells of a silence that has begun or ended since the follower was last told of one.
+    /// Tells of a silence that has begun or ended since the follower was last told of one. Where that changes nothing that it has,
+    /// it hears of the end alone, and that only where its last frame said that the event is silent.
     fn turn(&mut self, place: &mut Place, markets: &Markets, out: &mut Vec<Frame>) {
-        if place.is_silent == self.image.is_silent() {
+        let is_silent = self.image.is_silent();
+        if place.is_silent == is_silent {
             return;
         }
         let (from, to) = (place.told, self.image.version());
-        if !Frame::turns(&self.image, from, markets) {
-            place.is_silent = self.image.is_silent();
+        if (is_silent || !place.said_silent) && !Frame::turns(&self.image, from, markets) {
+            place.is_silent = is_silent;
             return;
         }
         let step = (from, to, markets.clone(), true);
         let frame = self.encoded.get(step, || Frame::turn(&self.image, from, markets));
         out.push(Frame { merged: to.saturating_sub(place.seen + 1), ..frame });
-        *place = Place { told: to, seen: to, is_silent: self.image.is_silent(), ..*place };
+        *place = Place { told: to, seen: to, is_silent, said_silent: is_silent, ..*place };
     }
 
     /// Whether what changed in these versions makes a frame. Without a filter every version does, so that clients see
@@ -218,7 +220,7 @@ impl State {
         let step = (from, to, markets.clone(), false);
         let frame = self.encoded.get(step, || encode(&self.image, from));
         out.push(Frame { merged: to - place.seen - 1, ..frame });
-        (place.told, place.seen) = (to, to);
+        (place.told, place.seen, place.said_silent) = (to, to, self.image.is_silent());
     }
 }
 

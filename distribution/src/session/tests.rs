@@ -95,6 +95,8 @@ struct Client {
     frames: BTreeMap<String, Vec<Seen>>,
     /// The keys that each frame named, and whether it was a delta.
     told: BTreeMap<String, Vec<(bool, Vec<String>)>>,
+    /// Whether the last frame said that the event is silent.
+    is_silent: BTreeMap<String, bool>,
     /// How often it was told a whole event.
     images: usize,
     /// How often it has connected.
@@ -116,6 +118,7 @@ impl Client {
             return;
         }
         let event_id = frame["event_id"].as_str().expect("an event").to_owned();
+        self.is_silent.insert(event_id.clone(), frame["silent"] == true);
         let (version, keys) = self.events.entry(event_id.clone()).or_default();
         if frame["type"] == "image" {
             assert_eq!(frame["from"], 0);

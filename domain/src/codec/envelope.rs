@@ -30,6 +30,8 @@ pub struct Envelope {
     pub is_of_another_sport: bool,
     /// The event.
     pub event_id: Option<EventId>,
+    /// The one that its routing key names, where that is another: nobody can tell of which it is.
+    pub other_event_id: Option<EventId>,
     /// Its place in the sequence.
     pub position: Option<Position>,
     /// When the provider made it.
@@ -164,6 +166,7 @@ mod tests {
             sport: Some(Sport::Hockey),
             is_of_another_sport: false,
             event_id: EventId::new("md:match:1001").ok(),
+            other_event_id: None,
             position: Some(Position { epoch: 1, sequence: 60 }),
             generated_at: Some(Timestamp(1_767_204_993_000_000)),
             asked: Asked::Yes,

@@ -38,12 +38,20 @@ pub struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    /// What is known of an event's sport without its message.
+    /// The event that the routing key names, where the message names another.
+    fn other_event(&self, event_id: &EventId) -> Option<&EventId> {
+        self.routing_key?.event_id.as_ref().filter(|routed| *routed != event_id)
+    }
+
+    /// What is known of the sport of the event that a message names, without the message.
     ///
     /// # Errors
-    /// Where its routing key and its fixture say otherwise, with what each says: nobody can tell which of them is right, and
-    /// taken for the wrong one it would pass by the event that it is about.
+    /// Where its routing key names another event, or it and the fixture another sport, with what each says: nobody can tell which
+    /// of them is right, and taken for the wrong one it would pass by the event that it is about.
     fn sport(&self, event_id: &EventId) -> Result<Option<Sport>, String> {
+        if let Some(routed) = self.other_event(event_id) {
+            return Err(format!("the routing key names the event {routed}, the message {event_id}"));
+        }
         let routed = self.routing_key.and_then(|key| key.sport);
         match (routed, (self.sport_of)(event_id)) {
             (Some(routed), Some(known)) if routed != known => Err(format!(

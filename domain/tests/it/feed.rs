@@ -113,8 +113,9 @@ pub fn an_offer_or_stop() -> impl Strategy<Value = Move> {
 }
 
 fn quote() -> impl Strategy<Value = Quote> {
-    use MarketStatus::{Active, Inactive, Suspended};
-    let status = prop_oneof![4 => Just(Active), 1 => prop::sample::select(vec![Suspended, Inactive])];
+    use MarketStatus::{Active, HandedOver, Inactive, Suspended};
+    let others = vec![Suspended, Inactive, HandedOver];
+    let status = prop_oneof![6 => Just(Active), 3 => prop::sample::select(others)];
     (0..5_u8, status, 1_000..9_000_u32)
 }
 

@@ -51,6 +51,7 @@ pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> Refused
         sport: Some(Sport::Hockey),
         is_of_another_sport: false,
         event_id: Some(event_id()),
+        other_event_id: None,
         position,
         generated_at: Some(Timestamp(at)),
         asked: Asked::No,

@@ -32,8 +32,7 @@ pub fn goldens() -> Vec<(String, Vec<u8>)> {
 
 /// Reads a message of the provider `uof` whose sport the routing key tells.
 pub fn decode_as(sport: Sport, bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let key: RoutingKey =
-        format!("hi.-.live.any.{}.sr:match.1.-", sport.rules().id).parse().expect("a routing key");
+    let key: RoutingKey = format!("hi.-.live.any.{}.-.-.-", sport.rules().id).parse().expect("a routing key");
     let provider = Name::new("uof").expect("a name");
     uof::decode(bytes, &Origin { provider: &provider, routing_key: Some(&key), sport_of: &|_| None })
 }
@@ -96,7 +95,7 @@ fn the_id_is_that_of_what_is_said_whoever_asked_for_it() {
 
 #[test]
 fn the_sport_is_that_of_the_routing_key_else_that_of_the_event() {
-    let stop = br#"<bet_stop product="1" event_id="a:b:1" timestamp="5"/>"#;
+    let stop = br#"<bet_stop product="1" event_id="sr:match:1" timestamp="5"/>"#;
     let provider = Name::new("uof").expect("a name");
     let sport = |key: Option<&str>, known: Option<Sport>| -> Result<Sport, DecodeError> {
         let key = key.map(|key| key.parse().expect("a routing key"));
@@ -152,6 +151,36 @@ fn of_two_sports_of_one_event_neither_is_taken() {
     assert_eq!(event.sport, Sport::Hockey);
 }
 
+#[test]
+fn of_two_events_neither_is_taken() {
+    let provider = Name::new("uof").expect("a name");
+    let key = |text: &str| text.parse::<RoutingKey>().expect("a routing key");
+    let other = key("hi.-.live.bet_stop.21.sr:match.8.-");
+    let origin =
+        Origin { provider: &provider, routing_key: Some(&other), sport_of: &|_| Some(Sport::Hockey) };
+    let stop = br#"<bet_stop product="1" event_id="sr:match:7" timestamp="5"/>"#;
+    let error = uof::decode(stop, &origin).expect_err("its event is in doubt");
+    assert_eq!(error.place().path, "/bet_stop/@event_id");
+    let said = "the routing key names the event sr:match:8, the message sr:match:7";
+    assert!(error.to_string().contains(said), "{error}");
+    let told = Envelope::of_uof(stop, &origin);
+    let events = [told.event_id, told.other_event_id];
+    assert_eq!(
+        events.map(|event| event.map(|id| id.to_string())),
+        ["sr:match:7", "sr:match:8"].map(|id| Some(id.to_owned()))
+    );
+    assert_eq!(
+        (told.sport, told.is_of_another_sport),
+        (None, false),
+        "whoever knows either is to hear of it"
+    );
+    for same in ["hi.-.live.bet_stop.4.sr:match.7.-", "hi.-.live.bet_stop.4.-.-.-"].map(key) {
+        let origin = Origin { routing_key: Some(&same), ..origin };
+        assert!(uof::decode(stop, &origin).is_ok(), "{same:?}");
+        assert_eq!(Envelope::of_uof(stop, &origin).other_event_id, None);
+    }
+}
+
 const FIXTURE: &str = r#"<fixtures_fixture generated_at="2026-01-01T12:00:00+00:00"><fixture id="sr:match:7"
     scheduled="2026-01-02T18:00:00+00:00" start_time="2026-01-02T19:00:00+01:00" status="not_started">
   <tournament id="sr:tournament:8" name="Nordic Cup"><sport id="sr:sport:4" name="Ice Hockey"/><category id="sr:category:9"/></tournament>
@@ -195,11 +224,11 @@ fn a_missing_product_is_told_by_the_routing_key_where_it_can_be() {
         let key = key.map(|key| key.parse().expect("a routing key"));
         let origin =
             Origin { provider: &provider, routing_key: key.as_ref(), sport_of: &|_| Some(Sport::Football) };
-        let bytes = br#"<rollback_bet_cancel event_id="a:b:1" timestamp="5"/>"#;
+        let bytes = br#"<rollback_bet_cancel event_id="sr:match:1" timestamp="5"/>"#;
         let producer = uof::decode(bytes, &origin).map(|decoded| decoded.message.source.producer.to_string());
         let told = Envelope::of_uof(bytes, &origin);
         assert_eq!(told.producer.map(|name| name.to_string()), producer.as_ref().ok().cloned());
-        assert_eq!(told.event_id, EventId::new("a:b:1").ok(), "whatever is wrong with it");
+        assert_eq!(told.event_id, EventId::new("sr:match:1").ok(), "whatever is wrong with it");
         producer.map_err(|error| error.to_string())
     };
     assert_eq!(producer(Some("hi.-.live.rollback_bet_cancel.1.sr:match.1.-")).as_deref(), Ok("1"));
@@ -264,8 +293,11 @@ fn of_a_message_that_is_no_xml_its_routing_key_tells_the_event() {
         (told.event_id.map(|id| id.to_string()), told.sport, told.producer.map(|name| name.to_string()))
     };
     let live = "hi.-.live.bet_stop.4.sr:match.7.-";
-    let whose =
-        |event: &str, producer: &str| (Some(event.into()), Some(Sport::Hockey), Some(producer.into()));
+    let whose = |event: &str, producer: &str| {
+        // Of two events the key tells the sport of neither.
+        let sport = (event == "sr:match:7").then_some(Sport::Hockey);
+        (Some(event.into()), sport, Some(producer.into()))
+    };
     for broken in [&b"<bet_stop product=\"3\" event_id=\"sr:ma"[..], b"\xff\xfe<\0b\0", b"not XML"] {
         assert_eq!(told(broken, live), whose("sr:match:7", "1"), "{}", String::from_utf8_lossy(broken));
     }

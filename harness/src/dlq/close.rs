@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use domain::event::Head;
 use domain::letter::RedriveOutcome;
 use domain::{EventId, Timestamp};
+use nix::unistd::{User, geteuid};
 use sqlx::MySqlPool;
 
 use super::letter::{About, Letter};
@@ -13,6 +14,16 @@ use super::state::{self, State};
 
 /// What the database takes of a reason, in characters.
 const REASON_MAX: usize = 1_000;
+
+/// Who closes: whoever is named, else the account in which this runs.
+#[must_use]
+pub fn who(named: Option<String>) -> String {
+    named.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| {
+        let id = geteuid();
+        let user = User::from_uid(id).ok().flatten();
+        user.map_or_else(|| format!("user {id}"), |user| user.name)
+    })
+}
 
 /// Closes a letter, unless something has become of it before; says what has become of it.
 ///
@@ -23,13 +34,14 @@ pub async fn close(database: &MySqlPool, letter: &Letter, (by, why): (&str, &str
     if !state.is_open() {
         return Ok(state);
     }
-    if let Some(about) = &letter.about
-        && let Some(event_id) = &about.event_id
-        && let Some(what) = shut_by_it(database, event_id, about).await?
-    {
-        bail!(
-            "{what}: redrive it as it is or put right, or let its provider send a right one; it was not closed"
-        );
+    if let Some(about) = &letter.about {
+        for event_id in [&about.event_id, &about.other_event_id].into_iter().flatten() {
+            if let Some(what) = shut_by_it(database, event_id, about).await? {
+                bail!(
+                    "{what}: redrive it as it is or put right, or let its provider send a right one; it was not closed"
+                );
+            }
+        }
     }
     let now = Timestamp(jiff::Timestamp::now().as_microsecond());
     let reason: String =
@@ -78,4 +90,19 @@ async fn shut_by_it(database: &MySqlPool, event_id: &EventId, about: &About) -> 
         "SELECT COUNT(*) FROM markets WHERE event_id = ? AND value LIKE '%\"suspension\":\"dead_letter\"%'";
     let shut: i64 = sqlx::query_scalar(shut).bind(event_id.as_str()).fetch_one(database).await?;
     Ok((shut > 0).then(|| format!("{shut} markets of {event_id} are shut by dead letters")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_closes_is_named_also_where_nobody_says_it() {
+        assert_eq!(who(Some("Ada".to_owned())), "Ada");
+        let id = std::process::Command::new("id").arg("-un").output().unwrap();
+        let account = String::from_utf8(id.stdout).unwrap();
+        for nobody in [None, Some(String::new())] {
+            assert_eq!(who(nobody), account.trim_end());
+        }
+    }
 }

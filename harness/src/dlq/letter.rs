@@ -56,6 +56,8 @@ pub struct About {
     pub producer: Option<Name>,
     /// Its event, where it is about one.
     pub event_id: Option<EventId>,
+    /// The one that its routing key names, where that is another.
+    pub other_event_id: Option<EventId>,
     /// Its place, where its feed counts.
     pub position: Option<Position>,
 }
@@ -71,6 +73,7 @@ impl About {
             provider: message.source.provider.clone(),
             producer: Some(message.source.producer.clone()),
             event_id,
+            other_event_id: None,
             position: message.position(),
         }
     }
@@ -90,13 +93,14 @@ impl About {
         if let Ok(decoded) = uof::decode(bytes, &origin) {
             return Some(Self::of(&decoded.message));
         }
-        let Envelope { producer, event_id, .. } = Envelope::of_uof(bytes, &origin);
+        let Envelope { producer, event_id, other_event_id, .. } = Envelope::of_uof(bytes, &origin);
         let event_id = event_id.or_else(|| key.as_ref()?.event_id.clone());
         event_id.is_some().then(|| Self {
             message_type: None,
             provider: provider.clone(),
             producer,
             event_id,
+            other_event_id,
             position: None,
         })
     }
@@ -117,7 +121,9 @@ impl About {
                 "it is of {}'s producer {own}, and not of {}'s {said}",
                 self.provider, other.provider
             ))
-        } else if differ(self.event_id.as_ref(), other.event_id.as_ref()) {
+        } else if differ(self.event_id.as_ref(), other.event_id.as_ref())
+            && (self.other_event_id.is_none() || self.other_event_id != other.event_id)
+        {
             let [own, said] = [self, other].map(|about| about.event_id.as_ref().map_or("", EventId::as_str));
             Some(format!("it is about {own}, and not about {said}"))
         } else if differ(self.position.as_ref(), other.position.as_ref()) {
@@ -139,7 +145,7 @@ impl About {
         };
         let Envelope { provider, producer, event_id, position, .. } = read;
         let (provider, producer) = (provider?, Some(producer?));
-        Some(Self { message_type: None, provider, producer, event_id, position })
+        Some(Self { message_type: None, provider, producer, event_id, other_event_id: None, position })
     }
 }
 
@@ -337,7 +343,7 @@ mod tests {
         let stop = br#"<bet_stop product="3" event_id="sr:match:7" timestamp="1234" groups="all"/>"#;
         let told = |bytes: &[u8], key| {
             let letter = Letter::of_ingestion(17, bytes, key);
-            let About { message_type, provider, producer, event_id, position } = letter.about.clone()?;
+            let About { message_type, provider, producer, event_id, position, .. } = letter.about.clone()?;
             assert_eq!(
                 (provider.as_str(), position, letter.event_id()),
                 ("uof", None, event_id.as_ref().map(EventId::as_str))
@@ -377,6 +383,10 @@ mod tests {
         assert_eq!((against(&cut, &stop(one, 7)), against(&cut, &stop(pre, 7))), (None, None));
         assert_eq!(against(&cut, &stop(one, 8)), Some(other.clone()));
         assert_eq!(against(&cut, "<bet_stop produ"), None);
+        // Whichever of two events it was about, its place is there.
+        let of_two = Letter::of_ingestion(17, stop(one, 8).as_bytes(), Some(KEY));
+        let third = "it is about sr:match:8, and not about sr:match:9".to_owned();
+        assert_eq!([7, 8, 9].map(|event| against(&of_two, &stop(one, event))), [None, None, Some(third)]);
         // With another key it is still the same letter.
         let mut rerouted = cut;
         rerouted.set_routing_key(Some("hi.-.live.bet_stop.4.sr:match.8.-")).unwrap();

@@ -17,7 +17,7 @@ sports.hockey = { games = 6, rate = 150 }
 
 [gates]
 recovery_seconds = 45
-unsafe_open_ms = 2000
+unsafe_open_ms = 1000
 
 [[outages]]
 target = "processors-hockey"

@@ -63,6 +63,43 @@ fn ended(event_id: &str, sequence: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_kept_in_the_database_until_it_is_published_and_past_retention() {
+    let mut services = pipeline(&[Sport::Hockey]);
+    for service in &mut services {
+        service.env.push(("MATCHDAY_RETENTION_SECONDS".to_owned(), "1".to_owned()));
+    }
+    let desk = Desk::with_services("old letters", services).await;
+    // Of a sport that nobody processes: what becomes of its rows is up to retention alone.
+    let offsets = [(0, 5), (1, 0), (2, 1)]
+        .map(|(partition, published)| format!("('tennis', {partition}, '', 0, 9, 9, {published})"));
+    let offsets = offsets.join(", ");
+    let columns = "sport, kafka_partition, kafka_cluster_id, generation, next_offset, next_number, published";
+    let past = "(UNIX_TIMESTAMP() - 8 * 86400) * 1000000";
+    let young = "(UNIX_TIMESTAMP() - 6 * 86400) * 1000000";
+    let letters = [(0, 4, past), (0, 5, young), (1, 1, past), (2, 1, past)].map(|(partition, number, at)| {
+        format!("('tennis', {partition}, {number}, {number}, '', '', {at}, 'oops')")
+    });
+    let letters = letters.join(", ");
+    let names = "sport, kafka_partition, number, feed_offset, reason, pointer, refused_at, payload";
+    execute(
+        &desk,
+        format!(
+            "BEGIN; INSERT INTO dead_letters ({names}) VALUES {letters}; \
+             INSERT INTO feed_offsets ({columns}) VALUES {offsets}; COMMIT"
+        ),
+    )
+    .await;
+    let kept = async || -> anyhow::Result<Vec<(i32, i64)>> {
+        let sql = "SELECT kafka_partition, number FROM dead_letters ORDER BY kafka_partition, number";
+        Ok(sqlx::query_as(sql).fetch_all(desk.mysql.pool()).await?)
+    };
+    // The last partition is looked at last.
+    until("old letters to be gone", DEADLINE, async || Ok(!kept().await?.contains(&(2, 1)))).await.unwrap();
+    assert_eq!(kept().await.unwrap(), [(0, 5), (1, 1)], "one is young, one is not published");
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_day_is_dropped_when_it_is_past_retention_over_and_published_and_a_killed_drop_is_ended() {
     let mut services = pipeline(&[Sport::Hockey]);
     for service in &mut services {

@@ -8,7 +8,7 @@ use chassis::kafka::Record;
 use domain::codec::{Envelope, json};
 use domain::letter::LetterMark;
 use domain::message::SCHEMA;
-use domain::refused::{REFUSED_HEADER, RefusedMessage};
+use domain::refused::{Asked, REFUSED_HEADER, RefusedMessage};
 use domain::{Sport, Timestamp, Topics};
 
 use crate::store::rows::{DeadLetterRow, OF_ANOTHER_SPORT};
@@ -73,7 +73,12 @@ impl Records {
         if letter.pointer != OF_ANOTHER_SPORT {
             return Vec::new();
         }
-        let read = Envelope { sport: None, ..Envelope::of_json(&letter.payload) };
+        // It was read whole before it was refused.
+        let asked = match json::decode(&letter.payload) {
+            Ok(message) if message.request_id.is_none() => Asked::No,
+            _ => Asked::Yes,
+        };
+        let read = Envelope { sport: None, asked, ..Envelope::of_json(&letter.payload) };
         let (Some(provider), by_time) = (read.provider.clone(), read.position.is_none()) else {
             return Vec::new();
         };
@@ -147,7 +152,11 @@ mod tests {
         let records = Records::of(Sport::Tennis, &Topics::default());
         let counted = Place::Sequence(Position { epoch: 1, sequence: 2 });
         let timed = Place::Time { generated_at: Timestamp(5) };
-        for (position, place) in [(r#""epoch":1,"sequence":2,"#, counted), ("", timed)] {
+        for (position, place, asked) in [
+            (r#""epoch":1,"sequence":2,"#, counted, Asked::Yes),
+            ("", timed, Asked::No),
+            (r#""request_id":7,"#, timed, Asked::Yes),
+        ] {
             let written: Vec<Record> = records.letter(&letter(OF_ANOTHER_SPORT, position)).collect();
             assert_eq!(&*written[0].topic, "sports-feed-dlq");
             let topics: Vec<&str> = written[1..].iter().map(|record| &*record.topic).collect();
@@ -155,6 +164,7 @@ mod tests {
             for record in &written[1..] {
                 let told = RefusedMessage::decode(&record.payload).unwrap();
                 assert_eq!((told.place, record.key.as_deref()), (place, Some(&b"md:match:1"[..])));
+                assert_eq!(told.asked, asked, "a recovery would bring it again");
                 assert_eq!(told.mark, Some(LetterMark::of(&letter("", position).payload)));
                 assert_eq!(record.headers, [(REFUSED_HEADER, Bytes::from("sports-feed-tennis/2/7"))]);
                 assert!(record.topic.ends_with(told.sport.as_str()));

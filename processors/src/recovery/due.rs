@@ -24,15 +24,7 @@ pub struct Target {
     pub event_id: Option<EventId>,
 }
 
-impl Target {
-    /// As what the provider knows a request for it. That for one event is in milliseconds, and so far below that of any
-    /// request for a whole producer: when one event is complete, no partition can take the producer for complete.
-    #[must_use]
-    pub fn request_id(&self, asked_at: Timestamp) -> u64 {
-        let id = if self.event_id.is_none() { asked_at.0 } else { asked_at.0 / 1_000 };
-        u64::try_from(id).unwrap_or_default()
-    }
-}
+impl Target {}
 
 /// Requests by what they are for, of each the earliest first.
 pub type Requests = BTreeMap<Target, Vec<Request>>;
@@ -43,10 +35,10 @@ pub type Requests = BTreeMap<Target, Vec<Request>>;
 pub struct Asked(BTreeMap<(Source, u64), (Target, Request)>);
 
 impl Asked {
-    /// Whether a producer was asked for it.
+    /// Whether a producer was asked for everything with it: that one event is complete says nothing of the producer.
     #[must_use]
-    pub fn has(&self, source: &Source, request_id: u64) -> bool {
-        self.0.contains_key(&(source.clone(), request_id))
+    pub fn is_of_producer(&self, source: &Source, request_id: u64) -> bool {
+        self.0.get(&(source.clone(), request_id)).is_some_and(|(target, _)| target.event_id.is_none())
     }
 
     /// Which requests these answers, by producer and id, show to deliver: for what each was, and when it was made. Not those of
@@ -69,9 +61,8 @@ impl Asked {
 
 impl FromIterator<(Target, Request)> for Asked {
     fn from_iter<T: IntoIterator<Item = (Target, Request)>>(requests: T) -> Self {
-        let of = |(target, request): (Target, Request)| {
-            ((target.source.clone(), target.request_id(request.asked_at)), (target, request))
-        };
+        let of =
+            |(target, request): (Target, Request)| ((target.source.clone(), request.id()), (target, request));
         Self(requests.into_iter().map(of).collect())
     }
 }
@@ -87,6 +78,9 @@ pub struct Want {
     pub trusted_until: Timestamp,
     /// Whether it is asked for only until something has come: what is refused of that would only be refused again.
     pub is_once: bool,
+    /// Whether it waits for its producer, of which everything is asked for: what came of an earlier request is remembered, and
+    /// no other is made.
+    pub is_waiting: bool,
 }
 
 /// A request for it.
@@ -103,6 +97,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// As what the provider knows it: when it was made, in microseconds. No two to one provider were made at the same time.
+    #[must_use]
+    pub fn id(self) -> u64 {
+        u64::try_from(self.asked_at.0).unwrap_or_default()
+    }
+
     /// Whether the provider has taken it, or shows that by what it sends.
     fn has_begun(self) -> bool {
         self.is_taken || self.recovered_at.is_some()
@@ -126,10 +126,18 @@ pub fn next<'w>(
     now: Timestamp,
     silence_micros: i64,
 ) -> Vec<(&'w Want, Request)> {
+    let known: BTreeSet<Timestamp> = requests.values().flatten().map(|request| request.asked_at).collect();
     let mut due: Vec<(&Want, Request)> = wants
         .iter()
-        .filter(|want| is_free(&want.target.source.provider))
+        .filter(|want| !want.is_waiting && is_free(&want.target.source.provider))
         .filter_map(|want| Some((want, following(want, of(requests, &want.target), now, silence_micros)?)))
+        .map(|(want, mut request)| {
+            // One that was made for something else may have been made by a machine whose clock was ahead.
+            while known.contains(&request.asked_at) {
+                request.asked_at = request.asked_at.plus_micros(1);
+            }
+            (want, request)
+        })
         .collect();
     due.sort_by_key(|(want, _)| {
         let asked_at = of(requests, &want.target).last().map(|request| request.asked_at);
@@ -191,7 +199,8 @@ mod tests {
         let name = |text| Name::new(text).unwrap();
         let source = Source { provider: name(provider), producer: name("live") };
         let target = Target { source, event_id: event_id.map(|id| EventId::new(id).unwrap()) };
-        Want { target, since: Timestamp(since), trusted_until: Timestamp(0), is_once: false }
+        let trusted_until = Timestamp(0);
+        Want { target, since: Timestamp(since), trusted_until, is_once: false, is_waiting: false }
     }
 
     fn asked(asked_at: i64, is_taken: bool, failures: u32) -> Request {
@@ -292,17 +301,20 @@ mod tests {
         let (first, again) = (delivering(1_000_000, 90_000_000), asked(31_000_000, true, 1));
         let whole = want("md", None, 0).target;
         let event = want("md", Some("md:match:1"), 0).target;
-        let both = [(whole.clone(), first), (whole.clone(), again), (event.clone(), again)];
-        let known: Asked = both.into_iter().collect();
+        let of_event = asked(31_000_001, true, 1);
+        let all = [(whole.clone(), first), (whole.clone(), again), (event.clone(), of_event)];
+        let known: Asked = all.into_iter().collect();
         let source = || whole.source.clone();
         let noted = |ids: &[u64], now| {
             let noted = known.delivering(ids.iter().map(|id| (source(), *id)), Timestamp(now));
             noted.into_iter().map(|(target, at)| (target.clone(), at.0)).collect::<Vec<_>>()
         };
-        assert!(known.has(&whole.source, 1_000_000) && known.has(&whole.source, 31_000_000));
+        let completes = |id| known.is_of_producer(&whole.source, id);
+        assert!(completes(1_000_000) && completes(31_000_000));
+        assert!(!completes(31_000_001), "that was asked for one event");
         assert_eq!(noted(&[1_000_000, 1_000_000], 91_000_000), [(whole.clone(), 1_000_000)]);
         assert!(noted(&[1_000_000], 90_999_999).is_empty(), "that is known");
-        assert_eq!(noted(&[31_000, 7], 91_000_000), [(event, 31_000_000)], "of the event alone");
+        assert_eq!(noted(&[31_000_001, 7], 91_000_000), [(event, 31_000_001)], "of the event alone");
     }
 
     #[test]
@@ -332,5 +344,23 @@ mod tests {
         let free = next(&all, &requests, only_sr, now, SILENCE);
         assert_eq!(free.len(), 1, "the other has yet to answer");
         assert_eq!(free[0].0.target.source.provider.as_str(), "sr");
+    }
+    #[test]
+    fn no_two_requests_to_a_provider_are_known_by_one_id() {
+        let (event, other) = (want("md", Some("md:match:1"), 0), want("md", Some("md:match:2"), 0));
+        let whole = want("md", None, 0);
+        // Two were asked for by a machine whose clock was ahead.
+        let requests = Requests::from([
+            (event.target.clone(), vec![asked(900_000, true, 0)]),
+            (other.target.clone(), vec![asked(900_001, true, 0)]),
+        ]);
+        let next = next(std::slice::from_ref(&whole), &requests, |_| true, Timestamp(900_000), SILENCE);
+        assert_eq!(next[0].1.id(), 900_002);
+    }
+
+    #[test]
+    fn what_waits_for_its_producer_is_not_asked_for() {
+        let waiting = [Want { is_waiting: true, ..want("uof", Some("sr:match:1"), 0) }];
+        assert!(next(&waiting, &Requests::new(), |_| true, Timestamp(1), SILENCE).is_empty());
     }
 }

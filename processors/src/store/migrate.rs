@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 18] = [
+const MIGRATIONS: [(i64, &str, &str); 19] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -32,6 +32,7 @@ const MIGRATIONS: [(i64, &str, &str); 18] = [
     (16, "redrives by place", include_str!("../../migrations/0016_redrives_by_place.sql")),
     (17, "foreseen events", include_str!("../../migrations/0017_foreseen_events.sql")),
     (18, "recovery requests open", include_str!("../../migrations/0018_recovery_requests_open.sql")),
+    (19, "recovery requests refused", include_str!("../../migrations/0019_recovery_requests_refused.sql")),
 ];
 
 fn migrator() -> Migrator {

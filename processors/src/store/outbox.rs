@@ -1,9 +1,12 @@
 //! The outbox: what is committed and perhaps not yet published.
 
-use domain::{EventId, Sport};
+use domain::{EventId, Sport, Timestamp};
 use sqlx::{FromRow, MySqlPool};
 
 use super::rows::DeadLetterRow;
+
+/// Dead letters of a partition that are forgotten with one statement.
+const FORGOTTEN_MAX: u32 = 1_000;
 
 /// An update as it stands in the log.
 #[derive(Debug, FromRow)]
@@ -96,4 +99,38 @@ pub async fn dead_letters(
             payload: row.payload,
         })
         .collect())
+}
+
+/// Forgets dead letters that were refused before this and are published, whatever their sport: their topic keeps them. Of each
+/// partition one page at most.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_letters_before(pool: &MySqlPool, since: Timestamp) -> Result<(), sqlx::Error> {
+    let partitions: Vec<(String, i32, i64)> = sqlx::query_as(
+        "SELECT sport, kafka_partition, published FROM feed_offsets ORDER BY sport, kafka_partition",
+    )
+    .fetch_all(pool)
+    .await?;
+    for (sport, partition, published) in partitions {
+        let oldest: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT number, refused_at FROM dead_letters \
+             WHERE sport = ? AND kafka_partition = ? AND number <= ? ORDER BY number LIMIT ?",
+        )
+        .bind(&sport)
+        .bind(partition)
+        .bind(published)
+        .bind(FORGOTTEN_MAX)
+        .fetch_all(pool)
+        .await?;
+        let past = oldest.into_iter().take_while(|(_, refused_at)| *refused_at < since.0).last();
+        let Some((last, _)) = past else { continue };
+        sqlx::query("DELETE FROM dead_letters WHERE sport = ? AND kafka_partition = ? AND number <= ?")
+            .bind(&sport)
+            .bind(partition)
+            .bind(last)
+            .execute(pool)
+            .await?;
+    }
+    Ok(())
 }

@@ -128,7 +128,13 @@ pub async fn wants(
         if let Some(since) = since {
             let trusted_until = Timestamp(trusted_until.unwrap_or_default());
             let target = Target { source, event_id: None };
-            wants.push(Want { target, since: Timestamp(since), trusted_until, is_once: false });
+            wants.push(Want {
+                target,
+                since: Timestamp(since),
+                trusted_until,
+                is_once: false,
+                is_waiting: false,
+            });
         } else if state.is_none_or(|state| state == "up") {
             trusted.insert(source);
         }
@@ -156,20 +162,26 @@ pub async fn wants(
                 continue;
             }
         };
-        wants.extend(wants_of(&event_id, &head, &trusted));
+        wants.extend(
+            wants_of(&event_id, &head, &trusted).filter(|want| is_asked(&want.target.source.provider)),
+        );
     }
     Ok(wants)
 }
 
-/// What is missing of one event, of those who are trusted.
+/// What is missing of one event, of those who are trusted; and of the others what is asked for once, for whether it was is to be
+/// known when they are trusted again.
 fn wants_of(event_id: &EventId, head: &Head, trusted: &BTreeSet<Source>) -> impl Iterator<Item = Want> {
-    let feeds = head.feeds.iter().filter(|feed| feed.is_recoverable() && trusted.contains(&feed.source));
-    feeds.map(|feed| Want {
+    let recoverable = head.feeds.iter().filter(|feed| feed.is_recoverable());
+    let feeds = recoverable.map(|feed| (feed, !trusted.contains(&feed.source)));
+    let wanted = feeds.filter(|(feed, is_waiting)| !is_waiting || feed.unasked_since().is_some());
+    wanted.map(|(feed, is_waiting)| Want {
         target: Target { source: feed.source.clone(), event_id: Some(event_id.clone()) },
         // What was asked for when it had another gap, which is closed, or another letter, may lack what is missing now.
         since: feed.unasked_since().unwrap_or_else(|| feed.gap_since()),
         trusted_until: Timestamp(0),
         is_once: feed.unasked_since().is_some(),
+        is_waiting,
     })
 }
 
@@ -190,20 +202,19 @@ struct RequestRow {
 /// When the database fails, or what it says cannot be read.
 pub async fn requests(pool: &MySqlPool) -> anyhow::Result<Requests> {
     let mut requests = Requests::new();
-    for (target, request) in read(pool).await? {
+    for (target, request) in read(pool, "").await? {
         requests.entry(target).or_default().push(request);
     }
     Ok(requests)
 }
 
-/// Each request, the earlier before the later ones.
-async fn read(pool: &MySqlPool) -> anyhow::Result<Vec<(Target, Request)>> {
-    let rows: Vec<RequestRow> = sqlx::query_as(
+/// Each request of which this is so, the earlier before the later ones.
+async fn read(pool: &MySqlPool, condition: &'static str) -> anyhow::Result<Vec<(Target, Request)>> {
+    let sql = format!(
         "SELECT provider, producer, event_id, asked_at, taken, failures, recovered_at \
-         FROM recovery_requests ORDER BY asked_at",
-    )
-    .fetch_all(pool)
-    .await?;
+         FROM recovery_requests {condition} ORDER BY asked_at"
+    );
+    let rows: Vec<RequestRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await?;
     let read = |row: RequestRow| {
         let source = Source { provider: Name::new(&row.provider)?, producer: Name::new(&row.producer)? };
         let event_id = (!row.event_id.is_empty()).then(|| EventId::new(&row.event_id)).transpose()?;
@@ -218,12 +229,12 @@ async fn read(pool: &MySqlPool) -> anyhow::Result<Vec<(Target, Request)>> {
     rows.into_iter().map(read).collect()
 }
 
-/// The same, to hold answers against.
+/// Those that the provider has not refused, to hold answers against: what a refused one brings is somebody else's.
 ///
 /// # Errors
 /// As those of [`requests`].
 pub async fn asked(pool: &MySqlPool) -> anyhow::Result<Asked> {
-    Ok(read(pool).await?.into_iter().collect())
+    Ok(read(pool, "WHERE refused = FALSE").await?.into_iter().collect())
 }
 
 /// The provider has taken the request.
@@ -231,17 +242,30 @@ pub async fn asked(pool: &MySqlPool) -> anyhow::Result<Asked> {
 /// # Errors
 /// When the database fails.
 pub async fn note_taken(pool: &MySqlPool, target: &Target, asked_at: Timestamp) -> anyhow::Result<()> {
+    note(pool, "taken = TRUE", target, asked_at).await
+}
+
+/// The provider has answered that it does not take the request. Nothing that came by then answered it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_refused(pool: &MySqlPool, target: &Target, asked_at: Timestamp) -> anyhow::Result<()> {
+    note(pool, "refused = TRUE, recovered_at = NULL", target, asked_at).await
+}
+
+async fn note(
+    pool: &MySqlPool,
+    what: &'static str,
+    target: &Target,
+    asked_at: Timestamp,
+) -> anyhow::Result<()> {
     let (provider, producer, event_id) = key(target);
-    sqlx::query(
-        "UPDATE recovery_requests SET taken = TRUE \
-         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ?",
-    )
-    .bind(provider)
-    .bind(producer)
-    .bind(event_id)
-    .bind(asked_at.0)
-    .execute(pool)
-    .await?;
+    let sql = format!(
+        "UPDATE recovery_requests SET {what} \
+         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ?"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(provider).bind(producer).bind(event_id);
+    query.bind(asked_at.0).execute(pool).await?;
     Ok(())
 }
 
@@ -259,7 +283,7 @@ pub async fn note_delivering(
     // Several processors note it, and their clocks differ.
     sqlx::query(
         "UPDATE recovery_requests SET recovered_at = GREATEST(COALESCE(recovered_at, 0), ?) \
-         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ?",
+         WHERE provider = ? AND producer = ? AND event_id = ? AND asked_at = ? AND refused = FALSE",
     )
     .bind(now.0)
     .bind(provider)
@@ -322,23 +346,27 @@ mod tests {
 
     #[test]
     fn an_event_is_asked_for_anew_since_its_gap_was_declared() {
-        let of = |gap: &str| {
+        let of = |gap: &str, is_trusted: bool| {
             let state = format!(
                 r#"{{"version":1,"feeds":[{{"source":{{"provider":"md","producer":"live"}},"applied":{{"epoch":1,"sequence":1}},
                 "heard":{{"epoch":1,"sequence":3}},"recent":[],{gap}}}]}}"#
             );
             let head: Head = serde_json::from_str(&state).unwrap();
             let target = target(Some("md:match:1"));
-            let trusted = BTreeSet::from([target.source.clone()]);
+            let trusted = is_trusted.then(|| target.source.clone()).into_iter().collect();
             let wants: Vec<Want> = wants_of(target.event_id.as_ref().unwrap(), &head, &trusted).collect();
             assert!(wants.iter().all(|want| want.target == target), "{wants:?}");
             assert_eq!(wants.iter().any(|want| want.is_once), gap.contains("unasked"));
+            assert!(wants.iter().all(|want| want.is_waiting != is_trusted), "{wants:?}");
             wants.iter().map(|want| want.since.0).collect::<Vec<_>>()
         };
-        assert_eq!(of(r#""gap":true,"gap_since":7"#), [7]);
-        assert_eq!(of(r#""gap":true"#), [0], "it was stored before that was noted");
-        assert!(of(r#""gap":false"#).is_empty());
-        assert_eq!(of(r#""unasked_since":9"#), [9], "a letter of a feed without sequences");
+        assert_eq!(of(r#""gap":true,"gap_since":7"#, true), [7]);
+        assert_eq!(of(r#""gap":true"#, true), [0], "it was stored before that was noted");
+        assert!(of(r#""gap":false"#, true).is_empty());
+        assert_eq!(of(r#""unasked_since":9"#, true), [9], "a letter of a feed without sequences");
+        // While everything is asked for, what was asked for once is remembered.
+        assert!(of(r#""gap":true,"gap_since":7"#, false).is_empty());
+        assert_eq!(of(r#""unasked_since":9"#, false), [9]);
     }
 
     #[test]

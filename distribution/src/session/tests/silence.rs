@@ -131,3 +131,34 @@ fn a_client_of_other_markets_is_not_woken() {
     link.flush();
     assert_eq!(link.client.events["md:match:0"].1["market:406"], json(SHUT));
 }
+
+#[test]
+fn the_end_is_told_also_where_nothing_opens_with_it() {
+    let mut events = event();
+    let mut links = [Duration::ZERO, Duration::from_secs(60)]
+        .map(|conflate| Link::open(Client::default(), conflate, &events));
+    let each = |links: &mut [Link; 2], silent: bool, frames: usize| {
+        for link in links {
+            assert_eq!(link.flush(), frames);
+            assert_eq!(link.client.is_silent["md:match:0"], silent);
+        }
+    };
+    each(&mut links, false, 1);
+    events[0].cell.set_silent(true);
+    each(&mut links, true, 1);
+    // The first that is said after the silence shuts what was open, and comes before it is known that somebody says it.
+    let shut = events[0].next(true, vec![(2, Some(SHUT.replace("processor_silent", "bet_stop").into()))]);
+    assert_eq!(events[0].cell.take(shut, Instant::now()), Ok(Taken::Applied));
+    each(&mut links, true, 1);
+    events[0].cell.set_silent(false);
+    each(&mut links, false, 1);
+
+    // With nothing open the next silence is no news, until something is said in it.
+    events[0].cell.set_silent(true);
+    each(&mut links, false, 0);
+    events[0].update(true, &[(1, 3)]);
+    each(&mut links, true, 1);
+    events[0].cell.set_silent(false);
+    each(&mut links, false, 1);
+    assert_eq!(links[0].client.reached("md:match:0"), [1, 1, 2, 2, 3, 3], "and no version");
+}

@@ -92,14 +92,19 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
         _ => Asked::Yes,
     };
     let event_id: Option<EventId> = tree.reader.optional("event_id").ok().flatten().or(routed);
+    let other_event_id = event_id.as_ref().and_then(|event_id| origin.other_event(event_id)).cloned();
+    // The key of another event tells nothing of this one's sport.
+    let is_of_another_sport =
+        other_event_id.is_none() && origin.routing_key.is_some_and(|key| key.is_of_another_sport);
     event_id.as_ref()?;
     Some(Envelope {
         message_id: None,
         provider: Some(origin.provider.clone()),
         producer: producer(tree, origin).ok(),
         sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id).ok().flatten()),
-        is_of_another_sport: origin.routing_key.is_some_and(|key| key.is_of_another_sport),
+        is_of_another_sport,
         event_id,
+        other_event_id,
         position: None,
         generated_at: tree.reader.parsed("timestamp", number::made_at).ok().flatten(),
         asked,

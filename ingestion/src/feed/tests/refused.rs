@@ -137,6 +137,22 @@ async fn every_sport_is_told_of_a_message_whose_routing_key_and_fixture_name_two
 }
 
 #[tokio::test]
+async fn both_events_hear_of_a_message_whose_routing_key_names_another_than_it_does() {
+    let bench = unified::bench().await;
+    let other = "hi.-.live.bet_stop.4.sr:match.8.-";
+    let told = unified::post(&bench, XML, Some(other), unified::STOP).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
+    let why = "the routing key names the event sr:match:8, the message sr:match:7";
+    assert!(told.body["detail"].as_str().unwrap().contains(why), "{}", told.body);
+    for sport in Sport::ALL {
+        let (told, messages) = bench.told_of_refused(sport).await;
+        let mut events: Vec<&str> = told.iter().map(|(refused, _)| refused.event_id.as_str()).collect();
+        events.sort_unstable();
+        assert_eq!((events, messages), (vec!["sr:match:7", "sr:match:8"], 0), "{sport}");
+    }
+}
+
+#[tokio::test]
 async fn of_a_unified_odds_feed_whose_xml_is_broken_the_routing_key_tells_whose_it_was() {
     let bench = unified::bench().await;
     for broken in [unified::STOP.replace("groups=", "product="), unified::STOP[..20].to_owned()] {

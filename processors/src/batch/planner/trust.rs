@@ -24,7 +24,7 @@ impl Planner<'_> {
     pub(super) fn hear(&mut self, record: &FeedRecord, message: &FeedMessage, body: &ProducerBody) {
         let (partition, source) = (record.partition, &message.source);
         if let ProducerBody::SnapshotComplete(SnapshotComplete { request_id }) = body
-            && !self.asked.has(source, *request_id)
+            && !self.asked.is_of_producer(source, *request_id)
         {
             return;
         }
