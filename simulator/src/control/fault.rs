@@ -186,8 +186,10 @@ impl NewFault {
                 let without = without.map(|(name, value)| (name.clone(), value.clone())).collect();
                 read(without).map_or_else(|other| other != detail, |_: Self| true)
             };
-            let name = asked.keys().find(is_it).map(|name| name.replace('~', "~0").replace('/', "~1"));
-            Wrong { pointer: name.map_or_else(String::new, |name| format!("/{name}")), detail }
+            let name = asked.keys().filter(|name| *name != "kind").find(is_it).map(String::as_str);
+            let name = name.or((!detail.starts_with("missing field")).then_some("kind"));
+            let pointer = name.map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")));
+            Wrong { pointer: pointer.unwrap_or_default(), detail }
         })
     }
 
@@ -293,7 +295,7 @@ mod tests {
             (r#"{"kind":"gap","counts":1}"#, "/counts"),
             (r#"{"kind":"gap","event":"md:match:7","count":-1}"#, "/count"),
             (r#"{"kind":"late","seconds":"ten","event":"md:match:7"}"#, "/seconds"),
-            (r#"{"kind":"duplicate","event":"7"}"#, "/event"),
+            (r#"{"kind":"duplicate","event":" 7"}"#, "/event"),
             (r#"{"kind":"clock_skew"}"#, ""),
             (r#"{"kind":"flood","count":1}"#, "/kind"),
         ] {

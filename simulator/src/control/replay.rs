@@ -381,7 +381,7 @@ mod tests {
         assert!(playlist.remove(&EventId::new("sr:match:7").unwrap()));
         assert!(!playlist.remove(&EventId::new("sr:match:7").unwrap()));
         for wrong in
-            ["sr:match:final", "sr:mtach:123", "sr:match:+5", "sr:match:5:6", "sr:match:99999999999999999999"]
+            ["sr:match:final", "sr:mtach:123", "sr:match:-5", "sr:match:5:6", "sr:match:99999999999999999999"]
         {
             assert!(matches!(playlist.add(listed(wrong)), Err(ReplayError::Unknown(_))), "{wrong}");
         }

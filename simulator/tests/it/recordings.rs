@@ -219,6 +219,8 @@ fn a_replay_from_a_minute_sends_what_was_before_at_once() {
     assert!(at_once > from.len() / 2);
     let start = minute::offset_ns(open(&path), None, 41).unwrap();
     assert_eq!(from.duration_ns(), whole.duration_ns() - start + 5 * second);
+    let later = (0..whole.len()).filter(|&index| whole.offset_ns(index) >= start).count();
+    assert_eq!(from.paced(), later, "the rate is of what comes after the minute");
 }
 
 #[test]
