@@ -46,7 +46,7 @@ async fn what_was_played_and_recorded_can_be_replayed() {
     assert!(stdout(&played).contains("\nlateness p50 "), "{}", stdout(&played));
     let ledger = RunLedger::load(&directory.path().join("ledger.json")).unwrap();
     assert_eq!(ledger.producers[0].messages(), 1_000);
-    assert_eq!((ledger.cut_short, ledger.deliveries.unwrap().events.len()), (None, 1_000));
+    assert_eq!((ledger.cut_short, ledger.deliveries.unwrap().status.len()), (None, 1_000));
     let sent = receiver.lines().len();
 
     let info = simulator(directory.path(), &["info", "game.rec"]).await;
