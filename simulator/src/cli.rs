@@ -15,6 +15,7 @@ use crate::file;
 use crate::format::Format;
 use crate::pacer::Speed;
 use crate::recording::Header;
+use crate::run_ledger::RunLedger;
 use crate::scenario::Tempo;
 use crate::schedule::suffix_at;
 use crate::world::{self, Formats, Played};
@@ -158,7 +159,7 @@ struct Play {
     /// Give games and messages ids of their own, so that they are others to whoever has had those of this seed
     #[arg(long)]
     fresh: bool,
-    /// Write here what was decided and must result, as JSON; what became of each message `run --ledger` tells
+    /// Write here what was decided, what must result and what was answered, as JSON
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Write here what was sent and when, as a recording; with `--sink null` what would have been, and when it was due
@@ -265,6 +266,8 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
     let suffix = if args.fresh { suffix_at(drive::now()) } else { String::new() };
     let Played { schedule, ledger } = world::play_afresh(&games.plan(seed, now), &suffix)?;
     let schedule = Arc::new(schedule);
+    let provider = ledger.provider.clone();
+    let mut ledger = RunLedger::of(ledger, program.to_string());
     if let Some(path) = &args.ledger {
         ledger.save(path)?;
     }
@@ -274,17 +277,20 @@ fn play_once(args: &Play, seed: u64, outlet: &Outlet) -> anyhow::Result<Ended> {
     if let (Some(path), Some(format)) = (&args.record, recorded) {
         let sports = games.sports.iter().map(|sport| sport.as_str()).collect::<Vec<_>>().join(", ");
         let source = format!("{} games of {sports} played by the simulator", games.games);
-        let header = Header::new(ledger.provider.clone(), format, source, Some(seed));
+        let header = Header::new(provider, format, source, Some(seed));
         file::write(path, |out| match args.delivery.is_dropped() {
             true => Ok(schedule.record(header, out)?),
             false => Ok(report.record_feed(&schedule, header, out)?),
         })?;
     }
-    if args.ledger.is_some() && report.is_stopped {
-        say::error("the ledger says what would have come of the whole, which was not sent");
-    }
     say::report(&report);
-    Ok(Ended::of(&report, report.is_complete()))
+    let ended = Ended::of(&report, report.is_complete());
+    // Where messages are dropped, nobody answers.
+    if let (Some(path), false) = (&args.ledger, args.delivery.is_dropped()) {
+        ledger.end(report);
+        ledger.save(path)?;
+    }
+    Ok(ended)
 }
 
 /// Measures the games of each sport; says whether every figure was as expected. Nothing judged is nothing shown.

@@ -3,13 +3,8 @@
 //! A world writes it as it decides. Neither the sports' rules nor the event state of the processors have a part
 //! in it, so it can be held against them.
 
-use std::path::Path;
-
-use anyhow::Context;
 use domain::{EventId, Fixture, Incident, Market, Name, Sport, Status};
 use serde::{Deserialize, Serialize};
-
-use crate::file;
 
 pub use account::Account;
 pub(crate) use applied::applied;
@@ -62,22 +57,5 @@ impl Ledger {
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.events.iter().map(|event| event.messages).sum()
-    }
-
-    /// Writes it as JSON.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        file::write(path, |out| Ok(serde_json::to_writer(out, self)?)).context("the ledger")
-    }
-
-    /// Reads what [`Ledger::save`] wrote.
-    ///
-    /// # Errors
-    /// When there is no such file, or it is no ledger.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let read = || -> anyhow::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-        read().with_context(|| format!("cannot read the ledger {}", path.display()))
     }
 }

@@ -51,12 +51,13 @@ impl Playlist {
     /// When a recording cannot be read, holds what cannot be sent, or does not come to the minute.
     pub fn load(&self) -> anyhow::Result<Schedule> {
         let mut builder = ScheduleBuilder::default();
+        let mut sought = 0;
         for entry in &self.entries {
-            entry
+            sought += entry
                 .load_into(&mut builder)
                 .with_context(|| format!("cannot replay {}", entry.path.display()))?;
         }
-        let mut schedule = builder.build();
+        let mut schedule = builder.build().seeking(sought);
         if let Some(max_gap) = self.max_gap {
             schedule = schedule.with_gaps_of_at_most(nanos(max_gap));
         }
@@ -73,7 +74,8 @@ impl Playlist {
 }
 
 impl Entry {
-    fn load_into(&self, builder: &mut ScheduleBuilder) -> anyhow::Result<()> {
+    /// Adds its messages; says how many of them were said before the minute that is sought.
+    fn load_into(&self, builder: &mut ScheduleBuilder) -> anyhow::Result<usize> {
         let from_ns = match self.from_minute {
             Some(minute) => minute::offset_ns(self.open()?, None, minute)?,
             None => 0,
@@ -87,8 +89,10 @@ impl Entry {
             );
         };
         let (offset_ns, first) = (nanos(self.offset), builder.len());
+        let mut sought = 0;
         for (index, message) in recording.enumerate() {
             let message = message?;
+            sought += usize::from(message.offset_ns < from_ns);
             builder
                 .push(&header.provider, format, message.offset_ns, &in_one_line(format, &message.bytes))
                 .with_context(|| format!("message {}", index + 1))?;
@@ -98,7 +102,7 @@ impl Entry {
             builder.order_by_time(first, nanos(ANSWER_TIMEOUT));
         }
         builder.retime(first, |due_ns| due_ns.saturating_sub(from_ns).saturating_add(offset_ns));
-        Ok(())
+        Ok(sought)
     }
 
     fn open(&self) -> anyhow::Result<Reader<BufReader<File>>> {

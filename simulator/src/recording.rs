@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::Format;
 
 pub(crate) use image::{bodies_of, renumbered, snapshot_of};
+pub(crate) use played::{Beginning, run_on, tells_play};
 
 pub use counts::{Counts, CountsError};
 pub use cut::{Cut, CutError, CutOut, cut};
@@ -54,6 +55,7 @@ mod image;
 pub mod inspect;
 pub mod merge;
 pub mod minute;
+mod played;
 mod reader;
 mod shelf;
 mod writer;

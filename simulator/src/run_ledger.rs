@@ -7,6 +7,7 @@ use anyhow::Context;
 use domain::EventId;
 use serde::{Deserialize, Serialize};
 
+use crate::drive::DriveReport;
 use crate::faults::{Fault, FaultPlan, Kind, stall};
 use crate::file;
 use crate::ledger::{Deliveries, Ledger, applied};
@@ -52,6 +53,15 @@ pub struct CutShort {
     pub abandoned: Vec<EventId>,
 }
 
+impl CutShort {
+    /// That of a drive; `None` where it came to its end.
+    pub(crate) fn of(report: &DriveReport) -> Option<Self> {
+        let is_cut_short = report.is_stopped || report.gave_up.is_some();
+        let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
+        is_cut_short.then(|| Self { why, abandoned: report.abandoned_events.clone() })
+    }
+}
+
 impl RunLedger {
     /// What one producer sent, where nothing was to go wrong.
     #[must_use]
@@ -66,6 +76,13 @@ impl RunLedger {
             cut_short: None,
             deliveries: None,
         }
+    }
+
+    /// The run is over: what became of each message. Where it ended before its time, what it says of the whole is not true: it is told
+    /// so, and of which games it is known that they are abandoned.
+    pub fn end(&mut self, report: DriveReport) {
+        self.cut_short = CutShort::of(&report);
+        self.deliveries = Some(report.deliveries);
     }
 
     /// Something went wrong besides, in a run of this schedule: it is written down with the plan, and what must result is changed

@@ -47,6 +47,8 @@ pub struct Schedule {
     channels: Vec<Channel>,
     lines: Vec<Line>,
     bytes: Vec<u8>,
+    /// How many of them are due at once, since a minute behind them is sought.
+    sought: usize,
 }
 
 /// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole in one format. All
@@ -225,6 +227,18 @@ impl Schedule {
     #[must_use]
     pub fn due_by(&self, offset_ns: u64) -> usize {
         self.lines.partition_point(|line| line.offset_ns <= offset_ns)
+    }
+
+    /// How many messages are due in their own time: all but those before a minute that is sought.
+    #[must_use]
+    pub fn paced(&self) -> usize {
+        self.lines.len() - self.sought
+    }
+
+    /// The same, so many of its messages being due at once before a minute that is sought.
+    pub(crate) fn seeking(mut self, sought: usize) -> Self {
+        self.sought = sought.min(self.lines.len());
+        self
     }
 
     /// When the last message is due, in nanoseconds from the start.

@@ -11,6 +11,7 @@ use domain::{Body, Content, EventId, FeedMessage, Fixture, Name, Sport, Timestam
 use writer::Writer;
 
 pub(crate) use codes::{sport as sport_number, void_reason};
+pub(crate) use status::part_ends;
 
 mod codes;
 mod market;

@@ -102,6 +102,11 @@ pub(super) fn merge(args: &MergeArgs) -> anyhow::Result<bool> {
     }
     let named = |error| match error {
         MergeError::Recording(number, why) => anyhow!("cannot read {}: {why}", paths[number - 1].display()),
+        MergeError::Twice { event, producer, first, second } => anyhow!(
+            "{} and {} both tell `{event}` as `{producer}` does, over the same time: one of them would be repetitions",
+            paths[first - 1].display(),
+            paths[second - 1].display()
+        ),
         error => error.into(),
     };
     let header = file::write(&args.output, |out| recording::merge(parts, out).map_err(named))?;

@@ -74,10 +74,14 @@ fn press(key: u8, playhead: &Playhead) {
 }
 
 fn change_speed(playhead: &Playhead, by: f64) {
-    if let Speed::Factor(factor) = playhead.speed() {
-        let factor = (factor * by).clamp(*Speed::FACTORS.start(), *Speed::FACTORS.end());
-        playhead.set_speed(Speed::Factor(factor));
-    }
+    let (slowest, fastest) = (*Speed::FACTORS.start(), *Speed::FACTORS.end());
+    let factor = match playhead.speed() {
+        Speed::Factor(factor) => factor * by,
+        // Nothing is faster; what is slower is the fastest that there is below.
+        Speed::Max if by < 1.0 => fastest,
+        Speed::Max => return,
+    };
+    playhead.set_speed(Speed::Factor(factor.clamp(slowest, fastest)));
 }
 
 #[cfg(test)]

@@ -13,12 +13,11 @@ use domain::{Name, Timestamp};
 use super::delivery::{Delivery, Ended};
 use super::{import, say};
 use crate::control::Program;
-use crate::drive::{self, DriveOptions, DriveReport};
+use crate::drive::{self, DriveOptions};
 use crate::file;
 use crate::format::Format;
 use crate::pacer::Speed;
 use crate::recording::{self, Header, RecordingError};
-use crate::run_ledger::{CutShort, RunLedger};
 use crate::scenario::{READY, Scenario, Tempo};
 use crate::schedule::{Schedule, suffix_at};
 
@@ -128,27 +127,17 @@ pub(super) fn run(args: &Run) -> anyhow::Result<Ended> {
             unexpected.len()
         ));
     }
-    if let Some(path) = &args.ledger {
-        cut_short(&mut ledger, &report);
-        ledger.deliveries = Some(report.deliveries);
-        ledger.save(path)?;
-    }
-    recorded?;
-    Ok(match (refused, &report.gave_up, report.is_stopped) {
+    let ended = match (refused, &report.gave_up, report.is_stopped) {
         (0, None, true) => Ended::CutShort,
         (0, None, false) if unexpected.is_empty() => in_time,
         _ => Ended::Badly,
-    })
-}
-
-/// What a ledger of the whole run says is not true of one that ended before its time: it is told so, and of which games it is
-/// known that they are abandoned.
-fn cut_short(ledger: &mut RunLedger, report: &DriveReport) {
-    if !report.is_stopped && report.gave_up.is_none() {
-        return;
+    };
+    if let Some(path) = &args.ledger {
+        ledger.end(report);
+        ledger.save(path)?;
     }
-    let why = report.gave_up.clone().or_else(|| report.obstacle.clone());
-    ledger.cut_short = Some(CutShort { why, abandoned: report.abandoned_events.clone() });
+    recorded?;
+    Ok(ended)
 }
 
 impl Run {

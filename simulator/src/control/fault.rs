@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use domain::{EventId, Name};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{BURST_TIMES_MAX, SPELL_SECONDS_MAX};
 use crate::drive::Wish;
@@ -167,16 +168,33 @@ pub(super) enum Asked {
     OfMessages { wish: Wish, event: Option<EventId> },
 }
 
-/// A number that is out of its bounds, and where it stands.
+/// What cannot be asked for so, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OutOfBounds {
-    pub(super) pointer: &'static str,
+pub(super) struct Wrong {
+    pub(super) pointer: String,
     pub(super) detail: String,
 }
 
 impl NewFault {
+    /// Reads what somebody asks for.
+    pub(super) fn read(asked: &Map<String, Value>) -> Result<Self, Wrong> {
+        let read = |asked| serde_json::from_value(Value::Object(asked)).map_err(|error| error.to_string());
+        read(asked.clone()).map_err(|detail| {
+            // Which field it was is not told of what is read by its kind: it is the one without which something else is wrong.
+            let is_it = |name: &&String| {
+                let without = asked.iter().filter(|(other, _)| other != name);
+                let without = without.map(|(name, value)| (name.clone(), value.clone())).collect();
+                read(without).map_or_else(|other| other != detail, |_: Self| true)
+            };
+            let name = asked.keys().filter(|name| *name != "kind").find(is_it).map(String::as_str);
+            let name = name.or((!detail.starts_with("missing field")).then_some("kind"));
+            let pointer = name.map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")));
+            Wrong { pointer: pointer.unwrap_or_default(), detail }
+        })
+    }
+
     /// What is asked for. Who waits for what is missing does so for `window`.
-    pub(super) fn asked(self, window: Duration) -> Result<Asked, OutOfBounds> {
+    pub(super) fn asked(self, window: Duration) -> Result<Asked, Wrong> {
         let (wish, event) = match self {
             Self::Silence { provider, producer, seconds } => {
                 return Ok(Asked::Silence { provider, producer, length: spell(seconds)? });
@@ -211,18 +229,18 @@ impl NewFault {
     }
 }
 
-fn spell(seconds: u32) -> Result<Duration, OutOfBounds> {
+fn spell(seconds: u32) -> Result<Duration, Wrong> {
     within("/seconds", seconds, 1, SPELL_SECONDS_MAX)?;
     Ok(Duration::from_secs(u64::from(seconds)))
 }
 
-fn row(count: Option<u32>, by_default: u32) -> Result<u32, OutOfBounds> {
+fn row(count: Option<u32>, by_default: u32) -> Result<u32, Wrong> {
     let count = count.unwrap_or(by_default);
     within("/count", count, 1, ROW_MAX).map(|()| count)
 }
 
 /// Long enough that nobody waits any more.
-fn beyond(seconds: Option<u32>, window: Duration) -> Result<Duration, OutOfBounds> {
+fn beyond(seconds: Option<u32>, window: Duration) -> Result<Duration, Wrong> {
     let length = match seconds {
         Some(seconds) => spell(seconds)?,
         None => window * 2 + Duration::from_secs(1),
@@ -233,7 +251,7 @@ fn beyond(seconds: Option<u32>, window: Duration) -> Result<Duration, OutOfBound
             length.as_secs(),
             window.as_secs_f64()
         );
-        return Err(OutOfBounds { pointer: "/seconds", detail });
+        return Err(Wrong { pointer: "/seconds".to_owned(), detail });
     }
     Ok(length)
 }
@@ -243,11 +261,11 @@ fn within<T: PartialOrd + std::fmt::Display>(
     value: T,
     low: T,
     high: T,
-) -> Result<(), OutOfBounds> {
+) -> Result<(), Wrong> {
     if value >= low && value <= high {
         return Ok(());
     }
-    Err(OutOfBounds { pointer, detail: format!("{value} is outside {low} to {high}") })
+    Err(Wrong { pointer: pointer.to_owned(), detail: format!("{value} is outside {low} to {high}") })
 }
 
 #[cfg(test)]
@@ -258,7 +276,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_reads_as_it_is_written_and_keeps_to_its_bounds() {
-        let asked = |json: &str| serde_json::from_str::<NewFault>(json).unwrap().asked(WINDOW);
+        let read = |json: &str| NewFault::read(&serde_json::from_str(json).unwrap());
+        let asked = |json: &str| read(json).unwrap().asked(WINDOW);
         let beyond = asked(r#"{"kind":"gap_filled","count":2}"#).unwrap();
         let wish = Wish::GapFilled(2, Duration::from_secs(7));
         assert_eq!(beyond, Asked::OfMessages { wish, event: None });
@@ -272,8 +291,15 @@ mod tests {
         ] {
             assert_eq!(asked(json).unwrap_err().pointer, pointer, "{json}");
         }
-        for json in [r#"{"kind":"gap","counts":1}"#, r#"{"kind":"clock_skew"}"#, r#"{"kind":"flood"}"#] {
-            assert!(serde_json::from_str::<NewFault>(json).is_err(), "{json}");
+        for (json, pointer) in [
+            (r#"{"kind":"gap","counts":1}"#, "/counts"),
+            (r#"{"kind":"gap","event":"md:match:7","count":-1}"#, "/count"),
+            (r#"{"kind":"late","seconds":"ten","event":"md:match:7"}"#, "/seconds"),
+            (r#"{"kind":"duplicate","event":" 7"}"#, "/event"),
+            (r#"{"kind":"clock_skew"}"#, ""),
+            (r#"{"kind":"flood","count":1}"#, "/kind"),
+        ] {
+            assert_eq!(read(json).unwrap_err().pointer, pointer, "{json}");
         }
     }
 }

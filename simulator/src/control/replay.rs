@@ -1,19 +1,19 @@
 //! The replay of single events, as a Unified Odds Feed has it: a playlist, and how it is played.
 //!
-//! An event is the one of that id in the recordings that are there; where none has it, a game that a world plays from the number
-//! in its URN: the same URN is the same game.
+//! An event is the one of that id in the recordings that are there; where none has it, and it is called as matches are
+//! (`sr:match:1234`), a game that a world plays from its number: the same URN is the same game. No other event is known.
 
 use std::path::PathBuf;
 
 use domain::update::Value;
-use domain::{Body, Content, EventId, FeedMessage, Name, Sport, Timestamp};
+use domain::{Body, Content, EventId, Name, Sport, Timestamp};
 
 use self::source::Said;
 use crate::faults::Factor;
 use crate::format::Format;
 use crate::ledger::Account;
 use crate::pacer::Speed;
-use crate::recording::{bodies_of, minute};
+use crate::recording::{Beginning, bodies_of, run_on, tells_play};
 use crate::schedule::{self, Schedule, ScheduleBuilder, Sending};
 
 mod source;
@@ -66,9 +66,11 @@ pub struct Replay {
 /// Why an event cannot be in a playlist, or a playlist be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// Its URN has no number.
-    #[error("`{0}` is no event that can be played: it must end in a number, as `sr:match:1234` does")]
-    Number(EventId),
+    /// No recording has it, and its URN is not that of a match.
+    #[error(
+        "`{0}` is in no recording that is here, and no match: games are made up for `sr:match:` and a number, such as `sr:match:1234`"
+    )]
+    Unknown(EventId),
     /// There are too many.
     #[error("a playlist has at most {EVENTS_MAX} events")]
     Full,
@@ -113,18 +115,25 @@ impl Playlist {
     }
 }
 
+/// The number of a match that can be made up.
 fn number(event_id: &EventId) -> Result<u64, ReplayError> {
-    let number = event_id.as_str().rsplit(':').next().and_then(|number| number.parse().ok());
-    number.ok_or_else(|| ReplayError::Number(event_id.clone()))
+    let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = match event_id.as_str().split(':').collect::<Vec<_>>()[..] {
+        [_, "match", number] => Some(number).filter(digits).and_then(|number| number.parse().ok()),
+        _ => None,
+    };
+    number.ok_or_else(|| ReplayError::Unknown(event_id.clone()))
 }
 
-/// When play began, as its messages tell it; of what was never played, with the first of them.
+/// When play began, as its messages tell it; of what was never to begin, with the first of them.
 fn began_ns(said: &[Said]) -> u64 {
-    let is_live = |message: &FeedMessage| match &message.content {
-        Content::Event(event) => minute::is_live(&event.body),
-        Content::Producer(_) => false,
-    };
-    said.iter().find(|said| is_live(&said.message)).map_or(0, |said| said.offset_ns)
+    let mut beginning = Beginning::default();
+    for Said { offset_ns, message, .. } in said {
+        if let Content::Event(event) = &message.content {
+            beginning.note(*offset_ns, message.generated_at, &event.body);
+        }
+    }
+    beginning.at_ns().unwrap_or_default()
 }
 
 impl Replay {
@@ -166,7 +175,7 @@ impl Replay {
             0 => 0,
             minutes => began_ns(&said) + minutes,
         };
-        let (mut messages, mut due_ns, mut before_ns) = (Vec::new(), 0, None);
+        let (mut messages, mut due_ns, mut before_ns, mut play_at_ns) = (Vec::new(), 0, None, 0);
         for Said { offset_ns, message, line } in said {
             let Content::Event(event) = &message.content else { continue };
             // Who plays whom is told however late one comes.
@@ -178,13 +187,22 @@ impl Replay {
             if offset_ns < skipped_ns && !is_fixture {
                 let new = || Account::new(message.source.producer.clone(), event.sport);
                 skipped.get_or_insert_with(new).enter(&event.body);
+                if tells_play(&event.body) {
+                    play_at_ns = offset_ns;
+                }
                 continue;
             }
             if !is_fixture {
                 let values =
                     skipped.take().into_iter().flat_map(|account| account.values().collect::<Vec<_>>());
-                // Who plays whom has been told.
-                let bodies = bodies_of(values.filter(|value| !matches!(value, Value::Fixture(_))));
+                let since_seconds = offset_ns.saturating_sub(play_at_ns) / 1_000_000_000;
+                let values = values.filter_map(|value| match value {
+                    // Who plays whom has been told.
+                    Value::Fixture(_) => None,
+                    Value::Status(status) => Some(Value::Status(run_on(status, event.sport, since_seconds))),
+                    value => Some(value),
+                });
+                let bodies = bodies_of(values);
                 for (before, body) in (1..=bodies.len() as i64).rev().zip(bodies) {
                     let mut stands = message.clone();
                     if let Content::Event(event) = &mut stands.content {
@@ -362,7 +380,11 @@ mod tests {
         assert_eq!(playlist.events()[7].start_minutes, 5);
         assert!(playlist.remove(&EventId::new("sr:match:7").unwrap()));
         assert!(!playlist.remove(&EventId::new("sr:match:7").unwrap()));
-        assert!(matches!(playlist.add(listed("sr:match:final")), Err(ReplayError::Number(_))));
+        for wrong in
+            ["sr:match:final", "sr:mtach:123", "sr:match:-5", "sr:match:5:6", "sr:match:99999999999999999999"]
+        {
+            assert!(matches!(playlist.add(listed(wrong)), Err(ReplayError::Unknown(_))), "{wrong}");
+        }
         playlist.clear();
         assert!(playlist.events().is_empty());
     }

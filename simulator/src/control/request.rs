@@ -122,6 +122,9 @@ impl From<ControlError> for Problem {
 
 impl From<ReplayError> for Problem {
     fn from(error: ReplayError) -> Self {
-        invalid(error.to_string())
+        match error {
+            ReplayError::Unknown(_) => not_found(error.to_string()),
+            ReplayError::Full | ReplayError::Empty => invalid(error.to_string()),
+        }
     }
 }

@@ -360,9 +360,9 @@ pub(super) async fn faults(State(watch): State<Watch>) -> Result<Response, Probl
 
 pub(super) async fn inject(
     State(control): State<Control>,
-    Json(fault): Json<NewFault>,
+    Json(fault): Json<serde_json::Map<String, Value>>,
 ) -> Result<Response, Problem> {
-    let asked = fault.asked(control.window());
+    let asked = NewFault::read(&fault).and_then(|fault| fault.asked(control.window()));
     let asked = asked.map_err(|wrong| invalid(wrong.detail).at(wrong.pointer))?;
     let status = match asked {
         Asked::Silence { provider, producer, length } => control.silence(provider, producer, length)?,

@@ -18,6 +18,9 @@ use crate::run_ledger::{CutShort, RunLedger};
 use crate::schedule::Schedule;
 use crate::sender::Sink;
 
+/// Nobody can steer yet.
+pub(super) const BEING_MADE: ControlError = ControlError::NotNow("its messages are being made");
+
 /// A run that goes.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -40,6 +43,8 @@ pub(super) struct Running {
     pub(super) events: BTreeSet<EventId>,
     /// The speed that somebody has asked for since it began: later rounds keep it.
     pub(super) speed_wanted: Option<Speed>,
+    /// Messages a second that are due at the speed at which they were made, once they are.
+    pub(super) made_rate: Option<f64>,
     /// What goes faster for a while.
     pub(super) burst: Option<Burst>,
 }
@@ -79,6 +84,7 @@ impl Running {
             sources: BTreeSet::new(),
             events: BTreeSet::new(),
             speed_wanted: None,
+            made_rate: None,
             burst: None,
         }
     }
@@ -102,8 +108,8 @@ impl Running {
         status.seed = seed;
         status.messages = schedule.len() as u64;
         status.faults = faults.faults.len() as u64;
-        status.speed = factor(options.speed);
-        status.rate = status.speed.map(|speed| speed * made_rate(schedule));
+        self.made_rate = Some(made_rate(schedule));
+        status.set_speed(factor(options.speed), self.made_rate);
         status.end = None;
         status.state = RunState::Playing;
         self.faults = Some(faults);
@@ -163,9 +169,9 @@ impl Running {
             ));
         }
         if !self.playhead.set_speed(speed) {
-            return Err(ControlError::NotNow("its messages are being made, or have all been let go"));
+            return Err(BEING_MADE);
         }
-        self.status.set_speed(factor(speed));
+        self.status.set_speed(factor(speed), self.made_rate);
         Ok(())
     }
 
@@ -176,7 +182,7 @@ impl Running {
         let has_begun = progress.is_some() && self.playhead.has_begun();
         if has_begun && status.state == RunState::Playing {
             // Whoever has the playhead may change its speed.
-            status.set_speed(factor(self.playhead.speed()));
+            status.set_speed(factor(self.playhead.speed()), self.made_rate);
         }
         status.state = match status.state {
             RunState::Preparing | RunState::Playing if self.stop.has_begun() => RunState::Stopping,
@@ -224,17 +230,15 @@ impl Running {
 
     /// What became of each message is kept: its ledger tells of it.
     pub(super) fn keep_deliveries(&mut self, report: DriveReport) {
-        let why = report.gave_up.clone().or(report.obstacle);
-        let is_cut_short = report.is_stopped || report.gave_up.is_some();
-        let cut_short = is_cut_short.then_some(CutShort { why, abandoned: report.abandoned_events });
+        let cut_short = CutShort::of(&report);
         self.deliveries = Some((report.deliveries, cut_short));
     }
 }
 
-/// Messages a second that are due at the speed at which they were made.
+/// Messages a second that are due at the speed at which they were made: of what is sought, from the minute on.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn made_rate(schedule: &Schedule) -> f64 {
-    schedule.len() as f64 * 1e9 / (schedule.duration_ns() as f64).max(1.0)
+    schedule.paced() as f64 * 1e9 / (schedule.duration_ns() as f64).max(1.0)
 }
 
 pub(super) fn factor(speed: Speed) -> Option<f64> {

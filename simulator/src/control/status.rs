@@ -17,7 +17,7 @@ pub struct Status {
     pub seed: Option<u64>,
     /// How many times as fast as it was made; absent at top speed.
     pub speed: Option<f64>,
-    /// Messages a second that are due on average at that speed.
+    /// Messages a second that are due on average at that speed; of what is sought, from the minute on.
     pub rate: Option<f64>,
     /// Seconds since it began, without those in which it stood still.
     pub elapsed_seconds: f64,
@@ -38,14 +38,10 @@ pub struct Status {
 }
 
 impl Status {
-    /// It goes at another speed, and at the rate that follows.
-    pub(super) fn set_speed(&mut self, speed: Option<f64>) {
-        if speed == self.speed {
-            return;
-        }
-        let made = self.rate.zip(self.speed).map(|(rate, speed)| rate / speed);
-        self.rate = made.zip(speed).map(|(made, speed)| made * speed);
+    /// It goes at another speed, and at the rate that follows from the one at which its messages were made.
+    pub(super) fn set_speed(&mut self, speed: Option<f64>, made_rate: Option<f64>) {
         self.speed = speed;
+        self.rate = speed.zip(made_rate).map(|(speed, made)| speed * made);
     }
 
     /// It has come so far.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{Name, Source};
 
-use super::running::Burst;
+use super::running::{BEING_MADE, Burst};
 use super::{Control, ControlError, Status};
 use crate::drive::{Injected, Order, OrderRefused};
 use crate::faults::{Fault, HOLD_MS};
@@ -56,7 +56,7 @@ impl Control {
     /// Goes on at another speed.
     ///
     /// # Errors
-    /// When there is no run, or it cannot change its speed any more.
+    /// When there is no run, its messages are still being made, or its faults are planned for its speed.
     pub fn set_speed(&self, speed: Speed) -> Result<Status, ControlError> {
         self.with_run(|run| run.steer(speed))
     }
@@ -67,10 +67,7 @@ impl Control {
     /// As those of [`Control::set_speed`]; and where that speed is none.
     pub fn set_rate(&self, rate: f64) -> Result<Status, ControlError> {
         self.with_run(|run| {
-            let now = run.status.rate.zip(run.status.speed).map(|(rate, speed)| rate / speed);
-            let made =
-                now.ok_or(ControlError::NotNow("its messages are being made, or have all been let go"))?;
-            let factor = rate / made;
+            let factor = rate / run.made_rate.ok_or(BEING_MADE)?;
             if !Speed::FACTORS.contains(&factor) {
                 return Err(ControlError::NotNow("no speed that can be set leads to this rate"));
             }
@@ -90,7 +87,7 @@ impl Control {
     ) -> Result<Status, ControlError> {
         self.with_run(|run| {
             if run.made.is_none() {
-                return Err(ControlError::NotNow("its messages are being made"));
+                return Err(BEING_MADE);
             }
             if run.sources.iter().all(|source| source.provider != provider) {
                 return Err(ControlError::Provider(provider));
@@ -141,7 +138,7 @@ impl Control {
     pub fn ledger(&self) -> Result<RunLedger, ControlError> {
         let state = self.state();
         let run = state.known().ok_or(ControlError::Idle)?;
-        let made = run.made.as_ref().ok_or(ControlError::NotNow("its messages are being made"))?;
+        let made = run.made.as_ref().ok_or(BEING_MADE)?;
         let (made, injected) = (Arc::clone(made), run.inject.injected());
         let deliveries = run.deliveries.clone();
         drop(state);

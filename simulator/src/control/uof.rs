@@ -150,23 +150,22 @@ pub(super) async fn add(
         let detail = format!("`start_time`: {start_time} is outside 0 to {START_MINUTES_MAX} minutes");
         return Err(invalid(detail).into());
     }
+    let (sport, made_up) = (sport.unwrap_or(Sport::Football), ", as a made-up game of ");
     let (recording, told) = match control.recordings().cloned() {
-        None => (None, String::new()),
+        None => (None, format!("{made_up}{sport}")),
         Some(shelf) => {
             let wanted = event_id.clone();
             let found = tokio::task::spawn_blocking(move || shelf.holding(&wanted)).await;
             let found = found.map_err(|error| invalid(error.to_string()))?;
             let found = found.map_err(|error| invalid(format!("cannot read the recordings: {error}")))?;
-            let told = found.as_ref().map(|(name, _)| format!(", as recorded in {name}"));
-            (found.map(|(_, path)| path), told.unwrap_or_default())
+            let told = match &found {
+                Some((name, _)) => format!(", as recorded in {name}"),
+                None => format!("{made_up}{sport}: no recording has it"),
+            };
+            (found.map(|(_, path)| path), told)
         }
     };
-    let listed = Listed {
-        event_id: event_id.clone(),
-        sport: sport.unwrap_or(Sport::Football),
-        start_minutes: start_time,
-        recording,
-    };
+    let listed = Listed { event_id: event_id.clone(), sport, start_minutes: start_time, recording };
     control.playlist(|playlist| playlist.add(listed))?;
     Ok(done(&format!("{event_id} is in the playlist{told}")))
 }

@@ -2,10 +2,12 @@
 //! by whoever has it, while the drive goes.
 //!
 //! While it stands still nothing becomes due, so what goes later is no later than it should be: stopping moves the
-//! rest of the timeline. At top speed all is due at once; there it can be stopped, but not stepped.
+//! rest of the timeline. At top speed all is due at once; there it can be stopped, and go on at another speed from what has gone
+//! furthest, but not be stepped.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -40,6 +42,8 @@ enum Stand {
     Before,
     /// Nothing beyond this offset goes.
     At(u64),
+    /// Nothing goes: of what is up to this offset some may not have gone yet, as at top speed each connection goes as fast as it can.
+    Amid(u64),
 }
 
 /// A drive that has begun.
@@ -48,6 +52,8 @@ struct UnderWay {
     start: Instant,
     timeline: Arc<Timeline>,
     next: Next,
+    /// One more than the greatest offset that has been let go; 0 before anything was.
+    furthest: Arc<AtomicU64>,
 }
 
 impl Default for Playhead {
@@ -99,8 +105,8 @@ impl Playhead {
         is_stepped
     }
 
-    /// Goes on at another speed, or will once it is let go. Says whether it does: not before a drive has begun, and a
-    /// drive at top speed has let everything go.
+    /// Goes on at another speed, or will once it is let go: from top speed, where what has not gone yet is due from there on. Says
+    /// whether it does: not before a drive has begun.
     pub fn set_speed(&self, speed: Speed) -> bool {
         let now = Instant::now();
         self.0.send_if_modified(|course| course.set_speed(speed, now))
@@ -124,14 +130,10 @@ impl Playhead {
         self.0.borrow().held.is_some()
     }
 
-    /// The offset up to which it has come; 0 before a drive has begun, and at top speed, where nothing has a place.
+    /// The offset up to which it has come; 0 before a drive has begun.
     pub(crate) fn place_ns(&self, now: Instant) -> u64 {
         let course = self.0.borrow();
-        let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
-        match course.held {
-            Some(held) => held.offset_ns().unwrap_or_default(),
-            None => course.under_way.as_ref().and_then(at).unwrap_or_default(),
-        }
+        course.place(now).unwrap_or_default()
     }
 
     /// How long a drive has gone, without the time in which it stood still.
@@ -150,7 +152,12 @@ impl Playhead {
         next: impl Fn(Option<u64>) -> Option<u64> + Send + Sync + 'static,
     ) {
         self.0.send_modify(|course| {
-            course.under_way = Some(UnderWay { start, timeline: Arc::new(timeline), next: Arc::new(next) });
+            course.under_way = Some(UnderWay {
+                start,
+                timeline: Arc::new(timeline),
+                next: Arc::new(next),
+                furthest: Arc::default(),
+            });
             course.held = course.held.map(|_| Stand::Before);
             course.stood = Duration::ZERO;
             course.stands_since = course.held.map(|_| start);
@@ -208,38 +215,61 @@ impl Course {
     /// When it is; `None` while the playhead stands before it.
     fn due(&self, offset_ns: u64) -> Option<Instant> {
         let under_way = self.under_way.as_ref()?;
-        let is_let_go = self.held.is_none_or(|held| held.offset_ns().is_some_and(|at| offset_ns <= at));
+        let is_let_go = match self.held {
+            None => true,
+            Some(Stand::At(at)) => offset_ns <= at,
+            Some(Stand::Before | Stand::Amid(_)) => false,
+        };
         is_let_go.then(|| under_way.start + under_way.timeline.due_after(offset_ns))
+    }
+
+    /// What has this offset goes.
+    pub(crate) fn let_go(&self, offset_ns: u64) {
+        if let Some(under_way) = &self.under_way {
+            under_way.furthest.fetch_max(offset_ns.saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// The offset up to which it has come; `None` where that is not even the first.
+    fn place(&self, now: Instant) -> Option<u64> {
+        match self.held {
+            Some(Stand::Before) => None,
+            Some(Stand::At(offset_ns) | Stand::Amid(offset_ns)) => Some(offset_ns),
+            None => self.under_way.as_ref().and_then(|under_way| under_way.place(now)),
+        }
     }
 
     fn pause(&mut self, now: Instant) -> bool {
         if self.held.is_some() {
             return false;
         }
-        let at = |it: &UnderWay| it.timeline.offset_ns(now.saturating_duration_since(it.start));
-        self.held = Some(self.under_way.as_ref().and_then(at).map_or(Stand::Before, Stand::At));
+        let is_at_top = self.under_way.as_ref().is_some_and(|it| it.timeline.speed() == Speed::Max);
+        let stand = if is_at_top { Stand::Amid } else { Stand::At };
+        self.held = Some(self.place(now).map_or(Stand::Before, stand));
         self.stands_since = self.under_way.as_ref().map(|_| now);
         true
     }
 
     fn resume(&mut self, now: Instant) -> bool {
-        let Some(held) = self.held.take() else { return false };
+        let at = self.place(now);
+        if self.held.take().is_none() {
+            return false;
+        }
         if let Some(since) = self.stands_since.take() {
             self.stood += now.saturating_duration_since(since);
         }
         if let Some(under_way) = &mut self.under_way {
-            let at = held.offset_ns();
             under_way.go_on(at, at, now, None);
         }
         true
     }
 
     fn step(&mut self, now: Instant) -> bool {
-        let (Some(held), Some(under_way)) = (self.held, &mut self.under_way) else { return false };
+        let at = self.place(now);
+        let (true, Some(under_way)) = (self.held.is_some(), &mut self.under_way) else { return false };
         if under_way.timeline.speed() == Speed::Max {
             return false;
         }
-        let at = held.offset_ns();
         let Some(next) = (under_way.next)(at) else { return false };
         under_way.go_on(at, Some(next), now, None);
         self.held = Some(Stand::At(next));
@@ -247,32 +277,21 @@ impl Course {
     }
 
     fn set_speed(&mut self, speed: Speed, now: Instant) -> bool {
-        let held = self.held;
+        let at = self.place(now);
         let Some(under_way) = &mut self.under_way else { return false };
-        let elapsed = now.saturating_duration_since(under_way.start);
-        if under_way.timeline.speed() == Speed::Max {
-            return false;
-        }
-        let at = match held {
-            Some(held) => held.offset_ns(),
-            None => under_way.timeline.offset_ns(elapsed),
-        };
         under_way.go_on(at, at, now, Some(speed));
         true
     }
 }
 
-impl Stand {
-    /// The last offset that may go, where any may.
-    fn offset_ns(self) -> Option<u64> {
-        match self {
-            Self::Before => None,
-            Self::At(offset_ns) => Some(offset_ns),
-        }
-    }
-}
-
 impl UnderWay {
+    /// The offset up to which it has come while it runs. At top speed, where all is due, that of what has gone furthest.
+    fn place(&self, now: Instant) -> Option<u64> {
+        let elapsed = now.saturating_duration_since(self.start);
+        let furthest = || self.furthest.load(Ordering::Relaxed).checked_sub(1);
+        self.timeline.offset_ns(elapsed).or_else(|| furthest().max(self.timeline.last_after_ns()))
+    }
+
     /// What is beyond `after` is due as if `offset_ns` were due now, at the same speed or at another one.
     fn go_on(&mut self, after_ns: Option<u64>, offset_ns: Option<u64>, now: Instant, speed: Option<Speed>) {
         let speed = speed.unwrap_or(self.timeline.speed());
@@ -293,128 +312,4 @@ impl fmt::Debug for Playhead {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    /// A drive of messages at these offsets, and its clock.
-    struct Drive {
-        course: Course,
-        start: Instant,
-    }
-
-    impl Drive {
-        fn begun(held: Option<Stand>, offsets: &'static [u64], speed: Speed) -> Self {
-            let playhead = Playhead::new(held);
-            let start = Instant::now();
-            let next = |after: Option<u64>| {
-                offsets.iter().copied().find(|&offset| after.is_none_or(|after| offset > after))
-            };
-            playhead.begin(start, Timeline::new(Timestamp(0), speed), next);
-            Self { course: playhead.course(), start }
-        }
-
-        fn at(&self, ms: u64) -> Instant {
-            self.start + Duration::from_millis(ms)
-        }
-
-        fn due_ms(&self, offset_ns: u64) -> Option<u128> {
-            self.course.due(offset_ns).map(|due| (due - self.start).as_millis())
-        }
-    }
-
-    #[test]
-    fn standing_still_moves_what_is_to_come_and_nothing_else() {
-        let mut drive = Drive::begun(None, &[0, 10 * MS, 20 * MS], Speed::Factor(1.0));
-        assert!(drive.course.pause(drive.at(15)));
-        assert!(!drive.course.pause(drive.at(16)), "it stands already");
-        let due = [0, 10 * MS, 20 * MS].map(|at| drive.due_ms(at));
-        assert_eq!(due, [Some(0), Some(10), None], "nothing becomes due meanwhile");
-        assert!(drive.course.resume(drive.at(1_015)));
-        assert!(!drive.course.resume(drive.at(1_016)), "it runs already");
-        let due = [0, 10 * MS, 20 * MS].map(|at| drive.due_ms(at));
-        assert_eq!(due, [Some(0), Some(10), Some(1_020)], "five milliseconds were left");
-    }
-
-    #[test]
-    fn a_step_lets_go_what_is_due_next() {
-        let mut drive = Drive::begun(Some(Stand::Before), &[0, 10 * MS, 500 * MS], Speed::Factor(1.0));
-        assert_eq!(drive.due_ms(0), None, "nothing before it is let go");
-        for (step, at) in [0, 10 * MS, 500 * MS].into_iter().enumerate() {
-            let ms = 7 * (step as u64 + 1);
-            assert!(drive.course.step(drive.at(ms)));
-            assert_eq!(drive.due_ms(at), Some(u128::from(ms)), "it is due when it was let go");
-            assert_eq!(drive.due_ms(at + 1), None);
-        }
-        assert!(!drive.course.step(drive.at(99)), "there is nothing left");
-    }
-
-    #[test]
-    fn after_steps_it_goes_on_from_there() {
-        let mut drive = Drive::begun(Some(Stand::Before), &[0, 10 * MS, 500 * MS], Speed::Factor(10.0));
-        assert!(drive.course.step(drive.at(0)) && drive.course.step(drive.at(0)));
-        drive.course.resume(drive.at(3));
-        assert_eq!(drive.due_ms(500 * MS), Some(3 + 49));
-    }
-
-    #[test]
-    fn speed_changes_from_here_on() {
-        let mut drive = Drive::begun(None, &[0, 10 * MS, 110 * MS], Speed::Factor(1.0));
-        assert!(drive.course.set_speed(Speed::Factor(100.0), drive.at(10)));
-        assert_eq!([10 * MS, 110 * MS].map(|at| drive.due_ms(at)), [Some(10), Some(11)]);
-        assert!(drive.course.set_speed(Speed::Max, drive.at(11)));
-        assert_eq!(drive.due_ms(u64::MAX), Some(11));
-        assert!(!drive.course.set_speed(Speed::Factor(1.0), drive.at(12)), "all has been let go");
-    }
-
-    #[test]
-    fn the_speed_of_one_that_stands_is_that_at_which_it_will_go_on() {
-        let mut drive = Drive::begun(None, &[0, 10 * MS, 110 * MS], Speed::Factor(1.0));
-        drive.course.pause(drive.at(10));
-        assert!(drive.course.set_speed(Speed::Factor(2.0), drive.at(20)));
-        assert_eq!(drive.due_ms(110 * MS), None);
-        drive.course.resume(drive.at(30));
-        assert_eq!(drive.due_ms(110 * MS), Some(80));
-    }
-
-    #[test]
-    fn at_top_speed_it_stops_and_goes_on_but_does_not_step() {
-        let mut drive = Drive::begun(None, &[0, 10 * MS], Speed::Max);
-        assert_eq!(drive.due_ms(10 * MS), Some(0));
-        drive.course.pause(drive.at(5));
-        assert_eq!(drive.due_ms(0), None);
-        assert!(!drive.course.step(drive.at(6)));
-        drive.course.resume(drive.at(7));
-        assert!(drive.course.is_due(10 * MS, drive.at(7)));
-    }
-
-    #[test]
-    fn stopped_before_it_begins_it_waits_at_the_start() {
-        let playhead = Playhead::default();
-        assert!(!playhead.step() && !playhead.set_speed(Speed::Max), "there is nothing to go through");
-        assert!(playhead.is_held(), "a step stops it first");
-        playhead.begin(Instant::now(), Timeline::new(Timestamp(0), Speed::Factor(1.0)), |_| Some(0));
-        assert_eq!(playhead.course().due(0), None);
-        assert!(playhead.step());
-        assert!(playhead.course().due(0).is_some());
-    }
-
-    #[tokio::test]
-    async fn whoever_waits_is_held_and_let_go_with_it() {
-        let playhead = Playhead::default();
-        let hour_ns = 3_600_000_000_000;
-        playhead
-            .begin(Instant::now(), Timeline::new(Timestamp(0), Speed::Factor(1.0)), move |_| Some(hour_ns));
-        let hand = playhead.clone();
-        let steps = async move {
-            hand.pause();
-            tokio::task::yield_now().await;
-            hand.step()
-        };
-        let (stepped, ()) = tokio::join!(steps, playhead.reach(hour_ns));
-        assert!(stepped);
-    }
-}
+mod tests;

@@ -134,6 +134,11 @@ impl Timeline {
         }
     }
 
+    /// The offset beyond which the leg lies that it is on; `None` where that is the first.
+    pub(super) fn last_after_ns(&self) -> Option<u64> {
+        self.last().after_ns
+    }
+
     /// Goes on by another leg. Nothing lies on one that begins where the next one does.
     pub(super) fn turn_to(&mut self, leg: Leg) {
         match leg.after_ns {

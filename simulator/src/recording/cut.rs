@@ -113,7 +113,7 @@ impl Cutting<'_> {
                 kept += 1;
             } else {
                 let new = || Image::new(said.source.clone(), event);
-                self.images.entry(key).or_insert_with(new).note(said);
+                self.images.entry(key).or_insert_with(new).note(message.offset_ns, said);
             }
         }
         if kept > 0 {
@@ -135,7 +135,7 @@ impl Cutting<'_> {
             Content::Producer(_) => false,
         };
         let (told, waiting): (Vec<_>, Vec<_>) =
-            self.images.values().flat_map(Image::messages).partition(is_image);
+            self.images.values().flat_map(|image| image.messages(self.cut.from_ns)).partition(is_image);
         let images = told.len() as u64;
         let header = Header {
             images: (images > 0).then_some(images),

@@ -20,6 +20,8 @@ use domain::{
 };
 use sha2::{Digest, Sha256};
 
+use super::{run_on, tells_play};
+
 /// The most messages that may wait for one that is missing, of one producer and event.
 const WAITING_MAX: usize = 10_000;
 
@@ -31,11 +33,14 @@ pub(super) struct Image {
     /// The position applied last.
     applied: Option<Position>,
     generated_at: Timestamp,
+    /// When that was said, and when the state of play was, in nanoseconds from the recording's start.
+    said_at_ns: u64,
+    play_at_ns: u64,
     tells_incidents: bool,
     /// Whether it speaks without sequences.
     is_unordered: bool,
     /// What came before its turn.
-    waiting: Vec<FeedMessage>,
+    waiting: Vec<(u64, FeedMessage)>,
 }
 
 impl Image {
@@ -45,6 +50,8 @@ impl Image {
             state: EventState::new(message.event_id.clone(), message.sport),
             applied: None,
             generated_at: Timestamp(0),
+            said_at_ns: 0,
+            play_at_ns: 0,
             tells_incidents: false,
             is_unordered: false,
             waiting: Vec::new(),
@@ -52,25 +59,30 @@ impl Image {
     }
 
     /// Takes in what was said before the moment, in the order in which it came.
-    pub(super) fn note(&mut self, message: FeedMessage) {
-        let mut has_advanced = self.apply(message);
+    pub(super) fn note(&mut self, at_ns: u64, message: FeedMessage) {
+        let mut has_advanced = self.apply(at_ns, message);
         // One that was missing lets others go, each of which may let others go.
         while has_advanced && !self.waiting.is_empty() {
             has_advanced = false;
-            for message in std::mem::take(&mut self.waiting) {
-                has_advanced |= self.apply(message);
+            for (at_ns, message) in std::mem::take(&mut self.waiting) {
+                has_advanced |= self.apply(at_ns, message);
             }
         }
     }
 
     /// Applies a message, if it is its turn.
-    fn apply(&mut self, message: FeedMessage) -> bool {
+    fn apply(&mut self, at_ns: u64, message: FeedMessage) -> bool {
         match self.state.apply(&message, message.generated_at) {
             Ok(_) => {
                 self.applied = message.position();
                 self.is_unordered |= self.applied.is_none();
-                self.generated_at = self.generated_at.max(message.generated_at);
+                if message.generated_at >= self.generated_at {
+                    (self.generated_at, self.said_at_ns) = (message.generated_at, at_ns);
+                }
                 let Content::Event(event) = &message.content else { return false };
+                if tells_play(&event.body) {
+                    self.play_at_ns = at_ns;
+                }
                 self.tells_incidents |= match &event.body {
                     Body::Incident(_) => true,
                     Body::Snapshot(snapshot) => snapshot.incidents.is_some(),
@@ -78,36 +90,51 @@ impl Image {
                 };
                 return true;
             }
-            Err(Refusal::Early { .. }) if self.waiting.len() < WAITING_MAX => self.waiting.push(message),
+            Err(Refusal::Early { .. }) if self.waiting.len() < WAITING_MAX => {
+                self.waiting.push((at_ns, message))
+            }
             // Repeated or too late: the image says it already. Refused: as it would have been by its receiver.
             Err(_) => {}
         }
         false
     }
 
-    /// What stands for all that was said: a snapshot, where anything was applied, and what waits behind it; or, without
-    /// sequences, the same in the source's own words.
-    pub(super) fn messages(&self) -> Vec<FeedMessage> {
+    /// What stands for all that was said up to this moment, to which a clock that runs has run on: a snapshot, where anything was
+    /// applied, and what waits behind it; or, without sequences, the same in the source's own words.
+    pub(super) fn messages(&self, to_ns: u64) -> Vec<FeedMessage> {
         if self.is_unordered {
-            let bodies = (1_u32..).zip(bodies_of(self.values()));
-            return bodies.map(|(number, body)| self.message(&number.to_string(), None, body)).collect();
+            let bodies = (1_u32..).zip(bodies_of(self.values(to_ns)));
+            // Time is the order there: it is no later than what follows.
+            let message =
+                |(number, body): (u32, _)| self.message(&number.to_string(), None, self.generated_at, body);
+            return bodies.map(message).collect();
         }
-        let Some(applied) = self.applied else { return self.waiting.clone() };
+        let Some(applied) = self.applied else {
+            return self.waiting.iter().map(|(_, message)| message.clone()).collect();
+        };
         let position = Position { epoch: applied.epoch + 1, sequence: 1 };
-        let snapshot = Body::Snapshot(snapshot_of(self.values(), self.tells_incidents));
-        let snapshot = self.message(&position.to_string(), Some(position), snapshot);
-        let waiting = self.waiting.iter().cloned().filter_map(|message| self.renumbered(message));
+        let snapshot = Body::Snapshot(snapshot_of(self.values(to_ns), self.tells_incidents));
+        let since_micros = i64::try_from(to_ns.saturating_sub(self.said_at_ns) / 1_000).unwrap_or(i64::MAX);
+        let at = self.generated_at.plus_micros(since_micros);
+        let snapshot = self.message(&position.to_string(), Some(position), at, snapshot);
+        let waiting = self.waiting.iter().filter_map(|(_, message)| self.renumbered(message.clone()));
         std::iter::once(snapshot).chain(waiting).collect()
     }
 
-    fn message(&self, number: &str, position: Option<Position>, body: Body) -> FeedMessage {
+    fn message(
+        &self,
+        number: &str,
+        position: Option<Position>,
+        generated_at: Timestamp,
+        body: Body,
+    ) -> FeedMessage {
         FeedMessage {
             schema: SCHEMA,
             message_id: self.message_id(number),
             source: self.source.clone(),
             request_id: None,
             occurred_at: None,
-            generated_at: self.generated_at,
+            generated_at,
             received_at: None,
             content: Content::Event(EventMessage {
                 sport: self.state.sport(),
@@ -136,8 +163,12 @@ impl Image {
         }
     }
 
-    fn values(&self) -> impl Iterator<Item = Value> {
-        self.state.entries().filter_map(|(_, _, value)| value)
+    fn values(&self, to_ns: u64) -> impl Iterator<Item = Value> {
+        let (sport, seconds) = (self.state.sport(), to_ns.saturating_sub(self.play_at_ns) / 1_000_000_000);
+        self.state.entries().filter_map(|(_, _, value)| value).map(move |value| match value {
+            Value::Status(status) => Value::Status(run_on(status, sport, seconds)),
+            value => value,
+        })
     }
 
     /// The same of the same moment.

@@ -174,3 +174,27 @@ fn another_file_or_version_is_refused() {
     let later = String::from_utf8(recording(&[])).unwrap().replace(r#""version":1"#, r#""version":2"#);
     assert!(matches!(read(later.as_bytes()), Err(RecordingError::Version(2))));
 }
+
+#[test]
+fn the_clock_of_a_game_that_is_cut_has_run_on_to_the_cut() {
+    let body = r#"{"status":"live","match_status":"half_1","score":{"home":0,"away":0},"clock":{"elapsed_seconds":600}}"#;
+    let message = |sequence: u32, kind: &str, body: &str| {
+        let (id, at) = (format!("m{sequence}"), 1_767_225_600_000_000_u64 + u64::from(sequence));
+        format!(
+            r#"{{"schema":"1.0","message_id":"{id}","provider":"md","producer":"live","sport":"football","event_id":"md:match:7","epoch":1,"sequence":{sequence},"type":"{kind}","generated_at":{at},"body":{body}}}"#
+        )
+    };
+    let stop = r#"{"groups":"all","market_status":"suspended"}"#;
+    let second = 1_000_000_000;
+    let told = [message(1, "event_status", body), message(2, "bet_stop", stop), message(3, "bet_stop", stop)];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let [first, stopped, last] = [0, 1, 2].map(|place: usize| told[place].as_bytes());
+    let whole = recording(&[(10 * second, first), (70 * second, stopped), (400 * second, last)]);
+    std::fs::write(file.path(), whole).unwrap();
+    let mut out = Cursor::new(Vec::new());
+    cut(file.path(), &Cut { from_ns: 100 * second, ..Cut::default() }, &mut out).unwrap();
+    let images = read(out.get_ref()).unwrap();
+    let snapshot: serde_json::Value = serde_json::from_slice(&images[0].bytes).unwrap();
+    assert_eq!(snapshot["body"]["status"]["clock"]["elapsed_seconds"], 690);
+    assert_eq!(snapshot["generated_at"], 1_767_225_600_000_002_u64 + 30_000_000, "it is of that moment");
+}

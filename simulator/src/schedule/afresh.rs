@@ -29,7 +29,7 @@ impl Schedule {
             let message = renamed(*format, self.message(index), suffix, &events)?;
             builder.push(provider, *format, line.offset_ns, &message)?;
         }
-        Ok(builder.build())
+        Ok(builder.build().seeking(self.sought))
     }
 }
 

@@ -106,7 +106,7 @@ impl ScheduleBuilder {
     #[must_use]
     pub fn build(mut self) -> Schedule {
         self.lines.sort_by_key(|line| line.offset_ns);
-        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes }
+        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes, sought: 0 }
     }
 
     fn channel(

@@ -74,6 +74,11 @@ fn part(part: MatchStatus) -> Option<(u32, u32)> {
     })
 }
 
+/// Where a clock that counts through the whole game stands at the end of a part, without what is added, in seconds.
+pub(crate) fn part_ends(of: MatchStatus) -> Option<u32> {
+    part(of).map(|(begins, length)| begins + length)
+}
+
 /// Beyond a part's length the clock stands, and what is added is told beside it.
 fn clock(out: &mut Writer, clock: &Clock, begins: u32, length: u32, sport: Sport) {
     let played = clock.elapsed_seconds.min(length);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::json;
-use simulator::ledger::Ledger;
+use simulator::run_ledger::RunLedger;
 
 use super::drive::{Receiver, accept, problem};
 
@@ -44,7 +44,9 @@ async fn what_was_played_and_recorded_can_be_replayed() {
     assert!(was_taken(played.status), "{}", stderr(&played));
     assert!(stdout(&played).contains("1,000 of 1,000 messages accepted in "), "{}", stdout(&played));
     assert!(stdout(&played).contains("\nlateness p50 "), "{}", stdout(&played));
-    assert_eq!(Ledger::load(&directory.path().join("ledger.json")).unwrap().messages(), 1_000);
+    let ledger = RunLedger::load(&directory.path().join("ledger.json")).unwrap();
+    assert_eq!(ledger.producers[0].messages(), 1_000);
+    assert_eq!((ledger.cut_short, ledger.deliveries.unwrap().status.len()), (None, 1_000));
     let sent = receiver.lines().len();
 
     let info = simulator(directory.path(), &["info", "game.rec"]).await;
@@ -262,7 +264,7 @@ async fn a_scenario_is_run_and_what_came_of_it_is_written_down() {
     assert!(ran.status.success(), "{}", stderr(&ran));
     assert!(stdout(&ran).starts_with("Two games (seed 3)\n"), "{}", stdout(&ran));
     assert!(stdout(&ran).contains("0 answers are not as they may be"), "{}", stdout(&ran));
-    let ledger = simulator::run_ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let ledger = RunLedger::load(&directory.path().join("run.json")).unwrap();
     let deliveries = ledger.deliveries.unwrap();
     assert_eq!(deliveries.status.len(), receiver.lines().len());
     assert!(directory.path().join("run.json.faults.json").is_file());
@@ -337,13 +339,27 @@ async fn whoever_is_told_to_end_says_so_of_the_games_that_are_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_of_games_that_are_ended_says_which_are_abandoned_and_what_was_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let play = ["play", "--games", "4", "--rate", "200", "--seconds", "600", "--ledger", "run.json"];
+    let ended = exit_after("-TERM", directory.path(), &play, &receiver).await;
+    assert_eq!(ended.code(), Some(130), "{ended}");
+    let ledger = RunLedger::load(&directory.path().join("run.json")).unwrap();
+    assert_eq!(ledger.producers[0].events.len(), 4);
+    assert_eq!(ledger.cut_short.unwrap().abandoned.len(), 4);
+    let taken = ledger.deliveries.unwrap().status.iter().filter(|status| **status == 202).count();
+    assert!((50..120_000).contains(&taken), "{taken}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_interrupted_fails_and_its_ledger_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let receiver = Receiver::new(|_, lines| Some(accept(lines)));
     let run = ["run", "steady-tennis", "--fresh", "--ledger", "run.json"];
     let ended = exit_after("-INT", directory.path(), &run, &receiver).await;
     assert_eq!(ended.code(), Some(130), "{ended}");
-    let ledger = simulator::run_ledger::RunLedger::load(&directory.path().join("run.json")).unwrap();
+    let ledger = RunLedger::load(&directory.path().join("run.json")).unwrap();
     let told: usize = receiver.lines().iter().filter(|line| line.contains(":abandoned\"")).count();
     let cut_short = ledger.cut_short.unwrap();
     assert_eq!((cut_short.why, cut_short.abandoned.len()), (None, told));

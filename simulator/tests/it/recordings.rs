@@ -191,8 +191,8 @@ fn the_minutes_of_a_further_overtime_count_on() {
     // Six periods of twenty minutes, 18 minutes after one another, the first a minute from the start.
     let begins = |period: u64| 60 + (period - 1) * 38 * 60;
     assert_eq!([60, 80, 100].map(seconds), [begins(4), begins(5), begins(6)].map(|begin| begin - 18 * 60));
-    assert_eq!(seconds(83), begins(5) + 201, "a shot in the second overtime, at 3:21");
-    assert_eq!(seconds(101), begins(6) + 485, "the goal in the third, at 8:05");
+    assert_eq!(seconds(83), begins(5) + 180, "in the second overtime the clock runs from its beginning");
+    assert_eq!(seconds(108), begins(6) + 480, "just before the goal in the third, at 8:05");
     assert_eq!(at(&hockey, 109).unwrap_err().to_string(), "its game comes to minute 108, not to 109");
 
     let basketball = folder.path().join("overtimes.rec");
@@ -219,6 +219,8 @@ fn a_replay_from_a_minute_sends_what_was_before_at_once() {
     assert!(at_once > from.len() / 2);
     let start = minute::offset_ns(open(&path), None, 41).unwrap();
     assert_eq!(from.duration_ns(), whole.duration_ns() - start + 5 * second);
+    let later = (0..whole.len()).filter(|&index| whole.offset_ns(index) >= start).count();
+    assert_eq!(from.paced(), later, "the rate is of what comes after the minute");
 }
 
 #[test]
@@ -270,6 +272,19 @@ fn snapshots_stay_first_when_recordings_are_merged() {
         matches!(event.body, Body::Snapshot(_))
     });
     assert!(first_two);
+}
+
+#[test]
+fn a_recording_is_not_merged_with_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = game(folder.path(), "regular");
+    for offset_ns in [0, 60_000_000_000] {
+        let (_, file) = new_file(folder.path(), "merged.rec");
+        let error = merge(vec![(open(&path), 0), (open(&path), offset_ns)], file).unwrap_err().to_string();
+        let expected =
+            "recordings 1 and 2 both tell `nhl:game:2031020001` as `live` does, over the same time";
+        assert!(error.starts_with(expected), "{error}");
+    }
 }
 
 #[test]

@@ -138,9 +138,16 @@ async fn what_is_refused_of_a_unified_odds_feeds_replay_is_so_in_its_words() {
         (
             Method::PUT,
             "/v1/replay/events/sr:match:final",
-            422,
-            "BAD_REQUEST",
-            "`sr:match:final` is no event that can be played",
+            404,
+            "NOT_FOUND",
+            "`sr:match:final` is in no recording that is here, and no match",
+        ),
+        (
+            Method::PUT,
+            "/v1/replay/events/sr:mtach:1",
+            404,
+            "NOT_FOUND",
+            "`sr:mtach:1` is in no recording that is here, and no match",
         ),
         (
             Method::PUT,

@@ -110,7 +110,8 @@ async fn the_replay_of_a_unified_odds_feed_plays_an_event_as_it_was_recorded() {
     let answer = desk.xml(Method::PUT, &format!("/v1/replay/events/{event}")).await;
     assert!(answer.contains(&format!("{event} is in the playlist, as recorded in game.rec")), "{answer}");
     let made_up = desk.xml(Method::PUT, "/v1/replay/events/sr:match:5").await;
-    assert!(made_up.contains("sr:match:5 is in the playlist<"), "{made_up}");
+    let told = "sr:match:5 is in the playlist, as a made-up game of football: no recording has it<";
+    assert!(made_up.contains(told), "{made_up}");
     desk.xml(Method::DELETE, "/v1/replay/events/sr:match:5").await;
     desk.xml(Method::POST, "/v1/replay/play?speed=10000&max_delay=1").await;
     desk.until("all was played", |run| run["state"] == "complete").await;

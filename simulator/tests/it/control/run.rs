@@ -135,3 +135,20 @@ async fn what_goes_on_for_ever_keeps_its_speed_and_never_plays_the_same_games() 
         .collect();
     assert_eq!(ids.len(), lines.len(), "no message is said twice, however short a round is");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn top_speed_can_be_left_while_it_stands() {
+    let desk = Desk::new().await;
+    let start = json!({ "toml": GAMES, "paused": true, "speed": "max" });
+    desk.json(Method::POST, "/v1/run", Some(start), 202).await;
+    desk.until("it stands", |run| run["state"] == "paused").await;
+    let slower = desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": 2 })), 200).await;
+    assert_eq!(slower["run"]["speed"], 2.0);
+    let rate = slower["run"]["rate"].as_f64().unwrap();
+    let fastest = desk.json(Method::PUT, "/v1/run/speed", Some(json!({ "speed": "max" })), 200).await;
+    assert_eq!((&fastest["run"]["speed"], &fastest["run"]["rate"]), (&Value::Null, &Value::Null));
+    let asked = Some(json!({ "messages_per_second": rate / 2.0 }));
+    let slow = desk.json(Method::PUT, "/v1/run/rate", asked, 200).await;
+    assert!((slow["run"]["speed"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{slow}");
+    assert_eq!(slow["run"]["sent"], 0, "nothing goes meanwhile");
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::Sport;
 use domain::codec::{json, xml};
-use simulator::ledger::Ledger;
 use simulator::recording::Header;
+use simulator::run_ledger::RunLedger;
 use simulator::world::{self, Formats, Pace, Plan, PlanError, Played};
 use simulator::{Format, Schedule};
 
@@ -59,10 +59,10 @@ fn the_same_seed_makes_the_same_bytes_on_every_machine() {
 fn a_ledger_reads_back_from_its_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.json");
-    let ledger = play(&Sport::ALL, 5, 4, 400).ledger;
+    let ledger = RunLedger::of(play(&Sport::ALL, 5, 4, 400).ledger, "four games".to_owned());
     ledger.save(&path).unwrap();
-    assert_eq!(Ledger::load(&path).unwrap(), ledger);
-    assert_eq!(ledger.messages(), 1_600);
+    assert_eq!(RunLedger::load(&path).unwrap(), ledger);
+    assert_eq!(ledger.producers[0].messages(), 1_600);
 }
 
 #[test]
