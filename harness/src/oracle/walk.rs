@@ -7,15 +7,18 @@ use serde_json::Value;
 use simulator::Schedule;
 use simulator::ledger::Account;
 
-use super::entry::{Cause, Change, Entry, Payload};
+use super::entry::{Change, Entry, Payload};
 use super::gap::Declared;
-use super::heard::{Heard, Timed};
+use super::heard::Heard;
 use super::trace::{Trace, VersionTrace, hash, hash_value};
 use super::values::{Trust, compare, touched};
 use super::{Oracle, Told, said};
 use crate::anomaly::{Example, Kind};
 use crate::judge::Verdict;
 use crate::latency::class;
+
+mod end;
+mod turns;
 
 /// The place whose values are judged here.
 const PLACE: &str = "update log";
@@ -168,7 +171,8 @@ impl Walk<'_> {
             }
             None => {
                 self.trace.turns += 1;
-                self.turn(version, &payload.cause, payload.applied_at)
+                self.turn(version, &payload.cause, payload.applied_at);
+                Vec::new()
             }
         };
         self.values(version, (payload.cause.received_at, payload.applied_at), &payload.changes, touched);
@@ -237,57 +241,6 @@ impl Walk<'_> {
         while self.ahead.remove(&self.next) {
             let _ = self.enter();
         }
-    }
-
-    /// No message led to it.
-    fn turn(&mut self, version: u64, cause: &Cause, at: i64) -> Vec<Key> {
-        let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
-        let silences = self.silences_until(at);
-        let is_right = is_of_source
-            && match &*cause.kind {
-                "gap" => self.told.may_have_gap,
-                "producer_down" => !self.is_down && self.downs < silences,
-                // Where nothing was open when it went down, nothing was said of that.
-                "producer_up" => silences > 0,
-                _ => false,
-            };
-        // Since when something was missing is known when the whole log is.
-        if !(is_right && cause.kind == "gap") {
-            let must_be = ("nothing was missing", "declared");
-            self.hold(Kind::FalseGap, Some(version), is_right, &cause.kind, must_be);
-        }
-        match &*cause.kind {
-            "gap" => {
-                self.reach_stops();
-                self.gaps.push(Declared { version, at, missing: self.next });
-                self.gap = Some((self.next, self.last_come_with(self.next)));
-            }
-            "producer_down" => {
-                self.is_down = true;
-                self.downs += 1;
-            }
-            "producer_up" => self.is_down = false,
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    /// How often its producer may have been taken for silent until then. One whose messages have no sequence is down until its
-    /// recoveries are over, too.
-    fn silences_until(&self, at: i64) -> usize {
-        if !self.told.is_counted {
-            return usize::MAX;
-        }
-        let planned = if self.oracle.silent.contains(&self.told.source) { usize::MAX } else { 0 };
-        self.heard.silences(&self.told.source, at).unwrap_or(planned)
-    }
-
-    /// The last message that had come when this one did: those due until then wait for it.
-    fn last_come_with(&self, turn: usize) -> usize {
-        let Some(line) = self.told.lines.get(turn) else { return usize::MAX };
-        let due = self.schedule.offset_ns(*line as usize);
-        let is_due = |line: &u32| self.schedule.offset_ns(*line as usize) <= due;
-        self.told.lines.iter().rposition(is_due).unwrap_or(turn)
     }
 
     fn trust(&self) -> Trust {
@@ -377,77 +330,5 @@ impl Walk<'_> {
                 ("shut", "active"),
             );
         }
-    }
-
-    /// What was told and accepted must have been applied.
-    fn end(&mut self) {
-        self.reach_stops();
-        let reached = |walk: &Self, turn: usize| turn < walk.next;
-        if self.told.is_counted {
-            for (turn, line) in self.told.lines.iter().enumerate() {
-                if !self.heard.is_accepted(*line) {
-                    continue;
-                }
-                let is_there = self.seen.contains(line) || reached(self, turn) && self.is_stop(*line);
-                let id = if is_there { String::new() } else { self.id_of(*line) };
-                self.hold_message(Kind::Lost, None, is_there, &id, ("applied", "nowhere"));
-            }
-        }
-        if let Some(timed) = self.heard.timed(self.event_id).filter(|_| !self.told.is_counted) {
-            self.end_of_timed(&timed);
-        }
-        let gaps = std::mem::take(&mut self.gaps);
-        for gap in gaps.iter().filter(|_| self.told.may_have_gap) {
-            self.hold_gap(gap);
-        }
-        if self.told.must_have_gap {
-            let had_gap = !gaps.is_empty();
-            self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
-        } else if self.trace.messages > 0 && self.trace.turns == 0 {
-            // Nothing had to be declared, and nothing was; what was has been judged at its version.
-            self.hold(Kind::FalseGap, None, true, "", ("", ""));
-        }
-    }
-
-    /// Something must have been missing when a gap was declared, for as long as is waited for it.
-    fn hold_gap(&mut self, gap: &Declared) {
-        let appended_at = |line| {
-            let (id, ..) = said(self.schedule, line)?;
-            self.heard.messages?.get(id.as_str()).map(|appended| appended.at_ms * 1_000)
-        };
-        let fault = gap.fault(self.told, &self.trace, self.heard, appended_at);
-        let found = fault.as_deref().unwrap_or_default();
-        let must_be = ("declared once it was waited long enough for what was missing", found);
-        self.hold(Kind::FalseGap, Some(gap.version), fault.is_none(), "gap", must_be);
-    }
-
-    /// Whatever was accepted must be in the feed, whatever was applied must have come from there, and whatever is there must have
-    /// been applied, unless it was made before what had come already.
-    fn end_of_timed(&mut self, timed: &[(&Timed, bool)]) {
-        let accepted = self.told.lines.iter().filter(|line| self.heard.is_accepted(**line)).count();
-        let there = (accepted.to_string(), timed.len().to_string());
-        let what = "messages in the feed";
-        self.hold(Kind::Lost, None, timed.len() >= accepted, what, (&there.0, &there.1));
-        let mut sent: HashSet<&str> = HashSet::with_capacity(timed.len());
-        for (Timed { message_id, .. }, is_overtaken) in timed {
-            sent.insert(message_id);
-            let is_there = self.ids.contains(message_id);
-            if is_there || !is_overtaken {
-                self.hold_message(Kind::Lost, None, is_there, message_id, ("applied", "nowhere"));
-            }
-        }
-        let unsent: Vec<String> = self.ids.iter().filter(|id| !sent.contains(id.as_str())).cloned().collect();
-        for id in unsent {
-            self.hold_message(Kind::Phantom, None, false, &id, ("in the feed", "nowhere in it"));
-        }
-    }
-
-    fn is_stop(&self, line: u32) -> bool {
-        self.seen.contains(&line)
-            || matches!(said(self.schedule, line), Some((_, _, domain::Body::BetStop(_))))
-    }
-
-    fn id_of(&self, line: u32) -> String {
-        said(self.schedule, line).map_or_else(String::new, |(id, _, _)| id.to_string())
     }
 }
