@@ -177,8 +177,11 @@ impl Latencies {
     }
 
     fn note(&mut self, key: (Hop, Since, Group), micros: i64) {
+        let is_hop = key.1 == Since::HopBefore;
         let measured = self.measured.entry(key).or_insert_with(Measured::none);
-        match u64::try_from(micros) {
+        // Kafka tells times to the millisecond, of which the end is taken: what follows within it seems to come before it.
+        let is_rounded = is_hop && (-MILLISECOND..0).contains(&micros);
+        match u64::try_from(if is_rounded { 0 } else { micros }) {
             Ok(micros) => measured.micros += micros.min(LATENCY_MICROS_MAX),
             Err(_) => measured.negative += 1,
         }
@@ -291,9 +294,12 @@ fn times(sources: &Sources, known: &VersionTrace, is_skewed: bool) -> Option<Tim
     Some(Times { due, at })
 }
 
+/// In microseconds.
+const MILLISECOND: i64 = 1_000;
+
 /// The end of a time that is known to the millisecond, in microseconds.
 fn end_of_millisecond(at_ms: i64) -> i64 {
-    at_ms * 1_000 + 999
+    at_ms * MILLISECOND + MILLISECOND - 1
 }
 
 /// When each version was in Kafka first.

@@ -1,5 +1,6 @@
-//! What a message about a producer as a whole costs: it goes to every partition of every sport's topic, so that each can
-//! tell by itself, at its own position, whether the producer is there.
+//! What a message costs that goes to several topics: one about a producer as a whole to every partition of every sport's, so that
+//! each can tell by itself, at its own position, whether the producer is there; the word that one was refused to every sport's that
+//! may know its event.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,9 @@ use crate::{metrics, refusal};
 
 /// A sport's topic and its number of partitions.
 pub type Partitions = (Sport, Arc<str>, i32);
+
+/// What a record that tells of a refused message takes beside the message: its headers, its ids and its reason.
+const TOLD_BYTES: usize = 512;
 
 /// The broadcasts of one request.
 #[derive(Debug)]
@@ -59,5 +63,19 @@ impl<'a> Broadcasts<'a> {
         }
         self.memory.grow_by(bytes.saturating_mul(records))?;
         Ok(open)
+    }
+
+    /// So many records are to say that a message was refused. Each but the first counts as a message of the provider, and all of
+    /// them and the dead letter as memory until Kafka has them.
+    ///
+    /// # Errors
+    /// A problem for its sender, who has to send again later, where its provider has sent too much, or there is no room.
+    pub fn tell(&mut self, records: usize) -> Result<(), Problem> {
+        if let Some(bucket) = self.bucket.filter(|_| records > 1) {
+            bucket
+                .overdraw(records - 1, Instant::now())
+                .map_err(|wait| refusal::refused_rate(wait, records))?;
+        }
+        self.memory.grow_by((records + 1).saturating_mul(TOLD_BYTES))
     }
 }

@@ -227,7 +227,9 @@ impl Feeds {
                 // A letter that is sent again is among the dead letters already.
                 if refusal.is_final() && redrive.is_none() {
                     let letter = origin.position(index, range.start);
-                    if let Err(problem) = refused::tell(piece, &receipt, &mut refusal, &letter, &mut outbox) {
+                    let told =
+                        refused::tell(piece, &receipt, &mut refusal, &letter, &mut broadcasts, &mut outbox);
+                    if let Err(problem) = told {
                         refusal.problem = problem;
                     }
                 }

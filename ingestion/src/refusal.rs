@@ -158,6 +158,15 @@ pub fn broadcast_rate(wait: Duration, records: usize) -> Problem {
     rate_limited(detail, wait)
 }
 
+/// A message that was refused counts as so many: more than the provider may send.
+pub fn refused_rate(wait: Duration, records: usize) -> Problem {
+    let detail = format!(
+        "a wrong message of which nobody can tell the sport is told to {records} feeds and counts as {records}: more than this \
+         provider may send now"
+    );
+    rate_limited(detail, wait)
+}
+
 fn rate_limited(detail: String, wait: Duration) -> Problem {
     let kind = "urn:matchday:problem:rate-limited";
     Problem::new(StatusCode::TOO_MANY_REQUESTS, kind, "Rate limited", detail).retry_after(wait)

@@ -7,6 +7,7 @@ use domain::letter::LetterMark;
 use domain::refused::{REFUSED_HEADER, RefusedMessage};
 
 use crate::accept::{Piece, Receipt};
+use crate::broadcast::Broadcasts;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 
@@ -20,6 +21,7 @@ pub fn tell(
     receipt: &Receipt<'_>,
     refusal: &mut Refusal,
     letter: &str,
+    broadcasts: &mut Broadcasts<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Problem> {
     let read = receipt.reading.envelope(piece.bytes, receipt.provider, receipt.loaded);
@@ -33,6 +35,7 @@ pub fn tell(
         return Ok(());
     }
     told.iter().try_for_each(|refused| receipt.backlogs.admit(refused.sport))?;
+    broadcasts.tell(told.len())?;
     for refused in told {
         let topic = receipt.topics.of(refused.sport);
         outbox.write(piece.index, topic, refused.event_id.as_str(), |buffer| {

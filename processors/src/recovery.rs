@@ -99,6 +99,12 @@ impl Asker {
             }
             let is_asked = |provider: &Name| self.settings.providers.address(provider).is_some();
             let wants = store::wants(&self.pool, is_asked, &mut window).await?;
+            // Before it is read what was asked: who answers after this was not free, and what its answer says has yet to be read.
+            let mut free: BTreeSet<Name> =
+                wants.iter().map(|want| want.target.source.provider.clone()).collect();
+            free.retain(|provider| self.asking.is_free(provider, self.settings.every, Instant::now()));
+            let resting = store::resting(&self.pool).await?;
+            free.retain(|provider| !resting.contains(provider.as_str()));
             let requests = store::requests(&self.pool).await?;
             let wanted: BTreeSet<&Target> = wants.iter().map(|want| &want.target).collect();
             let is_over = |target: &Target| !wanted.contains(target) && window.decides(target);
@@ -106,16 +112,15 @@ impl Asker {
                 let asked_at: Vec<Timestamp> = asked.iter().map(|request| request.asked_at).collect();
                 store::forget(&self.pool, target, &asked_at).await?;
             }
-            Ok(Some((wants, requests)))
+            Ok(Some((wants, requests, free)))
         };
         let looked = in_time(look).await?;
         self.asking.is_ours(looked.is_some(), Instant::now());
-        let Some((wants, requests)) = looked else { return Ok(()) };
+        let Some((wants, requests, free)) = looked else { return Ok(()) };
         self.window = window.next();
         self.asking.reap();
-        let RecoverySettings { every, silence_micros, .. } = self.settings;
-        let is_free = |provider: &Name| self.asking.is_free(provider, every, Instant::now());
-        for (want, request) in due::next(&wants, &requests, is_free, now(), silence_micros) {
+        let is_free = |provider: &Name| free.contains(provider);
+        for (want, request) in due::next(&wants, &requests, is_free, now(), self.settings.silence_micros) {
             let given_up = requests.get(&want.target).map(|asked| due::given_up(asked)).unwrap_or_default();
             let note = async {
                 let is_ours = lease.write(&self.pool, &want.target, &request).await?;
@@ -147,6 +152,17 @@ impl Asker {
                         *rest
                     }
                 };
+                let rests = async {
+                    match rest {
+                        Some(rest) => store::note_rest(&pool, &target.source.provider, rest).await,
+                        None => Ok(()),
+                    }
+                };
+                // Who takes over asking has to know it, too.
+                if let Err(error) = in_time(rests).await {
+                    let error = format!("{error:#}");
+                    tracing::warn!(%target, error, "another process will not know that the provider is to be left alone");
+                }
                 let noted = match &outcome {
                     Ok(()) => in_time(store::note_taken(&pool, &target, request.asked_at)).await,
                     Err(NotBegun { is_refused: true, .. }) => {

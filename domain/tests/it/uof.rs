@@ -174,6 +174,13 @@ fn of_two_events_neither_is_taken() {
         (None, false),
         "whoever knows either is to hear of it"
     );
+    assert_eq!(told.producer.map(|producer| producer.to_string()).as_deref(), Some("1"));
+    let unsaid = br#"<bet_stop event_id="sr:match:7" timestamp="5"/>"#;
+    assert_eq!(
+        Envelope::of_uof(unsaid, &origin).producer,
+        None,
+        "the key of another event tells nothing of it"
+    );
     for same in ["hi.-.live.bet_stop.4.sr:match.7.-", "hi.-.live.bet_stop.4.-.-.-"].map(key) {
         let origin = Origin { routing_key: Some(&same), ..origin };
         assert!(uof::decode(stop, &origin).is_ok(), "{same:?}");

@@ -73,7 +73,9 @@ async fn state_of(database: &MySqlPool, letter: &Letter) -> Result<State> {
 
 /// What a letter about this event keeps shut, where it does.
 async fn shut_by_it(database: &MySqlPool, event_id: &EventId, about: &About) -> Result<Option<String>> {
-    let foreseen = "SELECT COUNT(*) FROM foreseen_events WHERE event_id = ?";
+    // A message of an unknown sport foresees its event in every sport: in the others nothing will begin any more.
+    let foreseen = "SELECT COUNT(*) FROM foreseen_events AS foreseen WHERE event_id = ? \
+                    AND NOT EXISTS (SELECT 1 FROM events WHERE events.event_id = foreseen.event_id)";
     let foreseen: i64 = sqlx::query_scalar(foreseen).bind(event_id.as_str()).fetch_one(database).await?;
     if foreseen > 0 {
         return Ok(Some(format!("{event_id} has not begun, and will be shut by it")));

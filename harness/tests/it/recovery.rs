@@ -21,7 +21,7 @@ use crate::support::until;
 /// How long anything may take on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A provider that is asked: answers 503 so many times, then 202.
+/// A provider that is asked: so many times it does not take what it is asked for, then it answers 202.
 pub struct Provider {
     pub address: String,
     /// The path of each request, and when it came.
@@ -30,6 +30,11 @@ pub struct Provider {
 
 impl Provider {
     pub async fn busy(times: usize) -> Self {
+        Self::refusing(times, "503 Busy").await
+    }
+
+    /// With this status, and the headers behind it.
+    async fn refusing(times: usize, refusal: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -47,7 +52,7 @@ impl Provider {
                     noted.push((first.split(' ').nth(1).unwrap_or_default().to_owned(), Instant::now()));
                     noted.len() - 1
                 };
-                let status = if before < times { "503 Busy" } else { "202 Accepted" };
+                let status = if before < times { refusal } else { "202 Accepted" };
                 let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
             }
@@ -338,6 +343,52 @@ async fn when_the_process_that_asks_is_killed_another_one_asks() {
     let ids: Vec<u64> =
         asked.iter().map(|(path, _)| path.rsplit('=').next().unwrap().parse().unwrap()).collect();
     assert!(ids.is_sorted_by(|before, after| before < after), "{ids:?}");
+    desk.stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_process_that_asks_leaves_a_provider_alone_for_as_long_as_it_wants() {
+    let provider = Provider::refusing(1, "429 Too Many Requests\r\nretry-after: 600").await;
+    let settled = format!("md=alive@http://{}", provider.address);
+    let settings = [
+        ("MATCHDAY_RECOVERY", settled.as_str()),
+        ("MATCHDAY_RECOVERY_EVERY_MS", "100"),
+        ("MATCHDAY_HOLD_MS", "200"),
+    ];
+    let desk = Desk::new("rest", 0, &settings).await;
+    post(&desk.url(), &[odds(1, 1_500), odds(3, 1_700)]).await.unwrap();
+    let resting = "SELECT COUNT(*) FROM recovery_rests \
+                   WHERE provider = 'md' AND until > (UNIX_TIMESTAMP() + 500) * 1000000";
+    until("the rest to be noted", DEADLINE, async || {
+        Ok(sqlx::query_scalar::<_, i64>(resting).fetch_one(desk.mysql.pool()).await? == 1)
+    })
+    .await
+    .unwrap();
+    let holder = async || {
+        let holder = sqlx::query_scalar("SELECT holder FROM recovery_lease");
+        anyhow::Ok(holder.fetch_one(desk.mysql.pool()).await?)
+    };
+    let first: String = holder().await.unwrap();
+    let mut services = pipeline(&[Sport::Football]);
+    services.retain(|service| service.name == processors_name(Sport::Football));
+    for service in &mut services {
+        service.env.extend(settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    desk.stack.start_services(services).await.unwrap();
+    desk.stack.process(&processors_name(Sport::Hockey)).unwrap().kill().unwrap();
+    until("the other to hold the lease", DEADLINE, async || Ok(holder().await? != first)).await.unwrap();
+
+    // It would have asked by now, or would soon.
+    let (shortened_at, left) = (Instant::now(), Duration::from_secs(3));
+    let shorten = "UPDATE recovery_rests SET until = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) + ?";
+    sqlx::query(shorten).bind(left.as_micros() as i64).execute(desk.mysql.pool()).await.unwrap();
+    until("a request of the other", DEADLINE, async || Ok(provider.asked().len() > 1)).await.unwrap();
+    let (_, at) = provider.asked().swap_remove(1);
+    assert!(
+        at.saturating_duration_since(shortened_at) >= left,
+        "{:?}",
+        at.checked_duration_since(shortened_at)
+    );
     desk.stack.down().await.unwrap();
 }
 

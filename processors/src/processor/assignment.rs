@@ -148,7 +148,10 @@ impl Assignments for Processor {
     }
 
     fn lost(&mut self, partitions: &[i32]) {
-        tracing::error!(?partitions, "partitions lost: this process was silent for too long");
+        tracing::error!(
+            ?partitions,
+            "partitions lost: this process was silent for too long, or knew no broker any more"
+        );
         self.release(partitions);
     }
 }

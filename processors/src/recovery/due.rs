@@ -24,8 +24,6 @@ pub struct Target {
     pub event_id: Option<EventId>,
 }
 
-impl Target {}
-
 /// Requests by what they are for, of each the earliest first.
 pub type Requests = BTreeMap<Target, Vec<Request>>;
 

@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 19] = [
+const MIGRATIONS: [(i64, &str, &str); 20] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i64, &str, &str); 19] = [
     (17, "foreseen events", include_str!("../../migrations/0017_foreseen_events.sql")),
     (18, "recovery requests open", include_str!("../../migrations/0018_recovery_requests_open.sql")),
     (19, "recovery requests refused", include_str!("../../migrations/0019_recovery_requests_refused.sql")),
+    (20, "recovery rests", include_str!("../../migrations/0020_recovery_rests.sql")),
 ];
 
 fn migrator() -> Migrator {

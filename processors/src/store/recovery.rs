@@ -1,6 +1,7 @@
 //! What is lost, what has been asked for, and who may ask.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use domain::event::Head;
 use domain::{EventId, Name, Source, Timestamp};
@@ -251,6 +252,31 @@ pub async fn note_taken(pool: &MySqlPool, target: &Target, asked_at: Timestamp) 
 /// When the database fails.
 pub async fn note_refused(pool: &MySqlPool, target: &Target, asked_at: Timestamp) -> anyhow::Result<()> {
     note(pool, "refused = TRUE, recovered_at = NULL", target, asked_at).await
+}
+
+/// A provider is to be asked for nothing for so long.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_rest(pool: &MySqlPool, provider: &Name, rest: Duration) -> anyhow::Result<()> {
+    let sql = format!(
+        "INSERT INTO recovery_rests (provider, until) VALUES (?, {CLOCK} + ?) \
+         ON DUPLICATE KEY UPDATE until = VALUES(until)"
+    );
+    let micros = i64::try_from(rest.as_micros()).unwrap_or(i64::MAX / 2);
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(provider.as_str()).bind(micros);
+    query.execute(pool).await?;
+    Ok(())
+}
+
+/// The providers that are to be asked for nothing now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resting(pool: &MySqlPool) -> anyhow::Result<BTreeSet<String>> {
+    let sql = format!("SELECT provider FROM recovery_rests WHERE until > {CLOCK}");
+    let providers: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await?;
+    Ok(providers.into_iter().collect())
 }
 
 async fn note(

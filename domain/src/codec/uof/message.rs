@@ -100,7 +100,11 @@ pub(super) fn envelope(text: &str, origin: &Origin) -> Option<Envelope> {
     Some(Envelope {
         message_id: None,
         provider: Some(origin.provider.clone()),
-        producer: producer(tree, origin).ok(),
+        producer: match &other_event_id {
+            None => producer(tree, origin).ok(),
+            // Nor of its producer.
+            Some(_) => tree.reader.parsed("product", number::product).ok().flatten(),
+        },
         sport: event_id.as_ref().and_then(|event_id| origin.sport(event_id).ok().flatten()),
         is_of_another_sport,
         event_id,

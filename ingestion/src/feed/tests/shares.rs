@@ -69,6 +69,47 @@ async fn signs_of_life_take_memory_as_often_as_they_are_written() {
 }
 
 #[tokio::test]
+async fn a_wrong_message_that_may_be_any_sports_counts_as_often_as_it_is_told() {
+    let bench = Bench::with_providers().await;
+    let token = ["Bearer old-token-of-md-1"];
+    let of_any = |sequence| stop(1, sequence).replace("hockey", "curling");
+    let body = [of_any(1), of_any(2), of_any(3)].join("\n");
+    let response = bench.push("/feeds/md", &token, body.into()).await;
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let statuses: Vec<u64> = told["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|problem| problem["status"].as_u64())
+        .collect();
+    assert_eq!((statuses[0], statuses[statuses.len() - 1]), (422, 429), "{told}");
+    let kept = statuses.iter().filter(|status| **status == 422).count();
+    let letters = bench.read(&Topics::default().dead_letters()).await;
+    assert_eq!(
+        letters.iter().flat_map(Batch::iter).count(),
+        kept,
+        "what may be sent again is no dead letter"
+    );
+}
+
+#[tokio::test]
+async fn what_tells_of_wrong_messages_takes_memory() {
+    let limits = Limits { max_bytes_in_flight: 2 * 8_000, max_body_bytes: 2_000, ..small() };
+    let bench = Bench::with(limits).await;
+    let wrong = |sequence| stop(1, sequence).replace("hockey", "curling");
+    let told = bench.post("/feeds/md", LINES, [1, 2, 3, 4].map(wrong).join("\n")).await;
+    let statuses: Vec<u64> = told.body["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|problem| problem["status"].as_u64())
+        .collect();
+    assert_eq!((statuses[0], statuses[3]), (422, 503), "{}", told.body);
+    assert_eq!(bench.post("/feeds/md", JSON, stop(1, 1)).await.status, StatusCode::ACCEPTED, "given back");
+}
+
+#[tokio::test]
 async fn a_provider_has_so_many_producers() {
     let bench = Bench::new().await;
     let of = |producer: &str| stop(1, 1).replace(r#""live""#, &format!(r#""{producer}""#));
