@@ -35,8 +35,9 @@ impl Schedule {
                 Err(error) => return Err(error),
             };
             builder.push(provider, *format, line.offset_ns, &message)?;
+            builder.last_is_sought(line.is_sought);
         }
-        Ok(builder.build().seeking(self.sought))
+        Ok(builder.build())
     }
 }
 
