@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
 use crate::recovery::{Cast, Inbox};
 use crate::schedule::{Channel, Schedule, Times};
-use crate::sender::{Patience, Sender, Sink, Token};
+use crate::sender::{ACCEPTED, Patience, Sender, Sink, Token};
 
 use abandon::{Sent, abandon};
 use counters::Counters;
@@ -288,6 +288,10 @@ pub async fn drive_and_answer(
     report.is_raw = options.raw;
     report.is_stopped = options.stop.has_begun() && unanswered > 0;
     report.deliveries = log.deliveries(&schedule, &report.timeline);
+    // What was refused is not of the accepted ones; a sink that drops messages answers nothing.
+    let is_refused = |line: &usize| !matches!(report.deliveries.status[*line], 0 | ACCEPTED);
+    let sought = (0..schedule.len()).filter(|line| schedule.is_sought(*line) && !is_refused(line)).count();
+    report.sought = sought as u64;
     report.late_micros = log.late_micros();
     report.waited_micros = log.waited_micros();
     report.made_micros = log.all_made_micros();

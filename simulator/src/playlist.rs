@@ -51,13 +51,12 @@ impl Playlist {
     /// When a recording cannot be read, holds what cannot be sent, or does not come to the minute.
     pub fn load(&self) -> anyhow::Result<Schedule> {
         let mut builder = ScheduleBuilder::default();
-        let mut sought = 0;
         for entry in &self.entries {
-            sought += entry
+            entry
                 .load_into(&mut builder)
                 .with_context(|| format!("cannot replay {}", entry.path.display()))?;
         }
-        let mut schedule = builder.build().seeking(sought);
+        let mut schedule = builder.build();
         if let Some(max_gap) = self.max_gap {
             schedule = schedule.with_gaps_of_at_most(nanos(max_gap));
         }
@@ -74,8 +73,8 @@ impl Playlist {
 }
 
 impl Entry {
-    /// Adds its messages; says how many of them were said before the minute that is sought.
-    fn load_into(&self, builder: &mut ScheduleBuilder) -> anyhow::Result<usize> {
+    /// Adds its messages.
+    fn load_into(&self, builder: &mut ScheduleBuilder) -> anyhow::Result<()> {
         let from_ns = match self.from_minute {
             Some(minute) => minute::offset_ns(self.open()?, None, minute)?,
             None => 0,
@@ -89,20 +88,19 @@ impl Entry {
             );
         };
         let (offset_ns, first) = (nanos(self.offset), builder.len());
-        let mut sought = 0;
         for (index, message) in recording.enumerate() {
             let message = message?;
-            sought += usize::from(message.offset_ns < from_ns);
             builder
                 .push(&header.provider, format, message.offset_ns, &in_one_line(format, &message.bytes))
                 .with_context(|| format!("message {}", index + 1))?;
+            builder.last_is_sought(message.offset_ns < from_ns);
         }
         if format == Format::Uof {
             // A tap writes down what was answered, be it in another order than it was said.
             builder.order_by_time(first, nanos(ANSWER_TIMEOUT));
         }
         builder.retime(first, |due_ns| due_ns.saturating_sub(from_ns).saturating_add(offset_ns));
-        Ok(sought)
+        Ok(())
     }
 
     fn open(&self) -> anyhow::Result<Reader<BufReader<File>>> {

@@ -47,8 +47,6 @@ pub struct Schedule {
     channels: Vec<Channel>,
     lines: Vec<Line>,
     bytes: Vec<u8>,
-    /// How many of them are due at once, since a minute behind them is sought.
-    sought: usize,
 }
 
 /// Messages whose order is to be kept: those of one provider about one event, or of the provider as a whole in one format. All
@@ -82,6 +80,8 @@ struct Line {
     start: usize,
     length: u32,
     channel: u32,
+    /// Whether it is due at once, since a minute behind it is sought.
+    is_sought: bool,
     /// Its times, in the order in which they stand in it.
     stamps: [Option<Stamp>; 2],
 }
@@ -232,13 +232,12 @@ impl Schedule {
     /// How many messages are due in their own time: all but those before a minute that is sought.
     #[must_use]
     pub fn paced(&self) -> usize {
-        self.lines.len() - self.sought
+        self.lines.iter().filter(|line| !line.is_sought).count()
     }
 
-    /// The same, so many of its messages being due at once before a minute that is sought.
-    pub(crate) fn seeking(mut self, sought: usize) -> Self {
-        self.sought = sought.min(self.lines.len());
-        self
+    /// Whether message `index` is due at once, before a minute that is sought.
+    pub(crate) fn is_sought(&self, index: usize) -> bool {
+        self.lines[index].is_sought
     }
 
     /// When the last message is due, in nanoseconds from the start.

@@ -145,7 +145,7 @@ impl Tape {
         let mut tape = self.clone();
         let other = |id: &EventId| {
             let text = format!("{id}{suffix}");
-            EventId::new(text.clone()).map_err(|_| ScheduleError::IdTooLong(text))
+            EventId::new(text).map_err(|_| ScheduleError::IdTooLong(id.to_string()))
         };
         let ids: Vec<String> = self.events().iter().map(ToString::to_string).collect();
         let events = ids.iter().map(String::as_str).collect();

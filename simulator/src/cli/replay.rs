@@ -177,7 +177,7 @@ pub(super) fn dry_run(args: &DryRun) -> anyhow::Result<bool> {
         None => say::line(&format!("duration     {}, as fast as it is taken", say::duration(recorded))),
     }
     if let (Some(takes), Some((peak, at))) = (takes, schedule.peak_per_second(speed)) {
-        let mean = schedule.len() as f64 / takes.as_secs_f64().max(1.0);
+        let mean = schedule.paced() as f64 / takes.as_secs_f64().max(1.0);
         let (peak, at) = (say::count(peak as u64), say::duration(at));
         say::line(&format!("rate         {mean:.1} a second in the mean, at most {peak}, after {at}"));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chassis::lifecycle::Shutdown;
 use domain::{EventId, Name, Source};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, Id};
 use tokio::time::Instant;
 
 use super::{ControlError, End, RunState, Status};
@@ -123,8 +123,12 @@ impl Running {
         Ok(())
     }
 
-    /// A burst is over: it goes as it did before.
-    pub(super) fn end_burst(&mut self, base: f64) -> Result<(), ControlError> {
+    /// The burst that this task ends is over: it goes as it did before. Where another speed was set meanwhile, that stays: the
+    /// task may have been on its way already when it was to come no more.
+    pub(super) fn end_burst(&mut self, task: Id, base: f64) -> Result<(), ControlError> {
+        if self.burst.as_ref().is_none_or(|burst| burst.0.id() != task) {
+            return Ok(());
+        }
         self.set_speed(Speed::Factor(base))?;
         self.burst = None;
         Ok(())
@@ -245,5 +249,37 @@ pub(super) fn factor(speed: Speed) -> Option<f64> {
     match speed {
         Speed::Factor(factor) => Some(factor),
         Speed::Max => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+    use crate::pacer::Timeline;
+
+    #[tokio::test]
+    async fn a_burst_that_has_run_out_does_not_undo_a_speed_that_was_set_at_that_moment() {
+        let playhead = Playhead::default();
+        playhead.begin(Instant::now(), Timeline::new(Timestamp(0), Speed::Factor(1.0)), |_| None);
+        let mut run = Running::new(Status::default(), playhead);
+        let burst = |run: &mut Running| {
+            let handle = tokio::spawn(std::future::pending::<()>()).abort_handle();
+            let id = handle.id();
+            run.set_speed(Speed::Factor(10.0)).unwrap();
+            run.burst = Some(Burst(handle));
+            id
+        };
+        let first = burst(&mut run);
+        run.steer(Speed::Factor(3.0)).unwrap();
+        run.end_burst(first, 1.0).unwrap();
+        assert_eq!(run.playhead.speed(), Speed::Factor(3.0));
+        let second = burst(&mut run);
+        run.end_burst(first, 1.0).unwrap();
+        assert_eq!(run.playhead.speed(), Speed::Factor(10.0), "it is another one");
+        run.end_burst(second, 3.0).unwrap();
+        assert_eq!(run.playhead.speed(), Speed::Factor(3.0));
+        assert!(run.burst.is_none());
     }
 }

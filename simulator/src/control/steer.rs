@@ -172,8 +172,8 @@ impl Control {
             run.set_speed(Speed::Factor(faster))?;
             let over = tokio::spawn(async move {
                 tokio::time::sleep(length).await;
-                // It ends with its run, and where another speed is set: then nobody comes here.
-                let _ = control.with_run(|run| run.end_burst(base));
+                // It ends with its run, and where another speed is set.
+                let _ = control.with_run(|run| run.end_burst(tokio::task::id(), base));
             });
             run.burst = Some(Burst(over.abort_handle()));
             Ok(())

@@ -207,8 +207,8 @@ impl Presence {
         Some(sources)
     }
 
-    /// A message as it is sent once more, with what was said besides before and behind it; `None` where it is not due yet or was
-    /// not asked for.
+    /// A message as it is sent once more, with what was said besides before and behind it; `None` where its turn has not come yet or it
+    /// was not asked for.
     fn again(&self, index: usize, provider: &Name, request: &RecoveryRequest) -> Option<Vec<FeedMessage>> {
         let channel = &self.schedule.channels()[self.schedule.channel(index)];
         if channel.provider != *provider || !is_about(channel, request) {
@@ -220,8 +220,8 @@ impl Presence {
             Some(micros) => timeline.started_at.plus_micros(micros),
             None => timeline.due_at(offset_ns),
         };
-        let is_due = self.playhead.course().is_due(offset_ns, Instant::now());
-        if !is_due || request.after.is_some_and(|after| due_at < after) {
+        let has_come = self.playhead.course().has_come_to(offset_ns, Instant::now());
+        if !has_come || request.after.is_some_and(|after| due_at < after) {
             return None;
         }
         let mut bytes = Vec::new();

@@ -29,6 +29,8 @@ pub struct DriveReport {
     pub sent: u64,
     /// Messages accepted.
     pub accepted: u64,
+    /// How many of these were due at once, since a minute behind them was sought.
+    pub sought: u64,
     /// Messages refused for good.
     pub refused: u64,
     /// Messages sent again, counted each time.
@@ -106,11 +108,11 @@ impl DriveReport {
         late.map(Duration::from_micros)
     }
 
-    /// Accepted messages a second.
+    /// Accepted messages a second: of what was sought, from the minute on.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn rate(&self) -> f64 {
-        self.accepted as f64 / self.elapsed.as_secs_f64().max(1e-9)
+        self.accepted.saturating_sub(self.sought) as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 }
 
@@ -127,6 +129,7 @@ impl DriveReport {
             messages,
             sent: 0,
             accepted: 0,
+            sought: 0,
             refused: 0,
             sent_again: 0,
             unanswered: 0,

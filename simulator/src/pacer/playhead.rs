@@ -212,6 +212,11 @@ impl Course {
         self.due(offset_ns).is_some_and(|due| due <= now)
     }
 
+    /// Whether what has this offset had its turn by now: at top speed, where all is due at once, what has gone.
+    pub(crate) fn has_come_to(&self, offset_ns: u64, now: Instant) -> bool {
+        self.place(now).is_some_and(|place_ns| offset_ns <= place_ns)
+    }
+
     /// When it is; `None` while the playhead stands before it.
     fn due(&self, offset_ns: u64) -> Option<Instant> {
         let under_way = self.under_way.as_ref()?;

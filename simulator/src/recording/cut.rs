@@ -54,6 +54,8 @@ struct Cutting<'a> {
     format: Format,
     header: Header,
     images: BTreeMap<(EventId, Source), Image>,
+    /// Of whom something of which event was kept already.
+    told: BTreeSet<(EventId, Source)>,
     repeated: u64,
     unreadable: u64,
 }
@@ -72,8 +74,8 @@ pub fn cut(path: &Path, cut: &Cut, out: impl Write + Seek) -> Result<CutOut, Cut
     let header = recording.header().clone();
     let format = Format::of_content_type(&header.content_type)
         .ok_or_else(|| CutError::Format(header.content_type.clone()))?;
-    let images = BTreeMap::new();
-    let mut cutting = Cutting { cut, format, header, images, repeated: 0, unreadable: 0 };
+    let (images, told) = (BTreeMap::new(), BTreeSet::new());
+    let mut cutting = Cutting { cut, format, header, images, told, repeated: 0, unreadable: 0 };
     // Which games go on is only known at the end, so it is read twice.
     let going_on = cutting.look(&mut recording)?;
     // In a feed without sequences fixtures are told by somebody else than the game.
@@ -152,12 +154,30 @@ impl Cutting<'_> {
                 continue;
             }
             let offset_ns = message.offset_ns - self.cut.from_ns;
+            if self.is_image_of_old(&message.bytes) {
+                writer.count_image();
+            }
             if let Some(bytes) = self.kept(message.bytes)? {
                 writer.write(offset_ns, &bytes)?;
             }
         }
         let header = writer.finish()?;
         Ok(CutOut { header, repeated: self.repeated, unreadable: self.unreadable })
+    }
+
+    /// Whether a message from after the beginning is the image with which a game begins in the recording that is cut.
+    fn is_image_of_old(&mut self, bytes: &[u8]) -> bool {
+        if self.header.images.is_none() {
+            return false;
+        }
+        let Some(said) = self.format.decode(bytes, &self.header.provider) else { return false };
+        let Content::Event(event) = said.content else { return false };
+        if !self.is_chosen(&event.event_id) {
+            return false;
+        }
+        let key = (event.event_id, said.source);
+        let is_first = !self.images.contains_key(&key) && self.told.insert(key);
+        is_first && matches!(event.body, Body::Snapshot(_))
     }
 
     /// A message from after the beginning, as it is kept.

@@ -198,3 +198,41 @@ fn the_clock_of_a_game_that_is_cut_has_run_on_to_the_cut() {
     assert_eq!(snapshot["body"]["status"]["clock"]["elapsed_seconds"], 690);
     assert_eq!(snapshot["generated_at"], 1_767_225_600_000_002_u64 + 30_000_000, "it is of that moment");
 }
+
+#[test]
+fn a_cut_still_says_how_many_games_begin_with_an_image() {
+    let message = |game: u32, sequence: u32, kind: &str, body: &str| {
+        let at = 1_767_225_600_000_000_u64 + u64::from(sequence);
+        format!(
+            r#"{{"schema":"1.0","message_id":"m{game}-{sequence}","provider":"md","producer":"live","sport":"football","event_id":"md:match:{game}","epoch":1,"sequence":{sequence},"type":"{kind}","generated_at":{at},"body":{body}}}"#
+        )
+    };
+    let (snapshot, stop) = (r#"{"markets":[]}"#, r#"{"groups":"all","market_status":"suspended"}"#);
+    let second = 1_000_000_000;
+    let told = [
+        (0, message(7, 1, "snapshot", snapshot)),
+        (0, message(8, 1, "snapshot", snapshot)),
+        (5, message(7, 2, "bet_stop", stop)),
+        (5, message(8, 2, "bet_stop", stop)),
+        (6, message(8, 3, "snapshot", snapshot)),
+        (7, message(9, 1, "snapshot", snapshot)),
+        (9, message(8, 4, "bet_stop", stop)),
+    ];
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut writer = Writer::new(file.as_file_mut(), header()).unwrap();
+    for (seconds, message) in &told {
+        writer.write(seconds * second, message.as_bytes()).unwrap();
+    }
+    for _ in 0..3 {
+        writer.count_image();
+    }
+    assert_eq!(writer.finish().unwrap().images, Some(3));
+    let images = |from_seconds: u64, events: &[&str]| {
+        let events = events.iter().map(|id| domain::EventId::new(*id).unwrap()).collect();
+        let wanted = Cut { from_ns: from_seconds * second, events, ..Cut::default() };
+        cut(file.path(), &wanted, Cursor::new(Vec::new())).unwrap().header.images
+    };
+    assert_eq!(images(0, &[]), Some(3), "as they were");
+    assert_eq!(images(0, &["md:match:8"]), Some(1));
+    assert_eq!(images(6, &[]), Some(2), "one of the cut, and one of old");
+}

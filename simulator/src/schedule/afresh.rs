@@ -26,10 +26,18 @@ impl Schedule {
         let events: HashSet<&str> = self.channels.iter().filter_map(|it| it.event_id.as_deref()).collect();
         for (index, line) in self.lines.iter().enumerate() {
             let Channel { provider, format, .. } = &self.channels[line.channel as usize];
-            let message = renamed(*format, self.message(index), suffix, &events)?;
+            let message = match renamed(*format, self.message(index), suffix, &events) {
+                Ok(message) => message,
+                // What must be refused may have any id.
+                Err(_) if format.decode(self.message(index), provider).is_none() => {
+                    self.message(index).to_vec()
+                }
+                Err(error) => return Err(error),
+            };
             builder.push(provider, *format, line.offset_ns, &message)?;
+            builder.last_is_sought(line.is_sought);
         }
-        Ok(builder.build().seeking(self.sought))
+        Ok(builder.build())
     }
 }
 
@@ -45,6 +53,10 @@ pub(crate) fn renamed(
     let mut ends = Vec::with_capacity(4);
     let routed = format.routed_event(message);
     for id in [envelope.message_id, envelope.event_id, replaced, routed].into_iter().flatten() {
+        // It is none already, whatever it ends in.
+        if id.len() > ID_BYTES_MAX {
+            continue;
+        }
         if id.len() + suffix.len() > ID_BYTES_MAX {
             return Err(ScheduleError::IdTooLong(id.to_owned()));
         }
@@ -91,8 +103,28 @@ mod tests {
             r#"{"message_id":"m2-r2","event_id":"md:match:2-r2","body":{"superseded_by":"md:match:3"}}"#
         );
         assert_eq!(message(2), "none");
-        let long = format!(r#"{{"event_id":"md:match:{}"}}"#, "1".repeat(90));
+    }
+
+    #[test]
+    fn an_id_that_would_be_too_long_is_refused_unless_its_message_is() {
+        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
+        let with_id = |length: usize| {
+            let id = format!("md:match:{}", "1".repeat(length - 9));
+            golden.replace("\"md:match:1001\"", &format!("\"{id}\""))
+        };
+        let long = with_id(ID_BYTES_MAX);
         assert!(matches!(schedule(&[(0, &long)]).afresh("-r2"), Err(ScheduleError::IdTooLong(_))));
+        let too_long = with_id(5_000);
+        let of_no_schema = long.replace("\"schema\":\"1.0\"", "\"schema\":\"9.0\"");
+        assert_ne!(of_no_schema, long);
+        let afresh = schedule(&[(0, &too_long), (1, &of_no_schema), (2, golden)]).afresh("-r2").unwrap();
+        let message = |index: usize| String::from_utf8(afresh.message(index).to_vec()).unwrap();
+        assert!(
+            message(0).contains(&"1".repeat(4_991))
+                && Format::Json.decode(afresh.message(0), &Name::new("md").unwrap()).is_none()
+        );
+        assert_eq!(message(1), of_no_schema);
+        assert!(message(2).contains("\"md:match:1001-r2\""));
     }
 
     #[test]

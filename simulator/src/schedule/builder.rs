@@ -94,7 +94,7 @@ impl ScheduleBuilder {
         let channel = self.channel(provider, event_id.map(Box::from), format)?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(message);
-        self.lines.push(Line { offset_ns, start, length, channel, stamps });
+        self.lines.push(Line { offset_ns, start, length, channel, is_sought: false, stamps });
         let bytes_max = bytes_max();
         if size_bytes(&self.lines, &self.bytes) > bytes_max {
             return Err(ScheduleError::Full(bytes_max));
@@ -102,11 +102,18 @@ impl ScheduleBuilder {
         u32::try_from(self.lines.len()).map(drop).map_err(|_| ScheduleError::TooLarge)
     }
 
+    /// Whether the message that was added last is due at once, before a minute that is sought.
+    pub(crate) fn last_is_sought(&mut self, is_sought: bool) {
+        if let Some(last) = self.lines.last_mut() {
+            last.is_sought = is_sought;
+        }
+    }
+
     /// The schedule: by due time, messages due at the same time in the order in which they were added.
     #[must_use]
     pub fn build(mut self) -> Schedule {
         self.lines.sort_by_key(|line| line.offset_ns);
-        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes, sought: 0 }
+        Schedule { channels: self.channels, lines: self.lines, bytes: self.bytes }
     }
 
     fn channel(

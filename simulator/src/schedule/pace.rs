@@ -35,18 +35,20 @@ impl Schedule {
         self
     }
 
-    /// The most messages that are due within a second of time at this speed, and when that second begins.
+    /// The most messages that are due within a second of time at this speed, and when that second begins: of what is sought, from
+    /// the minute on.
     #[must_use]
     pub fn peak_per_second(&self, speed: Speed) -> Option<(usize, Duration)> {
         const SECOND: Duration = Duration::from_secs(1);
         let timeline = Timeline::new(Timestamp(0), speed);
         let due = |line: &Line| timeline.due_after(line.offset_ns);
-        let mut first = 0;
-        let counted = self.lines.iter().enumerate().map(|(last, line)| {
-            while due(&self.lines[first]) + SECOND <= due(line) {
-                first += 1;
+        let paced = || self.lines.iter().filter(|line| !line.is_sought);
+        let (mut first, mut behind_first) = (paced().peekable(), 0);
+        let counted = paced().enumerate().filter_map(|(last, line)| {
+            while first.next_if(|first| due(first) + SECOND <= due(line)).is_some() {
+                behind_first += 1;
             }
-            (last + 1 - first, due(&self.lines[first]))
+            Some((last + 1 - behind_first, due(first.peek()?)))
         });
         counted.reduce(|most, other| if other.0 > most.0 { other } else { most })
     }
@@ -97,5 +99,22 @@ mod tests {
         assert_eq!(schedule.peak_per_second(Speed::Factor(1.0)), Some((3, Duration::from_millis(900))));
         assert_eq!(schedule.peak_per_second(Speed::Factor(10.0)), Some((5, Duration::ZERO)));
         assert_eq!(ScheduleBuilder::default().build().peak_per_second(Speed::Max), None);
+    }
+
+    #[test]
+    fn what_is_sought_is_not_of_the_busiest_second() {
+        let mut builder = ScheduleBuilder::default();
+        let second = 1_000_000_000;
+        for (offset_ns, is_sought) in
+            [(0, true), (0, true), (0, true), (0, false), (second, false), (second, true)]
+        {
+            builder.push(&Name::new("md").unwrap(), Format::Json, offset_ns, b"a").unwrap();
+            builder.last_is_sought(is_sought);
+        }
+        let schedule = builder.build();
+        assert_eq!(schedule.paced(), 2);
+        assert_eq!(schedule.peak_per_second(Speed::Factor(1.0)), Some((1, Duration::ZERO)));
+        let afresh = schedule.afresh("-r2").unwrap();
+        assert_eq!(afresh.paced(), 2);
     }
 }

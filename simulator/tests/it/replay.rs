@@ -126,6 +126,19 @@ async fn a_dry_run_says_what_a_replay_would_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_from_a_minute_says_the_rate_of_what_comes_after_it() {
+    let (folder, ..) = ready(&["regular"]).await;
+    let at_most = |from: &[&str]| {
+        let lines = lines_of(folder.path(), &[&["dry-run", "regular.rec"], from].concat());
+        let (mean, rest) = lines[2].split_once(" a second in the mean, at most ").unwrap();
+        let mean: f64 = mean.rsplit(' ').next().unwrap().parse().unwrap();
+        (mean, rest.split_once(',').unwrap().0.parse::<u64>().unwrap())
+    };
+    let (whole, from) = (at_most(&[]), at_most(&["--from", "41"]));
+    assert!(from.0 < 2.0 * whole.0 && from.1 <= whole.1, "{whole:?} {from:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_would_be_refused_is_said_with_its_place_and_fails() {
     let (folder, ..) = ready(&["regular"]).await;
     let path = folder.path().join("regular.rec");

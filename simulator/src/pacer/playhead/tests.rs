@@ -131,6 +131,22 @@ fn at_top_speed_it_stops_and_goes_on_but_does_not_step() {
 }
 
 #[test]
+fn what_is_sent_once_more_is_what_has_gone_also_at_top_speed() {
+    const OFFSETS: &[u64] = &[0, 10 * MS, 20 * MS];
+    let come = |drive: &Drive, ms| [0, 10 * MS, 20 * MS].map(|at| drive.course.has_come_to(at, drive.at(ms)));
+    let mut drive = Drive::begun(None, OFFSETS, Speed::Max);
+    assert_eq!(come(&drive, 5), [false; 3], "nothing has gone");
+    drive.course.let_go(10 * MS);
+    assert_eq!(come(&drive, 5), [true, true, false]);
+    drive.course.pause(drive.at(6));
+    assert_eq!(come(&drive, 7), [true, true, false], "it has gone, though nothing goes now");
+    let drive = Drive::begun(None, OFFSETS, Speed::Factor(1.0));
+    assert_eq!(come(&drive, 15), [true, true, false]);
+    let drive = Drive::begun(Some(Stand::Before), OFFSETS, Speed::Factor(1.0));
+    assert_eq!(come(&drive, 15), [false; 3]);
+}
+
+#[test]
 fn stopped_before_it_begins_it_waits_at_the_start() {
     let playhead = Playhead::default();
     assert!(!playhead.step() && !playhead.set_speed(Speed::Max), "there is nothing to go through");
