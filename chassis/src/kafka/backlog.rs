@@ -12,6 +12,7 @@ use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
+use super::brokers::Unanswered;
 use super::consumer::fetch_config;
 use super::{ANSWER_WITHIN, PlainContext, Watermarks, client_config, metadata};
 
@@ -56,6 +57,7 @@ pub struct BacklogReader {
     group: String,
     topic: String,
     clients: Clients,
+    unanswered: Unanswered,
     record_bytes_max: u64,
     runtime: Handle,
     settings: Option<(Instant, Kept)>,
@@ -88,6 +90,7 @@ impl BacklogReader {
             group: group.to_owned(),
             topic: topic.to_owned(),
             clients: Clients::connect(brokers, group)?,
+            unanswered: Unanswered::default(),
             record_bytes_max,
             runtime,
             settings: None,
@@ -98,10 +101,11 @@ impl BacklogReader {
     /// read counts as unread.
     ///
     /// # Errors
-    /// When the brokers do not tell. Those clients are then replaced.
+    /// When the brokers do not tell. Where they do not for long, the clients are replaced.
     pub fn unread_percent(&mut self, now_ms: i64) -> KafkaResult<u64> {
+        let asked_at = Instant::now();
         let answer = self.ask(now_ms);
-        if answer.is_err() {
+        if self.unanswered.note(asked_at, answer.is_ok(), Instant::now()) {
             self.clients = Clients::connect(&self.brokers, &self.group)?;
         }
         answer

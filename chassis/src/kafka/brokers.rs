@@ -6,9 +6,13 @@
 //! are replaced when a question of theirs remains without an answer.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 
+/// A client that only asks and was not answered for so long is replaced: slow answers are no reason, since a new one asks for more
+/// before it is answered.
+const REPLACE_AFTER: Duration = Duration::from_secs(10);
 /// How often a client tells its statistics.
 const TOLD_EVERY_MS: u32 = 1_000;
 /// So many times in a row: a client that begins anew by itself has forgotten the old ones for a moment, too.
@@ -47,6 +51,25 @@ impl Brokers {
     }
 }
 
+/// Since when a client that only asks has not been answered.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered(Option<Instant>);
+
+impl Unanswered {
+    /// Takes note of a question; says whether the client has to be replaced.
+    pub(super) fn note(&mut self, asked_at: Instant, is_answered: bool, now: Instant) -> bool {
+        if is_answered {
+            self.0 = None;
+            return false;
+        }
+        let is_long = now.duration_since(*self.0.get_or_insert(asked_at)) >= REPLACE_AFTER;
+        if is_long {
+            self.0 = None;
+        }
+        is_long
+    }
+}
+
 /// Whether there is a broker that was configured or learnt of. A group's coordinator and librdkafka's own queue are listed as
 /// brokers, too; they lead to nobody. Brokers come first in what is searched, which is some 100 KB.
 fn is_any(statistics: &[u8]) -> bool {
@@ -66,6 +89,17 @@ mod tests {
         let brokers: Vec<String> =
             sources.iter().map(|source| format!(r#""b": {{ "source":"{source}" }}"#)).collect();
         format!(r#"{{ "name": "x", "brokers":{{ {} }}, "topics":{{ }} }}"#, brokers.join(", ")).into_bytes()
+    }
+
+    #[test]
+    fn a_client_is_replaced_once_nobody_has_answered_it_for_long() {
+        let (mut unanswered, began) = (Unanswered::default(), Instant::now());
+        let half = REPLACE_AFTER / 2;
+        let mut note = |at, is_answered| unanswered.note(began + at, is_answered, began + at + half);
+        assert!(!note(Duration::ZERO, false));
+        assert!(!note(half, true) && !note(half, false), "it was answered in between");
+        assert!(note(REPLACE_AFTER, false));
+        assert!(!note(REPLACE_AFTER, false), "the new one has as long");
     }
 
     #[test]

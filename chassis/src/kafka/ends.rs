@@ -8,12 +8,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::brokers::Unanswered;
 use super::metadata::TopicOffset;
 use super::reader::group_of_one;
 use super::{PlainContext, client_config};
-
-/// A client that was not answered for so long may know no broker any more, and then nobody will ever answer it.
-const REPLACE_AFTER: Duration = Duration::from_secs(3);
 
 /// A client that asks and never reads. On the connection of one that reads, an answer would wait until a fetch has found
 /// something or given up.
@@ -24,10 +22,10 @@ pub struct EndsReader {
     asking: Mutex<Asking>,
 }
 
-/// Replaced where no answer came for [`REPLACE_AFTER`].
+/// Replaced where nobody answers for long.
 struct Asking {
     consumer: Arc<BaseConsumer<PlainContext>>,
-    unanswered_since: Option<Instant>,
+    unanswered: Unanswered,
 }
 
 impl EndsReader {
@@ -37,7 +35,7 @@ impl EndsReader {
     /// When librdkafka refuses the settings.
     pub fn new(brokers: &str, client_id: &str, answer_within: Duration) -> KafkaResult<Self> {
         let consumer = Arc::new(connect(brokers, client_id)?);
-        let asking = Mutex::new(Asking { consumer, unanswered_since: None });
+        let asking = Mutex::new(Asking { consumer, unanswered: Unanswered::default() });
         Ok(Self { brokers: brokers.to_owned(), client_id: client_id.to_owned(), answer_within, asking })
     }
 
@@ -68,17 +66,12 @@ impl EndsReader {
 
     fn note(&self, asked_at: Instant, is_answered: bool) {
         let mut asking = self.asking();
-        if is_answered {
-            asking.unanswered_since = None;
-            return;
-        }
-        if asking.unanswered_since.get_or_insert(asked_at).elapsed() < REPLACE_AFTER {
+        if !asking.unanswered.note(asked_at, is_answered, Instant::now()) {
             return;
         }
         match connect(&self.brokers, &self.client_id) {
             Ok(consumer) => {
-                let new = Asking { consumer: Arc::new(consumer), unanswered_since: None };
-                let old = std::mem::replace(&mut *asking, new);
+                let old = std::mem::replace(&mut asking.consumer, Arc::new(consumer));
                 // Dropping the last handle waits for its threads.
                 tokio::task::spawn_blocking(move || drop(old));
             }

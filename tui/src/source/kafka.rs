@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use domain::{Sport, Topics};
@@ -21,6 +21,9 @@ use super::{Finding, Sink};
 
 /// How long one call may take. A slow broker answers later than anybody is told to wait for, and is heard then.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
+
+/// Clients that were not answered for so long are replaced: they may know no broker any more, and would never be answered again.
+const REPLACE_AFTER: Duration = Duration::from_secs(60);
 
 /// After so many rounds it is looked again which topics and partitions there are.
 const LOOK_EVERY: u32 = 15;
@@ -42,10 +45,11 @@ pub struct PartitionOffsets {
 pub(super) async fn watch(brokers: String, topics: Topics, interval: Duration, sink: Sink) {
     super::ask_aside(None, interval, sink, move |known: &mut Option<Asker>| {
         let mut asker = known.take().map_or_else(|| Asker::new(&brokers, topics.clone()), Ok)?;
-        let offsets = asker.ask()?;
-        // Where no answer came new ones ask next time: a client that knows no broker any more would never be answered.
-        *known = Some(asker);
-        Ok(Finding::Offsets(offsets))
+        let (asked_at, answer) = (Instant::now(), asker.ask());
+        if !asker.is_lost(asked_at, answer.is_ok()) {
+            *known = Some(asker);
+        }
+        answer.map(Finding::Offsets)
     })
     .await;
 }
@@ -69,6 +73,7 @@ struct Asker {
     partitions: BTreeMap<String, i32>,
     /// Rounds since that was found out.
     rounds: u32,
+    unanswered_since: Option<Instant>,
 }
 
 impl Asker {
@@ -85,7 +90,16 @@ impl Asker {
             let consumer = BaseConsumer::from_config_and_context(&config, Silent);
             consumers.insert(sport, consumer.context("making a client for Kafka")?);
         }
-        Ok(Self { topics, consumers, partitions: BTreeMap::new(), rounds: 0 })
+        Ok(Self { topics, consumers, partitions: BTreeMap::new(), rounds: 0, unanswered_since: None })
+    }
+
+    /// Whether others have to ask from now on.
+    fn is_lost(&mut self, asked_at: Instant, is_answered: bool) -> bool {
+        if is_answered {
+            self.unanswered_since = None;
+            return false;
+        }
+        self.unanswered_since.get_or_insert(asked_at).elapsed() >= REPLACE_AFTER
     }
 
     /// Finds out which of our topics there are.
