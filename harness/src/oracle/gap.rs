@@ -1,7 +1,7 @@
 //! Gaps of which the plan says that they may be declared: whether one of them was declared with reason.
 
 use super::Told;
-use super::heard::Heard;
+use super::heard::{Heard, ahead_of};
 use super::trace::Trace;
 
 /// How long before a gap was declared the missing message may have been in the feed, in microseconds: whoever declares it has
@@ -50,7 +50,7 @@ impl Declared {
             return None;
         }
         let waited = self.at - times.into_iter().min()?;
-        (waited < heard.hold_micros - SLACK_MICROS)
+        (waited < ahead_of(heard.hold_micros) - SLACK_MICROS)
             .then(|| format!("after {} ms of the {} ms to wait", waited / 1_000, heard.hold_micros / 1_000))
     }
 }

@@ -34,9 +34,14 @@ pub struct Timed {
 
 /// How much earlier than received a message may lie in the feed, in microseconds.
 const ORDER_SLACK_MICROS: i64 = 100_000;
-/// How much earlier than a producer's silence is over its markets begin to be shut, in microseconds:
-/// `MATCHDAY_SHUT_AHEAD_MS` of a service that is told nothing else, and of a short silence a quarter at most.
+/// How much earlier than a wait is over markets begin to be shut, in microseconds:
+/// `MATCHDAY_SHUT_AHEAD_MS` of a service that is told nothing else, and of a short wait a quarter at most.
 const SHUT_AHEAD_MICROS: i64 = 150_000;
+
+/// After how much of a wait, in microseconds, markets may be shut.
+pub(super) fn ahead_of(wait_micros: i64) -> i64 {
+    wait_micros - SHUT_AHEAD_MICROS.min(wait_micros / 4)
+}
 
 impl Heard<'_> {
     /// The messages without a sequence about an event, each with whether one that was made later lies before it: of such a one
@@ -70,7 +75,7 @@ impl Heard<'_> {
     /// How often until then a producer was not heard for so long that it could be taken for down, whatever kept it; `None` where
     /// it is not known when anybody was heard.
     pub(super) fn silences(&self, source: &(String, String), until: i64) -> Option<usize> {
-        let shortest = self.silence_micros - SHUT_AHEAD_MICROS.min(self.silence_micros / 4);
+        let shortest = ahead_of(self.silence_micros);
         let times = self.alive?.get(source).map_or(&[][..], Vec::as_slice);
         let next = times.iter().skip(1).copied().chain([i64::MAX]);
         let is_silent = |(last, next): &(&i64, i64)| {

@@ -44,5 +44,7 @@ async fn what_was_found_before_a_store_was_gone_is_in_the_bundle() {
     assert!(said.holds.contains(&Exit::Inconclusive), "what nobody could look at: {said:?}");
     let feed = document.places.iter().find(|part| part.place == "feed topic").unwrap();
     assert!(feed.compared > 0 && feed.differ == 0, "{feed:?}");
-    assert_eq!(bundle::open(&bundle).unwrap().0, document);
+    // A fraction may lose its last digit when it is read.
+    let text = serde_json::to_string(&document).unwrap();
+    assert_eq!(bundle::open(&bundle).unwrap().0, serde_json::from_str(&text).unwrap());
 }
