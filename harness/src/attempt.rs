@@ -19,7 +19,7 @@ use crate::gates::{self, Figures};
 use crate::lateness::Lateness;
 use crate::look;
 use crate::observe::mysql::Mysql;
-use crate::observe::socket::Role;
+use crate::observe::socket::{Ended, Role};
 use crate::outage::{self, Backlog, Happened};
 use crate::recoveries::Recoveries;
 use crate::run::{Outcome, Run, Step};
@@ -141,11 +141,16 @@ impl Attempt<'_> {
             hear(step);
         };
         let outcome = Box::pin(run.go(hear, disturb)).await;
-        let mut outcome = outcome.map_err(|error| self.without_verdict(error))?;
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(self.without_verdict(error).await),
+        };
         outcome.lateness = Lateness::of(&outcome.drive, case.warm_up(), &happened, Some(&outcome.stalls));
         let started = outcome.drive.timeline.started_at.0;
-        let may_end =
-            |at_micros: i64| happened.iter().any(|outage| outage.may_end_connections(at_micros - started));
+        let may_end = |ended: &Ended| {
+            let (at_micros, is_told_slow) = (ended.at_micros - started, ended.end.is_told_slow());
+            happened.iter().any(|outage| outage.may_end_connection(at_micros, is_told_slow))
+        };
         judge_ends(&outcome.seen, may_end, &mut outcome.verdict);
         look::PLACES.iter().for_each(|place| outcome.verdict.look_at(place));
         if !happened.is_empty() {
@@ -158,19 +163,25 @@ impl Attempt<'_> {
         Ok(Attempted { outcome, options, outages, gates, holds })
     }
 
-    /// Why there is no verdict: a service that has ended by itself is the pipeline's fault, a store that has is not.
-    fn without_verdict(&self, error: anyhow::Error) -> NoVerdict {
-        let processes = self.site.own().map(Stack::processes).unwrap_or_default();
-        let deaths: Vec<(&str, String)> =
-            processes.iter().filter_map(|process| Some((process.name(), process.death()?))).collect();
-        if deaths.is_empty() {
-            return NoVerdict { exit: Exit::Environment, error };
+    /// Why there is no verdict: a service that has ended by itself is the pipeline's fault, unless a store is gone, too.
+    async fn without_verdict(&self, error: anyhow::Error) -> NoVerdict {
+        let (mut died, mut gone) = (Vec::new(), Vec::new());
+        for process in self.site.own().map(Stack::processes).unwrap_or_default() {
+            let name = process.name();
+            let death = process.death().map(|how| format!("{name} ended by itself with {how}"));
+            match (Site::is_service(name), death) {
+                (true, death) => died.extend(death),
+                (false, Some(death)) => gone.push(death),
+                (false, None) => gone.extend(process.trouble().await),
+            }
         }
-        let is_ours = deaths.iter().all(|(name, _)| Site::is_service(name));
+        let is_ours = !died.is_empty() && gone.is_empty();
         let exit = if is_ours { Exit::Correctness } else { Exit::Environment };
-        let deaths: Vec<String> =
-            deaths.into_iter().map(|(name, how)| format!("{name} ended by itself with {how}")).collect();
-        NoVerdict { exit, error: error.context(deaths.join("; ")) }
+        died.append(&mut gone);
+        match died.is_empty() {
+            true => NoVerdict { exit, error },
+            false => NoVerdict { exit, error: error.context(died.join("; ")) },
+        }
     }
 
     /// Keeps what there is of an attempt without a verdict, and says where.

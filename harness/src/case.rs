@@ -81,8 +81,9 @@ impl Asked {
             text: std::fs::read_to_string(path).ok().or_else(ready).context("the scenario is gone")?,
         };
         asked.scenario.seed = seed.unwrap_or(asked.scenario.seed);
-        asked.scenario.duration =
-            seconds.map_or(asked.scenario.duration, |seconds| Duration::from_secs(seconds.into()));
+        if let Some(seconds) = seconds {
+            asked.scenario = asked.scenario.lasting(Duration::from_secs(seconds.into()));
+        }
         Ok(asked)
     }
 
@@ -98,7 +99,8 @@ impl Asked {
         let text = std::fs::read_to_string(&path).with_context(reading)?;
         let mut scenario =
             Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", path.display()))?;
-        (scenario.seed, scenario.duration) = (kept.seed, kept.duration());
+        scenario = scenario.lasting(kept.duration());
+        scenario.seed = kept.seed;
         scenario.suffix.clone_from(&kept.suffix);
         for plan in &mut scenario.sports {
             plan.rate = kept.rates.get(plan.sport.as_str()).copied().unwrap_or(plan.rate);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use simulator::scenario::Part;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -61,10 +62,14 @@ pub struct Outage {
 const CLOCKS_MICROS: i64 = 1_000_000;
 
 impl Outage {
-    /// Whether a connection that was found to have ended then, in microseconds after the start, may have been ended by it. Who hears
-    /// nothing notices that later.
+    /// Whether a client's connection that was found to have ended then, in microseconds after the start, may have been ended by it. Who
+    /// hears nothing notices that later. What happens behind distribution closes nobody, but whoever is slow: all that waited
+    /// comes at once.
     #[must_use]
-    pub fn may_end_connections(&self, at_micros: i64) -> bool {
+    pub fn may_end_connection(&self, at_micros: i64, is_told_slow: bool) -> bool {
+        if self.planned.target != Part::Distribution && !is_told_slow {
+            return false;
+        }
         let noticed = self.recovered_after_micros.map_or(i64::MAX, |after| {
             let silence = u64::try_from(SILENCE_MAX.as_micros()).unwrap_or(u64::MAX);
             signed(self.ended_micros.saturating_add(after).saturating_add(silence))
@@ -143,7 +148,7 @@ async fn run_chain(
 
 #[cfg(test)]
 mod tests {
-    use simulator::scenario::{OutageKind, Part};
+    use simulator::scenario::OutageKind;
 
     use super::*;
 
@@ -151,8 +156,8 @@ mod tests {
     fn an_outage_ends_connections_until_all_have_noticed_and_what_is_not_recovered_from_always() {
         let planned =
             Planned { kind: OutageKind::Kill, target: Part::Distribution, from: None, at_ms: 0, for_ms: 0 };
-        let outage = |recovered_after_micros| Outage {
-            planned: planned.clone(),
+        let outage = |target, recovered_after_micros| Outage {
+            planned: Planned { target, ..planned.clone() },
             began_micros: 10_000_000,
             ended_micros: 12_000_000,
             recovered_after_micros,
@@ -160,10 +165,14 @@ mod tests {
             waiting_most: 0,
             trouble: None,
         };
-        let ends = |recovered, seconds: i64| outage(recovered).may_end_connections(seconds * 1_000_000);
+        let ends = |recovered, seconds: i64| {
+            outage(Part::Distribution, recovered).may_end_connection(seconds * 1_000_000, false)
+        };
         let recovered = Some(3_000_000);
         let within: Vec<bool> = [8, 10, 14, 30, 31].map(|seconds| ends(recovered, seconds)).into();
         assert_eq!(within, [false, true, true, true, false]);
         assert!(ends(None, 3_600) && !ends(None, 8));
+        let behind = outage(Part::Redis, None);
+        assert!(behind.may_end_connection(11_000_000, true) && !behind.may_end_connection(11_000_000, false));
     }
 }

@@ -143,13 +143,18 @@ fn expected(feed: &Feed, traces: &BTreeMap<String, Trace>) -> BTreeMap<String, E
 
 /// Holds Kafka's feed topics against what was answered: every accepted message is in them.
 pub fn judge_feeds(feed: &Feed, feeds: &Feeds, deliveries: &Deliveries, verdict: &mut Verdict) {
+    const PLACE: &str = "feed topic";
+    // Of a Unified Odds Feed alone nothing of it can be compared.
+    if feed.oracle.messages().any(|(_, line)| feed.format(line) != simulator::Format::Uof) {
+        verdict.look_at(PLACE);
+    }
     for (message_id, line) in feed.oracle.messages() {
         let is_accepted = deliveries.status.get(line as usize) == Some(&202);
         // A Unified Odds Feed's messages get their ids on the way.
         if is_accepted && feed.format(line) != simulator::Format::Uof {
-            let example = || missing("feed topic", "", &format!("message {message_id}"));
+            let example = || missing(PLACE, "", &format!("message {message_id}"));
             let is_there = feeds.messages.contains_key(message_id);
-            verdict.compare(Kind::Lost, None, is_there, example, "feed topic");
+            verdict.compare(Kind::Lost, None, is_there, example, PLACE);
         }
     }
 }

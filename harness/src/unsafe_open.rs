@@ -4,6 +4,7 @@
 //! partitions without a heartbeat. What the processors made of it is not asked, so a market that was never shut counts as well.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use simulator::DriveReport;
 use simulator::ledger::NEVER;
@@ -18,7 +19,8 @@ use crate::oracle::{Told, Trace};
 pub struct UnsafeTimes {
     /// How often an event that was shown open had to be shut because of what was not heard in time.
     pub checked: u64,
-    /// The longest time after the deadline by which that had to be noticed, in microseconds.
+    /// The longest time after the deadline by which that had to be noticed, in microseconds: all of one cause together, however often
+    /// something was open meanwhile.
     pub longest_micros: u64,
     /// The longest time before it, which nobody can avoid.
     pub exposed_micros: u64,
@@ -87,20 +89,22 @@ pub fn measure(
             duties.extend(dead.into_iter().map(|duty| (None, duty)));
         }
         for (producer, duty) in duties {
-            let spans = seen.iter().flat_map(|seen| seen.offers.spans(event_id, producer));
-            times.note(duty, spans, until);
+            let shown = seen.iter().map(|seen| seen.offers.spans(event_id, producer));
+            times.note(duty, shown.map(|spans| apart(spans, until)));
         }
     }
     times
 }
 
 impl UnsafeTimes {
-    fn note(&mut self, duty: Duty, spans: impl Iterator<Item = Span>, until: i64) {
+    /// Of each client when it was shown something open, in times that lie apart.
+    fn note(&mut self, duty: Duty, shown: impl Iterator<Item = Vec<Range<i64>>>) {
         let mut was_open = false;
-        for Span { from, to } in spans {
-            let to = to.unwrap_or(until);
-            let within =
-                |begin: i64, end: i64| u64::try_from(to.min(end) - from.max(begin)).unwrap_or_default();
+        for times in shown {
+            let within = |begin: i64, end: i64| {
+                let within = times.iter().map(|time| time.end.min(end) - time.start.max(begin));
+                within.filter_map(|micros| u64::try_from(micros).ok()).sum::<u64>()
+            };
             let (exposed, open) = (within(duty.began, duty.due), within(duty.due, duty.end));
             was_open |= exposed > 0 || open > 0;
             self.exposed_micros = self.exposed_micros.max(exposed);
@@ -108,6 +112,20 @@ impl UnsafeTimes {
         }
         self.checked += u64::from(was_open);
     }
+}
+
+/// When anything was open: times that overlap are one.
+fn apart(spans: impl Iterator<Item = Span>, until: i64) -> Vec<Range<i64>> {
+    let mut times: Vec<Range<i64>> = spans.map(|span| span.from..span.to.unwrap_or(until)).collect();
+    times.sort_unstable_by_key(|time| time.start);
+    times.dedup_by(|later, first| {
+        let is_same = later.start <= first.end;
+        if is_same {
+            first.end = first.end.max(later.end);
+        }
+        is_same
+    });
+    times
 }
 
 /// What follows from signs of life that are too far apart; the last one is followed by nothing.
@@ -233,7 +251,7 @@ mod tests {
     fn a_market_that_is_never_shut_counts_and_one_that_is_shut_in_time_does_not() {
         let noted = |spans: &[Span]| {
             let mut times = UnsafeTimes::default();
-            times.note(duty(100, 200, 300), spans.iter().copied(), UNTIL);
+            times.note(duty(100, 200, 300), [apart(spans.iter().copied(), UNTIL)].into_iter());
             (times.checked, times.exposed_micros, times.longest_micros)
         };
         let span = |from, to| Span { from, to };
@@ -241,5 +259,7 @@ mod tests {
         assert_eq!(noted(&[span(0, Some(190)), span(300, None)]), (1, 90, 0));
         assert_eq!(noted(&[span(0, Some(190)), span(250, Some(260))]), (1, 90, 10), "opened again too early");
         assert_eq!(noted(&[span(0, Some(100)), span(300, None)]), (0, 0, 0), "nothing was open");
+        let again = [span(210, Some(230)), span(220, Some(235)), span(250, Some(260))];
+        assert_eq!(noted(&again), (1, 0, 35), "opened twice, once of two producers");
     }
 }

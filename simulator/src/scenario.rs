@@ -138,6 +138,19 @@ impl Scenario {
         Ok(self)
     }
 
+    /// The same, made shorter or longer: what goes wrong in the stack begins at the same share of it, and as much goes wrong in all.
+    #[must_use]
+    pub fn lasting(mut self, duration: Duration) -> Self {
+        let factor = duration.as_secs_f64() / self.duration.as_secs_f64();
+        for outage in &mut self.outages {
+            outage.at = match outage.at {
+                When::At(at) => When::At(at.mul_f64(factor)),
+                When::Between(from, to) => When::Between(from.mul_f64(factor), to.mul_f64(factor)),
+            };
+        }
+        Self { duration, ..self }
+    }
+
     /// Reads a scenario from the text of its file, which names no recordings.
     ///
     /// # Errors

@@ -91,6 +91,8 @@ pub(crate) trait Witness: Send + Sync {
     fn sent(&self, places: Range<usize>);
     /// Their final answer has come, with this status.
     fn answered(&self, places: &[usize], status: u16);
+    /// A request with them had no answer: whatever became of it, they may go once more.
+    fn unanswered(&self, _places: &[usize]) {}
     /// Some have none yet, for this reason, and will be sent again where there is time.
     fn hindered(&self, _why: &str) {}
     /// So many were under way that those which have not gone yet had to wait until now.
@@ -216,7 +218,10 @@ impl Sender {
                         (why.unwrap_or_default(), retry_after)
                     }
                     Attempt::Again { why, retry_after, unanswered } => {
-                        delivery.unanswered += usize::from(unanswered);
+                        if unanswered {
+                            delivery.unanswered += 1;
+                            witness.unanswered(&places);
+                        }
                         (why, retry_after)
                     }
                 };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use simulator::Schedule;
 use simulator::faults::FaultPlan;
-use simulator::ledger::Deliveries;
+use simulator::ledger::{Deliveries, NEVER};
 
 use super::Oracle;
 use crate::anomaly::{Example, Kind, RecordPlace};
@@ -39,15 +39,15 @@ pub fn our_letters(oracle: &Oracle, schedule: &Schedule, mut letters: Vec<Letter
     letters
 }
 
-/// Every message was refused or taken as it had to be, and those that were refused are kept, once each. `may_repeat` says that
-/// requests were sent again without an answer to the first, whose letters may have been kept already.
+/// Every message was refused or taken as it had to be, and those that were refused are kept, once each; one with which a request had
+/// no answer may have been kept by then already.
 pub fn judge_letters(
     oracle: &Oracle,
     (schedule, faults, deliveries): (&Schedule, &FaultPlan, &Deliveries),
     letters: &[Letter],
-    may_repeat: bool,
     verdict: &mut Verdict,
 ) {
+    verdict.look_at(PLACE);
     judge_answers(schedule, faults, deliveries, verdict);
     let mut kept: BTreeMap<&[u8], Vec<&Letter>> = BTreeMap::new();
     for letter in letters {
@@ -55,12 +55,18 @@ pub fn judge_letters(
     }
     let due = oracle.refused().iter().map(|line| {
         let is_answered = deliveries.status.get(*line as usize).is_some_and(|status| *status != 0);
-        (*line, schedule.message(*line as usize).trim_ascii(), is_answered)
+        // Who stopped waiting for the last answer has not written that down.
+        let is_under_way =
+            !is_answered && deliveries.sent_micros.get(*line as usize).is_some_and(|at| *at != NEVER);
+        let unanswered =
+            deliveries.unanswered.get(line).copied().unwrap_or_default().max(is_under_way.into());
+        (*line, schedule.message(*line as usize).trim_ascii(), (is_answered, unanswered))
     });
-    for (bytes, Due { first, answered, unanswered }) in due_of(due) {
+    for (bytes, due) in due_of(due) {
+        let Due { first, lines, answered, .. } = due;
         let count = kept.remove(bytes).map_or(0, |letters| letters.len());
-        let is_right = is_kept(answered, unanswered, count, may_repeat);
-        let what = match answered + unanswered {
+        let is_right = due.is_kept(count);
+        let what = match lines {
             1 => format!("line {first} of the schedule, a message that must be refused,"),
             lines => format!(
                 "line {first} of the schedule and {} with the same bytes, which must be refused,",
@@ -80,24 +86,29 @@ pub fn judge_letters(
 #[derive(Debug, PartialEq, Eq)]
 struct Due {
     first: u32,
+    lines: usize,
     /// Those that were answered: each must be kept.
     answered: usize,
-    /// Those that were never sent, or that nobody answered: each may lie there or not.
+    /// The requests with one of them that had no answer: for each, one may lie there or not.
     unanswered: usize,
 }
 
-fn due_of<'a>(lines: impl Iterator<Item = (u32, &'a [u8], bool)>) -> BTreeMap<&'a [u8], Due> {
-    let mut due = BTreeMap::new();
-    for (line, bytes, is_answered) in lines {
-        let of_bytes = due.entry(bytes).or_insert(Due { first: line, answered: 0, unanswered: 0 });
-        let counted = if is_answered { &mut of_bytes.answered } else { &mut of_bytes.unanswered };
-        *counted += 1;
+impl Due {
+    fn is_kept(&self, times: usize) -> bool {
+        (self.answered..=self.answered + self.unanswered).contains(&times)
     }
-    due
 }
 
-fn is_kept(answered: usize, unanswered: usize, count: usize, may_repeat: bool) -> bool {
-    count >= answered && (count <= answered + unanswered || may_repeat)
+/// Of lines with their bytes, whether they were answered at last, and with how many requests before they were not.
+fn due_of<'a>(lines: impl Iterator<Item = (u32, &'a [u8], (bool, u32))>) -> BTreeMap<&'a [u8], Due> {
+    let mut due = BTreeMap::new();
+    for (line, bytes, (is_answered, unanswered)) in lines {
+        let of_bytes = due.entry(bytes).or_insert(Due { first: line, lines: 0, answered: 0, unanswered: 0 });
+        of_bytes.lines += 1;
+        of_bytes.answered += usize::from(is_answered);
+        of_bytes.unanswered += unanswered as usize;
+    }
+    due
 }
 
 fn judge_answers(schedule: &Schedule, faults: &FaultPlan, deliveries: &Deliveries, verdict: &mut Verdict) {
@@ -146,15 +157,23 @@ mod tests {
 
     #[test]
     fn lines_with_the_same_bytes_are_kept_as_often_as_they_were_refused() {
-        let lines: [(u32, &[u8], bool); 5] =
-            [(3, b"{", true), (4, b"[", false), (7, b"{", true), (9, b"{", false), (9, b"x", true)];
+        let lines: [(u32, &[u8], (bool, u32)); 6] = [
+            (3, b"{", (true, 0)),
+            (4, b"[", (false, 2)),
+            (7, b"{", (true, 0)),
+            (8, b"{", (false, 1)),
+            (9, b"x", (true, 0)),
+            (10, b"y", (false, 0)),
+        ];
         let due = due_of(lines.into_iter());
-        let told: Vec<_> = due.values().map(|due| (due.first, due.answered, due.unanswered)).collect();
-        assert_eq!(told, [(4, 0, 1), (9, 1, 0), (3, 2, 1)]);
-        let right = |may_repeat| (0..6).filter(|count| is_kept(2, 1, *count, may_repeat)).collect::<Vec<_>>();
-        assert_eq!(right(false), [2, 3], "each of two once, the third perhaps");
-        assert_eq!(right(true), [2, 3, 4, 5]);
-        assert!(is_kept(0, 1, 0, false) && is_kept(0, 1, 1, false) && !is_kept(0, 1, 2, false));
+        let right = |bytes: &[u8]| {
+            let due = &due[bytes];
+            (due.first, due.lines, (0..6).filter(|times| due.is_kept(*times)).collect::<Vec<_>>())
+        };
+        assert_eq!(right(b"{"), (3, 3, vec![2, 3]), "each of two once, the third perhaps");
+        assert_eq!(right(b"["), (4, 1, vec![0, 1, 2]), "perhaps with each of both requests");
+        assert_eq!(right(b"x"), (9, 1, vec![1]), "whatever else had no answer");
+        assert_eq!(right(b"y"), (10, 1, vec![0]), "it was never sent");
     }
 
     #[test]

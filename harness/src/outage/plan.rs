@@ -241,11 +241,24 @@ mod tests {
 
     #[test]
     fn a_run_that_was_made_too_short_for_it_is_refused() {
-        let mut short = scenario(1, KILL);
-        short.duration = Duration::from_secs(3);
+        let short = scenario(1, KILL).lasting(Duration::from_secs(3));
         let error = Plan::of(&short).unwrap_err().to_string();
         assert!(error.starts_with("`kill` of kafka would last until second "), "{error}");
         assert!(error.ends_with("and the run is over at 3"), "{error}");
+    }
+
+    #[test]
+    fn outages_of_a_run_that_is_made_longer_come_at_the_same_share_of_it() {
+        let fixed = "[[outages]]\ntarget = \"redis\"\nkind = \"flush\"\nat_seconds = 30\n";
+        let long = scenario(1, &(KILL.to_owned() + fixed)).lasting(Duration::from_secs(600));
+        let plan = Plan::of(&long).unwrap();
+        let [kill, flush] = &plan.outages[..] else { panic!("{plan:?}") };
+        assert_eq!((flush.at_ms, kill.for_ms), (300_000, 4_000));
+        assert!(kill.at_ms <= 200_000, "{kill}");
+        let drawn: Vec<u64> = (0..20)
+            .map(|seed| Plan::of(&Scenario { seed, ..long.clone() }).unwrap().outages[0].at_ms)
+            .collect();
+        assert!(drawn.iter().any(|at_ms| *at_ms > 20_000), "{drawn:?}");
     }
 
     #[test]

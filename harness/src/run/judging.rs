@@ -134,7 +134,7 @@ impl Run<'_> {
         if site.is_shared {
             kept = our_letters(&feed.oracle, &feed.schedule, kept);
         }
-        judge_letters(&feed.oracle, letters, &kept, drive.unanswered > 0, verdict);
+        judge_letters(&feed.oracle, letters, &kept, verdict);
         Ok(())
     }
 }
@@ -199,24 +199,30 @@ fn share(feed: &Feed, sport: &str) -> SportOutcome {
     SportOutcome { sport: sport.to_owned(), games: games.len(), messages }
 }
 
-/// What each process used from the first look to the last one. A process that was started during the run counts from its start.
+/// What each process used from the first look to the last one, also one that was gone by then. A process that was started during
+/// the run counts from its start.
 fn used(samples: &[Sample], feed: &Feed) -> Vec<CpuUse> {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
-    let of = |process: &String, micros: u64| {
-        let before = first.processes.get(process).map_or(0, |(before, _)| *before);
-        let sport = Sport::ALL.into_iter().find(|sport| process.starts_with(&processors_name(*sport)));
-        let resident =
-            samples.iter().filter_map(|sample| sample.processes.get(process).map(|(_, bytes)| *bytes));
-        CpuUse {
-            process: process.clone(),
+    let mut all: BTreeMap<&str, CpuUse> = BTreeMap::new();
+    let mut before: BTreeMap<&str, u64> = BTreeMap::new();
+    for (index, sample) in samples.iter().enumerate() {
+        for (process, (micros, resident)) in &sample.processes {
+            let last = before.insert(process, *micros).unwrap_or(if index == 0 { *micros } else { 0 });
+            let used = all.entry(process).or_insert_with(|| {
+                let is_of = |sport: &Sport| process.starts_with(&processors_name(*sport));
+                let sport = Sport::ALL.into_iter().find(is_of);
+                CpuUse {
+                    process: process.clone(),
+                    micros: 0,
+                    messages: sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages),
+                    resident_max: 0,
+                }
+            });
             // Started anew, it has used less than before.
-            micros: micros.checked_sub(before).unwrap_or(micros),
-            messages: sport.map_or(feed.messages(), |sport| share(feed, sport.as_str()).messages),
-            resident_max: resident.max().unwrap_or_default(),
+            used.micros += micros.checked_sub(last).unwrap_or(*micros);
+            used.resident_max = used.resident_max.max(*resident);
         }
-    };
-    let mut all: Vec<CpuUse> =
-        last.processes.iter().map(|(process, (micros, _))| of(process, *micros)).collect();
+    }
+    let mut all: Vec<CpuUse> = all.into_values().collect();
     all.sort_by_key(|used| order(&used.process));
     all
 }

@@ -36,11 +36,11 @@ pub fn judge_sockets(
 }
 
 /// Holds every client's connections against how they ended: nobody but the client ends one, unless something that `may_end` it is
-/// done to the stack at that moment, in microseconds since the epoch, or the client reads too slowly.
-pub fn judge_ends(clients: &BTreeMap<String, Seen>, may_end: impl Fn(i64) -> bool, verdict: &mut Verdict) {
+/// done to the stack at that moment, or the client reads too slowly.
+pub fn judge_ends(clients: &BTreeMap<String, Seen>, may_end: impl Fn(&Ended) -> bool, verdict: &mut Verdict) {
     for (place, seen) in clients {
         let is_wrong = |ended: &&Ended| {
-            let is_excused = may_end(ended.at_micros) || seen.is_slow && ended.end.is_for_slowness();
+            let is_excused = may_end(ended) || seen.is_slow && ended.end.is_for_slowness();
             !is_unreadable(&ended.end) && !is_excused
         };
         let wrong: Vec<&Ended> = seen.ends.iter().filter(is_wrong).collect();
@@ -234,7 +234,7 @@ mod tests {
             seen.ends.push(Ended { at_micros: 5, end });
             seen.is_slow = is_slow;
             let clients = BTreeMap::from([(PLACE.to_owned(), seen)]);
-            judge_ends(&clients, |at_micros| may_end && at_micros == 5, &mut verdict);
+            judge_ends(&clients, |ended| may_end && ended.at_micros == 5, &mut verdict);
             assert_eq!(verdict.anomalies.of(Kind::Lost).checked, 1);
             verdict.anomalies.examples().map(|(kind, _)| kind).collect::<Vec<_>>()
         };

@@ -430,6 +430,11 @@ impl Witness for Outgoing {
         log.answered(&lines, status, start.elapsed());
     }
 
+    fn unanswered(&self, places: &[usize]) {
+        let lines = places.iter().filter_map(|place| self.parcel.lines.get(*place).copied());
+        self.lane.log.unanswered(lines);
+    }
+
     fn hindered(&self, why: &str) {
         self.lane.counters.set_obstacle(Some(why.to_owned()));
     }

@@ -1,6 +1,8 @@
 //! What became of each message, written down by all lanes at once.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -23,6 +25,8 @@ pub(crate) struct Log {
     waited_micros: Vec<AtomicI64>,
     answered_micros: Vec<AtomicI64>,
     status: Vec<AtomicU16>,
+    /// How many requests with a line had no answer: of few there is one.
+    unanswered: Mutex<BTreeMap<u32, u32>>,
     moments: Moments,
 }
 
@@ -48,6 +52,7 @@ impl Log {
             waited_micros: never(),
             answered_micros: never(),
             status,
+            unanswered: Mutex::default(),
             moments: Moments::default(),
         }
     }
@@ -116,6 +121,12 @@ impl Log {
         }
     }
 
+    /// A request with these lines had no answer.
+    pub(super) fn unanswered(&self, lines: impl Iterator<Item = u32>) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.for_each(|line| *unanswered.entry(line).or_default() += 1);
+    }
+
     /// What is known of every line by now.
     pub(super) fn deliveries(&self, schedule: &Schedule, timeline: &Timeline) -> Deliveries {
         let times = |times: &[AtomicI64]| times.iter().map(|time| time.load(Ordering::Relaxed)).collect();
@@ -131,6 +142,7 @@ impl Log {
             sent_micros: times(&self.sent_micros),
             answered_micros: times(&self.answered_micros),
             status: self.status.iter().map(|status| status.load(Ordering::Relaxed)).collect(),
+            unanswered: self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What became of each message of a drive: when it was due, when it went, when it was answered, and how.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -26,6 +27,9 @@ pub struct Deliveries {
     pub answered_micros: Vec<i64>,
     /// The HTTP status of that answer, its own in a batch; 0 where none came.
     pub status: Vec<u16>,
+    /// How many requests with a message had no answer, of each of which that is known: whether it was taken then nobody can say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unanswered: BTreeMap<u32, u32>,
 }
 
 impl Deliveries {
@@ -41,6 +45,7 @@ impl Deliveries {
             sent_micros: times(),
             answered_micros: times(),
             status,
+            unanswered: BTreeMap::new(),
         }
     }
 

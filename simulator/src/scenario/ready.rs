@@ -33,6 +33,7 @@ pub const READY: &[Ready] = ready![
     "saturday-afternoon",
     "settlement-trouble",
     "slow-database",
+    "soak",
     "steady-basketball",
     "steady-football",
     "steady-hockey",

@@ -35,10 +35,16 @@ impl End {
         }
     }
 
+    /// Whether the client was told that it is too slow.
+    #[must_use]
+    pub fn is_told_slow(&self) -> bool {
+        matches!(self, Self::Closed(SLOW, _))
+    }
+
     /// Whether it is what becomes of a client that does not read; it may not live to see the close frame.
     #[must_use]
     pub fn is_for_slowness(&self) -> bool {
-        matches!(self, Self::Closed(SLOW, _) | Self::Broke(_))
+        self.is_told_slow() || matches!(self, Self::Broke(_))
     }
 }
 

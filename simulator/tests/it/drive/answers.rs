@@ -108,6 +108,7 @@ async fn a_send_without_an_answer_is_sent_again() {
     let report = run(&receiver, schedule(4, 1, 0), |_| {}).await;
     assert!(report.is_complete(), "{report:?}");
     assert_eq!((report.unanswered, report.sent_again), (1, 4));
+    assert_eq!(report.deliveries.unanswered, (0..4).map(|line| (line, 1)).collect());
     assert_eq!(receiver.lines().len(), 8);
 }
 
@@ -132,6 +133,7 @@ async fn a_receiver_that_comes_up_late_gets_everything() {
     assert!(report.is_complete(), "{report:?}");
     assert!(report.sent_again > 0);
     assert_eq!(report.unanswered, 0, "nobody can have taken what nobody listened to");
+    assert!(report.deliveries.unanswered.is_empty());
 }
 
 #[tokio::test]
