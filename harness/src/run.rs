@@ -21,6 +21,7 @@ use crate::lateness::Lateness;
 use crate::look::Looker;
 use crate::monitor::{Monitor, Sample};
 use crate::observe::kafka::Kafka;
+use crate::observe::mysql::Mysql;
 use crate::observe::rest;
 use crate::observe::socket::{Member, Role, Seen};
 use crate::outage::Happened;
@@ -190,6 +191,8 @@ impl Run<'_> {
         let tell = std::cell::RefCell::new(tell);
         let sports = feed.played_sports();
         let kafka = Kafka::now(&site.kafka, &site.topics, sports.clone()).await?;
+        // Who was silent before its first message of this run is down as that comes.
+        let heard_before = Mysql::new(&site.places.mysql)?.heard().await?;
         let mut monitor = Monitor::new(site, &sports, self.warm_up)?;
         let ahead = Arc::clone(&monitor.ahead_of_database);
         let mut looker = Looker::new(&site.places, feed, ahead, self.happened.clone())?;
@@ -255,6 +258,7 @@ impl Run<'_> {
         let past = drive.past.clone();
         let sent = Sent {
             kafka,
+            heard_before,
             members,
             drive,
             stalls,

@@ -100,6 +100,18 @@ struct UpdateHead<'a> {
     version: u64,
 }
 
+impl Feeds {
+    /// Adds when producers had been heard last before these messages.
+    pub fn note_before(&mut self, heard: BTreeMap<(String, String), i64>) {
+        for (source, at) in heard {
+            let times = self.alive.entry(source).or_default();
+            if times.first().is_none_or(|first| at < *first) {
+                times.insert(0, at);
+            }
+        }
+    }
+}
+
 impl Updates {
     /// Where the update to an event's version lies, first.
     #[must_use]

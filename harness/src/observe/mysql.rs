@@ -135,6 +135,18 @@ impl Mysql {
         rows.iter().map(standing).collect()
     }
 
+    /// When each producer's last sign of life was received, by provider and name, in microseconds since the epoch.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn heard(&self) -> anyhow::Result<BTreeMap<(String, String), i64>> {
+        let sql = "SELECT provider, producer, MAX(alive_received_at) FROM producers \
+                   WHERE alive_received_at IS NOT NULL GROUP BY provider, producer";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        let heard = |row: &sqlx::mysql::MySqlRow| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?));
+        rows.iter().map(heard).collect()
+    }
+
     /// Whether everything that is committed has reached Redis and Kafka.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ impl Run<'_> {
         let Self { site, feed, .. } = self;
         let Sent {
             kafka,
+            heard_before,
             members,
             drive,
             stalls,
@@ -58,7 +59,7 @@ impl Run<'_> {
         }
         // What was found until then holds, whatever cannot be looked at any more.
         let mut found = Found { verdict, ..Found::default() };
-        let compared = self.compare(&kafka, &drive, &seen, &looks, &mut found).await;
+        let compared = self.compare((&kafka, heard_before), &drive, &seen, &looks, &mut found).await;
         let unlooked = compared.err().map(|error| format!("{error:#}"));
         let Found { mut verdict, feeds, updates, traces } = found;
         // What is wrong at a version came by the update that led there, whichever place it was seen in.
@@ -101,7 +102,7 @@ impl Run<'_> {
     /// Holds every place against what must be, in the order of a message's way: what went wrong first is the first example.
     async fn compare(
         &self,
-        kafka: &Kafka,
+        (kafka, heard_before): (&Kafka, BTreeMap<(String, String), i64>),
         drive: &DriveReport,
         seen: &BTreeMap<String, Seen>,
         looks: &Looks,
@@ -111,6 +112,7 @@ impl Run<'_> {
         let Found { verdict, feeds, updates, traces } = found;
         let mysql = Mysql::new(&site.places.mysql)?;
         *feeds = kafka.feeds().await.context("reading the feed topics")?;
+        feeds.note_before(heard_before);
         judge_feeds(feed, feeds, &drive.deliveries, verdict);
         let heard = Heard {
             status: &drive.deliveries.status,
@@ -151,6 +153,8 @@ struct Found {
 /// What has been sent, and has arrived.
 pub(super) struct Sent {
     pub(super) kafka: Kafka,
+    /// When each producer had last been heard before the run.
+    pub(super) heard_before: BTreeMap<(String, String), i64>,
     pub(super) members: Vec<Member>,
     pub(super) drive: DriveReport,
     pub(super) stalls: Stalls,
