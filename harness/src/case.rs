@@ -14,7 +14,7 @@ use simulator::{DriveOptions, Scenario, Tape, Token};
 
 use crate::feed::Feed;
 use crate::live;
-use crate::outage::{self, Backlog};
+use crate::outage::{self, Backlog, RECOVERY_MAX};
 use crate::recoveries::{self, Recoveries, SETTING};
 use crate::site::Site;
 use crate::stack::{ServiceSpec, pipeline};
@@ -234,6 +234,10 @@ impl Case {
         options.silences.clone_from(&self.silences);
         options.answers = Arc::new(self.feed.faults.answers());
         options.alive_every = Some(self.silence / 4);
+        // What is done to the stack is waited for as long as it may take to recover from it.
+        let longest = self.outages.outages.iter().map(|planned| planned.for_ms).max();
+        let patience = longest.map_or(Duration::ZERO, |for_ms| Duration::from_millis(for_ms) + RECOVERY_MAX);
+        options.patience.give_up_after = options.patience.give_up_after.max(patience);
         options.progress_every = Backlog::TELL_EVERY;
         if let Some(first) = &site.token {
             options.token = Some(token(first.clone())?);

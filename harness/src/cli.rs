@@ -1,12 +1,13 @@
 //! The command line of `matchday`.
 
-use crate::attempt::{Home, NoVerdict};
+use crate::attempt::{Home, Means, NoVerdict};
 use crate::bundle;
 use crate::capacity::{CapacityArgs, capacity};
 use crate::compare::{CompareArgs, compare};
 use crate::demo::{DemoArgs, demo};
 use crate::dlq::{DlqArgs, dlq};
 use crate::doctor;
+use crate::exit::Exit;
 use crate::init::{self, InitConfig};
 use crate::load::{LoadArgs, load};
 use crate::peers::{PeersArgs, bench_peers};
@@ -213,7 +214,8 @@ async fn exit_code(cli: Cli) -> Result<ExitCode> {
         Command::Verify(args) => verify(home(stacks, database)?, *args, say).await,
         Command::Shrink(args) => shrink(home(stacks, database)?, *args, say, interrupted()).await,
         Command::Capacity(args) => capacity(home(stacks, database)?, *args, say).await,
-        Command::Compare(args) => return Ok(ExitCode::from(compare(&args, say)?.code())),
+        Command::Compare(args) => compare(&args, say).means(Exit::Usage),
+        Command::Report { bundle } => report(&bundle).map(|()| Exit::Pass).means(Exit::Usage),
         command => {
             let cli = Cli { stacks, database, stores, command };
             return execute(cli).await.map(|()| ExitCode::SUCCESS);
@@ -228,6 +230,15 @@ async fn exit_code(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+/// Draws a run's report anew.
+fn report(folder: &Path) -> Result<()> {
+    let (document, series) = bundle::open(folder)?;
+    bundle::draw(folder, &document, &series)?;
+    say(&document.verdict.summary);
+    say(&format!("{}", folder.join(bundle::REPORT).display()));
+    Ok(())
+}
+
 async fn execute(cli: Cli) -> Result<()> {
     let stacks =
         |project: &Project| cli.stacks.clone().map_or_else(|| Ok(project.stacks()), std::path::absolute);
@@ -239,7 +250,11 @@ async fn execute(cli: Cli) -> Result<()> {
             ensure!(agreed, "the verdict is FAIL");
             Ok(())
         }
-        Command::Verify(_) | Command::Shrink(_) | Command::Capacity(_) | Command::Compare(_) => {
+        Command::Verify(_)
+        | Command::Shrink(_)
+        | Command::Capacity(_)
+        | Command::Compare(_)
+        | Command::Report { .. } => {
             unreachable!("they have exit codes of their own")
         }
         Command::BenchPeers(args) => {
@@ -247,13 +262,6 @@ async fn execute(cli: Cli) -> Result<()> {
             let stacks = stacks(&project).context("finding the folder of all stacks")?;
             let home = Home { project, stacks, stores: cli.stores, database: cli.database, up: UP };
             bench_peers(&home, &args, say).await
-        }
-        Command::Report { bundle: folder } => {
-            let (document, series) = bundle::open(&folder)?;
-            bundle::draw(&folder, &document, &series)?;
-            say(&document.verdict.summary);
-            say(&format!("{}", folder.join(bundle::REPORT).display()));
-            Ok(())
         }
         Command::Up(args) => {
             let project = Project::find()?;

@@ -81,7 +81,7 @@ pub struct Row {
 /// are too few repeats to tell.
 #[must_use]
 pub fn rows(before: &[Document], after: &[Document], noise: Option<f64>) -> Vec<Row> {
-    judged(&figures(before, after), noise, true)
+    judged(&figures((before, &[]), (after, &[])), noise, true)
 }
 
 /// Judges figures; where that cannot be, all but those that a run repeats exactly are unknown.
@@ -129,14 +129,15 @@ fn change(figure: &Figure, floor: Option<Floor>) -> Change {
 pub fn compare(args: &CompareArgs, say: impl Fn(&str)) -> Result<Exit> {
     let (before, after) = (bundles(&args.before)?, bundles(&args.after)?);
     let is_one_machine = check_alike(&before, &after, &say)?;
-    let (before, after) = (valid(before, &say), valid(after, &say));
+    let ((before, others_before), (after, others_after)) = (parted(before, &say), parted(after, &say));
     if before.is_empty() || after.is_empty() {
         say(
             "INCONCLUSIVE: of one side no run is left: what was measured there is not the pipeline's, or not all was looked at.",
         );
         return Ok(Exit::Inconclusive);
     }
-    let rows = judged(&figures(&before, &after), args.noise, is_one_machine || args.any_machine);
+    let figures = figures((&before, &others_before), (&after, &others_after));
+    let rows = judged(&figures, args.noise, is_one_machine || args.any_machine);
     say(&table::table(&rows));
     let of = |change| rows.iter().filter(|row| row.change == change).count();
     let (worse, unknown) = (of(Change::Worse), of(Change::Unknown));
@@ -189,9 +190,9 @@ fn bundles(folder: &Path) -> Result<Vec<Document>> {
     folders.iter().map(|path| Ok(bundle::open(path)?.0)).collect()
 }
 
-/// Those whose figures are the pipeline's, and of which all is known.
-fn valid(mut documents: Vec<Document>, say: &impl Fn(&str)) -> Vec<Document> {
-    documents.retain(|document| {
+/// Those whose figures are the pipeline's, and of which all is known; and the others, of which what is wrong counts all the same.
+fn parted(documents: Vec<Document>, say: &impl Fn(&str)) -> (Vec<Document>, Vec<Document>) {
+    documents.into_iter().partition(|document| {
         let why = [
             (Exit::Environment, "not all could be looked at"),
             (Exit::Invalid, "its generator was late"),
@@ -199,11 +200,10 @@ fn valid(mut documents: Vec<Document>, say: &impl Fn(&str)) -> Vec<Document> {
         ];
         let why = why.into_iter().find(|(exit, _)| document.verdict.holds.contains(exit));
         if let Some((_, why)) = why {
-            say(&format!("`{}` is left out: {why}", document.name));
+            say(&format!("`{}` is left out, but what is wrong in it: {why}", document.name));
         }
         why.is_none()
-    });
-    documents
+    })
 }
 
 #[cfg(test)]

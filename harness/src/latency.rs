@@ -161,9 +161,12 @@ impl Latencies {
             if is_warm_up {
                 continue;
             }
-            note(Since::Due, Group::Sport(sport.to_owned()), times.due);
-            if let Some(class) = known.class {
-                note(Since::Due, Group::Class(class.as_str()), times.due);
+            let class = known.class.map(|class| Group::Class(class.as_str()));
+            for group in class.into_iter().chain([Group::Sport(sport.to_owned())]) {
+                if let Some(sent) = sent.filter(|_| hop != Hop::Sent) {
+                    note(Since::Sent, group.clone(), sent);
+                }
+                note(Since::Due, group, times.due);
             }
             if let Some(format) =
                 known.line.map(|line| sources.feed.format(line)).filter(|_| hop == Hop::AtClient)

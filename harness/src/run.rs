@@ -23,7 +23,7 @@ use crate::monitor::{Monitor, Sample};
 use crate::observe::kafka::Kafka;
 use crate::observe::mysql::Mysql;
 use crate::observe::rest;
-use crate::observe::socket::{Member, Role, Seen};
+use crate::observe::socket::{Member, Role, Seen, Times};
 use crate::outage::Happened;
 use crate::recoveries::Recoveries;
 use crate::settle::{settle_all, settle_still};
@@ -204,7 +204,9 @@ impl Run<'_> {
                 [_] => "socket".to_owned(),
                 _ => format!("socket {number} ({})", role.as_str()),
             };
-            Member::join(&site.socket, name, *role, &names, Arc::clone(&monitor.breaks), self.late)
+            let breaks = Arc::clone(&monitor.breaks);
+            let times = Times { late: self.late, away_max: options.patience.give_up_after };
+            Member::join(&site.socket, name, *role, &names, breaks, times)
         });
         let members = try_join_all(members).await.context("subscribing on the socket")?;
         let started = Instant::now();

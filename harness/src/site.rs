@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use domain::{Sport, Topics};
+use simulator::faults::{Fault, HOLD_MS, Kind as FaultKind};
 
 use crate::again::Again;
+use crate::case::Case;
 use crate::observe::Places;
 use crate::stack::{DISTRIBUTION, INGESTION, PartId, ProcessId, Record, Stack, processors_name};
 
 /// After which silence processors take a producer for down that were told nothing else, in milliseconds.
 const SILENCE_MS: u32 = 20_000;
+/// After which silence of a partition distribution shuts what it has, that was told nothing else, in milliseconds.
+const PARTITION_SILENCE_MS: u32 = 4_000;
 
 /// A stack as a run sees it.
 pub struct Site<'a> {
@@ -72,6 +76,12 @@ pub struct SiteArgs {
     /// After which silence its processors take a producer for down, in milliseconds: what they were told
     #[arg(long, env = "MATCHDAY_PRODUCER_SILENCE_MS", default_value_t = SILENCE_MS, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
     silence_ms: u32,
+    /// How long its processors wait for a message that is missing, in milliseconds: what they were told
+    #[arg(long, env = "MATCHDAY_HOLD_MS", default_value_t = HOLD_MS, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
+    hold_ms: u32,
+    /// After which silence of a partition its distribution shuts what it has, in milliseconds: what that was told
+    #[arg(long, env = "MATCHDAY_PARTITION_SILENCE_MS", default_value_t = PARTITION_SILENCE_MS, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
+    partition_silence_ms: u32,
 }
 
 impl SiteArgs {
@@ -80,13 +90,51 @@ impl SiteArgs {
     pub fn silence(&self) -> Duration {
         Duration::from_millis(self.silence_ms.into())
     }
-}
 
-impl SiteArgs {
+    /// Lets a case wait as long as the stack does.
+    ///
+    /// # Errors
+    /// When its faults were planned for processors that wait otherwise for what is missing.
+    pub fn fit(&self, case: &mut Case) -> Result<()> {
+        let planned = case.feed.faults.hold_ms;
+        let waits = |fault: &Fault| {
+            matches!(
+                fault.kind,
+                FaultKind::Reorder { .. }
+                    | FaultKind::ReorderBeyond { .. }
+                    | FaultKind::Gap { .. }
+                    | FaultKind::GapFilled { .. }
+            )
+        };
+        ensure!(
+            planned == self.hold_ms || !case.feed.faults.faults.iter().any(waits),
+            "what goes wrong in `{}` is planned for processors that wait {planned} ms for what is missing (`hold_ms`), and those of \
+             this stack wait {} ms: say --hold-ms where they were told otherwise, or change one of both",
+            case.name,
+            self.hold_ms
+        );
+        case.feed.patience.hold_micros = i64::from(self.hold_ms) * 1_000;
+        case.feed.patience.partition_micros = i64::from(self.partition_silence_ms) * 1_000;
+        Ok(())
+    }
+
     /// The same arguments once more. Who reads it has the password and the token where they were.
     #[must_use]
     pub fn again(&self, again: Again) -> Again {
-        let Self { kafka, mysql, redis, rest, socket, ingestion, token, topics, silence_ms } = self;
+        let Self {
+            kafka,
+            mysql,
+            redis,
+            rest,
+            socket,
+            ingestion,
+            token,
+            topics,
+            silence_ms,
+            hold_ms,
+            partition_silence_ms,
+        } = self;
+        let otherwise = |ms: &u32, usual: u32| (*ms != usual).then_some(*ms);
         let topics = topics.to_string();
         again
             .option("--kafka", kafka.as_ref())
@@ -97,7 +145,9 @@ impl SiteArgs {
             .option("--ingestion", ingestion.as_ref())
             .secret("--token", "MATCHDAY_TOKEN", token.is_some())
             .option("--topic-prefix", (!topics.is_empty()).then_some(topics))
-            .option("--silence-ms", (*silence_ms != SILENCE_MS).then_some(*silence_ms))
+            .option("--silence-ms", otherwise(silence_ms, SILENCE_MS))
+            .option("--hold-ms", otherwise(hold_ms, HOLD_MS))
+            .option("--partition-silence-ms", otherwise(partition_silence_ms, PARTITION_SILENCE_MS))
     }
 }
 
@@ -216,11 +266,27 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::case::Asked;
 
     #[derive(Parser)]
     struct Command {
         #[command(flatten)]
         site: SiteArgs,
+    }
+
+    #[test]
+    fn what_was_planned_for_processors_that_wait_otherwise_is_refused() {
+        let case = |scenario: &str| Case::of(Asked::load(scenario, None, Some(90)).unwrap(), None).unwrap();
+        let site = |arguments: &[&str]| Command::parse_from([&["verify"], arguments].concat()).site;
+        let (told, mut faulty) =
+            (site(&["--hold-ms", "1500", "--partition-silence-ms", "900"]), case("all-faults"));
+        assert_eq!(site(&[]).fit(&mut faulty).map_err(|error| error.to_string()), Ok(()));
+        let error = told.fit(&mut faulty).unwrap_err().to_string();
+        assert!(error.contains("wait 3000 ms") && error.contains("wait 1500 ms"), "{error}");
+        let mut steady = case("steady-hockey");
+        told.fit(&mut steady).unwrap();
+        let patience = steady.feed.patience;
+        assert_eq!((patience.hold_micros, patience.partition_micros), (1_500_000, 900_000));
     }
 
     #[test]

@@ -152,7 +152,11 @@ pub fn judge_feeds(feed: &Feed, feeds: &Feeds, deliveries: &Deliveries, verdict:
         let is_accepted = deliveries.status.get(line as usize) == Some(&202);
         // A Unified Odds Feed's messages get their ids on the way.
         if is_accepted && feed.format(line) != simulator::Format::Uof {
-            let example = || missing(PLACE, "", &format!("message {message_id}"));
+            let example = || {
+                let channel = &feed.schedule.channels()[feed.schedule.channel(line as usize)];
+                let event_id = channel.event_id.as_deref().unwrap_or_default();
+                missing(PLACE, event_id, &format!("message {message_id}, line {line} of the schedule,"))
+            };
             let is_there = feeds.messages.contains_key(message_id);
             verdict.compare(Kind::Lost, None, is_there, example, PLACE);
         }

@@ -140,6 +140,9 @@ fn asked(args: &VerifyArgs) -> Result<(Case, u16)> {
             (Case::of(asked, silence)?, CLIENTS)
         }
     };
+    if args.attach {
+        args.site.fit(&mut case)?;
+    }
     case.recording_bytes_max = u64::from(args.recording_mib) << 20;
     ensure!(
         case.outages.outages.is_empty() || !args.attach,

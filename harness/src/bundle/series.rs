@@ -1,6 +1,6 @@
 //! What happened second by second, for whoever draws lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use simulator::ledger::NEVER;
 
@@ -42,14 +42,16 @@ pub fn series(outcome: &Outcome) -> Series {
     };
     let samples = &outcome.samples;
     let looks = queues::looks(outcome);
-    let names = samples.last().into_iter().flat_map(|sample| sample.processes.keys());
+    let names: BTreeSet<&String> = samples.iter().flat_map(|sample| sample.processes.keys()).collect();
     let (mut resident_bytes, mut cpu_micros) = (BTreeMap::new(), BTreeMap::new());
     for name in names {
         let used = |number: usize| samples.get(number)?.processes.get(name).copied();
         resident_bytes.insert(name.clone(), sampled(&|number| used(number).map(|(_, bytes)| bytes)));
         let cpu = |number: usize| {
-            let before = used(number.checked_sub(1)?)?.0;
-            Some(used(number)?.0.saturating_sub(before))
+            let (now, _) = used(number)?;
+            let before = used(number.checked_sub(1)?).map_or(0, |(before, _)| before);
+            // Started anew, it has used less than before.
+            Some(now.checked_sub(before).unwrap_or(now))
         };
         cpu_micros.insert(name.clone(), sampled(&cpu));
     }

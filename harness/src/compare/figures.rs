@@ -71,19 +71,22 @@ impl Figure {
 /// The classes of message whose updates are never merged: what is lost for them is lost at a client.
 const URGENT: [&str; 5] = ["bet_stop", "settlement", "settlement_rollback", "cancel", "cancel_rollback"];
 
+/// The runs of a side, and those of which nothing counts but what was wrong.
+pub(super) type Side<'a> = (&'a [Document], &'a [Document]);
+
 /// Every figure that a side has, by name.
-pub(super) fn figures(before: &[Document], after: &[Document]) -> BTreeMap<String, Figure> {
+pub(super) fn figures(before: Side, after: Side) -> BTreeMap<String, Figure> {
     let mut figures: BTreeMap<String, Figure> = BTreeMap::new();
-    for (documents, is_before) in [(before, true), (after, false)] {
-        for document in documents {
-            for (name, value, kind) in of_run(document) {
-                let figure = figures.entry(name).or_insert_with(|| kind.clone());
-                let side = if is_before { &mut figure.before } else { &mut figure.after };
-                side.push(value);
-            }
+    for ((runs, others), is_before) in [(before, true), (after, false)] {
+        let runs = runs.iter().flat_map(of_run);
+        let is_wrong = |(_, value, kind): &(String, f64, Figure)| kind.is_exact && *value > 0.0;
+        for (name, value, kind) in runs.chain(others.iter().flat_map(of_run).filter(is_wrong)) {
+            let figure = figures.entry(name).or_insert_with(|| kind.clone());
+            let side = if is_before { &mut figure.before } else { &mut figure.after };
+            side.push(value);
         }
     }
-    figures.values_mut().for_each(|figure| figure.runs = before.len() + after.len());
+    figures.values_mut().for_each(|figure| figure.runs = before.0.len() + after.0.len());
     figures
 }
 

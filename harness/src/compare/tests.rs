@@ -187,7 +187,30 @@ fn what_never_recovers_and_a_gate_of_correctness_that_fails_are_worse() {
     shelf.write("blind", |document| document.verdict.holds = vec![Exit::Environment, Exit::Correctness]);
     let (exit, said) = shelf.compare("one", "blind");
     assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
-    assert!(said.contains("`blind` is left out: not all could be looked at"), "{said}");
+    assert!(
+        said.contains("`blind` is left out, but what is wrong in it: not all could be looked at"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_run_counts_also_where_its_times_do_not() {
+    let shelf = Shelf::new();
+    for run in 1..=2 {
+        shelf.write(&format!("before/{run}"), |_| {});
+        shelf.write(&format!("after/{run}"), |_| {});
+        shelf.write(&format!("late/{run}"), |_| {});
+    }
+    assert_eq!(shelf.compare("before", "after").0.unwrap(), Exit::Pass);
+    shelf.write("late/3", |document| document.verdict.holds = vec![Exit::Invalid]);
+    assert_eq!(shelf.compare("before", "late").0.unwrap(), Exit::Pass, "it says nothing of times");
+    shelf.write("late/4", |document| {
+        document.verdict.holds = vec![Exit::Correctness, Exit::Invalid];
+        document.anomalies[0].found = 3;
+    });
+    let (exit, said) = shelf.compare("before", "late");
+    assert_eq!(exit.unwrap(), Exit::Regression, "{said}");
+    assert!(said.lines().any(|line| line.contains("WORSE") && line.contains("anomalies")), "{said}");
 }
 
 #[test]

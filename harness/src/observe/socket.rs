@@ -20,7 +20,7 @@ use super::{Picture, Pictures};
 use crate::oracle::hash_value;
 
 pub use end::{End, Ended};
-pub use member::{Member, Role};
+pub use member::{Member, Role, Times};
 pub use offers::{Offers, Span};
 
 mod end;

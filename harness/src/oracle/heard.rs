@@ -1,6 +1,7 @@
 //! What ingestion heard and answered: what of what was told can have had an effect.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use crate::anomaly::RecordPlace;
 use crate::observe::kafka::Appended;
@@ -21,7 +22,12 @@ pub struct Heard<'a> {
     pub silence_micros: i64,
     /// How long a message waits for one before it, in microseconds.
     pub hold_micros: i64,
+    /// Whether something was done to the stack meanwhile, so that nobody may have been there to notice what was not heard.
+    pub is_disturbed: bool,
 }
+
+/// How much later than it is due at most a silence is noticed, in microseconds.
+const NOTICED_MICROS: i64 = 3_000_000;
 
 /// A message without a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +89,14 @@ impl Heard<'_> {
             due <= *next && due <= until
         };
         Some(times.iter().zip(next).filter(is_silent).count())
+    }
+
+    /// The silences of a producer that somebody must have noticed while they lasted: from when they were due until it was heard again.
+    pub(super) fn noticeable(&self, source: &(String, String)) -> Vec<Range<i64>> {
+        let times = self.alive.and_then(|alive| alive.get(source)).filter(|_| !self.is_disturbed);
+        let pairs = times.map_or(&[][..], Vec::as_slice).windows(2);
+        let silences = pairs.map(|pair| pair[0].saturating_add(self.silence_micros)..pair[1]);
+        silences.filter(|silence| silence.start + NOTICED_MICROS < silence.end).collect()
     }
 
     /// Whether a producer that was down may be up again when a message of it is processed that was received then.

@@ -74,11 +74,15 @@ pub fn judge_letters(
             ),
         };
         let must = if answered == 1 { "kept once".to_owned() } else { format!("kept {answered} times") };
-        hold(verdict, is_right, None, &what, (&must, &format!("kept {count} times")));
+        let event_id = event_of(schedule, first as usize);
+        hold(verdict, is_right, (event_id, None), &what, (&must, &format!("kept {count} times")));
     }
     for letter in kept.into_values().flatten() {
         let what = format!("a message of {}, refused because of {:?},", letter.provider, letter.reason);
-        hold(verdict, false, Some(&letter.record), &what, ("taken, or kept as it was sent", "a dead letter"));
+        // Where its event could not be read it is its provider.
+        let event_id = str::from_utf8(&letter.key).ok().filter(|key| oracle.events().contains_key(*key));
+        let place = (event_id.unwrap_or_default(), Some(&letter.record));
+        hold(verdict, false, place, &what, ("taken, or kept as it was sent", "a dead letter"));
     }
 }
 
@@ -118,13 +122,11 @@ fn judge_answers(schedule: &Schedule, faults: &FaultPlan, deliveries: &Deliverie
     let mut count = 0;
     for answer in wrong {
         count += 1;
-        let channel =
-            &schedule.channels()[schedule.channel(usize::try_from(answer.message).unwrap_or_default())];
-        let event = channel.event_id.as_deref().unwrap_or("no event");
+        let event_id = event_of(schedule, usize::try_from(answer.message).unwrap_or_default());
         let must =
             planned.get(&answer.message).map_or_else(|| "202".to_owned(), |statuses| format!("{statuses:?}"));
-        let what = format!("the answer to line {} of the schedule, of {event},", answer.message);
-        hold(verdict, false, None, &what, (&must, &answer.status.to_string()));
+        let what = format!("the answer to line {} of the schedule", answer.message);
+        hold(verdict, false, (event_id, None), &what, (&must, &answer.status.to_string()));
     }
     let answered = deliveries.status.iter().filter(|status| **status != 0).count() as u64;
     for _ in count..answered {
@@ -132,15 +134,21 @@ fn judge_answers(schedule: &Schedule, faults: &FaultPlan, deliveries: &Deliverie
     }
 }
 
+/// The event of a line; empty where it is of none.
+fn event_of(schedule: &Schedule, line: usize) -> &str {
+    schedule.channels()[schedule.channel(line)].event_id.as_deref().unwrap_or_default()
+}
+
 fn hold(
     verdict: &mut Verdict,
     agrees: bool,
-    record: Option<&RecordPlace>,
+    (event_id, record): (&str, Option<&RecordPlace>),
     what: &str,
     (must, is): (&str, &str),
 ) {
     let example = || Example {
         place: PLACE.to_owned(),
+        event_id: event_id.to_owned(),
         record: record.cloned(),
         what: what.to_owned(),
         expected: must.to_owned(),

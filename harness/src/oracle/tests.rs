@@ -79,6 +79,11 @@ fn update(version: u64, kind: &str, sequence: Option<u64>, markets: &[Value]) ->
 
 /// What is found in such a log.
 fn judge(log: &[Value]) -> Verdict {
+    judge_heard(log, &Heard { status: &[202; 4], ..Heard::default() })
+}
+
+/// The same where this was heard.
+fn judge_heard(log: &[Value], heard: &Heard) -> Verdict {
     let schedule = schedule();
     let oracle = Oracle::of(&schedule);
     let entry = |update: &Value| Entry {
@@ -86,9 +91,8 @@ fn judge(log: &[Value]) -> Verdict {
         payload: update.to_string().into_bytes(),
     };
     let entries: Vec<Entry> = log.iter().map(entry).collect();
-    let heard = Heard { status: &[202; 4], ..Heard::default() };
     let mut verdict = Verdict::default();
-    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, &heard, &mut verdict);
+    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, heard, &mut verdict);
     verdict
 }
 
@@ -105,6 +109,46 @@ fn renumber(log: &mut [Value]) {
     for (version, update) in (1_u64..).zip(log) {
         (update["version"], update["previous_version"]) = (json!(version), json!(version - 1));
     }
+}
+
+#[test]
+fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
+    const SECOND: i64 = 1_000_000;
+    let told_at = |seconds: i64| 1_767_225_600_000_000 + seconds * SECOND;
+    // Its producer says nothing for 20 s, and may for 5.
+    let alive = [0, 2, 4, 24, 26].map(told_at).to_vec();
+    let alive = [(("md".to_owned(), "live".to_owned()), alive)].into();
+    let found = |turns: &[(&str, i64)], is_disturbed| {
+        let shut = {
+            let mut shut = market("suspended", 1_900);
+            shut["suspension"] = json!("producer_down");
+            shut
+        };
+        let mut log = log();
+        log[2]["applied_at"] = json!(told_at(26));
+        log[3]["applied_at"] = json!(told_at(27));
+        for (index, (kind, seconds)) in turns.iter().enumerate() {
+            let value = if *kind == "producer_down" { shut.clone() } else { market("active", 1_900) };
+            let mut turn = update(0, kind, None, &[value]);
+            turn["applied_at"] = json!(told_at(*seconds));
+            log.insert(2 + index, turn);
+        }
+        renumber(&mut log);
+        let heard = Heard {
+            status: &[202; 4],
+            alive: Some(&alive),
+            silence_micros: 5 * SECOND,
+            is_disturbed,
+            ..Heard::default()
+        };
+        let verdict = judge_heard(&log, &heard);
+        Kind::ALL.into_iter().filter(|kind| verdict.anomalies.of(*kind).found > 0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[("producer_down", 9), ("producer_up", 24)], false), []);
+    assert_eq!(found(&[("producer_down", 12), ("producer_up", 24)], false), []);
+    assert_eq!(found(&[], false), [Kind::MarketOpenWhileUnsafe], "nobody noticed");
+    assert_eq!(found(&[], true), [], "nobody may have been there to notice");
+    assert_eq!(found(&[("producer_down", 9), ("producer_up", 15)], false), [Kind::FalseGap], "too early");
 }
 
 #[test]

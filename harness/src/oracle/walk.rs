@@ -51,6 +51,8 @@ struct Walk<'a> {
     ids: HashSet<String>,
     /// The markets that are open now.
     open: BTreeMap<String, bool>,
+    /// Whether any was, by when it was applied: from each version on.
+    offered: Vec<(i64, u64, bool)>,
     /// The value of each key now.
     values: BTreeMap<String, Value>,
 }
@@ -87,6 +89,7 @@ pub fn walk(
         seen: HashSet::new(),
         ids: HashSet::new(),
         open: BTreeMap::new(),
+        offered: Vec::new(),
         values: BTreeMap::new(),
     };
     for entry in log {
@@ -176,6 +179,8 @@ impl Walk<'_> {
             }
         };
         self.values(version, (payload.cause.received_at, payload.applied_at), &payload.changes, touched);
+        let is_open = self.open.values().any(|is_open| *is_open);
+        self.offered.push((payload.applied_at, version, is_open));
     }
 
     /// A message led to it; returns the keys that it can have changed.

@@ -121,6 +121,7 @@ impl Run<'_> {
             messages: Some(&feeds.messages),
             silence_micros: feed.patience.silence_micros,
             hold_micros: feed.patience.hold_micros,
+            is_disturbed: self.happened.borrow().began > 0,
         };
         *traces = trial::traces(&mysql, feed, &heard, verdict).await?;
         looks.judge(feed, traces, verdict);

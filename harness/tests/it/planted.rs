@@ -259,6 +259,8 @@ unsafe_open_ms = 3000
 "#;
 /// How long its stack waits for a producer.
 const SILENCE_MS: &str = "2400";
+/// How long it waits for a message.
+const HOLD_MS: &str = "1000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
@@ -267,7 +269,7 @@ async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
     std::fs::write(&scenario, ALL_FAULTS).unwrap();
     let mut services = pipeline(&Sport::ALL);
     for service in services.iter_mut().filter(|service| service.binary == "processors") {
-        let settings = [("MATCHDAY_HOLD_MS", "1000"), ("MATCHDAY_PRODUCER_SILENCE_MS", SILENCE_MS)];
+        let settings = [("MATCHDAY_HOLD_MS", HOLD_MS), ("MATCHDAY_PRODUCER_SILENCE_MS", SILENCE_MS)];
         service.env.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     let stack = guest(folder.path().join("stacks"), "unmutated", services).await;
@@ -284,7 +286,8 @@ async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
         let seed = seed.to_string();
         println!("seed {seed}");
         let scenario = scenario.to_str().unwrap();
-        let arguments = [scenario, "--seed", &seed, "--clients", "4", "--silence-ms", SILENCE_MS];
+        let waits = ["--silence-ms", SILENCE_MS, "--hold-ms", HOLD_MS];
+        let arguments = [&[scenario, "--seed", &seed, "--clients", "4"], &waits[..]].concat();
         let Bundle { document, .. } = assert_right(verify_attached(&stack, &arguments).await);
         for place in ["clients, meanwhile", "rest, meanwhile"] {
             let compared = document.places.iter().find(|part| part.place == place).map(|part| part.compared);

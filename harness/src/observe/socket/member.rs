@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Client, Connection, Seen, Wish};
+use super::{Client, Connection, End, Ended, Seen, Wish, now_micros};
 
 /// How long a slow client does nothing after each frame.
 const SLOW: Duration = Duration::from_millis(20);
@@ -17,8 +17,17 @@ const SLOW: Duration = Duration::from_millis(20);
 const CONNECTED: Duration = Duration::from_secs(3);
 /// Between attempts to come back.
 const COME_BACK: Duration = Duration::from_millis(200);
-/// How long a server may be away before a client gives up.
+/// How long a server may be away at least before a client gives up.
 const AWAY_MAX: Duration = Duration::from_secs(90);
+
+/// When members do something.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// When a late one subscribes.
+    pub late: Duration,
+    /// How long the server may be away before a client gives up, where that is longer than a minute and a half.
+    pub away_max: Duration,
+}
 
 /// How a client behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +73,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Subscribes to all events of these sports; a late one after `late`, the others before this returns.
+    /// Subscribes to all events of these sports; a late one when it is time, the others before this returns.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.
@@ -74,15 +83,22 @@ impl Member {
         role: Role,
         sports: &[String],
         breaks: Arc<AtomicU64>,
-        late: Duration,
+        Times { late, away_max }: Times,
     ) -> Result<Self> {
         let pause = if role == Role::Slow { SLOW } else { Duration::ZERO };
         let (calm, pauses) = watch::channel(pause);
         let (end, ended) = watch::channel(false);
         let (versions_out, versions) = watch::channel(BTreeMap::new());
         let wish = Wish { sports: sports.to_vec(), pause: Some(pauses.clone()), breaks };
-        let mut course =
-            Course { url: url.to_owned(), wish, versions_out: Arc::new(versions_out), role, pauses, ended };
+        let mut course = Course {
+            url: url.to_owned(),
+            wish,
+            versions_out: Arc::new(versions_out),
+            role,
+            away_max: away_max.max(AWAY_MAX),
+            pauses,
+            ended,
+        };
         let first = match role {
             Role::Late => None,
             _ => Some(course.connect(&Seen::default()).await?),
@@ -127,6 +143,7 @@ struct Course {
     wish: Wish,
     versions_out: Arc<watch::Sender<BTreeMap<String, u64>>>,
     role: Role,
+    away_max: Duration,
     /// Changes once it is to be steady.
     pauses: watch::Receiver<Duration>,
     ended: watch::Receiver<bool>,
@@ -151,7 +168,7 @@ impl Course {
         loop {
             let subscribed = match first.take() {
                 Some(subscribed) => subscribed,
-                None => match self.come_back(&seen).await? {
+                None => match self.come_back(&mut seen).await? {
                     Some(subscribed) => subscribed,
                     None => return Ok(seen),
                 },
@@ -166,14 +183,19 @@ impl Course {
         }
     }
 
-    /// Connects again; `None` where it is to end meanwhile.
-    async fn come_back(&mut self, seen: &Seen) -> Result<Option<Subscribed>> {
+    /// Connects again; `None` where it is to end meanwhile. A server that takes the connection and does not keep it ends one.
+    async fn come_back(&mut self, seen: &mut Seen) -> Result<Option<Subscribed>> {
         let away = Instant::now();
         loop {
-            match self.connect(seen).await {
+            let error = match self.connect(seen).await {
                 Ok(subscribed) => return Ok(Some(subscribed)),
-                Err(error) if away.elapsed() > AWAY_MAX => return Err(error),
-                Err(_) => {}
+                Err(error) => error,
+            };
+            if let Some(end) = error.downcast_ref::<End>() {
+                seen.ends.push(Ended { at_micros: now_micros(), end: end.clone() });
+            }
+            if away.elapsed() > self.away_max {
+                return Err(error);
             }
             tokio::select! {
                 () = tokio::time::sleep(COME_BACK) => {}

@@ -29,12 +29,26 @@ impl Walk<'_> {
         for gap in gaps.iter().filter(|_| self.told.may_have_gap) {
             self.hold_gap(gap);
         }
+        self.hold_silences();
         if self.told.must_have_gap {
             let had_gap = !gaps.is_empty();
             self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
         } else if self.trace.messages > 0 && self.trace.turns == 0 {
             // Nothing had to be declared, and nothing was; what was has been judged at its version.
             self.hold(Kind::FalseGap, None, true, "", ("", ""));
+        }
+    }
+
+    /// Nothing stays open while its producer says nothing for long.
+    fn hold_silences(&mut self) {
+        for silence in self.heard.noticeable(&self.told.source) {
+            let before = self.offered.iter().rev().find(|(at, ..)| *at <= silence.start);
+            let Some((_, version, true)) = before.copied() else { continue };
+            let mut meanwhile = self.offered.iter().filter(|(at, ..)| silence.contains(at));
+            let is_shut = meanwhile.any(|(.., is_open)| !is_open);
+            let seconds = (silence.end - silence.start + self.heard.silence_micros) / 1_000_000;
+            let what = format!("what is open while its producer says nothing for {seconds} s");
+            self.hold(Kind::MarketOpenWhileUnsafe, Some(version), is_shut, &what, ("shut", "left open"));
         }
     }
 

@@ -16,7 +16,10 @@ impl Walk<'_> {
                 "gap" => self.told.may_have_gap,
                 "producer_down" => !self.is_down && self.downs < silences,
                 // Where nothing was open when it went down, nothing was said of that.
-                "producer_up" => silences > 0,
+                "producer_up" => {
+                    silences > 0
+                        && (!self.told.is_counted || self.heard.may_be_up(&self.told.source, Some(at)))
+                }
                 _ => false,
             };
         // Since when something was missing is known when the whole log is.
