@@ -13,12 +13,14 @@ impl EventState {
     /// not, what was offered before it is as open as what was offered since. An event of which nothing else is known is none any
     /// more. No update where clients see no difference.
     pub(crate) fn close_letter(&mut self, refused: &RefusedMessage, at: Timestamp) -> Vec<Update> {
+        // Of a source whose last letter is closed it could not be told any more.
+        let was_blank = self.is_blank();
         let update = match (refused.place, refused.source(), refused.mark) {
             (Place::Sequence(position), Some(source), _) => self.close_place(&source, position, at),
             (_, _, Some(mark)) => self.close_marked(&refused.provider, mark, at),
             (_, _, None) => None,
         };
-        if self.is_blank() {
+        if was_blank {
             self.head.feeds.retain(Feed::has_letters);
             self.head.letters.retain(|_, letters| !Letters::is_empty(letters));
         }
