@@ -217,7 +217,8 @@ async fn a_letter_that_nobody_will_send_again_is_closed_once_with_a_reason_and_o
     refuse(odds(event_id, 2, 1_600).to_string().replace("1600", "16")).await;
     desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
     let refused = desk.dlq(&["close", "0/1", "--reason", "in vain"], b"").await;
-    let says = refused.text.contains("md:match:9 waits for it") && refused.text.contains("not closed");
+    let says =
+        refused.text.contains("md:match:9 waits for it") && refused.text.contains("nothing was closed");
     assert!(!refused.is_success && says, "{}", refused.text);
     assert!(desk.dlq(&["list", "--open"], b"").await.text.contains("1 of them open"));
     refuse(alive.to_string().replace("alive-1", "alive-2")).await;
