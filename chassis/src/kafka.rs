@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
-
-use brokers::Brokers;
 
 mod assignment;
 mod backlog;
@@ -58,11 +57,28 @@ fn client_config(brokers: &str, client_id: &str) -> ClientConfig {
     config
 }
 
-/// The context of clients that are in no group: logs and counts what librdkafka has to say.
-#[derive(Debug, Default)]
-struct PlainContext {
-    brokers: Brokers,
+/// What every reading client is configured with, member of a group or not.
+fn fetch_config(brokers: &str, client_id: &str, prefetch_bytes: usize) -> ClientConfig {
+    let mut config = client_config(brokers, client_id);
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("allow.auto.create.topics", "false")
+        .set("enable.partition.eof", "false")
+        .set("fetch.wait.max.ms", "100")
+        // The default of one second is a stall whenever the local queue was full for a moment.
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.error.backoff.ms", "50")
+        .set("queued.max.messages.kbytes", (prefetch_bytes >> 10).to_string())
+        .set("topic.metadata.refresh.interval.ms", "30000");
+    config
 }
+
+/// The context of clients that only ask: logs and counts what librdkafka has to say. Nobody polls them, so they hear nothing of
+/// their brokers.
+#[derive(Debug, Default)]
+struct PlainContext;
 
 impl ClientContext for PlainContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -72,11 +88,9 @@ impl ClientContext for PlainContext {
     fn error(&self, error: KafkaError, reason: &str) {
         forward_error(&error, reason);
     }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.brokers.hear(statistics);
-    }
 }
+
+impl ConsumerContext for PlainContext {}
 
 /// librdkafka's log lines, in ours. Its errors reach [`forward_error`] as well, so none is louder than a warning.
 fn forward_log(level: RDKafkaLogLevel, facility: &str, text: &str) {

@@ -119,6 +119,7 @@ mod tests {
             last_alive: None,
             last_message_at: 9,
             trust: state.map(trust),
+            recovery_rest: None,
             heard_at: BTreeMap::new(),
         }
     }

@@ -22,6 +22,7 @@ mod ahead;
 pub mod book;
 mod by_time;
 mod check;
+mod closed;
 pub mod feed;
 mod group;
 mod step;
@@ -349,6 +350,17 @@ impl EventState {
         let mut step = Step::new(self, source);
         step.refresh_all();
         let changes = step.finish();
+        (!changes.is_empty()).then(|| self.publish(cause, at, changes))
+    }
+
+    /// The same of several sources at once.
+    fn publish_freed(&mut self, sources: &[Source], cause: Cause, at: Timestamp) -> Option<Update> {
+        let mut changes = Vec::new();
+        for source in sources {
+            let mut step = Step::new(self, source);
+            step.refresh_all();
+            changes.extend(step.finish());
+        }
         (!changes.is_empty()).then(|| self.publish(cause, at, changes))
     }
 

@@ -203,13 +203,16 @@ impl Intake {
     /// Ingestion has refused a message of this event: it is missing, as if it had been refused here. An event of which nothing
     /// else is known does not begin with it; it is only noted. No update where it changes nothing that clients see: then, and
     /// where its turn is over, a right one waits there, or it stands further ahead than any may wait. What is refused may be
-    /// wrong about its place, too.
+    /// wrong about its place, too. Of one whose letter is closed the opposite: from now on it keeps nothing shut.
     pub fn hear_of_refused(
         &mut self,
         refused: &RefusedMessage,
         now: Timestamp,
         limits: HoldLimits,
     ) -> Vec<Update> {
+        if refused.closed {
+            return self.state.close_letter(refused, now);
+        }
         match (refused.place, refused.source()) {
             (Place::Sequence(position), Some(source)) => {
                 let waits = self.waiting.get(&source).is_some_and(|held| held.contains_key(&position));

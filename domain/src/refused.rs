@@ -1,4 +1,5 @@
-//! A message that ingestion refused, as the processor of its event hears of it: in the feed, where it would have stood.
+//! A message that ingestion refused, as the processor of its event hears of it: in the feed, where it would have stood; and later
+//! that nobody will put it right.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub struct RefusedMessage {
     /// Whether it answers a recovery.
     #[serde(default, skip_serializing_if = "Asked::is_yes")]
     pub asked: Asked,
+    /// Whether somebody has closed its letter: nothing will come in its place, and it keeps nothing shut any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// Ingestion's clock.
     pub received_at: Timestamp,
 }
@@ -115,6 +119,7 @@ impl RefusedMessage {
             place,
             mark: Some(mark),
             asked: if is_ordered_by_time { asked } else { Asked::Yes },
+            closed: false,
             received_at,
         };
         let events = [Some(event_id), other_event_id].into_iter().flatten();
@@ -122,6 +127,31 @@ impl RefusedMessage {
             .flat_map(|event_id| sports.iter().map(move |sport| (event_id.clone(), *sport)))
             .map(told)
             .collect()
+    }
+
+    /// What is to be told, at `now`, where the letter of a message about this event is closed that stood there, if it had a place
+    /// in a sequence: each sport, for it may be noted in several, and the others make nothing of it.
+    #[must_use]
+    pub fn closed(
+        (provider, producer): (&Name, Option<&Name>),
+        event_id: &EventId,
+        position: Option<Position>,
+        mark: LetterMark,
+        now: Timestamp,
+    ) -> [Self; 4] {
+        let place = producer.and(position).map_or(Place::Time { generated_at: now }, Place::Sequence);
+        Sport::ALL.map(|sport| Self {
+            schema: SCHEMA,
+            provider: provider.clone(),
+            producer: producer.cloned(),
+            sport,
+            event_id: event_id.clone(),
+            place,
+            mark: Some(mark),
+            asked: Asked::Yes,
+            closed: true,
+            received_at: now,
+        })
     }
 
     /// As it stands in the feed.

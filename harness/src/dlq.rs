@@ -1,5 +1,6 @@
 //! `matchday dlq`: looks through what was refused, and sends it again once it is put right, or closes what nobody will.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,8 +80,8 @@ enum Command {
     /// Send letters again to where they were refused, as they are or put right. Each has its effect once, however often it
     /// is sent
     Redrive(Redrive),
-    /// Close letters that nobody will send again, and say why: they are listed as closed then, by whom and when. Nothing is sent,
-    /// and nothing of the feed changes; one that shuts its event is put right instead
+    /// Close letters that nobody will send again, and say why: all of them or none. They are listed as closed then, by whom and
+    /// when, and shut nothing of what is yet to come; one that shuts its event is put right instead
     Close(Close),
 }
 
@@ -180,7 +181,8 @@ pub async fn dlq(args: DlqArgs, (stacks, name): (&Path, &str), say: fn(&str)) ->
 impl Filter {
     fn takes(&self, letter: &Letter) -> bool {
         let of_provider = self.provider.as_ref().is_none_or(|wanted| letter.provider() == Some(wanted));
-        let of_event = self.event.as_ref().is_none_or(|wanted| letter.event_id() == Some(wanted.as_str()));
+        let of_event =
+            self.event.as_ref().is_none_or(|wanted| letter.event_ids().any(|event_id| event_id == wanted));
         of_provider && of_event
     }
 }
@@ -219,7 +221,8 @@ impl Place {
             letters.retain(|letter| filter.takes(letter));
             let states = state::of(&self.database, &letters).await?;
             for (mut letter, state) in letters.into_iter().zip(states) {
-                let state = repeats.first(&letter).map_or(state, State::Again);
+                let first = repeats.first(&letter, &state);
+                let state = first.map_or(state, State::Again);
                 letter.bytes.clear();
                 if !only_open || state.is_open() {
                     found.push((letter, state));
@@ -279,15 +282,15 @@ impl Place {
     async fn close(&self, Close { letters: names, reason, by }: Close, say: fn(&str)) -> Result<()> {
         let by = close::who(by);
         let topic = self.topics.dead_letters();
-        let mut failed = 0;
-        for name in &names {
-            let letter = letter::read(&self.kafka, &topic, *name).await?;
-            let closed = close::close(&self.database, &letter, (&by, &reason)).await;
-            failed += usize::from(closed.is_err());
-            let said = closed.map_or_else(|error| format!("{error:#}"), |state| state.to_string());
-            say(&format!("{}  {}", letter.id, bytes::line(&said)));
+        let names: BTreeSet<LetterId> = names.into_iter().collect();
+        let mut letters = Vec::with_capacity(names.len());
+        for name in names {
+            letters.push(letter::read(&self.kafka, &topic, name).await?);
         }
-        ensure!(failed == 0, "{failed} of {} dead letters stay as they are", names.len());
+        let states = close::close(self, &letters, (&by, &reason)).await?;
+        for (letter, state) in letters.iter().zip(states) {
+            say(&format!("{}  {}", letter.id, bytes::line(&state.to_string())));
+        }
         Ok(())
     }
 }

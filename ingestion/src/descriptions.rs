@@ -9,19 +9,31 @@ use domain::codec::uof::Description;
 use domain::message::Groups;
 use domain::{Body, Content, FeedMessage, Name};
 
-/// Kinds of markets that are known at once, of all providers: several times what one has.
-const KINDS_MAX: usize = 20_000;
+/// Kinds of markets that are known at once of one provider: several times what one has.
+pub const KINDS_MAX: usize = 10_000;
 
-/// All markets of a provider that have this id.
-type Kind = (Name, u32);
+/// By the id of their markets, the groups of a provider's.
+type Kinds = HashMap<u32, BTreeSet<Name>>;
 
-/// The groups of markets.
+/// The groups of markets, of each provider.
 #[derive(Debug, Default)]
 pub struct Descriptions {
-    groups: RwLock<HashMap<Kind, BTreeSet<Name>>>,
+    groups: RwLock<HashMap<Name, Kinds>>,
 }
 
 impl Descriptions {
+    /// Whether there is room for all of these.
+    pub fn has_room(&self, provider: &Name, descriptions: &[Description]) -> bool {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let known = groups.get(provider);
+        let told = descriptions.iter().filter(|description| !description.groups.is_empty());
+        let new: BTreeSet<u32> = told
+            .map(|description| description.id)
+            .filter(|id| known.is_none_or(|known| !known.contains_key(id)))
+            .collect();
+        known.map_or(0, HashMap::len) + new.len() <= KINDS_MAX
+    }
+
     /// Takes note of one description; says whether there was room for it.
     pub fn note(&self, provider: &Name, description: &Description) -> bool {
         // Of a variant the groups stand where all variants are described together.
@@ -29,11 +41,11 @@ impl Descriptions {
             return true;
         }
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
-        let kind = (provider.clone(), description.id);
-        if groups.len() >= KINDS_MAX && !groups.contains_key(&kind) {
+        let known = groups.entry(provider.clone()).or_default();
+        if known.len() >= KINDS_MAX && !known.contains_key(&description.id) {
             return false;
         }
-        groups.insert(kind, description.groups.clone());
+        known.insert(description.id, description.groups.clone());
         true
     }
 
@@ -57,22 +69,18 @@ impl Descriptions {
     pub fn complete(&self, provider: &Name, message: &mut FeedMessage) {
         let Content::Event(event) = &mut message.content else { return };
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = groups.get(provider) else { return };
         match &mut event.body {
-            Body::OddsChange(odds) if !groups.is_empty() => {
-                let mut kind = (provider.clone(), 0);
+            Body::OddsChange(odds) => {
                 for offer in &mut odds.markets {
-                    kind.1 = offer.key.id;
-                    if let Some(known) = groups.get(&kind) {
+                    if let Some(known) = known.get(&offer.key.id) {
                         offer.groups.clone_from(known);
                     }
                 }
             }
             Body::BetStop(stop) => {
-                let described =
-                    || groups.iter().filter(|((whose, _), _)| whose == provider).map(|(_, told)| told);
-                let is_described = |name: &Name| described().any(|told| told.contains(name));
+                let is_described = |name: &Name| known.values().any(|told| told.contains(name));
                 if let Groups::Named(names) = &stop.groups
-                    && described().next().is_some()
                     && !names.iter().all(is_described)
                 {
                     stop.groups = Groups::All;
@@ -92,5 +100,29 @@ pub fn record(topic: &Arc<str>, provider: &Name, description: &Description) -> R
         key: Some(description.key(provider).into()),
         payload: payload.into(),
         headers: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(id: u32) -> Description {
+        let groups = BTreeSet::from([Name::new("all").unwrap()]);
+        Description { id, variant: None, name: "m".parse().unwrap(), groups, outcomes: Vec::new() }
+    }
+
+    #[test]
+    fn each_provider_has_room_of_its_own_and_what_was_asked_for_is_not_known_by_that() {
+        let known = Descriptions::default();
+        let (one, other) = (Name::new("one").unwrap(), Name::new("other").unwrap());
+        let last = u32::try_from(KINDS_MAX).unwrap();
+        let all: Vec<Description> = (1..=last).map(described).collect();
+        assert!(known.has_room(&one, &all) && known.has_room(&one, &all[1..]));
+        assert!(known.note(&one, &described(last + 1)));
+        assert!(!known.has_room(&one, &all) && known.has_room(&one, &all[1..]));
+        assert!(all[1..].iter().all(|description| known.note(&one, description)));
+        assert!(!known.note(&one, &described(1)) && known.note(&one, &described(2)), "the one is new");
+        assert!(known.has_room(&other, &all) && known.note(&other, &described(1)));
     }
 }

@@ -141,7 +141,8 @@ impl FeedRecord {
     pub fn heard_at(&self) -> Option<(i32, Timestamp)> {
         let received_at = match self.decoded.as_ref().ok()? {
             Said::Message(message) => message.received_at,
-            Said::Refused(refused) => Some(refused.received_at),
+            // Who closes a letter need not have our clock.
+            Said::Refused(refused) => (!refused.closed).then_some(refused.received_at),
         };
         Some((self.partition, received_at?))
     }

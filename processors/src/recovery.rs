@@ -175,7 +175,7 @@ impl Asker {
                     tracing::warn!(%target, error, "nobody can be told what a provider answered");
                 }
                 metrics::recovery_asked(&target.source, outcome.is_ok());
-                rest
+                rest.map(|rest| rest.time)
             });
         }
         Ok(())
@@ -226,7 +226,7 @@ struct NotBegun {
     /// Whether the provider said so. One that did not answer may have begun all the same, which it shows by what it sends.
     is_refused: bool,
     /// For how long it is not to be asked for anything, where its answer says so.
-    rest: Option<Duration>,
+    rest: Option<Rest>,
 }
 
 async fn answer(client: &Client, Address { url, rights }: &Address) -> Result<(), NotBegun> {
@@ -250,15 +250,25 @@ async fn answer(client: &Client, Address { url, rights }: &Address) -> Result<()
     }
 }
 
+/// For how long a provider is left alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest {
+    /// So long after its answer.
+    pub time: Duration,
+    /// Why, as it is stored and told.
+    pub reason: &'static str,
+}
+
 /// For how long a provider that has not taken a request is not to be asked for anything else either.
-fn rest(answer: &Answer) -> Option<Duration> {
+fn rest(answer: &Answer) -> Option<Rest> {
     let said = answer.retry_after.map(|rest| rest.min(REST_MAX));
-    match answer.status {
-        StatusCode::TOO_MANY_REQUESTS => Some(said.unwrap_or(REST)),
-        StatusCode::SERVICE_UNAVAILABLE => said,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(REST_UNAUTHORISED),
-        _ => None,
-    }
+    let (time, reason) = match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => (Some(said.unwrap_or(REST)), "rate_limited"),
+        StatusCode::SERVICE_UNAVAILABLE => (said, "unavailable"),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (Some(REST_UNAUTHORISED), "unauthorised"),
+        _ => return None,
+    };
+    time.map(|time| Rest { time, reason })
 }
 
 async fn in_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -275,7 +285,8 @@ mod tests {
     fn a_provider_is_left_alone_for_as_long_as_it_says_and_not_for_ever() {
         let rests = |status: u16, seconds: Option<u64>| {
             let status = StatusCode::from_u16(status).unwrap();
-            rest(&Answer { status, retry_after: seconds.map(Duration::from_secs) }).map(|rest| rest.as_secs())
+            rest(&Answer { status, retry_after: seconds.map(Duration::from_secs) })
+                .map(|rest| rest.time.as_secs())
         };
         assert_eq!(rests(429, Some(7)), Some(7));
         assert_eq!(rests(429, None), Some(60), "it does not say");

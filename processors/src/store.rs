@@ -61,6 +61,12 @@ fn no_answer() -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"))
 }
 
+/// The number of the database's own error.
+fn error_number(error: &sqlx::Error) -> Option<u16> {
+    let sqlx::Error::Database(error) = error else { return None };
+    error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
+}
+
 /// What a failed statement asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -83,16 +89,12 @@ impl Failure {
     #[must_use]
     pub fn of(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(error) => {
-                let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
-                match number {
-                    Some(1205 | 1213) => Self::Retry,
-                    Some(number) if POISON.contains(&number) => Self::Poison,
-                    _ => Self::Away,
-                }
-            }
             sqlx::Error::Encode(_) => Self::Poison,
-            _ => Self::Away,
+            error => match error_number(error) {
+                Some(1205 | 1213) => Self::Retry,
+                Some(number) if POISON.contains(&number) => Self::Poison,
+                _ => Self::Away,
+            },
         }
     }
 }

@@ -12,9 +12,8 @@ use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
-use super::brokers::Unanswered;
-use super::consumer::fetch_config;
-use super::{ANSWER_WITHIN, PlainContext, Watermarks, client_config, metadata};
+use super::brokers::{self, Unanswered};
+use super::{ANSWER_WITHIN, PlainContext, Watermarks, client_config, fetch_config, metadata};
 
 /// Where less than this is unread even if every record is as large as can be, none is read to know better.
 const SAMPLE_FROM_PERCENT: u64 = 50;
@@ -107,6 +106,7 @@ impl BacklogReader {
         let answer = self.ask(now_ms);
         if self.unanswered.note(asked_at, answer.is_ok(), Instant::now()) {
             self.clients = Clients::connect(&self.brokers, &self.group)?;
+            brokers::note_replaced("backlog");
         }
         answer
     }
@@ -226,8 +226,8 @@ impl Clients {
         config.set("group.id", group);
         let admin = client_config(brokers, client_id);
         Ok(Self {
-            consumer: BaseConsumer::from_config_and_context(&config, PlainContext::default())?,
-            admin: AdminClient::from_config_and_context(&admin, PlainContext::default())?,
+            consumer: BaseConsumer::from_config_and_context(&config, PlainContext)?,
+            admin: AdminClient::from_config_and_context(&admin, PlainContext)?,
         })
     }
 }

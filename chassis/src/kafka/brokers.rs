@@ -8,7 +8,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+
+use super::{forward_error, forward_log};
 
 /// A client that only asks and was not answered for so long is replaced: slow answers are no reason, since a new one asks for more
 /// before it is answered.
@@ -40,16 +45,39 @@ impl Brokers {
         }
     }
 
-    /// Whether the client knows none, and has to be replaced. Says so in the log and a metric.
-    pub(super) fn are_lost(&self, client: &'static str) -> bool {
-        if self.none.load(Ordering::Relaxed) < LOST_AFTER {
-            return false;
-        }
-        tracing::warn!(client, "kafka's client knows no broker any more and is replaced");
-        metrics::counter!("matchday_kafka_client_replaced_total", "client" => client).increment(1);
-        true
+    /// Whether the client knows none, and has to be replaced.
+    pub(super) fn are_lost(&self) -> bool {
+        self.none.load(Ordering::Relaxed) >= LOST_AFTER
     }
 }
+
+/// Another client stands in the place of one that could not go on: said in the log and a metric.
+pub(super) fn note_replaced(client: &'static str) {
+    tracing::warn!(client, "a client of kafka's could not go on and was replaced");
+    metrics::counter!("matchday_kafka_client_replaced_total", "client" => client).increment(1);
+}
+
+/// The context of a client that is polled, and in no group.
+#[derive(Debug, Default)]
+pub(super) struct PolledContext {
+    pub(super) brokers: Brokers,
+}
+
+impl ClientContext for PolledContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        forward_log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        forward_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.brokers.hear(statistics);
+    }
+}
+
+impl ConsumerContext for PolledContext {}
 
 /// Since when a client that only asks has not been answered.
 #[derive(Debug, Default)]
@@ -107,11 +135,11 @@ mod tests {
         let known = Brokers::default();
         known.hear(&statistics(&["logical", "learned"]));
         known.hear(&statistics(&["internal", "logical"]));
-        assert!(!known.are_lost("test"), "it may just begin anew");
+        assert!(!known.are_lost(), "it may just begin anew");
         known.hear(&statistics(&["configured"]));
         known.hear(&statistics(&[]));
-        assert!(!known.are_lost("test"));
+        assert!(!known.are_lost());
         known.hear(&statistics(&["internal", "logical"]));
-        assert!(known.are_lost("test"));
+        assert!(known.are_lost());
     }
 }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::assignment::{Assignments, Change, Start};
 use super::batch::{Batch, Filling};
-use super::brokers::Brokers;
+use super::brokers::{self, Brokers};
 use super::metadata;
-use super::{ANSWER_WITHIN, PlainContext, client_config};
+use super::{ANSWER_WITHIN, PlainContext, client_config, fetch_config};
 
 mod group;
 mod trouble;
@@ -181,23 +181,6 @@ impl Consumer {
         &self.assigned
     }
 
-    /// Stops taking messages, while [`Self::poll_batch`] goes on keeping us in the group: for an owner that
-    /// cannot go on for a while. A new assignment is not paused.
-    ///
-    /// # Errors
-    /// When librdkafka refuses.
-    pub fn pause(&self) -> Result<(), ConsumeError> {
-        Ok(self.inner.pause(&self.inner.assignment()?)?)
-    }
-
-    /// Takes messages again after [`Self::pause`], with none left out.
-    ///
-    /// # Errors
-    /// When librdkafka refuses.
-    pub fn resume(&self) -> Result<(), ConsumeError> {
-        Ok(self.inner.resume(&self.inner.assignment()?)?)
-    }
-
     /// Tells Kafka, for lag tools, which offset comes next in each partition. Does not wait; a commit that fails
     /// is logged.
     ///
@@ -220,16 +203,17 @@ impl Consumer {
     /// given up, for each partition anew.
     fn asking(&self) -> KafkaResult<AdminClient<PlainContext>> {
         let config = client_config(&self.settings.brokers, &self.settings.client_id);
-        AdminClient::from_config_and_context(&config, PlainContext::default())
+        AdminClient::from_config_and_context(&config, PlainContext)
     }
 
     /// A client that knows no broker any more has lost its partitions, too: the group will have taken it for dead.
     fn replace_if_lost(&mut self, owner: &mut impl Assignments) -> Result<(), ConsumeError> {
-        if !self.inner.context().brokers.are_lost("consumer") {
+        if !self.inner.context().brokers.are_lost() {
             return Ok(());
         }
         self.handle(Change::Lost(self.assigned.clone()), owner)?;
         let old = std::mem::replace(&mut self.inner, join(&self.settings)?);
+        brokers::note_replaced("consumer");
         old.context().close();
         // Its farewell waits for those whom it cannot ask.
         std::thread::spawn(move || drop(old));
@@ -351,20 +335,52 @@ fn join(settings: &ConsumerSettings) -> KafkaResult<BaseConsumer<GroupContext>> 
     Ok(consumer)
 }
 
-/// What every reading client is configured with, member of a group or not.
-pub(super) fn fetch_config(brokers: &str, client_id: &str, prefetch_bytes: usize) -> ClientConfig {
-    let mut config = client_config(brokers, client_id);
-    config
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "error")
-        .set("allow.auto.create.topics", "false")
-        .set("enable.partition.eof", "false")
-        .set("fetch.wait.max.ms", "100")
-        // The default of one second is a stall whenever the local queue was full for a moment.
-        .set("fetch.queue.backoff.ms", "2")
-        .set("fetch.error.backoff.ms", "50")
-        .set("queued.max.messages.kbytes", (prefetch_bytes >> 10).to_string())
-        .set("topic.metadata.refresh.interval.ms", "30000");
-    config
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Owner {
+        assigned: usize,
+        lost: Vec<i32>,
+    }
+
+    impl Assignments for Owner {
+        fn assigned(&mut self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Start)>> {
+            self.assigned += 1;
+            Ok(partitions.iter().map(|&partition| (partition, Start::At(0))).collect())
+        }
+
+        fn revoked(&mut self, _: &[i32]) {}
+
+        fn lost(&mut self, partitions: &[i32]) {
+            self.lost.extend(partitions);
+        }
+    }
+
+    #[test]
+    fn a_member_that_twice_hears_of_no_broker_is_replaced_and_gets_its_partitions_again() {
+        let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
+        cluster.create_topic("things", 2, 1).unwrap();
+        let settings = ConsumerSettings::new(cluster.bootstrap_servers(), "test", "group", "things");
+        let mut consumer = Consumer::new(&settings).unwrap();
+        let limits = PollLimits { messages: 10, bytes: 1_000, wait: Duration::from_millis(50) };
+        let (mut owner, deadline) = (Owner::default(), Instant::now() + Duration::from_secs(60));
+        let until_assigned = |consumer: &mut Consumer, owner: &mut Owner, times: usize| {
+            while owner.assigned < times {
+                assert!(Instant::now() < deadline, "nothing was assigned");
+                consumer.poll_batch(limits, owner).unwrap();
+            }
+        };
+        until_assigned(&mut consumer, &mut owner, 1);
+        let known = &consumer.inner.context().brokers;
+        known.hear(b"{}");
+        known.hear(b"{}");
+        until_assigned(&mut consumer, &mut owner, 2);
+        assert_eq!((owner.lost.as_slice(), consumer.assigned()), (&[0, 1][..], &[0, 1][..]));
+        consumer.close(&mut owner);
+    }
 }

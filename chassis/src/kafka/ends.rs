@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::brokers::Unanswered;
+use super::brokers::{self, Unanswered};
 use super::metadata::TopicOffset;
 use super::reader::group_of_one;
 use super::{PlainContext, client_config};
@@ -72,6 +72,7 @@ impl EndsReader {
         match connect(&self.brokers, &self.client_id) {
             Ok(consumer) => {
                 let old = std::mem::replace(&mut asking.consumer, Arc::new(consumer));
+                brokers::note_replaced("ends");
                 // Dropping the last handle waits for its threads.
                 tokio::task::spawn_blocking(move || drop(old));
             }
@@ -88,5 +89,5 @@ fn connect(brokers: &str, client_id: &str) -> KafkaResult<BaseConsumer<PlainCont
     let mut config = client_config(brokers, client_id);
     // librdkafka lets consumers alone ask for several partitions at once, and those under a group's name.
     config.set("group.id", group_of_one(client_id));
-    BaseConsumer::from_config_and_context(&config, PlainContext::default())
+    BaseConsumer::from_config_and_context(&config, PlainContext)
 }

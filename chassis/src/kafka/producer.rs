@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 
-use super::brokers::Brokers;
+use super::brokers::{self, Brokers};
 use super::{
     ANSWER_WITHIN, MAX_MESSAGE_BYTES, Watermarks, client_config, forward_error, forward_log, metadata,
 };
@@ -233,7 +233,7 @@ impl Producer {
 
     fn client(&self) -> Arc<Client> {
         let client = self.current();
-        if !client.client().context().brokers.are_lost("producer") {
+        if !client.client().context().brokers.are_lost() {
             return client;
         }
         self.replace(&client);
@@ -247,8 +247,7 @@ impl Producer {
     /// librdkafka gives each record the error that it met; that the client as a whole cannot go on is asked apart.
     fn replace_if_failed(&self, client: &Arc<Client>, results: &mut [Result<Position, SendError>]) {
         let Some((code, reason)) = client.client().fatal_error() else { return };
-        tracing::error!(?code, reason, "kafka's producer failed for good and is replaced");
-        metrics::counter!("matchday_kafka_client_replaced_total", "client" => "producer").increment(1);
+        tracing::error!(?code, reason, "kafka's producer failed for good");
         for error in results.iter_mut().filter_map(|result| result.as_mut().err()) {
             *error = SendError::Fatal(format!("{code:?}: {reason}"));
         }
@@ -264,6 +263,7 @@ impl Producer {
         match start(&self.shared.settings) {
             Ok(client) => {
                 let old = std::mem::replace(&mut *current, Arc::new(client));
+                brokers::note_replaced("producer");
                 // Who waits for an acknowledgement need not wait any longer.
                 old.purge(PurgeConfig::default().queue().inflight());
                 // Dropping the last handle waits for its thread.
@@ -359,5 +359,37 @@ impl ProducerContext for Context {
             Ok(message) => Ok(Position { partition: message.partition(), offset: message.offset() }),
             Err((error, _)) => Err(delivery::meaning(error)),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_producer_that_twice_hears_of_no_broker_is_replaced_and_goes_on() {
+        let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
+        cluster.create_topic("things", 1, 1).unwrap();
+        let producer = Producer::new(ProducerSettings::new(cluster.bootstrap_servers(), "test")).unwrap();
+        let record = || Record {
+            topic: "things".into(),
+            partition: Some(0),
+            key: None,
+            payload: "it".into(),
+            headers: Vec::new(),
+        };
+        producer.send(record()).await.unwrap();
+        let first = producer.current();
+        let known = &first.client().context().brokers;
+        known.hear(b"{}");
+        producer.send(record()).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &producer.current()), "once may be a moment");
+        known.hear(b"{}");
+        known.hear(b"{}");
+        assert_eq!(producer.send(record()).await.unwrap(), Position { partition: 0, offset: 2 });
+        assert!(!Arc::ptr_eq(&first, &producer.current()));
     }
 }

@@ -6,20 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::batch::{Batch, Filling};
-use super::brokers::Brokers;
-use super::consumer::{ConsumeError, OutOfRange, Trouble, fetch_config};
+use super::brokers::{self, Brokers, PolledContext};
+use super::consumer::{ConsumeError, OutOfRange, Trouble};
 use super::metadata::{self, TopicOffset};
-use super::{ANSWER_WITHIN, PlainContext, PollLimits};
+use super::{ANSWER_WITHIN, PollLimits, fetch_config};
 use crate::lifecycle::{Shutdown, Tasks};
-
-impl ConsumerContext for PlainContext {}
 
 /// How a reader behaves.
 #[derive(Clone, Debug)]
@@ -63,7 +61,7 @@ pub enum ReadEvent {
 /// Reads all partitions of some topics. It knows the partitions that exist when it is opened; topics are not
 /// enlarged while the kit runs.
 pub struct PartitionReader {
-    consumer: BaseConsumer<PlainContext>,
+    consumer: BaseConsumer<PolledContext>,
     settings: ReaderSettings,
     topics: Vec<Arc<str>>,
     starts: Vec<TopicOffset>,
@@ -140,8 +138,9 @@ impl PartitionReader {
                     return Ok(());
                 }
             }
-            if self.consumer.context().brokers.are_lost("reader") {
+            if self.consumer.context().brokers.are_lost() {
                 self.consumer = connect(&self.settings)?;
+                brokers::note_replaced("reader");
                 self.assign(&next)?;
             }
             let batch = self.poll(&next)?;
@@ -227,17 +226,17 @@ fn advance(batch: &Batch, next: &mut Places, behind: &mut Places) {
     }
 }
 
-fn connect(settings: &ReaderSettings) -> KafkaResult<BaseConsumer<PlainContext>> {
+fn connect(settings: &ReaderSettings) -> KafkaResult<BaseConsumer<PolledContext>> {
     let mut config = fetch_config(&settings.brokers, &settings.client_id, settings.prefetch_bytes);
     Brokers::ask(&mut config);
     // librdkafka reads only under a group's name; nothing ever joins this one.
     config.set("group.id", group_of_one(&settings.client_id));
-    BaseConsumer::from_config_and_context(&config, PlainContext::default())
+    BaseConsumer::from_config_and_context(&config, PolledContext::default())
 }
 
 /// Where every partition begins, and where it ends.
 fn offsets(
-    consumer: &BaseConsumer<PlainContext>,
+    consumer: &BaseConsumer<PolledContext>,
     topics: &[Arc<str>],
 ) -> KafkaResult<(Vec<TopicOffset>, Vec<TopicOffset>)> {
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
@@ -257,4 +256,41 @@ fn offsets(
 pub(super) fn group_of_one(client_id: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{client_id}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+
+    use super::super::{Producer, ProducerSettings, Record};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_twice_hears_of_no_broker_is_replaced_and_goes_on_where_it_was() {
+        let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
+        cluster.create_topic("things", 1, 1).unwrap();
+        let settings = ReaderSettings::new(cluster.bootstrap_servers(), "test");
+        let reader = PartitionReader::open(settings, &["things"]).await.unwrap();
+        let producer = Producer::new(ProducerSettings::new(cluster.bootstrap_servers(), "test")).unwrap();
+        let record = Record {
+            topic: "things".into(),
+            partition: Some(0),
+            key: None,
+            payload: "it".into(),
+            headers: Vec::new(),
+        };
+        producer.send(record).await.unwrap();
+        let known = &reader.consumer.context().brokers;
+        known.hear(b"{}");
+        known.hear(b"{}");
+        assert!(known.are_lost());
+        let shutdown = Shutdown::default();
+        let starts = reader.starts().to_vec();
+        let mut events = reader.start(starts, &Tasks::new(shutdown.clone()), shutdown.clone()).unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(20), events.recv()).await.unwrap();
+        let Some(ReadEvent::Batch(batch)) = told else { panic!("{told:?}") };
+        assert_eq!(batch.len(), 1);
+        shutdown.begin();
+    }
 }

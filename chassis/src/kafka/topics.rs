@@ -82,8 +82,7 @@ pub enum TopicError {
 pub async fn ensure(brokers: &str, topics: &[TopicSpec]) -> Result<(), TopicError> {
     let deadline = Instant::now() + ENSURE_WITHIN;
     let config = client_config(brokers, "topics");
-    let admin =
-        AdminClient::from_config_and_context(&config, PlainContext::default()).map_err(TopicError::Away)?;
+    let admin = AdminClient::from_config_and_context(&config, PlainContext).map_err(TopicError::Away)?;
     let admin = std::sync::Arc::new(admin);
     create(&admin, topics, deadline).await?;
 

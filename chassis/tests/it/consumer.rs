@@ -141,24 +141,6 @@ async fn an_offset_outside_the_partition_is_an_error_that_names_it_and_rejoining
 }
 
 #[tokio::test]
-async fn a_paused_consumer_stays_a_member_and_leaves_nothing_out() {
-    let cluster = cluster(1);
-    fill(&cluster, 1, 100).await;
-    let mut owner = Owner::starting(Start::At(0));
-    let mut consumer = member(&cluster);
-    let limits = PollLimits { messages: 10, ..LIMITS };
-    while consumer.poll_batch(limits, &mut owner).unwrap().is_empty() {}
-    consumer.pause().unwrap();
-    for _ in 0..5 {
-        assert!(consumer.poll_batch(limits, &mut owner).unwrap().is_empty());
-    }
-    consumer.resume().unwrap();
-    let seen = poll_many(&mut consumer, &mut owner, 90);
-    let offsets: Vec<i64> = seen.into_iter().map(|(_, offset, _)| offset).collect();
-    assert_eq!(offsets, (10..100).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn a_member_that_is_silent_for_too_long_is_told_what_it_lost_and_may_come_back() {
     let cluster = cluster(1);
     fill(&cluster, 1, 1).await;

@@ -14,7 +14,7 @@ use super::Sources;
 use super::answer::by_content;
 use super::problems::unavailable;
 use super::request::{NoParams, Params};
-use crate::store::database::Producer;
+use crate::store::database::{Producer, Rest};
 
 #[derive(Debug, Serialize)]
 struct ProducerList {
@@ -31,6 +31,7 @@ struct ListedProducer {
     subscribed: Option<bool>,
     last_alive: Option<ListedAlive>,
     last_message_at: i64,
+    recovery_rest: Option<Rest>,
     silent: Vec<SilentSport>,
 }
 
@@ -63,6 +64,7 @@ impl ListedProducer {
                 received_at: alive.received_at,
             }),
             last_message_at: producer.last_message_at,
+            recovery_rest: producer.recovery_rest,
         }
     }
 }
@@ -91,6 +93,7 @@ mod tests {
             last_alive: None,
             last_message_at: 9,
             trust: None,
+            recovery_rest: None,
             heard_at: [(Sport::Hockey, 9), (Sport::Tennis, 5)].into(),
         };
         let silent = |sports: &[Sport]| {

@@ -18,7 +18,7 @@ pub mod sports;
 
 pub use listing::{EventFilter, EventPage, EventRow};
 pub use log::{LogPage, LogRange};
-pub use producers::{Producer, Trust};
+pub use producers::{Producer, Rest, Trust};
 
 /// The statuses after which nothing more is played.
 const OVER: [EventStatus; 4] =

@@ -94,7 +94,7 @@ impl EventState {
         at: Timestamp,
     ) -> Option<Update> {
         let feed = self.head.feeds.iter_mut().find(|feed| feed.source == *source)?;
-        if !feed.put_right_ahead(position) {
+        if !feed.forget_refused(position) {
             return None;
         }
         let missing = feed.missing();

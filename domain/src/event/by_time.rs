@@ -15,7 +15,7 @@ use crate::letter::LetterMark;
 use crate::limit::FIXTURE_CHANGES_MAX;
 use crate::market::Suspension;
 use crate::message::{Body, EventMessage, FeedMessage};
-use crate::update::{Cause, Change, Update};
+use crate::update::{Cause, Update};
 use crate::{Fixture, Standing, Status, Timestamp};
 
 /// When the parts of an event were said that are not a market's.
@@ -150,13 +150,7 @@ impl EventState {
         at: Timestamp,
     ) -> Option<Update> {
         let source = &message.source;
-        if let (Some(mark), Some(anyones)) = (mark, self.head.letters.get_mut(&source.provider)) {
-            anyones.put_right(mark);
-        }
-        let marked = mark.map_or_else(Vec::new, |mark| {
-            let feeds = self.head.feeds.iter_mut().filter(|feed| feed.source.provider == source.provider);
-            feeds.filter_map(|feed| feed.letters.put_right(mark).then(|| feed.source.clone())).collect()
-        });
+        let marked = mark.map_or_else(Vec::new, |mark| self.head.put_right(&source.provider, mark));
         let freed = match marked.is_empty() {
             false => marked,
             true => {
@@ -168,15 +162,7 @@ impl EventState {
                     .collect()
             }
         };
-        let changes: Vec<Change> = freed
-            .iter()
-            .flat_map(|source| {
-                let mut step = Step::new(self, source);
-                step.refresh_all();
-                step.finish()
-            })
-            .collect();
-        (!changes.is_empty()).then(|| self.publish(Cause::message(message), at, changes))
+        self.publish_freed(&freed, Cause::message(message), at)
     }
 }
 
@@ -316,6 +302,15 @@ impl Step<'_> {
 }
 
 impl Head {
+    /// The letter with this mark keeps nothing of any of the provider's producers shut any more; says of which it did.
+    pub(super) fn put_right(&mut self, provider: &Name, mark: LetterMark) -> Vec<Source> {
+        if let Some(anyones) = self.letters.get_mut(provider) {
+            anyones.put_right(mark);
+        }
+        let feeds = self.feeds.iter_mut().filter(|feed| feed.source.provider == *provider);
+        feeds.filter_map(|feed| feed.letters.put_right(mark).then(|| feed.source.clone())).collect()
+    }
+
     /// The status as it was told whole, where it was.
     fn told_status(&self) -> Option<&Status> {
         let Times { status, standing, told_status, .. } = &self.times;

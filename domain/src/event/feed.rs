@@ -246,8 +246,8 @@ impl Feed {
         }
     }
 
-    /// The right message for `position` waits for its turn; says whether it had been refused.
-    pub(crate) fn put_right_ahead(&mut self, position: Position) -> bool {
+    /// The right message for `position` waits for its turn, or nobody will send one; says whether it had been refused.
+    pub(crate) fn forget_refused(&mut self, position: Position) -> bool {
         self.refused.remove(&position)
     }
 

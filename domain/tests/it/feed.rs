@@ -112,6 +112,8 @@ pub fn an_offer_or_stop() -> impl Strategy<Value = Move> {
     prop_oneof![2 => prop::collection::vec(quote(), 1..5).prop_map(Move::Odds), 1 => stop()]
 }
 
+/// Not `settled` nor `cancelled`: a rollback takes back an offer's word on that, too, whenever it was said, so it would not restore
+/// exactly what was said in between. Without sequences they are drawn, in `timed.rs`.
 fn quote() -> impl Strategy<Value = Quote> {
     use MarketStatus::{Active, HandedOver, Inactive, Suspended};
     let others = vec![Suspended, Inactive, HandedOver];

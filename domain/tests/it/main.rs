@@ -6,6 +6,7 @@
 
 mod any;
 mod build;
+mod closed;
 mod codec_properties;
 mod cost;
 mod desk;

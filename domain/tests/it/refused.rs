@@ -24,11 +24,11 @@ fn offered(price: u32) -> Body {
     Body::OddsChange(OddsChange::of(vec![offer]))
 }
 
-fn counted(sequence: u64) -> FeedMessage {
+pub fn counted(sequence: u64) -> FeedMessage {
     feed::message(Who::Live, Position { epoch: 1, sequence }, 1, offered(1_500))
 }
 
-fn timed(who: Who, at: i64) -> FeedMessage {
+pub fn timed(who: Who, at: i64) -> FeedMessage {
     let mut message = feed::message(who, Position { epoch: 1, sequence: 1 }, at, offered(2_000));
     message.message_id = MessageId::new(format!("{who:?}-{at}")).expect("an id");
     let Content::Event(event) = &mut message.content else { panic!("a message about an event") };
@@ -61,11 +61,11 @@ pub fn refused(who: Option<Who>, position: Option<Position>, at: i64) -> Refused
     told.remove(0)
 }
 
-fn at_sequence(sequence: u64) -> RefusedMessage {
+pub fn at_sequence(sequence: u64) -> RefusedMessage {
     refused(Some(Who::Live), Some(Position { epoch: 1, sequence }), 1)
 }
 
-fn suspension(desk: &Desk) -> Option<Suspension> {
+pub fn suspension(desk: &Desk) -> Option<Suspension> {
     desk.market(&MarketKey::plain(406)).expect("the market").suspension
 }
 

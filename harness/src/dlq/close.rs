@@ -1,13 +1,17 @@
-//! Closes a letter that nobody will send again: it is noted who said so, when and why, where it is noted what became of those
-//! that were sent. The feed is told nothing, so whatever is shut stays shut.
+//! Closes letters that nobody will send again: it is noted who said so, when and why, where it is noted what became of those
+//! that were sent. Before that the feeds of their events are told, so that what comes later is not shut by a letter that
+//! nobody finds among the open ones. What is shut already stays shut, for it has to be put right.
 
 use anyhow::{Context, Result, bail};
+use chassis::kafka::{Producer, ProducerSettings, Record};
 use domain::event::Head;
-use domain::letter::RedriveOutcome;
+use domain::letter::{LetterMark, RedriveOutcome};
+use domain::refused::{REFUSED_HEADER, RefusedMessage};
 use domain::{EventId, Timestamp};
 use nix::unistd::{User, geteuid};
-use sqlx::MySqlPool;
+use sqlx::{MySqlConnection, MySqlPool};
 
+use super::Place;
 use super::letter::{About, Letter};
 use super::report;
 use super::state::{self, State};
@@ -25,27 +29,82 @@ pub fn who(named: Option<String>) -> String {
     })
 }
 
-/// Closes a letter, unless something has become of it before; says what has become of it.
+/// Closes letters of which nothing has become before, all or none; says what has become of each.
 ///
 /// # Errors
-/// Where it keeps its event shut, or will once that begins: it has to be put right, and could not be any more.
-pub async fn close(database: &MySqlPool, letter: &Letter, (by, why): (&str, &str)) -> Result<State> {
-    let state = state_of(database, letter).await?;
-    if !state.is_open() {
-        return Ok(state);
-    }
-    if let Some(about) = &letter.about {
-        for event_id in [&about.event_id, &about.other_event_id].into_iter().flatten() {
+/// Where one keeps its event shut: it has to be put right, and could not be any more. None is closed then.
+pub async fn close(place: &Place, letters: &[Letter], (by, why): (&str, &str)) -> Result<Vec<State>> {
+    let database = &place.database;
+    let states = state::of(database, letters).await?;
+    let open: Vec<&Letter> =
+        letters.iter().zip(&states).filter(|(_, state)| state.is_open()).map(|(letter, _)| letter).collect();
+    let mut kept_open = Vec::new();
+    for letter in &open {
+        for event_id in letter.event_ids() {
+            let about = letter.about.as_ref();
             if let Some(what) = shut_by_it(database, event_id, about).await? {
-                bail!(
-                    "{what}: redrive it as it is or put right, or let its provider send a right one; it was not closed"
-                );
+                kept_open.push(format!("{}: {what}", letter.id));
             }
         }
     }
+    if !kept_open.is_empty() {
+        bail!(
+            "{}: redrive it as it is or put right, or let its provider send a right one; nothing was closed",
+            kept_open.join("; ")
+        );
+    }
     let now = Timestamp(jiff::Timestamp::now().as_microsecond());
+    // Before it is noted: whoever is stopped in between finds the letters open, and closes them again.
+    tell(place, &open, now).await?;
     let reason: String =
         format!("by {by} at {}: {why}", report::at(Some(now.0))).chars().take(REASON_MAX).collect();
+    let mut transaction = database.begin().await?;
+    for letter in open {
+        note(&mut transaction, letter, &reason, now).await?;
+    }
+    transaction.commit().await.context("noting that the letters are closed")?;
+    state::of(database, letters).await
+}
+
+/// Tells the feeds of their events that nothing will come in the letters' place.
+async fn tell(place: &Place, letters: &[&Letter], now: Timestamp) -> Result<()> {
+    let told = |letter: &Letter| {
+        let mark = LetterMark::of(&letter.bytes);
+        let about = letter.about.as_ref();
+        let (producer, position) =
+            (about.and_then(|it| it.producer.clone()), about.and_then(|it| it.position));
+        let events: Vec<EventId> = letter.event_ids().cloned().collect();
+        let source = letter.provider().cloned().map(|provider| (provider, producer));
+        source.into_iter().flat_map(move |(provider, producer)| {
+            let source = (provider, producer);
+            let closed = |event_id: &EventId| {
+                RefusedMessage::closed((&source.0, source.1.as_ref()), event_id, position, mark, now)
+            };
+            events.iter().flat_map(closed).collect::<Vec<_>>()
+        })
+    };
+    let records = letters.iter().flat_map(|letter| {
+        let id = letter.id;
+        told(letter).map(move |closed| Record {
+            topic: place.topics.feed(closed.sport).into(),
+            partition: None,
+            key: Some(closed.event_id.as_str().to_owned().into()),
+            payload: closed.encode().into(),
+            headers: vec![(REFUSED_HEADER, id.to_string().into())],
+        })
+    });
+    let records: Vec<Record> = records.collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    let producer = Producer::new(ProducerSettings::new(&place.kafka, "matchday dlq"))?;
+    for sent in producer.send_all(records).await {
+        sent.context("telling the feeds that the letters are closed; nothing was closed")?;
+    }
+    Ok(())
+}
+
+async fn note(connection: &mut MySqlConnection, letter: &Letter, reason: &str, now: Timestamp) -> Result<()> {
     // What a processor has decided meanwhile stands. The outcome is the last column, for those before it ask what it was.
     let sql = "INSERT INTO redrives (provider, letter_partition, letter_offset, attempt, reason, pointer, sport, kafka_partition, \
                feed_offset, decided_at, outcome) VALUES (?, ?, ?, 0, ?, '', '', -1, -1, ?, ?) ON DUPLICATE KEY UPDATE \
@@ -60,29 +119,22 @@ pub async fn close(database: &MySqlPool, letter: &Letter, (by, why): (&str, &str
         .bind(reason)
         .bind(now.0)
         .bind(RedriveOutcome::Closed.as_str())
-        .execute(database)
+        .execute(connection)
         .await
-        .context("noting that the letter is closed")?;
-    state_of(database, letter).await
+        .with_context(|| format!("noting that letter {} is closed; nothing was", letter.id))?;
+    Ok(())
 }
 
-async fn state_of(database: &MySqlPool, letter: &Letter) -> Result<State> {
-    let states = state::of(database, std::slice::from_ref(letter)).await?;
-    states.into_iter().next().context("no state of the letter")
-}
-
-/// What a letter about this event keeps shut, where it does.
-async fn shut_by_it(database: &MySqlPool, event_id: &EventId, about: &About) -> Result<Option<String>> {
-    // A message of an unknown sport foresees its event in every sport: in the others nothing will begin any more.
-    let foreseen = "SELECT COUNT(*) FROM foreseen_events AS foreseen WHERE event_id = ? \
-                    AND NOT EXISTS (SELECT 1 FROM events WHERE events.event_id = foreseen.event_id)";
-    let foreseen: i64 = sqlx::query_scalar(foreseen).bind(event_id.as_str()).fetch_one(database).await?;
-    if foreseen > 0 {
-        return Ok(Some(format!("{event_id} has not begun, and will be shut by it")));
-    }
+/// What a letter about this event keeps shut, where it does. An event that has not begun is not shut by it once the letter is
+/// closed.
+async fn shut_by_it(
+    database: &MySqlPool,
+    event_id: &EventId,
+    about: Option<&About>,
+) -> Result<Option<String>> {
     let heads = state::heads(database, [event_id]).await?;
     let has_place = |head: &Head| {
-        let (source, position) = (about.source()?, about.position?);
+        let (source, position) = about.and_then(|about| Some((about.source()?, about.position?)))?;
         head.feeds.iter().find(|feed| feed.source == source).map(|feed| feed.has_letter_at(position))
     };
     if heads.get(event_id).and_then(has_place).unwrap_or(false) {

@@ -33,7 +33,8 @@ pub struct Letter {
     /// The message as it came.
     pub bytes: Vec<u8>,
     provider: Option<Name>,
-    key: String,
+    /// Its key, where that is an event.
+    keyed: Option<EventId>,
 }
 
 /// Who refused a letter.
@@ -155,10 +156,11 @@ impl Letter {
         self.provider.as_ref()
     }
 
-    /// Its event, where that could be read.
-    pub fn event_id(&self) -> Option<&str> {
-        let read = self.about.as_ref().and_then(|about| about.event_id.as_ref()).map(EventId::as_str);
-        read.or_else(|| EventId::new(&self.key).ok().map(|_| self.key.as_str()))
+    /// Its events, as far as they could be read: of several it may be about any.
+    pub fn event_ids(&self) -> impl Iterator<Item = &EventId> {
+        let about = self.about.as_ref();
+        let read = about.and_then(|about| about.event_id.as_ref()).or(self.keyed.as_ref());
+        read.into_iter().chain(about.and_then(|about| about.other_event_id.as_ref()))
     }
 
     /// Gives it another routing key, where one is given.
@@ -180,7 +182,7 @@ impl Letter {
         let provider = about.map(|about| &about.provider);
         let producer = about.and_then(|about| about.producer.as_ref());
         let position = about.and_then(|about| about.position);
-        (self.event_id().unwrap_or_default(), provider, producer, position, self.id)
+        (self.event_ids().next(), provider, producer, position, self.id)
     }
 
     /// What a message says of its place that is sent in the letter's, as far as it can be read: in the native schema, or as its
@@ -212,7 +214,7 @@ impl Letter {
             provider: provider.or_else(|| about.as_ref().map(|about| about.provider.clone())),
             about,
             bytes,
-            key: message.key().map(text).unwrap_or_default(),
+            keyed: message.key().and_then(|key| EventId::new(text(key)).ok()),
         }
     }
 }
@@ -315,7 +317,7 @@ impl Letter {
             about: None,
             bytes: bytes.to_vec(),
             provider: Name::new("uof").ok(),
-            key: "uof".to_owned(),
+            keyed: None,
         };
         letter.about = letter.read(bytes);
         letter
@@ -345,8 +347,8 @@ mod tests {
             let letter = Letter::of_ingestion(17, bytes, key);
             let About { message_type, provider, producer, event_id, position, .. } = letter.about.clone()?;
             assert_eq!(
-                (provider.as_str(), position, letter.event_id()),
-                ("uof", None, event_id.as_ref().map(EventId::as_str))
+                (provider.as_str(), position, letter.event_ids().next()),
+                ("uof", None, event_id.as_ref())
             );
             Some((message_type, producer.map(|name| name.to_string()), event_id.map(|id| id.to_string())))
         };
@@ -385,6 +387,9 @@ mod tests {
         assert_eq!(against(&cut, "<bet_stop produ"), None);
         // Whichever of two events it was about, its place is there.
         let of_two = Letter::of_ingestion(17, stop(one, 8).as_bytes(), Some(KEY));
+        let mut named: Vec<&str> = of_two.event_ids().map(EventId::as_str).collect();
+        named.sort_unstable();
+        assert_eq!(named, ["sr:match:7", "sr:match:8"]);
         let third = "it is about sr:match:8, and not about sr:match:9".to_owned();
         assert_eq!([7, 8, 9].map(|event| against(&of_two, &stop(one, event))), [None, None, Some(third)]);
         // With another key it is still the same letter.

@@ -186,7 +186,7 @@ async fn find(database: &MySqlPool, letter: &Letter, redrive: Redrive) -> Result
             return Ok(Some(Fate::Now(outcome, noted.reason())));
         }
         if outcome.is_final() {
-            return Ok(Some(Fate::Before(State::Redriven(outcome, noted.reason()))));
+            return Ok(Some(Fate::Before(State::Redriven(outcome, noted.reason(), noted.decided_at))));
         }
     }
     Ok(None)

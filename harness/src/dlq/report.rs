@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use domain::MessageType;
 use domain::letter::RedriveOutcome;
+use domain::{EventId, MessageType};
 
 use super::letter::{Letter, RefusedBy};
 use super::state::State;
@@ -22,7 +22,7 @@ pub fn list(letters: &[(Letter, State)], say: fn(&str)) {
             letter.id.to_string(),
             at(letter.refused_at),
             letter.provider().map_or("-", |provider| provider.as_str()).to_owned(),
-            letter.event_id().unwrap_or("-").to_owned(),
+            events(letter).unwrap_or_else(|| "-".to_owned()),
             what(letter),
             state.to_string(),
         ];
@@ -43,7 +43,7 @@ pub fn show(letter: &Letter, state: &State, as_hex: bool, say: fn(&str)) {
         ("refused", format!("{} by {}", at(letter.refused_at), place(letter))),
         ("reason", why(letter)),
         ("provider", letter.provider().map_or("unknown", |provider| provider.as_str()).to_owned()),
-        ("event", letter.event_id().unwrap_or("unknown").to_owned()),
+        ("event", events(letter).unwrap_or_else(|| "unknown".to_owned())),
         ("message", what(letter)),
         ("bytes", format!("{} of {content_type}", letter.bytes.len())),
     ];
@@ -60,6 +60,12 @@ pub fn show(letter: &Letter, state: &State, as_hex: bool, say: fn(&str)) {
     }
     say("");
     say(bytes::block(&letter.bytes, as_hex).trim_end_matches('\n'));
+}
+
+/// All that it may be about.
+fn events(letter: &Letter) -> Option<String> {
+    let ids: Vec<&str> = letter.event_ids().map(EventId::as_str).collect();
+    (!ids.is_empty()).then(|| ids.join(" or "))
 }
 
 fn what(letter: &Letter) -> String {
@@ -95,10 +101,10 @@ impl fmt::Display for State {
             Self::Open(Some(reason)) => write!(f, "open, refused again: {reason}"),
             Self::Superseded => f.write_str("superseded"),
             Self::Again(first) => write!(f, "{first} sent again"),
-            Self::Redriven(outcome @ (RedriveOutcome::Superseded | RedriveOutcome::Closed), reason) => {
+            Self::Redriven(outcome @ (RedriveOutcome::Superseded | RedriveOutcome::Closed), reason, _) => {
                 write!(f, "{}: {reason}", outcome.as_str())
             }
-            Self::Redriven(outcome, _) => f.write_str(outcome.as_str()),
+            Self::Redriven(outcome, ..) => f.write_str(outcome.as_str()),
         }
     }
 }

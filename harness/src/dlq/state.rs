@@ -19,27 +19,35 @@ const EVENTS_MAX: usize = 200;
 pub enum State {
     /// It was never sent again, or was refused again for this reason.
     Open(Option<String>),
-    /// It was sent again or closed, and nothing more is to be done.
-    Redriven(RedriveOutcome, String),
+    /// It was sent again or closed at this time, in microseconds, and nothing more is to be done.
+    Redriven(RedriveOutcome, String, i64),
     /// Its event has gone on without it: another message has taken its place.
     Superseded,
     /// It is an earlier one, byte for byte, that its provider has sent once more: what becomes of that one is enough.
     Again(LetterId),
 }
 
-/// Letters that were sent more than once: who hears no answer sends again.
+/// Letters that were sent more than once: who hears no answer sends again. Of each the first one, and when it was dealt with.
 #[derive(Debug, Default)]
-pub struct Repeats(HashMap<u64, LetterId>);
+pub struct Repeats(HashMap<u64, (LetterId, Option<i64>)>);
 
 impl Repeats {
-    /// The first letter that this one is, where it is not the first itself.
-    pub fn first(&mut self, letter: &Letter) -> Option<LetterId> {
+    /// The first letter that this one, which has come to this, is once more. One that was refused after the first was dealt with is
+    /// the first of others: it shuts its event anew.
+    pub fn first(&mut self, letter: &Letter, state: &State) -> Option<LetterId> {
         let mut hasher = DefaultHasher::new();
         let came_to = letter.refused_by == RefusedBy::Ingestion;
         // With another routing key the same bytes may be refused for another reason, or be right.
         (letter.provider(), came_to, &letter.routing_key, &letter.bytes).hash(&mut hasher);
-        let first = *self.0.entry(hasher.finish()).or_insert(letter.id);
-        (first != letter.id).then_some(first)
+        let own = match state {
+            State::Redriven(_, _, decided_at) => (letter.id, Some(*decided_at)),
+            _ => (letter.id, None),
+        };
+        let first = self.0.entry(hasher.finish()).or_insert(own);
+        if first.1.is_some_and(|decided_at| letter.refused_at > Some(decided_at)) {
+            *first = own;
+        }
+        (first.0 != letter.id).then_some(first.0)
     }
 }
 
@@ -54,6 +62,8 @@ pub struct Noted {
     outcome: String,
     reason: String,
     pointer: String,
+    /// When, in microseconds.
+    pub decided_at: i64,
 }
 
 impl State {
@@ -100,8 +110,10 @@ pub async fn of(database: &MySqlPool, letters: &[Letter]) -> Result<Vec<State>> 
         Ok(match found.outcome()? {
             RedriveOutcome::Refused if is_over => State::Superseded,
             RedriveOutcome::Refused => State::Open(Some(found.reason())),
-            RedriveOutcome::Waiting if is_over => State::Redriven(RedriveOutcome::Applied, String::new()),
-            outcome => State::Redriven(outcome, found.reason()),
+            RedriveOutcome::Waiting if is_over => {
+                State::Redriven(RedriveOutcome::Applied, String::new(), found.decided_at)
+            }
+            outcome => State::Redriven(outcome, found.reason(), found.decided_at),
         })
     };
     letters.iter().map(state).collect()
@@ -109,7 +121,7 @@ pub async fn of(database: &MySqlPool, letters: &[Letter]) -> Result<Vec<State>> 
 
 /// What is noted of the letters between two offsets, both included.
 pub async fn noted(database: &MySqlPool, first: i64, last: i64) -> Result<Vec<Noted>> {
-    let sql = "SELECT letter_partition, letter_offset, provider, attempt, outcome, reason, pointer FROM redrives \
+    let sql = "SELECT letter_partition, letter_offset, provider, attempt, outcome, reason, pointer, decided_at FROM redrives \
                WHERE letter_offset BETWEEN ? AND ? ORDER BY decided_at DESC";
     let found = sqlx::query_as(sql).bind(first).bind(last).fetch_all(database).await;
     found.context("asking the database what became of dead letters")
@@ -156,16 +168,35 @@ fn is_over(about: &About, heads: &HashMap<EventId, Head>) -> bool {
 mod tests {
     use super::*;
 
+    const KEYS: [Option<&str>; 2] = [Some("hi.-.live.bet_stop.21.sr:match.7.-"), None];
+
     #[test]
     fn a_letter_is_another_again_where_it_came_with_the_same_bytes_and_routing_key() {
         let mut repeats = Repeats::default();
-        let keys = [Some("hi.-.live.bet_stop.21.sr:match.7.-"), None];
-        let first: Vec<Option<i64>> = [keys[0], keys[1], keys[0], keys[1]]
+        let first: Vec<Option<i64>> = [KEYS[0], KEYS[1], KEYS[0], KEYS[1]]
             .into_iter()
             .zip(0..)
             .map(|(key, offset)| Letter::of_ingestion(offset, b"<bet_stop/>", key))
-            .map(|letter| repeats.first(&letter).map(|first| first.offset))
+            .map(|letter| repeats.first(&letter, &State::Open(None)).map(|first| first.offset))
             .collect();
         assert_eq!(first, [None, None, Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn a_letter_that_comes_after_the_same_one_was_dealt_with_is_a_first_one() {
+        let mut repeats = Repeats::default();
+        let closed = State::Redriven(RedriveOutcome::Closed, String::new(), 20);
+        let states =
+            [(10, closed), (15, State::Open(None)), (30, State::Open(None)), (40, State::Open(None))];
+        let first: Vec<Option<i64>> = states
+            .into_iter()
+            .zip(0..)
+            .map(|((refused_at, state), offset)| {
+                let mut letter = Letter::of_ingestion(offset, b"<bet_stop/>", KEYS[0]);
+                letter.refused_at = Some(refused_at);
+                repeats.first(&letter, &state).map(|first| first.offset)
+            })
+            .collect();
+        assert_eq!(first, [None, Some(0), None, Some(2)]);
     }
 }

@@ -217,13 +217,31 @@ async fn a_letter_that_nobody_will_send_again_is_closed_once_with_a_reason_and_o
     refuse(odds(event_id, 2, 1_600).to_string().replace("1600", "16")).await;
     desk.expect_market(event_id, "suspended", Some("dead_letter")).await;
     let refused = desk.dlq(&["close", "0/1", "--reason", "in vain"], b"").await;
-    let says = refused.text.contains("md:match:9 waits for it") && refused.text.contains("not closed");
+    let says =
+        refused.text.contains("md:match:9 waits for it") && refused.text.contains("nothing was closed");
     assert!(!refused.is_success && says, "{}", refused.text);
     assert!(desk.dlq(&["list", "--open"], b"").await.text.contains("1 of them open"));
+    refuse(alive.to_string().replace("alive-1", "alive-2")).await;
+    let both = desk.dlq(&["close", "0/2", "0/1", "--reason", "in vain"], b"").await;
+    assert!(!both.is_success && both.text.contains("nothing was closed"), "{}", both.text);
+    assert!(desk.dlq(&["list", "--open"], b"").await.text.contains("2 of them open"), "all or none");
     let right = odds(event_id, 2, 1_600).to_string();
     let sent = desk.dlq(&["redrive", "0/1", "--body", "-"], right.as_bytes()).await;
     assert!(sent.is_success && sent.text.contains("0/1  applied"), "{}", sent.text);
     desk.expect_market(event_id, "active", None).await;
+
+    // Of an event that may begin yet.
+    let foreseen = "SELECT COUNT(*) FROM foreseen_events";
+    let other = "md:match:10";
+    refuse(odds(other, 1, 1_600).to_string().replace("1600", "16")).await;
+    until("the letter to be noted", DEADLINE, async || Ok(desk.count(foreseen).await? == 1)).await.unwrap();
+    let closed = desk.dlq(&["close", "0/2", "0/3", "--reason", "a test of theirs"], b"").await;
+    assert!(closed.is_success && closed.text.matches("  closed: by ").count() == 2, "{}", closed.text);
+    assert!(desk.dlq(&["list"], b"").await.text.contains("0 of them open"));
+    until("the note to be gone", DEADLINE, async || Ok(desk.count(foreseen).await? == 0)).await.unwrap();
+    desk.kill_and_restart().await;
+    desk.send(&[odds(other, 1, 1_500)]).await;
+    desk.expect_market(other, "active", None).await;
     desk.stack.down().await.unwrap();
 }
 

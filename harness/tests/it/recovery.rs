@@ -364,6 +364,10 @@ async fn who_follows_the_process_that_asks_leaves_a_provider_alone_for_as_long_a
     })
     .await
     .unwrap();
+    let url = format!("{}/v1/producers", desk.stack.rest_url().unwrap());
+    let listed: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let rest = &listed["producers"][0]["recovery_rest"];
+    assert_eq!((&rest["reason"], rest["until"].is_i64()), (&json!("rate_limited"), true), "{listed}");
     let holder = async || {
         let holder = sqlx::query_scalar("SELECT holder FROM recovery_lease");
         anyhow::Ok(holder.fetch_one(desk.mysql.pool()).await?)

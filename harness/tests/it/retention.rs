@@ -14,6 +14,9 @@ use crate::support::desk::{DEADLINE, Desk, odds, score};
 use crate::support::event::get;
 use crate::support::{config, read_topic, until};
 
+/// Whether a day is being dropped.
+const PAST: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'updates_past'";
+
 /// What REST answers to the log of an event: its status, the oldest version of a refusal, the versions otherwise.
 async fn log(desk: &Desk, event_id: &str, after: u64) -> (u16, Value) {
     let answer = get(&desk.stack, &format!("/v1/events/{event_id}/updates?after={after}")).await;
@@ -157,8 +160,17 @@ async fn a_day_is_dropped_when_it_is_past_retention_over_and_published_and_a_kil
 
     // What was refused of events that never began cannot be forgotten as long as somebody has its table: the days need not wait.
     let mut holder = desk.mysql.pool().acquire().await.unwrap();
-    sqlx::raw_sql("LOCK TABLES foreseen_events WRITE").execute(&mut *holder).await.unwrap();
+    sqlx::raw_sql("LOCK TABLES foreseen_events WRITE, store READ").execute(&mut *holder).await.unwrap();
+    // Nobody ends the drop: whoever takes the partition over publishes what it finds there.
+    let days = "CONCAT('matchday days ', LEFT((SELECT store_id FROM store), 32))";
+    let lock = format!("DO GET_LOCK({days}, 60)");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut *holder).await.unwrap();
     desk.stack.restart(&name).await.unwrap();
+    until("what was left to be published", DEADLINE, async || Ok(copies().await == 2)).await.unwrap();
+    desk.everything_is_published().await;
+    assert_eq!(desk.count(PAST).await.unwrap(), 1, "the drop is not ended");
+    let unlock = format!("DO RELEASE_LOCK({days})");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(unlock)).execute(&mut *holder).await.unwrap();
     let (gone, kept) = ([day(&desk, 40).await.0, day(&desk, 21).await.0], day(&desk, 20).await.0);
     until("the days to be dropped", DEADLINE, async || {
         let partitions = partitions(&desk).await;
@@ -168,11 +180,11 @@ async fn a_day_is_dropped_when_it_is_past_retention_over_and_published_and_a_kil
     .unwrap();
     sqlx::raw_sql("UNLOCK TABLES").execute(&mut *holder).await.unwrap();
     drop(holder);
-    assert_eq!(copies().await, 2, "published before it was dropped");
+    assert_eq!(copies().await, 2, "published before it was dropped, and not again");
     let left = partitions(&desk).await;
     assert_eq!((&left[0], left.last().map(String::as_str)), (&kept, Some("later")), "{left:?}");
     assert!(left.contains(&day(&desk, -7).await.0), "a week ahead: {left:?}");
-    assert_eq!(desk.count("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'updates_past'").await.unwrap(), 0);
+    assert_eq!(desk.count(PAST).await.unwrap(), 0);
 
     assert_eq!(log(&desk, over, 0).await, (410, Value::Null));
     assert_eq!(log(&desk, endless, 0).await, (410, Value::Null));
@@ -280,4 +292,55 @@ async fn before_kafka_deletes_what_is_unread_no_more_of_the_sport_is_taken_and_o
     .await
     .unwrap();
     stack.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_to_a_day_between_its_exchange_and_its_drop_goes_back_into_the_log() {
+    let mut services = pipeline(&[Sport::Hockey]);
+    for service in &mut services {
+        service.env.push(("MATCHDAY_RETENTION_SECONDS".to_owned(), "1".to_owned()));
+    }
+    let desk = Desk::with_services("late rows", services).await;
+    let name = processors_name(Sport::Hockey);
+    desk.stack.process(&name).unwrap().stop().await.unwrap();
+    let ((today, today_end), (old, old_end)) = (day(&desk, 0).await, day(&desk, 21).await);
+    let split = format!(
+        "PARTITION {old} VALUES LESS THAN ('{old_end}'), PARTITION {today} VALUES LESS THAN ('{today_end}')"
+    );
+    execute(&desk, format!("ALTER TABLE updates REORGANIZE PARTITION {today} INTO ({split})")).await;
+    // Of a sport that nobody processes: nobody publishes it.
+    let offsets = "INSERT INTO feed_offsets (sport, kafka_partition, kafka_cluster_id, generation, next_offset, next_number, published) \
+                   VALUES ('tennis', 0, '', 0, 9, 9, 0)";
+    execute(&desk, offsets.to_owned()).await;
+
+    // A batch that waits for the exchange comes before the drop, which is asked for after it.
+    let others = sqlx::MySqlPool::connect(&desk.stack.mysql_url()).await.unwrap();
+    let mut holder = others.begin().await.unwrap();
+    sqlx::query("SELECT COUNT(*) FROM updates").fetch_one(&mut *holder).await.unwrap();
+    desk.stack.restart(&name).await.unwrap();
+    let waits = async |statement: &str| -> anyhow::Result<bool> {
+        let statements = desk.statements().await?;
+        Ok(statements.iter().any(|(state, info)| {
+            let is_it = info.as_ref().is_some_and(|info| info.starts_with(statement));
+            is_it && state.as_ref().is_some_and(|state| state.contains("metadata lock"))
+        }))
+    };
+    // One that has only begun to wait has a second left to do so.
+    let exchange = "ALTER TABLE updates EXCHANGE";
+    until("an exchange to wait", DEADLINE, async || waits(exchange).await).await.unwrap();
+    until("the exchange to be given up", DEADLINE, async || Ok(!waits(exchange).await?)).await.unwrap();
+    until("the exchange to wait", DEADLINE, async || waits(exchange).await).await.unwrap();
+    let late = "INSERT INTO updates (sport, kafka_partition, number, first_seen_day, event_id, version, payload) \
+                VALUES ('tennis', 0, 1, UTC_DATE() - INTERVAL 21 DAY, 'md:match:9', 1, '{}')";
+    let batch = tokio::spawn(async move { sqlx::raw_sql(late).execute(&others).await });
+    until("the batch to wait", DEADLINE, async || waits("INSERT INTO updates").await).await.unwrap();
+    holder.rollback().await.unwrap();
+    batch.await.unwrap().unwrap();
+
+    until("the day to be dropped", DEADLINE, async || Ok(!partitions(&desk).await.contains(&old)))
+        .await
+        .unwrap();
+    until("the drop to be ended", DEADLINE, async || Ok(desk.count(PAST).await? == 0)).await.unwrap();
+    assert_eq!(desk.count("SELECT COUNT(*) FROM updates WHERE sport = 'tennis'").await.unwrap(), 1);
+    desk.stack.down().await.unwrap();
 }

@@ -13,7 +13,7 @@ use domain::codec::uof;
 use serde::Serialize;
 
 use super::{Feeds, Head, answered, not_split};
-use crate::descriptions::record;
+use crate::descriptions::{KINDS_MAX, record};
 use crate::reading::Reading;
 use crate::{body, refusal};
 
@@ -54,15 +54,23 @@ impl Feeds {
             count if count > max => return Err(not_split(&SplitError::TooMany { max })),
             count => Self::admit_rate(&provider, bucket.as_deref(), count)?,
         }
-        if !descriptions.iter().all(|description| self.loaded.descriptions.note(&provider, description)) {
-            let detail = "there are more kinds of markets than are kept of all providers";
-            return Err(refusal::invalid(detail));
+        if !self.loaded.descriptions.has_room(&provider, &descriptions) {
+            let detail = format!(
+                "there would be more than the {KINDS_MAX} kinds of markets that are kept of one provider"
+            );
+            return Err(refusal::invalid(&detail));
         }
         let topic = &self.topics.descriptions;
         let records = descriptions.iter().map(|description| record(topic, &provider, description)).collect();
         let results = self.producer.send_all(records).await;
         if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
             return Err(refusal::not_stored(error));
+        }
+        for description in &descriptions {
+            // Whoever was taken at the same time may have filled what there was room for; the topic has it all the same.
+            if !self.loaded.descriptions.note(&provider, description) {
+                tracing::warn!(%provider, market = description.id, "a market is described, and there is no room for it");
+            }
         }
         Ok((StatusCode::ACCEPTED, Json(Described { accepted: descriptions.len() })).into_response())
     }

@@ -232,7 +232,7 @@ impl<'a> Planner<'a> {
         if advances.is_empty() {
             return None;
         }
-        let Events { events, foreseen, begun } = self.events();
+        let Events { events, foreseen, no_longer_foreseen } = self.events();
         self.updates.sort_by_key(|row| (row.partition, row.number));
         self.held.sort_by_key(|row| (row.partition, row.feed_offset));
         self.released.sort_unstable();
@@ -242,7 +242,7 @@ impl<'a> Planner<'a> {
             advances,
             events,
             foreseen,
-            begun,
+            no_longer_foreseen,
             updates: self.updates,
             held: self.held,
             released: self.released,
@@ -263,18 +263,19 @@ impl<'a> Planner<'a> {
             else {
                 continue;
             };
-            if intake.state().is_foreseen() {
+            let is_foreseen = intake.state().is_foreseen();
+            if is_foreseen {
                 rows.foreseen.push(ForeseenRow::of(intake.state(), self.known.now));
             }
+            rows.no_longer_foreseen.extend((before.is_foreseen && !is_foreseen).then(|| id.clone()));
             if intake.state().is_blank() {
                 continue;
             }
-            rows.begun.extend(before.is_foreseen.then(|| id.clone()));
             rows.events.push(EventRows::of(intake.state_mut(), *partition, first_seen_day, before.version));
         }
         rows.events.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
         rows.foreseen.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
-        rows.begun.sort_unstable();
+        rows.no_longer_foreseen.sort_unstable();
         rows
     }
 
@@ -316,7 +317,7 @@ struct Before {
 struct Events {
     events: Vec<EventRows>,
     foreseen: Vec<ForeseenRow>,
-    begun: Vec<EventId>,
+    no_longer_foreseen: Vec<EventId>,
 }
 
 fn note(known: &mut HashMap<EventId, Before>, working: &WorkingEvent) {

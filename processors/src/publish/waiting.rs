@@ -138,7 +138,7 @@ mod tests {
             advances: vec![advance],
             events: vec![EventRows::of(intake.state_mut(), 2, "2026-01-01", 0)],
             foreseen: Vec::new(),
-            begun: Vec::new(),
+            no_longer_foreseen: Vec::new(),
             updates: Vec::new(),
             held: Vec::new(),
             released: Vec::new(),

@@ -9,8 +9,11 @@ use domain::{EventId, Name, Source, Timestamp};
 const BACKOFF_MICROS_MIN: i64 = 1_000_000;
 /// How long a request waits at most, however often it has failed.
 const BACKOFF_MICROS_MAX: i64 = 60_000_000;
+/// How long one that the provider has taken is waited for at most, unless more is configured: each is waited for twice as long as
+/// the one before, as long as none is served.
+const SILENCE_MICROS_MAX: i64 = 300_000_000;
 /// Requests for one target that may still be answered. With more the oldest are given up: a provider that answers at all does
-/// so in the minutes that these take.
+/// so in the hour that these take.
 const OPEN_MAX: usize = 16;
 /// How old what is noted of a delivery may become while it goes on.
 const NOTED_EVERY_MICROS: i64 = 1_000_000;
@@ -165,12 +168,18 @@ fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64
         // What was asked for before something more was lost is of no use, and did not fail either.
         return Some(new(made_at(last), 0));
     }
-    let backoff = BACKOFF_MICROS_MIN.saturating_mul(1 << last.failures.min(16)).min(BACKOFF_MICROS_MAX);
-    let silence = silence_micros.max(if last.is_taken { backoff } else { 0 });
-    // One that has not begun cannot be waited for, and one that still delivers is not over, however many were made since.
-    let waits_until = last.asked_at.plus_micros(if last.is_taken { silence } else { backoff });
     let delivered_at = asked.iter().filter(is_useful).filter_map(|request| request.recovered_at).max();
-    let due_at = delivered_at.map_or(waits_until, |at| waits_until.max(at.plus_micros(silence)));
+    // Those that were taken and not served, one after the other.
+    let is_unserved = |request: &&Request| request.is_taken && Some(request.asked_at) > delivered_at;
+    let unserved = asked.iter().filter(is_useful).filter(is_unserved).count();
+    // One that has not begun cannot be waited for, and one that still delivers is not over, however many were made since.
+    let waits_until = last.asked_at.plus_micros(if last.is_taken {
+        let times = 1 << unserved.saturating_sub(1).min(16);
+        silence_micros.saturating_mul(times).min(SILENCE_MICROS_MAX.max(silence_micros))
+    } else {
+        BACKOFF_MICROS_MIN.saturating_mul(1 << last.failures.min(16)).min(BACKOFF_MICROS_MAX)
+    });
+    let due_at = delivered_at.map_or(waits_until, |at| waits_until.max(at.plus_micros(silence_micros)));
     (due_at <= now).then(|| new(made_at(last), last.failures.saturating_add(1)))
 }
 
@@ -252,6 +261,32 @@ mod tests {
             let again = after(&lost, &delivers, 20_000_000 + SILENCE);
             assert_eq!(again, Some(asked(20_000_000 + SILENCE, false, 1)));
         }
+    }
+
+    #[test]
+    fn one_that_is_taken_and_never_served_is_made_again_later_and_later_until_one_is() {
+        for lost in [want("md", None, 0), want("md", Some("md:match:1"), 0)] {
+            let (mut made, mut waits) = (vec![asked(0, true, 0)], Vec::new());
+            while made.len() < OPEN_MAX {
+                let last = made[made.len() - 1];
+                let due = (1..=20).map(|times| last.asked_at.0 + times * SILENCE / 2);
+                let next = due.filter_map(|now| after(&lost, &made, now)).next().expect("it is made again");
+                waits.push(next.asked_at.micros_since(last.asked_at) / 1_000_000);
+                made.push(Request { is_taken: true, ..next });
+            }
+            assert_eq!((&waits[..5], waits.last()), (&[30, 60, 120, 240, 300][..], Some(&300)));
+            let last = made[made.len() - 1].asked_at.0;
+            made[3].recovered_at = Some(Timestamp(last + 1));
+            let again = after(&lost, &made, last + 1 + SILENCE).expect("it was served, and broke off");
+            made.push(Request { is_taken: true, ..again });
+            assert_eq!(after(&lost, &made, again.asked_at.0 + SILENCE - 1), None);
+            assert!(after(&lost, &made, again.asked_at.0 + SILENCE).is_some(), "it begins anew");
+        }
+        // What was refused before says nothing of how long to wait for the one that is taken.
+        let refused: Vec<Request> =
+            (0..8).map(|failures| asked(i64::from(failures), false, failures)).collect();
+        let taken = [refused, vec![asked(1_000, true, 8)]].concat();
+        assert!(after(&want("md", None, 0), &taken, 1_000 + SILENCE).is_some());
     }
 
     #[test]

@@ -192,7 +192,7 @@ async fn write_rows(connection: &mut MySqlConnection, writes: &Writes) -> Result
         )
         .await?;
     foreseen::write(connection, writes.sport, &writes.foreseen).await?;
-    foreseen::begun(connection, writes.sport, &writes.begun).await?;
+    foreseen::forget(connection, writes.sport, &writes.no_longer_foreseen).await?;
     let markets: Vec<(&str, &MarketRow)> = writes
         .events
         .iter()

@@ -1,14 +1,16 @@
 //! The update log's partitions, one a day: made ahead of time, and dropped as a whole.
 //!
 //! To drop a day, its rows are first exchanged for those of an empty table: a change of names, however many they are. Only
-//! then, where no batch waits for it, they are looked through for what is not published yet, and deleted.
+//! then, where no batch waits for it, they are looked through for what is not published yet, and deleted. Until then what is
+//! not published stands in that table, where `outbox.rs` looks for it, too.
 
 use domain::Timestamp;
 use jiff::civil::Date;
 use jiff::{ToSpan as _, tz::TimeZone};
-use sqlx::mysql::MySqlDatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, MySql, MySqlConnection, MySqlPool};
+
+use super::error_number;
 
 /// Days for which there is a partition before they begin: a stack that nobody looks after for a week loses nothing by it.
 const AHEAD_DAYS: i32 = 7;
@@ -37,14 +39,8 @@ pub enum DayError {
 
 impl From<sqlx::Error> for DayError {
     fn from(error: sqlx::Error) -> Self {
-        let number = match &error {
-            sqlx::Error::Database(error) => {
-                error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
-            }
-            _ => None,
-        };
         // A metadata lock that was waited for too long, or a deadlock with one.
-        if matches!(number, Some(1205 | 1213)) { Self::Busy } else { Self::Database(error) }
+        if matches!(error_number(&error), Some(1205 | 1213)) { Self::Busy } else { Self::Database(error) }
     }
 }
 
@@ -168,8 +164,21 @@ impl Keeper {
         self.execute("ALTER TABLE updates_past REMOVE PARTITIONING".to_owned()).await?;
         self.execute(format!("ALTER TABLE updates EXCHANGE PARTITION {name} WITH TABLE updates_past"))
             .await?;
-        self.execute(format!("ALTER TABLE updates DROP PARTITION {name}")).await?;
+        self.drop_exchanged(&name).await?;
         self.finish().await
+    }
+
+    /// Drops the partition of a day that has been exchanged. A batch that waited for that has written to it since: what it wrote
+    /// goes where the rest of the day is, while nobody writes more. Whoever is killed in between leaves it in both places.
+    async fn drop_exchanged(&mut self, name: &str) -> Result<(), DayError> {
+        self.execute("LOCK TABLES updates WRITE, updates_past WRITE".to_owned()).await?;
+        let late = format!("INSERT IGNORE INTO updates_past SELECT * FROM updates PARTITION ({name})");
+        let dropped = match self.execute(late).await {
+            Ok(()) => self.execute(format!("ALTER TABLE updates DROP PARTITION {name}")).await,
+            Err(error) => Err(error),
+        };
+        self.execute("UNLOCK TABLES".to_owned()).await?;
+        dropped
     }
 
     /// An event of a day that is gone may have said something in the meantime: what is not published yet goes back into the

@@ -34,8 +34,8 @@ pub(super) async fn write(
         .await
 }
 
-/// Some have begun: all of it stands among the events.
-pub(super) async fn begun(
+/// Some have begun, and all of it stands among the events, or the last letter of them was closed.
+pub(super) async fn forget(
     connection: &mut MySqlConnection,
     sport: Sport,
     events: &[EventId],

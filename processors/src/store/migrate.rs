@@ -9,7 +9,7 @@ use sqlx::{MySqlConnection, MySqlPool};
 use super::days::Keeper;
 
 /// Every migration in order: version, what it does, its statements.
-const MIGRATIONS: [(i64, &str, &str); 20] = [
+const MIGRATIONS: [(i64, &str, &str); 21] = [
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "competitors", include_str!("../../migrations/0002_competitors.sql")),
     (
@@ -34,6 +34,11 @@ const MIGRATIONS: [(i64, &str, &str); 20] = [
     (18, "recovery requests open", include_str!("../../migrations/0018_recovery_requests_open.sql")),
     (19, "recovery requests refused", include_str!("../../migrations/0019_recovery_requests_refused.sql")),
     (20, "recovery rests", include_str!("../../migrations/0020_recovery_rests.sql")),
+    (
+        21,
+        "recovery rests with reasons",
+        include_str!("../../migrations/0021_recovery_rests_with_reasons.sql"),
+    ),
 ];
 
 fn migrator() -> Migrator {

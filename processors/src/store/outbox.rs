@@ -1,8 +1,11 @@
 //! The outbox: what is committed and perhaps not yet published.
 
-use domain::{EventId, Sport, Timestamp};
-use sqlx::{FromRow, MySqlPool};
+use std::collections::{BTreeMap, BTreeSet};
 
+use domain::{EventId, Sport, Timestamp};
+use sqlx::{AssertSqlSafe, FromRow, MySqlPool};
+
+use super::error_number;
 use super::rows::DeadLetterRow;
 
 /// Dead letters of a partition that are forgotten with one statement.
@@ -30,6 +33,10 @@ struct LoggedDeadLetter {
     payload: Vec<u8>,
 }
 
+/// Where updates may be: in the log, or in what is left of a day that is being dropped, whose rows go back into the log where they
+/// are not published. They move from the one to the other and back, so the log is looked at before and after.
+const PLACES: [&str; 3] = ["updates", "updates_past", "updates"];
+
 /// Up to `limit` updates of a partition with numbers above `after`, in order.
 pub async fn updates(
     pool: &MySqlPool,
@@ -38,16 +45,17 @@ pub async fn updates(
     after: i64,
     limit: u32,
 ) -> Result<Vec<LoggedUpdate>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT number, event_id, payload FROM updates \
-         WHERE sport = ? AND kafka_partition = ? AND number > ? ORDER BY number LIMIT ?",
-    )
-    .bind(sport.as_str())
-    .bind(partition)
-    .bind(after)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
+    let mut found = BTreeMap::new();
+    for table in PLACES {
+        let sql = format!(
+            "SELECT number, event_id, payload FROM {table} \
+             WHERE sport = ? AND kafka_partition = ? AND number > ? ORDER BY number LIMIT ?"
+        );
+        let query = sqlx::query_as(AssertSqlSafe(sql)).bind(sport.as_str()).bind(partition).bind(after);
+        let page: Vec<LoggedUpdate> = none_without_table(query.bind(limit).fetch_all(pool).await)?;
+        found.extend(page.into_iter().map(|update| (update.number, update)));
+    }
+    Ok(found.into_values().take(limit as usize).collect())
 }
 
 /// The events of a partition that have updates with numbers above `after`.
@@ -57,15 +65,25 @@ pub async fn events(
     partition: i32,
     after: i64,
 ) -> anyhow::Result<Vec<EventId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT event_id FROM updates WHERE sport = ? AND kafka_partition = ? AND number > ?",
-    )
-    .bind(sport.as_str())
-    .bind(partition)
-    .bind(after)
-    .fetch_all(pool)
-    .await?;
-    ids.iter().map(|id| Ok(EventId::new(id)?)).collect()
+    let mut found = BTreeSet::new();
+    for table in PLACES {
+        let sql = format!(
+            "SELECT DISTINCT event_id FROM {table} WHERE sport = ? AND kafka_partition = ? AND number > ?"
+        );
+        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(sport.as_str()).bind(partition).bind(after);
+        let ids: Vec<String> = none_without_table(query.fetch_all(pool).await)?;
+        found.extend(ids);
+    }
+    found.iter().map(|id| Ok(EventId::new(id)?)).collect()
+}
+
+/// What was found in a table that is there only while a day is being dropped.
+fn none_without_table<T>(found: Result<Vec<T>, sqlx::Error>) -> Result<Vec<T>, sqlx::Error> {
+    const NO_SUCH_TABLE: u16 = 1146;
+    match found {
+        Err(error) if error_number(&error) == Some(NO_SUCH_TABLE) => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 /// Up to `limit` dead letters of a partition with numbers above `after`, in order.

@@ -1,13 +1,12 @@
 //! What is lost, what has been asked for, and who may ask.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use domain::event::Head;
 use domain::{EventId, Name, Source, Timestamp};
 use sqlx::{FromRow, MySqlPool};
 
-use crate::recovery::{Asked, Request, Requests, Target, Want};
+use crate::recovery::{Asked, Request, Requests, Rest, Target, Want};
 
 /// For how long a lease is taken, in microseconds: a process that died is followed by another after this.
 const LEASE_MICROS: i64 = 15_000_000;
@@ -258,13 +257,13 @@ pub async fn note_refused(pool: &MySqlPool, target: &Target, asked_at: Timestamp
 ///
 /// # Errors
 /// When the database fails.
-pub async fn note_rest(pool: &MySqlPool, provider: &Name, rest: Duration) -> anyhow::Result<()> {
+pub async fn note_rest(pool: &MySqlPool, provider: &Name, rest: Rest) -> anyhow::Result<()> {
     let sql = format!(
-        "INSERT INTO recovery_rests (provider, until) VALUES (?, {CLOCK} + ?) \
-         ON DUPLICATE KEY UPDATE until = VALUES(until)"
+        "INSERT INTO recovery_rests (provider, until, reason) VALUES (?, {CLOCK} + ?, ?) \
+         ON DUPLICATE KEY UPDATE until = VALUES(until), reason = VALUES(reason)"
     );
-    let micros = i64::try_from(rest.as_micros()).unwrap_or(i64::MAX / 2);
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(provider.as_str()).bind(micros);
+    let micros = i64::try_from(rest.time.as_micros()).unwrap_or(i64::MAX / 2);
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(provider.as_str()).bind(micros).bind(rest.reason);
     query.execute(pool).await?;
     Ok(())
 }

@@ -325,8 +325,8 @@ pub struct Writes {
     pub events: Vec<EventRows>,
     /// Events that have not begun, sorted by id.
     pub foreseen: Vec<ForeseenRow>,
-    /// Events that were among those, and have, sorted by id.
-    pub begun: Vec<EventId>,
+    /// Events that were among those, and have begun, or have no letter any more, sorted by id.
+    pub no_longer_foreseen: Vec<EventId>,
     /// The update log's new rows.
     pub updates: Vec<UpdateRow>,
     /// Messages that now wait.

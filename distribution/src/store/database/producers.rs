@@ -6,6 +6,7 @@ use anyhow::Context;
 use domain::limit::WATCHED_MAX;
 use domain::producer::{Reason, State};
 use domain::{Sport, Timestamp};
+use serde::Serialize;
 use sqlx::FromRow;
 
 use super::Database;
@@ -30,8 +31,19 @@ pub struct Producer {
     /// Whether it is trusted, in the partition that trusts it least; nothing where none has heard an `alive`, and had room to watch
     /// it: then nobody can tell its silence.
     pub trust: Option<Trust>,
+    /// For how long nobody asks its provider for a recovery, where that is so now.
+    pub recovery_rest: Option<Rest>,
     /// By the sports that have heard of it, when the partition of each that is furthest behind last took a message of it.
     pub heard_at: BTreeMap<Sport, i64>,
+}
+
+/// For how long a provider is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rest {
+    /// Until then, in microseconds since the Unix epoch, by the clock of the database.
+    pub until: i64,
+    /// What its answer was; nothing where a processor of an earlier release noted it.
+    pub reason: Option<String>,
 }
 
 /// Whether a producer is trusted.
@@ -83,11 +95,22 @@ impl Database {
         let rows: Vec<ProducerRow> = query.fetch_all(&self.pool).await?;
         let mut producers = rows.into_iter().map(ProducerRow::read).collect::<anyhow::Result<Vec<_>>>()?;
         let mut heard = self.heard_by_sport().await?;
+        let rests = self.recovery_rests().await?;
         for producer in &mut producers {
+            producer.recovery_rest = rests.get(&producer.provider).cloned();
             let name = (producer.provider.clone(), producer.producer.clone());
             producer.heard_at = heard.remove(&name).unwrap_or_default();
         }
         Ok(producers)
+    }
+
+    /// By provider, the rests that are not over.
+    async fn recovery_rests(&self) -> anyhow::Result<BTreeMap<String, Rest>> {
+        let sql = "SELECT provider, until, reason FROM recovery_rests \
+                   WHERE until > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) ORDER BY provider LIMIT ?";
+        let query = sqlx::query_as(sql).bind(PRODUCERS_MAX);
+        let rows: Vec<(String, i64, Option<String>)> = query.fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|(provider, until, reason)| (provider, Rest { until, reason })).collect())
     }
 
     async fn heard_by_sport(&self) -> anyhow::Result<BTreeMap<(String, String), BTreeMap<Sport, i64>>> {
@@ -113,6 +136,7 @@ impl ProducerRow {
             trust: self.trust.as_deref().map(read_trust).transpose()?,
             provider: self.provider,
             producer: self.producer,
+            recovery_rest: None,
             heard_at: BTreeMap::new(),
         })
     }

@@ -1,6 +1,8 @@
 //! What a plan comes to where messages lie among the dead letters, or wait for what never comes.
 
 use domain::letter::LetterMark;
+use domain::refused::RefusedMessage;
+use domain::{Name, Position};
 
 use super::*;
 
@@ -104,7 +106,7 @@ fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_
         [nothing, refused_in_sequence(101, 1)].iter().for_each(|it| planner.take(it));
     };
     let writes = plan_with(&mut working, take).unwrap().writes;
-    assert_eq!((writes.events.len(), writes.updates.len(), writes.begun.len()), (0, 0, 0));
+    assert_eq!((writes.events.len(), writes.updates.len(), writes.no_longer_foreseen.len()), (0, 0, 0));
     let foreseen = &writes.foreseen[0];
     assert_eq!((writes.foreseen.len(), foreseen.event_id.as_str(), foreseen.noted_at), (1, EVENT, NOW));
 
@@ -113,14 +115,38 @@ fn an_event_of_which_only_letters_are_known_is_none_until_something_right_of_it_
     let state = EventState::restore(EventId::new(EVENT).unwrap(), Sport::Hockey, head, [], []);
     working.values_mut().for_each(|event| event.intake = Intake::new(state.clone(), []));
     let writes = plan_with(&mut working, |planner| planner.take(&record(100, &odds(2)))).unwrap().writes;
-    assert_eq!((writes.foreseen.len(), writes.begun.as_slice()), (0, &[EventId::new(EVENT).unwrap()][..]));
+    assert_eq!(
+        (writes.foreseen.len(), writes.no_longer_foreseen.as_slice()),
+        (0, &[EventId::new(EVENT).unwrap()][..])
+    );
     let update: Value = serde_json::from_slice(&writes.updates[0].payload).unwrap();
     assert_eq!((&update["version"], &update["cause"]["type"]), (&json!(1), &json!("dead_letter")));
     assert_eq!(update["cause"]["sequence"], 1);
     assert!(!writes.events[0].has_gap, "what is missing was refused, and nobody asks for it");
 
     let writes = plan_with(&mut working, |planner| planner.take(&record(100, &odds(1)))).unwrap().writes;
-    assert!(writes.begun.is_empty() && writes.events[0].is_open, "put right");
+    assert!(writes.no_longer_foreseen.is_empty() && writes.events[0].is_open, "put right");
+}
+
+#[test]
+fn an_event_of_which_the_only_letter_is_closed_is_foreseen_no_longer() {
+    let mut working = unknown_event();
+    let take = |record: FeedRecord, working: &mut HashMap<EventId, WorkingEvent>| {
+        plan_with(working, |planner| planner.take(&record)).unwrap().writes
+    };
+    assert_eq!(take(refused_in_sequence(100, 1), &mut working).foreseen.len(), 1);
+    let md = Name::new("md").unwrap();
+    let (event_id, live) = (EventId::new(EVENT).unwrap(), Name::new("live").unwrap());
+    let (place, mark) = (Some(Position { epoch: 1, sequence: 1 }), LetterMark::of(b"oops"));
+    let closed = RefusedMessage::closed((&md, Some(&live)), &event_id, place, mark, Timestamp(i64::MAX));
+    let told = closed.iter().find(|closed| closed.sport == Sport::Hockey).unwrap();
+    let told = FeedRecord::refused(PARTITION, 101, Some(EVENT.as_bytes()), &told.encode());
+    assert_eq!(told.heard_at(), None, "the clock of who closes it says nothing of the feed");
+    let writes = take(told, &mut working);
+    assert_eq!((writes.foreseen.len(), writes.events.len()), (0, 0));
+    assert_eq!(writes.no_longer_foreseen, [event_id]);
+    let writes = take(record(102, &odds(1)), &mut working);
+    assert!(writes.events[0].is_open && writes.no_longer_foreseen.is_empty());
 }
 
 #[test]
