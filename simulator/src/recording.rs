@@ -46,7 +46,7 @@ pub use cut::{Cut, CutError, CutOut, cut};
 pub use inspect::{Inspection, inspect};
 pub use merge::{MergeError, merge};
 pub use reader::{Place, Reader};
-pub use shelf::{ENDING, Shelf, ShelfError};
+pub use shelf::{ENDING, Holding, Shelf, ShelfError};
 pub use writer::Writer;
 
 mod counts;
