@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::Format;
 
 pub(crate) use image::{bodies_of, renumbered, snapshot_of};
-pub(crate) use played::{Beginning, run_on, tells_play};
+pub(crate) use played::{Beginning, run_on, tells_clock};
 
 pub use counts::{Counts, CountsError};
 pub use cut::{Cut, CutError, CutOut, cut};
