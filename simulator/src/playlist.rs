@@ -93,13 +93,12 @@ impl Entry {
             builder
                 .push(&header.provider, format, message.offset_ns, &in_one_line(format, &message.bytes))
                 .with_context(|| format!("message {}", index + 1))?;
-            builder.last_is_sought(message.offset_ns < from_ns);
         }
         if format == Format::Uof {
             // A tap writes down what was answered, be it in another order than it was said.
             builder.order_by_time(first, nanos(ANSWER_TIMEOUT));
         }
-        builder.retime(first, |due_ns| due_ns.saturating_sub(from_ns).saturating_add(offset_ns));
+        builder.retime(first, from_ns, offset_ns);
         Ok(())
     }
 

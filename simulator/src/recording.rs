@@ -39,14 +39,14 @@ use serde::{Deserialize, Serialize};
 use crate::format::Format;
 
 pub(crate) use image::{bodies_of, renumbered, snapshot_of};
-pub(crate) use played::{Beginning, run_on, tells_play};
+pub(crate) use played::{Beginning, run_on, tells_clock};
 
 pub use counts::{Counts, CountsError};
 pub use cut::{Cut, CutError, CutOut, cut};
 pub use inspect::{Inspection, inspect};
 pub use merge::{MergeError, merge};
 pub use reader::{Place, Reader};
-pub use shelf::{ENDING, Shelf, ShelfError};
+pub use shelf::{ENDING, Holding, Shelf, ShelfError};
 pub use writer::Writer;
 
 mod counts;

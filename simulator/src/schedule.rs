@@ -16,6 +16,7 @@ use crate::recording::{Header, RecordingError, Writer};
 pub(crate) use afresh::renamed;
 pub use afresh::suffix_at;
 pub use builder::{ScheduleBuilder, Sending};
+pub(crate) use order::places_by_time;
 
 use builder::{place, size_bytes};
 

@@ -32,6 +32,7 @@ use crate::sender::{again, passes, with_causes};
 use images::Images;
 use scribe::{Arrival, Content, Scribe};
 
+pub use images::Headless;
 pub use passed::Passed;
 pub use scribe::{Feed, Written};
 

@@ -88,10 +88,10 @@ fn tell(written: &Written) {
     for (what, count) in &written.left_out {
         say::line(&format!("not recorded: {} {what}", say::count(*count)));
     }
-    if let (headless @ 1.., Some(why)) = &written.headless {
+    for (why, (count, first)) in &written.headless {
+        let (count, counted) = (say::count(*count), why.counted());
         say::error(&format!(
-            "{} games had begun before and are without their beginning; the first, {why}",
-            say::count(*headless)
+            "{count} {counted} that had begun before are without their beginning, since {why}; the first, {first}"
         ));
     }
     if let Some(why) = &written.failed {

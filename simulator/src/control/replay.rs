@@ -5,17 +5,17 @@
 
 use std::path::PathBuf;
 
-use domain::update::Value;
+use anyhow::Context;
 use domain::{Body, Content, EventId, Name, Sport, Timestamp};
 
+use self::before::Before;
 use self::source::Said;
 use crate::faults::Factor;
 use crate::format::Format;
-use crate::ledger::Account;
 use crate::pacer::Speed;
-use crate::recording::{Beginning, bodies_of, run_on, tells_play};
 use crate::schedule::{self, Schedule, ScheduleBuilder, Sending};
 
+mod before;
 mod source;
 
 /// The most events of a playlist.
@@ -125,17 +125,6 @@ fn number(event_id: &EventId) -> Result<u64, ReplayError> {
     number.ok_or_else(|| ReplayError::Unknown(event_id.clone()))
 }
 
-/// When play began, as its messages tell it; of what was never to begin, with the first of them.
-fn began_ns(said: &[Said]) -> u64 {
-    let mut beginning = Beginning::default();
-    for Said { offset_ns, message, .. } in said {
-        if let Content::Event(event) = &message.content {
-            beginning.note(*offset_ns, message.generated_at, &event.body);
-        }
-    }
-    beginning.at_ns().unwrap_or_default()
-}
-
 impl Replay {
     /// Makes its messages: each at its time, what is to be left out left out.
     ///
@@ -169,13 +158,11 @@ impl Replay {
 
     /// The messages of one event and when each is due, in nanoseconds from its first one on.
     fn event(&self, listed: &Listed, start: Timestamp) -> anyhow::Result<Vec<(u64, Vec<u8>)>> {
-        let mut skipped: Option<Account> = None;
         let said = self.said(listed, start)?;
-        let skipped_ns = match u64::from(listed.start_minutes) * MINUTE {
-            0 => 0,
-            minutes => began_ns(&said) + minutes,
-        };
-        let (mut messages, mut due_ns, mut before_ns, mut play_at_ns) = (Vec::new(), 0, None, 0);
+        let skipped_ns =
+            before::begins_ns(listed, &said).with_context(|| format!("cannot replay {}", listed.event_id))?;
+        let (mut messages, mut due_ns, mut before_ns) = (Vec::new(), 0, None);
+        let mut skipped = Before::default();
         for Said { offset_ns, message, line } in said {
             let Content::Event(event) = &message.content else { continue };
             // Who plays whom is told however late one comes.
@@ -185,33 +172,14 @@ impl Replay {
                 continue;
             }
             if offset_ns < skipped_ns && !is_fixture {
-                let new = || Account::new(message.source.producer.clone(), event.sport);
-                skipped.get_or_insert_with(new).enter(&event.body);
-                if tells_play(&event.body) {
-                    play_at_ns = offset_ns;
-                }
+                skipped.enter(offset_ns, &message.source.producer, event);
                 continue;
             }
             if !is_fixture {
-                let values =
-                    skipped.take().into_iter().flat_map(|account| account.values().collect::<Vec<_>>());
-                let since_seconds = offset_ns.saturating_sub(play_at_ns) / 1_000_000_000;
-                let values = values.filter_map(|value| match value {
-                    // Who plays whom has been told.
-                    Value::Fixture(_) => None,
-                    Value::Status(status) => Some(Value::Status(run_on(status, event.sport, since_seconds))),
-                    value => Some(value),
-                });
-                let bodies = bodies_of(values);
-                for (before, body) in (1..=bodies.len() as i64).rev().zip(bodies) {
-                    let mut stands = message.clone();
-                    if let Content::Event(event) = &mut stands.content {
-                        event.body = body;
-                    }
-                    // How things stand comes first, and is made before the message that it comes before.
-                    stands.generated_at = stands.generated_at.plus_micros(-1_000 * before);
-                    messages.extend(crate::uof::encode(&stands).map(|line| (due_ns, self.to_node(line))));
-                }
+                // How things stand comes first.
+                let stands = std::mem::take(&mut skipped).tell(offset_ns, &message, event);
+                let lines = stands.iter().filter_map(crate::uof::encode);
+                messages.extend(lines.map(|line| (due_ns, self.to_node(line))));
                 let waited = before_ns.map_or(0, |before| offset_ns.saturating_sub(before));
                 due_ns += self.wait_ns(waited);
                 before_ns = Some(offset_ns);

@@ -15,6 +15,7 @@ use super::rest::MADE_WITHIN;
 use super::{Control, ControlError, How, Program, Replay, ReplayError, RunState};
 use crate::format::Format;
 use crate::pacer::Speed;
+use crate::recording::Holding;
 use crate::scenario::{READY, Ready, Scenario};
 
 /// Whose feed is played where nothing else is said.
@@ -158,11 +159,19 @@ pub(super) async fn add(
             let found = tokio::task::spawn_blocking(move || shelf.holding(&wanted)).await;
             let found = found.map_err(|error| invalid(error.to_string()))?;
             let found = found.map_err(|error| invalid(format!("cannot read the recordings: {error}")))?;
-            let told = match &found {
-                Some((name, _)) => format!(", as recorded in {name}"),
-                None => format!("{made_up}{sport}: no recording has it"),
+            let Holding { sound, damaged } = found;
+            let told = match (&sound, damaged) {
+                (Some((name, _)), None) => format!(", as recorded in {name}"),
+                (Some((name, _)), Some((other, error))) => {
+                    format!(", as recorded in {name}; {other} has it, too, but is damaged: {error}")
+                }
+                (None, Some((name, error))) => {
+                    let detail = format!("{event_id} is in {name}, which is damaged: {error}");
+                    return Err(invalid(detail).into());
+                }
+                (None, None) => format!("{made_up}{sport}: no recording has it"),
             };
-            (found.map(|(_, path)| path), told)
+            (sound.map(|(_, path)| path), told)
         }
     };
     let listed = Listed { event_id: event_id.clone(), sport, start_minutes: start_time, recording };

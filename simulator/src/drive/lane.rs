@@ -120,6 +120,7 @@ impl Lane {
                 Turn::Send(range) => {
                     let last = self.lines[range.clone()].last().copied();
                     last.into_iter().for_each(|line| course.let_go(self.item(line).offset_ns));
+                    self.log.come_to(&self.schedule, &self.lines[range.clone()]);
                     for parcel in self.sort_out(&self.lines[range], &mut held) {
                         self.outgoing(parcel, Some(Free::from(hushed, answered))).send(&mut report).await;
                         answered = self.start.elapsed();

@@ -1,7 +1,7 @@
 //! What became of each message, written down by all lanes at once.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,13 +27,16 @@ pub(crate) struct Log {
     status: Vec<AtomicU16>,
     /// How many requests with a line had no answer: of few there is one.
     unanswered: Mutex<BTreeMap<u32, u32>>,
+    /// One beyond the last line of each channel that its lane has come to.
+    come_to: Vec<AtomicU64>,
     moments: Moments,
 }
 
 impl Log {
     /// Of a schedule of which nothing has been sent.
     pub(crate) fn of(schedule: &Schedule) -> Self {
-        Self { moments: Moments::of(schedule), ..Self::of_lines(schedule.len()) }
+        let come_to = schedule.channels().iter().map(|_| AtomicU64::new(0)).collect();
+        Self { come_to, moments: Moments::of(schedule), ..Self::of_lines(schedule.len()) }
     }
 
     /// Of a drive that had nothing to send.
@@ -53,8 +56,23 @@ impl Log {
             answered_micros: never(),
             status,
             unanswered: Mutex::default(),
+            come_to: Vec::new(),
             moments: Moments::default(),
         }
+    }
+
+    /// The turn of these has come on their lane, whatever becomes of them.
+    pub(super) fn come_to(&self, schedule: &Schedule, lines: &[u32]) {
+        for line in lines {
+            let come_to = &self.come_to[schedule.channel(*line as usize)];
+            come_to.fetch_max(u64::from(*line) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the turn of a line has come on its lane.
+    pub(super) fn has_come_to(&self, schedule: &Schedule, line: usize) -> bool {
+        let come_to = self.come_to.get(schedule.channel(line));
+        come_to.is_some_and(|come_to| (line as u64) < come_to.load(Ordering::Relaxed))
     }
 
     /// These went out, each `due` so long after the start: a playhead that is moved often forgets it.

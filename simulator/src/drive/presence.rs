@@ -220,7 +220,10 @@ impl Presence {
             Some(micros) => timeline.started_at.plus_micros(micros),
             None => timeline.due_at(offset_ns),
         };
-        let has_come = self.playhead.course().has_come_to(offset_ns, Instant::now());
+        let course = self.playhead.course();
+        // At top speed each lane goes as fast as it is answered, so each is asked how far it has come.
+        let has_come = course.has_come_to(offset_ns, Instant::now())
+            && (!course.is_at_top() || self.log.has_come_to(&self.schedule, index));
         if !has_come || request.after.is_some_and(|after| due_at < after) {
             return None;
         }

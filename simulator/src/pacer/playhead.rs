@@ -212,7 +212,12 @@ impl Course {
         self.due(offset_ns).is_some_and(|due| due <= now)
     }
 
-    /// Whether what has this offset had its turn by now: at top speed, where all is due at once, what has gone.
+    /// Whether it goes at top speed, or will once it is let go.
+    pub(crate) fn is_at_top(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|it| it.timeline.speed() == Speed::Max)
+    }
+
+    /// Whether what has this offset had its turn by now: at top speed, where all is due at once, whether what went furthest has.
     pub(crate) fn has_come_to(&self, offset_ns: u64, now: Instant) -> bool {
         self.place(now).is_some_and(|place_ns| offset_ns <= place_ns)
     }
@@ -248,8 +253,7 @@ impl Course {
         if self.held.is_some() {
             return false;
         }
-        let is_at_top = self.under_way.as_ref().is_some_and(|it| it.timeline.speed() == Speed::Max);
-        let stand = if is_at_top { Stand::Amid } else { Stand::At };
+        let stand = if self.is_at_top() { Stand::Amid } else { Stand::At };
         self.held = Some(self.place(now).map_or(Stand::Before, stand));
         self.stands_since = self.under_way.as_ref().map(|_| now);
         true

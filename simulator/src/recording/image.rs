@@ -20,7 +20,7 @@ use domain::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{run_on, tells_play};
+use super::{run_on, tells_clock};
 
 /// The most messages that may wait for one that is missing, of one producer and event.
 const WAITING_MAX: usize = 10_000;
@@ -35,7 +35,7 @@ pub(super) struct Image {
     generated_at: Timestamp,
     /// When that was said, and when the state of play was, in nanoseconds from the recording's start.
     said_at_ns: u64,
-    play_at_ns: u64,
+    clock_at_ns: u64,
     tells_incidents: bool,
     /// Whether it speaks without sequences.
     is_unordered: bool,
@@ -51,7 +51,7 @@ impl Image {
             applied: None,
             generated_at: Timestamp(0),
             said_at_ns: 0,
-            play_at_ns: 0,
+            clock_at_ns: 0,
             tells_incidents: false,
             is_unordered: false,
             waiting: Vec::new(),
@@ -80,8 +80,8 @@ impl Image {
                     (self.generated_at, self.said_at_ns) = (message.generated_at, at_ns);
                 }
                 let Content::Event(event) = &message.content else { return false };
-                if tells_play(&event.body) {
-                    self.play_at_ns = at_ns;
+                if tells_clock(&event.body) {
+                    self.clock_at_ns = at_ns;
                 }
                 self.tells_incidents |= match &event.body {
                     Body::Incident(_) => true,
@@ -164,7 +164,7 @@ impl Image {
     }
 
     fn values(&self, to_ns: u64) -> impl Iterator<Item = Value> {
-        let (sport, seconds) = (self.state.sport(), to_ns.saturating_sub(self.play_at_ns) / 1_000_000_000);
+        let (sport, seconds) = (self.state.sport(), to_ns.saturating_sub(self.clock_at_ns) / 1_000_000_000);
         self.state.entries().filter_map(|(_, _, value)| value).map(move |value| match value {
             Value::Status(status) => Value::Status(run_on(status, sport, seconds)),
             value => value,

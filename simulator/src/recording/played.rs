@@ -264,9 +264,9 @@ fn state_of_play(body: &Body) -> Option<(EventStatus, MatchStatus, Option<Clock>
     status.or(standing.map(|it| (it.status, it.match_status, it.clock)))
 }
 
-/// Whether a message tells the state of play, and with it the clock.
-pub(crate) fn tells_play(body: &Body) -> bool {
-    state_of_play(body).is_some()
+/// Whether a message tells the clock; a state of play without one leaves it running as it was told.
+pub(crate) fn tells_clock(body: &Body) -> bool {
+    state_of_play(body).is_some_and(|(.., clock)| clock.is_some())
 }
 
 /// The state of play so many seconds later, of which nothing was said: where its clock runs, it ran on, to the end of the part at most.

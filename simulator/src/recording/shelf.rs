@@ -16,6 +16,15 @@ pub const ENDING: &str = "rec";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelf(PathBuf);
 
+/// Where something is said of an event.
+#[derive(Debug, Default)]
+pub struct Holding {
+    /// The first sound recording in which it is: its name, and where that is.
+    pub sound: Option<(String, PathBuf)>,
+    /// The first one before that which says something of it, and is damaged, and how.
+    pub damaged: Option<(String, RecordingError)>,
+}
+
 /// Why a name leads to no recording.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
@@ -61,23 +70,42 @@ impl Shelf {
             .map_err(|error| ShelfError::Recording(name.to_owned(), error))
     }
 
-    /// The first recording of those that lie in the folder itself in which something is said of an event: its name, and where it
-    /// is. Files that are none, or are damaged, are passed over.
+    /// The first recording of those that lie in the folder itself in which something is said of an event, and which can be read to
+    /// its end. Files that are none, or are damaged, are passed over.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn holding(&self, event_id: &EventId) -> std::io::Result<Option<(String, PathBuf)>> {
-        let holds = |name: &String| {
-            let Ok(recording) = self.open(name) else { return false };
-            let Some(format) = Format::of_content_type(&recording.header().content_type) else {
-                return false;
-            };
-            recording.map_while(Result::ok).any(|message| {
-                format.envelope(&message.bytes).and_then(|it| it.event_id) == Some(event_id.as_str())
-            })
+    pub fn holding(&self, event_id: &EventId) -> std::io::Result<Holding> {
+        let mut holding = Holding::default();
+        for name in self.names()? {
+            match self.holds(&name, event_id) {
+                (false, _) => {}
+                (true, Ok(())) => {
+                    let path = self.0.join(&name);
+                    holding.sound = Some((name, path));
+                    break;
+                }
+                (true, Err(error)) => {
+                    tracing::warn!(%event_id, name, %error, "a damaged recording is passed over");
+                    holding.damaged.get_or_insert((name, error));
+                }
+            }
+        }
+        Ok(holding)
+    }
+
+    /// Whether a recording says something of an event; where it does, whether it can be read to its end.
+    fn holds(&self, name: &str, event_id: &EventId) -> (bool, Result<(), RecordingError>) {
+        let Ok(mut recording) = self.open(name) else { return (false, Ok(())) };
+        let Some(format) = Format::of_content_type(&recording.header().content_type) else {
+            return (false, Ok(()));
         };
-        let found = self.names()?.into_iter().find(holds);
-        Ok(found.map(|name| (name.clone(), self.0.join(name))))
+        let is_of_it =
+            |bytes: &[u8]| format.envelope(bytes).and_then(|it| it.event_id) == Some(event_id.as_str());
+        let mut holds = false;
+        let end = recording
+            .try_for_each(|message| message.map(|message| holds = holds || is_of_it(&message.bytes)));
+        (holds, end)
     }
 
     /// The names of what lies in the folder itself, in order.
@@ -116,8 +144,33 @@ mod tests {
             .unwrap();
         let shelf = Shelf::of(folder.path());
         let found = shelf.holding(&EventId::new("md:match:1001").unwrap()).unwrap();
-        assert_eq!(found.map(|(name, _)| name).as_deref(), Some("z.rec"));
-        assert_eq!(shelf.holding(&EventId::new("md:match:1002").unwrap()).unwrap(), None);
+        assert!(found.damaged.is_none());
+        assert_eq!(found.sound.map(|(name, _)| name).as_deref(), Some("z.rec"));
+        assert!(shelf.holding(&EventId::new("md:match:1002").unwrap()).unwrap().sound.is_none());
+    }
+
+    #[test]
+    fn a_damaged_recording_hides_no_sound_one_of_the_same_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
+        let mut out = std::io::Cursor::new(Vec::new());
+        let header =
+            crate::recording::Header::new(domain::Name::new("md").unwrap(), Format::Json, "a game", None);
+        let mut writer = crate::recording::Writer::new(&mut out, header).unwrap();
+        (0..2).for_each(|second| writer.write(second, golden.as_bytes()).unwrap());
+        writer.finish().unwrap();
+        let sound = out.into_inner();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        write("a.rec", &sound[..sound.len() - 5]);
+        let (shelf, event_id) = (Shelf::of(folder.path()), EventId::new("md:match:1001").unwrap());
+        let found = shelf.holding(&event_id).unwrap();
+        assert!(found.sound.is_none(), "{found:?}");
+        write("b.rec", &sound);
+        let found = shelf.holding(&event_id).unwrap();
+        assert_eq!(found.sound.map(|(name, _)| name).as_deref(), Some("b.rec"));
+        let (name, error) = found.damaged.unwrap();
+        assert_eq!(name, "a.rec");
+        assert!(matches!(error, RecordingError::Truncated { message: 2, .. }), "{error}");
     }
 
     #[test]

@@ -186,17 +186,28 @@ fn the_clock_of_a_game_that_is_cut_has_run_on_to_the_cut() {
     };
     let stop = r#"{"groups":"all","market_status":"suspended"}"#;
     let second = 1_000_000_000;
-    let told = [message(1, "event_status", body), message(2, "bet_stop", stop), message(3, "bet_stop", stop)];
+    let standing = r#"{"standing":{"status":"live","match_status":"half_1"},"markets":[]}"#;
+    let told = [
+        message(1, "event_status", body),
+        message(2, "bet_stop", stop),
+        message(3, "odds_change", standing),
+        message(4, "bet_stop", stop),
+    ];
     let file = tempfile::NamedTempFile::new().unwrap();
-    let [first, stopped, last] = [0, 1, 2].map(|place: usize| told[place].as_bytes());
-    let whole = recording(&[(10 * second, first), (70 * second, stopped), (400 * second, last)]);
+    let [first, stopped, no_clock, last] = [0, 1, 2, 3].map(|place: usize| told[place].as_bytes());
+    let whole = recording(&[
+        (10 * second, first),
+        (70 * second, stopped),
+        (80 * second, no_clock),
+        (400 * second, last),
+    ]);
     std::fs::write(file.path(), whole).unwrap();
     let mut out = Cursor::new(Vec::new());
     cut(file.path(), &Cut { from_ns: 100 * second, ..Cut::default() }, &mut out).unwrap();
     let images = read(out.get_ref()).unwrap();
     let snapshot: serde_json::Value = serde_json::from_slice(&images[0].bytes).unwrap();
     assert_eq!(snapshot["body"]["status"]["clock"]["elapsed_seconds"], 690);
-    assert_eq!(snapshot["generated_at"], 1_767_225_600_000_002_u64 + 30_000_000, "it is of that moment");
+    assert_eq!(snapshot["generated_at"], 1_767_225_600_000_003_u64 + 20_000_000, "it is of that moment");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{Line, ScheduleBuilder};
 use crate::format::Format;
 
 /// Where a message stands: when it is due, before which message as it was added, and of those when it was made.
-type Place = (u64, usize, i64, usize);
+pub(crate) type Place = (u64, usize, i64, usize);
 
 impl ScheduleBuilder {
     /// How many messages there are.
@@ -18,42 +18,52 @@ impl ScheduleBuilder {
     /// Of the messages of a Unified Odds Feed that were added from `first` on, each goes before those of its event that were made
     /// later and came no longer than `within_ns` before it, when they are due. Others stay.
     pub(crate) fn order_by_time(&mut self, first: usize, within_ns: u64) {
-        let mut told: HashMap<u32, Vec<(i64, Place)>> = HashMap::new();
-        let mut places: Vec<Place> = Vec::with_capacity(self.lines.len() - first);
-        for (index, line) in self.lines[first..].iter().enumerate() {
-            let stays = (line.offset_ns, index, 0, index);
+        let messages = self.lines[first..].iter().map(|line| {
             let is_uof = self.channels[line.channel as usize].format == Format::Uof;
-            let Some(made) = is_uof.then(|| made(line, &self.bytes)).flatten() else {
-                places.push(stays);
-                continue;
-            };
-            let told = told.entry(line.channel).or_default();
-            let later = told.partition_point(|(earlier, _)| *earlier <= made);
-            let place = match told.get(later) {
-                Some((_, (due_ns, before, ..))) if line.offset_ns.saturating_sub(*due_ns) <= within_ns => {
-                    (*due_ns, *before, made, index)
-                }
-                // It came so late that what was made later has nothing to do with it.
-                Some(_) => {
-                    told.clear();
-                    (line.offset_ns, index, made, index)
-                }
-                None => (line.offset_ns, index, made, index),
-            };
-            told.insert(later.min(told.len()), (made, place));
-            places.push(place);
-        }
+            (line.channel, line.offset_ns, is_uof.then(|| made(line, &self.bytes)).flatten())
+        });
+        let places = places_by_time(messages, within_ns);
         let mut lines: Vec<(Place, Line)> = places.into_iter().zip(self.lines.drain(first..)).collect();
         lines.sort_by_key(|(place, _)| *place);
         self.lines.extend(lines.into_iter().map(|((offset_ns, ..), line)| Line { offset_ns, ..line }));
     }
 
-    /// The messages that were added from `first` on are due at other times.
-    pub(crate) fn retime(&mut self, first: usize, due_ns: impl Fn(u64) -> u64) {
+    /// The messages that were added from `first` on begin `offset_ns` after the start with what is due at `from_ns`: what is due
+    /// before is sought, and due at once.
+    pub(crate) fn retime(&mut self, first: usize, from_ns: u64, offset_ns: u64) {
         for line in &mut self.lines[first..] {
-            line.offset_ns = due_ns(line.offset_ns);
+            line.is_sought = line.offset_ns < from_ns;
+            line.offset_ns = line.offset_ns.saturating_sub(from_ns).saturating_add(offset_ns);
         }
     }
+}
+
+/// Where messages stand that came so: each is of a channel, came at a time, and was made at another one; those of which that is not
+/// known stay.
+pub(crate) fn places_by_time(
+    messages: impl Iterator<Item = (u32, u64, Option<i64>)>,
+    within_ns: u64,
+) -> Vec<Place> {
+    let mut told: HashMap<u32, Vec<(i64, Place)>> = HashMap::new();
+    let place = |(index, (channel, offset_ns, made)): (usize, (u32, u64, Option<i64>))| {
+        let Some(made) = made else { return (offset_ns, index, 0, index) };
+        let told = told.entry(channel).or_default();
+        let later = told.partition_point(|(earlier, _)| *earlier <= made);
+        let place = match told.get(later) {
+            Some((_, (due_ns, before, ..))) if offset_ns.saturating_sub(*due_ns) <= within_ns => {
+                (*due_ns, *before, made, index)
+            }
+            // It came so late that what was made later has nothing to do with it.
+            Some(_) => {
+                told.clear();
+                (offset_ns, index, made, index)
+            }
+            None => (offset_ns, index, made, index),
+        };
+        told.insert(later.min(told.len()), (made, place));
+        place
+    };
+    messages.enumerate().map(place).collect()
 }
 
 /// When a message says that it was made, in its own unit.
@@ -69,20 +79,23 @@ mod tests {
 
     use super::*;
 
-    /// When messages about one event are due that came after so many seconds, and when they were made.
-    fn ordered(messages: &[(u64, i64)], within: u64) -> Vec<(u64, i64)> {
+    /// Messages about one event that came after so many seconds, and when they were made.
+    fn builder_of(messages: &[(u64, i64)]) -> ScheduleBuilder {
         let mut builder = ScheduleBuilder::default();
-        let push = |builder: &mut ScheduleBuilder, seconds: u64, made: i64| {
+        for (seconds, made) in messages {
             let line = format!(
                 "hi.-.live.bet_stop.4.md:match.7.- <bet_stop product=\"1\" event_id=\"md:match:7\" timestamp=\"{made}\" groups=\"all\"/>"
             );
-            builder.push(&Name::new("uof").unwrap(), Format::Uof, seconds, line.as_bytes()).unwrap();
-        };
-        // Another recording of the same game: each is put in order by itself.
-        push(&mut builder, 0, 1_000);
-        let first = builder.len();
-        messages.iter().for_each(|&(seconds, made)| push(&mut builder, seconds, made));
-        builder.order_by_time(first, within);
+            builder.push(&Name::new("uof").unwrap(), Format::Uof, *seconds, line.as_bytes()).unwrap();
+        }
+        builder
+    }
+
+    /// When messages about one event are due that came after so many seconds, and when they were made.
+    fn ordered(messages: &[(u64, i64)], within: u64) -> Vec<(u64, i64)> {
+        // The first is of another recording of the same game: each is put in order by itself.
+        let mut builder = builder_of(&[&[(0, 1_000)], messages].concat());
+        builder.order_by_time(1, within);
         let lines = builder.lines[1..].iter();
         lines.map(|line| (line.offset_ns, made(line, &builder.bytes).unwrap())).collect()
     }
@@ -95,6 +108,17 @@ mod tests {
             ordered(&[(1, 40), (1, 30), (2, 20), (3, 25), (4, 50)], 60),
             [(1, 20), (1, 25), (1, 30), (1, 40), (4, 50)]
         );
+    }
+
+    #[test]
+    fn what_is_brought_before_a_minute_that_is_sought_is_due_at_once() {
+        let mut builder = builder_of(&[(1, 10), (4, 30), (6, 20), (7, 40)]);
+        builder.order_by_time(0, 60);
+        builder.retime(0, 5, 100);
+        let lines = builder.lines.iter();
+        let sought: Vec<_> =
+            lines.map(|line| (made(line, &builder.bytes).unwrap(), line.offset_ns, line.is_sought)).collect();
+        assert_eq!(sought, [(10, 100, true), (20, 100, true), (30, 100, true), (40, 102, false)]);
     }
 
     #[test]

@@ -9,12 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::id::Source;
-use domain::update::{Update, Value};
-use domain::{
-    Body, Content, EventId, EventMessage, FeedMessage, Fixture, Incident, Market, MessageId, Position, Status,
-};
+use domain::{Body, Content, EventId, EventMessage, FeedMessage};
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -22,8 +18,15 @@ use tokio::time::Instant;
 use super::ANSWER_TIMEOUT;
 use super::scribe::Feed;
 use crate::format::Format;
-use crate::recording::{bodies_of, snapshot_of};
 use crate::sender::with_causes;
+use log::{Log, Reached};
+use standing::{Image, Standing};
+
+pub use headless::Headless;
+
+mod headless;
+mod log;
+mod standing;
 
 /// How long a request may wait until what was said before it has been applied, of however many games it is.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -32,7 +35,7 @@ const FIRST_MAX: Duration = PATIENCE.saturating_add(ANSWER_TIMEOUT);
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Of how many games it is known that they were met; of further ones no image is asked for.
-const MET_MAX: usize = 100_000;
+pub(in crate::tap) const MET_MAX: usize = 100_000;
 /// How many updates are looked through for what was applied last of a producer.
 const LOOKED_THROUGH: u64 = 200;
 
@@ -53,6 +56,17 @@ struct Met {
     awaited: BTreeMap<Key, watch::Receiver<()>>,
 }
 
+/// What is known of the game of a message.
+#[derive(Debug, PartialEq, Eq)]
+enum MetPlace {
+    /// It was met, or the message tells of none.
+    Met,
+    /// It may be met for the first time.
+    Free,
+    /// There are more games than can be met.
+    Beyond(EventId),
+}
+
 /// One producer's part of a game.
 type Key = (Source, EventId);
 
@@ -62,8 +76,9 @@ pub(super) struct Beginnings {
     /// Those met for the first time.
     met: Vec<Key>,
     pub(super) images: Vec<Image>,
-    /// Games without a beginning, since nobody said how they stood, and why.
-    pub(super) headless: Vec<(EventId, String)>,
+    /// Games without a beginning, since nobody said how they stood, and why; of those beyond the most that can be met one for each
+    /// message.
+    pub(super) headless: Vec<(EventId, Headless, String)>,
     /// Who has messages of these games, too, waits until this is gone.
     _written: Option<watch::Sender<()>>,
 }
@@ -75,32 +90,9 @@ struct Claim {
     met: Vec<Key>,
     /// The first message about each of them that is from its middle.
     firsts: Vec<FeedMessage>,
+    /// The games of its messages that are beyond the most that can be met.
+    beyond: Vec<EventId>,
     written: Option<watch::Sender<()>>,
-}
-
-/// How one producer's part of a game stood.
-#[derive(Debug)]
-pub(super) struct Image {
-    pub(super) event_id: EventId,
-    pub(super) source: Source,
-    /// Up to where it stands for what was said; absent of a source without sequences.
-    pub(super) applied: Option<Position>,
-    pub(super) messages: Vec<FeedMessage>,
-}
-
-/// An event as REST tells it.
-#[derive(Debug, Deserialize)]
-struct Standing {
-    version: u64,
-    fixture: Option<Fixture>,
-    status: Option<Status>,
-    markets: Vec<Market>,
-    incidents: Vec<Incident>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Log {
-    updates: Vec<Update>,
 }
 
 impl Images {
@@ -112,31 +104,36 @@ impl Images {
     /// What the messages of a request begin in the middle of. Waits until that is known, or cannot be; and until what comes before
     /// them with an image is written.
     pub(super) async fn before(&self, feed: &Feed, messages: &[&[u8]]) -> Beginnings {
-        if self.rest.is_none() {
-            return Beginnings::default();
-        }
-        let latest = Instant::now() + FIRST_MAX;
-        let Claim { met, firsts, written } = loop {
-            match self.claim(feed, messages) {
+        self.before_by(feed, messages, Instant::now() + FIRST_MAX).await
+    }
+
+    /// The same where it waits for the images of others until then.
+    async fn before_by(&self, feed: &Feed, messages: &[&[u8]], latest: Instant) -> Beginnings {
+        let mut may_wait = true;
+        let Claim { met, firsts, beyond, written } = loop {
+            match self.claim(feed, messages, may_wait) {
                 Ok(claim) => break claim,
                 // Nothing is ever sent over it: it closes.
                 Err(mut written) => {
-                    if tokio::time::timeout_at(latest, written.changed()).await.is_err() {
-                        return Beginnings::default();
-                    }
+                    may_wait = tokio::time::timeout_at(latest, written.changed()).await.is_ok();
                 }
             }
         };
         let mut beginnings = Beginnings { met, _written: written, ..Beginnings::default() };
+        let beyond = beyond.into_iter().map(|event_id| (event_id, Headless::Beyond, String::new()));
+        beginnings.headless.extend(beyond);
         let deadline = Instant::now() + PATIENCE;
         for message in firsts {
-            match self.image(feed.format, &message, deadline).await {
-                Ok(image) => beginnings.images.extend(image),
-                Err(why) => {
-                    if let Content::Event(event) = &message.content {
-                        beginnings.headless.push((event.event_id.clone(), why));
-                    }
+            let image = match (&self.rest, may_wait) {
+                (None, _) => Err((Headless::Unasked, String::new())),
+                (Some(_), false) => Err((Headless::Waited, format!("after {} s", FIRST_MAX.as_secs()))),
+                (Some(_), true) => self.image(feed.format, &message, deadline).await,
+            };
+            match (image, &message.content) {
+                (Err((headless, why)), Content::Event(event)) => {
+                    beginnings.headless.push((event.event_id.clone(), headless, why));
                 }
+                (image, _) => beginnings.images.extend(image.ok().flatten()),
             }
         }
         beginnings
@@ -160,7 +157,7 @@ impl Images {
         self.forget(beginnings);
         beginnings.met = kept;
         beginnings.images.retain(|image| taken.contains(&(image.source.clone(), image.event_id.clone())));
-        beginnings.headless.retain(|(event_id, _)| taken.iter().any(|(_, taken)| taken == event_id));
+        beginnings.headless.retain(|(event_id, ..)| taken.iter().any(|(_, taken)| taken == event_id));
     }
 
     fn met(&self) -> MutexGuard<'_, Met> {
@@ -168,29 +165,42 @@ impl Images {
     }
 
     /// The games of which a request is the first to say something, each of one producer; where another request is that of one of
-    /// them, and its image may not be written yet, what tells when it is.
-    fn claim(&self, feed: &Feed, messages: &[&[u8]]) -> Result<Claim, watch::Receiver<()>> {
-        let unmet = messages.iter().filter(|bytes| !self.is_met(feed, bytes));
-        let read: Vec<FeedMessage> = unmet.filter_map(|bytes| feed.decode(bytes)).collect();
+    /// them, and its image may not be written yet, what tells when it is, as long as there is time to wait.
+    fn claim(&self, feed: &Feed, messages: &[&[u8]], may_wait: bool) -> Result<Claim, watch::Receiver<()>> {
+        let (mut read, mut beyond) = (Vec::new(), Vec::new());
+        for bytes in messages {
+            match self.place_of(feed, bytes) {
+                MetPlace::Met => {}
+                MetPlace::Free => read.extend(feed.decode(bytes)),
+                MetPlace::Beyond(event_id) => beyond.push(event_id),
+            }
+        }
         let mut met = self.met();
         met.awaited.retain(|_, written| written.has_changed().is_ok());
-        if !met.awaited.is_empty() {
+        if may_wait && !met.awaited.is_empty() {
             let mut keys = messages.iter().filter_map(|bytes| feed.key(bytes));
             if let Some(written) = keys.find_map(|key| met.awaited.get(&key)) {
                 return Err(written.clone());
             }
         }
         let (written, awaited) = watch::channel(());
-        let mut claim = Claim::default();
+        let mut claim = Claim { beyond, ..Claim::default() };
         for message in read {
             let Content::Event(event) = &message.content else { continue };
             let Some(key) = key_of(&message) else { continue };
-            if met.all.len() >= MET_MAX || !met.all.insert(key.clone()) {
+            if met.all.contains(&key) {
                 continue;
             }
+            if met.all.len() >= MET_MAX {
+                claim.beyond.push(key.1);
+                continue;
+            }
+            met.all.insert(key.clone());
             claim.met.push(key.clone());
             if is_from_the_middle(event) {
-                met.awaited.insert(key, awaited.clone());
+                if self.rest.is_some() && may_wait {
+                    met.awaited.insert(key, awaited.clone());
+                }
                 claim.firsts.push(message);
             }
         }
@@ -198,40 +208,55 @@ impl Images {
         Ok(claim)
     }
 
-    /// Whether no image is asked for because of a message any more, which then need not be read.
-    fn is_met(&self, feed: &Feed, message: &[u8]) -> bool {
+    /// Whether an image may be asked for because of a message, which else need not be read.
+    fn place_of(&self, feed: &Feed, message: &[u8]) -> MetPlace {
+        let key = feed.key(message);
         let met = self.met();
-        met.all.len() >= MET_MAX || feed.key(message).is_some_and(|key| met.all.contains(&key))
+        match key {
+            Some(key) if met.all.contains(&key) => MetPlace::Met,
+            Some((_, event_id)) if met.all.len() >= MET_MAX => MetPlace::Beyond(event_id),
+            None if met.all.len() >= MET_MAX => MetPlace::Met,
+            _ => MetPlace::Free,
+        }
     }
 
-    /// How a game stood before a message; `None` where nobody knows of it: then that is its beginning.
+    /// How a game stood before a message; `None` where nobody knows of it, and its source does not count: then that is its beginning.
     async fn image(
         &self,
         format: Format,
         first: &FeedMessage,
         deadline: Instant,
-    ) -> Result<Option<Image>, String> {
+    ) -> Result<Option<Image>, (Headless, String)> {
         let Content::Event(event) = &first.content else { return Ok(None) };
         let path = format!("/v1/events/{}", event.event_id);
+        let mut headless = Headless::Unsaid;
         loop {
-            let Some(standing) = self.get::<Standing>(&path, deadline).await? else { return Ok(None) };
-            let Some(position) = event.position else {
-                return Ok(Some(standing.image(format, first, event, None)));
+            let unsaid = |why: String| (headless, why);
+            let standing = self.get::<Standing>(&path, deadline).await.map_err(unsaid)?;
+            let log = match &standing {
+                None => None,
+                Some(standing) => {
+                    let after = standing.version.saturating_sub(LOOKED_THROUGH);
+                    let path = format!("{path}/updates?after={after}&limit={LOOKED_THROUGH}");
+                    self.get::<Log>(&path, deadline).await.map_err(unsaid)?
+                }
             };
-            let after = standing.version.saturating_sub(LOOKED_THROUGH);
-            let log = self
-                .get::<Log>(&format!("{path}/updates?after={after}&limit={LOOKED_THROUGH}"), deadline)
-                .await?;
-            let applied = log.and_then(|log| log.applied(&first.source, standing.version));
-            let is_whole = |applied: &Position| {
+            let log = log.unwrap_or_default();
+            let Some(position) = event.position else {
+                return Ok(standing.map(|standing| standing.image(format, first, event, &log, None)));
+            };
+            let reached = standing.as_ref().and_then(|it| log.reached(&first.source, it.version));
+            let is_whole = |Reached { applied, .. }: &Reached| {
                 applied.epoch == position.epoch && applied.sequence + 1 >= position.sequence
             };
-            if let Some(applied) = applied.filter(is_whole) {
-                return Ok(Some(standing.image(format, first, event, Some(applied))));
+            headless = if standing.is_some() { Headless::Unsaid } else { Headless::Unknown };
+            if let (Some(standing), Some(true)) = (standing, reached.as_ref().map(is_whole)) {
+                return Ok(Some(standing.image(format, first, event, &log, reached)));
             }
-            if Instant::now() >= deadline {
-                let applied = applied.map_or("nothing".to_owned(), |applied| applied.to_string());
-                return Err(format!("what comes before {position} was not applied in time, but {applied}"));
+            if Instant::now() + LOOK_EVERY >= deadline {
+                let applied = reached.map_or("nothing".to_owned(), |reached| reached.applied.to_string());
+                let why = format!("what comes before {position} was not applied in time, but {applied}");
+                return Err((headless, why));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -267,160 +292,5 @@ fn is_from_the_middle(event: &EventMessage) -> bool {
     }
 }
 
-impl Log {
-    /// Up to where messages of a source had been applied at a version.
-    fn applied(&self, source: &Source, version: u64) -> Option<Position> {
-        let is_theirs = |update: &&Update| {
-            update.version <= version && update.cause.source == *source && update.cause.message_id.is_some()
-        };
-        self.updates.iter().filter(is_theirs).filter_map(|update| update.cause.position).max()
-    }
-}
-
-impl Standing {
-    fn image(
-        self,
-        format: Format,
-        first: &FeedMessage,
-        event: &EventMessage,
-        applied: Option<Position>,
-    ) -> Image {
-        let Self { fixture, status, markets, incidents, .. } = self;
-        let own = markets.into_iter().filter(|market| market.producer == first.source.producer);
-        let values = fixture
-            .map(Value::Fixture)
-            .into_iter()
-            .chain(status.map(Value::Status))
-            .chain(own.map(Value::Market))
-            .chain(incidents.into_iter().map(Value::Incident));
-        let bodies = match format {
-            Format::Uof => bodies_of(values),
-            Format::Json | Format::Xml => vec![Body::Snapshot(snapshot_of(values, true))],
-        };
-        let position = applied.map(|applied| Position { epoch: applied.epoch + 1, sequence: 1 });
-        // Where time is the order, each is of a millisecond before that of the message that comes next.
-        let apart_micros = if position.is_none() { Format::Uof.unit_micros() } else { 0 };
-        let first_at = first.generated_at.plus_micros(-apart_micros * bodies.len() as i64);
-        let say = |(number, body): (i64, Body)| {
-            let id = format!("image-{}-{number}", first.message_id);
-            FeedMessage {
-                message_id: MessageId::new(id).unwrap_or_else(|_| first.message_id.clone()),
-                request_id: None,
-                occurred_at: None,
-                generated_at: first_at.plus_micros(apart_micros * (number - 1)),
-                content: Content::Event(EventMessage { position, body, ..event.clone() }),
-                ..first.clone()
-            }
-        };
-        let messages = (1..).zip(bodies).map(say).collect();
-        Image { event_id: event.event_id.clone(), source: first.source.clone(), applied, messages }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
-    use domain::Name;
-
-    use super::*;
-
-    /// A message about a game in each format, how its request is labelled, and what tells that it cannot be read.
-    fn feeds() -> Vec<(Feed, Vec<u8>)> {
-        let golden = include_str!("../../../domain/golden/v1/odds_change.json").trim();
-        let mut message = Format::Json.decode(golden.as_bytes(), &Name::new("md").unwrap()).unwrap();
-        message.source.producer = Name::new("1").unwrap();
-        let feed = |format: Format, key: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            let kind = if format == Format::Json { "application/json" } else { "application/xml" };
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-            if let Some(key) = key {
-                headers.insert("routing-key", HeaderValue::from_str(key).unwrap());
-            }
-            Feed::of(&Method::POST, &Uri::from_static("/feeds/md"), &headers).unwrap()
-        };
-        let own = [Format::Json, Format::Xml]
-            .map(|format| (feed(format, None), format.in_batch(&format.encode(&message).unwrap()).to_vec()));
-        let line = Format::Uof.encode(&message).unwrap();
-        let (key, document) = crate::uof::split(&line).unwrap();
-        own.into_iter().chain([(feed(Format::Uof, Some(key)), document.to_vec())]).collect()
-    }
-
-    #[test]
-    fn a_message_about_a_game_that_was_met_is_not_read_again() {
-        for (feed, message) in feeds() {
-            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
-            assert!(!images.is_met(&feed, &message), "{:?}", feed.format);
-            let Claim { met, firsts, .. } = images.claim(&feed, &[&message, &message]).unwrap();
-            assert_eq!(firsts.len(), 1, "{:?}", feed.format);
-            assert!(images.is_met(&feed, &message), "{:?}", feed.format);
-            images.forget(&Beginnings { met, ..Beginnings::default() });
-            assert!(!images.is_met(&feed, &message), "it will come again: {:?}", feed.format);
-        }
-    }
-
-    #[test]
-    fn who_follows_waits_until_the_image_is_written_and_is_the_first_where_it_never_will_be() {
-        for (feed, message) in feeds() {
-            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
-            let Claim { met, written, .. } = images.claim(&feed, &[&message]).unwrap();
-            let waits = images.claim(&feed, &[&message]).unwrap_err();
-            images.forget(&Beginnings { met, ..Beginnings::default() });
-            assert!(images.claim(&feed, &[&message]).is_err(), "it is still on its way: {:?}", feed.format);
-            drop(written);
-            assert!(waits.has_changed().is_err(), "it is told: {:?}", feed.format);
-            let Claim { firsts, written, .. } = images.claim(&feed, &[&message]).unwrap();
-            assert_eq!(firsts.len(), 1, "{:?}", feed.format);
-            drop(written);
-            assert!(images.claim(&feed, &[&message]).unwrap().firsts.is_empty(), "{:?}", feed.format);
-        }
-    }
-
-    #[test]
-    fn where_time_is_the_order_images_are_of_before_their_message_one_after_the_other() {
-        let (feed, message) = feeds().pop().unwrap();
-        let first = feed.decode(&message).unwrap();
-        let Content::Event(event) = first.content.clone() else { panic!("of an event") };
-        let market = |id: u32, status: &str| -> Market {
-            let outcome = serde_json::json!({ "id": "1", "odds": 1_700 });
-            let market =
-                serde_json::json!({ "id": id, "producer": "1", "status": status, "outcomes": [outcome] });
-            serde_json::from_value(market).unwrap()
-        };
-        let (fixture, status, incidents) = (None, None, Vec::new());
-        let markets = vec![market(1, "active"), market(2, "settled"), market(3, "cancelled")];
-        let standing = Standing { version: 7, fixture, status, markets, incidents };
-        let image = standing.image(Format::Uof, &first, &event, None);
-        let before: Vec<i64> = image
-            .messages
-            .iter()
-            .map(|message| first.generated_at.micros_since(message.generated_at))
-            .collect();
-        assert_eq!(before, [3_000, 2_000, 1_000]);
-    }
-
-    #[tokio::test]
-    async fn once_a_request_has_waited_long_enough_nobody_is_asked_of_its_other_games() {
-        let rest = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        rest.set_nonblocking(true).unwrap();
-        let address = format!("http://{}", rest.local_addr().unwrap());
-        let images = Images::new(reqwest::Client::new(), Some(&address));
-        let (feed, message) = feeds().remove(0);
-        let image = images.image(feed.format, &feed.decode(&message).unwrap(), Instant::now()).await;
-        let why = image.unwrap_err();
-        assert!(why.contains("no time left"), "{why}");
-        assert_eq!(rest.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    }
-
-    #[test]
-    fn what_will_come_again_of_a_request_is_met_then() {
-        for (feed, message) in feeds() {
-            let images = Images::new(reqwest::Client::new(), Some("http://127.0.0.1:9"));
-            let met = images.claim(&feed, &[&message]).unwrap().met;
-            let mut beginnings = Beginnings { met, ..Beginnings::default() };
-            images.forget_all_but(&mut beginnings, &feed, &[&message]);
-            assert!(images.is_met(&feed, &message), "{:?}", feed.format);
-            images.forget_all_but(&mut beginnings, &feed, &[]);
-            assert!(!images.is_met(&feed, &message), "{:?}", feed.format);
-        }
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use domain::{EventId, FeedMessage, Name, Position, Source};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::images::Beginnings;
+use super::images::{Beginnings, Headless};
 use super::{BODY_BYTES_MAX, TapOptions, text};
 use crate::format::{Format, uof_word};
 use crate::recording::{self, Header, Writer, renumbered};
@@ -96,8 +96,8 @@ pub struct Written {
     pub recordings: Vec<(PathBuf, Header)>,
     /// Messages that were not written, by the reason.
     pub left_out: BTreeMap<String, u64>,
-    /// Games that had begun before and are without their beginning, and why of the first of them.
-    pub headless: (u64, Option<String>),
+    /// How many games had begun before and are without their beginning, by the reason, and the first of them.
+    pub headless: BTreeMap<Headless, (u64, String)>,
     /// Why there was nothing more written from some time on, where that was so.
     pub failed: Option<String>,
 }
@@ -240,14 +240,17 @@ impl Scribe {
                     recording.writer.count_image();
                 }
             }
+            for encoded in image.stops.iter().filter_map(|stop| feed.format.encode(stop)) {
+                self.write_line(feed, offset_ns, feed.format.in_batch(&encoded))?;
+            }
             if let Some(applied) = image.applied {
                 self.imaged.insert((image.event_id.clone(), image.source.clone()), applied);
             }
         }
-        for (event_id, why) in &beginnings.headless {
-            let (count, first) = &mut self.written.headless;
+        for (event_id, headless, why) in &beginnings.headless {
+            let first = || if why.is_empty() { event_id.to_string() } else { format!("{event_id}: {why}") };
+            let (count, _) = self.written.headless.entry(*headless).or_insert_with(|| (0, first()));
             *count += 1;
-            first.get_or_insert_with(|| format!("{event_id}: {why}"));
         }
         Ok(())
     }

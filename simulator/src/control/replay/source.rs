@@ -13,7 +13,8 @@ use super::Listed;
 use crate::format::Format;
 use crate::ledger::{Account, applied};
 use crate::recording::{Reader, bodies_of};
-use crate::schedule::ScheduleError;
+use crate::schedule::{ScheduleError, places_by_time};
+use crate::tap::ANSWER_TIMEOUT;
 use crate::uof;
 use crate::world::{self, Formats, Ids, Pace, Plan};
 
@@ -79,8 +80,18 @@ pub(super) fn recorded(
         let why = anyhow::anyhow!("whoever was sent it refused all of it, last because it is {why}");
         return Err(why).with_context(cannot);
     }
+    let mut said = in_order(said);
     said.extend(in_words(counted, event_id, provider));
     Ok(said)
+}
+
+/// What arrived of an event of a Unified Odds Feed, in the order in which it was made.
+fn in_order(arrived: Vec<Said>) -> Vec<Said> {
+    let within_ns = u64::try_from(ANSWER_TIMEOUT.as_nanos()).unwrap_or(u64::MAX);
+    let times = arrived.iter().map(|said| (0, said.offset_ns, Some(said.message.generated_at.0)));
+    let mut placed: Vec<_> = places_by_time(times, within_ns).into_iter().zip(arrived).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|((offset_ns, ..), said)| Said { offset_ns, ..said }).collect()
 }
 
 /// A message of our own as the receiver of this feed takes it; why he refuses it, where he does. What he refused was of no
@@ -317,6 +328,30 @@ mod tests {
             }
         }
         assert_eq!(told(&arriving), expected);
+    }
+
+    #[test]
+    fn a_unified_odds_feed_is_said_in_the_order_in_which_it_was_made() {
+        let stop = |made: u32| {
+            format!(
+                r#"hi.-.live.bet_stop.4.md:match.7.- <bet_stop product="1" event_id="md:match:7" timestamp="{made}" groups="all"/>"#
+            )
+        };
+        let uof = Name::new("uof").unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let header = Header::new(uof.clone(), Format::Uof, "a tap", None);
+        let mut writer = Writer::new(file.reopen().unwrap(), header).unwrap();
+        for (second, made) in [(1, 100), (2, 300), (3, 200), (4, 400)] {
+            writer.write(second * 1_000_000_000, stop(made).as_bytes()).unwrap();
+        }
+        writer.finish().unwrap();
+        let event_id = EventId::new("md:match:7").unwrap();
+        let said = recorded(file.path(), &event_id, &uof, usize::MAX).unwrap();
+        let said: Vec<_> = said
+            .into_iter()
+            .map(|it| (it.offset_ns / 1_000_000_000, String::from_utf8(it.line).unwrap()))
+            .collect();
+        assert_eq!(said, [(0, 100), (1, 200), (1, 300), (3, 400)].map(|(second, made)| (second, stop(made))));
     }
 
     #[test]

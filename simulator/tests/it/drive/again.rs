@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use domain::{EventId, Name, Timestamp};
 use serde_json::Value;
 use simulator::drive::{Order, Wish};
-use simulator::pacer::Speed;
+use simulator::pacer::{BatchLimits, Speed};
 use simulator::recovery::{RecoveryRequest, desk};
 use simulator::{DriveOptions, Format, Patience, ScheduleBuilder, drive_and_answer};
 
 use super::{Receiver, accept, options};
+use tokio::sync::Semaphore;
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -206,4 +208,68 @@ async fn what_was_kept_back_is_recovered_once_it_has_been_taken() {
     until("it is taken", || options.inject.injected()[0].is_recovered).await;
     options.stop.begin();
     driven.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_top_speed_each_sends_once_more_no_more_than_it_has_come_to_itself() {
+    // What `b` sends by itself is answered once it may be, so that `a` is far ahead of it.
+    let (said, may_answer) = (Arc::new(Mutex::new(Vec::<Value>::new())), Arc::new(Semaphore::new(0)));
+    let app = {
+        let (said, may_answer) = (Arc::clone(&said), Arc::clone(&may_answer));
+        let take = async move |provider: Path<String>, body: String| {
+            let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let count = lines.len();
+            let is_asked_for = lines[0]["request_id"].is_u64() || lines[0]["type"] == "snapshot_complete";
+            said.lock().unwrap().extend(lines);
+            if *provider == "b" && !is_asked_for {
+                may_answer.acquire().await.unwrap().forget();
+            }
+            accept(count)
+        };
+        Router::new().route("/feeds/{provider}", post(take))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let golden = include_str!("../../../../domain/golden/v1/odds_change.json").trim();
+    let mut builder = ScheduleBuilder::default();
+    for (provider, seconds) in [("a", [0, 10, 20]), ("b", [0, 5, 15])] {
+        let message = golden.replacen("\"md\"", &format!("\"{provider}\""), 1);
+        for at_seconds in seconds {
+            let name = Name::new(provider).unwrap();
+            builder.push(&name, Format::Json, at_seconds * 1_000_000_000, message.as_bytes()).unwrap();
+        }
+    }
+    let patience =
+        Patience { answer_timeout: Duration::from_secs(60), give_up_after: Duration::from_secs(120) };
+    let batch = BatchLimits { messages_max: 1, ..DriveOptions::to(&target).batch };
+    let options = DriveOptions { patience, batch, alive_every: None, ..options(&target) };
+    let (desk, mut inbox) = desk();
+    let driven = {
+        let (options, schedule) = (options.clone(), Arc::new(builder.build()));
+        tokio::spawn(async move { drive_and_answer(schedule, &options, &mut inbox, |_| {}).await })
+    };
+    let count = |provider: &str, request_id: Option<u64>| {
+        let said = said.lock().unwrap();
+        let is_it = |line: &&Value| {
+            line["provider"] == provider
+                && line["type"] == "odds_change"
+                && line["request_id"].as_u64() == request_id
+        };
+        said.iter().filter(is_it).count()
+    };
+    until("a has sent all, b one", || (count("a", None), count("b", None)) == (3, 1)).await;
+    let producer = Name::new("live").unwrap();
+    desk.ask(RecoveryRequest { producer, event_id: None, after: None, request_id: 77 }).unwrap();
+    let has_completed = || {
+        let said = said.lock().unwrap();
+        let is_end = |line: &&Value| line["type"] == "snapshot_complete" && line["body"]["request_id"] == 77;
+        said.iter().filter(is_end).count() == 2
+    };
+    until("both say that this was all", has_completed).await;
+    assert_eq!(count("a", Some(77)), 3);
+    assert_eq!(count("b", Some(77)), 1, "of b no more has gone");
+    may_answer.add_permits(10);
+    let report = driven.await.unwrap().unwrap();
+    assert_eq!(report.accepted, 6);
 }
