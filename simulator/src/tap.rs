@@ -12,6 +12,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -81,6 +82,8 @@ struct Tap {
     arrivals: mpsc::Sender<Arrival>,
     images: Arc<Images>,
     passed: Arc<Passed>,
+    /// Whether nothing more is written.
+    is_over: Arc<AtomicBool>,
     /// Bytes of bodies that may still wait to be written.
     room: Arc<Semaphore>,
 }
@@ -93,6 +96,7 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
     let target = options.target.trim_end_matches('/');
     ensure!(target.starts_with("http://"), "`{target}` is no address such as http://127.0.0.1:4000");
     let scribe = Scribe::new(options, Instant::now())?;
+    let is_over = scribe.is_over();
     let (arrivals, waiting) = mpsc::channel(WAITING_MAX);
     // A file is written on a thread that may wait for the disk.
     let writing = tokio::task::spawn_blocking(move || scribe.write(waiting));
@@ -111,7 +115,7 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
     let images = Arc::new(Images::new(client.clone(), options.images.as_deref()));
     let passed = Arc::clone(&options.passed);
-    let tap = Tap { client, target: target.into(), arrivals, images, passed, room };
+    let tap = Tap { client, target: target.into(), arrivals, images, passed, is_over, room };
     let routes = Router::new().fallback(pass).with_state(tap);
     http::serve(listener, routes, limits, shutdown).await?;
     // All that is left of the tap is gone with the routes, so the writing ends.
@@ -136,6 +140,7 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
             );
         }
     };
+    let at = Instant::now();
     let feed = Feed::of(&head.method, &head.uri, &head.headers);
     let encoding = text(&head.headers, header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
     let mut content = feed.as_ref().map(|feed| Content::of(feed, &encoding, &body));
@@ -144,10 +149,12 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
         (feed, _) => feed,
     };
     let mut beginnings = match (&feed, &content) {
-        (Some(feed), Some(Ok(content))) => tap.images.before(feed, &content.messages()).await,
+        // Where nothing more is written nobody has to be asked.
+        (Some(feed), Some(Ok(content))) if !tap.is_over.load(Ordering::Relaxed) => {
+            tap.images.before(feed, &content.messages()).await
+        }
         _ => images::Beginnings::default(),
     };
-    let at = Instant::now();
     let (answer, said) = match tap.forward(&head.method, &head.uri, &head.headers, body.clone()).await {
         Ok(answered) => answered,
         Err(error) => {

@@ -19,7 +19,7 @@ mod status;
 mod writer;
 
 /// Who tells fixtures: not a producer of odds.
-const FIXTURES: &str = "fixtures";
+pub(crate) const FIXTURES: &str = "fixtures";
 /// The producer of odds before the match.
 const PRE_MATCH: &str = "3";
 

@@ -89,10 +89,8 @@ fn tell(written: &Written) {
         say::line(&format!("not recorded: {} {what}", say::count(*count)));
     }
     for (why, (count, first)) in &written.headless {
-        let (count, counted) = (say::count(*count), why.counted());
-        say::error(&format!(
-            "{count} {counted} that had begun before are without their beginning, since {why}; the first, {first}"
-        ));
+        let (count, what) = (say::count(*count), why.without());
+        say::error(&format!("{count} {what}, since {why}; the first, {first}"));
     }
     if let Some(why) = &written.failed {
         say::error(&format!("not everything was recorded: {why}"));

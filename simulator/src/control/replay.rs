@@ -162,17 +162,18 @@ impl Replay {
         let skipped_ns =
             before::begins_ns(listed, &said).with_context(|| format!("cannot replay {}", listed.event_id))?;
         let (mut messages, mut due_ns, mut before_ns) = (Vec::new(), 0, None);
-        let mut skipped = Before::default();
+        let (mut skipped, mut last_skipped) = (Before::default(), None);
         for Said { offset_ns, message, line } in said {
             let Content::Event(event) = &message.content else { continue };
-            // Who plays whom is told however late one comes.
-            let is_fixture = matches!(event.body, Body::Fixture(_));
+            // Who plays whom, and when, is told however late one comes.
+            let is_fixture = matches!(event.body, Body::Fixture(_) | Body::FixtureChange(_));
             if !is_fixture && self.product.as_ref().is_some_and(|product| *product != message.source.producer)
             {
                 continue;
             }
             if offset_ns < skipped_ns && !is_fixture {
                 skipped.enter(offset_ns, &message.source.producer, event);
+                last_skipped = Some(message);
                 continue;
             }
             if !is_fixture {
@@ -185,6 +186,15 @@ impl Replay {
                 before_ns = Some(offset_ns);
             }
             messages.push((due_ns, self.to_node(line)));
+        }
+        // Who says nothing from then on has said how things stand.
+        if let Some(message) = last_skipped
+            && let Content::Event(event) = &message.content
+        {
+            let stands = skipped.tell(skipped_ns, &message, event);
+            messages.extend(
+                stands.iter().filter_map(crate::uof::encode).map(|line| (due_ns, self.to_node(line))),
+            );
         }
         Ok(messages)
     }

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::id::Source;
-use domain::{Body, Content, EventId, EventMessage, FeedMessage};
+use domain::{Body, Content, EventId, EventMessage, FeedMessage, Name};
+use futures_util::{StreamExt, stream};
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use super::ANSWER_TIMEOUT;
 use super::scribe::Feed;
 use crate::format::Format;
 use crate::sender::with_causes;
+use crate::uof::FIXTURES;
 use log::{Log, Reached};
 use standing::{Image, Standing};
 
@@ -32,6 +34,8 @@ mod standing;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a request may wait until the first one of a game has been answered and written.
 const FIRST_MAX: Duration = PATIENCE.saturating_add(ANSWER_TIMEOUT);
+/// Of how many games of a request it is asked at once.
+const ASKED_AT_ONCE: usize = 64;
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Of how many games it is known that they were met; of further ones no image is asked for.
@@ -123,12 +127,17 @@ impl Images {
         let beyond = beyond.into_iter().map(|event_id| (event_id, Headless::Beyond, String::new()));
         beginnings.headless.extend(beyond);
         let deadline = Instant::now() + PATIENCE;
-        for message in firsts {
+        // Side by side: a game of which something is missing keeps no other waiting.
+        let asked = firsts.into_iter().map(async |message| {
             let image = match (&self.rest, may_wait) {
                 (None, _) => Err((Headless::Unasked, String::new())),
                 (Some(_), false) => Err((Headless::Waited, format!("after {} s", FIRST_MAX.as_secs()))),
                 (Some(_), true) => self.image(feed.format, &message, deadline).await,
             };
+            (image, message)
+        });
+        let mut asked = stream::iter(asked).buffered(ASKED_AT_ONCE);
+        while let Some((image, message)) = asked.next().await {
             match (image, &message.content) {
                 (Err((headless, why)), Content::Event(event)) => {
                     beginnings.headless.push((event.event_id.clone(), headless, why));
@@ -197,7 +206,11 @@ impl Images {
             }
             met.all.insert(key.clone());
             claim.met.push(key.clone());
-            if is_from_the_middle(event) {
+            // Without anybody to ask, a fixture that passed is taken for its beginning.
+            let is_begun = self.rest.is_none()
+                && event.position.is_none()
+                && met.all.contains(&(fixtures_of(&message.source), event.event_id.clone()));
+            if is_from_the_middle(event) && !is_begun {
                 if self.rest.is_some() && may_wait {
                     met.awaited.insert(key, awaited.clone());
                 }
@@ -243,6 +256,8 @@ impl Images {
             };
             let log = log.unwrap_or_default();
             let Some(position) = event.position else {
+                // Of which nothing but who plays whom is known, that begins with this message.
+                let standing = standing.filter(|standing| standing.has_begun(&first.source));
                 return Ok(standing.map(|standing| standing.image(format, first, event, &log, None)));
             };
             let reached = standing.as_ref().and_then(|it| log.reached(&first.source, it.version));
@@ -282,6 +297,12 @@ impl Images {
 fn key_of(message: &FeedMessage) -> Option<Key> {
     let Content::Event(event) = &message.content else { return None };
     Some((message.source.clone(), event.event_id.clone()))
+}
+
+/// Who tells the fixtures of a source that does not count.
+fn fixtures_of(source: &Source) -> Source {
+    let producer = Name::new(FIXTURES).expect("it is a name");
+    Source { provider: source.provider.clone(), producer }
 }
 
 /// Whether something was said of an event before. A source without sequences begins with who plays whom.

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, ensure};
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -109,6 +111,7 @@ pub(super) struct Scribe {
     recordings: BTreeMap<(Name, Format), Recording>,
     bytes: u64,
     written: Written,
+    is_over: Arc<AtomicBool>,
     /// Up to where the images stand for what was said: what follows is counted on from them.
     imaged: BTreeMap<(EventId, Source), Position>,
 }
@@ -183,6 +186,7 @@ impl Scribe {
             recordings: BTreeMap::new(),
             bytes: 0,
             written: Written::default(),
+            is_over: Arc::default(),
             imaged: BTreeMap::new(),
         })
     }
@@ -319,7 +323,13 @@ impl Scribe {
         let why = format!("{error:#}");
         tracing::error!(why, "nothing more is recorded");
         self.written.failed.get_or_insert(why);
+        self.is_over.store(true, Ordering::Relaxed);
         self.finish();
+    }
+
+    /// Becomes true once nothing more is written.
+    pub(super) fn is_over(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_over)
     }
 
     fn finish(&mut self) {

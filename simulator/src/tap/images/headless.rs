@@ -20,12 +20,14 @@ pub enum Headless {
 }
 
 impl Headless {
-    /// What is counted.
+    /// What is counted, and what it lacks.
     #[must_use]
-    pub fn counted(self) -> &'static str {
+    pub fn without(self) -> &'static str {
         match self {
-            Self::Unasked | Self::Unknown | Self::Unsaid | Self::Waited => "games",
-            Self::Beyond => "messages of games",
+            Self::Unasked | Self::Unknown | Self::Unsaid | Self::Waited => {
+                "games that had begun before are without their beginning"
+            }
+            Self::Beyond => "messages are of games that lack their beginning where they had begun before",
         }
     }
 }

@@ -35,6 +35,11 @@ pub(in crate::tap) struct Image {
 }
 
 impl Standing {
+    /// Whether more is known of it than who plays whom.
+    pub(super) fn has_begun(&self, source: &Source) -> bool {
+        self.status.is_some() || self.markets.iter().any(|market| market.producer == source.producer)
+    }
+
     /// How it stood before the first message, to which a clock that runs has run on.
     pub(super) fn image(
         mut self,

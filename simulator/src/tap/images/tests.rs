@@ -188,3 +188,56 @@ async fn who_has_waited_for_an_image_for_long_goes_without_its_own_and_is_told()
     assert_eq!(event_id.as_str(), "md:match:1002");
     drop(claim);
 }
+
+#[tokio::test]
+async fn a_game_of_which_something_is_missing_keeps_no_other_of_its_request_from_being_asked_for() {
+    let (feed, message) = feeds().remove(0);
+    let (first, event) = read(&feed, &message);
+    let of = |event_id: &EventId| {
+        let content = Content::Event(EventMessage { event_id: event_id.clone(), ..event.clone() });
+        Format::Json.encode(&FeedMessage { content, ..first.clone() }).unwrap()
+    };
+    let [missing, whole] = ["md:match:71", "md:match:72"].map(|id| EventId::new(id).unwrap());
+    let position = event.position.unwrap();
+    let cause = json!({ "type": "odds_change", "provider": "md", "producer": "1", "message_id": "m7",
+        "epoch": position.epoch, "sequence": position.sequence - 1, "generated_at": first.generated_at.0 });
+    let update = json!({ "event_id": whole, "sport": "hockey", "version": 7, "previous_version": 6, "cause": cause,
+        "applied_at": first.generated_at.0, "changes": [] });
+    let standing = json!({ "version": 7, "fixture": null, "status": null, "markets": [], "incidents": [] });
+    let known = whole.clone();
+    let routes = axum::Router::new()
+        .route(
+            "/v1/events/{event_id}",
+            axum::routing::get(async move |axum::extract::Path(id): axum::extract::Path<String>| {
+                if id == known.as_str() { Ok(axum::Json(standing)) } else { Err(StatusCode::NOT_FOUND) }
+            }),
+        )
+        .route(
+            "/v1/events/{event_id}/updates",
+            axum::routing::get(async move || axum::Json(json!({ "updates": [update] }))),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rest = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let images = Images::new(reqwest::Client::new(), Some(&rest));
+    let beginnings = images.before(&feed, &[&of(&missing), &of(&whole)]).await;
+    let imaged: Vec<&EventId> = beginnings.images.iter().map(|image| &image.event_id).collect();
+    assert_eq!(imaged, [&whole], "{:?}", beginnings.headless);
+    assert_eq!(beginnings.headless[0].0, missing);
+}
+
+#[tokio::test]
+async fn a_game_whose_fixture_passed_is_not_from_its_middle() {
+    let (feed, message) = feeds().pop().unwrap();
+    let (first, event) = read(&feed, &message);
+    let fixture = (fixtures_of(&first.source), event.event_id.clone());
+    let images = Images::new(reqwest::Client::new(), None);
+    images.met().all.insert(fixture);
+    assert!(images.before(&feed, &[&message]).await.headless.is_empty());
+    // Who knows nothing but the fixture has no image either.
+    let standing = json!({ "version": 1, "fixture": null, "status": null, "markets": [], "incidents": [] });
+    let rest = rest(standing, json!([]), 0).await;
+    let images = Images::new(reqwest::Client::new(), Some(&rest));
+    let beginnings = images.before(&feed, &[&message]).await;
+    assert!(beginnings.images.is_empty() && beginnings.headless.is_empty());
+}
