@@ -33,6 +33,14 @@ pub struct Arrival {
     pub redrive: Option<Redrive>,
 }
 
+impl Arrival {
+    /// By what its dead letter would be known: where it is sent in a letter's place, that letter stays, and who sent it may not
+    /// have told its mark.
+    fn letter_mark(&self) -> Option<LetterMark> {
+        self.redrive.map_or_else(|| Some(LetterMark::of(&self.payload)), |redrive| redrive.mark)
+    }
+}
+
 /// A message that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldMessage {
@@ -180,10 +188,11 @@ impl Intake {
             }
             let missing = self.state.feed(&source).map_or(position, Feed::missing);
             let refusal = Refusal::invalid("/sequence", format!("it has waited for {missing} in vain"));
-            let (feed_offset, said_at) = (arrival.feed_offset, arrival.message.generated_at);
+            let (feed_offset, said_at, mark) =
+                (arrival.feed_offset, arrival.message.generated_at, arrival.letter_mark());
             effects.push(Effect::Released { source: source.clone(), position, feed_offset });
             effects.push(Effect::Refused { arrival, refusal });
-            effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
+            effects.extend(self.state.refuse(&source, (position, mark), said_at, now).map(Effect::Updated));
         }
         effects
     }
@@ -195,7 +204,10 @@ impl Intake {
         let message = &arrival.message;
         let (Ok(_) | Err(Refusal::Early { .. })) = self.state.turn(message) else { return None };
         match message.position() {
-            Some(position) => self.state.refuse(&message.source, position, message.generated_at, now),
+            Some(position) => {
+                let letter = (position, arrival.letter_mark());
+                self.state.refuse(&message.source, letter, message.generated_at, now)
+            }
             None => self.refuse_by_time(arrival, now),
         }
     }
@@ -219,11 +231,12 @@ impl Intake {
                 if waits || !self.state.awaits(&source, position, limits.held_max) {
                     return Vec::new();
                 }
+                let letter = (position, refused.mark);
                 if self.state.is_blank() {
-                    self.state.foresee_refused(&source, position, refused.received_at);
+                    self.state.foresee_refused(&source, letter, refused.received_at);
                     return Vec::new();
                 }
-                self.state.refuse(&source, position, refused.received_at, now).into_iter().collect()
+                self.state.refuse(&source, letter, refused.received_at, now).into_iter().collect()
             }
             (Place::Sequence(_), None) => Vec::new(),
             (Place::Time { generated_at: said_at }, source) => {
@@ -252,10 +265,7 @@ impl Intake {
 
     /// A message without a turn becomes a dead letter, or stays the one in whose place it was sent.
     fn refuse_by_time(&mut self, arrival: &Arrival, now: Timestamp) -> Option<Update> {
-        let mark = match arrival.redrive {
-            None => LetterMark::of(&arrival.payload),
-            Some(redrive) => redrive.mark?,
-        };
+        let mark = arrival.letter_mark()?;
         let FeedMessage { source, generated_at, request_id, .. } = &arrival.message;
         let asked = if arrival.redrive.is_some() || request_id.is_some() { Asked::Yes } else { Asked::No };
         self.state.refuse_by_time(source, Letter { said_at: *generated_at, mark: Some(mark), asked }, now)
@@ -283,8 +293,9 @@ impl Intake {
                 "/sequence",
                 format!("{held} messages wait for {expected} already: there is no room"),
             );
+            let mark = arrival.letter_mark();
             effects.push(Effect::Refused { arrival, refusal });
-            effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
+            effects.extend(self.state.refuse(&source, (position, mark), said_at, now).map(Effect::Updated));
             return;
         }
         let message = HeldMessage { arrival, deadline: now.plus_micros(limits.wait_micros) };
@@ -320,9 +331,11 @@ impl Intake {
                 Ok(Applied::Updated(update)) => effects.push(Effect::Updated(update)),
                 Ok(Applied::Reached) => {}
                 Err(refusal) => {
-                    let said_at = arrival.message.generated_at;
+                    let (said_at, mark) = (arrival.message.generated_at, arrival.letter_mark());
                     effects.push(Effect::Refused { arrival, refusal });
-                    effects.extend(self.state.refuse(&source, position, said_at, now).map(Effect::Updated));
+                    effects.extend(
+                        self.state.refuse(&source, (position, mark), said_at, now).map(Effect::Updated),
+                    );
                     return;
                 }
             }

@@ -25,7 +25,8 @@ pub const ID_BYTES_MAX: usize = 96;
 pub const TEXT_BYTES_MAX: usize = 256;
 /// Message ids remembered per producer and event, to tell a duplicate from a stale message.
 pub const RECENT_MAX: usize = 16;
-/// Dead letters of a source without sequences that an event keeps apart; those before them open nothing any more.
+/// Dead letters of a source that an event keeps apart: without sequences the last ones, and those before them open nothing any more;
+/// with sequences the first ones.
 pub const LETTERS_MAX: usize = 64;
 /// Bet stops of one producer that overtook their sequence, per event.
 pub const BARRIERS_MAX: usize = 32;

@@ -3,6 +3,7 @@
 
 use super::{EventState, Feed, Letters};
 use crate::id::Source;
+use crate::letter::LetterMark;
 use crate::message::{Body, Content, EventMessage, FeedMessage, Position};
 use crate::{Cause, Timestamp, Update};
 
@@ -68,19 +69,19 @@ impl EventState {
         }
     }
 
-    /// A message of `source`, made or received at this time, was refused and lies among the dead letters: its open markets are suspended for that reason
-    /// until a message that is right takes its place. `None` where that was said before.
+    /// A message of `source`, made or received at this time, was refused and lies among the dead letters, known by a mark: its
+    /// open markets are suspended for that reason until a message that is right takes its place. `None` where that was said before.
     pub(crate) fn refuse(
         &mut self,
         source: &Source,
-        position: Position,
+        (position, mark): (Position, Option<LetterMark>),
         said_at: Timestamp,
         at: Timestamp,
     ) -> Option<Update> {
         if !self.has_place(source) {
             return None;
         }
-        let is_news = self.head.feed_entry(source).refuse(position, said_at, at);
+        let is_news = self.head.feed_entry(source).refuse((position, mark), said_at, at);
         is_news
             .then(|| self.publish_refreshed(source, Cause::dead_letter(source.clone(), Some(position)), at))
     }
@@ -103,9 +104,14 @@ impl EventState {
 
     /// A message of `source` was refused, and nothing else is known of the event: it begins with the next one that is right, and
     /// is shut from there on.
-    pub(crate) fn foresee_refused(&mut self, source: &Source, position: Position, said_at: Timestamp) {
+    pub(crate) fn foresee_refused(
+        &mut self,
+        source: &Source,
+        letter: (Position, Option<LetterMark>),
+        said_at: Timestamp,
+    ) {
         if self.has_place(source) {
-            self.head.feed_entry(source).foresee_refused(position, said_at);
+            self.head.feed_entry(source).foresee_refused(letter, said_at);
         }
     }
 

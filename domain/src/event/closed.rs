@@ -9,14 +9,16 @@ use crate::refused::{Place, RefusedMessage};
 use crate::{Cause, Timestamp, Update};
 
 impl EventState {
-    /// The letter of this message is closed. Where its feed counts, its place is missing as any other from now on; where it does
-    /// not, what was offered before it is as open as what was offered since. An event of which nothing else is known is none any
+    /// The letter of this message is closed. Where its feed counts, its place is missing as any other from now on, unless another
+    /// letter lies there, too; where it does not, what was offered before it is as open as what was offered since. An event of which nothing else is known is none any
     /// more. No update where clients see no difference.
     pub(crate) fn close_letter(&mut self, refused: &RefusedMessage, at: Timestamp) -> Vec<Update> {
         // Of a source whose last letter is closed it could not be told any more.
         let was_blank = self.is_blank();
         let update = match (refused.place, refused.source(), refused.mark) {
-            (Place::Sequence(position), Some(source), _) => self.close_place(&source, position, at),
+            (Place::Sequence(position), Some(source), mark) => {
+                self.close_place(&source, (position, mark), at)
+            }
             (_, _, Some(mark)) => self.close_marked(&refused.provider, mark, at),
             (_, _, None) => None,
         };
@@ -27,9 +29,14 @@ impl EventState {
         update.into_iter().collect()
     }
 
-    fn close_place(&mut self, source: &Source, position: Position, at: Timestamp) -> Option<Update> {
+    fn close_place(
+        &mut self,
+        source: &Source,
+        (position, mark): (Position, Option<LetterMark>),
+        at: Timestamp,
+    ) -> Option<Update> {
         let feed = self.head.feeds.iter_mut().find(|feed| feed.source == *source)?;
-        if !feed.forget_refused(position) {
+        if !feed.close_letter(position, mark) {
             return None;
         }
         let cause = Cause::gap(source.clone(), feed.missing());

@@ -1,15 +1,15 @@
 //! How far one source has come with one event: position, duplicates, bet stops that ran ahead, gaps. What of an epoch is
 //! true is in `feed/epoch.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::event::Refusal;
 use crate::event::group::{ALL, Member};
 use crate::id::{MessageId, Name, Source};
-use crate::letter;
+use crate::letter::{self, LetterMark};
 use crate::limit::{BARRIERS_MAX, EPOCHS_AHEAD_MAX, GROUPS_MAX, LETTERS_MAX, RECENT_MAX};
 use crate::message::{BetStop, FeedMessage, Groups, Position, StopStatus};
 
@@ -17,10 +17,12 @@ use epoch::{Ahead, Began};
 use far::Far;
 pub(crate) use letters::Letter;
 pub use letters::Letters;
+use places::Places;
 
 mod epoch;
 mod far;
 mod letters;
+mod places;
 
 /// What a source has said of an event so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +65,8 @@ pub struct Feed {
     pub down: bool,
     /// The first positions ahead whose messages were refused and lie among the dead letters: the cause of the gap. Those of an
     /// epoch that nothing speaks of any more mean nothing until something does.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "one_or_several")]
-    refused: BTreeSet<Position>,
+    #[serde(default, skip_serializing_if = "Places::is_empty")]
+    refused: Places,
     /// Of each epoch the last position of those for which there was no room there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     refused_to: BTreeMap<u64, u64>,
@@ -114,7 +116,7 @@ impl Feed {
             gap: false,
             gap_since: None,
             down: false,
-            refused: BTreeSet::new(),
+            refused: Places::default(),
             refused_to: BTreeMap::new(),
             catches_up: false,
             letters,
@@ -223,18 +225,27 @@ impl Feed {
     }
 
     /// Takes note, at `at`, that the message at `position` was refused: a gap whose cause is known. Says whether that is news.
-    pub(crate) fn refuse(&mut self, position: Position, said_at: Timestamp, at: Timestamp) -> bool {
+    pub(crate) fn refuse(
+        &mut self,
+        (position, mark): (Position, Option<LetterMark>),
+        said_at: Timestamp,
+        at: Timestamp,
+    ) -> bool {
         let is_known = self.gap && self.has_refused();
-        self.foresee_refused(position, said_at);
+        self.foresee_refused((position, mark), said_at);
         self.open_gap(at);
         self.catches_up = false;
         !is_known
     }
 
     /// The same before any other message of it: what is missing is a gap once there is something that it keeps shut.
-    pub(crate) fn foresee_refused(&mut self, position: Position, said_at: Timestamp) {
+    pub(crate) fn foresee_refused(
+        &mut self,
+        (position, mark): (Position, Option<LetterMark>),
+        said_at: Timestamp,
+    ) {
         self.hear(position, said_at);
-        self.refused.insert(position);
+        self.refused.insert(position, mark);
         if self.refused.len() > LETTERS_MAX
             && let Some(Position { epoch, sequence }) = self.refused.pop_last()
         {
@@ -246,9 +257,14 @@ impl Feed {
         }
     }
 
-    /// The right message for `position` waits for its turn, or nobody will send one; says whether it had been refused.
+    /// The right message for `position` waits for its turn; says whether it had been refused.
     pub(crate) fn forget_refused(&mut self, position: Position) -> bool {
-        self.refused.remove(&position)
+        self.refused.remove(position)
+    }
+
+    /// Nobody will send what this letter at `position` keeps waiting; says whether it was the last one there.
+    pub(crate) fn close_letter(&mut self, position: Position, mark: Option<LetterMark>) -> bool {
+        self.refused.close(position, mark)
     }
 
     /// Whether the message at `position` is known to be a dead letter, or may be one of those that were too many, whether or not
@@ -256,7 +272,7 @@ impl Feed {
     #[must_use]
     pub fn has_letter_at(&self, position: Position) -> bool {
         let is_forgotten = |sequence: &u64| position.sequence <= *sequence;
-        self.refused.contains(&position) || self.refused_to.get(&position.epoch).is_some_and(is_forgotten)
+        self.refused.contains(position) || self.refused_to.get(&position.epoch).is_some_and(is_forgotten)
     }
 
     /// Whether messages ahead were refused.
@@ -271,7 +287,7 @@ impl Feed {
 
     /// The first place ahead that is known to be a letter's.
     fn first_refused(&self) -> Option<Position> {
-        self.refused.iter().copied().find(|position| self.is_yet_to_come(*position))
+        self.refused.iter().find(|position| self.is_yet_to_come(*position))
     }
 
     /// Of each epoch the last place of the letters that were too many.
@@ -283,7 +299,7 @@ impl Feed {
     /// is told anew by a recovery.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
-        (self.gap && !self.refused.contains(&self.missing())) || self.unasked_since.is_some()
+        (self.gap && !self.refused.contains(self.missing())) || self.unasked_since.is_some()
     }
 
     /// Since when a recovery may be asked for what a dead letter keeps shut, once; `None` where none does that answers no recovery.
@@ -307,7 +323,7 @@ impl Feed {
         self.barriers = barriers;
         // An epoch that was forgotten may be spoken of again, and its letters are what is missing then.
         let Self { applied, refused, refused_to, .. } = self;
-        refused.retain(|place| *place > *applied);
+        refused.retain(|place| place > *applied);
         refused_to.retain(|epoch, sequence| Position { epoch: *epoch, sequence: *sequence } > *applied);
         self.gap &= self.doubt.is_some() || self.far.is_some() || self.last_heard() > position;
         self.gap_since = self.gap_since.filter(|_| self.gap);
@@ -397,20 +413,6 @@ impl Feed {
     pub(crate) fn barrier_for(&self, market: Member) -> Option<&BetStop> {
         self.barriers.iter().map(|barrier| &barrier.stop).find(|stop| market.is_meant_by(&stop.groups))
     }
-}
-
-/// Earlier releases stored no more than one.
-fn one_or_several<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeSet<Position>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Stored {
-        One(Position),
-        Several(BTreeSet<Position>),
-    }
-    Ok(match Stored::deserialize(stored)? {
-        Stored::One(position) => BTreeSet::from([position]),
-        Stored::Several(positions) => positions,
-    })
 }
 
 fn hash(id: &MessageId) -> u64 {

@@ -78,3 +78,56 @@ fn a_closed_place_is_missing_as_any_other() {
     desk.take(&counted(2));
     assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
 }
+
+#[test]
+fn a_place_of_several_letters_is_one_until_the_last_of_them_is_closed() {
+    let told = [1, 2].map(|mark| refused(Some(Who::Live), Some(Position { epoch: 1, sequence: 2 }), mark));
+    for order in [[0, 1], [1, 0]] {
+        let (first, last) = (closed(told[order[0]].clone()), closed(told[order[1]].clone()));
+        let mut desk = Desk::with(&[counted(1)]);
+        told.iter().for_each(|refused| drop(desk.hear_of_refused(refused)));
+        desk.restart();
+        for _ in 0..2 {
+            assert_eq!(desk.hear_of_refused(&first), [], "the other one is still there");
+            assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+        }
+        desk.restart();
+        assert_eq!(desk.hear_of_refused(&last).len(), 1);
+        assert_eq!(suspension(&desk), Some(Suspension::Gap));
+
+        let mut unbegun = Desk::new(PATIENT);
+        told.iter().for_each(|refused| assert_eq!(unbegun.hear_of_refused(refused), []));
+        unbegun.hear_of_refused(&first);
+        unbegun.restart();
+        assert!(unbegun.intake.state().is_foreseen());
+        unbegun.hear_of_refused(&last);
+        assert_eq!(unbegun.intake.state().head(), &domain::event::Head::default(), "nothing of it is left");
+    }
+}
+
+#[test]
+fn a_right_message_takes_a_place_of_several_letters() {
+    let mut desk = Desk::with(&[counted(1)]);
+    for mark in [1, 2] {
+        desk.hear_of_refused(&refused(Some(Who::Live), Some(Position { epoch: 1, sequence: 3 }), mark));
+    }
+    desk.take(&counted(3));
+    assert_eq!(suspension(&desk), Some(Suspension::Gap), "it waits for the one before it");
+    desk.take(&counted(2));
+    assert_eq!((suspension(&desk), desk.has_gap(Who::Live)), (None, false));
+}
+
+#[test]
+fn a_place_stored_without_marks_is_read_and_closed_by_any_letter() {
+    let mut unmarked = at_sequence(2);
+    unmarked.mark = None;
+    let mut desk = Desk::with(&[counted(1)]);
+    desk.hear_of_refused(&unmarked);
+    let head = serde_json::to_value(desk.intake.state().head()).expect("a head");
+    let place = serde_json::json!({ "epoch": 1, "sequence": 2 });
+    assert_eq!(head["feeds"][0]["refused"], serde_json::json!([place]), "as before there were marks");
+    desk.restart();
+    assert_eq!(suspension(&desk), Some(Suspension::DeadLetter));
+    desk.hear_of_refused(&closed(at_sequence(2)));
+    assert_eq!(suspension(&desk), Some(Suspension::Gap));
+}
