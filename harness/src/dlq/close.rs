@@ -2,12 +2,17 @@
 //! that were sent. Before that the feeds of their events are told, so that what comes later is not shut by a letter that
 //! nobody finds among the open ones. What is shut already stays shut, for it has to be put right.
 
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, bail};
-use chassis::kafka::{Producer, ProducerSettings, Record};
+use chassis::kafka::{
+    PartitionReader, Producer, ProducerSettings, ReaderSettings, Record, TopicOffset, partition_of,
+};
 use domain::event::Head;
 use domain::letter::{LetterMark, RedriveOutcome};
 use domain::refused::{REFUSED_HEADER, RefusedMessage};
-use domain::{EventId, Timestamp};
+use domain::{EventId, Sport, Timestamp};
 use nix::unistd::{User, geteuid};
 use sqlx::{MySqlConnection, MySqlPool};
 
@@ -15,6 +20,11 @@ use super::Place;
 use super::letter::{About, Letter};
 use super::report;
 use super::state::{self, State};
+
+/// How long a processor may take to come to where its feed ended.
+const PROCESSED_WITHIN: Duration = Duration::from_secs(10);
+/// How often the database is asked how far it is.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the database takes of a reason, in characters.
 const REASON_MAX: usize = 1_000;
@@ -32,12 +42,16 @@ pub fn who(named: Option<String>) -> String {
 /// Closes letters of which nothing has become before, all or none; says what has become of each.
 ///
 /// # Errors
-/// Where one keeps its event shut: it has to be put right, and could not be any more. None is closed then.
+/// Where one keeps its event shut: it has to be put right, and could not be any more. Where the processors have not come to where
+/// the feeds end: nobody can tell yet whether one does. None is closed then.
 pub async fn close(place: &Place, letters: &[Letter], (by, why): (&str, &str)) -> Result<Vec<State>> {
     let database = &place.database;
     let states = state::of(database, letters).await?;
     let open: Vec<&Letter> =
         letters.iter().zip(&states).filter(|(_, state)| state.is_open()).map(|(letter, _)| letter).collect();
+    // What a letter shuts is in the database only once its event's processor has heard of it.
+    let events: BTreeSet<&EventId> = open.iter().flat_map(|letter| letter.event_ids()).collect();
+    processed(place, &events).await?;
     let mut kept_open = Vec::new();
     for letter in &open {
         for event_id in letter.event_ids() {
@@ -64,6 +78,49 @@ pub async fn close(place: &Place, letters: &[Letter], (by, why): (&str, &str)) -
     }
     transaction.commit().await.context("noting that the letters are closed")?;
     state::of(database, letters).await
+}
+
+/// Waits until the processors have come to where the feeds of these events end now.
+async fn processed(place: &Place, events: &BTreeSet<&EventId>) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let topics = Sport::ALL.map(|sport| place.topics.feed(sport));
+    let settings = ReaderSettings::new(&place.kafka, "matchday dlq");
+    let reader =
+        PartitionReader::open(settings, &topics).await.context("asking Kafka where the feeds end")?;
+    let mut awaited = Vec::new();
+    for (sport, topic) in Sport::ALL.into_iter().zip(&topics) {
+        let ends: Vec<&TopicOffset> = reader.ends().iter().filter(|end| *end.topic == **topic).collect();
+        awaited.extend(of_events(&ends, events).into_iter().map(|end| (sport, end.partition, end.offset)));
+    }
+    drop(reader);
+    let began = Instant::now();
+    loop {
+        let sql = "SELECT sport, kafka_partition, next_offset FROM feed_offsets";
+        let found: Vec<(String, i32, i64)> = sqlx::query_as(sql).fetch_all(&place.database).await?;
+        let come_to: HashMap<(&str, i32), i64> =
+            found.iter().map(|(sport, partition, next)| ((sport.as_str(), *partition), *next)).collect();
+        awaited.retain(|(sport, partition, end)| {
+            come_to.get(&(sport.as_str(), *partition)).copied().unwrap_or_default() < *end
+        });
+        let Some((sport, partition, end)) = awaited.first() else { return Ok(()) };
+        if began.elapsed() >= PROCESSED_WITHIN {
+            bail!(
+                "the feed of {sport} is not processed so far yet: its partition {partition} ends at {end}, and the letters may shut \
+                 what is there; nothing was closed"
+            );
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// Of a topic's partitions those in which the events are, with where they end.
+fn of_events<'e>(ends: &[&'e TopicOffset], events: &BTreeSet<&EventId>) -> Vec<&'e TopicOffset> {
+    let count = i32::try_from(ends.len()).unwrap_or(i32::MAX);
+    let partitions: BTreeSet<i32> =
+        events.iter().map(|event_id| partition_of(event_id.as_str().as_bytes(), count)).collect();
+    ends.iter().copied().filter(|end| partitions.contains(&end.partition)).collect()
 }
 
 /// Tells the feeds of their events that nothing will come in the letters' place.
@@ -149,6 +206,21 @@ async fn shut_by_it(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_feed_the_partitions_of_the_events_are_awaited() {
+        let end = |partition| TopicOffset { topic: "feed".into(), partition, offset: 7 };
+        let ends = [0, 1, 2, 3].map(end);
+        let ends: Vec<&TopicOffset> = ends.iter().collect();
+        let awaited = |id: &str| {
+            let event_id = EventId::new(id).unwrap();
+            let awaited = of_events(&ends, &BTreeSet::from([&event_id]));
+            awaited.iter().map(|end| end.partition).collect::<Vec<_>>()
+        };
+        for id in ["md:match:1", "md:match:2", "md:match:3"] {
+            assert_eq!(awaited(id), [partition_of(id.as_bytes(), 4)]);
+        }
+    }
 
     #[test]
     fn who_closes_is_named_also_where_nobody_says_it() {
