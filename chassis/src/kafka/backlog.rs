@@ -104,7 +104,7 @@ impl BacklogReader {
     pub fn unread_percent(&mut self, now_ms: i64) -> KafkaResult<u64> {
         let asked_at = Instant::now();
         let answer = self.ask(now_ms);
-        if self.unanswered.note(asked_at, answer.is_ok(), Instant::now()) {
+        if self.unanswered.note(asked_at, &answer, Instant::now()) {
             self.clients = Clients::connect(&self.brokers, &self.group)?;
             brokers::note_replaced("backlog");
         }

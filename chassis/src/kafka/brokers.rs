@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::{forward_error, forward_log};
 
@@ -85,8 +85,8 @@ pub(super) struct Unanswered(Option<Instant>);
 
 impl Unanswered {
     /// Takes note of a question; says whether the client has to be replaced.
-    pub(super) fn note(&mut self, asked_at: Instant, is_answered: bool, now: Instant) -> bool {
-        if is_answered {
+    pub(super) fn note<T>(&mut self, asked_at: Instant, answer: &KafkaResult<T>, now: Instant) -> bool {
+        if !answer.as_ref().is_err_and(is_silence) {
             self.0 = None;
             return false;
         }
@@ -96,6 +96,27 @@ impl Unanswered {
         }
         is_long
     }
+}
+
+/// Whether nobody has answered. A broker that says what is wrong has, and a new client would hear the same.
+fn is_silence(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, MessageTimedOut, OperationTimedOut, RequestTimedOut, Resolve,
+        TimedOutQueue,
+    };
+    matches!(error, KafkaError::Canceled)
+        || matches!(
+            error.rdkafka_error_code(),
+            Some(
+                AllBrokersDown
+                    | BrokerTransportFailure
+                    | MessageTimedOut
+                    | OperationTimedOut
+                    | RequestTimedOut
+                    | Resolve
+                    | TimedOutQueue
+            )
+        )
 }
 
 /// Whether there is a broker that was configured or learnt of. A group's coordinator and librdkafka's own queue are listed as
@@ -123,11 +144,34 @@ mod tests {
     fn a_client_is_replaced_once_nobody_has_answered_it_for_long() {
         let (mut unanswered, began) = (Unanswered::default(), Instant::now());
         let half = REPLACE_AFTER / 2;
-        let mut note = |at, is_answered| unanswered.note(began + at, is_answered, began + at + half);
+        let silence = || Err(KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut));
+        let mut note = |at, is_answered| {
+            let answer = if is_answered { Ok(()) } else { silence() };
+            unanswered.note(began + at, &answer, began + at + half)
+        };
         assert!(!note(Duration::ZERO, false));
         assert!(!note(half, true) && !note(half, false), "it was answered in between");
         assert!(note(REPLACE_AFTER, false));
         assert!(!note(REPLACE_AFTER, false), "the new one has as long");
+    }
+
+    #[test]
+    fn who_is_told_what_is_wrong_is_answered() {
+        use RDKafkaErrorCode as Code;
+        let silent = [Code::AllBrokersDown, Code::BrokerTransportFailure, Code::OperationTimedOut];
+        let told = [Code::UnknownTopicOrPartition, Code::GroupAuthorizationFailed, Code::LeaderNotAvailable];
+        for (codes, is_silent) in [(silent, true), (told, false)] {
+            for code in codes {
+                for error in [
+                    KafkaError::MetadataFetch(code),
+                    KafkaError::OffsetFetch(code),
+                    KafkaError::AdminOp(code),
+                ] {
+                    assert_eq!(is_silence(&error), is_silent, "{error}");
+                }
+            }
+        }
+        assert!(is_silence(&KafkaError::Canceled));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl EndsReader {
         // A time of -1, which is what `Offset::End` says, asks for the offset behind the last record.
         let ask = move || consumer.offsets_for_times(list, answer_within);
         let answer = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled));
-        self.note(asked_at, answer.is_ok());
+        self.note(asked_at, &answer);
         let answer = answer?;
         let ends = answer.elements().into_iter().map(|element| match element.offset() {
             Offset::Offset(offset) => {
@@ -64,9 +64,9 @@ impl EndsReader {
         ends.collect()
     }
 
-    fn note(&self, asked_at: Instant, is_answered: bool) {
+    fn note<T>(&self, asked_at: Instant, answer: &KafkaResult<T>) {
         let mut asking = self.asking();
-        if !asking.unanswered.note(asked_at, is_answered, Instant::now()) {
+        if !asking.unanswered.note(asked_at, answer, Instant::now()) {
             return;
         }
         match connect(&self.brokers, &self.client_id) {
