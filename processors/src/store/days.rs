@@ -171,13 +171,17 @@ impl Keeper {
     /// Drops the partition of a day that has been exchanged. A batch that waited for that has written to it since: what it wrote
     /// goes where the rest of the day is, while nobody writes more. Whoever is killed in between leaves it in both places.
     async fn drop_exchanged(&mut self, name: &str) -> Result<(), DayError> {
-        self.execute("LOCK TABLES updates WRITE, updates_past WRITE".to_owned()).await?;
-        let late = format!("INSERT IGNORE INTO updates_past SELECT * FROM updates PARTITION ({name})");
-        let dropped = match self.execute(late).await {
-            Ok(()) => self.execute(format!("ALTER TABLE updates DROP PARTITION {name}")).await,
-            Err(error) => Err(error),
-        };
-        self.execute("UNLOCK TABLES".to_owned()).await?;
+        // In one text: who stood still between two would keep every sport from writing.
+        let dropped = self.execute(format!(
+            "LOCK TABLES updates WRITE, updates_past WRITE; \
+             INSERT IGNORE INTO updates_past SELECT * FROM updates PARTITION ({name}); \
+             ALTER TABLE updates DROP PARTITION {name}; UNLOCK TABLES"
+        ));
+        let dropped = dropped.await;
+        if dropped.is_err() {
+            // What follows the one that failed was left out.
+            self.execute("UNLOCK TABLES".to_owned()).await?;
+        }
         dropped
     }
 
