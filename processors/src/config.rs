@@ -187,7 +187,8 @@ pub struct ProcessConfig {
     #[arg(long, env = "MATCHDAY_RECOVERY_EVERY_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub recovery_every_ms: u32,
 
-    /// Milliseconds in which a recovery must bring something; one that does not is asked for again
+    /// Milliseconds in which a recovery must bring something; one that does not is asked for again. As long as none does, each is
+    /// waited for twice as long as the one before, up to 5 minutes
     #[arg(long, env = "MATCHDAY_RECOVERY_SILENCE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub recovery_silence_ms: u32,
 

@@ -91,7 +91,7 @@ pub struct Request {
     pub asked_at: Timestamp,
     /// Whether the provider has taken it.
     pub is_taken: bool,
-    /// How many before it came to nothing.
+    /// How many before it, one after the other, the provider has not taken.
     pub failures: u32,
     /// When something last came that says that it answers this, to the second.
     pub recovered_at: Option<Timestamp>,
@@ -180,7 +180,9 @@ fn following(want: &Want, asked: &[Request], now: Timestamp, silence_micros: i64
         BACKOFF_MICROS_MIN.saturating_mul(1 << last.failures.min(16)).min(BACKOFF_MICROS_MAX)
     });
     let due_at = delivered_at.map_or(waits_until, |at| waits_until.max(at.plus_micros(silence_micros)));
-    (due_at <= now).then(|| new(made_at(last), last.failures.saturating_add(1)))
+    // One that was taken has not failed: a refusal after it is the first one.
+    let failures = if last.is_taken { 0 } else { last.failures.saturating_add(1) };
+    (due_at <= now).then(|| new(made_at(last), failures))
 }
 
 /// Of what was asked for a target that which nothing is expected of any more once it is asked for anew: what was not taken and
@@ -259,7 +261,7 @@ mod tests {
             let delivers = [delivering(1_000, 20_000_000)];
             assert_eq!(after(&lost, &delivers, 20_000_000 + SILENCE - 1), None);
             let again = after(&lost, &delivers, 20_000_000 + SILENCE);
-            assert_eq!(again, Some(asked(20_000_000 + SILENCE, false, 1)));
+            assert_eq!(again, Some(asked(20_000_000 + SILENCE, false, 0)));
         }
     }
 
@@ -290,14 +292,33 @@ mod tests {
     }
 
     #[test]
+    fn one_that_fails_after_others_were_taken_and_never_served_is_the_first_that_failed() {
+        let lost = want("md", None, 0);
+        let mut made = vec![asked(0, true, 0)];
+        for _ in 0..5 {
+            let due = made[made.len() - 1].asked_at.0 + SILENCE_MICROS_MAX;
+            let next = after(&lost, &made, due).expect("it is made again");
+            assert_eq!(next.failures, 0);
+            made.push(Request { is_taken: true, ..next });
+        }
+        let refused_at = made[made.len() - 1].asked_at.0 + SILENCE_MICROS_MAX;
+        made.push(after(&lost, &made, refused_at).expect("the one that is refused"));
+        for wait in [BACKOFF_MICROS_MIN, 2 * BACKOFF_MICROS_MIN] {
+            let last = made[made.len() - 1].asked_at.0;
+            assert_eq!(after(&lost, &made, last + wait - 1), None);
+            made.push(after(&lost, &made, last + wait).expect("it is made again soon"));
+        }
+    }
+
+    #[test]
     fn one_that_was_made_again_and_delivers_after_all_has_not_timed_out_either() {
         let lost = want("md", Some("md:match:1"), 1_000);
         let late = delivering(1_000, 40_000_000);
-        for (is_taken, failures) in [(true, 1), (false, 1), (false, 4)] {
+        for (is_taken, failures, next) in [(true, 1, 0), (false, 1, 2), (false, 4, 5)] {
             let both = [late, asked(30_000_000, is_taken, failures)];
             let again_at = 40_000_000 + SILENCE;
             assert_eq!(after(&lost, &both, again_at - 1), None);
-            assert_eq!(after(&lost, &both, again_at), Some(asked(again_at, false, failures + 1)));
+            assert_eq!(after(&lost, &both, again_at), Some(asked(again_at, false, next)));
         }
         // What came from a recovery of before it was lost says nothing of this one.
         let stale = [delivering(999, 40_000_000), asked(30_000_000, true, 1)];
@@ -312,7 +333,7 @@ mod tests {
         let failed = [asked(5_000, false, 0)];
         assert_eq!(after(&lost(5_000), &failed, 5_000 + 1_000_000), Some(asked(1_005_000, false, 1)));
         let silent = [asked(5_000, true, 0)];
-        assert_eq!(after(&lost(5_000), &silent, 5_000 + SILENCE), Some(asked(5_000 + SILENCE, false, 1)));
+        assert_eq!(after(&lost(5_000), &silent, 5_000 + SILENCE), Some(asked(5_000 + SILENCE, false, 0)));
         let answered = [delivering(5_000, 6_000)];
         assert_eq!(after(&lost(5_000), &answered, i64::MAX / 2), None);
         assert_eq!(after(&lost(5_001), &answered, 7_000), Some(asked(7_000, false, 0)), "another letter");
