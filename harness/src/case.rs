@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use domain::Sport;
 use simulator::faults::Quiet;
 use simulator::run_ledger::RunLedger;
-use simulator::scenario::{READY, Scene};
+use simulator::scenario::{READY, Scene, Tempo};
 use simulator::{DriveOptions, Scenario, Tape, Token};
 
 use crate::feed::Feed;
@@ -82,6 +82,11 @@ impl Asked {
         };
         asked.scenario.seed = seed.unwrap_or(asked.scenario.seed);
         if let Some(seconds) = seconds {
+            ensure!(
+                asked.scenario.tempo == Tempo::Rate,
+                "--seconds {seconds}: the games of `{}` have their own pace, and take as long as games do",
+                asked.name
+            );
             asked.scenario = asked.scenario.lasting(Duration::from_secs(seconds.into()));
         }
         Ok(asked)

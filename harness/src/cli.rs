@@ -210,18 +210,21 @@ async fn exit_code(cli: Cli) -> Result<ExitCode> {
         let stacks = stacks.context("finding the folder of all stacks")?;
         anyhow::Ok(Home { project, stacks, stores, database, up: UP })
     };
-    let judged = match command {
-        Command::Verify(args) => verify(home(stacks, database)?, *args, say).await,
-        Command::Shrink(args) => shrink(home(stacks, database)?, *args, say, interrupted()).await,
-        Command::Capacity(args) => capacity(home(stacks, database)?, *args, say).await,
-        Command::Compare(args) => compare(&args, say).means(Exit::Usage),
-        Command::Report { bundle } => report(&bundle).map(|()| Exit::Pass).means(Exit::Usage),
-        command => {
-            let cli = Cli { stacks, database, stores, command };
-            return execute(cli).await.map(|()| ExitCode::SUCCESS);
+    let judging = async {
+        let home = |stacks, database| home(stacks, database).means(Exit::Usage);
+        match command {
+            Command::Verify(args) => verify(home(stacks, database)?, *args, say).await,
+            Command::Shrink(args) => shrink(home(stacks, database)?, *args, say, interrupted()).await,
+            Command::Capacity(args) => capacity(home(stacks, database)?, *args, say).await,
+            Command::Compare(args) => compare(&args, say).means(Exit::Usage),
+            Command::Report { bundle } => report(&bundle).map(|()| Exit::Pass).means(Exit::Usage),
+            command => {
+                let cli = Cli { stacks, database, stores, command };
+                execute(cli).await.map(|()| Exit::Pass).means(Exit::Internal)
+            }
         }
     };
-    match judged {
+    match Box::pin(judging).await {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(NoVerdict { exit, error }) => {
             failed(&error);

@@ -52,6 +52,8 @@ pub struct Monitor {
     /// By how much the ends of the updates topics were ahead of what distribution counts when least was to be read: it counts
     /// from its own start on.
     ahead: Option<i64>,
+    /// What it had counted when it was asked last.
+    read: i64,
     /// Counts those frames.
     pub breaks: Arc<AtomicU64>,
     /// Counts what clients were shown and the database did not have.
@@ -92,6 +94,7 @@ impl Monitor {
             topics: site.topics.clone(),
             sports: sports.to_vec(),
             ahead: None,
+            read: 0,
             breaks: Arc::default(),
             ahead_of_database: Arc::default(),
             deaths: BTreeMap::new(),
@@ -115,7 +118,7 @@ impl Monitor {
                 at_micros: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
                 lag: waiting.map(|waiting| waiting.feed),
                 outbox: waiting.map(|waiting| waiting.outbox),
-                unread: waiting.zip(read).map(|(waiting, read)| self.unread(waiting.updates - read)),
+                unread: waiting.zip(read).map(|(waiting, read)| self.unread(waiting.updates, read)),
                 breaks: self.breaks.load(Ordering::Relaxed),
                 ahead: self.ahead_of_database.load(Ordering::Relaxed),
                 processes: processes(site),
@@ -179,8 +182,13 @@ impl Monitor {
         Some(value as i64)
     }
 
-    /// How many of them are to be read, where the topics' ends are so far ahead of what was counted.
-    fn unread(&mut self, ahead: i64) -> u64 {
+    /// How many of them are to be read, where the topics end there and so many were counted.
+    fn unread(&mut self, end: i64, read: i64) -> u64 {
+        // Started anew, it counts from nothing.
+        if read < std::mem::replace(&mut self.read, read) {
+            self.ahead = None;
+        }
+        let ahead = end - read;
         let least = self.ahead.map_or(ahead, |least| least.min(ahead));
         self.ahead = Some(least);
         u64::try_from(ahead - least).unwrap_or_default()

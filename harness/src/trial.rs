@@ -1,6 +1,6 @@
 //! The trial: every place that a run leaves traces in is held against the oracle and against the update log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use simulator::ledger::Deliveries;
@@ -29,7 +29,7 @@ pub async fn judge(places: &Places, feed: &Feed, clients: &[(&str, &Seen)]) -> R
     let mysql = Mysql::new(&places.mysql)?;
     let mut verdict = Verdict::default();
     let traces = traces(&mysql, feed, &Heard::default(), &mut verdict).await?;
-    judge_places(places, feed, &traces, clients, true, &mut verdict).await?;
+    judge_places(places, feed, &traces, clients, (true, &BTreeSet::new()), &mut verdict).await?;
     judge_sockets(feed, &traces, clients, &mut verdict);
     Ok(verdict)
 }
@@ -55,7 +55,7 @@ pub async fn traces(
 }
 
 /// Holds where every event ends against its ledger, and every place against MySQL. Events of others are no phantoms where the
-/// stack is not ours alone. What of a place cannot be read is an anomaly of it, and the rest is judged.
+/// stack is not ours alone, and of events that were `cut_short` nothing is said. What of a place cannot be read is an anomaly of it, and the rest is judged.
 ///
 /// # Errors
 /// When a store does not answer.
@@ -64,13 +64,14 @@ pub async fn judge_places(
     feed: &Feed,
     traces: &BTreeMap<String, Trace>,
     clients: &[(&str, &Seen)],
-    is_own: bool,
+    (is_own, cut_short): (bool, &BTreeSet<String>),
     verdict: &mut Verdict,
 ) -> Result<()> {
     let mysql = Mysql::new(&places.mysql)?;
     let events: Vec<String> = feed.expected.keys().cloned().collect();
     let ours = |mut reading: Reading| {
-        feed.unannounced().for_each(|id| drop(reading.pictures.remove(id)));
+        let unsaid = feed.unannounced().chain(cut_short.iter().map(String::as_str));
+        unsaid.for_each(|id| drop(reading.pictures.remove(id)));
         if !is_own {
             let is_ours = |id: &str| feed.expected.contains_key(id);
             reading.pictures.retain(|id, _| is_ours(id));
@@ -84,9 +85,11 @@ pub async fn judge_places(
         verdict.compare(Kind::Lost, None, in_mysql.pictures.contains_key(event_id), example, "mysql");
     }
     let in_mysql = ours(in_mysql);
+    let events: Vec<String> = events.into_iter().filter(|id| !cut_short.contains(id)).collect();
     let in_redis = redis::read(&places.redis, &mysql.store_id().await?, &events).await?;
     let by_rest = rest::read(&places.rest, &events).await?;
-    let expected = expected(feed, traces);
+    let mut expected = expected(feed, traces);
+    expected.retain(|id, _| !cut_short.contains(id));
     judge_reading("mysql", &expected, &in_mysql, verdict);
     let mut judge_place = |place: &str, reading: &Reading| {
         judge_reading(place, &expected, reading, verdict);

@@ -10,7 +10,7 @@ use crate::report::decimal;
 pub(super) fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "  {:<34} {:>12} {:>12} {:<11} {:>8} {:>7}\n",
-        "figure (median)", "before", "after", "", "change", "noise"
+        "figure", "before", "after", "", "change", "noise"
     );
     for Row { name, before, after, unit, difference, noise, change, .. } in rows {
         let word = match change {

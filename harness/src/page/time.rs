@@ -11,7 +11,7 @@ use super::plot::{Axis, Band, COLOURS, Line, Plot, Tick};
 use super::scale::Scale;
 use super::text::{Escaped, bytes, count, duration, float};
 
-/// How many faults of the feed are drawn; the table counts all.
+/// How many faults of the feed are drawn at most; of more, those that begin close to one another are one. The table counts all.
 const TICKS_MAX: usize = 400;
 
 /// Bytes.
@@ -203,7 +203,29 @@ fn ticks(faults: &[FaultPart]) -> Vec<Tick> {
             fault.event_id.as_ref().map_or_else(String::new, |event| format!(", {event}"))
         ),
     };
-    faults.iter().take(TICKS_MAX).map(tick).collect()
+    if faults.len() <= TICKS_MAX {
+        return faults.iter().map(tick).collect();
+    }
+    let last = faults.iter().map(|fault| fault.at_micros).max().unwrap_or_default();
+    let wide = (last / i64::try_from(TICKS_MAX).unwrap_or(i64::MAX)).max(1);
+    let mut drawn: BTreeMap<i64, (Tick, u64)> = BTreeMap::new();
+    for fault in faults {
+        let next = tick(fault);
+        drawn
+            .entry(fault.at_micros / wide)
+            .and_modify(|(first, more)| {
+                first.to = first.to.into_iter().chain(next.to).reduce(f64::max);
+                *more += 1;
+            })
+            .or_insert((next, 0));
+    }
+    let told = |(mut tick, more): (Tick, u64)| {
+        if more > 0 {
+            tick.what = format!("{}, and {more} more", tick.what);
+        }
+        tick
+    };
+    drawn.into_values().map(told).collect()
 }
 
 fn write_outages(out: &mut String, outages: &[Outage]) -> fmt::Result {

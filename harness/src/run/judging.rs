@@ -128,7 +128,9 @@ impl Run<'_> {
         *updates = kafka.updates().await.context("reading the updates topics")?;
         judge_updates(feed, traces, &updates.events, verdict);
         let clients: Vec<(&str, &Seen)> = seen.iter().map(|(name, seen)| (name.as_str(), seen)).collect();
-        let placed = judge_places(&site.places, feed, traces, &clients, !site.is_shared, verdict).await;
+        let cut_short = cut_short(feed, drive);
+        let is_own = !site.is_shared;
+        let placed = judge_places(&site.places, feed, traces, &clients, (is_own, &cut_short), verdict).await;
         // Clients are held against what was read already.
         judge_sockets(feed, traces, &clients, verdict);
         placed?;
@@ -166,6 +168,16 @@ pub(super) struct Sent {
     pub(super) hearing: Hearing,
     pub(super) looks: Looks,
     pub(super) deaths: BTreeMap<String, String>,
+}
+
+/// The events not all of whose messages were answered: where they end nobody can say.
+fn cut_short(feed: &Feed, drive: &DriveReport) -> BTreeSet<String> {
+    let unanswered =
+        feed.faults.unexpected(&drive.deliveries).into_iter().filter(|answer| answer.status == 0);
+    let channel = |line: u64| feed.schedule.channel(usize::try_from(line).unwrap_or_default());
+    let events =
+        unanswered.filter_map(|answer| feed.schedule.channels()[channel(answer.message)].event_id.as_deref());
+    events.map(str::to_owned).collect()
 }
 
 /// A service of ours ends when it is ended, never of itself.
