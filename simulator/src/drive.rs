@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::pacer::{BatchLimits, Playhead, Speed, Timeline};
 use crate::recovery::{Cast, Inbox};
 use crate::schedule::{Channel, Schedule, Times};
-use crate::sender::{ACCEPTED, Patience, Sender, Sink, Token};
+use crate::sender::{ACCEPTED, Patience, SINGLES_MAX, Sender, Sink, Token};
 
 use abandon::{Sent, abandon};
 use counters::Counters;
@@ -363,6 +363,7 @@ fn sender(options: &DriveOptions, provider: &Name, format: Format) -> anyhow::Re
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(SINGLES_MAX)
         .build()
         .context("cannot make an HTTP client")?;
     Ok(Sender {

@@ -30,7 +30,7 @@ mod batch;
 /// The header in which a message of a Unified Odds Feed brings its routing key.
 const ROUTING_KEY: &str = "routing-key";
 /// Messages of one feed that are under way at once where each goes out by itself, whatever the lanes.
-const SINGLES_MAX: usize = 32;
+pub(crate) const SINGLES_MAX: usize = 32;
 /// The answer that takes a message.
 pub(crate) const ACCEPTED: u16 = 202;
 /// How much of an answer is read, in bytes.

@@ -55,8 +55,10 @@ const BODY: BodyLimits = BodyLimits {
     first_byte: Duration::from_secs(30),
     whole: Duration::from_secs(60),
 };
-/// Requests at once: with [`BODY_BYTES_MAX`], what bounds the memory.
-const CONNECTIONS_MAX: usize = 64;
+/// Requests at once: with [`BODY_BYTES_MAX`], what bounds the memory. Others wait with their bodies unread.
+const REQUESTS_MAX: usize = 64;
+/// Connections, most of which are idle: providers keep them.
+const CONNECTIONS_MAX: usize = 1_024;
 
 /// Where to, and where it is written down.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ struct Tap {
     passed: Arc<Passed>,
     /// Whether nothing more is written.
     is_over: Arc<AtomicBool>,
+    /// Requests that may be under way.
+    turns: Arc<Semaphore>,
     /// Bytes of bodies that may still wait to be written.
     room: Arc<Semaphore>,
 }
@@ -113,9 +117,10 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
         write_seconds: 30,
     };
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    let turns = Arc::new(Semaphore::new(REQUESTS_MAX));
     let images = Arc::new(Images::new(client.clone(), options.images.as_deref()));
     let passed = Arc::clone(&options.passed);
-    let tap = Tap { client, target: target.into(), arrivals, images, passed, is_over, room };
+    let tap = Tap { client, target: target.into(), arrivals, images, passed, is_over, turns, room };
     let routes = Router::new().fallback(pass).with_state(tap);
     http::serve(listener, routes, limits, shutdown).await?;
     // All that is left of the tap is gone with the routes, so the writing ends.
@@ -123,6 +128,7 @@ pub async fn tap(listener: TcpListener, options: &TapOptions, shutdown: Shutdown
 }
 
 async fn pass(State(tap): State<Tap>, request: Request) -> Response {
+    let _turn = tap.turns.acquire().await.expect("nobody closes it");
     let (head, body) = request.into_parts();
     let body = match read_body(body, BODY).await {
         Ok(body) => body,

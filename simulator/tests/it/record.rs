@@ -117,6 +117,23 @@ async fn messages_pass_and_are_written_down_as_they_came() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_kept_open_keep_nobody_out() {
+    let receiver = Receiver::new(|_, lines| Some(accept(lines)));
+    let folder = tempfile::tempdir().unwrap();
+    let tap = tap(folder.path(), &receiver.listen("127.0.0.1:0").await, &[]).await;
+    let address = tap.address.trim_start_matches("http://");
+    let mut kept = Vec::new();
+    for _ in 0..100 {
+        kept.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    let posted = tap.post("/feeds/md", "application/json", &[], b"{}".to_vec());
+    let answer = tokio::time::timeout(Duration::from_secs(20), posted).await.expect("it is let in");
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    drop(kept);
+    assert!(tap.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_to_be_sent_again_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::new(|request, lines| {
