@@ -104,19 +104,24 @@ fn is_silence(error: &KafkaError) -> bool {
         AllBrokersDown, BrokerTransportFailure, MessageTimedOut, OperationTimedOut, RequestTimedOut, Resolve,
         TimedOutQueue,
     };
-    matches!(error, KafkaError::Canceled)
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                AllBrokersDown
-                    | BrokerTransportFailure
-                    | MessageTimedOut
-                    | OperationTimedOut
-                    | RequestTimedOut
-                    | Resolve
-                    | TimedOutQueue
-            )
+    let code = match error {
+        KafkaError::Canceled => return true,
+        // Of which the library tells no code.
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    };
+    matches!(
+        code,
+        Some(
+            AllBrokersDown
+                | BrokerTransportFailure
+                | MessageTimedOut
+                | OperationTimedOut
+                | RequestTimedOut
+                | Resolve
+                | TimedOutQueue
         )
+    )
 }
 
 /// Whether there is a broker that was configured or learnt of. A group's coordinator and librdkafka's own queue are listed as
