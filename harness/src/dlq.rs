@@ -94,7 +94,7 @@ struct Filter {
     /// Those of this event
     #[arg(long)]
     event: Option<EventId>,
-    /// How many of the newest letters are looked at [default: 1000, and all with --open]
+    /// How many of the newest letters are looked at [default: all with --open, --event or --provider, else 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     last: Option<i64>,
 }
@@ -214,7 +214,8 @@ impl Place {
     /// The letters that the filter lets through, oldest first, each with what has become of it, and without its bytes: there
     /// may be many.
     async fn letters(&self, filter: &Filter, only_open: bool) -> Result<Vec<(Letter, State)>> {
-        let last = filter.last.or((!only_open).then_some(LISTED));
+        let is_whole = only_open || filter.provider.is_some() || filter.event.is_some();
+        let last = filter.last.or((!is_whole).then_some(LISTED));
         let mut pages = letter::Pages::open(&self.kafka, &self.topics.dead_letters(), last).await?;
         let (mut found, mut repeats) = (Vec::new(), Repeats::default());
         while let Some(mut letters) = pages.next().await? {
