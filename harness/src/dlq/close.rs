@@ -101,8 +101,11 @@ async fn processed(place: &Place, events: &BTreeSet<&EventId>) -> Result<()> {
         let found: Vec<(String, i32, i64)> = sqlx::query_as(sql).fetch_all(&place.database).await?;
         let come_to: HashMap<(&str, i32), i64> =
             found.iter().map(|(sport, partition, next)| ((sport.as_str(), *partition), *next)).collect();
+        // Where a sport was never processed nothing of it is open.
+        let is_processed = |sport: &Sport| found.iter().any(|(processed, ..)| processed == sport.as_str());
         awaited.retain(|(sport, partition, end)| {
-            come_to.get(&(sport.as_str(), *partition)).copied().unwrap_or_default() < *end
+            let at = come_to.get(&(sport.as_str(), *partition)).copied().unwrap_or_default();
+            is_processed(sport) && at < *end
         });
         let Some((sport, partition, end)) = awaited.first() else { return Ok(()) };
         if began.elapsed() >= PROCESSED_WITHIN {
