@@ -291,7 +291,9 @@ impl Walk<'_> {
         // And one that came up while nothing was kept shut by that, by what is open.
         let is_open = |value: &Value| value["status"] == "active";
         if self.is_down && received_at.is_some() && found.values().any(is_open) {
-            self.is_down = !self.heard.may_be_up(&self.told.source, received_at);
+            // What had to wait is applied after it came.
+            let mut times = [received_at, Some(applied_at)].into_iter();
+            self.is_down = !times.any(|at| self.heard.may_be_up(&self.told.source, at));
         }
         let trust = self.trust();
         self.hold_shut(version, trust);
