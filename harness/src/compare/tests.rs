@@ -144,7 +144,7 @@ fn what_is_not_of_the_same_run_is_refused_or_said() {
     shelf.write("late", |document| document.verdict.holds = vec![Exit::Invalid]);
     let (exit, said) = shelf.compare("one", "late");
     assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
-    assert!(said.contains("`late` is left out: its generator was late"), "{said}");
+    assert!(said.contains("`late` is left out, but what is wrong in it: its generator was late"), "{said}");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
         log[3]["applied_at"] = json!(told_at(27));
         for (index, (kind, seconds)) in turns.iter().enumerate() {
             let value = if *kind == "producer_down" { shut.clone() } else { market("active", 1_900) };
-            let mut turn = update(0, kind, None, &[value]);
+            let mut turn = update(1, kind, None, &[value]);
             turn["applied_at"] = json!(told_at(*seconds));
             log.insert(2 + index, turn);
         }
