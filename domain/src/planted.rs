@@ -30,11 +30,13 @@ pub enum Bug {
     SettleWrongOutcome,
     /// The frame of a bet stop leaves out one of the markets that it suspends.
     LeaveOutStopped,
+    /// A processor takes no producer for silent, however long it says nothing.
+    IgnoreSilence,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LoseMessage,
         Self::SkipVersionGuard,
         Self::PublishBeforeCommit,
@@ -43,6 +45,7 @@ impl Bug {
         Self::ServeStaleCache,
         Self::SettleWrongOutcome,
         Self::LeaveOutStopped,
+        Self::IgnoreSilence,
     ];
 
     /// Its name.
@@ -57,6 +60,7 @@ impl Bug {
             Self::ServeStaleCache => "serve-stale-cache",
             Self::SettleWrongOutcome => "settle-wrong-outcome",
             Self::LeaveOutStopped => "leave-out-stopped",
+            Self::IgnoreSilence => "ignore-silence",
         }
     }
 }

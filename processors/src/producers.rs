@@ -99,6 +99,11 @@ impl Producers {
     #[must_use]
     pub fn overdue(&self, heard_until: &BTreeMap<i32, Timestamp>) -> Vec<(i32, Source)> {
         let mut overdue = Vec::new();
+        // PLANTED ignore-silence
+        #[cfg(feature = "planted")]
+        if domain::planted::is(domain::planted::Bug::IgnoreSilence) {
+            return overdue;
+        }
         for (partition, watched) in &self.watched {
             let Some(heard_until) = heard_until.get(partition) else { continue };
             let is_overdue = |(source, watched): &(&Source, &Watched)| {

@@ -42,6 +42,21 @@ rate = 120
 settlement_rollback = 2
 "#;
 
+/// Games whose producer says nothing for long while they go on.
+const SILENT_GAMES: &str = r#"
+description = "Games of which nothing is heard for a while"
+seed = 8
+seconds = 16
+
+[sports.hockey]
+games = 6
+rate = 120
+
+[faults]
+silence = 1
+silence_seconds = 8
+"#;
+
 /// What `verify` must say of a bug.
 struct Accusation<'a> {
     /// Of what it must accuse, and where.
@@ -89,15 +104,33 @@ async fn verify_planted(
     bug: &str,
     disturb: impl AsyncFnOnce(&Stack) -> Result<()>,
 ) -> (i32, String, Option<Bundle>) {
+    verify_games(GAMES, services(bug), &[], disturb).await
+}
+
+/// Verifies these games with these services, which `verify` is told so of.
+async fn verify_games(
+    games: &str,
+    services: Vec<ServiceSpec>,
+    told: &[&str],
+    disturb: impl AsyncFnOnce(&Stack) -> Result<()>,
+) -> (i32, String, Option<Bundle>) {
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("games.toml");
-    std::fs::write(&scenario, GAMES).unwrap();
-    let stack = guest(folder.path().join("stacks"), "planted", services(bug)).await;
-    let arguments = [scenario.to_str().unwrap(), "--clients", "3"];
+    std::fs::write(&scenario, games).unwrap();
+    let stack = guest(folder.path().join("stacks"), "planted", services).await;
+    let arguments = [&[scenario.to_str().unwrap(), "--clients", "3"], told].concat();
     let (run, disturbed) = tokio::join!(verify_attached(&stack, &arguments), disturb(&stack));
     disturbed.unwrap();
     stack.down().await.unwrap();
     run
+}
+
+/// Tells processors how long to wait.
+fn be_impatient(services: &mut [ServiceSpec]) {
+    for service in services.iter_mut().filter(|service| service.name.starts_with("processors-")) {
+        let settings = [("MATCHDAY_HOLD_MS", HOLD_MS), ("MATCHDAY_PRODUCER_SILENCE_MS", SILENCE_MS)];
+        service.env.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
 }
 
 async fn nothing_else(_: &Stack) -> Result<()> {
@@ -205,11 +238,19 @@ async fn a_market_that_the_frame_of_a_stop_leaves_out_is_named() {
     Accusation { named: &named, follows: &follows }.assert(run);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_that_is_ignored_is_named() {
+    let mut services = services("ignore-silence");
+    be_impatient(&mut services);
+    let run = verify_games(SILENT_GAMES, services, &WAITS, nothing_else).await;
+    Accusation { named: &[(Kind::MarketOpenWhileUnsafe, "update log")], follows: &[] }.assert(run);
+}
+
 /// Every fault of a feed, in four sports.
 const ALL_FAULTS: &str = r#"
 description = "Everything that can go wrong in a feed does, in a few seconds"
 seed = 1
-seconds = 9
+seconds = 13
 
 [[producers]]
 provider = "md"
@@ -252,15 +293,17 @@ silence = 1
 restart = 1
 settlement_rollback = 1
 hold_ms = 1000
-silence_seconds = 4
+silence_seconds = 8
 
 [gates]
 unsafe_open_ms = 3000
 "#;
-/// How long its stack waits for a producer.
+/// How long its stack waits for a producer: short enough that a silence must be noticed while it lasts.
 const SILENCE_MS: &str = "2400";
 /// How long it waits for a message.
 const HOLD_MS: &str = "1000";
+/// The same for `verify`.
+const WAITS: [&str; 4] = ["--silence-ms", SILENCE_MS, "--hold-ms", HOLD_MS];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
@@ -268,10 +311,7 @@ async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
     let scenario = folder.path().join("all-faults.toml");
     std::fs::write(&scenario, ALL_FAULTS).unwrap();
     let mut services = pipeline(&Sport::ALL);
-    for service in services.iter_mut().filter(|service| service.binary == "processors") {
-        let settings = [("MATCHDAY_HOLD_MS", HOLD_MS), ("MATCHDAY_PRODUCER_SILENCE_MS", SILENCE_MS)];
-        service.env.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    }
+    be_impatient(&mut services);
     let stack = guest(folder.path().join("stacks"), "unmutated", services).await;
     let mysql = Mysql::new(&stack.mysql_url()).unwrap();
     for seed in 1..=10 {
@@ -286,8 +326,7 @@ async fn services_without_a_bug_are_accused_of_nothing_in_ten_seeds() {
         let seed = seed.to_string();
         println!("seed {seed}");
         let scenario = scenario.to_str().unwrap();
-        let waits = ["--silence-ms", SILENCE_MS, "--hold-ms", HOLD_MS];
-        let arguments = [&[scenario, "--seed", &seed, "--clients", "4"], &waits[..]].concat();
+        let arguments = [&[scenario, "--seed", &seed, "--clients", "4"], &WAITS[..]].concat();
         let Bundle { document, .. } = assert_right(verify_attached(&stack, &arguments).await);
         for place in ["clients, meanwhile", "rest, meanwhile"] {
             let compared = document.places.iter().find(|part| part.place == place).map(|part| part.compared);
