@@ -2,7 +2,7 @@
 //!
 //! How much that is comes from repeats alone: see `noise.rs`. Without enough of them nothing is judged but what a run repeats exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,8 @@ pub struct Row {
     pub unit: &'static str,
     /// Whether one side has nothing of it.
     pub is_of_one_side: bool,
+    /// Whether any difference counts: a run repeats it exactly.
+    pub is_exact: bool,
     /// How far it goes up, as a share of what it was: of the geometric means.
     pub difference: f64,
     /// How large a difference repeating alone makes; `None` where that is not known.
@@ -98,6 +100,7 @@ fn judged(figures: &BTreeMap<String, Figure>, noise: Option<f64>, can_be: bool) 
             before: figure.shown(&figure.before),
             after: figure.shown(&figure.after),
             is_of_one_side: figure.is_of_one_side(),
+            is_exact: figure.is_exact,
             unit: figure.unit,
             difference: figure.difference(),
             noise: floor.map(Floor::share),
@@ -127,72 +130,80 @@ fn change(figure: &Figure, floor: Option<Floor>) -> Change {
 /// # Errors
 /// When one of them is no bundle, or they are not of the same run.
 pub fn compare(args: &CompareArgs, say: impl Fn(&str)) -> Result<Exit> {
-    let (before, after) = (bundles(&args.before)?, bundles(&args.after)?);
+    let ((folders_before, before), (folders_after, after)) = (bundles(&args.before)?, bundles(&args.after)?);
     let is_one_machine = check_alike(&before, &after, &say)?;
-    let ((before, others_before), (after, others_after)) = (parted(before, &say), parted(after, &say));
+    let (before, others_before) = parted(&folders_before, before, &say);
+    let (after, others_after) = parted(&folders_after, after, &say);
+    let figures = figures((&before, &others_before), (&after, &others_after));
+    let mut rows = judged(&figures, args.noise, is_one_machine || args.any_machine);
+    let mut holds = BTreeSet::new();
     if before.is_empty() || after.is_empty() {
         say(
             "INCONCLUSIVE: of one side no run is left: what was measured there is not the pipeline's, or not all was looked at.",
         );
-        return Ok(Exit::Inconclusive);
+        holds.insert(Exit::Inconclusive);
+        // What was wrong counts all the same.
+        rows.retain(|row| row.is_exact);
     }
-    let figures = figures((&before, &others_before), (&after, &others_after));
-    let rows = judged(&figures, args.noise, is_one_machine || args.any_machine);
     say(&table::table(&rows));
-    let of = |change| rows.iter().filter(|row| row.change == change).count();
-    let (worse, unknown) = (of(Change::Worse), of(Change::Unknown));
-    Ok(match (worse, unknown) {
-        (0, 0) => {
-            say(&table::pass(&rows));
-            Exit::Pass
-        }
-        (0, _) if rows.iter().any(|row| row.is_of_one_side && row.change == Change::Unknown) => {
-            let missing = rows.iter().filter(|row| row.is_of_one_side && row.change == Change::Unknown);
-            let names: Vec<&str> = missing.map(|row| row.name.as_str()).collect();
-            say(&format!(
-                "INCONCLUSIVE: what one side has not measured cannot be compared: {}.",
-                names.join(", ")
-            ));
-            Exit::Inconclusive
-        }
-        (0, _) => {
-            say(&format!(
-                "INCONCLUSIVE: {unknown} figures differ by more than {:.0} %, and nothing says how much of that is noise: {} runs \
-                 before and {} after are too few, or on different machines. Repeat each side at least {} times, in turns, or say \
-                 --noise.",
-                RELEVANT * 100.0,
-                before.len(),
-                after.len(),
-                noise::REPEATS
-            ));
-            Exit::Inconclusive
-        }
-        _ => {
-            say(&format!(
-                "REGRESSION: {worse} figures are worse by more than the noise and {:.0} %.",
-                RELEVANT * 100.0
-            ));
-            Exit::Regression
-        }
-    })
+    let names = |is_so: &dyn Fn(&Row) -> bool| {
+        let rows = rows.iter().filter(|row| is_so(row));
+        rows.map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let is_unknown = |row: &Row| row.change == Change::Unknown;
+    let missing = names(&|row| is_unknown(row) && row.is_of_one_side);
+    if !missing.is_empty() {
+        say(&format!("INCONCLUSIVE: what one side has not measured cannot be compared: {missing}."));
+        holds.insert(Exit::Inconclusive);
+    }
+    let unknown = names(&|row| is_unknown(row) && !row.is_of_one_side);
+    if !unknown.is_empty() {
+        say(&format!(
+            "INCONCLUSIVE: some figures differ by more than {:.0} %, and nothing says how much of that is noise: {} runs \
+             before and {} after are too few, or on different machines. Repeat each side at least {} times, in turns, or say \
+             --noise. They are {unknown}.",
+            RELEVANT * 100.0,
+            before.len(),
+            after.len(),
+            noise::REPEATS
+        ));
+        holds.insert(Exit::Inconclusive);
+    }
+    let worse = names(&|row| row.change == Change::Worse);
+    if !worse.is_empty() {
+        say(&format!("REGRESSION: worse by more than the noise and {:.0} %: {worse}.", RELEVANT * 100.0));
+        holds.insert(Exit::Regression);
+    }
+    if holds.is_empty() {
+        say(&table::pass(&rows));
+    }
+    Ok(Exit::first(&holds))
 }
 
-/// The bundle in this folder, or all that are directly in it.
-fn bundles(folder: &Path) -> Result<Vec<Document>> {
+/// The bundle in this folder, or all that are directly in it, each with its folder.
+fn bundles(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Document>)> {
     if folder.join(VERDICT).is_file() {
-        return Ok(vec![bundle::open(folder)?.0]);
+        return Ok((vec![folder.to_owned()], vec![bundle::open(folder)?.0]));
     }
     let entries = fs::read_dir(folder).with_context(|| format!("{} is no folder", folder.display()))?;
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.retain(|path| path.join(VERDICT).is_file());
     folders.sort();
     ensure!(!folders.is_empty(), "{} is no run bundle, and there is none in it", folder.display());
-    folders.iter().map(|path| Ok(bundle::open(path)?.0)).collect()
+    let documents = folders.iter().map(|path| Ok(bundle::open(path)?.0)).collect::<Result<_>>()?;
+    Ok((folders, documents))
 }
 
 /// Those whose figures are the pipeline's, and of which all is known; and the others, of which what is wrong counts all the same.
-fn parted(documents: Vec<Document>, say: &impl Fn(&str)) -> (Vec<Document>, Vec<Document>) {
+fn parted(
+    folders: &[PathBuf],
+    documents: Vec<Document>,
+    say: &impl Fn(&str),
+) -> (Vec<Document>, Vec<Document>) {
+    let mut folders = folders.iter();
     documents.into_iter().partition(|document| {
+        let folder =
+            folders.next().map_or_else(|| document.name.clone(), |folder| folder.display().to_string());
         let why = [
             (Exit::Environment, "not all could be looked at"),
             (Exit::Invalid, "its generator was late"),
@@ -200,7 +211,7 @@ fn parted(documents: Vec<Document>, say: &impl Fn(&str)) -> (Vec<Document>, Vec<
         ];
         let why = why.into_iter().find(|(exit, _)| document.verdict.holds.contains(exit));
         if let Some((_, why)) = why {
-            say(&format!("`{}` is left out, but what is wrong in it: {why}", document.name));
+            say(&format!("`{folder}` is left out, but what is wrong in it: {why}"));
         }
         why.is_none()
     })

@@ -100,6 +100,10 @@ fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
         ("throughput".to_owned(), document.drive.messages_per_second, gain("messages/s", 1.0)),
         ("unsafe open".to_owned(), count(document.unsafe_open.longest_micros) / 1e3, loss("ms", 1.0)),
     ];
+    // Fewer of one kind make up for none of another. A kind of which none was found anywhere has no figure.
+    for part in document.anomalies.iter().filter(|part| part.found > 0) {
+        figures.push((format!("anomalies: {}", part.kind), count(part.found), exact.clone()));
+    }
     // What a run has to keep to in any case; how many anomalies there are is said by themselves, and how many never recovered below.
     let is_of_it = |gate: &&GateResult| {
         gate.exit == Exit::Correctness && !gate.is(Gate::Anomalies) && !gate.name.starts_with("recovery")

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::{Change, RELEVANT, Row};
-use crate::gates::Gate;
 use crate::report::decimal;
 
 /// Every figure on a line.
@@ -12,7 +11,7 @@ pub(super) fn table(rows: &[Row]) -> String {
         "  {:<34} {:>12} {:>12} {:<11} {:>8} {:>7}\n",
         "figure", "before", "after", "", "change", "noise"
     );
-    for Row { name, before, after, unit, difference, noise, change, .. } in rows {
+    for Row { name, before, after, unit, difference, noise, change, is_exact, .. } in rows {
         let word = match change {
             Change::Same => "",
             Change::Better => "better",
@@ -20,7 +19,7 @@ pub(super) fn table(rows: &[Row]) -> String {
             Change::Unknown => "?",
         };
         let noise = noise.map_or_else(|| "?".to_owned(), |noise| format!("{:.0} %", noise * 100.0));
-        let noise = if name == Gate::Anomalies.as_str() { "none".to_owned() } else { noise };
+        let noise = if *is_exact { "none".to_owned() } else { noise };
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,

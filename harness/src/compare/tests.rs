@@ -144,7 +144,9 @@ fn what_is_not_of_the_same_run_is_refused_or_said() {
     shelf.write("late", |document| document.verdict.holds = vec![Exit::Invalid]);
     let (exit, said) = shelf.compare("one", "late");
     assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
-    assert!(said.contains("`late` is left out, but what is wrong in it: its generator was late"), "{said}");
+    let folder = shelf.0.path().join("late");
+    let why = format!("`{}` is left out, but what is wrong in it: its generator was late", folder.display());
+    assert!(said.contains(&why), "{said}");
 }
 
 #[test]
@@ -188,7 +190,7 @@ fn what_never_recovers_and_a_gate_of_correctness_that_fails_are_worse() {
     let (exit, said) = shelf.compare("one", "blind");
     assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
     assert!(
-        said.contains("`blind` is left out, but what is wrong in it: not all could be looked at"),
+        said.contains("blind` is left out, but what is wrong in it: not all could be looked at"),
         "{said}"
     );
 }
@@ -211,6 +213,46 @@ fn what_is_wrong_in_a_run_counts_also_where_its_times_do_not() {
     let (exit, said) = shelf.compare("before", "late");
     assert_eq!(exit.unwrap(), Exit::Regression, "{said}");
     assert!(said.lines().any(|line| line.contains("WORSE") && line.contains("anomalies")), "{said}");
+}
+
+#[test]
+fn fewer_anomalies_of_one_kind_make_up_for_none_of_another() {
+    let shelf = Shelf::new();
+    let found = |name: &str, counts: [u64; 2]| {
+        shelf.write(name, |document| {
+            document.anomalies.iter_mut().zip(counts).for_each(|(part, count)| part.found = count);
+        });
+    };
+    found("before", [0, 136]);
+    found("other", [100, 0]);
+    found("fewer", [0, 100]);
+    let (exit, said) = shelf.compare("before", "other");
+    assert_eq!(exit.unwrap(), Exit::Regression, "{said}");
+    let (exit, said) = shelf.compare("before", "fewer");
+    assert_eq!(exit.unwrap(), Exit::Pass, "{said}");
+}
+
+#[test]
+fn where_several_hold_all_are_said_and_the_weightiest_is_the_exit_code() {
+    let shelf = Shelf::new();
+    shelf.run("before", 200_000);
+    shelf.write("after", |document| {
+        document.anomalies[0].found = 3;
+        set_p99(document, 400_000);
+    });
+    let (exit, said) = shelf.compare("before", "after");
+    assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
+    for named in ["too few, or on different machines", "They are latency at client p99", "REGRESSION: worse"]
+    {
+        assert!(said.contains(named), "{said}");
+    }
+    shelf.write("late", |document| {
+        document.verdict.holds = vec![Exit::Correctness, Exit::Invalid];
+        document.anomalies[0].found = 3;
+    });
+    let (exit, said) = shelf.compare("before", "late");
+    assert_eq!(exit.unwrap(), Exit::Inconclusive, "{said}");
+    assert!(said.contains("no run is left") && said.contains("REGRESSION: worse"), "{said}");
 }
 
 #[test]
