@@ -46,9 +46,10 @@ verify: build ## drive a scenario through a stack of its own and judge it: make 
 capacity: build ## search for the highest rate that holds all gates: make capacity S=steady-hockey
 	$(MATCHDAY) capacity $(S)
 
-# Half an hour of everything that can go wrong in a feed and in a stack; SEED=7 repeats one, SECONDS=3600 makes it longer.
+# Half an hour of everything that can go wrong in a feed and in a stack; SEED=7 repeats one, SECONDS=3600 makes it longer. Of an hour
+# the recordings take about 600 MiB: all of it, so that what fails can be cut down.
 soak: build ## the same for long: every fault of the feed and of the stack, from a seed that is printed
-	$(MATCHDAY) verify $(or $(S),soak) --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),$(shell date +%s))
+	$(MATCHDAY) verify $(or $(S),soak) --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),$(shell date +%s)) --recording-mib 1024
 
 up: build ## start everything and leave it running, every address printed
 	$(MATCHDAY) up

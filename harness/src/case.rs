@@ -178,6 +178,14 @@ impl Case {
         (self.scenario.duration / WARM_UP_SHARE).min(WARM_UP_MAX)
     }
 
+    /// How many MiB its bundle would have to hold for all of its messages, where it may not hold so many.
+    #[must_use]
+    pub fn recording_mib_lacking(&self) -> Option<u64> {
+        let schedule = &self.feed.schedule;
+        let bytes: u64 = (0..schedule.len()).map(|line| schedule.message(line).len() as u64).sum();
+        (bytes > self.recording_bytes_max).then(|| bytes.div_ceil(1 << 20))
+    }
+
     /// What is said of it while it goes.
     #[must_use]
     pub fn about(&self) -> live::About<'_> {

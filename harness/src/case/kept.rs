@@ -150,8 +150,15 @@ mod tests {
         assert_eq!(again.scenario, case.scenario);
         assert_eq!(again.feed.schedule.len(), case.feed.schedule.len());
         assert_eq!(again.feed.expected, case.feed.expected);
-        // What has no room for all its messages is played from its scenario.
-        case.recording_bytes_max = 10_000;
+        // What has no room for all its messages is played from its scenario; that is known before the run.
+        assert_eq!(case.recording_mib_lacking(), None);
+        let schedule = &case.feed.schedule;
+        let all: usize = (0..schedule.len()).map(|line| schedule.message(line).len()).sum();
+        case.recording_bytes_max = all as u64;
+        let kept = Kept::save(&case, 3, Timestamp(1_760_000_000_000_000), folder.path()).unwrap();
+        assert!(kept.recorded.is_whole && case.recording_mib_lacking().is_none());
+        case.recording_bytes_max -= 1;
+        assert_eq!(case.recording_mib_lacking(), Some((all as u64).div_ceil(1 << 20)));
         let kept = Kept::save(&case, 3, Timestamp(1_760_000_000_000_000), folder.path()).unwrap();
         assert!(!kept.recorded.is_whole);
         let (again, _) = Case::of_bundle(folder.path(), None, None).unwrap();
