@@ -114,11 +114,22 @@ pub async fn shrink(
         error: None,
     };
     let ended = tokio::select! {
-        done = Box::pin(cut_down(&mut trials, cut, args.repeat)) => Some(done?),
+        done = Box::pin(cut_down(&mut trials, cut, args.repeat)) => Some(done),
         signal = interrupted => {
             signal.means(Exit::Internal)?;
             None
         }
+    };
+    let ended = match ended {
+        Some(Err(error)) => {
+            if trials.smallest.is_some() {
+                say("\nNo more can be said of its runs: this is the smallest so far.");
+                trials.tell(None);
+            }
+            return Err(error);
+        }
+        Some(Ok(ended)) => Some(ended),
+        None => None,
     };
     if ended.is_none() && trials.smallest.is_some() {
         say("\nInterrupted: this is the smallest so far.");

@@ -93,13 +93,29 @@ impl Trials<'_> {
                 self.without_verdict = 0;
                 if self.way.is(&found) { Answer::Fails } else { Answer::Passes }
             }
-            Err(error) => {
-                self.without_verdict += 1;
-                if self.without_verdict < WITHOUT_VERDICT_MAX {
-                    return Answer::Passes;
+            Err(error) => match too_many(&mut self.without_verdict, error) {
+                None => Answer::Passes,
+                error => {
+                    self.error = error;
+                    Answer::Over
                 }
-                self.error = Some(error);
-                Answer::Over
+            },
+        }
+    }
+
+    /// Runs it until there is a verdict.
+    async fn judged(&mut self, cut: &Cut, case: &Case, is_whole: bool) -> Result<Failures, NoVerdict> {
+        loop {
+            let error = match self.run(cut, case, is_whole).await {
+                Ok(found) => {
+                    self.without_verdict = 0;
+                    return Ok(found);
+                }
+                Err(error) => error,
+            };
+            (self.say)(&format!("  no verdict: {:#}", error.error));
+            if let Some(error) = too_many(&mut self.without_verdict, error) {
+                return Err(error);
             }
         }
     }
@@ -109,7 +125,7 @@ impl Trials<'_> {
         let case = self.case(whole).means(Exit::Usage)?;
         for number in 1..=times {
             (self.say)(&format!("\nThe whole once more ({number} of at most {times})"));
-            let found = self.run(whole, &case, true).await?;
+            let found = self.judged(whole, &case, true).await?;
             (self.say)(&format!("  {}", said(&self.way, &found)));
             if self.way.is(&found) {
                 return Ok(true);
@@ -124,7 +140,7 @@ impl Trials<'_> {
         let case = self.case(cut).means(Exit::Usage)?;
         let mut failed = 0;
         for number in 1..=times {
-            let found = self.run(cut, &case, false).await?;
+            let found = self.judged(cut, &case, false).await?;
             failed += u32::from(self.way.is(&found));
             (self.say)(&format!("  {number} of {times}: {}", said(&self.way, &found)));
         }
@@ -276,6 +292,14 @@ impl Trials<'_> {
     }
 }
 
+/// Counts one more run in a row without a verdict; gives back why none can be made any more, where there were too many. Whatever each of
+/// them had, it was no verdict: that nothing can be said of the runs is the environment's doing, unless it is our own.
+fn too_many(without_verdict: &mut u32, NoVerdict { exit, error }: NoVerdict) -> Option<NoVerdict> {
+    *without_verdict += 1;
+    let exit = if exit == Exit::Correctness { Exit::Environment } else { exit };
+    (*without_verdict >= WITHOUT_VERDICT_MAX).then_some(NoVerdict { exit, error })
+}
+
 /// Whether that is the same way, and what it is.
 fn said(way: &Way, found: &Failures) -> String {
     match (way.is(found), found.is_empty()) {
@@ -297,5 +321,21 @@ fn clear(folder: &Path) -> Result<()> {
             Err(error).with_context(|| format!("removing {}", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_without_a_verdict_ends_nothing_and_three_in_a_row_are_no_anomaly() {
+        let none = |exit| NoVerdict { exit, error: anyhow::anyhow!("a service died") };
+        let mut without_verdict = 0;
+        let mut ended = |exit| too_many(&mut without_verdict, none(exit)).map(|error| error.exit);
+        assert_eq!(ended(Exit::Correctness), None);
+        assert_eq!(ended(Exit::Correctness), None);
+        assert_eq!(ended(Exit::Correctness), Some(Exit::Environment));
+        assert_eq!(ended(Exit::Internal), Some(Exit::Internal));
     }
 }
