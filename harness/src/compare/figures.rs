@@ -71,6 +71,10 @@ impl Figure {
 /// The classes of message whose updates are never merged: what is lost for them is lost at a client.
 const URGENT: [&str; 5] = ["bet_stop", "settlement", "settlement_rollback", "cancel", "cancel_rollback"];
 
+/// The figures of outages.
+const RECOVERY: &str = "slowest recovery";
+const NEVER_RECOVERED: &str = "outages never recovered from";
+
 /// The runs of a side, and those of which nothing counts but what was wrong.
 pub(super) type Side<'a> = (&'a [Document], &'a [Document]);
 
@@ -85,6 +89,11 @@ pub(super) fn figures(before: Side, after: Side) -> BTreeMap<String, Figure> {
             let side = if is_before { &mut figure.before } else { &mut figure.after };
             side.push(value);
         }
+    }
+    // How long it took is not missing where it is known that it never was.
+    let never = figures.get(NEVER_RECOVERED);
+    if never.is_some_and(|never| never.before.iter().chain(&never.after).any(|outages| *outages > 0.0)) {
+        figures.remove(RECOVERY);
     }
     figures.values_mut().for_each(|figure| figure.runs = before.0.len() + after.0.len());
     figures
@@ -114,7 +123,7 @@ fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
     }
     if !document.outages.is_empty() {
         let never = document.outages.iter().filter(|outage| outage.recovered_after_micros.is_none());
-        figures.push(("outages never recovered from".to_owned(), count(never.count() as u64), exact));
+        figures.push((NEVER_RECOVERED.to_owned(), count(never.count() as u64), exact));
     }
     for part in &document.latency {
         // What services say of themselves is of each sport.
@@ -146,7 +155,7 @@ fn of_run(document: &Document) -> Vec<(String, f64, Figure)> {
         document.outages.iter().map(|outage| outage.recovered_after_micros).collect();
     if let Some(slowest) = recovered.and_then(|all| all.into_iter().max()) {
         // It is looked every tenth of a second.
-        figures.push(("slowest recovery".to_owned(), count(slowest) / 1e6, loss("s", 0.1)));
+        figures.push((RECOVERY.to_owned(), count(slowest) / 1e6, loss("s", 0.1)));
     }
     figures
 }
