@@ -11,6 +11,7 @@ use crate::anomaly::{Example, Kind};
 
 pub mod kafka;
 pub mod mysql;
+pub mod names;
 pub mod redis;
 pub mod rest;
 pub mod socket;
@@ -24,6 +25,16 @@ pub struct Places {
     pub redis: String,
     /// REST: `http://host:port`.
     pub rest: String,
+}
+
+impl Places {
+    /// Where the database is, without what lets one in.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let url = reqwest::Url::parse(&self.mysql).ok();
+        let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port().unwrap_or(3306))));
+        host.map_or_else(|| "an address that is none".to_owned(), |(host, port)| format!("{host}:{port}"))
+    }
 }
 
 /// One event as somebody sees it.

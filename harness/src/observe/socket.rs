@@ -1,6 +1,6 @@
 //! What a client on the WebSocket sees, and whether it could have missed anything.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::names::Names;
 use super::{Picture, Pictures};
 use crate::oracle::hash_value;
 
@@ -40,7 +41,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// The event.
-    pub event_id: String,
+    pub event_id: Arc<str>,
     /// Whether it replaces whatever the client knew of the event.
     pub is_image: bool,
     /// The frame's first version but one.
@@ -50,7 +51,7 @@ pub struct Arrival {
     /// When it was read, in microseconds since the epoch.
     pub at_micros: i64,
     /// The keys that it names, each with the hash of its value: 0 where that is null, absent where the value is of no version.
-    pub changes: Vec<(Arc<str>, Option<u64>)>,
+    pub changes: Box<[(Arc<str>, Option<u64>)]>,
 }
 
 /// A frame that did not go on where the one before had ended, or an image that went back behind it.
@@ -92,8 +93,8 @@ pub struct Seen {
     pub is_slow: bool,
     /// Events whose last frame was of no version, for nobody processed them: they are not gone on from.
     pub silent: BTreeSet<String>,
-    /// The keys that were seen, each once.
-    keys: HashSet<Arc<str>>,
+    /// The events and keys that were seen. There may be millions of frames, and each names some.
+    names: Names,
     /// How many images came.
     pub images: u64,
 }
@@ -268,7 +269,7 @@ async fn read(
                 let arrival = apply(seen, kind, &frame, at_micros)
                     .map_err(|error| End::Unreadable(format!("{error:#} in {}", quoted(&frame))))?;
                 versions.send_modify(|versions| {
-                    versions.insert(arrival.event_id.clone(), arrival.to);
+                    versions.insert(arrival.event_id.to_string(), arrival.to);
                 });
                 wish.breaks.fetch_add((seen.breaks.len() - breaks) as u64, Ordering::Relaxed);
                 seen.arrivals.push(arrival);
@@ -313,7 +314,7 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
         let value = change.get("value").cloned().unwrap_or_default();
         // What nobody processes is shown otherwise than it is at the version, and shown as it is again later.
         let is_of_version = !is_silent && value["suspension"] != "processor_silent";
-        let interned = intern(&mut seen.keys, key);
+        let interned = seen.names.kept(key);
         offers.extend(offers::told(&interned, &value));
         changes.push((interned, is_of_version.then(|| hash_value(&value))));
         picture.set(key, value);
@@ -325,16 +326,8 @@ fn apply(seen: &mut Seen, kind: &str, frame: &Value, at_micros: i64) -> anyhow::
     } else {
         seen.silent.remove(&event_id);
     }
-    Ok(Arrival { event_id, is_image, from, to, at_micros, changes })
-}
-
-fn intern(keys: &mut HashSet<Arc<str>>, key: &str) -> Arc<str> {
-    if let Some(known) = keys.get(key) {
-        return Arc::clone(known);
-    }
-    let key: Arc<str> = Arc::from(key);
-    keys.insert(Arc::clone(&key));
-    key
+    let event_id = seen.names.kept(&event_id);
+    Ok(Arrival { event_id, is_image, from, to, at_micros, changes: changes.into_boxed_slice() })
 }
 
 /// The next text frame, and when it was read, in microseconds since the epoch: what is done with it is not its way's.

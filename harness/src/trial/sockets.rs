@@ -24,7 +24,7 @@ pub fn judge_sockets(
         verdict.anomalies.checked(Kind::NonMonotonic, seen.arrivals.len() as u64);
         verdict.anomalies.checked(Kind::Skipped, seen.arrivals.len() as u64);
         for arrival in &seen.arrivals {
-            if let Some(log) = logs.get(arrival.event_id.as_str()) {
+            if let Some(log) = logs.get(&*arrival.event_id) {
                 judge_frame(place, feed.sport(&arrival.event_id), arrival, log, verdict);
             }
         }
@@ -108,7 +108,7 @@ fn judge_frame(place: &str, sport: &str, arrival: &Arrival, log: &Log, verdict: 
     let mut hold = |key: &str, agrees: bool, found: &str| {
         let example = || Example {
             place: place.to_owned(),
-            event_id: event_id.clone(),
+            event_id: event_id.to_string(),
             version: Some(*to),
             what: format!("{key} in a frame"),
             expected: "as the update log has it".to_owned(),
@@ -117,7 +117,7 @@ fn judge_frame(place: &str, sport: &str, arrival: &Arrival, log: &Log, verdict: 
         };
         verdict.compare(Kind::WrongValueAtVersion, Some(sport), agrees, example, place);
     };
-    for (key, value) in changes {
+    for (key, value) in &**changes {
         if let Some(value) = value {
             hold(key, *value == log.trace.value_at(key, *to), "another value");
         }
@@ -167,7 +167,7 @@ mod tests {
     /// What a frame is accused of that names these keys, each with the hash of its value where that is of a version.
     fn accused(is_image: bool, (from, to): (u64, u64), named: &[(&str, Option<u64>)]) -> Vec<String> {
         let changes = named.iter().map(|(key, value)| ((*key).into(), *value)).collect();
-        let event_id = "md:match:1".to_owned();
+        let event_id = "md:match:1".into();
         let arrival = Arrival { event_id, is_image, from, to, at_micros: 0, changes };
         let (trace, mut verdict) = (trace(), Verdict::default());
         judge_frame(PLACE, "hockey", &arrival, &Log::of(&trace), &mut verdict);
