@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::bundle::write::{self, Played};
 use crate::bundle::{Document, GateResult, Outage};
 use crate::case::{CASE, Case, Kept};
-use crate::exit::Exit;
+use crate::exit::{Exit, is_panic};
 use crate::gates::{self, Figures};
 use crate::lateness::Lateness;
 use crate::look;
@@ -163,8 +163,11 @@ impl Attempt<'_> {
         Ok(Attempted { outcome, options, outages, gates, holds })
     }
 
-    /// Why there is no verdict: a service that has ended by itself is the pipeline's fault, unless a store is gone, too.
+    /// Why there is no verdict: what panicked here is our own fault. A service that has ended by itself is the pipeline's fault, unless a store is gone, too.
     async fn without_verdict(&self, error: anyhow::Error) -> NoVerdict {
+        if is_panic(&error) {
+            return NoVerdict { exit: Exit::Internal, error };
+        }
         let (mut died, mut gone) = (Vec::new(), Vec::new());
         for process in self.site.own().map(Stack::processes).unwrap_or_default() {
             let name = process.name();
@@ -273,8 +276,8 @@ impl Case {
     /// When none is up, its database does not answer, or it has one of them.
     pub async fn attach<'a>(&self, home: &Home, site: &SiteArgs) -> Result<Site<'a>> {
         let site = Site::attach(site, home.up, Stack::find(&home.stacks, home.up))?;
-        let known =
-            Mysql::new(&site.places.mysql)?.versions().await.context("asking the database for its events")?;
+        let asking = || format!("asking the database at {} for its events", site.places.database());
+        let known = Mysql::new(&site.places.mysql)?.versions().await.with_context(asking)?;
         let there = self.feed.oracle.events().keys().find(|id| known.contains_key(*id));
         if let Some(event_id) = there {
             anyhow::bail!("the stack has {event_id} already, from an earlier run: choose another --seed");

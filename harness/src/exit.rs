@@ -85,6 +85,12 @@ impl Exit {
     }
 }
 
+/// Whether an error is our own: a task of this process panicked.
+#[must_use]
+pub fn is_panic(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<tokio::task::JoinError>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -137,7 +137,7 @@ fn asked(args: &VerifyArgs) -> Result<(Case, u16)> {
             if let Some(rate) = args.rate {
                 rate::set(&mut asked.scenario, rate).with_context(|| args.scenario.clone())?;
             }
-            (Case::of(asked, silence)?, CLIENTS)
+            (Case::of(asked, silence).with_context(|| args.scenario.clone())?, CLIENTS)
         }
     };
     if args.attach {
@@ -170,6 +170,13 @@ fn announce(case: &Case, say: Say) {
         feed.faults.faults.len()
     ));
     case.outages.outages.iter().for_each(|planned| say(&format!("  {planned}")));
+    if let Some(mib) = case.recording_mib_lacking() {
+        say(&format!(
+            "Its messages take {mib} MiB, and its bundle holds the first {}: it can be repeated, and not cut down. For all of them say \
+             --recording-mib {mib}.",
+            case.recording_bytes_max >> 20
+        ));
+    }
 }
 
 /// Where the bundle goes: nothing that is there is overwritten.

@@ -39,7 +39,20 @@ impl Probe {
                 Self::Page { url } => ask_page(url).await,
             }
         };
-        tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let answer = answer.unwrap_or_else(|_| Err("it does not answer".to_owned()));
+        answer.map_err(|reason| format!("{}: {reason}", self.address()))
+    }
+
+    /// Where is asked, without what lets one in.
+    fn address(&self) -> String {
+        let url = match self {
+            Self::Kafka { bootstrap } => return bootstrap.clone(),
+            Self::Database { url } | Self::Redis { url } | Self::Service { url } | Self::Page { url } => url,
+        };
+        let Ok(url) = reqwest::Url::parse(url) else { return url.clone() };
+        let port = url.port_or_known_default().map_or_else(String::new, |port| format!(":{port}"));
+        format!("{}{port}", url.host_str().unwrap_or_default())
     }
 }
 

@@ -234,3 +234,28 @@ impl Course {
         self.pauses.has_changed().unwrap_or(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::is_panic;
+
+    /// A client whose reader does this.
+    fn member(task: JoinHandle<Result<Seen>>) -> Member {
+        let (_, versions) = watch::channel(BTreeMap::new());
+        let (calm, end) = (watch::channel(Duration::ZERO).0, watch::channel(false).0);
+        Member { name: "socket".to_owned(), role: Role::Steady, versions, calm, end, task }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_panics_is_told_from_one_that_could_not_come_back() {
+        let away = member(tokio::spawn(async { anyhow::bail!("connecting: refused") })).end().await;
+        assert!(!is_panic(&away.unwrap_err()));
+        let panicked = member(tokio::spawn(async { panic!("on purpose") })).end().await;
+        assert!(is_panic(&panicked.unwrap_err()));
+        let reader = tokio::spawn(async { panic!("on purpose") });
+        let within = async move { reader.await.context("the reader panicked") };
+        let panicked = member(tokio::spawn(within)).end().await;
+        assert!(is_panic(&panicked.unwrap_err()), "what it reads with, too");
+    }
+}
