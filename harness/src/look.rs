@@ -18,6 +18,7 @@ use crate::anomaly::{Example, Kind};
 use crate::feed::Feed;
 use crate::judge::Verdict;
 use crate::observe::mysql::Mysql;
+use crate::observe::names::Names;
 use crate::observe::socket::Member;
 use crate::observe::{Picture, Places, rest};
 use crate::oracle::{Trace, hash_value};
@@ -51,6 +52,8 @@ pub struct Looks {
     pub database_failed: u64,
     /// What stores and REST answered.
     pub answers: Vec<Answer>,
+    /// The events and keys in it.
+    names: Names,
     /// What a store can never hold, whatever was sent.
     pub broken: Vec<(Kind, Example)>,
     /// How often a place did not answer in time, or with something else than the events that it was asked for.
@@ -76,13 +79,13 @@ pub struct Answer {
     /// The place.
     pub place: &'static str,
     /// The event.
-    pub event_id: String,
+    pub event_id: Arc<str>,
     /// The version that clients had been shown before it was asked; 0 where it may be behind them.
     pub shown: u64,
     /// Its version.
     pub version: u64,
-    /// The hash of each key's value; `None` where it is shown otherwise than it is, because nobody processes the event.
-    pub values: BTreeMap<String, Option<u64>>,
+    /// The hash of each key's value, by key; `None` where it is shown otherwise than it is, because nobody processes the event.
+    pub values: Box<[(Arc<str>, Option<u64>)]>,
 }
 
 /// What looks.
@@ -173,13 +176,18 @@ impl<'a> Looker<'a> {
         let asked = rest::picture(&self.client, &self.rest, event_id);
         // A service that is away, or knows nothing of it yet, has said nothing wrong; but it has not been looked at either.
         match timeout(ANSWER_WITHIN, asked).await {
-            Ok(Ok(Some(picture))) => self.looks.answers.push(Answer::of(REST, event_id, *shown, &picture)),
+            Ok(Ok(Some(picture))) => self.looks.note(REST, event_id, *shown, &picture),
             _ => self.looks.note_failed(REST),
         }
     }
 }
 
 impl Looks {
+    fn note(&mut self, place: &'static str, event_id: &str, shown: u64, picture: &Picture) {
+        let answer = Answer::of(&mut self.names, place, event_id, shown, picture);
+        self.answers.push(answer);
+    }
+
     fn note_failed(&mut self, place: &'static str) {
         *self.failed.entry(place).or_default() += 1;
     }
@@ -222,7 +230,7 @@ impl Looks {
             verdict.compare(*kind, Some(sport), false, || example.clone(), &example.place);
         }
         for answer in &self.answers {
-            if let Some(trace) = traces.get(&answer.event_id) {
+            if let Some(trace) = traces.get(&*answer.event_id) {
                 answer.judge(feed.sport(&answer.event_id), trace, verdict);
             }
         }
@@ -230,15 +238,15 @@ impl Looks {
 }
 
 impl Answer {
-    fn of(place: &'static str, event_id: &str, shown: u64, picture: &Picture) -> Self {
+    fn of(names: &mut Names, place: &'static str, event_id: &str, shown: u64, picture: &Picture) -> Self {
         let is_of_version = |value: &Value| value["suspension"] != "processor_silent";
         let value = |value: &Value| is_of_version(value).then(|| hash_value(value));
         Self {
             place,
-            event_id: event_id.to_owned(),
+            event_id: names.kept(event_id),
             shown,
             version: picture.version,
-            values: picture.values.iter().map(|(key, of)| (key.clone(), value(of))).collect(),
+            values: picture.values.iter().map(|(key, of)| (names.kept(key), value(of))).collect(),
         }
     }
 
@@ -247,7 +255,7 @@ impl Answer {
         let mut hold = |kind: Kind, agrees: bool, what: &str, expected: &str, found: &str| {
             let example = || Example {
                 place: (*place).to_owned(),
-                event_id: event_id.clone(),
+                event_id: event_id.to_string(),
                 version: Some(*version),
                 what: what.to_owned(),
                 expected: expected.to_owned(),
@@ -258,11 +266,12 @@ impl Answer {
         };
         let (must, is) = (format!("at least {shown}, which a client had been shown"), version.to_string());
         hold(Kind::Stale, version >= shown, "version", &must, &is);
-        for (key, value) in values {
+        for (key, value) in &**values {
             let agrees = value.is_none_or(|value| value == trace.value_at(key, *version));
             hold(Kind::WrongValueAtVersion, agrees, key, "as the update log has it", "another value");
         }
-        for key in trace.keys.keys().filter(|key| !values.contains_key(*key)) {
+        let is_there = |key: &str| values.binary_search_by(|(there, _)| (**there).cmp(key)).is_ok();
+        for key in trace.keys.keys().filter(|key| !is_there(key)) {
             let is_gone = trace.value_at(key, *version) == 0;
             hold(Kind::WrongValueAtVersion, is_gone, key, "as the update log has it", "missing");
         }
@@ -281,8 +290,8 @@ mod tests {
     fn accused(version: u64, status: Option<u64>) -> Vec<Kind> {
         let keys = BTreeMap::from([("status".to_owned(), vec![(2, 20), (5, 50)])]);
         let trace = Trace { keys, ..Trace::default() };
-        let values = status.map(|hash| ("status".to_owned(), Some(hash))).into_iter().collect();
-        let answer = Answer { place: REST, event_id: "md:match:1".to_owned(), shown: 3, version, values };
+        let values = status.map(|hash| ("status".into(), Some(hash))).into_iter().collect();
+        let answer = Answer { place: REST, event_id: "md:match:1".into(), shown: 3, version, values };
         let mut verdict = Verdict::default();
         answer.judge("hockey", &trace, &mut verdict);
         verdict.anomalies.examples().map(|(kind, _)| kind).collect()

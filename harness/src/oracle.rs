@@ -13,6 +13,7 @@ use simulator::run_ledger::RunLedger;
 
 pub use entry::Entry;
 pub use heard::{Heard, Timed};
+pub use silences::judge_silences;
 pub use trace::{Trace, VersionTrace, hash, hash_value};
 pub use walk::walk;
 
@@ -20,6 +21,7 @@ mod entry;
 mod gap;
 mod heard;
 mod letters;
+mod silences;
 mod trace;
 mod values;
 mod walk;

@@ -4,6 +4,7 @@
 //! everything is ready again and no more messages are on their way than before.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -26,13 +27,42 @@ mod backlog;
 mod plan;
 mod recovery;
 
-/// How many outages have begun, and how many of them the stack has recovered from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Happened {
-    /// Those that have begun.
-    pub began: u64,
-    /// Those of them that were recovered from.
-    pub recovered: u64,
+/// The outages that have begun, and how long each kept the stack from its work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Happened(Vec<Range<i64>>);
+
+impl Happened {
+    /// One begins; it is known by the number that is given back.
+    pub fn begin(&mut self, at_micros: i64) -> usize {
+        self.0.push(at_micros..i64::MAX);
+        self.0.len() - 1
+    }
+
+    /// The stack has recovered from one.
+    pub fn recover(&mut self, number: usize, at_micros: i64) {
+        if let Some(time) = self.0.get_mut(number) {
+            time.end = at_micros;
+        }
+    }
+
+    /// From when on each kept the stack from its work until it had recovered, in microseconds since the epoch; to `i64::MAX` where it
+    /// has not.
+    #[must_use]
+    pub fn times(&self) -> &[Range<i64>] {
+        &self.0
+    }
+
+    /// How many were recovered from.
+    #[must_use]
+    pub fn recovered(&self) -> u64 {
+        self.0.iter().filter(|time| time.end != i64::MAX).count() as u64
+    }
+
+    /// Whether the stack has recovered from all.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.iter().all(|time| time.end != i64::MAX)
+    }
 }
 
 /// What an outage came to. Times are microseconds after the start of the run.

@@ -126,7 +126,7 @@ pub struct Run<'a> {
     pub late: Duration,
     /// Messages that are due before that do not count for the latency.
     pub warm_up: Duration,
-    /// How many outages have begun, and how many the stack has recovered from.
+    /// The outages that have begun, and when the stack had recovered from each.
     pub happened: watch::Receiver<Happened>,
 }
 

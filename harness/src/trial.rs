@@ -11,8 +11,8 @@ use crate::judge::{Expected, Verdict};
 use crate::observe::kafka::{Feeds, Published};
 use crate::observe::mysql::Mysql;
 use crate::observe::socket::Seen;
-use crate::observe::{Places, Reading, redis, rest};
-use crate::oracle::{Heard, Trace, walk};
+use crate::observe::{Pictures, Places, Reading, redis, rest};
+use crate::oracle::{Heard, Trace, judge_silences, walk};
 
 pub use sockets::{judge_ends, judge_sockets};
 
@@ -51,11 +51,13 @@ pub async fn traces(
         let trace = walk(&feed.oracle, &feed.schedule, (event_id, told), &log, heard, verdict);
         traces.insert(event_id.clone(), trace);
     }
+    judge_silences(&feed.oracle, &traces, heard, verdict);
     Ok(traces)
 }
 
 /// Holds where every event ends against its ledger, and every place against MySQL. Events of others are no phantoms where the
-/// stack is not ours alone, and of events that were `cut_short` nothing is said. What of a place cannot be read is an anomaly of it, and the rest is judged.
+/// stack is not ours alone. Of events that were `cut_short` it is not known where they end, but that all places say the same. What of a
+/// place cannot be read is an anomaly of it, and the rest is judged.
 ///
 /// # Errors
 /// When a store does not answer.
@@ -70,8 +72,7 @@ pub async fn judge_places(
     let mysql = Mysql::new(&places.mysql)?;
     let events: Vec<String> = feed.expected.keys().cloned().collect();
     let ours = |mut reading: Reading| {
-        let unsaid = feed.unannounced().chain(cut_short.iter().map(String::as_str));
-        unsaid.for_each(|id| drop(reading.pictures.remove(id)));
+        feed.unannounced().for_each(|id| drop(reading.pictures.remove(id)));
         if !is_own {
             let is_ours = |id: &str| feed.expected.contains_key(id);
             reading.pictures.retain(|id, _| is_ours(id));
@@ -84,25 +85,35 @@ pub async fn judge_places(
         let example = || missing("mysql", event_id, "event");
         verdict.compare(Kind::Lost, None, in_mysql.pictures.contains_key(event_id), example, "mysql");
     }
-    let in_mysql = ours(in_mysql);
-    let events: Vec<String> = events.into_iter().filter(|id| !cut_short.contains(id)).collect();
+    let mut in_mysql = ours(in_mysql);
+    let in_mysql_cut_short = part(&mut in_mysql, cut_short);
     let in_redis = redis::read(&places.redis, &mysql.store_id().await?, &events).await?;
     let by_rest = rest::read(&places.rest, &events).await?;
-    let mut expected = expected(feed, traces);
-    expected.retain(|id, _| !cut_short.contains(id));
+    let (expected_cut_short, expected): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        expected(feed, traces).into_iter().partition(|(id, _)| cut_short.contains(id));
     judge_reading("mysql", &expected, &in_mysql, verdict);
-    let mut judge_place = |place: &str, reading: &Reading| {
-        judge_reading(place, &expected, reading, verdict);
+    let mut judge_place = |place: &str, mut reading: Reading| {
+        let cut_short = part(&mut reading, cut_short);
+        judge_reading(place, &expected, &reading, verdict);
         verdict.judge_equal(place, &expected, &reading.pictures, &in_mysql.pictures);
+        // Wherever such an event ends, it does so in all places.
+        verdict.judge_equal(place, &expected_cut_short, &cut_short, &in_mysql_cut_short);
     };
-    judge_place("redis", &in_redis);
-    judge_place("rest", &by_rest);
+    judge_place("redis", in_redis);
+    judge_place("rest", by_rest);
     for (place, seen) in clients {
-        judge_place(place, &ours(Reading { pictures: seen.pictures.clone(), ..Reading::default() }));
+        judge_place(place, ours(Reading { pictures: seen.pictures.clone(), ..Reading::default() }));
     }
     let listed = expected.iter().map(|(id, expected)| (id.clone(), expected.listed())).collect();
-    judge_reading("rest list", &listed, &ours(rest::read_list(&places.rest).await?), verdict);
+    let mut list = ours(rest::read_list(&places.rest).await?);
+    drop(part(&mut list, cut_short));
+    judge_reading("rest list", &listed, &list, verdict);
     Ok(())
+}
+
+/// Takes these events out of what was read, and gives them back.
+fn part(reading: &mut Reading, events: &BTreeSet<String>) -> Pictures {
+    events.iter().filter_map(|id| reading.pictures.remove_entry(id)).collect()
 }
 
 /// Holds what was read in a place against what must be. What could not be read is wrong for that, and no more is said of it.

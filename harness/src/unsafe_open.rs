@@ -10,9 +10,9 @@ use simulator::DriveReport;
 use simulator::ledger::NEVER;
 
 use crate::feed::Feed;
-use crate::observe::kafka::{Feeds, Updates};
+use crate::observe::kafka::Updates;
 use crate::observe::socket::{Seen, Span};
-use crate::oracle::{Told, Trace};
+use crate::oracle::{Heard, Told, Trace};
 
 /// What was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn measure(
     feed: &Feed,
     drive: &DriveReport,
     traces: &BTreeMap<String, Trace>,
-    (feeds, updates): (&Feeds, &Updates),
+    (heard, updates): (&Heard, &Updates),
     seen: &[&Seen],
 ) -> UnsafeTimes {
     // Nothing is known of what came later.
@@ -71,11 +71,16 @@ pub fn measure(
     let mut times = UnsafeTimes::default();
     for (event_id, told) in feed.oracle.events() {
         let mut duties: Vec<(Option<&str>, Duty)> = Vec::new();
-        for ((provider, producer), alive) in &feeds.alive {
+        for (source, alive) in heard.alive.into_iter().flatten() {
             // Whichever of them has something of the event.
-            if *provider == told.source.0 {
-                let silent = silences(alive, silence_micros, until);
-                duties.extend(silent.into_iter().map(|duty| (Some(producer.as_str()), duty)));
+            if source.0 == told.source.0 {
+                let silent = silences(alive, silence_micros, until).into_iter().map(|duty| {
+                    // The last one is followed by nothing, and not by an `alive`.
+                    let end =
+                        if duty.end == until { until } else { heard.open_again(source, duty.end).min(until) };
+                    Duty { end, ..duty }
+                });
+                duties.extend(silent.map(|duty| (Some(source.1.as_str()), duty)));
             }
         }
         if let Some(trace) = traces.get(event_id).filter(|_| told.is_counted) {

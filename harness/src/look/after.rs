@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::{Answer, EVERY, Looks, MYSQL_AFTER, RECOVERED, REDIS_AFTER, REST_AFTER};
+use super::{EVERY, Looks, MYSQL_AFTER, RECOVERED, REDIS_AFTER, REST_AFTER};
 use crate::anomaly::{Example, Kind};
 use crate::observe::mysql::Mysql;
 use crate::observe::{Places, Reading, redis, rest};
@@ -57,27 +57,29 @@ impl After {
     /// After how many outages that were recovered from some place was not read.
     fn unread(&self) -> u64 {
         let least = self.read.values().copied().min().unwrap_or_default();
-        self.happened.borrow().recovered - least
+        self.happened.borrow().recovered() - least
     }
 
     /// Reads every place that was not read since the stack has recovered.
     pub(super) async fn catch_up(&mut self, shown: &Shown, looks: &mut Looks) {
-        let before = *self.happened.borrow();
+        let before = self.happened.borrow().clone();
+        let recovered = before.recovered();
         for place in RECOVERED {
-            if self.read[place] == before.recovered {
+            if self.read[place] == recovered {
                 continue;
             }
             let reading = self.reading(place, shown).await;
             let is_whole = reading.as_ref().is_ok_and(|reading| is_whole(place, reading));
-            let is_calm = self.is_calm(before);
+            let is_calm = self.is_calm(&before);
             let behind = looks.note_reading(place, shown, reading, is_calm);
             if is_whole {
                 // Only now: a reading that is broken off was none.
-                self.read.insert(place, before.recovered);
+                self.read.insert(place, recovered);
             }
             if place == REDIS_AFTER && is_whole {
                 let owes = is_calm && !behind.is_empty();
-                self.owed = owes.then(|| Owed { since: Instant::now(), happened: before, shown: behind });
+                self.owed =
+                    owes.then(|| Owed { since: Instant::now(), happened: before.clone(), shown: behind });
             }
         }
         self.ask_for_owed(looks).await;
@@ -114,15 +116,15 @@ impl After {
     }
 
     /// Whether nothing was wrong with the stack then, and nothing has been since.
-    fn is_calm(&self, before: Happened) -> bool {
-        before.began == before.recovered && *self.happened.borrow() == before
+    fn is_calm(&self, before: &Happened) -> bool {
+        before.is_over() && *self.happened.borrow() == *before
     }
 
     async fn ask_for_owed(&mut self, looks: &mut Looks) {
         let Some(owed) = self.owed.take() else { return };
         let reading = self.reading(REDIS_AFTER, &owed.shown).await;
         // Whatever happens to the stack meanwhile may keep it.
-        if self.is_calm(owed.happened) {
+        if self.is_calm(&owed.happened) {
             let is_over = owed.since.elapsed() > BEHIND_MAX;
             let left = match reading {
                 Ok(reading) => looks.note_owed(owed.shown, &reading, is_over),
@@ -162,7 +164,7 @@ impl Looks {
                         behind.insert(event_id.clone(), *shown);
                     }
                     let shown = if is_behind { 0 } else { *shown };
-                    self.answers.push(Answer::of(place, event_id, shown, picture));
+                    self.note(place, event_id, shown, picture);
                 }
                 None if reading.is_cut || reading.unread.contains(event_id) || !is_calm => {
                     self.note_failed(place);
@@ -185,7 +187,7 @@ impl Looks {
         for (event_id, shown) in owed {
             match reading.pictures.get(&event_id) {
                 Some(picture) if picture.version >= shown => {
-                    self.answers.push(Answer::of(REDIS_AFTER, &event_id, shown, picture));
+                    self.note(REDIS_AFTER, &event_id, shown, picture);
                 }
                 // What cannot be read was accused when it was read.
                 None if reading.unread.contains(&event_id) => {}
@@ -283,7 +285,10 @@ mod tests {
             redis: "redis://127.0.0.1:1".to_owned(),
             rest: "http://127.0.0.1:1".to_owned(),
         };
-        let (told, happened) = watch::channel(Happened { began: 1, recovered: 1 });
+        let mut one = Happened::default();
+        let number = one.begin(1);
+        one.recover(number, 2);
+        let (told, happened) = watch::channel(one.clone());
         let mut after = After::new(&nowhere, Mysql::new(&nowhere.mysql).unwrap(), happened);
         let mut looks = Looks::default();
         after.read = [(MYSQL_AFTER, 1), (REDIS_AFTER, 1), (REST_AFTER, 0)].into();
@@ -292,7 +297,10 @@ mod tests {
         after.read.insert(REST_AFTER, 1);
         after.finish(&shown(), &mut looks).await;
         assert_eq!(looks.unread, 0);
-        told.send_modify(|happened| happened.began += 1);
-        assert!(!after.is_calm(Happened { began: 1, recovered: 1 }));
+        assert!(after.is_calm(&one));
+        told.send_modify(|happened| {
+            let _ = happened.begin(3);
+        });
+        assert!(!after.is_calm(&one));
     }
 }

@@ -12,6 +12,7 @@ use domain::{Sport, Topics};
 use serde::Deserialize;
 
 use crate::anomaly::RecordPlace;
+use crate::observe::mysql::Before;
 use crate::oracle::{Letter, Timed, hash};
 
 /// Where Kafka is, and where its topics ended before the run.
@@ -30,6 +31,8 @@ pub struct Feeds {
     pub messages: HashMap<String, Appended>,
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order.
     pub alive: BTreeMap<(String, String), Vec<i64>>,
+    /// When it received each `snapshot_complete`, the same way.
+    pub complete: BTreeMap<(String, String), Vec<i64>>,
     /// The messages without a sequence, by event, in the order in which they lie there, each once.
     pub timed: BTreeMap<String, Vec<Timed>>,
 }
@@ -101,12 +104,15 @@ struct UpdateHead<'a> {
 }
 
 impl Feeds {
-    /// Adds when producers had been heard last before these messages.
-    pub fn note_before(&mut self, heard: BTreeMap<(String, String), i64>) {
-        for (source, at) in heard {
+    /// Adds when producers had been heard last before these messages. Of those that were up then no recovery was missing.
+    pub fn note_before(&mut self, heard: BTreeMap<(String, String), Before>) {
+        for (source, Before { alive_at, was_up }) in heard {
+            if was_up {
+                self.complete.entry(source.clone()).or_default().insert(0, alive_at);
+            }
             let times = self.alive.entry(source).or_default();
-            if times.first().is_none_or(|first| at < *first) {
-                times.insert(0, at);
+            if times.first().is_none_or(|first| alive_at < *first) {
+                times.insert(0, alive_at);
             }
         }
     }
@@ -155,9 +161,14 @@ impl Kafka {
         let mut feeds = Feeds::default();
         self.read(&names, |message| {
             let Ok(head) = serde_json::from_slice::<FeedHead>(message.payload()) else { return };
-            if head.kind == "alive" {
+            let of_producer = match &*head.kind {
+                "alive" => Some(&mut feeds.alive),
+                "snapshot_complete" => Some(&mut feeds.complete),
+                _ => None,
+            };
+            if let Some(of_producer) = of_producer {
                 let source = (head.provider.into_owned(), head.producer.into_owned());
-                let heard = feeds.alive.entry(source).or_default();
+                let heard = of_producer.entry(source).or_default();
                 // It stands in every partition of every sport.
                 if let Some(at) = head.received_at.filter(|at| !heard.contains(at)) {
                     heard.push(at);
@@ -178,7 +189,7 @@ impl Kafka {
             });
         })
         .await?;
-        feeds.alive.values_mut().for_each(|heard| heard.sort_unstable());
+        feeds.alive.values_mut().chain(feeds.complete.values_mut()).for_each(|heard| heard.sort_unstable());
         Ok(feeds)
     }
 

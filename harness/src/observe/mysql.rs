@@ -45,6 +45,15 @@ pub struct Mysql {
     pool: MySqlPool,
 }
 
+/// How a producer stood before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// When its last sign of life was received, in microseconds since the epoch.
+    pub alive_at: i64,
+    /// Whether it was up in any partition.
+    pub was_up: bool,
+}
+
 impl Mysql {
     /// Connects at the first question.
     ///
@@ -135,15 +144,18 @@ impl Mysql {
         rows.iter().map(standing).collect()
     }
 
-    /// When each producer's last sign of life was received, by provider and name, in microseconds since the epoch.
+    /// How each producer stands, by provider and name.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn heard(&self) -> anyhow::Result<BTreeMap<(String, String), i64>> {
-        let sql = "SELECT provider, producer, MAX(alive_received_at) FROM producers \
+    pub async fn heard(&self) -> anyhow::Result<BTreeMap<(String, String), Before>> {
+        let sql = "SELECT provider, producer, MAX(alive_received_at), CAST(SUM(state = 'up') AS SIGNED) FROM producers \
                    WHERE alive_received_at IS NOT NULL GROUP BY provider, producer";
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        let heard = |row: &sqlx::mysql::MySqlRow| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?));
+        let heard = |row: &sqlx::mysql::MySqlRow| {
+            let was_up = row.try_get::<Option<i64>, _>(3)?.is_some_and(|partitions| partitions > 0);
+            Ok(((row.try_get(0)?, row.try_get(1)?), Before { alive_at: row.try_get(2)?, was_up }))
+        };
         rows.iter().map(heard).collect()
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Cause<'a> {
     pub(super) producer: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) message_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) reason: Option<Cow<'a, str>>,
     pub(super) generated_at: Option<i64>,
     pub(super) received_at: Option<i64>,
 }

@@ -1,7 +1,9 @@
-//! Gaps of which the plan says that they may be declared: whether one of them was declared with reason.
+//! Gaps of which the plan says that they may be declared: whether one of them was declared with reason, and when one had to be.
+
+use std::ops::Range;
 
 use super::Told;
-use super::heard::{Heard, ahead_of};
+use super::heard::{Heard, NOTICED_MICROS, ahead_of};
 use super::trace::Trace;
 
 /// How long before a gap was declared the missing message may have been in the feed, in microseconds: whoever declares it has
@@ -55,6 +57,30 @@ impl Declared {
     }
 }
 
+/// When messages of an event waited for so long for one before them that a gap had to be declared: from when the first of them came
+/// until that had to be.
+///
+/// `came_at` says when a line's message came; of one that is not known to have come it does not.
+pub(super) fn waits(told: &Told, heard: &Heard, came_at: impl Fn(u32) -> Option<i64>) -> Vec<Range<i64>> {
+    let noticed = heard.hold_micros + NOTICED_MICROS;
+    // Until when each waits, and the last of those before it came; what lies beyond one that is never sent waits for good.
+    let (mut waiting, mut complete): (Vec<Range<i64>>, i64) = (Vec::new(), i64::MIN);
+    for (index, line) in told.lines.iter().chain(&told.beyond).enumerate() {
+        let at = came_at(*line);
+        if told.begins.contains(line) {
+            // Another epoch waits for nothing in the one before it, and ends that.
+            complete = i64::MIN;
+            waiting.iter_mut().for_each(|wait| wait.end = wait.end.min(at.unwrap_or(i64::MAX)));
+        } else if index == told.lines.len() {
+            complete = i64::MAX;
+        }
+        waiting.extend(at.map(|at| at..complete));
+        complete = complete.max(at.unwrap_or(i64::MAX));
+    }
+    let is_long = |wait: &Range<i64>| wait.end > wait.start.saturating_add(noticed);
+    waiting.into_iter().filter(is_long).map(|wait| wait.start..wait.start + noticed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +130,28 @@ mod tests {
         assert_eq!(early.as_deref(), Some("after 2000 ms of the 3000 ms to wait"));
         let there = fault(&told, &received, 13 * SECOND, Some(6 * SECOND));
         assert_eq!(there.as_deref(), Some("7000 ms after the missing message was in the feed"));
+    }
+
+    #[test]
+    fn a_gap_has_to_be_declared_where_something_waited_for_long_enough() {
+        let told = told();
+        let heard = Heard { hold_micros: 3 * SECOND, ..Heard::default() };
+        let waits = |told: &Told, came: [Option<i64>; 4]| {
+            let came_at = |line: u32| came[line as usize].map(|at| at * SECOND);
+            let waits = waits(told, &heard, came_at);
+            waits.into_iter().map(|wait| (wait.start / SECOND, wait.end / SECOND)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            waits(&told, [Some(0), Some(8), Some(1), Some(2)]),
+            [(1, 7)],
+            "the last waited for 6 s alone"
+        );
+        assert_eq!(waits(&told, [Some(0), Some(7), Some(6), Some(8)]), [], "it came late itself");
+        assert_eq!(waits(&told, [Some(0), None, Some(6), Some(8)]), [(6, 12), (8, 14)], "it never came");
+        let beyond = Told { lines: vec![0, 1], beyond: vec![2, 3], ..told.clone() };
+        assert_eq!(waits(&beyond, [Some(0), Some(1), Some(2), None]), [(2, 8)]);
+        let anew = Told { begins: BTreeSet::from([0, 3]), ..told };
+        assert_eq!(waits(&anew, [Some(0), None, Some(1), Some(5)]), []);
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub struct Heard<'a> {
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order; `None` where
     /// that is not known.
     pub alive: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
+    /// When it received each `snapshot_complete`, the same way.
+    pub complete: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
+    /// The providers of which an `alive` is not enough: their producers are up once a recovery is complete.
+    pub recovering: &'a [String],
     /// The messages without a sequence in the feed topics, by event, in their order there; `None` where that is not known.
     pub timed: Option<&'a BTreeMap<String, Vec<Timed>>>,
     /// Where each message lies in the feed topics, by its id; `None` where that is not known.
@@ -22,12 +26,16 @@ pub struct Heard<'a> {
     pub silence_micros: i64,
     /// How long a message waits for one before it, in microseconds.
     pub hold_micros: i64,
-    /// Whether something was done to the stack meanwhile, so that nobody may have been there to notice what was not heard.
-    pub is_disturbed: bool,
+    /// When something was done to the stack, until it had recovered, in microseconds since the epoch: nobody may have been there
+    /// to notice what was not heard.
+    pub disturbed: &'a [Range<i64>],
 }
 
 /// How much later than it is due at most a silence is noticed, in microseconds.
-const NOTICED_MICROS: i64 = 3_000_000;
+pub(super) const NOTICED_MICROS: i64 = 3_000_000;
+/// How long after a stack has recovered what was done to it may still be felt, in microseconds: who was stopped may lose its
+/// partitions only then, for its session lasts 6 s, and has to take them again.
+const FELT_MICROS: i64 = 10_000_000;
 
 /// A message without a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,25 +86,35 @@ impl Heard<'_> {
         self.status.get(line as usize).is_none_or(|status| *status == 202)
     }
 
-    /// How often until then a producer was not heard for so long that it could be taken for down, whatever kept it; `None` where
-    /// it is not known when anybody was heard.
-    pub(super) fn silences(&self, source: &(String, String), until: i64) -> Option<usize> {
+    /// Whether what was done to the stack may be felt at some time within this.
+    pub(super) fn is_disturbed(&self, during: &Range<i64>) -> bool {
+        let overlaps = |time: &Range<i64>| {
+            time.start <= during.end && time.end.saturating_add(FELT_MICROS) >= during.start
+        };
+        self.disturbed.iter().any(overlaps)
+    }
+
+    /// When a producer was not heard for so long that it could be taken for down, whatever kept it: from when on it could be, until
+    /// it was heard again; in order. `None` where it is not known when anybody was heard.
+    pub(super) fn silences(&self, source: &(String, String)) -> Option<Vec<Range<i64>>> {
         let shortest = ahead_of(self.silence_micros);
         let times = self.alive?.get(source).map_or(&[][..], Vec::as_slice);
         let next = times.iter().skip(1).copied().chain([i64::MAX]);
-        let is_silent = |(last, next): &(&i64, i64)| {
-            let due = last.saturating_add(shortest);
-            due <= *next && due <= until
-        };
-        Some(times.iter().zip(next).filter(is_silent).count())
+        let silences = times.iter().zip(next).map(|(last, next)| last.saturating_add(shortest)..next);
+        Some(silences.filter(|silence| silence.start <= silence.end).collect())
     }
 
-    /// The silences of a producer that somebody must have noticed while they lasted: from when they were due until it was heard again.
-    pub(super) fn noticeable(&self, source: &(String, String)) -> Vec<Range<i64>> {
-        let times = self.alive.and_then(|alive| alive.get(source)).filter(|_| !self.is_disturbed);
-        let pairs = times.map_or(&[][..], Vec::as_slice).windows(2);
-        let silences = pairs.map(|pair| pair[0].saturating_add(self.silence_micros)..pair[1]);
-        silences.filter(|silence| silence.start + NOTICED_MICROS < silence.end).collect()
+    /// The silences of a producer that somebody must have noticed while they lasted, `late` by then at most: from when they were due
+    /// until it was heard again. Of what was done to the stack only that counts which was so between its last sign of life and
+    /// the time by which it had to be noticed: before, an `alive` may have come late, and who was to notice it may have been away.
+    pub(super) fn noticeable(&self, source: &(String, String), late_micros: i64) -> Vec<Range<i64>> {
+        let times = self.alive.and_then(|alive| alive.get(source)).map_or(&[][..], Vec::as_slice);
+        let silences = times.windows(2).filter_map(|pair| {
+            let due = pair[0].saturating_add(self.silence_micros);
+            let noticed = due.saturating_add(NOTICED_MICROS + late_micros);
+            (noticed < pair[1] && !self.is_disturbed(&(pair[0]..noticed))).then_some(due..pair[1])
+        });
+        silences.collect()
     }
 
     /// Whether a producer that was down may be up again when a message of it is processed that was received then.
@@ -104,6 +122,37 @@ impl Heard<'_> {
         let Some((alive, received)) = self.alive.zip(received_at) else { return true };
         let recently = received - self.silence_micros..=received + ORDER_SLACK_MICROS;
         alive.get(source).is_some_and(|times| times.iter().any(|at| recently.contains(at)))
+            && self.may_be_whole(source, received)
+    }
+
+    /// Whether a producer needs a recovery to be up.
+    pub(super) fn needs_recovery(&self, source: &(String, String)) -> bool {
+        self.alive.is_some() && self.complete.is_some() && self.recovering.contains(&source.0)
+    }
+
+    /// Whether a recovery that a producer needs may have been complete by then: any that was since its last silence which nobody
+    /// can have missed. Partitions hear it at times of their own, so which of several it was is left open.
+    fn may_be_whole(&self, source: &(String, String), at: i64) -> bool {
+        if !self.needs_recovery(source) {
+            return true;
+        }
+        let silences = self.noticeable(source, 0);
+        let heard_again =
+            silences.iter().rev().find(|silence| silence.start <= at).map_or(i64::MIN, |it| it.end);
+        let since = heard_again..=at.saturating_add(ORDER_SLACK_MICROS);
+        let complete = self.complete.and_then(|complete| complete.get(source));
+        complete.is_some_and(|times| times.iter().any(|time| since.contains(time)))
+    }
+
+    /// From when on a producer that was silent until then may be open again: where it needs a recovery, once that is complete, and
+    /// where it is not certain that all took it for silent, at once.
+    pub fn open_again(&self, source: &(String, String), heard_again: i64) -> i64 {
+        let is_certain = || self.noticeable(source, 0).iter().any(|silence| silence.end == heard_again);
+        if !self.needs_recovery(source) || !is_certain() {
+            return heard_again;
+        }
+        let times = self.complete.and_then(|complete| complete.get(source)).map_or(&[][..], Vec::as_slice);
+        times.iter().copied().find(|at| *at >= heard_again).unwrap_or(i64::MAX)
     }
 }
 
@@ -114,16 +163,70 @@ mod tests {
     #[test]
     fn a_producer_was_silent_where_two_signs_of_life_are_too_far_apart_and_after_the_last_one() {
         let source = ("md".to_owned(), "live".to_owned());
-        let silences = |times: &[i64], until| {
+        let silences = |times: &[i64]| {
             let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
-            Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() }.silences(&source, until)
+            let heard = Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() };
+            let silences = heard.silences(&source).unwrap();
+            silences.into_iter().map(|silence| (silence.start, silence.end)).collect::<Vec<_>>()
         };
-        for times in [&[][..], &[5], &[5, 19], &[5, 19, 33]] {
-            assert_eq!(silences(times, 40), Some(usize::from(times == [5] || times == [5, 19])), "{times:?}");
-        }
+        assert_eq!(silences(&[]), []);
+        assert_eq!(silences(&[5]), [(20, i64::MAX)]);
+        assert_eq!(silences(&[5, 19]), [(34, i64::MAX)]);
         // Markets are shut ahead of the deadline: who is heard just before that may have been taken for down.
-        assert_eq!(silences(&[5, 19, 34, 60], 50), Some(2));
-        assert_eq!(silences(&[5, 19, 34, 60], 48), Some(1), "it was not over by then");
-        assert_eq!(Heard::default().silences(&source, 50), None, "of what was not heard nothing is known");
+        assert_eq!(silences(&[5, 19, 34, 60]), [(34, 34), (49, 60), (75, i64::MAX)]);
+        assert_eq!(Heard::default().silences(&source), None, "of what was not heard nothing is known");
+    }
+
+    #[test]
+    fn what_was_done_to_the_stack_excuses_the_silences_that_it_met() {
+        const SECOND: i64 = 1_000_000;
+        let source = ("md".to_owned(), "live".to_owned());
+        let alive = BTreeMap::from([(source.clone(), [0, 60, 65, 130].map(|at| at * SECOND).to_vec())]);
+        let noticed = |disturbed: &[(i64, i64)]| {
+            let disturbed: Vec<_> =
+                disturbed.iter().map(|(from, to)| from * SECOND..to.saturating_mul(SECOND)).collect();
+            let heard = Heard {
+                alive: Some(&alive),
+                silence_micros: 20 * SECOND,
+                disturbed: &disturbed,
+                ..Heard::default()
+            };
+            let silences = heard.noticeable(&source, 0);
+            silences.into_iter().map(|silence| silence.end / SECOND).collect::<Vec<_>>()
+        };
+        assert_eq!(noticed(&[]), [60, 130]);
+        assert_eq!(noticed(&[(21, 22)]), [130], "while it had to be noticed");
+        assert_eq!(noticed(&[(10, 15)]), [130], "before it was due");
+        assert_eq!(
+            noticed(&[(30, 40)]),
+            [60, 130],
+            "once it had to be shut, and felt no more when the next began"
+        );
+        assert_eq!(noticed(&[(50, 56)]), [60], "partitions may be given anew after that");
+        assert_eq!(noticed(&[(22, i64::MAX)]), [0; 0]);
+    }
+
+    #[test]
+    fn an_alive_is_not_enough_where_a_recovery_is_needed() {
+        const SECOND: i64 = 1_000_000;
+        let source = ("uof".to_owned(), "1".to_owned());
+        let at = |seconds: &[i64]| seconds.iter().map(|at| at * SECOND).collect::<Vec<_>>();
+        let alive = BTreeMap::from([(source.clone(), at(&[0, 10, 20, 60, 70, 80]))]);
+        let complete = BTreeMap::from([(source.clone(), at(&[5, 72]))]);
+        let providers = ["uof".to_owned()];
+        let heard = Heard {
+            alive: Some(&alive),
+            complete: Some(&complete),
+            recovering: &providers,
+            silence_micros: 20 * SECOND,
+            ..Heard::default()
+        };
+        let up = |seconds: i64| heard.may_be_up(&source, Some(seconds * SECOND));
+        assert_eq!([2, 6, 30, 62, 71, 72, 85].map(up), [false, true, true, false, false, true, true]);
+        assert_eq!(heard.open_again(&source, 60 * SECOND), 72 * SECOND);
+        assert_eq!(heard.open_again(&source, 70 * SECOND), 70 * SECOND, "it was not silent before that");
+        let alive_is_enough = Heard { recovering: &[], ..heard };
+        assert!(alive_is_enough.may_be_up(&source, Some(2 * SECOND)));
+        assert_eq!(alive_is_enough.open_again(&source, 60 * SECOND), 60 * SECOND);
     }
 }

@@ -92,7 +92,8 @@ fn judge_heard(log: &[Value], heard: &Heard) -> Verdict {
     };
     let entries: Vec<Entry> = log.iter().map(entry).collect();
     let mut verdict = Verdict::default();
-    let _ = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, heard, &mut verdict);
+    let trace = walk(&oracle, &schedule, (EVENT, &oracle.events()[EVENT]), &entries, heard, &mut verdict);
+    judge_silences(&oracle, &[(EVENT.to_owned(), trace)].into(), heard, &mut verdict);
     verdict
 }
 
@@ -118,7 +119,7 @@ fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
     // Its producer says nothing for 20 s, and may for 5.
     let alive = [0, 2, 4, 24, 26].map(told_at).to_vec();
     let alive = [(("md".to_owned(), "live".to_owned()), alive)].into();
-    let found = |turns: &[(&str, i64)], is_disturbed| {
+    let found = |turns: &[(&str, i64)], disturbed: &[(i64, i64)]| {
         let shut = {
             let mut shut = market("suspended", 1_900);
             shut["suspension"] = json!("producer_down");
@@ -134,21 +135,73 @@ fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
             log.insert(2 + index, turn);
         }
         renumber(&mut log);
+        let disturbed: Vec<_> = disturbed.iter().map(|(from, to)| told_at(*from)..told_at(*to)).collect();
         let heard = Heard {
             status: &[202; 4],
             alive: Some(&alive),
             silence_micros: 5 * SECOND,
-            is_disturbed,
+            disturbed: &disturbed,
             ..Heard::default()
         };
         let verdict = judge_heard(&log, &heard);
         Kind::ALL.into_iter().filter(|kind| verdict.anomalies.of(*kind).found > 0).collect::<Vec<_>>()
     };
-    assert_eq!(found(&[("producer_down", 9), ("producer_up", 24)], false), []);
-    assert_eq!(found(&[("producer_down", 12), ("producer_up", 24)], false), []);
-    assert_eq!(found(&[], false), [Kind::MarketOpenWhileUnsafe], "nobody noticed");
-    assert_eq!(found(&[], true), [], "nobody may have been there to notice");
-    assert_eq!(found(&[("producer_down", 9), ("producer_up", 15)], false), [Kind::FalseGap], "too early");
+    let (down, up) = ("producer_down", "producer_up");
+    assert_eq!(found(&[(down, 9), (up, 24)], &[]), []);
+    assert_eq!(found(&[(down, 12), (up, 24)], &[]), []);
+    assert_eq!(found(&[], &[]), [Kind::MarketOpenWhileUnsafe], "nobody noticed");
+    assert_eq!(found(&[], &[(8, 10)]), [], "nobody may have been there to notice");
+    assert_eq!(found(&[], &[(-60, -40)]), [Kind::MarketOpenWhileUnsafe], "that was long before");
+    assert_eq!(found(&[(down, 9), (up, 15)], &[]), [Kind::FalseGap], "too early");
+    assert_eq!(
+        found(&[(down, 9), (up, 24), (down, 25), (up, 26)], &[]),
+        [Kind::FalseGap],
+        "there was one silence"
+    );
+    assert_eq!(found(&[(down, 9), (up, 24), (up, 25)], &[]), [Kind::FalseGap], "it was up");
+    assert_eq!(found(&[(up, 24), (up, 25)], &[]).first(), Some(&Kind::FalseGap), "it was up");
+}
+
+#[test]
+fn a_silence_is_declared_while_it_lasts() {
+    const SECOND: i64 = 1_000_000;
+    let told_at = |seconds: i64| 1_767_225_600_000_000 + seconds * SECOND;
+    // Nothing was open in its silence, which lasts until it is heard 3 s before the first message.
+    let source = ("md".to_owned(), "live".to_owned());
+    let alive = [-40, -3, -1, 1, 3, 5, 7, 9, 11, 13].map(told_at).to_vec();
+    let alive = [(source, alive)].into();
+    let accused = |at: i64, late: i64, disturbed: &[(i64, i64)]| {
+        let disturbed: Vec<_> = disturbed.iter().map(|(from, to)| told_at(*from)..told_at(*to)).collect();
+        let mut log = log();
+        for update in &mut log[..2] {
+            update["cause"]["received_at"] = json!(told_at(0));
+            update["applied_at"] = json!(told_at(late));
+        }
+        for update in &mut log[2..] {
+            update["applied_at"] = json!(told_at(20));
+        }
+        let mut shut = market("suspended", 1_900);
+        shut["suspension"] = json!("producer_down");
+        for (kind, value) in [("producer_down", shut), ("producer_up", market("active", 1_900))] {
+            let mut turn = update(1, kind, None, &[value]);
+            turn["applied_at"] = json!(told_at(at));
+            log.insert(log.len() - 2, turn);
+        }
+        renumber(&mut log);
+        let heard = Heard {
+            status: &[202; 4],
+            alive: Some(&alive),
+            silence_micros: 5 * SECOND,
+            disturbed: &disturbed,
+            ..Heard::default()
+        };
+        judge_heard(&log, &heard).anomalies.of(Kind::FalseGap).found
+    };
+    assert_eq!(accused(-1, 0, &[]), 0, "the last `alive` had just come");
+    assert_eq!(accused(12, 0, &[]), 1, "it was heard all the time");
+    assert_eq!(accused(12, 13, &[]), 0, "all was as late");
+    assert_eq!(accused(12, 0, &[(4, 6)]), 0, "what was heard may not have come everywhere");
+    assert_eq!(accused(12, 0, &[(-60, -50)]), 1);
 }
 
 #[test]
@@ -271,4 +324,42 @@ fn a_gap_where_nothing_is_missing_is_false() {
         renumber(log);
     };
     assert!(accused(gap).contains(&Kind::FalseGap));
+}
+
+#[test]
+fn who_needs_a_recovery_opens_nothing_before_that_is_complete() {
+    const SECOND: i64 = 1_000_000;
+    let told_at = |seconds: i64| 1_767_225_600_000_000 + seconds * SECOND;
+    let source = ("md".to_owned(), "live".to_owned());
+    let alive = [(source.clone(), (0..30).map(told_at).collect())].into();
+    let complete = [(source, vec![told_at(3)])].into();
+    let providers = ["md".to_owned()];
+    let schedule = schedule();
+    let oracle = Oracle::of(&schedule);
+    // Without sequences.
+    let told = Told { is_counted: false, ..oracle.events()[EVENT].clone() };
+    let accused = |opened: i64, recovering: &[String]| {
+        let mut log = log();
+        for (place, update) in log.iter_mut().enumerate() {
+            let at = told_at(opened + i64::try_from(place).unwrap());
+            (update["applied_at"], update["cause"]["received_at"]) = (json!(at), json!(at));
+        }
+        let payload = |update: &Value| update.to_string().into_bytes();
+        let entries: Vec<Entry> =
+            (1..).zip(&log).map(|(version, update)| Entry { version, payload: payload(update) }).collect();
+        let heard = Heard {
+            status: &[202; 4],
+            alive: Some(&alive),
+            complete: Some(&complete),
+            recovering,
+            silence_micros: 5 * SECOND,
+            ..Heard::default()
+        };
+        let mut verdict = Verdict::default();
+        let _ = walk(&oracle, &schedule, (EVENT, &told), &entries, &heard, &mut verdict);
+        Kind::ALL.into_iter().filter(|kind| verdict.anomalies.of(*kind).found > 0).collect::<Vec<_>>()
+    };
+    assert_eq!(accused(3, &providers), []);
+    assert_eq!(accused(1, &providers), [Kind::MarketOpenWhileUnsafe], "it was only alive");
+    assert_eq!(accused(1, &[]), [], "that is enough");
 }

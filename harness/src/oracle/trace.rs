@@ -17,6 +17,25 @@ pub struct Trace {
     pub turns: u64,
     /// How many messages led to a version.
     pub messages: u64,
+    /// What was declared of its producer, in order.
+    pub(crate) declared: Vec<Declared>,
+    /// From which version on, and when that was applied, anything of it was open, or nothing any more.
+    pub(crate) offered: Vec<(i64, u64, bool)>,
+}
+
+/// That a producer went down or came up.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// By which version.
+    pub(super) version: u64,
+    /// When, in microseconds since the epoch.
+    pub(super) at: i64,
+    /// Whether it went down.
+    pub(super) is_down: bool,
+    /// Whether it is of the event's producer, which was up until then, or may be up then.
+    pub(super) is_possible: bool,
+    /// Whether a silence is given for the reason.
+    pub(super) is_of_silence: bool,
 }
 
 /// One version.
@@ -52,6 +71,21 @@ pub fn hash_value(value: &Value) -> u64 {
 }
 
 impl Trace {
+    /// How long at most a message waited until it was applied that all before it had come with, of those received at times that
+    /// count, in microseconds.
+    #[must_use]
+    pub fn late_micros(&self, counts: impl Fn(i64) -> bool) -> i64 {
+        let (mut latest, mut late) = (i64::MIN, 0);
+        for known in self.versions.values() {
+            let Some(received_at) = known.received_at else { continue };
+            latest = latest.max(received_at);
+            if counts(received_at) {
+                late = late.max(known.applied_at - latest);
+            }
+        }
+        late
+    }
+
     /// The hash of a key's value at a version; 0 where it has none.
     #[must_use]
     pub fn value_at(&self, key: &str, version: u64) -> u64 {

@@ -42,8 +42,6 @@ struct Walk<'a> {
     /// What is missing: the message, and the last that had come when it came.
     gap: Option<(usize, usize)>,
     is_down: bool,
-    /// How often it went down.
-    downs: usize,
     /// The gaps that may have been declared, in order.
     gaps: Vec<Declared>,
     seen: HashSet<u32>,
@@ -51,8 +49,6 @@ struct Walk<'a> {
     ids: HashSet<String>,
     /// The markets that are open now.
     open: BTreeMap<String, bool>,
-    /// Whether any was, by when it was applied: from each version on.
-    offered: Vec<(i64, u64, bool)>,
     /// The value of each key now.
     values: BTreeMap<String, Value>,
 }
@@ -83,13 +79,11 @@ pub fn walk(
         next: 0,
         ahead: BTreeSet::new(),
         gap: None,
-        is_down: false,
-        downs: 0,
+        is_down: heard.needs_recovery(&told.source),
         gaps: Vec::new(),
         seen: HashSet::new(),
         ids: HashSet::new(),
         open: BTreeMap::new(),
-        offered: Vec::new(),
         values: BTreeMap::new(),
     };
     for entry in log {
@@ -180,7 +174,9 @@ impl Walk<'_> {
         };
         self.values(version, (payload.cause.received_at, payload.applied_at), &payload.changes, touched);
         let is_open = self.open.values().any(|is_open| *is_open);
-        self.offered.push((payload.applied_at, version, is_open));
+        if self.trace.offered.last().is_some_and(|(.., was_open)| *was_open) != is_open {
+            self.trace.offered.push((payload.applied_at, version, is_open));
+        }
     }
 
     /// A message led to it; returns the keys that it can have changed.
@@ -287,10 +283,12 @@ impl Walk<'_> {
         }
         // A producer that went down while nothing was open is known to be down by what stays shut.
         let is_shut = |value: &Value| value["suspension"] == "producer_down";
-        self.is_down |= self.silences_until(applied_at) > 0 && found.values().any(is_shut);
-        // And one that came up while nothing was kept shut by that, by what is open.
+        self.is_down |= self.may_have_been_silent(applied_at) && found.values().any(is_shut);
+        // And one that came up while nothing was kept shut by that, by what is open. One that needs a recovery may have gone down
+        // while nothing showed it.
         let is_open = |value: &Value| value["status"] == "active";
-        if self.is_down && received_at.is_some() && found.values().any(is_open) {
+        let may_be_down = self.is_down || self.heard.needs_recovery(&self.told.source);
+        if may_be_down && received_at.is_some() && found.values().any(is_open) {
             // What had to wait is applied after it came.
             let mut times = [received_at, Some(applied_at)].into_iter();
             self.is_down = !times.any(|at| self.heard.may_be_up(&self.told.source, at));

@@ -67,7 +67,8 @@ struct State {
 /// How far an outage has come.
 struct Course {
     outage: Outage,
-    began: Option<Instant>,
+    /// By which number it is known to those who are told that it has begun.
+    began: Option<usize>,
     ended: Option<Instant>,
     recovered: Option<Instant>,
 }
@@ -102,8 +103,7 @@ impl<'a> Watch<'a> {
         let state = &mut *self.state();
         let before = state.calm.iter().copied().max().unwrap_or_default();
         let course = &mut state.courses[index];
-        course.began = Some(Instant::now());
-        self.happened.send_modify(|happened| happened.began += 1);
+        self.happened.send_modify(|happened| course.began = Some(happened.begin(wall_clock())));
         course.outage.began_micros = micros(self.started.elapsed());
         (course.outage.waiting_before, course.outage.waiting_most) = (before, before);
     }
@@ -193,9 +193,9 @@ impl<'a> Watch<'a> {
                 continue;
             };
             let is_back = waiting.sum() <= course.outage.waiting_before.max(usual);
-            if is_back && ended <= looked_at.min(told_at) {
+            if let Some(number) = course.began.filter(|_| is_back && ended <= looked_at.min(told_at)) {
                 course.recovered = Some(now);
-                self.happened.send_modify(|happened| happened.recovered += 1);
+                self.happened.send_modify(|happened| happened.recover(number, wall_clock()));
                 course.outage.recovered_after_micros = Some(micros(now - ended));
             }
         }
@@ -226,6 +226,11 @@ impl Course {
     fn is_open(&self) -> bool {
         self.began.is_some() && self.recovered.is_none()
     }
+}
+
+/// In microseconds since the epoch.
+fn wall_clock() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -9,6 +9,7 @@ use simulator::DriveReport;
 
 use super::{CpuUse, Outcome, Run, SportOutcome};
 use crate::anomaly::{Example, Kind};
+use crate::exit::is_panic;
 use crate::feed::Feed;
 use crate::judge::{Expected, Verdict};
 use crate::latency::{Hearing, Latencies, Sources};
@@ -16,14 +17,16 @@ use crate::lateness::Lateness;
 use crate::look::Looks;
 use crate::monitor::{OWN, Sample};
 use crate::observe::kafka::{Feeds, Kafka, Updates};
-use crate::observe::mysql::Mysql;
+use crate::observe::mysql::{Before, Mysql};
 use crate::observe::socket::{Member, Role, Seen};
 use crate::oracle::{Heard, Trace, judge_letters, our_letters};
+use crate::outage::Happened;
+use crate::recoveries::unnumbered;
 use crate::site::Site;
 use crate::stack::processors_name;
 use crate::stall::Stalls;
 use crate::trial::{self, judge_feeds, judge_places, judge_sockets, judge_updates};
-use crate::unsafe_open;
+use crate::unsafe_open::{self, Patience};
 
 impl Run<'_> {
     /// Judges what has come of it.
@@ -54,6 +57,8 @@ impl Run<'_> {
                     steady.extend((role == Role::Steady).then(|| name.clone()));
                     seen.insert(name, client);
                 }
+                // What a client of ours panicked over nobody can be accused of.
+                Err(error) if is_panic(&error) => return Err(error),
                 Err(error) => judge_absence(&name, &error, &mut verdict),
             }
         }
@@ -75,7 +80,9 @@ impl Run<'_> {
             seen: &steady,
             warm_up_micros: i64::try_from(self.warm_up.as_micros()).unwrap_or(i64::MAX),
         });
-        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, (&feeds, &updates), &steady);
+        let (recovering, happened) = (self.recovering(&feeds), self.happened.borrow().clone());
+        let heard = self.heard(&feeds, &drive, (&recovering, &happened));
+        let unsafe_times = unsafe_open::measure(feed, &drive, &traces, (&heard, &updates), &steady);
         let cpu = used(&samples, feed);
         let sports = feed.sports().into_iter().map(|sport| share(feed, sport)).collect();
         let database = site.database.clone();
@@ -102,7 +109,7 @@ impl Run<'_> {
     /// Holds every place against what must be, in the order of a message's way: what went wrong first is the first example.
     async fn compare(
         &self,
-        (kafka, heard_before): (&Kafka, BTreeMap<(String, String), i64>),
+        (kafka, heard_before): (&Kafka, BTreeMap<(String, String), Before>),
         drive: &DriveReport,
         seen: &BTreeMap<String, Seen>,
         looks: &Looks,
@@ -114,15 +121,8 @@ impl Run<'_> {
         *feeds = kafka.feeds().await.context("reading the feed topics")?;
         feeds.note_before(heard_before);
         judge_feeds(feed, feeds, &drive.deliveries, verdict);
-        let heard = Heard {
-            status: &drive.deliveries.status,
-            alive: Some(&feeds.alive),
-            timed: Some(&feeds.timed),
-            messages: Some(&feeds.messages),
-            silence_micros: feed.patience.silence_micros,
-            hold_micros: feed.patience.hold_micros,
-            is_disturbed: self.happened.borrow().began > 0,
-        };
+        let (recovering, happened) = (self.recovering(feeds), self.happened.borrow().clone());
+        let heard = self.heard(feeds, drive, (&recovering, &happened));
         *traces = trial::traces(&mysql, feed, &heard, verdict).await?;
         looks.judge(feed, traces, verdict);
         *updates = kafka.updates().await.context("reading the updates topics")?;
@@ -142,6 +142,35 @@ impl Run<'_> {
         judge_letters(&feed.oracle, letters, &kept, verdict);
         Ok(())
     }
+
+    /// The providers of which an `alive` is not enough. A stack of our own was told so of each whose messages have no sequence; one that
+    /// is up shows it by asking.
+    fn recovering(&self, feeds: &Feeds) -> Vec<String> {
+        let is_told = self.site.own().is_some() && self.recoveries.is_some();
+        let has_asked = |provider: &str| feeds.complete.keys().any(|(of, _)| of == provider);
+        let unnumbered = unnumbered(&self.feed.schedule).into_iter().map(|provider| provider.to_string());
+        unnumbered.filter(|provider| is_told || has_asked(provider)).collect()
+    }
+
+    fn heard<'a>(
+        &self,
+        feeds: &'a Feeds,
+        drive: &'a DriveReport,
+        (recovering, happened): (&'a [String], &'a Happened),
+    ) -> Heard<'a> {
+        let Patience { silence_micros, hold_micros, .. } = self.feed.patience;
+        Heard {
+            status: &drive.deliveries.status,
+            alive: Some(&feeds.alive),
+            complete: Some(&feeds.complete),
+            recovering,
+            timed: Some(&feeds.timed),
+            messages: Some(&feeds.messages),
+            silence_micros,
+            hold_micros,
+            disturbed: happened.times(),
+        }
+    }
 }
 
 /// What was read, and found in it.
@@ -156,8 +185,8 @@ struct Found {
 /// What has been sent, and has arrived.
 pub(super) struct Sent {
     pub(super) kafka: Kafka,
-    /// When each producer had last been heard before the run.
-    pub(super) heard_before: BTreeMap<(String, String), i64>,
+    /// How each producer stood before the run.
+    pub(super) heard_before: BTreeMap<(String, String), Before>,
     pub(super) members: Vec<Member>,
     pub(super) drive: DriveReport,
     pub(super) stalls: Stalls,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Walk;
 use crate::anomaly::Kind;
+use crate::oracle::gap::waits;
 use crate::oracle::heard::Timed;
 use crate::oracle::said;
 
@@ -26,13 +27,11 @@ impl Walk<'_> {
             self.end_of_timed(&timed);
         }
         let gaps = std::mem::take(&mut self.gaps);
-        for gap in gaps.iter().filter(|_| self.told.may_have_gap) {
+        for gap in &gaps {
             self.hold_gap(gap);
         }
-        self.hold_silences();
-        // Where something was done to the stack what waits may have come so late that it waited long enough for nothing.
-        if self.told.must_have_gap && !(self.heard.is_disturbed && gaps.is_empty()) {
-            let had_gap = !gaps.is_empty();
+        let had_gap = !gaps.is_empty();
+        if self.told.must_have_gap && (had_gap || self.had_to_declare()) {
             self.hold(Kind::FalseGap, None, had_gap, "gap", ("declared", "never declared"));
         } else if self.trace.messages > 0 && self.trace.turns == 0 {
             // Nothing had to be declared, and nothing was; what was has been judged at its version.
@@ -40,17 +39,18 @@ impl Walk<'_> {
         }
     }
 
-    /// Nothing stays open while its producer says nothing for long.
-    fn hold_silences(&mut self) {
-        for silence in self.heard.noticeable(&self.told.source) {
-            let before = self.offered.iter().rev().find(|(at, ..)| *at <= silence.start);
-            let Some((_, version, true)) = before.copied() else { continue };
-            let mut meanwhile = self.offered.iter().filter(|(at, ..)| silence.contains(at));
-            let is_shut = meanwhile.any(|(.., is_open)| !is_open);
-            let seconds = (silence.end - silence.start + self.heard.silence_micros) / 1_000_000;
-            let what = format!("what is open while its producer says nothing for {seconds} s");
-            self.hold(Kind::MarketOpenWhileUnsafe, Some(version), is_shut, &what, ("shut", "left open"));
+    /// Whether a planned gap had to be declared. Where something was done to the stack what waits may have come so late that it
+    /// waited long enough for nothing, or nobody may have been there to notice.
+    fn had_to_declare(&self) -> bool {
+        if self.heard.disturbed.is_empty() {
+            return true;
         }
+        let came_at = |line| {
+            let received = self.trace.versions.values().find(|known| known.line == Some(line));
+            received.and_then(|known| known.received_at).or_else(|| self.appended_at(line))
+        };
+        let waits = waits(self.told, self.heard, came_at);
+        waits.iter().any(|wait| !self.heard.is_disturbed(wait))
     }
 
     /// Whatever was accepted must be in the feed, whatever was applied must have come from there, and whatever is there must have
