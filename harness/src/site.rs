@@ -85,6 +85,13 @@ pub struct SiteArgs {
 }
 
 impl SiteArgs {
+    /// Whether an address of it is said, or what one shows to be let in.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        let Self { kafka, mysql, redis, rest, socket, ingestion, token, .. } = self;
+        [kafka, mysql, redis, rest, socket, ingestion, token].into_iter().any(Option::is_some)
+    }
+
     /// After which silence its processors take a producer for down.
     #[must_use]
     pub fn silence(&self) -> Duration {

@@ -69,6 +69,12 @@ pub async fn verify(home: Home, args: VerifyArgs, say: Say) -> Result<Exit, NoVe
     let (case, clients) = asked(&args).means(Exit::Usage)?;
     let folder = bundle_folder(&home, &args, &case.name).means(Exit::Usage)?;
     announce(&case, say);
+    // They may be in the environment for something else, so that is no mistake.
+    if args.site.is_said() && !args.attach {
+        say(
+            "A stack of its own is started: the addresses that are said (--kafka, --mysql, …) count with --attach alone.",
+        );
+    }
     let mut live = Live::begin(&folder, case.about()).means(Exit::Environment)?;
     let mut recoveries = match args.attach {
         true => None,

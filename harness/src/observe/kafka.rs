@@ -24,6 +24,9 @@ pub struct Kafka {
     from: Vec<TopicOffset>,
 }
 
+/// When what was received lay in the last partition, by when it was received; by provider and producer.
+pub type Appends = BTreeMap<(String, String), BTreeMap<i64, i64>>;
+
 /// A message in a feed topic.
 #[derive(Debug, Clone, Default)]
 pub struct Feeds {
@@ -31,6 +34,8 @@ pub struct Feeds {
     pub messages: HashMap<String, Appended>,
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order.
     pub alive: BTreeMap<(String, String), Vec<i64>>,
+    /// When the last partition had each of those, by the same and by when it was received.
+    pub appended: Appends,
     /// When it received each `snapshot_complete`, the same way.
     pub complete: BTreeMap<(String, String), Vec<i64>>,
     /// The messages without a sequence, by event, in the order in which they lie there, each once.
@@ -168,6 +173,13 @@ impl Kafka {
             };
             if let Some(of_producer) = of_producer {
                 let source = (head.provider.into_owned(), head.producer.into_owned());
+                if let Some((received_at, at_ms)) = head.received_at.zip(message.appended_at_ms())
+                    && head.kind == "alive"
+                {
+                    let appended = feeds.appended.entry(source.clone()).or_default();
+                    let appended = appended.entry(received_at).or_insert(received_at);
+                    *appended = (at_ms * 1_000).max(*appended);
+                }
                 let heard = of_producer.entry(source).or_default();
                 // It stands in every partition of every sport.
                 if let Some(at) = head.received_at.filter(|at| !heard.contains(at)) {

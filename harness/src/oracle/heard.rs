@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::anomaly::RecordPlace;
-use crate::observe::kafka::Appended;
+use crate::observe::kafka::{Appended, Appends};
 
 /// What became of what was sent, on its way to the processors.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +14,8 @@ pub struct Heard<'a> {
     /// When ingestion received each `alive`, by provider and producer, in microseconds since the epoch, in order; `None` where
     /// that is not known.
     pub alive: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
+    /// When the last partition had each of those, by the same and by when it was received; of one that is not there, then.
+    pub appended: Option<&'a Appends>,
     /// When it received each `snapshot_complete`, the same way.
     pub complete: Option<&'a BTreeMap<(String, String), Vec<i64>>>,
     /// The providers of which an `alive` is not enough: their producers are up once a recovery is complete.
@@ -94,12 +96,18 @@ impl Heard<'_> {
         self.disturbed.iter().any(overlaps)
     }
 
+    /// When an `alive` was in every partition. What ingestion has received may wait on its way to Kafka, and nobody hears it by then.
+    fn appended_at(&self, source: &(String, String), received_at: i64) -> i64 {
+        let appended = self.appended.and_then(|appended| appended.get(source)?.get(&received_at));
+        appended.copied().unwrap_or(received_at)
+    }
+
     /// When a producer was not heard for so long that it could be taken for down, whatever kept it: from when on it could be, until
-    /// it was heard again; in order. `None` where it is not known when anybody was heard.
+    /// all partitions had heard it again; in order. `None` where it is not known when anybody was heard.
     pub(super) fn silences(&self, source: &(String, String)) -> Option<Vec<Range<i64>>> {
         let shortest = ahead_of(self.silence_micros);
         let times = self.alive?.get(source).map_or(&[][..], Vec::as_slice);
-        let next = times.iter().skip(1).copied().chain([i64::MAX]);
+        let next = times.iter().skip(1).map(|next| self.appended_at(source, *next)).chain([i64::MAX]);
         let silences = times.iter().zip(next).map(|(last, next)| last.saturating_add(shortest)..next);
         Some(silences.filter(|silence| silence.start <= silence.end).collect())
     }
@@ -110,7 +118,7 @@ impl Heard<'_> {
     pub(super) fn noticeable(&self, source: &(String, String), late_micros: i64) -> Vec<Range<i64>> {
         let times = self.alive.and_then(|alive| alive.get(source)).map_or(&[][..], Vec::as_slice);
         let silences = times.windows(2).filter_map(|pair| {
-            let due = pair[0].saturating_add(self.silence_micros);
+            let due = self.appended_at(source, pair[0]).saturating_add(self.silence_micros);
             let noticed = due.saturating_add(NOTICED_MICROS + late_micros);
             (noticed < pair[1] && !self.is_disturbed(&(pair[0]..noticed))).then_some(due..pair[1])
         });
@@ -175,6 +183,12 @@ mod tests {
         // Markets are shut ahead of the deadline: who is heard just before that may have been taken for down.
         assert_eq!(silences(&[5, 19, 34, 60]), [(34, 34), (49, 60), (75, i64::MAX)]);
         assert_eq!(Heard::default().silences(&source), None, "of what was not heard nothing is known");
+        // What was received in time, and lay in a partition late.
+        let alive = BTreeMap::from([(source.clone(), vec![5, 15])]);
+        let appended = BTreeMap::from([(source.clone(), BTreeMap::from([(5, 6), (15, 23)]))]);
+        let heard =
+            Heard { alive: Some(&alive), appended: Some(&appended), silence_micros: 20, ..Heard::default() };
+        assert_eq!(heard.silences(&source).unwrap().first(), Some(&(20..23)));
     }
 
     #[test]

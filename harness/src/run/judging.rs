@@ -162,6 +162,7 @@ impl Run<'_> {
         Heard {
             status: &drive.deliveries.status,
             alive: Some(&feeds.alive),
+            appended: Some(&feeds.appended),
             complete: Some(&feeds.complete),
             recovering,
             timed: Some(&feeds.timed),
