@@ -39,6 +39,17 @@ pub(super) const NOTICED_MICROS: i64 = 3_000_000;
 /// partitions only then, for its session lasts 6 s, and has to take them again.
 const FELT_MICROS: i64 = 10_000_000;
 
+/// A time in which a producer was not heard, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Silence {
+    /// From when on it could be taken for down.
+    pub(super) due: i64,
+    /// When it was received again: no partition could hear it earlier.
+    pub(super) over: i64,
+    /// When all partitions had that.
+    pub(super) over_for_all: i64,
+}
+
 /// A message without a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
@@ -102,14 +113,18 @@ impl Heard<'_> {
         appended.copied().unwrap_or(received_at)
     }
 
-    /// When a producer was not heard for so long that it could be taken for down, whatever kept it: from when on it could be, until
-    /// all partitions had heard it again; in order. `None` where it is not known when anybody was heard.
-    pub(super) fn silences(&self, source: &(String, String)) -> Option<Vec<Range<i64>>> {
+    /// When a producer was not heard for so long that it could be taken for down, whatever kept it; in order. `None` where it is not
+    /// known when anybody was heard.
+    pub(super) fn silences(&self, source: &(String, String)) -> Option<Vec<Silence>> {
         let shortest = ahead_of(self.silence_micros);
         let times = self.alive?.get(source).map_or(&[][..], Vec::as_slice);
-        let next = times.iter().skip(1).map(|next| self.appended_at(source, *next)).chain([i64::MAX]);
-        let silences = times.iter().zip(next).map(|(last, next)| last.saturating_add(shortest)..next);
-        Some(silences.filter(|silence| silence.start <= silence.end).collect())
+        let next = times.iter().skip(1).copied().chain([i64::MAX]);
+        let silences = times.iter().zip(next).map(|(last, over)| Silence {
+            due: last.saturating_add(shortest),
+            over,
+            over_for_all: self.appended_at(source, over),
+        });
+        Some(silences.filter(|silence| silence.due <= silence.over_for_all).collect())
     }
 
     /// The silences of a producer that somebody must have noticed while they lasted, `late` by then at most: from when they were due
@@ -175,7 +190,7 @@ mod tests {
             let alive = BTreeMap::from([(source.clone(), times.to_vec())]);
             let heard = Heard { alive: Some(&alive), silence_micros: 20, ..Heard::default() };
             let silences = heard.silences(&source).unwrap();
-            silences.into_iter().map(|silence| (silence.start, silence.end)).collect::<Vec<_>>()
+            silences.into_iter().map(|silence| (silence.due, silence.over)).collect::<Vec<_>>()
         };
         assert_eq!(silences(&[]), []);
         assert_eq!(silences(&[5]), [(20, i64::MAX)]);
@@ -188,7 +203,10 @@ mod tests {
         let appended = BTreeMap::from([(source.clone(), BTreeMap::from([(5, 6), (15, 23)]))]);
         let heard =
             Heard { alive: Some(&alive), appended: Some(&appended), silence_micros: 20, ..Heard::default() };
-        assert_eq!(heard.silences(&source).unwrap().first(), Some(&(20..23)));
+        assert_eq!(
+            heard.silences(&source).unwrap().first(),
+            Some(&Silence { due: 20, over: 15, over_for_all: 23 })
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::heard::{Heard, NOTICED_MICROS};
+use super::heard::{Heard, NOTICED_MICROS, Silence};
 use super::trace::Declared;
 use super::{Oracle, Told, Trace};
 use crate::anomaly::{Example, Kind};
@@ -54,14 +54,13 @@ impl Judge<'_> {
     fn hold_declared(&mut self, declared: &[Declared]) {
         let silences = self.heard.silences(&self.told.source);
         let is_planned = self.oracle.silent.contains(&self.told.source);
-        // From when on it could be taken for down until all must know that it is heard again, and from when on it may be up.
-        let ends = |silence: &Range<i64>| silence.end.saturating_add(NOTICED_MICROS + self.late_micros);
         let known = silences.is_some();
         let silences = silences.unwrap_or_default();
-        let mut downs: Vec<Range<i64>> =
-            silences.iter().map(|silence| silence.start - CLOCKS_MICROS..ends(silence)).collect();
-        let mut ups: Vec<i64> =
-            silences.iter().map(|silence| silence.end.saturating_sub(CLOCKS_MICROS)).collect();
+        // Until all know that it is heard again it may be taken for down; once it is, any may take it for up.
+        let still = NOTICED_MICROS + self.late_micros;
+        let down = |it: &Silence| it.due - CLOCKS_MICROS..it.over_for_all.saturating_add(still);
+        let mut downs: Vec<Range<i64>> = silences.iter().map(down).collect();
+        let mut ups: Vec<i64> = silences.iter().map(|it| it.over - CLOCKS_MICROS).collect();
         for declaration in declared {
             let Declared { version, at, is_down, is_possible, is_of_silence } = *declaration;
             let is_due = match (known, self.told.is_counted, is_down) {

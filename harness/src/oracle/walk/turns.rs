@@ -53,7 +53,7 @@ impl Walk<'_> {
         let silences = self.heard.silences(&self.told.source);
         let is_planned = || self.oracle.silent.contains(&self.told.source);
         !self.told.is_counted
-            || silences.map_or_else(is_planned, |silences| silences.iter().any(|silence| silence.start <= at))
+            || silences.map_or_else(is_planned, |silences| silences.iter().any(|silence| silence.due <= at))
     }
 
     /// The last message that had come when this one did: those due until then wait for it.
