@@ -250,7 +250,7 @@ async fn a_silence_that_is_ignored_is_named() {
 const ALL_FAULTS: &str = r#"
 description = "Everything that can go wrong in a feed does, in a few seconds"
 seed = 1
-seconds = 13
+seconds = 20
 
 [[producers]]
 provider = "md"
