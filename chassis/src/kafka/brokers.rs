@@ -98,11 +98,12 @@ impl Unanswered {
     }
 }
 
-/// Whether nobody has answered. A broker that says what is wrong has, and a new client would hear the same.
+/// Whether nobody has answered. A broker that says what is wrong has, and a new client would hear the same. A client that knows no
+/// broker any more asks none: what it says from then on is that it knows no such topic, or partition, itself.
 fn is_silence(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
         AllBrokersDown, BrokerTransportFailure, MessageTimedOut, OperationTimedOut, RequestTimedOut, Resolve,
-        TimedOutQueue,
+        TimedOutQueue, UnknownPartition, UnknownTopic,
     };
     let code = match error {
         KafkaError::Canceled => return true,
@@ -120,6 +121,8 @@ fn is_silence(error: &KafkaError) -> bool {
                 | RequestTimedOut
                 | Resolve
                 | TimedOutQueue
+                | UnknownPartition
+                | UnknownTopic
         )
     )
 }
@@ -163,10 +166,15 @@ mod tests {
     #[test]
     fn who_is_told_what_is_wrong_is_answered() {
         use RDKafkaErrorCode as Code;
-        let silent = [Code::AllBrokersDown, Code::BrokerTransportFailure, Code::OperationTimedOut];
+        let silent: &[_] = &[
+            Code::AllBrokersDown,
+            Code::BrokerTransportFailure,
+            Code::OperationTimedOut,
+            Code::UnknownPartition,
+        ];
         let told = [Code::UnknownTopicOrPartition, Code::GroupAuthorizationFailed, Code::LeaderNotAvailable];
-        for (codes, is_silent) in [(silent, true), (told, false)] {
-            for code in codes {
+        for (codes, is_silent) in [(silent, true), (&told, false)] {
+            for &code in codes {
                 for error in [
                     KafkaError::MetadataFetch(code),
                     KafkaError::OffsetFetch(code),
