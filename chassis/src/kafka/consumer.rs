@@ -133,9 +133,10 @@ impl Consumer {
         let mut filling = Filling::like(self.last_batch.0, self.last_batch.1);
         loop {
             self.handle_changes(owner)?;
-            let now = Instant::now();
-            let wait =
-                if filling.is_empty() { deadline.saturating_duration_since(now) } else { Duration::ZERO };
+            let wait = match filling.is_empty() {
+                true => whole_millis(deadline.saturating_duration_since(Instant::now())),
+                false => Duration::ZERO,
+            };
             match self.inner.poll(wait) {
                 Some(Ok(message)) => filling.push(&self.topic, &message),
                 Some(Err(error)) => self.deferred = self.judge(error),
@@ -317,6 +318,11 @@ impl Drop for Consumer {
         // The base consumer's own drop goes on polling until the group let go.
         self.inner.context().close();
     }
+}
+
+/// Rounded up: a poll waits in whole milliseconds, and spends what is left of its last one asking again and again.
+fn whole_millis(wait: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
 fn join(settings: &ConsumerSettings) -> KafkaResult<BaseConsumer<GroupContext>> {

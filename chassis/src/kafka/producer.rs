@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 
 use super::brokers::{self, Brokers};
 use super::{
@@ -22,6 +22,7 @@ use crate::lifecycle::Shutdown;
 use crate::readiness::Latch;
 
 mod delivery;
+mod polling;
 
 use delivery::{InFlight, Ticket};
 
@@ -37,8 +38,8 @@ pub struct ProducerSettings {
     pub client_id: String,
     /// How long a record may wait for its acknowledgement before it counts as not delivered. 10 seconds.
     pub delivery_timeout: Duration,
-    /// How long a record may wait for company. Half a millisecond: measured, it costs no more CPU per record than
-    /// two do, and every hop of the pipeline waits this long when load is low.
+    /// How long a record may wait for company of its partition. Half a millisecond: measured, it costs no more CPU per record than
+    /// two do.
     pub linger: Duration,
     /// Records that may wait for their acknowledgement at once. 200,000.
     pub queue_messages: usize,
@@ -134,7 +135,7 @@ struct Shared {
     known: RwLock<BTreeMap<String, i32>>,
 }
 
-type Client = ThreadedProducer<Context>;
+type Client = BaseProducer<Context>;
 
 impl Producer {
     /// Starts a producer; it connects in the background, so this succeeds while Kafka is away.
@@ -142,7 +143,7 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: ProducerSettings) -> KafkaResult<Self> {
-        let current = RwLock::new(Arc::new(start(&settings)?));
+        let current = RwLock::new(start(&settings)?);
         Ok(Self { shared: Arc::new(Shared { settings, current, known: RwLock::default() }) })
     }
 
@@ -262,19 +263,17 @@ impl Producer {
         }
         match start(&self.shared.settings) {
             Ok(client) => {
-                let old = std::mem::replace(&mut *current, Arc::new(client));
+                let old = std::mem::replace(&mut *current, client);
                 brokers::note_replaced("producer");
                 // Who waits for an acknowledgement need not wait any longer.
                 old.purge(PurgeConfig::default().queue().inflight());
-                // Dropping the last handle waits for its thread.
-                tokio::task::spawn_blocking(move || drop(old));
             }
             Err(error) => tracing::error!(%error, "cannot replace the failed producer"),
         }
     }
 }
 
-fn start(settings: &ProducerSettings) -> KafkaResult<Client> {
+fn start(settings: &ProducerSettings) -> KafkaResult<Arc<Client>> {
     let delivery_timeout_ms = settings.delivery_timeout.as_millis().to_string();
     let mut config = client_config(&settings.brokers, &settings.client_id);
     config
@@ -289,7 +288,7 @@ fn start(settings: &ProducerSettings) -> KafkaResult<Client> {
         .set("queue.buffering.max.messages", settings.queue_messages.to_string())
         .set("queue.buffering.max.kbytes", (settings.queue_bytes >> 10).to_string());
     Brokers::ask(&mut config);
-    Client::from_config_and_context(&config, Context::default())
+    polling::start(&config, Context::default())
 }
 
 fn enqueue(client: &Client, record: &Record, ticket: Box<Ticket>) -> Result<(), SendError> {
@@ -331,7 +330,7 @@ fn measure(results: &[Result<Position, SendError>], began: Instant) {
     metrics::histogram!("matchday_kafka_produce_seconds").record(began.elapsed());
 }
 
-/// Receives delivery reports on the producer's own thread.
+/// Receives delivery reports on the thread that polls.
 #[derive(Default)]
 struct Context {
     brokers: Brokers,
