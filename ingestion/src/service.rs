@@ -18,6 +18,9 @@ use crate::providers::Providers;
 
 /// How often Kafka is asked whether it is there.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How long what one sender sends waits for what others do. Their messages go to all partitions of four sports, and a request to Kafka
+/// carries one partition's (`docs/adr/0011-what-kafka-costs.md`).
+const LINGER: Duration = Duration::from_millis(5);
 
 /// Binds, then starts everything. Succeeds while Kafka is away: readiness tells.
 pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
@@ -25,6 +28,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let listener = http::bind(config.listen).await?;
     let mut settings = ProducerSettings::new(&config.kafka.brokers, "ingestion");
     settings.delivery_timeout = Duration::from_millis(config.delivery_ms);
+    settings.linger = LINGER;
     let producer = Producer::new(settings)?;
 
     let providers = Arc::new(Providers::new(config.providers.clone())?);

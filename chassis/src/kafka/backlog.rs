@@ -27,6 +27,8 @@ const SAMPLE_WITHIN: Duration = Duration::from_secs(2);
 const RECORD_BYTES: u64 = 64;
 /// Bytes fetched ahead: few records are read.
 const PREFETCH_BYTES: usize = 1 << 20;
+/// Bytes of a partition that are asked for at once: Kafka sends a batch whole where it is larger.
+const FETCH_BYTES: usize = 64 << 10;
 /// How often the topic's settings are asked for.
 const SETTINGS_EVERY: Duration = Duration::from_secs(60);
 
@@ -223,7 +225,7 @@ impl Clients {
         let client_id = "backlog";
         let mut config = fetch_config(brokers, client_id, PREFETCH_BYTES);
         // It asks for the group's offsets and never joins.
-        config.set("group.id", group);
+        config.set("group.id", group).set("fetch.message.max.bytes", FETCH_BYTES.to_string());
         let admin = client_config(brokers, client_id);
         Ok(Self {
             consumer: BaseConsumer::from_config_and_context(&config, PlainContext)?,
