@@ -95,13 +95,8 @@ pub(super) async fn prepare(
     // The collector is as Kafka's own start script asks for: short pauses matter more here than the last percent of throughput. The quick
     // compiler alone: what the other one saves, a stack that runs for minutes never gets back (docs/adr/0011-what-kafka-costs.md).
     serve.extend(
-        [
-            "-XX:+UseG1GC",
-            "-XX:MaxGCPauseMillis=20",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+ExitOnOutOfMemoryError",
-        ]
-        .map(str::to_owned),
+        ["-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]
+            .map(str::to_owned),
     );
     serve.extend(["kafka.Kafka".to_owned(), properties.display().to_string()]);
     Ok(command(java, serve))

@@ -25,9 +25,8 @@ pub(super) fn start(config: &ClientConfig, context: Context) -> KafkaResult<Arc<
             polled.poll(CALL);
         }
     };
-    thread::Builder::new()
-        .name("delivery reports".to_owned())
-        .spawn(poll)
-        .map_err(|error| KafkaError::ClientCreation(format!("no thread for its delivery reports: {error}")))?;
+    thread::Builder::new().name("delivery reports".to_owned()).spawn(poll).map_err(|error| {
+        KafkaError::ClientCreation(format!("no thread for its delivery reports: {error}"))
+    })?;
     Ok(client)
 }
