@@ -50,6 +50,17 @@ pub(super) struct Silence {
     pub(super) over_for_all: i64,
 }
 
+/// A silence that somebody must have noticed while it lasted, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Noticeable {
+    /// When it was long enough.
+    pub(super) due: i64,
+    /// When it must have been noticed.
+    pub(super) noticed: i64,
+    /// When its producer was heard again.
+    pub(super) over: i64,
+}
+
 /// A message without a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
@@ -127,15 +138,22 @@ impl Heard<'_> {
         Some(silences.filter(|silence| silence.due <= silence.over_for_all).collect())
     }
 
-    /// The silences of a producer that somebody must have noticed while they lasted, `late` by then at most: from when they were due
-    /// until it was heard again. Of what was done to the stack only that counts which was so between its last sign of life and
+    /// The silences of a producer that somebody must have noticed while they lasted, by processors which were so late, in
+    /// microseconds, within a time. Of what was done to the stack only that counts which was so between its last sign of life and
     /// the time by which it had to be noticed: before, an `alive` may have come late, and who was to notice it may have been away.
-    pub(super) fn noticeable(&self, source: &(String, String), late_micros: i64) -> Vec<Range<i64>> {
+    pub(super) fn noticeable(
+        &self,
+        source: &(String, String),
+        late_during: impl Fn(&Range<i64>) -> i64,
+    ) -> Vec<Noticeable> {
         let times = self.alive.and_then(|alive| alive.get(source)).map_or(&[][..], Vec::as_slice);
         let silences = times.windows(2).filter_map(|pair| {
-            let due = self.appended_at(source, pair[0]).saturating_add(self.silence_micros);
-            let noticed = due.saturating_add(NOTICED_MICROS + late_micros);
-            (noticed < pair[1] && !self.is_disturbed(&(pair[0]..noticed))).then_some(due..pair[1])
+            let (last, over) = (pair[0], pair[1]);
+            let due = self.appended_at(source, last).saturating_add(self.silence_micros);
+            let on_time = due.saturating_add(NOTICED_MICROS);
+            let noticed = on_time.saturating_add(late_during(&(last..on_time)));
+            let is_certain = noticed < over && !self.is_disturbed(&(last..noticed));
+            is_certain.then_some(Noticeable { due, noticed, over })
         });
         silences.collect()
     }
@@ -159,9 +177,9 @@ impl Heard<'_> {
         if !self.needs_recovery(source) {
             return true;
         }
-        let silences = self.noticeable(source, 0);
+        let silences = self.noticeable(source, |_| 0);
         let heard_again =
-            silences.iter().rev().find(|silence| silence.start <= at).map_or(i64::MIN, |it| it.end);
+            silences.iter().rev().find(|silence| silence.due <= at).map_or(i64::MIN, |it| it.over);
         let since = heard_again..=at.saturating_add(ORDER_SLACK_MICROS);
         let complete = self.complete.and_then(|complete| complete.get(source));
         complete.is_some_and(|times| times.iter().any(|time| since.contains(time)))
@@ -170,7 +188,7 @@ impl Heard<'_> {
     /// From when on a producer that was silent until then may be open again: where it needs a recovery, once that is complete, and
     /// where it is not certain that all took it for silent, at once.
     pub fn open_again(&self, source: &(String, String), heard_again: i64) -> i64 {
-        let is_certain = || self.noticeable(source, 0).iter().any(|silence| silence.end == heard_again);
+        let is_certain = || self.noticeable(source, |_| 0).iter().any(|silence| silence.over == heard_again);
         if !self.needs_recovery(source) || !is_certain() {
             return heard_again;
         }
@@ -223,8 +241,8 @@ mod tests {
                 disturbed: &disturbed,
                 ..Heard::default()
             };
-            let silences = heard.noticeable(&source, 0);
-            silences.into_iter().map(|silence| silence.end / SECOND).collect::<Vec<_>>()
+            let silences = heard.noticeable(&source, |_| 0);
+            silences.into_iter().map(|silence| silence.over / SECOND).collect::<Vec<_>>()
         };
         assert_eq!(noticed(&[]), [60, 130]);
         assert_eq!(noticed(&[(21, 22)]), [130], "while it had to be noticed");

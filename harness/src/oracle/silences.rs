@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::heard::{Heard, NOTICED_MICROS, Silence};
-use super::trace::Declared;
+use super::heard::{Heard, NOTICED_MICROS, Noticeable, Silence};
+use super::trace::Turn;
 use super::{Oracle, Told, Trace};
 use crate::anomaly::{Example, Kind};
 use crate::judge::Verdict;
@@ -23,21 +23,34 @@ pub fn judge_silences(
     heard: &Heard,
     verdict: &mut Verdict,
 ) {
-    let late_micros = late_micros(oracle, traces, heard);
+    let waits = waits(oracle, traces, heard);
+    let late_micros = longest(waits.iter());
+    // Only who was late then may have missed it; how processors took to their first messages excuses nothing later.
+    let late_during = |time: &Range<i64>| {
+        longest(waits.iter().filter(|wait| wait.start <= time.end && wait.end >= time.start))
+    };
+    let mut noticeable: BTreeMap<&(String, String), Vec<Noticeable>> = BTreeMap::new();
     for (event_id, told) in oracle.events() {
         let Some(trace) = traces.get(event_id) else { continue };
+        let silences =
+            noticeable.entry(&told.source).or_insert_with(|| heard.noticeable(&told.source, late_during));
         let mut judge = Judge { oracle, event_id, told, heard, late_micros, verdict };
         judge.hold_declared(&trace.declared);
-        judge.hold_noticed(&trace.offered);
+        judge.hold_noticed(&trace.offered, silences);
     }
 }
 
-/// How late processors were at most while nothing was done to the stack. Where something is missing what waits says nothing of that.
-fn late_micros(oracle: &Oracle, traces: &BTreeMap<String, Trace>, heard: &Heard) -> i64 {
-    let is_calm = |at: i64| !heard.is_disturbed(&(at..at));
-    let whole =
-        traces.iter().filter(|(id, _)| oracle.events().get(*id).is_some_and(|told| !told.may_have_gap));
-    whole.map(|(_, trace)| trace.late_micros(is_calm)).max().unwrap_or_default()
+/// When messages waited for processors while nothing was done to the stack. Where something is missing what waits says nothing of
+/// them.
+fn waits(oracle: &Oracle, traces: &BTreeMap<String, Trace>, heard: &Heard) -> Vec<Range<i64>> {
+    let is_whole = |id: &String| oracle.events().get(id).is_some_and(|told| !told.may_have_gap);
+    let of_whole = traces.iter().filter(|(id, _)| is_whole(id)).flat_map(|(_, trace)| trace.waits());
+    of_whole.filter(|wait| !heard.is_disturbed(&(wait.start..wait.start))).collect()
+}
+
+/// How long the longest is, in microseconds.
+fn longest<'a>(waits: impl Iterator<Item = &'a Range<i64>>) -> i64 {
+    waits.map(|wait| wait.end - wait.start).max().unwrap_or_default().max(0)
 }
 
 struct Judge<'a> {
@@ -51,7 +64,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// Each silence takes an event's producer down once, and up once.
-    fn hold_declared(&mut self, declared: &[Declared]) {
+    fn hold_declared(&mut self, declared: &[Turn]) {
         let silences = self.heard.silences(&self.told.source);
         let is_planned = self.oracle.silent.contains(&self.told.source);
         let known = silences.is_some();
@@ -62,7 +75,7 @@ impl Judge<'_> {
         let mut downs: Vec<Range<i64>> = silences.iter().map(down).collect();
         let mut ups: Vec<i64> = silences.iter().map(|it| it.over - CLOCKS_MICROS).collect();
         for declaration in declared {
-            let Declared { version, at, is_down, is_possible, is_of_silence } = *declaration;
+            let Turn { version, at, is_down, is_possible, is_of_silence } = *declaration;
             let is_due = match (known, self.told.is_counted, is_down) {
                 (false, is_counted, _) => !is_counted || is_planned,
                 // What it says of itself may be old, or that something was lost: without sequences that takes it down, too.
@@ -82,16 +95,15 @@ impl Judge<'_> {
         self.heard.is_disturbed(&(at - self.heard.silence_micros - self.late_micros..at))
     }
 
-    /// Nothing stays open while its producer says nothing for long.
-    fn hold_noticed(&mut self, offered: &[(i64, u64, bool)]) {
-        for silence in self.heard.noticeable(&self.told.source, self.late_micros) {
-            let before = offered.iter().rev().find(|(at, ..)| *at <= silence.start);
-            let Some((_, version, true)) = before.copied() else { continue };
-            let mut meanwhile = offered.iter().filter(|(at, ..)| silence.contains(at));
-            let is_shut = meanwhile.any(|(.., is_open)| !is_open);
-            let seconds = (silence.end - silence.start + self.heard.silence_micros) / 1_000_000;
+    /// What was open when its producer fell silent is shut once that had to be noticed.
+    fn hold_noticed(&mut self, offered: &[(i64, u64, bool)], silences: &[Noticeable]) {
+        let at = |time: i64| offered.iter().rev().find(|(at, ..)| *at <= time).copied();
+        for silence in silences {
+            let Some((.., true)) = at(silence.due) else { continue };
+            let Some((_, version, is_open)) = at(silence.noticed) else { continue };
+            let seconds = (silence.over - silence.due + self.heard.silence_micros) / 1_000_000;
             let what = format!("what is open while its producer says nothing for {seconds} s");
-            self.hold(Kind::MarketOpenWhileUnsafe, version, is_shut, &what, ("shut", "left open"));
+            self.hold(Kind::MarketOpenWhileUnsafe, version, !is_open, &what, ("shut", "left open"));
         }
     }
 

@@ -119,13 +119,14 @@ fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
     // Its producer says nothing for 20 s, and may for 5.
     let alive = [0, 2, 4, 24, 26].map(told_at).to_vec();
     let alive = [(("md".to_owned(), "live".to_owned()), alive)].into();
-    let found = |turns: &[(&str, i64)], disturbed: &[(i64, i64)]| {
+    let found_late = |late: i64, turns: &[(&str, i64)], disturbed: &[(i64, i64)]| {
         let shut = {
             let mut shut = market("suspended", 1_900);
             shut["suspension"] = json!("producer_down");
             shut
         };
         let mut log = log();
+        log[0]["cause"]["received_at"] = json!(told_at(-late));
         log[2]["applied_at"] = json!(told_at(26));
         log[3]["applied_at"] = json!(told_at(27));
         for (index, (kind, seconds)) in turns.iter().enumerate() {
@@ -146,10 +147,21 @@ fn a_silence_must_be_noticed_and_who_is_silent_does_not_come_up() {
         let verdict = judge_heard(&log, &heard);
         Kind::ALL.into_iter().filter(|kind| verdict.anomalies.of(*kind).found > 0).collect::<Vec<_>>()
     };
+    let found = |turns: &[(&str, i64)], disturbed: &[(i64, i64)]| found_late(0, turns, disturbed);
     let (down, up) = ("producer_down", "producer_up");
     assert_eq!(found(&[(down, 9), (up, 24)], &[]), []);
     assert_eq!(found(&[(down, 12), (up, 24)], &[]), []);
     assert_eq!(found(&[], &[]), [Kind::MarketOpenWhileUnsafe], "nobody noticed");
+    assert_eq!(
+        found_late(30, &[], &[]),
+        [Kind::MarketOpenWhileUnsafe],
+        "processors were late, but long before"
+    );
+    assert_eq!(
+        found(&[(down, 10), (up, 11)], &[]),
+        [Kind::FalseGap, Kind::MarketOpenWhileUnsafe],
+        "it was shut for a moment only"
+    );
     assert_eq!(found(&[], &[(8, 10)]), [], "nobody may have been there to notice");
     assert_eq!(found(&[], &[(-60, -40)]), [Kind::MarketOpenWhileUnsafe], "that was long before");
     assert_eq!(found(&[(down, 9), (up, 15)], &[]), [Kind::FalseGap], "too early");

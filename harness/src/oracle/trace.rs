@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use domain::MessageType;
 use serde_json::Value;
@@ -18,14 +19,14 @@ pub struct Trace {
     /// How many messages led to a version.
     pub messages: u64,
     /// What was declared of its producer, in order.
-    pub(crate) declared: Vec<Declared>,
+    pub(crate) declared: Vec<Turn>,
     /// From which version on, and when that was applied, anything of it was open, or nothing any more.
     pub(crate) offered: Vec<(i64, u64, bool)>,
 }
 
 /// That a producer went down or came up.
 #[derive(Debug, Clone, Copy)]
-pub struct Declared {
+pub struct Turn {
     /// By which version.
     pub(super) version: u64,
     /// When, in microseconds since the epoch.
@@ -71,19 +72,14 @@ pub fn hash_value(value: &Value) -> u64 {
 }
 
 impl Trace {
-    /// How long at most a message waited until it was applied that all before it had come with, of those received at times that
-    /// count, in microseconds.
-    #[must_use]
-    pub fn late_micros(&self, counts: impl Fn(i64) -> bool) -> i64 {
-        let (mut latest, mut late) = (i64::MIN, 0);
-        for known in self.versions.values() {
-            let Some(received_at) = known.received_at else { continue };
-            latest = latest.max(received_at);
-            if counts(received_at) {
-                late = late.max(known.applied_at - latest);
-            }
-        }
-        late
+    /// The time in which each message waited for nothing but to be applied: from when it, and all before it, had been received.
+    pub(super) fn waits(&self) -> impl Iterator<Item = Range<i64>> {
+        let received =
+            self.versions.values().filter_map(|known| Some((known.received_at?, known.applied_at)));
+        received.scan(i64::MIN, |latest, (received_at, applied_at)| {
+            *latest = received_at.max(*latest);
+            Some(*latest..applied_at)
+        })
     }
 
     /// The hash of a key's value at a version; 0 where it has none.

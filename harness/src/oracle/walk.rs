@@ -283,7 +283,7 @@ impl Walk<'_> {
         }
         // A producer that went down while nothing was open is known to be down by what stays shut.
         let is_shut = |value: &Value| value["suspension"] == "producer_down";
-        self.is_down |= self.may_have_been_silent(applied_at) && found.values().any(is_shut);
+        self.is_down |= found.values().any(is_shut) && self.may_have_been_silent(applied_at);
         // And one that came up while nothing was kept shut by that, by what is open. One that needs a recovery may have gone down
         // while nothing showed it.
         let is_open = |value: &Value| value["status"] == "active";

@@ -5,14 +5,14 @@ use crate::anomaly::Kind;
 use crate::oracle::entry::Cause;
 use crate::oracle::gap::Declared;
 use crate::oracle::said;
-use crate::oracle::trace::Declared as Turned;
+use crate::oracle::trace::Turn;
 
 impl Walk<'_> {
     /// No message led to it.
     pub(super) fn turn(&mut self, version: u64, cause: &Cause, at: i64) {
         let is_of_source = cause.provider == self.told.source.0 && cause.producer == self.told.source.1;
         // Since when something was missing, and how late it could be noticed, is known when the whole log is.
-        let declares = |is_down: bool, is_possible: bool| Turned {
+        let declares = |is_down: bool, is_possible: bool| Turn {
             version,
             at,
             is_down,
