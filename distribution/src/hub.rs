@@ -186,7 +186,7 @@ impl Hub {
     }
 
     /// Lets a subscription follow every event of its sports, those to come included. Returns the events that it wants
-    /// to resume and that are not in memory.
+    /// to resume and that are not in memory, or not as far as the client has them.
     pub fn follow_sports(&self, subscriber: &Arc<Subscriber>) -> Vec<EventId> {
         let mut sports = lock(&self.sports);
         for sport in subscriber.sports().iter() {
@@ -195,20 +195,22 @@ impl Hub {
         let is_taken = |cell: &Cell| cell.is_listed() && subscriber.sports().takes(cell.sport());
         let cells: Vec<_> = self.read().values().filter(|cell| is_taken(cell)).cloned().collect();
         drop(sports);
-        for cell in cells {
+        for cell in cells.into_iter().filter(|cell| !is_behind(cell, subscriber)) {
             // One that leaves at this moment comes back with its next update, and finds the subscription then.
             let _ = cell.follow_first(subscriber);
         }
         subscriber.not_resumed()
     }
 
-    /// Lets a subscription follow one event, where that is in memory and of its sports.
+    /// Lets a subscription follow one event, where that is in memory, as far as the client has it, and of its sports.
     pub fn follow(&self, subscriber: &Arc<Subscriber>, event_id: &EventId) -> bool {
         let cell = self.get(event_id).filter(|cell| subscriber.sports().takes(cell.sport()));
+        let cell = cell.filter(|cell| !is_behind(cell, subscriber));
         cell.is_some_and(|cell| cell.follow_first(subscriber).is_ok())
     }
 
-    /// Lets a subscription follow one event, which must be of its sports and must perhaps be loaded first.
+    /// Lets a subscription follow one event, which must be of its sports and must perhaps be loaded first: a client that was told
+    /// more elsewhere is not taken back to what was known here.
     pub async fn load_and_follow(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber>,
@@ -228,6 +230,9 @@ impl Hub {
             };
             if !sports.takes(cell.sport()) {
                 return Err(FollowError::Excluded(cell.sport()));
+            }
+            if is_behind(&cell, subscriber) {
+                self.catch_up(&cell, subscriber.resumed(event_id)).await;
             }
             if cell.follow(subscriber).is_ok() {
                 return Ok(());
@@ -287,6 +292,20 @@ impl Hub {
         }
     }
 
+    /// Takes an event from the stores as it is there: what any client was told of it was stored before.
+    async fn catch_up(self: &Arc<Self>, cell: &Arc<Cell>, version: u64) {
+        match self.store.load_at_least(cell.event_id(), Some(cell.sport()), version).await {
+            Ok(Some(image)) => {
+                let taken = cell.load(Arc::unwrap_or_clone(image));
+                self.reload_after(cell, taken);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(event_id = %cell.event_id(), version, %error, "a client is ahead, and no store says of what");
+            }
+        }
+    }
+
     /// Loads an image in the background where an update found a hole before it.
     fn reload_after(self: &Arc<Self>, cell: &Arc<Cell>, taken: Taken) {
         if let Taken::Reload { at_least } = taken {
@@ -324,9 +343,15 @@ impl Hub {
     }
 }
 
+/// Whether a client that resumes has more of an event than is known here.
+fn is_behind(cell: &Cell, subscriber: &Subscriber) -> bool {
+    cell.with_image(Image::version) < subscriber.resumed(cell.event_id())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{Filter, Markets, Sports};
 
     /// An update of one market to this status, caused by this and changing this key.
     fn record(version: u64, cause: &str, key: &str, status: &str) -> String {
@@ -357,6 +382,29 @@ mod tests {
         hub.apply(record(2, "integrity_alert", "market:406", "suspended").as_bytes());
         assert_eq!(shown(&hub), (2, r#"{"id":406,"status":"suspended"}"#.to_owned()));
         assert_eq!(store.loads(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_was_told_more_elsewhere_follows_once_that_is_known_here() {
+        let (hub, _store) = hub();
+        let event_id: EventId = "md:match:1".parse().expect("a URN");
+        for version in 1..4 {
+            hub.apply(record(version, "odds_change", "market:406", "active").as_bytes());
+        }
+        for (resumed, is_behind) in [(2, false), (3, false), (4, true)] {
+            for events in [None, Some(vec![event_id.clone()])] {
+                let is_named = events.is_some();
+                let filter = Filter { sports: Sports::default(), events, markets: Markets::default() };
+                let resume = [(event_id.clone(), resumed)].into();
+                let subscriber = Subscriber::new(Arc::default(), 0, &filter, resume);
+                if is_named {
+                    assert_eq!(hub.follow(&subscriber, &event_id), !is_behind, "{resumed}");
+                } else {
+                    assert_eq!(hub.follow_sports(&subscriber).is_empty(), !is_behind, "{resumed}");
+                }
+                assert_eq!(subscriber.resumed(&event_id), if is_behind { resumed } else { 0 });
+            }
+        }
     }
 
     #[tokio::test]

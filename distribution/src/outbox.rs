@@ -157,6 +157,12 @@ impl Subscriber {
         lock(&self.resume).keys().cloned().collect()
     }
 
+    /// The version of an event that the client says it has and that it does not go on from yet; 0 for none.
+    #[must_use]
+    pub fn resumed(&self, event_id: &EventId) -> u64 {
+        lock(&self.resume).get(event_id).copied().unwrap_or(0)
+    }
+
     fn take_resume(&self, event_id: &EventId) -> u64 {
         lock(&self.resume).remove(event_id).unwrap_or(0)
     }
